@@ -1,0 +1,48 @@
+"""Columns of `articles`: one row per article, its current revision."""
+
+import pyarrow as pa
+
+from schemas.contract import (
+    DIALECTS, DICTIONARY, MONTH, OUTLET, PUBLISHED_FROM, RUN_ID, TIMESTAMP, Table, column, table_schema,
+)  # fmt: skip
+
+__all__ = ["TABLE"]
+
+TABLE = Table(
+    name="articles",
+    schema=table_schema([
+        OUTLET,
+        MONTH,
+        column("article_id", pa.string(),
+               "first 32 hex digits of SHA-256 of `canonical_url`, of `source_path` when there is no URL"),
+        column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
+        column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes"),
+        column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
+        column("dialect", DICTIONARY, "shape of the header: " + ", ".join(DIALECTS)),
+        column("url", pa.string(), "address in the header, as found", nullable=True),
+        column("canonical_url", pa.string(), "address without what does not tell articles apart", nullable=True),
+        column("title", pa.string(), "title in the header, entities resolved, white space collapsed"),
+        column("author", pa.string(), "from front matter or byline", nullable=True),
+        column("published_at", TIMESTAMP, "when the article was published", nullable=True),
+        column("published_from", DICTIONARY, "where `published_at` comes from: " + ", ".join(PUBLISHED_FROM)),
+        column("dateline_at", TIMESTAMP, "date printed on the page, in the outlet's zone, converted", nullable=True),
+        column("url_date", pa.date32(), "date that the URL's path names", nullable=True),
+        column("date_conflict", pa.bool_(), "two of header, front matter, dateline and URL are over 7 days apart"),
+        column("local_date", pa.date32(), "day of `published_at` in the outlet's time zone", nullable=True),
+        column("language", DICTIONARY, "BCP 47 tag, `und` where it can't be told"),
+        column("text", pa.string(), "texts of all blocks, joined by two line feeds"),
+        column("text_sha256", pa.string(), "hex SHA-256 of `text` in UTF-8"),
+        column("paragraph_count", pa.int32(), "blocks", unit="rows"),
+        column("content_count", pa.int32(), "blocks whose role is content", unit="rows"),
+        column("header_bytes", pa.int64(), "bytes before the body, a byte order mark included", unit="bytes"),
+        column("paragraph_bytes", pa.int64(), "bytes inside the blocks' spans", unit="bytes"),
+        column("skipped_bytes", pa.int64(), "bytes of comments and skipped elements outside spans", unit="bytes"),
+        column("markup_bytes", pa.int64(), "all other bytes", unit="bytes"),
+        RUN_ID,
+        column("ingested_at", TIMESTAMP, "start of the run that wrote this row"),
+    ]),
+    sort_keys=("published_at", "article_id"),
+    partitioned=True,
+    closed_sets={"dialect": DIALECTS, "published_from": PUBLISHED_FROM},
+    run_columns=("run_id", "ingested_at"),
+)  # fmt: skip

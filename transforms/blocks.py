@@ -1,0 +1,391 @@
+"""Cuts an HTML fragment into blocks with exact spans: the fast path of the contract's section 2.
+
+Owns where a block starts and ends and what its text is. Knows nothing of headers, bytes, outlets or
+roles; it hands on the open elements of each block as evidence for whoever judges it.
+`transforms/reference.py` is the independent second implementation that tests hold this one against.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from turbohtml import Token, TokenType, tokenize
+
+__all__ = ["Block", "Cut", "Link", "TooDeep", "cut", "STRIPPED", "block_name"]
+
+# Unicode's White_Space characters, U+200B and U+FEFF. `str.strip()` without an argument would take
+# U+001C to U+001F as well, which Unicode does not call white space.
+STRIPPED: Final = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\u200b\ufeff"
+)
+
+BLOCK_LEVEL: Final = frozenset(
+    "address article aside blockquote body caption center col colgroup dd details dialog dir div dl dt "
+    "fieldset figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li "
+    "listing main menu nav ol optgroup option p plaintext pre search section summary table tbody td tfoot "
+    "th thead tr ul xmp audio embed iframe noscript object picture video".split()
+)
+SKIPPED: Final = frozenset({"script", "style", "template", "svg"})
+VOID: Final = frozenset(
+    "area base basefont bgsound col embed hr img input keygen link meta param source track wbr".split()
+)
+BOLD: Final = frozenset({"b", "strong"})
+# An open element of these ends where another of the same name starts; a `p` ends at any block-level start.
+IMPLIED_END: Final = frozenset({"p", "li", "dd", "dt", "option", "tr", "td", "th"})
+
+# A scraper that drops the space after a tag's name writes `<divclass="…">`, which is an element named
+# `divclass="…`. It stands for the block-level element it was.
+GLUED_NAME: Final = re.compile(
+    r"(" + "|".join(sorted(BLOCK_LEVEL, key=len, reverse=True)) + r")"
+    r"(?:class|id|style|data-|aria-|role|src|href|title|itemprop|property|lang|dir|align|width|height)[^=]*="
+)
+
+# HTML tokenizers hand the content of these over as raw text; the contract cuts it like other markup. The
+# last letter of their names becomes `-`, which keeps all offsets and makes them ordinary elements.
+RAW_TEXT: Final = re.compile(
+    r"(</?(?:noscrip(?=t)|ifram(?=e)|noembe(?=d)|noframe(?=s)|xm(?=p)|textare(?=a)|titl(?=e)|plaintex(?=t)))"
+    r"[a-z](?=[\t\n\f\r />])",
+    re.IGNORECASE,
+)
+RENAMED: Final = {
+    "noscrip-": "noscript",
+    "ifram-": "iframe",
+    "noembe-": "noembed",
+    "noframe-": "noframes",
+    "xm-": "xmp",
+    "textare-": "textarea",
+    "titl-": "title",
+    "plaintex-": "plaintext",
+}
+WHITE_SPACE_RUN: Final = re.compile(r"[\t\f\r ]+")
+
+_TEXT, _START, _END = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
+
+
+class Link(NamedTuple):
+    """A hyperlink inside one block: `[start, end)` are code points of the block's text, never empty."""
+
+    href: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block: its text, and `[start, end)` in code points of the markup it was cut from.
+
+    `path` holds the start tags of the elements that were open at the first visible character, outermost
+    first, inline elements included; `bold` says that no visible character stands outside `b` or `strong`.
+    """
+
+    text: str
+    start: int
+    end: int
+    path: tuple[Token, ...]
+    bold: bool
+    links: tuple[Link, ...]
+
+
+class Cut(NamedTuple):
+    """Blocks in order, and the `[start, end)` of each comment and skipped element, in code points."""
+
+    blocks: list[Block]
+    skipped: list[tuple[int, int]]
+
+
+class TooDeep(Exception):
+    """More elements are open at `position` (code points) than the caller allows."""
+
+    def __init__(self, position: int, depth: int) -> None:
+        super().__init__(f"more than {depth} elements are open at once")
+        self.position = position
+        self.depth = depth
+
+
+def block_name(tag: str) -> str | None:
+    """Name of the block-level element that `tag` stands for, or None for an inline element.
+
+    >>> block_name("div"), block_name('divclass="ad'), block_name("span")
+    ('div', 'div', None)
+    """
+    name = RENAMED.get(tag, tag)
+    if name in BLOCK_LEVEL:
+        return name
+    glued = GLUED_NAME.match(tag) if "=" in tag else None
+    return glued[1] if glued else None
+
+
+def normalise(markup: str) -> str:
+    """`markup` for the tokenizer, with every code point where it was.
+
+    Line ends become tabs: all of them are HTML white space, and on a single line a token's column is its
+    offset. Elements with raw text are renamed, see `RAW_TEXT`.
+    """
+    if "\r" in markup:
+        markup = markup.replace("\r", "\t")
+    return RAW_TEXT.sub(r"\1-", markup.replace("\n", "\t"))
+
+
+def cut(markup: str, *, max_depth: int = 1000) -> Cut:
+    """Blocks of an HTML fragment in document order, with what was skipped between and inside them.
+
+    Raises `TooDeep` where more than `max_depth` elements are open.
+
+    >>> [b.text for b in cut("<p>One<br>two</p>three <i>four</i>").blocks]
+    ['One\\ntwo', 'three four']
+    """
+    source = normalise(markup)
+    blocks: list[Block] = []
+    skipped: list[tuple[int, int]] = []
+    elements = _OpenElements(max_depth)
+    draft = _Draft(source)
+    skip_tag: str | None = None
+    skip_depth = 0
+    skip_start = -1
+    skip_ended = False
+    text: str | None = None
+    text_start = 0
+    cuts: dict[str, str | None] = {}
+
+    for token in tokenize(source):
+        kind = token.type
+        position = token.col
+        if text is not None:
+            draft.add_text(text, text_start, position, elements)
+            text = None
+        if skip_ended:
+            skipped.append((skip_start, position))
+            skip_ended = False
+        if skip_tag is not None:
+            # Only the skipped element's own tags matter until it ends.
+            if token.tag == skip_tag:
+                skip_depth += 1 if kind is _START and not (token.self_closing and skip_tag == "svg") else 0
+                skip_depth -= kind is _END
+                if skip_depth == 0:
+                    skip_tag, skip_ended = None, True
+            continue
+        if kind is _TEXT:
+            text, text_start = token.data, position
+            continue
+        if kind is not _START and kind is not _END:
+            skip_start, skip_ended = position, True
+            continue
+        tag: str = token.tag  # type: ignore[assignment]  # tags of start and end tokens are never None
+        if tag == "br":
+            if draft.add_break():
+                blocks.append(draft.finish())
+            continue
+        try:
+            cutting = cuts[tag]
+        except KeyError:
+            cutting = cuts[tag] = block_name(tag)
+        if cutting is not None and draft.open:
+            blocks.append(draft.finish())
+        if kind is _END:
+            elements.end(tag)
+            if tag == "a":
+                draft.end_link()
+        elif tag in SKIPPED:
+            skip_start = position
+            if token.self_closing and tag == "svg":
+                skip_ended = True
+            else:
+                skip_tag, skip_depth = tag, 1
+        elif tag not in VOID:
+            elements.start(tag, token, cutting, position)
+            if tag == "a":
+                draft.start_link(token.attr("href"))
+
+    if text is not None:
+        draft.add_text(text, text_start, len(source), elements)
+    if skip_tag is not None or skip_ended:
+        skipped.append((skip_start, len(source)))
+    if draft.open:
+        blocks.append(draft.finish())
+    return Cut(blocks, skipped)
+
+
+class _OpenElements:
+    """The start tags of the elements that are open, outermost first, as far as a tokenizer can tell."""
+
+    __slots__ = ("bold", "counts", "max_depth", "names", "tokens")
+
+    def __init__(self, max_depth: int) -> None:
+        self.tokens: list[Token] = []
+        self.names: list[str] = []
+        self.counts: dict[str, int] = {}
+        self.bold = 0
+        self.max_depth = max_depth
+
+    def start(self, tag: str, token: Token, block: str | None, position: int) -> None:
+        names = self.names
+        # `</div>` ends `<divclass=…>`, so a glued element is kept under the name it stands for.
+        name = block or tag
+        if block is not None and names and names[-1] in IMPLIED_END and (names[-1] == name or names[-1] == "p"):
+            self._pop()
+        if len(names) >= self.max_depth:
+            raise TooDeep(position, self.max_depth)
+        names.append(name)
+        self.tokens.append(token)
+        self.counts[name] = self.counts.get(name, 0) + 1
+        if name in BOLD:
+            self.bold += 1
+
+    def end(self, tag: str) -> None:
+        name = RENAMED.get(tag, tag)
+        names = self.names
+        if names and names[-1] == name:
+            self._pop()
+        elif self.counts.get(name):
+            while names[-1] != name:
+                self._pop()
+            self._pop()
+
+    def _pop(self) -> None:
+        name = self.names.pop()
+        self.tokens.pop()
+        self.counts[name] -= 1
+        if name in BOLD:
+            self.bold -= 1
+
+
+class _Draft:
+    """The block under construction: opens at the first visible character, until `finish` is called."""
+
+    __slots__ = ("bold", "breaks", "end", "href", "link_from", "links", "open", "path", "pieces", "source", "start")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.open = False
+        self.pieces: list[str] = []
+        self.links: list[tuple[str, int, int]] = []
+        self.path: tuple[Token, ...] = ()
+        self.href: str | None = None
+        self.link_from = 0
+        self.start = self.end = self.breaks = 0
+        self.bold = True
+
+    def add_text(self, text: str, start: int, end: int, elements: _OpenElements) -> None:
+        """Take the text token whose source is `[start, end)`."""
+        tail = text.rstrip(STRIPPED)
+        if not tail:
+            if self.open:
+                self.pieces.append(text.replace("\n", " "))
+            return
+        lead = text.lstrip(STRIPPED)
+        has_references = len(text) != end - start
+        if not self.open:
+            self.open = True
+            self.start = _first_visible(self.source, start, end) if has_references else start + len(text) - len(lead)
+            self.path = tuple(elements.tokens)
+            self.bold = True
+            self.breaks = 0
+            self.link_from = 0
+        self.end = _last_visible(self.source, start, end) if has_references else start + len(tail)
+        self.breaks = 0
+        if not elements.bold:
+            self.bold = False
+        # The source's own line ends are tabs by now; a line feed can only come from a reference.
+        self.pieces.append(text.replace("\n", " ") if has_references else text)
+
+    def add_break(self) -> bool:
+        """Take a `br`; True where it is the second one after the last visible character: a cut."""
+        if not self.open:
+            return False
+        self.breaks += 1
+        if self.breaks == 2:
+            return True
+        self.pieces.append("\n")
+        return False
+
+    def start_link(self, href: str | None) -> None:
+        self.end_link()
+        self.href = href
+        self.link_from = len(self.pieces)
+
+    def end_link(self) -> None:
+        if self.href is not None and self.open and len(self.pieces) > self.link_from:
+            self.links.append((self.href, self.link_from, len(self.pieces)))
+        self.href = None
+
+    def finish(self) -> Block:
+        """The finished block. A link that is still open goes on in the next one."""
+        href = self.href
+        self.end_link()
+        text = _collapse("".join(self.pieces)).strip(STRIPPED)
+        links = _place_links(self.pieces, self.links, text) if self.links else ()
+        block = Block(text, self.start, self.end, self.path, self.bold, links)
+        self.pieces, self.links = [], []
+        self.open = False
+        self.href, self.link_from = href, 0
+        return block
+
+
+def _collapse(text: str) -> str:
+    """`text` with each run of white space as one space, and none around a line break."""
+    text = WHITE_SPACE_RUN.sub(" ", text)
+    if "\n" in text:
+        text = text.replace(" \n", "\n").replace("\n ", "\n")
+    return text
+
+
+def _place_links(pieces: Sequence[str], links: Sequence[tuple[str, int, int]], text: str) -> tuple[Link, ...]:
+    """Links with ranges in `text`, from ranges of `pieces`; one without visible text is left out."""
+    marks = sorted({index for _, first, last in links for index in (first, last)})
+    # Length of the collapsed text before each mark. Collapsing piece by piece needs to know only how the
+    # text so far ends, so the cost is linear however many links there are.
+    offsets: dict[int, int] = {}
+    length = begin = 0
+    ending = ""
+    leading: int | None = None
+    for mark in marks:
+        part = _collapse("".join(pieces[begin:mark]))
+        if part:
+            if part[0] == " " and ending in (" ", "\n"):
+                part = part[1:]
+            elif part[0] == "\n" and ending == " ":
+                length -= 1
+        if leading is None and part.strip(STRIPPED):
+            leading = length + len(part) - len(part.lstrip(STRIPPED))
+        length += len(part)
+        ending = part[-1:] or ending
+        offsets[mark] = length
+        begin = mark
+    placed = []
+    for href, first, last in links:
+        start = min(max(offsets[first] - (leading or 0), 0), len(text))
+        end = min(max(offsets[last] - (leading or 0), 0), len(text))
+        covered = text[start:end]
+        start += len(covered) - len(covered.lstrip(STRIPPED))
+        end -= len(covered) - len(covered.rstrip(STRIPPED))
+        if start < end:
+            placed.append(Link(href, start, end))
+    return tuple(placed)
+
+
+def _units(source: str, start: int, end: int) -> list[tuple[int, int, str]]:
+    """Text and character references of a text token: `(start, end, what it resolves to)`."""
+    tokens = list(tokenize(source[start:end], resolve_references=False))
+    starts = [start + token.col for token in tokens] + [end]
+    return [(starts[i], starts[i + 1], token.data or "") for i, token in enumerate(tokens)]
+
+
+def _first_visible(source: str, start: int, end: int) -> int:
+    for unit_start, unit_end, text in _units(source, start, end):
+        visible = text.lstrip(STRIPPED)
+        if visible:
+            # What follows a reference without semicolon is literal, so it is counted from the unit's end.
+            return unit_start if len(visible) == len(text) else unit_end - len(visible)
+    raise AssertionError("a text token with visible text has a visible unit")
+
+
+def _last_visible(source: str, start: int, end: int) -> int:
+    for unit_start, unit_end, text in reversed(_units(source, start, end)):
+        visible = text.rstrip(STRIPPED)
+        if visible:
+            return unit_end if len(visible) == len(text) else unit_start + len(visible)
+    raise AssertionError("a text token with visible text has a visible unit")
