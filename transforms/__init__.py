@@ -1,0 +1,1 @@
+"""Pure functions from bytes to Arrow: no disk, no network, no clock."""

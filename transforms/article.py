@@ -1,0 +1,227 @@
+"""The pure core: the bytes of one source become an article or a reject.
+
+No clock, no disk, no look-up of settings: the registry of outlets and the limits come in as arguments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from xxhash import xxh3_64_intdigest
+
+from schemas.contract import CONTENT_ROLES, Reason, Role
+from transforms import identity, language
+from transforms.blocks import Block, Link, TooDeep, cut
+from transforms.dates import Dates, url_date, weigh
+from transforms.header import BadSource, Header, read_header
+from transforms.outlets import Outlets
+from transforms.roles import classify
+
+__all__ = ["SEPARATOR", "Article", "Limits", "Paragraph", "Reject", "byte_offsets", "decode", "parse"]
+
+SEPARATOR: Final = "\n\n"
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a source may be: its size in bytes, and how many elements may be open at once."""
+
+    source_bytes: int = 16 * 1024 * 1024
+    depth: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.source_bytes < 1 or self.depth < 1:
+            raise ValueError("limits must be at least 1")
+
+
+class Paragraph(NamedTuple):
+    """One row of `paragraphs`, without what it has from its article."""
+
+    role: Role
+    text: str
+    char_start: int
+    char_end: int
+    byte_start: int
+    byte_end: int
+    language: str
+    text_hash: int
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One row of `articles`, without run columns, and its paragraphs."""
+
+    article_id: str
+    source_path: str
+    source_sha256: str
+    source_bytes: int
+    header: Header
+    canonical_url: str | None
+    outlet: str
+    author: str | None
+    dates: Dates
+    language: str
+    text: str
+    text_sha256: str
+    content_count: int
+    header_bytes: int
+    paragraph_bytes: int
+    skipped_bytes: int
+    markup_bytes: int
+    paragraphs: list[Paragraph]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One row of `rejects`, without run columns. `raw` is None only for `too_large` and `unreadable`."""
+
+    source_path: str
+    source_sha256: str | None
+    source_bytes: int
+    reason: Reason
+    detail: str
+    byte_offset: int | None
+    raw: bytes | None
+
+
+def parse(data: bytes, source_path: str, outlets: Outlets, limits: Limits) -> Article | Reject:
+    """The article in `data`, or the reject that says why there is none. Never raises for bad data.
+
+    An exception on this one source is a reject too (`parser_error`), with the traceback as its detail.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        return _parse(data, sha256, source_path, outlets, limits)
+    except UnicodeDecodeError as error:
+        offset = error.start + len(data) - len(error.object)
+        detail = f"{error.reason}: byte 0x{data[offset]:02x}; convert the file to UTF-8"
+        return Reject(source_path, sha256, len(data), "invalid_utf8", detail, offset, data)
+    except BadSource as bad:
+        offset = None if bad.position is None else _byte_offset(data, bad.position)
+        return Reject(source_path, sha256, len(data), bad.reason, bad.detail, offset, data)
+    except Exception:
+        return Reject(source_path, sha256, len(data), "parser_error", traceback.format_exc(), None, data)
+
+
+def decode(data: bytes) -> tuple[str, int]:
+    """`data` as text, and the bytes of the byte order mark before it; raises `UnicodeDecodeError`."""
+    mark = len(BYTE_ORDER_MARK) if data.startswith(BYTE_ORDER_MARK) else 0
+    return data[mark:].decode("utf-8"), mark
+
+
+def byte_offsets(text: str, positions: Iterable[int], start: int = 0) -> list[int]:
+    """Offsets in the UTF-8 form of `text` for ascending code point positions, counted from `start`."""
+    offsets = []
+    begin = 0
+    for position in positions:
+        start += len(text[begin:position].encode())
+        begin = position
+        offsets.append(start)
+    return offsets
+
+
+def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits: Limits) -> Article:
+    if not data:
+        raise BadSource("empty_file", "the file has no bytes; exclude it or restore it", 0)
+    text, mark = decode(data)
+    header = read_header(text)
+    body = text[header.body_start :]
+    try:
+        blocks, skipped = cut(body, max_depth=limits.depth)
+    except TooDeep as deep:
+        detail = f"{deep}; raise the limit or mend the file"
+        raise BadSource("too_complex", detail, header.body_start + deep.position) from None
+    if not blocks:
+        raise BadSource("no_text", "no visible text after the header", header.body_start)
+    canonical = identity.canonical_url(header.url)
+    outlet = outlets.find(identity.host_of(canonical))
+    roles, dateline_at = classify(blocks, outlet.zone)
+    dates = weigh(
+        header_at=header.header_at,
+        front_matter_at=header.front_matter_at,
+        dateline_at=dateline_at,
+        url_day=url_date(header.url),
+        zone=outlet.zone,
+    )
+    header_bytes = mark + len(text[: header.body_start].encode())
+    spans = byte_offsets(body, (at for block in blocks for at in (block.start, block.end)), header_bytes)
+    full_text = SEPARATOR.join([block.text for block in blocks])
+    languages = [language.detect(block.text) for block in blocks]
+    main_language = language.predominant(
+        (tag, len(block.text)) for tag, block in zip(languages, blocks, strict=True)
+    )
+    # A block that doesn't tell by itself, such as a number or a name, is in the article's language.
+    languages = [main_language if tag == language.UNDETERMINED else tag for tag in languages]
+    paragraphs = _paragraphs(blocks, roles, languages, spans, canonical)
+    paragraph_bytes = sum(spans[1::2]) - sum(spans[::2])
+    skipped_bytes = _skipped_outside(body, blocks, skipped)
+    return Article(
+        article_id=identity.article_id(canonical, source_path),
+        source_path=source_path,
+        source_sha256=sha256,
+        source_bytes=len(data),
+        header=header,
+        canonical_url=canonical,
+        outlet=outlet.slug,
+        author=header.author,
+        dates=dates,
+        language=main_language,
+        text=full_text,
+        text_sha256=hashlib.sha256(full_text.encode()).hexdigest(),
+        content_count=sum(role in CONTENT_ROLES for role in roles),
+        header_bytes=header_bytes,
+        paragraph_bytes=paragraph_bytes,
+        skipped_bytes=skipped_bytes,
+        markup_bytes=len(data) - header_bytes - paragraph_bytes - skipped_bytes,
+        paragraphs=paragraphs,
+    )
+
+
+def _paragraphs(
+    blocks: Sequence[Block], roles: Sequence[Role], languages: Sequence[str], spans: Sequence[int], base: str | None
+) -> list[Paragraph]:
+    paragraphs = []
+    char_start = 0
+    for index, block in enumerate(blocks):
+        text = block.text
+        char_end = char_start + len(text)
+        links = block.links
+        if links:
+            links = tuple(Link(identity.resolve(link.href, base), link.start, link.end) for link in links)
+        paragraphs.append(
+            Paragraph(
+                roles[index],
+                text,
+                char_start,
+                char_end,
+                spans[2 * index],
+                spans[2 * index + 1],
+                languages[index],
+                xxh3_64_intdigest(text.encode()),
+                links,
+            )
+        )
+        char_start = char_end + len(SEPARATOR)
+    return paragraphs
+
+
+def _skipped_outside(body: str, blocks: Sequence[Block], skipped: Sequence[tuple[int, int]]) -> int:
+    """Bytes of skipped elements and comments that no block's span covers."""
+    total = index = 0
+    for start, end in skipped:
+        while index < len(blocks) and blocks[index].end <= start:
+            index += 1
+        if index == len(blocks) or start < blocks[index].start:
+            total += len(body[start:end].encode())
+    return total
+
+
+def _byte_offset(data: bytes, position: int) -> int:
+    text, mark = decode(data)
+    return mark + len(text[:position].encode())

@@ -1,0 +1,157 @@
+"""Reads the header of a source: which dialect it is, what it says, and where the body starts.
+
+Owns the three dialects. Refuses nothing about the body.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from schemas.contract import Dialect, Reason
+from transforms.dates import parse_timestamp
+
+__all__ = ["BadSource", "Header", "read_header"]
+
+LINE_END: Final = r"(?:\r\n|\n|\r)"
+SPACES: Final = r"[ \t]*"
+EPOCH: Final = re.compile(rf"\s*<!--{SPACES}([^\r\n]*?){SPACES}-->{SPACES}{LINE_END}?\s*")
+# Titles with line ends in them are real, so the header ends at the first line of dashes.
+TITLE: Final = re.compile(
+    rf"\s*\[(?P<line>.{{0,8000}}?)\){SPACES}{LINE_END}\s*?-{{3,}}{SPACES}(?={LINE_END}|<|\Z)"
+    rf"(?:{LINE_END}(?:{SPACES}{LINE_END})?)?",
+    re.DOTALL,
+)
+FRONT_MATTER: Final = re.compile(
+    rf"\s*---{SPACES}{LINE_END}(?P<block>.*?)(?:(?<=\n)|(?<=\r))---{SPACES}(?:{LINE_END}|\Z)", re.DOTALL
+)
+FRONT_MATTER_LINE: Final = re.compile(r"^([A-Za-z_][\w-]*):[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE)
+EPOCH_DIGITS: Final = re.compile(r"[+-]?[0-9]{1,18}")
+EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class BadSource(Exception):
+    """This source is no article: becomes a reject. `position` is a code point of the decoded source."""
+
+    def __init__(self, reason: Reason, detail: str, position: int | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a header says. `body_start` is the code point of the decoded source at which the body starts.
+
+    `header_at` is the time of a `comment` header, also of one inside front matter; `front_matter_at` is
+    front matter's `date`. Both are UTC.
+    """
+
+    dialect: Dialect
+    title: str
+    url: str | None
+    author: str | None
+    header_at: datetime | None
+    front_matter_at: datetime | None
+    body_start: int
+
+
+def read_header(text: str) -> Header:
+    """The header of a decoded source.
+
+    Raises `BadSource` with `no_header` where none of the dialects fits, and with `bad_timestamp` where the
+    header's time or front matter's date is none.
+
+    >>> read_header("[A &amp; B](https://news.example/a)\\n------\\n<p>Text</p>").title
+    'A & B'
+    """
+    front = FRONT_MATTER.match(text)
+    if front:
+        return _front_matter(text, front)
+    epoch = EPOCH.match(text)
+    line = _title_line(text, epoch.end() if epoch else 0)
+    if line is None:
+        raise BadSource(
+            "no_header",
+            "the file starts with neither `[TITLE](URL)` and a line of dashes, nor a comment with the time before "
+            "these, nor front matter between `---` lines; exclude it or mend its header",
+            0,
+        )
+    header_at = _epoch_time(epoch[1]) if epoch else None
+    if epoch and header_at is None:
+        raise BadSource(
+            "bad_timestamp",
+            f"the comment in the header is no time in milliseconds between the years 1 and 9999: `{epoch[1][:80]}`",
+            epoch.start(1),
+        )
+    return Header(
+        dialect="comment" if epoch else "bare",
+        title=_clean_title(line.title),
+        url=line.url or None,
+        author=None,
+        header_at=header_at,
+        front_matter_at=None,
+        body_start=line.end,
+    )
+
+
+class _TitleLine(NamedTuple):
+    title: str
+    url: str
+    end: int
+
+
+def _title_line(text: str, start: int) -> _TitleLine | None:
+    """`[TITLE](URL)` and its line of dashes; the last `](` parts the two, as titles hold brackets."""
+    match = TITLE.match(text, start)
+    title, parted, url = match["line"].rpartition("](") if match else ("", "", "")
+    return _TitleLine(title, url.strip(), match.end()) if match and parted else None
+
+
+def _front_matter(text: str, front: re.Match[str]) -> Header:
+    fields: dict[str, tuple[str, int]] = {}
+    for line in FRONT_MATTER_LINE.finditer(front["block"]):
+        fields.setdefault(line[1].lower(), (_scalar(line[2]), front.start("block") + line.start(2)))
+    date, date_position = fields.get("date", ("", 0))
+    front_matter_at = parse_timestamp(date) if date else None
+    if date and front_matter_at is None:
+        raise BadSource("bad_timestamp", f"front matter's date is no date: `{date[:80]}`", date_position)
+    epoch = EPOCH.match(text, front.end())
+    inner = _title_line(text, epoch.end() if epoch else front.end())
+    header_at = _epoch_time(epoch[1]) if epoch and inner else None
+    if epoch and inner and header_at is None and front_matter_at is None:
+        raise BadSource("bad_timestamp", f"neither header nor front matter has a time: `{epoch[1][:80]}`", epoch.start(1))
+    return Header(
+        dialect="front_matter",
+        title=_clean_title(fields.get("title", ("", 0))[0] or (inner.title if inner else "")),
+        url=fields.get("from", ("", 0))[0] or (inner.url if inner else "") or None,
+        author=_clean_title(fields.get("author", ("", 0))[0]) or None,
+        header_at=header_at,
+        front_matter_at=front_matter_at,
+        body_start=inner.end if inner else front.end(),
+    )
+
+
+def _scalar(value: str) -> str:
+    """A YAML scalar on one line: plain, single-quoted or double-quoted; `null` and `~` are nothing."""
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        return re.sub(r"\\(.)", r"\1", value[1:-1])
+    if len(value) >= 2 and value[0] == value[-1] == "'":
+        return value[1:-1].replace("''", "'")
+    return "" if value in ("null", "~") else value
+
+
+def _clean_title(title: str) -> str:
+    return " ".join(html.unescape(title).split())
+
+
+def _epoch_time(digits: str) -> datetime | None:
+    """UTC time of a number of milliseconds, or None. Scrapers write `NaN` where they found no time."""
+    try:
+        return EPOCH_START + timedelta(milliseconds=int(digits)) if EPOCH_DIGITS.fullmatch(digits) else None
+    except OverflowError:
+        return None

@@ -1,0 +1,78 @@
+"""Which article a source is: one canonical URL for all spellings of an address."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+from urllib.parse import quote, urljoin, urlsplit
+
+__all__ = ["article_id", "canonical_url", "host_of", "resolve"]
+
+TRACKING: Final = re.compile(
+    r"(?:utm_[^=]*|at_[a-z_]+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_cid|mc_eid|spm|ref_src|ref_url|ocid|"
+    r"cmpid|smid|smtyp|xtor|ns_[a-z]+|from_source|share_token|wt\.mc_id|maca)(?:=.*)?",
+    re.IGNORECASE,
+)
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
+ESCAPE: Final = re.compile(r"%[0-9a-fA-F]{2}")
+SLASHES: Final = re.compile(r"/{2,}")
+
+
+def canonical_url(url: str | None) -> str | None:
+    """`url` as https, with lower-case host, single slashes and upper-case escapes, without port, fragment and
+    tracking parameters; None where it is no web address.
+
+    >>> canonical_url("http://News.Example:80//cn/%e4%b8%ad/?utm_source=x&id=7#top")
+    'https://news.example/cn/%E4%B8%AD/?id=7'
+    """
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url.strip())
+        if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:
+            return None
+        port = parts.port
+        host = _ascii_host(parts.hostname)
+    except ValueError:
+        return None
+    netloc = host if port is None or port == DEFAULT_PORTS[parts.scheme.lower()] else f"{host}:{port}"
+    path = _escape(SLASHES.sub("/", parts.path or "/"))
+    query = "&".join(part for part in parts.query.split("&") if part and not TRACKING.fullmatch(part))
+    return f"https://{netloc}{path}" + (f"?{_escape(query)}" if query else "")
+
+
+def _ascii_host(host: str) -> str:
+    if host.isascii():
+        return host.lower().rstrip(".")
+    return host.lower().rstrip(".").encode("idna").decode("ascii")
+
+
+def _escape(part: str) -> str:
+    if not part.isascii() or " " in part or '"' in part:
+        part = quote(part, safe=SAFE)
+    return ESCAPE.sub(lambda escape: escape[0].upper(), part) if "%" in part else part
+
+
+def article_id(canonical: str | None, source_path: str) -> str:
+    """First 32 hex digits of SHA-256 of the canonical URL, of the path where there is none."""
+    return hashlib.sha256((canonical or source_path).encode()).hexdigest()[:32]
+
+
+def host_of(canonical: str | None) -> str | None:
+    """Host of a canonical URL, without port."""
+    if canonical is None:
+        return None
+    return canonical.removeprefix("https://").partition("/")[0].rpartition("@")[2].partition(":")[0]
+
+
+def resolve(href: str, base: str | None) -> str:
+    """`href` as an absolute address where `base` allows it, as found otherwise."""
+    href = href.strip("\t\n\f\r ").replace("\t", "")
+    if base is None or href.startswith(("https://", "http://")):
+        return href
+    try:
+        return urljoin(base, href)
+    except ValueError:
+        return href

@@ -1,0 +1,154 @@
+"""Articles and rejects as Arrow tables with exactly the columns of the schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from schemas import articles as articles_schema
+from schemas import paragraphs as paragraphs_schema
+from schemas import rejects as rejects_schema
+from schemas.contract import DIALECTS, DICTIONARY, PUBLISHED_FROM, REASONS, ROLES, TIMESTAMP
+from transforms.article import Article, Reject
+
+__all__ = ["Partition", "Stamp", "article_rows", "paragraph_rows", "partition_of", "reject_rows", "sort_key"]
+
+
+
+class Stamp(NamedTuple):
+    """The run that writes rows, and when it started."""
+
+    run_id: str
+    started_at: datetime
+
+
+class Partition(NamedTuple):
+    """A partition of `articles`, `paragraphs` or `revisions`."""
+
+    outlet: str
+    month: str
+
+
+def partition_of(article: Article) -> Partition:
+    """Partition that an article's rows belong to."""
+    return Partition(article.outlet, article.dates.month)
+
+
+def sort_key(article: Article) -> tuple[bool, datetime | None, str]:
+    """Orders articles as the contract orders rows, those without a time last."""
+    published_at = article.dates.published_at
+    return (published_at is None, published_at, article.article_id)
+
+
+def article_rows(articles: Sequence[Article], stamp: Stamp) -> pa.Table:
+    """Rows of `articles`, in the order of the argument."""
+    headers = [article.header for article in articles]
+    dates = [article.dates for article in articles]
+    columns: dict[str, Any] = {
+        "outlet": [article.outlet for article in articles],
+        "month": [date.month for date in dates],
+        "dialect": _closed([header.dialect for header in headers], DIALECTS),
+        "url": [header.url for header in headers],
+        "title": [header.title for header in headers],
+        "published_at": [date.published_at for date in dates],
+        "published_from": _closed([date.published_from for date in dates], PUBLISHED_FROM),
+        "dateline_at": [date.dateline_at for date in dates],
+        "url_date": [date.url_date for date in dates],
+        "date_conflict": [date.date_conflict for date in dates],
+        "local_date": [date.local_date for date in dates],
+        "paragraph_count": [len(article.paragraphs) for article in articles],
+        "run_id": [stamp.run_id] * len(articles),
+        "ingested_at": [stamp.started_at] * len(articles),
+    }
+    for name in articles_schema.TABLE.schema.names:
+        if name not in columns:
+            columns[name] = [getattr(article, name) for article in articles]
+    return _table(columns, articles_schema.TABLE.schema)
+
+
+def paragraph_rows(articles: Sequence[Article]) -> pa.Table:
+    """Rows of `paragraphs`, articles in the order of the argument, blocks by ordinal."""
+    counts = [len(article.paragraphs) for article in articles]
+    rows = list(chain.from_iterable(article.paragraphs for article in articles))
+    role, text, char_start, char_end, byte_start, byte_end, language, text_hash, links = (
+        zip(*rows, strict=True) if rows else [()] * 9
+    )
+    ordinals = list(chain.from_iterable(map(range, counts)))
+    ids = [f"{article.article_id}-%04d" for article in articles]
+    columns: dict[str, Any] = {
+        "paragraph_id": [template % ordinal for template, count in zip(ids, counts, strict=True) for ordinal in range(count)],
+        "ordinal": ordinals,
+        "role": _closed(role, ROLES),
+        "text": text,
+        "char_start": char_start,
+        "char_end": char_end,
+        "byte_start": byte_start,
+        "byte_end": byte_end,
+        "language": pa.array(language, pa.string()).dictionary_encode(),
+        "text_hash": text_hash,
+        "links": _links(links),
+    }
+    repeated = pa.array(list(chain.from_iterable([i] * count for i, count in enumerate(counts))), pa.int32())
+    per_article = {
+        "outlet": pa.array([article.outlet for article in articles], pa.string()),
+        "month": pa.array([article.dates.month for article in articles], pa.string()),
+        "article_id": pa.array([article.article_id for article in articles], pa.string()),
+        "source_sha256": pa.array([article.source_sha256 for article in articles], pa.string()),
+        "published_at": pa.array([article.dates.published_at for article in articles], TIMESTAMP),
+        "dateline_at": pa.array([article.dates.dateline_at for article in articles], TIMESTAMP),
+    }
+    for name, values in per_article.items():
+        columns[name] = values.take(repeated)
+    return _table(columns, paragraphs_schema.TABLE.schema)
+
+
+def reject_rows(rejects: Sequence[Reject], stamp: Stamp) -> pa.Table:
+    """Rows of `rejects`, in the order of the argument."""
+    columns: dict[str, Any] = {
+        "reason": _closed([reject.reason for reject in rejects], REASONS),
+        "first_seen_at": [stamp.started_at] * len(rejects),
+        "run_id": [stamp.run_id] * len(rejects),
+    }
+    for name in rejects_schema.TABLE.schema.names:
+        if name not in columns:
+            columns[name] = [getattr(reject, name) for reject in rejects]
+    return _table(columns, rejects_schema.TABLE.schema)
+
+
+def _table(columns: dict[str, Any], schema: pa.Schema) -> pa.Table:
+    arrays = []
+    for field in schema:
+        values = columns[field.name]
+        if not isinstance(values, pa.Array):
+            if field.type == DICTIONARY:
+                values = pa.array(values, pa.string()).dictionary_encode()
+            else:
+                values = pa.array(values, field.type)
+        arrays.append(values)
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _closed(values: Sequence[str], members: tuple[str, ...]) -> pa.DictionaryArray:
+    codes = {member: code for code, member in enumerate(members)}
+    return pa.DictionaryArray.from_arrays(
+        pa.array([codes[value] for value in values], pa.int32()), pa.array(members, pa.string())
+    )
+
+
+def _links(rows: Sequence[Sequence[tuple[str, int, int]]]) -> pa.ListArray:
+    offsets = [0]
+    for links in rows:
+        offsets.append(offsets[-1] + len(links))
+    flat = list(chain.from_iterable(rows))
+    hrefs, starts, ends = zip(*flat, strict=True) if flat else ((), (), ())
+    values = pa.StructArray.from_arrays(
+        [pa.array(hrefs, pa.string()), pa.array(starts, pa.int32()), pa.array(ends, pa.int32())],
+        fields=list(paragraphs_schema.LINK),
+    )
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()), values, type=paragraphs_schema.TABLE.schema.field("links").type
+    )
