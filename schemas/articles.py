@@ -42,6 +42,8 @@ TABLE = Table(
         column("ingested_at", TIMESTAMP, "start of the run that wrote this row"),
     ]),
     sort_keys=("published_at", "article_id"),
+    replace_keys=("article_id",),
+    size_columns=("source_bytes",),
     partitioned=True,
     closed_sets={"dialect": DIALECTS, "published_from": PUBLISHED_FROM},
     run_columns=("run_id", "ingested_at"),

@@ -44,13 +44,16 @@ DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 class Table:
     """A table of the output: its schema, the order of its rows, and the closed sets of its columns.
 
-    `partitioned` tables live in `outlet=…/month=…` folders and carry both as columns. `run_columns` keep
+    Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a row in bytes: one
+    column with it, or a start and an end. `partitioned` tables live in `outlet=…/month=…` folders and carry both as columns. `run_columns` keep
     their value where nothing else in the row changed.
     """
 
     name: str
     schema: pa.Schema
     sort_keys: tuple[str, ...]
+    replace_keys: tuple[str, ...]
+    size_columns: tuple[str, ...]
     partitioned: bool
     closed_sets: dict[str, tuple[str, ...]]
     run_columns: tuple[str, ...] = ()

@@ -35,6 +35,8 @@ TABLE = Table(
                "hyperlinks whose text is in this block"),
     ]),
     sort_keys=("published_at", "article_id", "ordinal"),
+    replace_keys=("article_id",),
+    size_columns=("byte_start", "byte_end"),
     partitioned=True,
     closed_sets={"role": ROLES},
 )  # fmt: skip

@@ -22,6 +22,8 @@ TABLE = Table(
         RUN_ID,
     ]),
     sort_keys=("source_path",),
+    replace_keys=("source_path",),
+    size_columns=("source_bytes",),
     partitioned=False,
     closed_sets={"reason": REASONS},
     run_columns=("first_seen_at", "run_id"),

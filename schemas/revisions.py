@@ -32,6 +32,8 @@ TABLE = Table(
         RUN_ID,
     ]),
     sort_keys=("published_at", "article_id", "source_path", "source_sha256"),
+    replace_keys=("source_path", "source_sha256"),
+    size_columns=("source_bytes",),
     partitioned=True,
     closed_sets={"change": CHANGES},
     run_columns=("first_seen_at", "run_id"),

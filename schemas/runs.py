@@ -31,6 +31,8 @@ TABLE = Table(
         column("output_bytes", pa.int64(), "size of the partition files written", unit="bytes"),
     ]),
     sort_keys=("started_at", "run_id"),
+    replace_keys=("run_id",),
+    size_columns=(),
     partitioned=False,
     closed_sets={},
 )  # fmt: skip

@@ -1,0 +1,46 @@
+"""The job in one place: which steps a run has, and in which order.
+
+`step` calls a step; a Prefect flow passes one that makes each call a task run.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from storage.ingestion import Progress, RunReport, Settings, open_ingestion
+from transforms.rows import Stamp
+
+__all__ = ["Step", "call", "new_stamp", "run_ingest"]
+
+Step = Callable[..., Any]
+
+
+def call(step: Callable[..., Any], *arguments: int) -> Any:
+    """The plain way to run a step."""
+    return step(*arguments)
+
+
+def run_ingest(settings: Settings, progress: Progress, *, step: Step = call, stamp: Stamp | None = None) -> RunReport:
+    """Ingest an archive: discover, plan, parse, settle, merge, publish, report.
+
+    Raises `PressmarkError` where the run can't be done; bad sources never raise.
+    """
+    with open_ingestion(settings, stamp or new_stamp(), progress) as run:
+        step(run.discover)
+        plan = step(run.plan)
+        for number in range(plan.steps):
+            step(run.parse, number)
+        for number in range(step(run.settle)):
+            step(run.merge, number)
+        step(run.publish)
+        report: RunReport = step(run.report)
+    return report
+
+
+def new_stamp() -> Stamp:
+    """A run id that sorts by time, and the time."""
+    now = datetime.now(UTC)
+    return Stamp(f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", now)

@@ -1,0 +1,1 @@
+"""Reading inputs and publishing tables: the only code that touches disks."""

@@ -1,0 +1,29 @@
+"""Errors of the machinery, named by what an operator does about them; bad data never raises these."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["InputError", "LockedError", "OutputError", "PressmarkError"]
+
+
+class PressmarkError(Exception):
+    """Base of all errors that stop a run: what, where, and what to do next."""
+
+    def __init__(self, what: str, where: Path | str, remedy: str) -> None:
+        super().__init__(f"{what}: `{where}`; {remedy}")
+        self.what = what
+        self.where = str(where)
+        self.remedy = remedy
+
+
+class InputError(PressmarkError):
+    """The input can't be read: mend the path."""
+
+
+class OutputError(PressmarkError):
+    """The output can't be used as it is: mend it or choose another folder."""
+
+
+class LockedError(PressmarkError):
+    """Another run writes to this output: wait for it."""

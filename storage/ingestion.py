@@ -1,0 +1,327 @@
+"""The steps of a run over one output folder; each hands on counts and leaves what it made in staging.
+
+Knows no Prefect and prints nothing. `flows/job.py` puts the steps in order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+from schemas import TABLES
+from schemas.contract import CONTRACT_VERSION
+from schemas.validation import check_rows
+from storage.inputs import Source, discover, hash_source
+from storage.layout import Output
+from storage.lock import exclusive
+from storage.merge import write_single
+from storage.partitions import MergedPartition, MergeTask, merge_partition
+from storage.publish import Replacement, commit, complete_interrupted
+from storage.settlement import Settlement, settle_run
+from storage.staging import BatchTask, ParseCounts, batch_sources, parse_batch, write_batches
+from storage.state import State, count_rows, read_state
+from storage.versions import parser_version
+from storage.workers import WorkerDied, Workers
+from transforms.article import Limits
+from transforms.plan import Decision, Found, Known, batches, decide, groups
+from transforms.rows import Stamp
+
+__all__ = ["Ingestion", "MergeCounts", "PlanCounts", "RunReport", "Settings", "open_ingestion"]
+
+# A step of the flow is worth seconds, and a run of any size has fewer than 200 of them.
+STEP_BYTES: Final = 64 << 20
+MOST_STEPS: Final = 90
+HASHING_THREADS: Final = 4
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run is asked to do."""
+
+    source: Path
+    output: Path
+    workers: int = 1
+    absent_is_deleted: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError(f"workers must be at least 1, not {self.workers}")
+
+    def arguments(self) -> str:
+        """The settings that can change rows, as a JSON object; paths of the machine are left out."""
+        return json.dumps({"sync": self.absent_is_deleted, **asdict(self.limits)}, sort_keys=True)
+
+
+class PlanCounts(NamedTuple):
+    """What a run has to do, and in how many parse steps."""
+
+    sources: int
+    unchanged: int
+    to_parse: int
+    to_parse_bytes: int
+    deleted: int
+    steps: int
+
+
+class MergeCounts(NamedTuple):
+    """Partition files that a merge step wrote or found to remove, and the bytes of those written."""
+
+    partitions: int
+    file_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """The run's row in `runs`."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    source: str
+    arguments: str
+    contract_version: str
+    parser_version: str
+    sources: int
+    unchanged: int
+    parsed: int
+    parsed_bytes: int
+    accepted: int
+    rejected: int
+    deleted: int
+    articles: int
+    paragraphs: int
+    revisions: int
+    rejects: int
+    partitions_written: int
+    output_bytes: int
+
+
+@contextlib.contextmanager
+def open_ingestion(settings: Settings, stamp: Stamp, progress: Progress) -> Iterator[Ingestion]:
+    """A run that holds the output's lock, after what a killed run left is completed or cleared.
+
+    `progress` is called with a step's name, how much is done, and how much there is to do.
+    """
+    output = Output(settings.output)
+    with exclusive(output, stamp.run_id), Workers(settings.workers) as workers:
+        complete_interrupted(output)
+        output.clear_staging()
+        staging = output.staging(stamp.run_id)
+        staging.mkdir(parents=True)
+        try:
+            yield Ingestion(settings, stamp, output, workers, progress)
+        finally:
+            # With a journal there, the next run completes this one and needs what is staged.
+            if not output.journal.exists():
+                shutil.rmtree(staging, ignore_errors=True)
+
+
+class Ingestion:
+    """One run. Steps are called in the order `discover, plan, parse, settle, merge, publish, report`; `parse` and
+    `merge` once for each of the steps that `plan` and `settle` name. Repeating a step gives the same result."""
+
+    def __init__(
+        self, settings: Settings, stamp: Stamp, output: Output, workers: Workers, progress: Progress
+    ) -> None:
+        self._settings = settings
+        self._stamp = stamp
+        self._output = output
+        self._staging = output.staging(stamp.run_id)
+        self._workers = workers
+        self._progress = progress
+        self._sources: list[Source] = []
+        self._state = State([], [])
+        self._decision = Decision([], [], 0)
+        self._batches: list[range] = []
+        self._parsed: dict[int, ParseCounts] = {}
+        self._settlement = Settlement([], {}, {}, 0)
+        self._merged: dict[int, MergedPartition] = {}
+
+    def discover(self) -> int:
+        """List the input; the number of sources found."""
+        self._sources = discover(
+            self._settings.source,
+            leave_out=self._settings.output,
+            progress=lambda count: self._progress("discover", count, 0),
+        )
+        return len(self._sources)
+
+    def plan(self) -> PlanCounts:
+        """Compare what was found with what is published, and write down the batches to parse."""
+        self._state = read_state(self._output)
+        self._decision = self._decide()
+        to_parse = [self._sources[position] for position in self._decision.parse]
+        sizes = [source.source_bytes for source in to_parse]
+        self._batches = batches(sizes, self._settings.workers)
+        write_batches(self._staging / "work.arrow", to_parse, self._batches)
+        return PlanCounts(
+            len(self._sources),
+            self._decision.unchanged,
+            len(to_parse),
+            sum(sizes),
+            len(self._decision.gone),
+            len(self._parse_steps()),
+        )
+
+    def parse(self, step: int) -> ParseCounts:
+        """Parse and stage the batches of one step."""
+        tasks = [self._batch_task(number) for number in self._parse_steps()[step]]
+        total = ParseCounts(0, 0, 0, {})
+        try:
+            for counts in self._workers.map(parse_batch, tasks):
+                total = self._add(total, counts)
+        except WorkerDied as died:
+            for task in died.tasks:
+                total = self._add(total, self._parse_around(task))
+        self._parsed[step] = total
+        return total
+
+    def settle(self) -> int:
+        """Decide which partitions change; the number of merge steps."""
+        self._settlement = settle_run(
+            self._output, self._state, self._staging, self._decision.gone, self._stamp
+        )
+        return len(self._merge_steps())
+
+    def merge(self, step: int) -> MergeCounts:
+        """Write the next files of one step's partitions to staging."""
+        numbers = self._merge_steps()[step]
+        tasks = [self._merge_task(number) for number in numbers]
+        results = dict(self._workers.map(_merge_numbered, list(zip(numbers, tasks, strict=True))))
+        self._merged.update(results)
+        self._progress("merge", len(self._merged), len(self._settlement.work))
+        changed = [merged for merged in results.values() if merged.final is not None]
+        return MergeCounts(len(changed), sum(merged.file_bytes for merged in changed))
+
+    def publish(self) -> int:
+        """Replace the changed partition files, all or none after a kill; the number of files touched."""
+        ordered = [self._merged[number] for number in range(len(self._settlement.work))]
+        removals = [merged.removal for merged in ordered if merged.removal is not None]
+        finals = [merged.final for merged in ordered if merged.final is not None]
+        if removals or finals:
+            commit(self._output, removals + finals)
+        return len(finals)
+
+    def report(self) -> RunReport:
+        """Write the run's row, and give it back."""
+        rows = {
+            name: sum(count for _, count in count_rows(self._output, TABLES[name]))
+            for name in ("articles", "paragraphs", "revisions", "rejects")
+        }
+        parsed = sum(self._parsed.values(), ParseCounts(0, 0, 0, {}))
+        changed = [merged for merged in self._merged.values() if merged.final is not None]
+        report = RunReport(
+            run_id=self._stamp.run_id,
+            started_at=self._stamp.started_at,
+            finished_at=datetime.now(UTC),
+            source=self._settings.source.name,
+            arguments=self._settings.arguments(),
+            contract_version=CONTRACT_VERSION,
+            parser_version=parser_version(),
+            sources=len(self._sources),
+            unchanged=self._decision.unchanged,
+            parsed=parsed.sources,
+            parsed_bytes=parsed.source_bytes,
+            accepted=parsed.accepted,
+            rejected=parsed.sources - parsed.accepted,
+            deleted=len(self._decision.gone),
+            partitions_written=len(changed),
+            output_bytes=sum(merged.file_bytes for merged in changed),
+            **rows,
+        )
+        self._publish_report(report)
+        return report
+
+    def _publish_report(self, report: RunReport) -> None:
+        table = TABLES["runs"]
+        row = pa.Table.from_pylist([asdict(report)], schema=table.schema)
+        violations = check_rows(row, table)
+        if violations:
+            raise ValueError(f"a row of `runs` that violates its schema: {violations}")
+        staged = self._staging / f"{report.run_id}.parquet"
+        write_single(staged, row, table)
+        target = self._output.table_folder(table) / staged.name
+        root = self._output.root
+        commit(self._output, [Replacement(str(staged.relative_to(root)), str(target.relative_to(root)))])
+
+    def _decide(self) -> Decision:
+        known = {
+            row.source_path: Known(row.source_path, row.source_sha256, row.stale, row.article_id, row.current)
+            for row in self._state.revisions
+            if row.live
+        }
+        limit = self._settings.limits.source_bytes
+        for reject in self._state.rejects:
+            fits_now = reject.reason == "too_large" and reject.source_bytes <= limit
+            known[reject.source_path] = Known(
+                reject.source_path, reject.source_sha256, reject.stale or fits_now, None, False
+            )
+        # Only a known source can be unchanged, so only these are hashed before they are parsed.
+        positions = [position for position, source in enumerate(self._sources) if source.source_path in known]
+        hashes: dict[int, str | None] = {}
+        with ThreadPoolExecutor(HASHING_THREADS) as pool:
+            spans = groups(len(positions), HASHING_THREADS * 8)
+            for span, found in zip(spans, pool.map(lambda s: self._hash(positions, s), spans), strict=True):
+                hashes.update(zip(positions[span.start : span.stop], found, strict=True))
+                self._progress("compare", span.stop, len(positions))
+        found_sources = [
+            Found(source.source_path, source.source_bytes, hashes.get(position))
+            for position, source in enumerate(self._sources)
+        ]
+        return decide(found_sources, known, absent_is_deleted=self._settings.absent_is_deleted)
+
+    def _hash(self, positions: list[int], span: range) -> list[str | None]:
+        return [hash_source(self._settings.source, self._sources[positions[index]]) for index in span]
+
+    def _parse_steps(self) -> list[range]:
+        total = sum(self._sources[position].source_bytes for position in self._decision.parse)
+        return groups(len(self._batches), min(MOST_STEPS, total // STEP_BYTES + 1))
+
+    def _merge_steps(self) -> list[range]:
+        staged_bytes = sum(counts.source_bytes for counts in self._parsed.values())
+        return groups(len(self._settlement.work), min(MOST_STEPS, staged_bytes // STEP_BYTES + 1))
+
+    def _batch_task(self, number: int, fatal: tuple[str, ...] = ()) -> BatchTask:
+        return BatchTask(
+            self._staging / "work.arrow", number, self._settings.source, self._settings.limits, self._stamp, fatal
+        )
+
+    def _merge_task(self, number: int) -> MergeTask:
+        work = self._settlement.work[number]
+        dropped = self._settlement.dropped_rejects if work.table == "rejects" else self._settlement.dropped_owners
+        return MergeTask(self._output, self._staging, work, dict(dropped))
+
+    def _add(self, total: ParseCounts, counts: ParseCounts) -> ParseCounts:
+        total = total + counts
+        done = total.sources + sum(parsed.sources for parsed in self._parsed.values())
+        self._progress("parse", done, len(self._decision.parse))
+        return total
+
+    def _parse_around(self, task: BatchTask) -> ParseCounts:
+        """Parse a batch on which a worker died, with the sources that kill a process rejected."""
+        if self._workers.survives(parse_batch, task):
+            return parse_batch(task)
+        fatal = []
+        for source in batch_sources(task.work, task.number):
+            probe = self._staging / "probe" / "work.arrow"
+            probe.parent.mkdir(exist_ok=True)
+            write_batches(probe, [source], [range(1)])
+            if not self._workers.survives(parse_batch, task._replace(work=probe, number=0)):
+                fatal.append(source.source_path)
+        return parse_batch(task._replace(fatal=tuple(fatal)))
+
+
+def _merge_numbered(numbered: tuple[int, MergeTask]) -> tuple[int, MergedPartition]:
+    return numbered[0], merge_partition(numbered[1])

@@ -1,0 +1,105 @@
+"""Stages rows of `revisions`: carries titles and texts over from where the superseded revision lies."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+
+from schemas import TABLES
+from schemas.contract import Change
+from schemas.validation import check_rows
+from storage.staging import read_staged, write_staged
+from storage.state import open_part
+from transforms.revise import Candidate
+from transforms.rows import Partition, Stamp
+
+__all__ = ["Superseded", "Superseding"]
+
+CARRIED: Final = ("source_path", "source_sha256", "source_bytes", "title", "text")
+
+
+class Superseding(NamedTuple):
+    """A row of `revisions` to be, without what it carries over from `file`: a staged file of articles, or a
+    published file of `articles` or `revisions`."""
+
+    file: Path
+    partition: Partition
+    article_id: str
+    candidate: Candidate
+    change: Change | None
+    superseded_by: str | None
+    valid_to: datetime | None
+    is_new: bool
+
+
+class Superseded:
+    """Collects rows of `revisions` and stages them, one record batch per partition."""
+
+    def __init__(self, stamp: Stamp) -> None:
+        self._stamp = stamp
+        self._rows: dict[Path, dict[tuple[str, str], Superseding]] = defaultdict(dict)
+
+    def add(self, row: Superseding) -> None:
+        self._rows[row.file][row.candidate.source_path, row.candidate.source_sha256] = row
+
+    def write(self, target: Path) -> None:
+        """Stage all rows; nothing where there are none. Raises `ValueError` where a row violates the schema."""
+        table = TABLES["revisions"]
+        rows = [row for file, wanted in self._rows.items() for row in self._carry(file, wanted)]
+        if not rows:
+            return
+        rows.sort(key=lambda row: (row["outlet"], row["month"], row["published_at"] is None,
+                                   row["published_at"], row["article_id"], row["source_path"], row["source_sha256"]))  # fmt: skip
+        staged = pa.Table.from_pylist(rows, schema=table.schema)
+        violations = check_rows(staged, table)
+        if violations:
+            raise ValueError(f"rows of `revisions` that violate their schema: {violations[:3]}")
+        partitions: dict[Partition, int] = {}
+        for row in rows:
+            partition = Partition(row["outlet"], row["month"])
+            partitions[partition] = partitions.get(partition, 0) + 1
+        write_staged(target, staged, list(partitions.items()))
+
+    def _carry(self, file: Path, wanted: dict[tuple[str, str], Superseding]) -> Iterator[dict[str, Any]]:
+        for carried in _rows_of(file):
+            row = wanted.get((carried["source_path"], carried["source_sha256"]))
+            if row is None:
+                continue
+            first_seen_at = carried.pop("first_seen_at")
+            yield {
+                **carried,
+                "outlet": row.partition.outlet,
+                "month": row.partition.month,
+                "article_id": row.article_id,
+                "published_at": row.candidate.published_at,
+                "text_sha256": row.candidate.text_sha256,
+                "change": row.change,
+                "superseded_by": row.superseded_by,
+                "valid_from": None,
+                "valid_to": row.valid_to,
+                "first_seen_at": self._stamp.started_at if row.is_new else first_seen_at,
+                "run_id": self._stamp.run_id,
+            }
+
+
+def _rows_of(file: Path) -> Iterator[dict[str, Any]]:
+    """What a revision carries over, for each row of a staged or published file; a row group at a time."""
+    seen = "first_seen_at" if "revisions" in file.parts else "ingested_at"
+    if file.suffix != ".parquet":
+        for _, batch in read_staged(file, [*CARRIED, seen]):
+            yield from (_renamed(row, seen) for row in batch.to_pylist())
+        return
+    with open_part(file) as part:
+        for group in range(part.metadata.num_row_groups):
+            rows = part.read_row_group(group, columns=[*CARRIED, seen], use_threads=False)
+            yield from (_renamed(row, seen) for row in rows.to_pylist())
+
+
+def _renamed(row: dict[str, Any], seen: str) -> dict[str, Any]:
+    row["first_seen_at"] = row.pop(seen)
+    return row

@@ -1,0 +1,93 @@
+"""Processes that do a run's heavy work, and what happens when one of them dies.
+
+A worker that dies takes no source down but the one it died on: the batch is probed source by source.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import TypeVar
+
+import pyarrow as pa
+
+__all__ = ["WorkerDied", "Workers"]
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class WorkerDied(Exception):
+    """Worker processes died on these tasks; the other tasks are done."""
+
+    def __init__(self, tasks: list[object]) -> None:
+        super().__init__(f"worker processes died on {len(tasks)} tasks")
+        self.tasks = tasks
+
+
+class Workers:
+    """`count` processes, started at the first call that has work for more than one; none for a count of 1."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def map(self, work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+        """Results as they come. Raises `WorkerDied` after all others where processes died."""
+        if self.count == 1 or len(tasks) < 2:
+            yield from map(work, tasks)
+            return
+        if self._pool is None:
+            self._pool = _start(self.count)
+        futures: dict[Future[Result], Task] = {self._pool.submit(work, task): task for task in tasks}
+        died: list[object] = []
+        for future in as_completed(futures):
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                died.append(futures[future])
+                continue
+            yield result
+        if died:
+            self._pool.shutdown()
+            self._pool = None
+            raise WorkerDied(died)
+
+    @staticmethod
+    def survives(work: Callable[[Task], object], task: Task) -> bool:
+        """Whether a process of its own lives through `work(task)`."""
+        with _start(1) as pool:
+            try:
+                pool.submit(work, task).result()
+            except BrokenProcessPool:
+                return False
+        return True
+
+
+def _start(count: int) -> ProcessPoolExecutor:
+    # A fork shares the libraries that are loaded already, but copies locks that other threads may hold; so
+    # beside threads, as in a Prefect flow, processes come from a server that has none.
+    method = "fork" if threading.active_count() == 1 else "forkserver"
+    return ProcessPoolExecutor(count, multiprocessing.get_context(method), initializer=_prepare)
+
+
+def _prepare() -> None:
+    # Batches leave no cycles behind, so collections would only cost time.
+    gc.disable()
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
