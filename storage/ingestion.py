@@ -226,7 +226,7 @@ class Ingestion:
             run_id=self._stamp.run_id,
             started_at=self._stamp.started_at,
             finished_at=datetime.now(UTC),
-            source=self._settings.source.name,
+            source=str(self._settings.source),
             arguments=self._settings.arguments(),
             contract_version=CONTRACT_VERSION,
             parser_version=parser_version(),

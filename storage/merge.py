@@ -182,8 +182,8 @@ def _order(table: Table, inputs: Sequence[SortedRows]) -> tuple[pa.Table, pa.Chu
         parts.append(keys.append_column("_row", pa.array(range(keys.num_rows), pa.int64())))
     keys = pa.concat_tables(parts)
     if len(inputs) > 1:
-        sort_keys = [(name, "ascending") for name in table.sort_keys]
-        keys = keys.take(pc.sort_indices(keys, sort_keys=sort_keys, null_placement="at_end"))
+        sort_keys = [(name, "ascending", "at_end") for name in table.sort_keys]
+        keys = keys.take(pc.sort_indices(keys, sort_keys=sort_keys))
     if len(table.size_columns) == 2:
         size = pc.subtract(keys[table.size_columns[1]], keys[table.size_columns[0]])
     else:

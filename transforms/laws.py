@@ -1,0 +1,146 @@
+"""The contract's laws over one article: its row, its paragraphs and the bytes of its source.
+
+Checks nothing that needs more than these; completeness (law 5) over a whole output is in `completeness`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from xxhash import xxh3_64_intdigest
+
+from transforms.article import SEPARATOR, decode
+from transforms.blocks import cut
+from transforms.header import BadSource, read_header
+
+__all__ = ["ARTICLE_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "check_article", "completeness"]
+
+ARTICLE_COLUMNS = (
+    "article_id", "source_path", "source_sha256", "source_bytes", "text", "text_sha256", "paragraph_count",
+    "header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes",
+)  # fmt: skip
+PARAGRAPH_COLUMNS = (
+    "paragraph_id", "article_id", "ordinal", "text", "char_start", "char_end", "byte_start", "byte_end",
+    "source_sha256", "text_hash",
+)  # fmt: skip
+
+
+class Breach(NamedTuple):
+    """A law (1 to 5) that does not hold: at which source, at which byte of it if at one, and how."""
+
+    law: int
+    source_path: str
+    byte_offset: int | None
+    problem: str
+
+
+def check_article(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> list[Breach]:
+    """Breaches of laws 1 to 4 by one article. `paragraphs` are its rows in the order of the file."""
+    return list(_breaches(article, paragraphs, data))
+
+
+def completeness(
+    discovered: Mapping[str, str | None], tables: Mapping[str, Collection[tuple[str, str | None]]]
+) -> list[Breach]:
+    """Breaches of law 5: sources that are in none or in several of the tables, or with other bytes than discovered.
+
+    `discovered` maps paths to hashes (None where a file can't be read); `tables` maps table names to the paths and
+    hashes of their rows, superseded revisions whose file is gone excepted.
+    """
+    breaches = []
+    places: dict[str, list[tuple[str, str | None]]] = {}
+    for table, rows in tables.items():
+        for path, sha256 in rows:
+            places.setdefault(path, []).append((table, sha256))
+    for path, sha256 in discovered.items():
+        found = places.get(path, [])
+        if len(found) != 1:
+            where = " and ".join(f"`{table}`" for table, _ in found) or "no table"
+            breaches.append(Breach(5, path, None, f"the source is in {where}"))
+        elif found[0][1] is not None and found[0][1] != sha256:
+            breaches.append(
+                Breach(5, path, None, f"the row in `{found[0][0]}` was made from other bytes; ingest again")
+            )
+    return breaches
+
+
+def _breaches(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> Iterator[Breach]:
+    path: str = article["source_path"]
+    if hashlib.sha256(data).hexdigest() != article["source_sha256"]:
+        yield Breach(1, path, None, "the source's bytes are not those that were ingested; ingest again")
+        return
+    text: str = article["text"]
+    if hashlib.sha256(text.encode()).hexdigest() != article["text_sha256"]:
+        yield Breach(2, path, None, "`text_sha256` is not the hash of `text`")
+    if SEPARATOR.join([row["text"] for row in paragraphs]) != text:
+        yield Breach(2, path, None, "the paragraphs' texts joined are not the article's text")
+    if len(paragraphs) != article["paragraph_count"]:
+        yield Breach(3, path, None, f"{len(paragraphs)} rows where `paragraph_count` is {article['paragraph_count']}")
+    byte_floor, char_floor = article["header_bytes"], 0
+    for ordinal, row in enumerate(paragraphs):
+        start, end = row["byte_start"], row["byte_end"]
+        yield from _slice_law(path, row, data[start:end])
+        if text[row["char_start"] : row["char_end"]] != row["text"]:
+            yield Breach(2, path, start, f"`{row['paragraph_id']}`: the char range is not its text")
+        expected_id = f"{article['article_id']}-{ordinal:04d}"
+        if row["ordinal"] != ordinal or row["paragraph_id"] != expected_id:
+            yield Breach(3, path, start, f"`{row['paragraph_id']}`: not the paragraph numbered {ordinal}")
+        if not (byte_floor <= start < end <= len(data) and char_floor <= row["char_start"] < row["char_end"]):
+            yield Breach(3, path, start, f"`{row['paragraph_id']}`: its ranges do not follow those before it")
+        if row["source_sha256"] != article["source_sha256"]:
+            yield Breach(1, path, start, f"`{row['paragraph_id']}`: its `source_sha256` is not its article's")
+        byte_floor, char_floor = end, row["char_end"]
+    yield from _conservation(article, paragraphs, data)
+
+
+def _slice_law(path: str, row: Mapping[str, Any], source: bytes) -> Iterator[Breach]:
+    start = row["byte_start"]
+    try:
+        markup = source.decode()
+    except UnicodeDecodeError as error:
+        yield Breach(1, path, start + error.start, f"`{row['paragraph_id']}`: the byte range splits a character")
+        return
+    blocks = cut(markup).blocks
+    if len(blocks) != 1:
+        yield Breach(1, path, start, f"`{row['paragraph_id']}`: the byte range holds {len(blocks)} blocks")
+    elif blocks[0].text != row["text"]:
+        yield Breach(1, path, start, f"`{row['paragraph_id']}`: the byte range has another text")
+    elif (blocks[0].start, blocks[0].end) != (0, len(markup)):
+        yield Breach(1, path, start, f"`{row['paragraph_id']}`: the byte range is wider than its visible text")
+    if xxh3_64_intdigest(row["text"].encode()) != row["text_hash"]:
+        yield Breach(1, path, start, f"`{row['paragraph_id']}`: `text_hash` is not the hash of its text")
+
+
+def _conservation(
+    article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes
+) -> Iterator[Breach]:
+    path = article["source_path"]
+    text, mark = decode(data)
+    try:
+        header_bytes = mark + len(text[: read_header(text).body_start].encode())
+    except BadSource as bad:
+        yield Breach(4, path, 0, f"the source has no header: {bad}")
+        return
+    gaps = []
+    begin = header_bytes
+    for row in paragraphs:
+        gaps.append(data[begin : row["byte_start"]])
+        begin = row["byte_end"]
+    gaps.append(data[begin:])
+    rest = b"".join(gaps)
+    left = cut(rest.decode(errors="replace"))
+    for block in left.blocks:
+        yield Breach(4, path, None, f"visible text outside all spans: `{block.text[:40]}`")
+    skipped_bytes = sum(len(rest.decode(errors="replace")[start:end].encode()) for start, end in left.skipped)
+    counted = {
+        "header_bytes": header_bytes,
+        "paragraph_bytes": sum(row["byte_end"] - row["byte_start"] for row in paragraphs),
+        "skipped_bytes": skipped_bytes,
+        "markup_bytes": len(rest) - skipped_bytes,
+        "source_bytes": len(data),
+    }
+    for name, value in counted.items():
+        if article[name] != value:
+            yield Breach(4, path, None, f"`{name}` is {article[name]}, counted {value}")
