@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from storage.ingestion import Progress, RunReport, Settings, open_ingestion
-from transforms.rows import Stamp
+from transforms.records import Stamp
 
 __all__ = ["Step", "call", "new_stamp", "run_ingest"]
 

@@ -6,6 +6,5 @@ from schemas.contract import Table
 __all__ = ["TABLES"]
 
 TABLES: dict[str, Table] = {
-    table.name: table
-    for table in (articles.TABLE, paragraphs.TABLE, revisions.TABLE, rejects.TABLE, runs.TABLE)
+    table.name: table for table in (articles.TABLE, paragraphs.TABLE, revisions.TABLE, rejects.TABLE, runs.TABLE)
 }

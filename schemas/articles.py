@@ -3,7 +3,16 @@
 import pyarrow as pa
 
 from schemas.contract import (
-    DIALECTS, DICTIONARY, MONTH, OUTLET, PUBLISHED_FROM, RUN_ID, TIMESTAMP, Table, column, table_schema,
+    DIALECTS,
+    DICTIONARY,
+    MONTH,
+    OUTLET,
+    PUBLISHED_FROM,
+    RUN_ID,
+    TIMESTAMP,
+    Table,
+    column,
+    table_schema,
 )  # fmt: skip
 
 __all__ = ["TABLE"]

@@ -6,6 +6,7 @@ Knows no Prefect and prints nothing. `flows/job.py` puts the steps in order.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,29 +14,46 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 
 from schemas import TABLES
 from schemas.contract import CONTRACT_VERSION
-from schemas.validation import check_rows
 from storage.inputs import Source, discover, hash_source
 from storage.layout import Output
 from storage.lock import exclusive
-from storage.merge import write_single
-from storage.partitions import MergedPartition, MergeTask, merge_partition
 from storage.publish import Replacement, commit, complete_interrupted
-from storage.settlement import Settlement, settle_run
-from storage.staging import BatchTask, ParseCounts, batch_sources, parse_batch, write_batches
 from storage.state import State, count_rows, read_state
 from storage.versions import parser_version
+from storage.work import (
+    BatchTask,
+    MergedPartition,
+    MergeTask,
+    ParseCounts,
+    PartitionWork,
+    batch_sources,
+    merge,
+    parse,
+    write_batches,
+)
 from storage.workers import WorkerDied, Workers
-from transforms.article import Limits
 from transforms.plan import Decision, Found, Known, batches, decide, groups
-from transforms.rows import Stamp
+from transforms.records import Limits, Stamp
 
-__all__ = ["Ingestion", "MergeCounts", "PlanCounts", "RunReport", "Settings", "open_ingestion"]
+if TYPE_CHECKING:
+    from storage.settlement import Settlement
+
+__all__ = [
+    "Ingestion",
+    "MergeCounts",
+    "PlanCounts",
+    "Progress",
+    "RunReport",
+    "Settings",
+    "open_ingestion",
+    "plan_ingest",
+]
 
 # A step of the flow is worth seconds, and a run of any size has fewer than 200 of them.
 STEP_BYTES: Final = 64 << 20
@@ -128,13 +146,18 @@ def open_ingestion(settings: Settings, stamp: Stamp, progress: Progress) -> Iter
                 shutil.rmtree(staging, ignore_errors=True)
 
 
+def plan_ingest(settings: Settings, stamp: Stamp, progress: Progress) -> PlanCounts:
+    """What a run would do. Writes nothing and takes no lock, so it may see an output while that changes."""
+    run = Ingestion(settings, stamp, Output(settings.output), Workers(1), progress)
+    run.discover()
+    return run.compare()
+
+
 class Ingestion:
     """One run. Steps are called in the order `discover, plan, parse, settle, merge, publish, report`; `parse` and
     `merge` once for each of the steps that `plan` and `settle` name. Repeating a step gives the same result."""
 
-    def __init__(
-        self, settings: Settings, stamp: Stamp, output: Output, workers: Workers, progress: Progress
-    ) -> None:
+    def __init__(self, settings: Settings, stamp: Stamp, output: Output, workers: Workers, progress: Progress) -> None:
         self._settings = settings
         self._stamp = stamp
         self._output = output
@@ -146,7 +169,7 @@ class Ingestion:
         self._decision = Decision([], [], 0)
         self._batches: list[range] = []
         self._parsed: dict[int, ParseCounts] = {}
-        self._settlement = Settlement([], {}, {}, 0)
+        self._settlement: Settlement | None = None
         self._merged: dict[int, MergedPartition] = {}
 
     def discover(self) -> int:
@@ -160,12 +183,18 @@ class Ingestion:
 
     def plan(self) -> PlanCounts:
         """Compare what was found with what is published, and write down the batches to parse."""
+        counts = self.compare()
+        to_parse = [self._sources[position] for position in self._decision.parse]
+        write_batches(self._staging / "work.arrow", to_parse, self._batches)
+        return counts
+
+    def compare(self) -> PlanCounts:
+        """Compare what was found with what is published; writes nothing."""
         self._state = read_state(self._output)
         self._decision = self._decide()
         to_parse = [self._sources[position] for position in self._decision.parse]
         sizes = [source.source_bytes for source in to_parse]
         self._batches = batches(sizes, self._settings.workers)
-        write_batches(self._staging / "work.arrow", to_parse, self._batches)
         return PlanCounts(
             len(self._sources),
             self._decision.unchanged,
@@ -179,8 +208,11 @@ class Ingestion:
         """Parse and stage the batches of one step."""
         tasks = [self._batch_task(number) for number in self._parse_steps()[step]]
         total = ParseCounts(0, 0, 0, {})
+        results = self._workers.map(parse, tasks)
+        # Loaded while the workers parse; `settle` needs it next.
+        importlib.import_module("storage.settlement")
         try:
-            for counts in self._workers.map(parse_batch, tasks):
+            for counts in results:
                 total = self._add(total, counts)
         except WorkerDied as died:
             for task in died.tasks:
@@ -190,24 +222,24 @@ class Ingestion:
 
     def settle(self) -> int:
         """Decide which partitions change; the number of merge steps."""
-        self._settlement = settle_run(
-            self._output, self._state, self._staging, self._decision.gone, self._stamp
-        )
+        from storage.settlement import settle_run
+
+        self._settlement = settle_run(self._output, self._state, self._staging, self._decision.gone, self._stamp)
         return len(self._merge_steps())
 
     def merge(self, step: int) -> MergeCounts:
         """Write the next files of one step's partitions to staging."""
         numbers = self._merge_steps()[step]
         tasks = [self._merge_task(number) for number in numbers]
-        results = dict(self._workers.map(_merge_numbered, list(zip(numbers, tasks, strict=True))))
-        self._merged.update(results)
-        self._progress("merge", len(self._merged), len(self._settlement.work))
-        changed = [merged for merged in results.values() if merged.final is not None]
+        results = list(self._workers.map(merge, tasks))
+        self._merged.update((merged.number, merged) for merged in results)
+        self._progress("merge", len(self._merged), len(self._work()))
+        changed = [merged for merged in results if merged.final is not None]
         return MergeCounts(len(changed), sum(merged.file_bytes for merged in changed))
 
     def publish(self) -> int:
         """Replace the changed partition files, all or none after a kill; the number of files touched."""
-        ordered = [self._merged[number] for number in range(len(self._settlement.work))]
+        ordered = [self._merged[number] for number in range(len(self._work()))]
         removals = [merged.removal for merged in ordered if merged.removal is not None]
         finals = [merged.final for merged in ordered if merged.final is not None]
         if removals or finals:
@@ -245,6 +277,9 @@ class Ingestion:
         return report
 
     def _publish_report(self, report: RunReport) -> None:
+        from schemas.validation import check_rows
+        from storage.merge import write_single
+
         table = TABLES["runs"]
         row = pa.Table.from_pylist([asdict(report)], schema=table.schema)
         violations = check_rows(row, table)
@@ -291,7 +326,7 @@ class Ingestion:
 
     def _merge_steps(self) -> list[range]:
         staged_bytes = sum(counts.source_bytes for counts in self._parsed.values())
-        return groups(len(self._settlement.work), min(MOST_STEPS, staged_bytes // STEP_BYTES + 1))
+        return groups(len(self._work()), min(MOST_STEPS, staged_bytes // STEP_BYTES + 1))
 
     def _batch_task(self, number: int, fatal: tuple[str, ...] = ()) -> BatchTask:
         return BatchTask(
@@ -299,9 +334,13 @@ class Ingestion:
         )
 
     def _merge_task(self, number: int) -> MergeTask:
+        assert self._settlement is not None
         work = self._settlement.work[number]
         dropped = self._settlement.dropped_rejects if work.table == "rejects" else self._settlement.dropped_owners
-        return MergeTask(self._output, self._staging, work, dict(dropped))
+        return MergeTask(number, self._output, self._staging, work, dict(dropped))
+
+    def _work(self) -> list[PartitionWork]:
+        return self._settlement.work if self._settlement is not None else []
 
     def _add(self, total: ParseCounts, counts: ParseCounts) -> ParseCounts:
         total = total + counts
@@ -311,17 +350,13 @@ class Ingestion:
 
     def _parse_around(self, task: BatchTask) -> ParseCounts:
         """Parse a batch on which a worker died, with the sources that kill a process rejected."""
-        if self._workers.survives(parse_batch, task):
-            return parse_batch(task)
+        if self._workers.survives(parse, task):
+            return parse(task)
         fatal = []
         for source in batch_sources(task.work, task.number):
             probe = self._staging / "probe" / "work.arrow"
             probe.parent.mkdir(exist_ok=True)
             write_batches(probe, [source], [range(1)])
-            if not self._workers.survives(parse_batch, task._replace(work=probe, number=0)):
+            if not self._workers.survives(parse, task._replace(work=probe, number=0)):
                 fatal.append(source.source_path)
-        return parse_batch(task._replace(fatal=tuple(fatal)))
-
-
-def _merge_numbered(numbered: tuple[int, MergeTask]) -> tuple[int, MergedPartition]:
-    return numbered[0], merge_partition(numbered[1])
+        return parse(task._replace(fatal=tuple(fatal)))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from storage.errors import InputError
-from transforms.article import Reject
+from transforms.records import Reject
 
 __all__ = ["Source", "discover", "hash_source", "read_source"]
 
@@ -95,7 +95,9 @@ def _walk(root: Path, leave_out: Path, progress: Callable[[int], None] | None) -
             entries = os.scandir(os.path.join(root, folder))
         except OSError as error:
             if not folder:
-                raise InputError(f"the folder can't be listed ({error.strerror})", root, "mend its permissions") from error
+                raise InputError(
+                    f"the folder can't be listed ({error.strerror})", root, "mend its permissions"
+                ) from error
             yield _entry(folder, 0, f"the folder can't be listed ({error.strerror}); mend its permissions")
             continue
         with entries:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.contract import Table
-from transforms.rows import Partition
+from transforms.records import Partition
 
 __all__ = ["Output", "sync_folder"]
 

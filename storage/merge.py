@@ -15,12 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.contract import DICTIONARY, Table
-from storage.staging import OWNER, staged_partitions
+from storage.staged import OWNER
 from storage.state import open_part
 from storage.versions import parser_version
-from transforms.rows import Partition
 
-__all__ = ["Merged", "Published", "SortedRows", "Staged", "merge_rows", "staged_rows", "write_single"]
+__all__ = ["Merged", "Published", "SortedRows", "Staged", "merge_rows", "write_single"]
 
 ROW_GROUP_ROWS: Final = 8192
 ROW_GROUP_BYTES: Final = 8 << 20
@@ -129,16 +128,6 @@ class Staged:
             return pc.indices_nonzero(pc.invert(pc.is_in(batch[OWNER], dropped))).cast(pa.int64())
 
         return self._open(kept)
-
-
-def staged_rows(
-    paths: Sequence[Path], partition: Partition | None, table: Table, dropped: dict[str, set[int]]
-) -> Iterator[Staged]:
-    """The rows of a partition in several staged files; `dropped` names owners by the file's stem."""
-    for path in paths:
-        for number, staged in enumerate(staged_partitions(path)):
-            if staged == partition:
-                yield Staged(path, number, table, dropped.get(path.stem, ()))
 
 
 def merge_rows(target: Path, table: Table, inputs: Sequence[SortedRows]) -> Merged:

@@ -6,40 +6,21 @@ import filecmp
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
 from schemas import TABLES
 from schemas.contract import Table
 from storage.layout import Output
-from storage.merge import Published, SortedRows, merge_rows, staged_rows
+from storage.merge import Published, SortedRows, Staged, merge_rows
 from storage.publish import Replacement
-from storage.settlement import PartitionWork
 from storage.state import open_part
+from storage.work import MergedPartition, MergeTask
 
-__all__ = ["MergeTask", "MergedPartition", "merge_partition"]
+__all__ = ["merge_partition"]
 
 Key = tuple[Any, ...]
-
-
-class MergeTask(NamedTuple):
-    """A partition to merge, where its staged rows are, and which of them to leave out, by file stem."""
-
-    output: Output
-    staging: Path
-    work: PartitionWork
-    dropped: dict[str, set[int]]
-
-
-class MergedPartition(NamedTuple):
-    """What merging a partition made: rows of its next file, bytes written, and how to publish it. `removal` shows the
-    partition without the rows that leave it, where that must come before any rows move in."""
-
-    rows: int
-    file_bytes: int
-    removal: Replacement | None
-    final: Replacement | None
 
 
 def merge_partition(task: MergeTask) -> MergedPartition:
@@ -60,19 +41,21 @@ def merge_partition(task: MergeTask) -> MergedPartition:
             removed_part = staged_part.with_name("removal-" + staged_part.name)
             merged = merge_rows(removed_part, table, inputs)
             removal = _replacement(output, removed_part if merged.rows else None, part)
-        paths = sorted(task.staging.glob(f"*.{table.name}"))
-        for rows in staged_rows(paths, work.partition, table, task.dropped):
+        for path, number in work.staged:
+            rows = Staged(path, number, table, task.dropped.get(path.stem, ()))
             inputs.append(_KeepingRunColumns(rows, table, before) if before else rows)
         merged = merge_rows(staged_part, table, inputs)
     finally:
         if published is not None:
             published.close()
     if not merged.rows:
-        return MergedPartition(0, 0, removal, _replacement(output, None, part))
+        return MergedPartition(task.number, 0, 0, removal, _replacement(output, None, part))
     if removal is None and part.exists() and filecmp.cmp(staged_part, part, shallow=False):
         staged_part.unlink()
-        return MergedPartition(merged.rows, 0, None, None)
-    return MergedPartition(merged.rows, merged.file_bytes, removal, _replacement(output, staged_part, part))
+        return MergedPartition(task.number, merged.rows, 0, None, None)
+    return MergedPartition(
+        task.number, merged.rows, merged.file_bytes, removal, _replacement(output, staged_part, part)
+    )
 
 
 class _KeepingRunColumns:

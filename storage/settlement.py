@@ -13,28 +13,19 @@ from typing import Final, NamedTuple
 
 from schemas import TABLES
 from storage.layout import Output
-from storage.staging import read_staged
+from storage.staged import read_staged, staged_partitions
 from storage.state import KnownReject, KnownRevision, State
 from storage.superseded import Superseded, Superseding
+from storage.work import PartitionWork
+from transforms.records import Partition, Stamp
 from transforms.revise import Candidate, Standing, change_between, settle
-from transforms.rows import Partition, Stamp
 
-__all__ = ["PartitionWork", "Settlement", "settle_run"]
+__all__ = ["Settlement", "settle_run"]
 
 ARTICLE_COLUMNS: Final = ("article_id", "source_path", "source_sha256", "published_at", "text_sha256")
 REJECT_COLUMNS: Final = ("source_path", "source_sha256", "source_bytes", "reason", "detail")
 
 Place = tuple[str, Partition | None]
-
-
-class PartitionWork(NamedTuple):
-    """One partition file to write: published rows to drop, by the table's `replace_keys`, and whether the file must
-    be shown without them before rows move in, as some of them move to a partition that rows also come from."""
-
-    table: str
-    partition: Partition | None
-    dropped: frozenset[tuple[str, ...]]
-    removal_first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +87,7 @@ def settle_run(output: Output, state: State, staging: Path, gone: Collection[str
         if not row.live and source is not None and source.candidate.source_sha256 == row.source_sha256:
             changes.drop_known(row)
     superseded.write(staging / "settled.revisions")
-    return Settlement(changes.work(), settled.dropped_owners, dropped_rejects, tombstones)
+    return Settlement(changes.work(_staged_index(staging)), settled.dropped_owners, dropped_rejects, tombstones)
 
 
 class _Settled:
@@ -206,7 +197,7 @@ class _Changes:
     def add(self, table: str, partition: Partition | None, key: tuple[str, ...]) -> None:
         self._added[table, partition].add(key)
 
-    def work(self) -> list[PartitionWork]:
+    def work(self, staged: dict[Place, list[tuple[Path, int]]]) -> list[PartitionWork]:
         """Partitions in the order to publish them: those that rows leave for another one come first, so that no
         reader sees a row twice, and `articles` comes after the other tables of its partition."""
         origin = {(place[0], key): place for place, keys in self._dropped.items() for key in keys}
@@ -222,7 +213,12 @@ class _Changes:
             key=lambda place: (place not in leaving, place[1] or ("", ""), place[0] == "articles", place[0]),
         )
         return [
-            PartitionWork(*place, frozenset(self._dropped.get(place, ())), place in leaving and place in entering)
+            PartitionWork(
+                *place,
+                frozenset(self._dropped.get(place, ())),
+                place in leaving and place in entering,
+                tuple(staged.get(place, ())),
+            )
             for place in places
         ]
 
@@ -242,6 +238,16 @@ def _rejected(staging: Path) -> Iterator[tuple[KnownReject, str, int]]:
         for _, batch in read_staged(path, REJECT_COLUMNS):
             for row, values in enumerate(zip(*(batch[name].to_pylist() for name in REJECT_COLUMNS), strict=True)):
                 yield KnownReject(*values, stale=False), path.stem, row
+
+
+def _staged_index(staging: Path) -> dict[Place, list[tuple[Path, int]]]:
+    """Staged files with rows for each table and partition, and the number of the record batch that has them."""
+    index: dict[Place, list[tuple[Path, int]]] = defaultdict(list)
+    for table in TABLES:
+        for path in sorted(staging.glob(f"*.{table}")):
+            for number, partition in enumerate(staged_partitions(path)):
+                index[table, partition].append((path, number))
+    return index
 
 
 def _settle_rejects(

@@ -16,7 +16,7 @@ from schemas.contract import CONTRACT_VERSION, Table
 from storage.errors import OutputError
 from storage.layout import Output
 from storage.versions import parser_version
-from transforms.rows import Partition
+from transforms.records import Partition
 
 __all__ = ["KnownReject", "KnownRevision", "State", "open_part", "part_metadata", "read_state"]
 
@@ -76,9 +76,7 @@ def read_state(output: Output) -> State:
             ended = [None] * rows.num_rows if current else rows["valid_to"].to_pylist()
             successors = [None] * rows.num_rows if current else rows["superseded_by"].to_pylist()
             for row, valid_to, superseded_by in zip(zip(*columns, strict=True), ended, successors, strict=True):
-                revisions.append(
-                    KnownRevision(*row, partition, current, valid_to is None, stale, superseded_by)
-                )
+                revisions.append(KnownRevision(*row, partition, current, valid_to is None, stale, superseded_by))
     for _, path in output.parts(TABLES["rejects"]):
         names = [name for name in KnownReject._fields if name != "stale"]
         stale, rows = _read(path, names)

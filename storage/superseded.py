@@ -13,10 +13,10 @@ import pyarrow as pa
 from schemas import TABLES
 from schemas.contract import Change
 from schemas.validation import check_rows
-from storage.staging import read_staged, write_staged
+from storage.staged import read_staged, write_staged
 from storage.state import open_part
+from transforms.records import Partition, Stamp
 from transforms.revise import Candidate
-from transforms.rows import Partition, Stamp
 
 __all__ = ["Superseded", "Superseding"]
 

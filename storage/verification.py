@@ -15,9 +15,8 @@ from storage.inputs import Source, discover, hash_source, read_source
 from storage.layout import Output
 from storage.state import open_part
 from storage.workers import Workers
-from transforms.article import Reject
 from transforms.laws import ARTICLE_COLUMNS, PARAGRAPH_COLUMNS, Breach, check_article, completeness
-from transforms.rows import Partition
+from transforms.records import Partition, Reject
 
 __all__ = ["Verification", "last_source", "verify_output"]
 
@@ -59,9 +58,7 @@ def last_source(output: Output) -> Path:
         return Path(file.read(["source"])["source"][0].as_py())
 
 
-def verify_output(
-    output: Output, root: Path, *, workers: int, progress: Callable[[int, int], None]
-) -> Verification:
+def verify_output(output: Output, root: Path, *, workers: int, progress: Callable[[int, int], None]) -> Verification:
     """Check laws 1 to 5. `progress` is called with the articles checked and the articles there are."""
     if not output.root.is_dir():
         raise OutputError("there is no such output folder", output.root, "name the folder that `ingest` wrote")
@@ -78,7 +75,9 @@ def verify_output(
             source_bytes += checked.source_bytes
             progress(len(current), total)
     orphans = {partition for partition, _ in output.parts(TABLES["paragraphs"])} - {task.partition for task in tasks}
-    breaches += [Breach(3, f"{place}", None, "paragraphs without a file of articles") for place in sorted(map(str, orphans))]
+    breaches += [
+        Breach(3, f"{place}", None, "paragraphs without a file of articles") for place in sorted(map(str, orphans))
+    ]
     superseded, ended = _revisions(output)
     rejects, bad_rejects = _rejects(output)
     hashes = dict(current)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
-
-import turbohtml
+from typing import TYPE_CHECKING
 
 import schemas
 import transforms
 from storage.errors import InputError
-from transforms.outlets import Outlets
+
+if TYPE_CHECKING:
+    from transforms.outlets import Outlets
 
 __all__ = ["load_outlets", "parser_version"]
 
@@ -20,7 +22,11 @@ __all__ = ["load_outlets", "parser_version"]
 def parser_version() -> str:
     """Changes whenever code, schemas, registry or HTML tokenizer change, so that a row can't be older than
     what made it: 16 hex digits over the files of `transforms` and `schemas` and the tokenizer's version."""
-    digest = hashlib.sha256(turbohtml.__version__.encode())
+    # Reading the tokenizer's version file costs a tenth of loading it or its package's metadata.
+    tokenizer = find_spec("turbohtml")
+    assert tokenizer is not None
+    assert tokenizer.origin is not None
+    digest = hashlib.sha256(Path(tokenizer.origin).with_name("_version.py").read_bytes())
     for package in (schemas, transforms):
         for path in sorted(Path(package.__path__[0]).iterdir()):
             if path.suffix in (".py", ".toml"):
@@ -31,6 +37,9 @@ def parser_version() -> str:
 @lru_cache(maxsize=1)
 def load_outlets() -> Outlets:
     """The registry that comes with the package."""
+    # The registry's own module is for whoever parses.
+    from transforms.outlets import Outlets
+
     path = Path(transforms.__path__[0]) / "outlets.toml"
     try:
         return Outlets.from_toml(path.read_text("utf-8"))

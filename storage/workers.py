@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import pyarrow as pa
 
 __all__ = ["WorkerDied", "Workers"]
+
+PARENT_CHECK_S: Final = 0.5
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -48,13 +52,16 @@ class Workers:
             self._pool = None
 
     def map(self, work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-        """Results as they come. Raises `WorkerDied` after all others where processes died."""
+        """Results as they come; the tasks are under way when this returns. Iterating raises `WorkerDied`, after all
+        other results, where processes died."""
         if self.count == 1 or len(tasks) < 2:
-            yield from map(work, tasks)
-            return
+            return map(work, tasks)
         if self._pool is None:
             self._pool = _start(self.count)
-        futures: dict[Future[Result], Task] = {self._pool.submit(work, task): task for task in tasks}
+        futures = {self._pool.submit(work, task): task for task in tasks}
+        return self._results(futures)
+
+    def _results(self, futures: dict[Future[Result], Task]) -> Iterator[Result]:
         died: list[object] = []
         for future in as_completed(futures):
             try:
@@ -63,7 +70,7 @@ class Workers:
                 died.append(futures[future])
                 continue
             yield result
-        if died:
+        if died and self._pool is not None:
             self._pool.shutdown()
             self._pool = None
             raise WorkerDied(died)
@@ -91,3 +98,11 @@ def _prepare() -> None:
     gc.disable()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process when its parent was killed: a pool's process would wait for work for ever."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_S)
+    os._exit(1)

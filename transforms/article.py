@@ -8,86 +8,23 @@ from __future__ import annotations
 import hashlib
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
-from schemas.contract import CONTENT_ROLES, Reason, Role
+from schemas.contract import CONTENT_ROLES, Role
 from transforms import identity, language
-from transforms.blocks import Block, Link, TooDeep, cut
-from transforms.dates import Dates, url_date, weigh
-from transforms.header import BadSource, Header, read_header
+from transforms.blocks import Block, TooDeep, cut
+from transforms.dates import url_date, weigh
+from transforms.header import BadSource, read_header
 from transforms.outlets import Outlets
+from transforms.records import Article, Limits, Link, Paragraph, Reject
 from transforms.roles import classify
 
-__all__ = ["SEPARATOR", "Article", "Limits", "Paragraph", "Reject", "byte_offsets", "decode", "parse"]
+__all__ = ["SEPARATOR", "Article", "Limits", "Reject", "byte_offsets", "decode", "parse"]
 
 SEPARATOR: Final = "\n\n"
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a source may be: its size in bytes, and how many elements may be open at once."""
-
-    source_bytes: int = 16 * 1024 * 1024
-    depth: int = 1000
-
-    def __post_init__(self) -> None:
-        if self.source_bytes < 1 or self.depth < 1:
-            raise ValueError("limits must be at least 1")
-
-
-class Paragraph(NamedTuple):
-    """One row of `paragraphs`, without what it has from its article."""
-
-    role: Role
-    text: str
-    char_start: int
-    char_end: int
-    byte_start: int
-    byte_end: int
-    language: str
-    text_hash: int
-    links: tuple[Link, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Article:
-    """One row of `articles`, without run columns, and its paragraphs."""
-
-    article_id: str
-    source_path: str
-    source_sha256: str
-    source_bytes: int
-    header: Header
-    canonical_url: str | None
-    outlet: str
-    author: str | None
-    dates: Dates
-    language: str
-    text: str
-    text_sha256: str
-    content_count: int
-    header_bytes: int
-    paragraph_bytes: int
-    skipped_bytes: int
-    markup_bytes: int
-    paragraphs: list[Paragraph]
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """One row of `rejects`, without run columns. `raw` is None only for `too_large` and `unreadable`."""
-
-    source_path: str
-    source_sha256: str | None
-    source_bytes: int
-    reason: Reason
-    detail: str
-    byte_offset: int | None
-    raw: bytes | None
 
 
 def parse(data: bytes, source_path: str, outlets: Outlets, limits: Limits) -> Article | Reject:
@@ -153,9 +90,7 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
     spans = byte_offsets(body, (at for block in blocks for at in (block.start, block.end)), header_bytes)
     full_text = SEPARATOR.join([block.text for block in blocks])
     languages = [language.detect(block.text) for block in blocks]
-    main_language = language.predominant(
-        (tag, len(block.text)) for tag, block in zip(languages, blocks, strict=True)
-    )
+    main_language = language.predominant((tag, len(block.text)) for tag, block in zip(languages, blocks, strict=True))
     # A block that doesn't tell by itself, such as a number or a name, is in the article's language.
     languages = [main_language if tag == language.UNDETERMINED else tag for tag in languages]
     paragraphs = _paragraphs(blocks, roles, languages, spans, canonical)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from turbohtml import Token, TokenType, tokenize
 
-__all__ = ["Block", "Cut", "Link", "TooDeep", "cut", "STRIPPED", "block_name"]
+from transforms.records import Link
+
+__all__ = ["STRIPPED", "Block", "Cut", "TooDeep", "block_name", "cut"]
 
 # Unicode's White_Space characters, U+200B and U+FEFF. `str.strip()` without an argument would take
 # U+001C to U+001F as well, which Unicode does not call white space.
@@ -61,21 +62,16 @@ RENAMED: Final = {
     "titl-": "title",
     "plaintex-": "plaintext",
 }
-WHITE_SPACE_RUN: Final = re.compile(r"[\t\f\r ]+")
+WHITE_SPACE_RUN: Final = re.compile(r"[\t ]+")
+REFERENCED_WHITE_SPACE: Final = re.compile(r"[\n\f\r]")
+# An end tag closes an element at most this many levels up, so that stray end tags cost no time.
+END_TAG_REACH: Final = 64
 
 _TEXT, _START, _END = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
+_INLINE, _BLOCK, _BREAK, _SKIPPED, _VOID, _VOID_BLOCK, _LINK = range(7)
 
 
-class Link(NamedTuple):
-    """A hyperlink inside one block: `[start, end)` are code points of the block's text, never empty."""
-
-    href: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """One block: its text, and `[start, end)` in code points of the markup it was cut from.
 
     `path` holds the start tags of the elements that were open at the first visible character, outermost
@@ -125,9 +121,10 @@ def normalise(markup: str) -> str:
     Line ends become tabs: all of them are HTML white space, and on a single line a token's column is its
     offset. Elements with raw text are renamed, see `RAW_TEXT`.
     """
-    if "\r" in markup:
-        markup = markup.replace("\r", "\t")
-    return RAW_TEXT.sub(r"\1-", markup.replace("\n", "\t"))
+    for line_end in ("\r", "\f", "\n"):
+        if line_end in markup:
+            markup = markup.replace(line_end, "\t")
+    return RAW_TEXT.sub(r"\1-", markup)
 
 
 def cut(markup: str, *, max_depth: int = 1000) -> Cut:
@@ -138,25 +135,31 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     >>> [b.text for b in cut("<p>One<br>two</p>three <i>four</i>").blocks]
     ['One\\ntwo', 'three four']
     """
+    # One long loop on purpose: it runs for every token of an archive, where a call costs as much as the work.
     source = normalise(markup)
     blocks: list[Block] = []
     skipped: list[tuple[int, int]] = []
-    elements = _OpenElements(max_depth)
-    draft = _Draft(source)
+    names: list[str] = []
+    tokens: list[Token] = []
+    draft = _Draft(source, blocks)
     skip_tag: str | None = None
-    skip_depth = 0
-    skip_start = -1
+    skip_depth = skip_start = text_start = 0
     skip_ended = False
     text: str | None = None
-    text_start = 0
-    cuts: dict[str, str | None] = {}
 
     for token in tokenize(source):
         kind = token.type
         position = token.col
         if text is not None:
-            draft.add_text(text, text_start, position, elements)
+            # A text token ends where the next token starts, which tells whether references were resolved in it.
+            draft.add_text(text, text_start, position, tokens, names)
             text = None
+        if kind is _TEXT and skip_tag is None:
+            if skip_ended:
+                skipped.append((skip_start, position))
+                skip_ended = False
+            text, text_start = token.data, position
+            continue
         if skip_ended:
             skipped.append((skip_start, position))
             skip_ended = False
@@ -168,98 +171,89 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
                 if skip_depth == 0:
                     skip_tag, skip_ended = None, True
             continue
-        if kind is _TEXT:
-            text, text_start = token.data, position
-            continue
         if kind is not _START and kind is not _END:
             skip_start, skip_ended = position, True
             continue
         tag: str = token.tag  # type: ignore[assignment]  # tags of start and end tokens are never None
-        if tag == "br":
-            if draft.add_break():
-                blocks.append(draft.finish())
-            continue
         try:
-            cutting = cuts[tag]
+            treatment, name = _TREATMENTS[tag]
         except KeyError:
-            cutting = cuts[tag] = block_name(tag)
-        if cutting is not None and draft.open:
-            blocks.append(draft.finish())
+            treatment, name = _treatment(tag)
+        if treatment == _BREAK:
+            if draft.open:
+                draft.add_break()
+            continue
+        if draft.open and (treatment == _BLOCK or treatment == _VOID_BLOCK):
+            draft.finish()
         if kind is _END:
-            elements.end(tag)
-            if tag == "a":
+            if names and names[-1] == name:
+                names.pop()
+                tokens.pop()
+            elif name in names[-END_TAG_REACH:]:
+                while names.pop() != name:
+                    tokens.pop()
+                tokens.pop()
+            if treatment == _LINK:
                 draft.end_link()
-        elif tag in SKIPPED:
+        elif treatment == _SKIPPED:
             skip_start = position
             if token.self_closing and tag == "svg":
                 skip_ended = True
             else:
                 skip_tag, skip_depth = tag, 1
-        elif tag not in VOID:
-            elements.start(tag, token, cutting, position)
-            if tag == "a":
+        elif treatment == _BLOCK or treatment == _INLINE or treatment == _LINK:
+            if treatment == _BLOCK and names and (top := names[-1]) in IMPLIED_END and top in ("p", name):
+                names.pop()
+                tokens.pop()
+            if len(names) >= max_depth:
+                raise TooDeep(position, max_depth)
+            names.append(name)
+            tokens.append(token)
+            if treatment == _LINK:
                 draft.start_link(token.attr("href"))
 
     if text is not None:
-        draft.add_text(text, text_start, len(source), elements)
+        draft.add_text(text, text_start, len(source), tokens, names)
     if skip_tag is not None or skip_ended:
         skipped.append((skip_start, len(source)))
     if draft.open:
-        blocks.append(draft.finish())
+        draft.finish()
     return Cut(blocks, skipped)
 
 
-class _OpenElements:
-    """The start tags of the elements that are open, outermost first, as far as a tokenizer can tell."""
+def _treatment(tag: str) -> tuple[int, str]:
+    """How the loop treats a tag, and the name of the element that it stands for."""
+    name = block_name(tag)
+    if name is not None:
+        return (_VOID_BLOCK if name in VOID else _BLOCK), name
+    if tag in SKIPPED:
+        return _SKIPPED, tag
+    if tag in VOID:
+        return _VOID, tag
+    return {"br": _BREAK, "a": _LINK}.get(tag, _INLINE), RENAMED.get(tag, tag)
 
-    __slots__ = ("bold", "counts", "max_depth", "names", "tokens")
 
-    def __init__(self, max_depth: int) -> None:
-        self.tokens: list[Token] = []
-        self.names: list[str] = []
-        self.counts: dict[str, int] = {}
-        self.bold = 0
-        self.max_depth = max_depth
-
-    def start(self, tag: str, token: Token, block: str | None, position: int) -> None:
-        names = self.names
-        # `</div>` ends `<divclass=…>`, so a glued element is kept under the name it stands for.
-        name = block or tag
-        if block is not None and names and names[-1] in IMPLIED_END and (names[-1] == name or names[-1] == "p"):
-            self._pop()
-        if len(names) >= self.max_depth:
-            raise TooDeep(position, self.max_depth)
-        names.append(name)
-        self.tokens.append(token)
-        self.counts[name] = self.counts.get(name, 0) + 1
-        if name in BOLD:
-            self.bold += 1
-
-    def end(self, tag: str) -> None:
-        name = RENAMED.get(tag, tag)
-        names = self.names
-        if names and names[-1] == name:
-            self._pop()
-        elif self.counts.get(name):
-            while names[-1] != name:
-                self._pop()
-            self._pop()
-
-    def _pop(self) -> None:
-        name = self.names.pop()
-        self.tokens.pop()
-        self.counts[name] -= 1
-        if name in BOLD:
-            self.bold -= 1
+# Names outside HTML are not kept, as an archive can hold any number of them.
+_TREATMENTS: Final = {
+    tag: _treatment(tag)
+    for tag in (
+        *BLOCK_LEVEL, *SKIPPED, *VOID, *RENAMED, "br", "a", "abbr", "b", "bdi", "bdo", "big", "button", "cite", "code",
+        "data", "del", "dfn", "em", "font", "i", "ins", "kbd", "label", "map", "mark", "q", "rp", "rt", "ruby", "s",
+        "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var",
+    )
+}  # fmt: skip
 
 
 class _Draft:
     """The block under construction: opens at the first visible character, until `finish` is called."""
 
-    __slots__ = ("bold", "breaks", "end", "href", "link_from", "links", "open", "path", "pieces", "source", "start")
+    __slots__ = (
+        "blocks", "bold", "breaks", "end", "href", "link_from", "links", "open", "path", "pieces", "source", "start",
+    )  # fmt: skip
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, blocks: list[Block]) -> None:
         self.source = source
+        self.blocks = blocks
         self.open = False
         self.pieces: list[str] = []
         self.links: list[tuple[str, int, int]] = []
@@ -269,38 +263,39 @@ class _Draft:
         self.start = self.end = self.breaks = 0
         self.bold = True
 
-    def add_text(self, text: str, start: int, end: int, elements: _OpenElements) -> None:
-        """Take the text token whose source is `[start, end)`."""
+    def add_text(self, text: str, start: int, end: int, tokens: Sequence[Token], names: Sequence[str]) -> None:
+        """Take the text token whose source is `[start, end)`, inside the given open elements."""
         tail = text.rstrip(STRIPPED)
+        has_references = len(text) != end - start
+        if has_references:
+            # The source's own line ends are tabs by now, so these come from references; `\n` stands for a `br`.
+            text = REFERENCED_WHITE_SPACE.sub(" ", text)
         if not tail:
             if self.open:
-                self.pieces.append(text.replace("\n", " "))
+                self.pieces.append(text)
             return
-        lead = text.lstrip(STRIPPED)
-        has_references = len(text) != end - start
         if not self.open:
-            self.open = True
-            self.start = _first_visible(self.source, start, end) if has_references else start + len(text) - len(lead)
-            self.path = tuple(elements.tokens)
-            self.bold = True
-            self.breaks = 0
+            self.open = self.bold = True
+            self.start = (
+                _first_visible(self.source, start, end)
+                if has_references
+                else start + len(text) - len(text.lstrip(STRIPPED))
+            )
+            self.path = tuple(tokens)
             self.link_from = 0
         self.end = _last_visible(self.source, start, end) if has_references else start + len(tail)
         self.breaks = 0
-        if not elements.bold:
+        if self.bold and "strong" not in names and "b" not in names:
             self.bold = False
-        # The source's own line ends are tabs by now; a line feed can only come from a reference.
-        self.pieces.append(text.replace("\n", " ") if has_references else text)
+        self.pieces.append(text)
 
-    def add_break(self) -> bool:
-        """Take a `br`; True where it is the second one after the last visible character: a cut."""
-        if not self.open:
-            return False
+    def add_break(self) -> None:
+        """Take a `br`; the second one after the last visible character is a cut."""
         self.breaks += 1
         if self.breaks == 2:
-            return True
-        self.pieces.append("\n")
-        return False
+            self.finish()
+        else:
+            self.pieces.append("\n")
 
     def start_link(self, href: str | None) -> None:
         self.end_link()
@@ -312,22 +307,25 @@ class _Draft:
             self.links.append((self.href, self.link_from, len(self.pieces)))
         self.href = None
 
-    def finish(self) -> Block:
-        """The finished block. A link that is still open goes on in the next one."""
+    def finish(self) -> None:
+        """Give out the block. A link that is still open goes on in the next one."""
         href = self.href
-        self.end_link()
-        text = _collapse("".join(self.pieces)).strip(STRIPPED)
-        links = _place_links(self.pieces, self.links, text) if self.links else ()
-        block = Block(text, self.start, self.end, self.path, self.bold, links)
+        if href is not None:
+            self.end_link()
+            self.href = href
+        pieces = self.pieces
+        text = _collapse(pieces[0] if len(pieces) == 1 else "".join(pieces)).strip(STRIPPED)
+        links = _place_links(pieces, self.links, text) if self.links else ()
+        self.blocks.append(Block(text, self.start, self.end, self.path, self.bold, links))
         self.pieces, self.links = [], []
         self.open = False
-        self.href, self.link_from = href, 0
-        return block
+        self.breaks = self.link_from = 0
 
 
 def _collapse(text: str) -> str:
     """`text` with each run of white space as one space, and none around a line break."""
-    text = WHITE_SPACE_RUN.sub(" ", text)
+    if "\t" in text or "  " in text:
+        text = WHITE_SPACE_RUN.sub(" ", text)
     if "\n" in text:
         text = text.replace(" \n", "\n").replace("\n ", "\n")
     return text

@@ -7,15 +7,15 @@ day in the outlet's zone.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from schemas.contract import UNKNOWN_MONTH, PublishedFrom
+from transforms.records import Dates
 
-__all__ = ["Dates", "month_of", "parse_dateline", "parse_timestamp", "url_date", "weigh"]
+__all__ = ["month_of", "parse_dateline", "parse_timestamp", "url_date", "weigh"]
 
 CONFLICT: Final = timedelta(days=7)
 AGREEMENT: Final = timedelta(days=2)
@@ -33,7 +33,9 @@ RFC_2822: Final = re.compile(
 )
 TAIWAN: Final = (
     re.compile(rf"{_PREFIX}(?P<Y>1\d{{2}})(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01]){_CLOCK}"),
-    re.compile(rf"{_PREFIX}(?:民[國国])\s*(?P<Y>\d{{2,3}})\s*年\s*(?P<M>\d{{1,2}})\s*月\s*(?P<D>\d{{1,2}})\s*日{_CLOCK}"),
+    re.compile(
+        rf"{_PREFIX}(?:民[國国])\s*(?P<Y>\d{{2,3}})\s*年\s*(?P<M>\d{{1,2}})\s*月\s*(?P<D>\d{{1,2}})\s*日{_CLOCK}"
+    ),
 )
 TAIWAN_YEAR_ZERO: Final = 1911
 LONGEST_DATELINE: Final = 80
@@ -44,19 +46,6 @@ URL_DATES: Final = (
     # RFA ends its paths in month, day, year and time of day without a separator.
     re.compile(r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?:\d{6})?(?!\d)"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Dates:
-    """The date columns of an article; `month` is its partition."""
-
-    published_at: datetime | None
-    published_from: PublishedFrom
-    dateline_at: datetime | None
-    url_date: date | None
-    date_conflict: bool
-    local_date: date | None
-    month: str
 
 
 def parse_timestamp(text: str) -> datetime | None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from schemas.contract import Dialect, Reason
+from schemas.contract import Reason
 from transforms.dates import parse_timestamp
+from transforms.records import Header
 
-__all__ = ["BadSource", "Header", "read_header"]
+__all__ = ["BadSource", "read_header"]
 
 LINE_END: Final = r"(?:\r\n|\n|\r)"
 SPACES: Final = r"[ \t]*"
@@ -41,23 +41,6 @@ class BadSource(Exception):
         self.reason = reason
         self.detail = detail
         self.position = position
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a header says. `body_start` is the code point of the decoded source at which the body starts.
-
-    `header_at` is the time of a `comment` header, also of one inside front matter; `front_matter_at` is
-    front matter's `date`. Both are UTC.
-    """
-
-    dialect: Dialect
-    title: str
-    url: str | None
-    author: str | None
-    header_at: datetime | None
-    front_matter_at: datetime | None
-    body_start: int
 
 
 def read_header(text: str) -> Header:
@@ -124,7 +107,9 @@ def _front_matter(text: str, front: re.Match[str]) -> Header:
     inner = _title_line(text, epoch.end() if epoch else front.end())
     header_at = _epoch_time(epoch[1]) if epoch and inner else None
     if epoch and inner and header_at is None and front_matter_at is None:
-        raise BadSource("bad_timestamp", f"neither header nor front matter has a time: `{epoch[1][:80]}`", epoch.start(1))
+        raise BadSource(
+            "bad_timestamp", f"neither header nor front matter has a time: `{epoch[1][:80]}`", epoch.start(1)
+        )
     return Header(
         dialect="front_matter",
         title=_clean_title(fields.get("title", ("", 0))[0] or (inner.title if inner else "")),

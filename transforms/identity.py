@@ -17,6 +17,9 @@ TRACKING: Final = re.compile(
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
 ESCAPE: Final = re.compile(r"%[0-9a-fA-F]{2}")
+# Most addresses need no more than https.
+PLAIN: Final = re.compile(r"https?://([a-z0-9.-]+[a-z0-9]/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)")
+LOWER_CASE_ESCAPE: Final = re.compile(r"%(?:[a-f]|.[a-f])")
 SLASHES: Final = re.compile(r"/{2,}")
 
 
@@ -29,6 +32,9 @@ def canonical_url(url: str | None) -> str | None:
     """
     if url is None:
         return None
+    plain = PLAIN.fullmatch(url)
+    if plain and "//" not in plain[1] and not LOWER_CASE_ESCAPE.search(plain[1]):
+        return f"https://{plain[1]}"
     try:
         parts = urlsplit(url.strip())
         if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["UNDETERMINED", "detect", "predominant"]
@@ -19,17 +20,11 @@ ENGLISH: Final = frozenset(
 )
 
 
-def _characters(codec: str) -> frozenset[str]:
-    """Han characters that a two-byte character set holds."""
-    cells = (bytes((row, column)).decode(codec, "ignore") for row in range(0x81, 0xFF) for column in range(0x40, 0xFF))
-    return frozenset(cell for cell in cells if len(cell) == 1 and HAN.match(cell))
-
-
-_SIMPLIFIED, _TRADITIONAL = _characters("gb2312"), _characters("big5")
-# What only one of the two standard character sets holds tells the script; most text has some of it.
-ONLY_SIMPLIFIED: Final = re.compile(f"[{''.join(sorted(_SIMPLIFIED - _TRADITIONAL))}]")
-ONLY_TRADITIONAL: Final = re.compile(f"[{''.join(sorted(_TRADITIONAL - _SIMPLIFIED))}]")
-
+# Rows of the Han characters in GB 2312, and of the frequent ones in Big5.
+GB2312_ROWS: Final = range(0xB0, 0xF8)
+GB2312_CELLS: Final = range(0xA1, 0xFF)
+BIG5_ROWS: Final = range(0xA4, 0xC7)
+BIG5_CELLS: Final = (*range(0x40, 0x7F), *range(0xA1, 0xFF))
 
 # The script shows within a few words; looking further costs time and changes nothing.
 SAMPLE: Final = 80
@@ -44,15 +39,34 @@ def detect(text: str) -> str:
     sample = text[:SAMPLE]
     if sample.isascii():
         return _without_han(sample)
-    simplified = len(ONLY_SIMPLIFIED.findall(sample))
-    traditional = len(ONLY_TRADITIONAL.findall(sample))
-    if simplified == traditional == 0 and not HAN.search(sample):
+    only_simplified, only_traditional = _scripts()
+    simplified, traditional = only_simplified.search(sample), only_traditional.search(sample)
+    if not simplified and not traditional and not HAN.search(sample):
         return _without_han(sample)
     if KANA.search(sample) and len(KANA.findall(sample)) * 4 > len(HAN.findall(sample)):
         return "ja"
-    if simplified == traditional:
-        return UNDETERMINED
-    return "zh-Hans" if simplified > traditional else "zh-Hant"
+    if simplified and traditional:
+        more = len(only_simplified.findall(sample)) - len(only_traditional.findall(sample))
+        return UNDETERMINED if more == 0 else "zh-Hans" if more > 0 else "zh-Hant"
+    return "zh-Hans" if simplified else "zh-Hant" if traditional else UNDETERMINED
+
+
+@lru_cache(maxsize=1)
+def _scripts() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Characters that only the simplified and only the traditional standard character set has: most texts have some
+    of the one and none of the other."""
+    simplified = set(_decoded("gb2312", GB2312_ROWS, GB2312_CELLS))
+    traditional = set(_decoded("big5", BIG5_ROWS, BIG5_CELLS))
+    return _any_of(simplified - traditional), _any_of(traditional - simplified)
+
+
+def _decoded(codec: str, rows: Iterable[int], cells: Iterable[int]) -> str:
+    columns = tuple(cells)
+    return bytes(byte for row in rows for cell in columns for byte in (row, cell)).decode(codec, "ignore")
+
+
+def _any_of(characters: set[str]) -> re.Pattern[str]:
+    return re.compile(f"[{''.join(sorted(characters))}]")
 
 
 def predominant(languages: Iterable[tuple[str, int]]) -> str:

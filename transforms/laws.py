@@ -113,9 +113,7 @@ def _slice_law(path: str, row: Mapping[str, Any], source: bytes) -> Iterator[Bre
         yield Breach(1, path, start, f"`{row['paragraph_id']}`: `text_hash` is not the hash of its text")
 
 
-def _conservation(
-    article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes
-) -> Iterator[Breach]:
+def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> Iterator[Breach]:
     path = article["source_path"]
     text, mark = decode(data)
     try:

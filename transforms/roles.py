@@ -62,6 +62,11 @@ WORDS: Final[tuple[tuple[Role, re.Pattern[str]], ...]] = (
         r"（?\(?欢迎点击|以下(?:文章|内容|为).{0,20}(?:转|摘)).*", re.DOTALL)),
     ("related", re.compile(r"(?:相关(?:报道|文章|阅读|新闻)|相關(?:報道|報導|文章)|延伸阅读|推荐阅读|更多(?:报道|文章|内容)|阅读更多).*", re.DOTALL)),
 )  # fmt: skip
+# One pattern for all words: most blocks start with none of them, which a single match then tells.
+ANY_WORDS: Final = re.compile(
+    "|".join(f"(?P<w{index}>(?:{words.pattern})\\Z)" for index, (_, words) in enumerate(WORDS)), re.DOTALL
+)
+DIGITS: Final = re.compile(r"[0-9]{2}")
 SENTENCE_END: Final = re.compile(r"[。！？!?.…”\"’」』）)]$")
 
 
@@ -74,7 +79,7 @@ def classify(blocks: Sequence[Block], zone: ZoneInfo) -> tuple[list[Role], datet
     judged: dict[int, Role | None] = {}
     for index, block in enumerate(blocks):
         text = block.text
-        moment = _dateline(text, zone) if len(text) <= SHORT and index < TOP_BLOCKS else None
+        moment = _dateline(text, zone) if index < TOP_BLOCKS and len(text) <= SHORT and DIGITS.search(text) else None
         if moment is not None and dateline_at is None:
             dateline_at = moment
         if moment is not None:
@@ -97,10 +102,11 @@ def _dateline(text: str, zone: ZoneInfo) -> datetime | None:
 
 
 def _by_words(text: str) -> Role | None:
-    for role, words in WORDS:
-        if words.fullmatch(text):
-            return role
-    return None
+    match = ANY_WORDS.match(text)
+    if match is None:
+        return None
+    role: Role = WORDS[int(match.lastgroup[1:])][0] if match.lastgroup else "body"
+    return role
 
 
 def _by_elements(block: Block, judged: dict[int, Role | None]) -> Role | None:
@@ -117,13 +123,15 @@ def _by_elements(block: Block, judged: dict[int, Role | None]) -> Role | None:
 
 
 def _by_element(token: Token) -> Role | None:
-    names = " ".join(value for key, value in token.attrs or () if key in NAMING_ATTRIBUTES).lower()
-    if names:
-        for role, words in TOKENS_BY_ROLE:
-            if words.search(names):
-                return role
+    attributes = token.attrs
+    if attributes:
+        names = " ".join([value for key, value in attributes if key in NAMING_ATTRIBUTES]).lower()
+        if names:
+            for role, words in TOKENS_BY_ROLE:
+                if words.search(names):
+                    return role
     tag = token.tag or ""
-    return ELEMENT_ROLES.get(tag) or ELEMENT_ROLES.get(block_name(tag) or "")
+    return ELEMENT_ROLES.get(tag) or (ELEMENT_ROLES.get(block_name(tag) or "") if "=" in tag or "-" in tag else None)
 
 
 def _by_form(block: Block, story_started: bool, index: int) -> Role:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,24 +13,9 @@ from schemas import articles as articles_schema
 from schemas import paragraphs as paragraphs_schema
 from schemas import rejects as rejects_schema
 from schemas.contract import DIALECTS, DICTIONARY, PUBLISHED_FROM, REASONS, ROLES, TIMESTAMP
-from transforms.article import Article, Reject
+from transforms.records import Article, Partition, Reject, Stamp
 
-__all__ = ["Partition", "Stamp", "article_rows", "paragraph_rows", "partition_of", "reject_rows", "sort_key"]
-
-
-
-class Stamp(NamedTuple):
-    """The run that writes rows, and when it started."""
-
-    run_id: str
-    started_at: datetime
-
-
-class Partition(NamedTuple):
-    """A partition of `articles`, `paragraphs` or `revisions`."""
-
-    outlet: str
-    month: str
+__all__ = ["article_rows", "paragraph_rows", "partition_of", "reject_rows", "sort_key"]
 
 
 def partition_of(article: Article) -> Partition:
@@ -80,7 +65,9 @@ def paragraph_rows(articles: Sequence[Article]) -> pa.Table:
     ordinals = list(chain.from_iterable(map(range, counts)))
     ids = [f"{article.article_id}-%04d" for article in articles]
     columns: dict[str, Any] = {
-        "paragraph_id": [template % ordinal for template, count in zip(ids, counts, strict=True) for ordinal in range(count)],
+        "paragraph_id": [
+            template % ordinal for template, count in zip(ids, counts, strict=True) for ordinal in range(count)
+        ],
         "ordinal": ordinals,
         "role": _closed(role, ROLES),
         "text": text,

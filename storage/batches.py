@@ -1,94 +1,26 @@
-"""Batches of sources become staged Arrow files: what workers do between plan and publish.
-
-A staged file of rows holds one record batch per partition, in the order of its schema metadata's list.
-"""
+"""Parses and validates one batch of sources and stages its rows; runs in workers."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 from schemas import TABLES
 from schemas.validation import Violation, check_articles, check_paragraphs, check_rows
 from storage.inputs import Source, read_source
+from storage.staged import OWNER, write_staged
 from storage.versions import load_outlets
-from transforms.article import Article, Limits, Reject, parse
-from transforms.rows import Partition, Stamp, article_rows, paragraph_rows, partition_of, reject_rows, sort_key
+from storage.work import BatchTask, ParseCounts, batch_sources
+from transforms.article import parse
+from transforms.records import Article, Limits, Reject
+from transforms.rows import article_rows, paragraph_rows, partition_of, reject_rows, sort_key
 
-__all__ = ["BatchTask", "ParseCounts", "OWNER", "parse_batch", "read_staged", "write_batches", "write_staged"]
-
-# Position of a row's article (or reject) in its batch's staged file: tells rows apart that are to be left out.
-OWNER: Final = "owner"
-
-
-class BatchTask(NamedTuple):
-    """One batch: record batch `number` of the file `work` lists its sources, staged files go beside it."""
-
-    work: Path
-    number: int
-    root: Path
-    limits: Limits
-    stamp: Stamp
-    fatal: tuple[str, ...] = ()
-
-
-class ParseCounts(NamedTuple):
-    """What became of a batch's sources."""
-
-    sources: int
-    source_bytes: int
-    accepted: int
-    reasons: dict[str, int]
-
-    def __add__(self, other: object) -> ParseCounts:
-        if not isinstance(other, ParseCounts):
-            return NotImplemented
-        return ParseCounts(
-            self.sources + other.sources,
-            self.source_bytes + other.source_bytes,
-            self.accepted + other.accepted,
-            dict(Counter(self.reasons) + Counter(other.reasons)),
-        )
-
-
-WORK_SCHEMA: Final = pa.schema([
-    ("source_path", pa.string()), ("name", pa.binary()), ("source_bytes", pa.int64()), ("problem", pa.string()),
-])  # fmt: skip
-
-
-def write_batches(path: Path, sources: Sequence[Source], ranges: Iterable[range]) -> None:
-    """Write the file that tells workers which sources each batch has."""
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, WORK_SCHEMA) as writer:
-        for span in ranges:
-            rows = sources[span.start : span.stop]
-            writer.write_batch(
-                pa.record_batch(
-                    [
-                        [source.source_path for source in rows],
-                        [source.name.encode("utf-8", "surrogateescape") for source in rows],
-                        [source.source_bytes for source in rows],
-                        [source.problem for source in rows],
-                    ],
-                    schema=WORK_SCHEMA,
-                )
-            )
-
-
-def batch_sources(work: Path, number: int) -> list[Source]:
-    """Sources of one batch."""
-    with pa.OSFile(str(work)) as file:
-        rows = pa.ipc.open_file(file).get_batch(number)
-        return [
-            Source(path, name.decode("utf-8", "surrogateescape"), size, problem)
-            for path, name, size, problem in zip(*(column.to_pylist() for column in rows.columns), strict=True)
-        ]
+__all__ = ["parse_batch"]
 
 
 def parse_batch(task: BatchTask) -> ParseCounts:
@@ -135,41 +67,11 @@ def parse_batch(task: BatchTask) -> ParseCounts:
     )
     rejected = reject_rows(rejects, task.stamp)
     _raise_if_any(check_rows(rejected, TABLES["rejects"]))
-    write_staged(stem.with_suffix(".rejects"), _owned(rejected, range(len(rejects))), [(None, len(rejects))] if rejects else [])
+    write_staged(
+        stem.with_suffix(".rejects"), _owned(rejected, range(len(rejects))), [(None, len(rejects))] if rejects else []
+    )
     reasons = Counter(str(reject.reason) for reject in rejects)
     return ParseCounts(len(sources), total_bytes, len(accepted), dict(reasons))
-
-
-def write_staged(path: Path, rows: pa.Table, partitions: Sequence[tuple[Partition | None, int]]) -> None:
-    """Write rows that are sorted by partition; `partitions` names each one and its number of rows."""
-    index = json.dumps([[partition, count] for partition, count in partitions])
-    schema = rows.schema.with_metadata({"partitions": index})
-    start = 0
-    # All record batches of an IPC file share one dictionary per column, which `combine_chunks` makes.
-    rows = rows.combine_chunks()
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for _, count in partitions:
-            for batch in rows.slice(start, count).to_batches():
-                writer.write_batch(batch)
-            start += count
-
-
-def staged_partitions(path: Path) -> list[Partition | None]:
-    """Partitions of a staged file, in the order of its record batches."""
-    with pa.OSFile(str(path)) as file:
-        metadata = pa.ipc.open_file(file).schema.metadata
-        return [Partition(*name) if name else None for name, _ in json.loads(metadata[b"partitions"])]
-
-
-def read_staged(path: Path, columns: Sequence[str]) -> Iterator[tuple[Partition | None, pa.RecordBatch]]:
-    """Some columns of each partition's rows in a staged file."""
-    with pa.OSFile(str(path)) as file:
-        names = pa.ipc.open_file(file).schema.names
-        options = pa.ipc.IpcReadOptions(included_fields=[names.index(column) for column in columns])
-        reader = pa.ipc.open_file(file, options=options)
-        index = json.loads(reader.schema.metadata[b"partitions"])
-        for number, (name, _) in enumerate(index):
-            yield Partition(*name) if name else None, reader.get_batch(number)
 
 
 def _owned(rows: pa.Table, owners: Iterable[int]) -> pa.Table:

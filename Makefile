@@ -1,0 +1,41 @@
+# Everything a fresh machine needs: Python 3.11 or newer, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test lint format bench score lock clean
+
+run: $(READY)
+	@$(BIN)/pressmark demo seeds output
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(READY)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	@$(BIN)/python benchmarks/bench.py
+
+# The environment is made from the lock alone, with hashes, and byte-compiled: no start recompiles anything.
+$(READY): requirements.lock bootstrap.lock pyproject.toml
+	@echo "Creating the environment in $(VENV) …"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
+	@touch $@
+
+lock:
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 bootstrap.in -o bootstrap.lock
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) output .prefect .bench

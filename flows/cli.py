@@ -1,0 +1,174 @@
+"""The command line: arguments in, one command, an exit code out.
+
+Commands are imported when they are called, so that `pressmark --help` and a plain `ingest` start at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+__all__ = ["build_parser", "main"]
+
+EXIT_OK: Final = 0
+EXIT_REJECTS: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_FAILED: Final = 3
+
+EXIT_CODES: Final = """\
+exit codes:
+  0  all well
+  1  `ingest --strict`: finished with rejects; `verify`: a law does not hold
+  2  the arguments are wrong
+  3  could not run; the message says why and what to do
+"""
+MIB: Final = 1 << 20
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code."""
+    arguments = build_parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    command = importlib.import_module(f"flows.commands.{arguments.command}")
+    # Errors are defined beside what raises them; importing them here would cost every start.
+    from storage.errors import PressmarkError
+
+    try:
+        return int(command.run(arguments))
+    except PressmarkError as error:
+        print(f"pressmark: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_FAILED
+    except BrokenPipeError:
+        # Whoever read the output, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except KeyboardInterrupt:
+        print("pressmark: stopped; the output is as it was, or complete after the next run", file=sys.stderr)  # noqa: T201
+        return EXIT_FAILED
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="pressmark",
+        description="Turn an archive of scraped news articles into a partitioned Parquet dataset.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _ingest(commands)
+    _verify(commands)
+    _trace(commands)
+    _status(commands)
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction, name: str, what: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=what,
+        description=what[0].upper() + what[1:] + ".",
+        epilog=f"example:\n  {example}\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def _ingest(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands, "ingest", "ingest an archive into an output folder", "pressmark ingest archive output --workers 4"
+    )
+    parser.add_argument(
+        "source", nargs="?", type=Path, default=Path("seeds"), help="folder (or file) with the articles [seeds]"
+    )
+    parser.add_argument("output", nargs="?", type=Path, default=Path("output"), help="folder of the dataset [output]")
+    parser.add_argument(
+        "--flow", action="store_true",
+        help="run as a recorded Prefect flow, on the server of PREFECT_API_URL or on a local one that is started for "
+        "the run; without this flag a flow is run where PREFECT_API_URL is set",
+    )  # fmt: skip
+    _add_workers(parser)
+    parser.add_argument("--sync", action="store_true", help="treat sources that are absent as deleted")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 where the output holds rejects")
+    parser.add_argument("--json", action="store_true", help="print the run's figures as one JSON object")
+    parser.add_argument(
+        "--max-source-mib", type=_positive, default=16, metavar="N", help="reject sources above N MiB [16]"
+    )
+
+
+def _verify(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands, "verify", "re-read the sources and check the laws on every row", "pressmark verify output archive"
+    )
+    _add_output(parser)
+    _add_source(parser)
+    _add_workers(parser)
+    parser.add_argument("--json", action="store_true", help="print figures and breaches as one JSON object")
+
+
+def _trace(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands, "trace", "show a paragraph and the exact bytes it came from",
+        "pressmark trace 0123456789abcdef0123456789abcdef-0002 output archive --hexdump",
+    )  # fmt: skip
+    parser.add_argument("paragraph_id", help="as in the column `paragraph_id`")
+    _add_output(parser)
+    _add_source(parser)
+    parser.add_argument("--hexdump", action="store_true", help="show the bytes in hexadecimal as well")
+    parser.add_argument("--context", type=int, default=80, metavar="N", help="bytes to show before and after [80]")
+    parser.add_argument("--json", action="store_true", help="print row, article and bytes as one JSON object")
+
+
+def _status(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands, "status", "count articles per outlet and month, and rejects by reason", "pressmark status output"
+    )
+    _add_output(parser)
+    parser.add_argument("--json", action="store_true", help="print the counts as one JSON object")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("output", nargs="?", type=Path, default=Path("output"), help="folder of the dataset [output]")
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", nargs="?", type=Path, help="the input that was ingested [that of the latest run]")
+
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes [cores]")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+class _Version(argparse.Action):
+    """Prints the version; looked up only when asked for, as that takes a while."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"pressmark {version('pressmark')}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands: each parses nothing, calls one function below, and prints what it gave."""

@@ -1,0 +1,75 @@
+"""`pressmark status`: what an output holds, read with polars as an analyst would."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.cli import EXIT_OK
+from flows.summary import table
+from schemas import TABLES
+from storage.errors import OutputError
+from storage.layout import Output
+
+__all__ = ["run"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print counts per outlet and month, the last run, and rejects by reason; the exit code."""
+    output = Output(arguments.output)
+    runs = _scan(output, "runs")
+    if runs is None:
+        raise OutputError("no run has written to this folder", output.root, "name an output folder, or ingest first")
+    counts = _counts(output)
+    reasons = _reasons(output)
+    last = runs.sort("started_at", "run_id").last().collect().row(0, named=True)
+    if arguments.json:
+        facts = {"partitions": counts, "rejects": reasons, "last_run": last}
+        print(json.dumps(facts, default=str))  # noqa: T201
+        return EXIT_OK
+    rows = [(c["outlet"], c["month"], c["articles"], c["paragraphs"], c["revisions"]) for c in counts]
+    print(table(("outlet", "month", "articles", "paragraphs", "superseded"), rows))  # noqa: T201
+    print()  # noqa: T201
+    if reasons:
+        print(table(("reject reason", "sources"), list(reasons.items())))  # noqa: T201
+        print()  # noqa: T201
+    print(  # noqa: T201
+        f"last run {last['run_id']}: {last['started_at']:%Y-%m-%d %H:%M:%S} UTC, {last['sources']} sources, "
+        f"{last['parsed']} parsed, {last['rejected']} rejected, {last['partitions_written']} files written"
+    )
+    return EXIT_OK
+
+
+def _counts(output: Output) -> list[dict[str, Any]]:
+    """Rows of `articles`, `paragraphs` and `revisions` per outlet and month."""
+    frames = []
+    for name in ("articles", "paragraphs", "revisions"):
+        rows = _scan(output, name)
+        if rows is not None:
+            frames.append(rows.group_by("outlet", "month").len().with_columns(table=pl.lit(name)))
+    if not frames:
+        return []
+    counts = pl.concat(frames).collect().pivot("table", index=["outlet", "month"], values="len").fill_null(0)
+    for name in ("articles", "paragraphs", "revisions"):
+        if name not in counts.columns:
+            counts = counts.with_columns(pl.lit(0).alias(name))
+    return counts.sort("outlet", "month").to_dicts()
+
+
+def _reasons(output: Output) -> dict[str, int]:
+    rows = _scan(output, "rejects")
+    if rows is None:
+        return {}
+    counts = rows.group_by(pl.col("reason").cast(pl.String)).len().sort(["len", "reason"], descending=[True, False])
+    return dict(counts.collect().iter_rows())
+
+
+def _scan(output: Output, name: str) -> pl.LazyFrame | None:
+    folder: Path = output.table_folder(TABLES[name])
+    if not any(folder.rglob("*.parquet")):
+        return None
+    return pl.scan_parquet(folder, hive_partitioning=TABLES[name].partitioned)

@@ -1,0 +1,107 @@
+"""Figures as words: tables for people, lines for a log, Markdown for Prefect."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from storage.ingestion import PlanCounts, RunReport
+from storage.overview import OutletCount, RejectLine
+
+__all__ = ["markdown", "printable", "reject_table", "table", "text_of_plan", "text_of_run"]
+
+SHOWN_REJECTS: Final = 20
+
+
+def text_of_run(report: RunReport, outlets: Sequence[OutletCount], rejects: Sequence[RejectLine]) -> str:
+    """The summary that ends a run: a table of outlets, totals, and the rejects with their reasons."""
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    lines = [
+        table(
+            ("outlet", "articles", "paragraphs", "months"),
+            [(o.outlet, o.articles, o.paragraphs, _months(o)) for o in outlets],
+        ),
+        "",
+        f"{report.sources} sources: {report.unchanged} unchanged, {report.accepted} read as articles, "
+        f"{report.rejected} rejected, {report.deleted} deleted",
+        f"{report.articles} articles, {report.paragraphs} paragraphs, {report.revisions} superseded revisions, "
+        f"{report.rejects} rejects; {report.partitions_written} files written in {seconds:.1f} s (run {report.run_id})",
+    ]
+    if rejects:
+        lines += ["", *_rejects(rejects)]
+    return "\n".join(lines)
+
+
+def text_of_plan(plan: PlanCounts) -> str:
+    """What a run would do."""
+    return (
+        f"{plan.sources} sources: {plan.unchanged} unchanged, {plan.to_parse} to parse "
+        f"({plan.to_parse_bytes / 1e6:.1f} MB), {plan.deleted} deleted; nothing was changed"
+    )
+
+
+def markdown(report: RunReport, outlets: Sequence[OutletCount]) -> str:
+    """The run's figures as a Markdown document."""
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    figures = [
+        ("sources", report.sources), ("unchanged", report.unchanged), ("accepted", report.accepted),
+        ("rejected", report.rejected), ("deleted", report.deleted), ("articles", report.articles),
+        ("paragraphs", report.paragraphs), ("superseded revisions", report.revisions), ("rejects", report.rejects),
+        ("files written", report.partitions_written), ("MB read", f"{report.parsed_bytes / 1e6:.1f}"),
+        ("MB written", f"{report.output_bytes / 1e6:.1f}"), ("seconds", f"{seconds:.1f}"),
+    ]  # fmt: skip
+    rows = ["| figure | value |", "|---|---:|", *(f"| {name} | {value} |" for name, value in figures)]
+    rows += ["", "| outlet | articles | paragraphs | months |", "|---|---:|---:|---|"]
+    rows += [f"| {o.outlet} | {o.articles} | {o.paragraphs} | {_months(o)} |" for o in outlets]
+    return "\n".join([f"# Run {report.run_id}", "", *rows])
+
+
+def reject_table(rejects: Sequence[RejectLine]) -> list[dict[str, object]]:
+    """Rejects by reason, each with a count and the first source, for a table artifact."""
+    counts = Counter(reject.reason for reject in rejects)
+    first = {reject.reason: reject for reject in reversed(rejects)}
+    return [
+        {"reason": reason, "sources": count, "for example": printable(first[reason].source_path)}
+        for reason, count in counts.most_common()
+    ]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table with aligned columns; numbers to the right."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in [list(head), *cells]) for column in range(len(head))]
+    numeric = [bool(rows) and all(isinstance(row[column], int) for row in rows) for column in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([line(head), line(["-" * width for width in widths]), *map(line, cells)])
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which a file's name may hold and a terminal would obey."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def _rejects(rejects: Sequence[RejectLine]) -> list[str]:
+    lines = [f"{len(rejects)} rejects, kept with their bytes in `rejects`:"]
+    for reject in rejects[:SHOWN_REJECTS]:
+        where = "" if reject.byte_offset is None else f" at byte {reject.byte_offset}"
+        detail = reject.detail.strip().splitlines()[-1]
+        lines.append(f"  {printable(reject.source_path)}: {reject.reason}{where}: {printable(detail)}")
+    if len(rejects) > SHOWN_REJECTS:
+        lines.append(f"  and {len(rejects) - SHOWN_REJECTS} more; `pressmark status` counts them by reason")
+    return lines
+
+
+def _months(outlet: OutletCount) -> str:
+    return (
+        outlet.first_month
+        if outlet.first_month == outlet.last_month
+        else f"{outlet.first_month} to {outlet.last_month}"
+    )

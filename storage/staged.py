@@ -1,0 +1,53 @@
+"""The files in which rows wait between parsing and publishing.
+
+A staged file holds the rows of one table, one record batch per partition, in the order that its schema's
+metadata lists.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from transforms.records import Partition
+
+__all__ = ["OWNER", "read_staged", "staged_partitions", "write_staged"]
+
+# Position of a row's article (or reject) in its batch's staged file: tells rows apart that are to be left out.
+OWNER: Final = "owner"
+
+
+def write_staged(path: Path, rows: pa.Table, partitions: Sequence[tuple[Partition | None, int]]) -> None:
+    """Write rows that are sorted by partition; `partitions` names each one and its number of rows."""
+    index = json.dumps([[partition, count] for partition, count in partitions])
+    schema = rows.schema.with_metadata({"partitions": index})
+    start = 0
+    # All record batches of an IPC file share one dictionary per column, which `combine_chunks` makes.
+    rows = rows.combine_chunks()
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for _, count in partitions:
+            for batch in rows.slice(start, count).to_batches():
+                writer.write_batch(batch)
+            start += count
+
+
+def staged_partitions(path: Path) -> list[Partition | None]:
+    """Partitions of a staged file, in the order of its record batches."""
+    with pa.OSFile(str(path)) as file:
+        metadata = pa.ipc.open_file(file).schema.metadata
+        return [Partition(*name) if name else None for name, _ in json.loads(metadata[b"partitions"])]
+
+
+def read_staged(path: Path, columns: Sequence[str]) -> Iterator[tuple[Partition | None, pa.RecordBatch]]:
+    """Some columns of each partition's rows in a staged file."""
+    with pa.OSFile(str(path)) as file:
+        names = pa.ipc.open_file(file).schema.names
+        options = pa.ipc.IpcReadOptions(included_fields=[names.index(column) for column in columns])
+        reader = pa.ipc.open_file(file, options=options)
+        index = json.loads(reader.schema.metadata[b"partitions"])
+        for number, (name, _) in enumerate(index):
+            yield Partition(*name) if name else None, reader.get_batch(number)

@@ -1,0 +1,62 @@
+"""Finds a paragraph's row, its article's, and its bytes in the source."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from schemas import TABLES
+from schemas.contract import Table
+from storage.errors import InputError, OutputError
+from storage.inputs import discover, read_source
+from storage.layout import Output
+from storage.state import open_part
+from transforms.records import Reject
+
+__all__ = ["Trace", "trace_paragraph"]
+
+ANY_SIZE = 1 << 62
+
+
+class Trace(NamedTuple):
+    """Rows of a paragraph and its article, and the source's bytes before, in and after the paragraph's span."""
+
+    paragraph: dict[str, Any]
+    article: dict[str, Any]
+    before: bytes
+    span: bytes
+    after: bytes
+
+
+def trace_paragraph(output: Output, root: Path, paragraph_id: str, *, context: int) -> Trace:
+    """Trace a paragraph to its bytes, with `context` bytes on both sides.
+
+    Raises `OutputError` where no row has this id, and `InputError` where the source is gone or is no longer what was
+    ingested.
+    """
+    paragraph = _find(output, TABLES["paragraphs"], "paragraph_id", paragraph_id)
+    article = _find(output, TABLES["articles"], "article_id", paragraph["article_id"])
+    path = article["source_path"]
+    source = next((s for s in discover(root, leave_out=output.root) if s.source_path == path), None)
+    if source is None:
+        raise InputError("the source is not in this input", root / path, "name the input that was ingested")
+    data = read_source(root, source, ANY_SIZE)
+    if isinstance(data, Reject):
+        raise InputError(f"the source can't be read ({data.detail})", root / path, "mend it")
+    if hashlib.sha256(data).hexdigest() != article["source_sha256"]:
+        raise InputError("the source is no longer what was ingested", root / path, "ingest it again, then trace")
+    start, end = paragraph["byte_start"], paragraph["byte_end"]
+    return Trace(paragraph, article, data[max(start - context, 0) : start], data[start:end], data[end : end + context])
+
+
+def _find(output: Output, table: Table, column: str, value: str) -> dict[str, Any]:
+    for _, path in output.parts(table):
+        with open_part(path) as file:
+            for group in range(file.metadata.num_row_groups):
+                values = file.read_row_group(group, columns=[column], use_threads=False)[column].to_pylist()
+                if value in values:
+                    row = file.read_row_group(group, use_threads=False).slice(values.index(value), 1)
+                    found: dict[str, Any] = row.to_pylist()[0]
+                    return found
+    raise OutputError(f"no row of `{table.name}` has the {column} `{value}`", output.root, "look it up in the table")

@@ -1,0 +1,131 @@
+"""The records that pass between the parts: sources' outcomes, limits, partitions and the run's stamp.
+
+Holds no logic and imports no parser, so that a run with nothing to parse loads none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from schemas.contract import Dialect, PublishedFrom, Reason, Role
+
+__all__ = [
+    "Article", "Dates", "Header", "Limits", "Link", "Paragraph", "Partition", "Reject", "Stamp",
+]  # fmt: skip
+
+
+class Stamp(NamedTuple):
+    """The run that writes rows, and when it started."""
+
+    run_id: str
+    started_at: datetime
+
+
+class Partition(NamedTuple):
+    """A partition of `articles`, `paragraphs` or `revisions`."""
+
+    outlet: str
+    month: str
+
+
+class Link(NamedTuple):
+    """A hyperlink inside one block: `[start, end)` are code points of the block's text, never empty."""
+
+    href: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a header says. `body_start` is the code point of the decoded source at which the body starts.
+
+    `header_at` is the time of a `comment` header, also of one inside front matter; `front_matter_at` is
+    front matter's `date`. Both are UTC.
+    """
+
+    dialect: Dialect
+    title: str
+    url: str | None
+    author: str | None
+    header_at: datetime | None
+    front_matter_at: datetime | None
+    body_start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """The date columns of an article; `month` is its partition."""
+
+    published_at: datetime | None
+    published_from: PublishedFrom
+    dateline_at: datetime | None
+    url_date: date | None
+    date_conflict: bool
+    local_date: date | None
+    month: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a source may be: its size in bytes, and how many elements may be open at once."""
+
+    source_bytes: int = 16 * 1024 * 1024
+    depth: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.source_bytes < 1 or self.depth < 1:
+            raise ValueError("limits must be at least 1")
+
+
+class Paragraph(NamedTuple):
+    """One row of `paragraphs`, without what it has from its article."""
+
+    role: Role
+    text: str
+    char_start: int
+    char_end: int
+    byte_start: int
+    byte_end: int
+    language: str
+    text_hash: int
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One row of `articles`, without run columns, and its paragraphs."""
+
+    article_id: str
+    source_path: str
+    source_sha256: str
+    source_bytes: int
+    header: Header
+    canonical_url: str | None
+    outlet: str
+    author: str | None
+    dates: Dates
+    language: str
+    text: str
+    text_sha256: str
+    content_count: int
+    header_bytes: int
+    paragraph_bytes: int
+    skipped_bytes: int
+    markup_bytes: int
+    paragraphs: list[Paragraph]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One row of `rejects`, without run columns. `raw` is None only for `too_large` and `unreadable`."""
+
+    source_path: str
+    source_sha256: str | None
+    source_bytes: int
+    reason: Reason
+    detail: str
+    byte_offset: int | None
+    raw: bytes | None

@@ -1,0 +1,241 @@
+"""Cuts an HTML fragment into blocks a second time, by Beautiful Soup and Python's `html.parser`.
+
+Owns the reading of the contract's section 2 that tests hold the fast path against, so it shares neither
+code nor method with `transforms.blocks`: it builds a tree, drops what is skipped from it, and reads the
+blocks off what is left, with a source position for every single character. Slow; no flow uses it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.entities import html5
+from html.parser import HTMLParser
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from bs4 import BeautifulSoup, Tag
+from bs4.builder import HTMLParserTreeBuilder
+
+__all__ = ["ReferenceBlock", "reference_blocks"]
+
+BLOCK_LEVEL: Final = frozenset(
+    "address article aside blockquote body caption center col colgroup dd details dialog dir div dl dt "
+    "fieldset figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li "
+    "listing main menu nav ol optgroup option p plaintext pre search section summary table tbody td tfoot "
+    "th thead tr ul xmp audio embed iframe noscript object picture video".split()
+)
+# Attributes that a scraper glued to the name before them, as in `<divclass="x">`, by how they start.
+GLUED_ATTRIBUTES: Final = tuple(
+    "class id style data- aria- role src href title itemprop property lang dir align width height".split()
+)
+SKIPPED: Final = ("script", "style", "template", "svg")
+RAW_TEXT: Final = ("script", "style")
+
+# Python counts U+001C to U+001F as white space, Unicode does not.
+INVISIBLE: Final = "\u200b\ufeff" + "".join(
+    character for character in map(chr, range(0x10000)) if character.isspace() and not "\x1c" <= character <= "\x1f"
+)
+TO_SPACE: Final = str.maketrans("\t\n\f\r", "    ")
+
+REFERENCE: Final = re.compile(r"&(?:#(?P<decimal>[0-9]+);?|#[xX](?P<hex>[0-9a-fA-F]+);?|(?P<name>[A-Za-z0-9]{1,31};?))")
+
+COMMENT: Final = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
+
+# Stands in for `&`: html.parser would resolve references its own way and lose how long they were.
+NO_REFERENCE: Final = "+"
+# Elements of the tree that mark a run of text and an end tag, so that both have a source position. Names
+# of elements in markup never hold a space.
+TEXT_MARK: Final = "text mark"
+END_MARK: Final = "end mark"
+
+
+class ReferenceBlock(NamedTuple):
+    """One block: its text, and `[start, end)` in code points of the markup it was cut from."""
+
+    text: str
+    start: int
+    end: int
+
+
+def reference_blocks(markup: str) -> list[ReferenceBlock]:
+    """Blocks of an HTML fragment in document order, whatever the depth of its elements.
+
+    >>> reference_blocks("<p>One<br>two</p>three")
+    [ReferenceBlock(text='One\\ntwo', start=3, end=13), ReferenceBlock(text='three', start=17, end=22)]
+    """
+    # A line end after the markup shows html.parser that a last `<` is text; it never stands in a block.
+    source = markup + "\n"
+    line_starts = [0, *accumulate(len(line) + 1 for line in source.split("\n"))]
+    blocks: list[ReferenceBlock] = []
+    run = _InlineRun()
+    for element in _tree(source).descendants:
+        if not isinstance(element, Tag) or element.sourceline is None or element.sourcepos is None:
+            continue
+        position = line_starts[element.sourceline - 1] + element.sourcepos
+        if element.name == TEXT_MARK:
+            run.add_text(source, position, position + int(str(element["length"])))
+        elif element.name != "br":
+            if _cuts(str(element["of"]) if element.name == END_MARK else element.name):
+                blocks += run.take()
+        elif run.ends_with_break():
+            blocks += run.take()
+        else:
+            run.add_break(position)
+    return blocks + run.take()
+
+
+def _tree(source: str) -> BeautifulSoup:
+    """The tree of `source` without skipped elements, with marks for text and end tags."""
+    soup = BeautifulSoup(source.replace("&", NO_REFERENCE), builder=_MarkingTreeBuilder())
+    for element in soup.find_all(SKIPPED):
+        element.extract()
+    return soup
+
+
+def _cuts(name: str) -> bool:
+    """Whether the tags of elements with this name cut: block-level, also with an attribute glued to it."""
+    if name in BLOCK_LEVEL:
+        return True
+    head, glued, _ = name.partition("=")
+    return bool(glued) and any(
+        head[:size] in BLOCK_LEVEL and head[size:].startswith(GLUED_ATTRIBUTES) for size in range(1, len(head))
+    )
+
+
+class _MarkingTreeBuilder(HTMLParserTreeBuilder):
+    def feed(self, markup: str) -> None:  # type: ignore[override]
+        # The parser is not closed: all it can hold back is a tag, comment or declaration that never ends,
+        # which is no text. On closing, Pythons before 3.13.6 hand that over as text.
+        _MarkingParser(self.soup).feed(markup)
+
+
+class _MarkingParser(HTMLParser):
+    """Builds the tree of Beautiful Soup from html.parser's events; comments and declarations leave nothing."""
+
+    def __init__(self, soup: BeautifulSoup) -> None:
+        super().__init__(convert_charrefs=False)
+        self.soup = soup
+
+    def mark(self, name: str, **attributes: str) -> None:
+        line, column = self.getpos()
+        self.soup.handle_starttag(name, None, None, attributes, sourceline=line, sourcepos=column)
+        self.soup.handle_endtag(name)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        line, column = self.getpos()
+        element = self.soup.handle_starttag(tag, None, None, {}, sourceline=line, sourcepos=column)
+        if element is not None and element.is_empty_element:
+            self.soup.handle_endtag(tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag == "svg":
+            self.soup.handle_endtag(tag)
+        elif tag in RAW_TEXT:
+            # In HTML the slash means nothing.
+            self.set_cdata_mode(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "br":
+            self.handle_starttag(tag, ())
+            return
+        self.soup.handle_endtag(tag)
+        self.mark(END_MARK, of=tag)
+
+    def handle_data(self, data: str) -> None:
+        self.mark(TEXT_MARK, length=str(len(data)))
+
+    def set_cdata_mode(self, elem: str, **options: bool) -> None:
+        # Newer Pythons also take the content of `iframe`, `textarea` and others as raw text.
+        if elem in RAW_TEXT:
+            super().set_cdata_mode(elem, **options)
+
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        # Pythons before 3.13.6 end a comment at `-- >`, and neither at `--!>` nor as empty at `<!-->`.
+        match = COMMENT.match(self.rawdata, i)
+        return match.end() if match else -1
+
+    def parse_html_declaration(self, i: int) -> int:
+        # Without foreign content there are no marked sections: `<![CDATA[` is a comment up to the next `>`.
+        if self.rawdata.startswith("<![", i):
+            return self.parse_bogus_comment(i)
+        return super().parse_html_declaration(i)
+
+
+class _InlineRun:
+    """Inline content since the last cut: its characters, and where in the markup each of them stands."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+
+    def add(self, text: str, start: int, end: int) -> None:
+        """Take characters that all come from the markup's `[start, end)`."""
+        self.pieces.append(text)
+        self.starts += [start] * len(text)
+        self.ends += [end] * len(text)
+
+    def add_text(self, markup: str, start: int, end: int) -> None:
+        position = start
+        for reference, resolved in _references(markup, start, end):
+            self.add_literal(markup, position, reference[0])
+            self.add(resolved.translate(TO_SPACE), *reference)
+            position = reference[1]
+        self.add_literal(markup, position, end)
+
+    def add_literal(self, markup: str, start: int, end: int) -> None:
+        self.pieces.append(markup[start:end].translate(TO_SPACE))
+        self.starts += range(start, end)
+        self.ends += range(start + 1, end + 1)
+
+    def add_break(self, position: int) -> None:
+        self.add("\n", position, position)
+
+    def ends_with_break(self) -> bool:
+        """Whether nothing visible stands after the last line break."""
+        for piece in reversed(self.pieces):
+            if piece == "\n":
+                return True
+            if piece.strip(INVISIBLE):
+                return False
+        return False
+
+    def take(self) -> list[ReferenceBlock]:
+        """The block of the content so far, none where nothing is visible; starts anew after it."""
+        text = "".join(self.pieces)
+        first, last = len(text) - len(text.lstrip(INVISIBLE)), len(text.rstrip(INVISIBLE)) - 1
+        blocks = []
+        if first <= last:
+            collapsed = re.sub(" *\n *", "\n", re.sub("  +", " ", text[first : last + 1]))
+            blocks.append(ReferenceBlock(collapsed, self.starts[first], self.ends[last]))
+        self.__init__()  # type: ignore[misc]
+        return blocks
+
+
+def _references(markup: str, start: int, end: int) -> Iterator[tuple[tuple[int, int], str]]:
+    """Each character reference in `[start, end)`: its own range, and what it resolves to."""
+    for match in REFERENCE.finditer(markup, start, end):
+        name = match["name"]
+        if name is None:
+            digits, base = (match["decimal"], 10) if match["decimal"] else (match["hex"], 16)
+            # Eight digits are too large a number in either base, and Python refuses to read thousands.
+            yield match.span(), _numbered(int(digits.lstrip("0")[:8] or "0", base))
+            continue
+        # The longest name that starts here counts; some need no semicolon, so `&ampx` is `&x`.
+        for size in range(len(name), 1, -1):
+            if name[:size] in html5:
+                yield (match.start(), match.start() + 1 + size), html5[name[:size]]
+                break
+
+
+def _numbered(number: int) -> str:
+    """The character of a numeric reference, by the HTML standard."""
+    if number == 0 or number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
+        return "\ufffd"
+    if 0x80 <= number <= 0x9F:
+        # Meant for windows-1252, which leaves five of these without a character.
+        return bytes([number]).decode("cp1252", "ignore") or chr(number)
+    return chr(number)
