@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from bs4 import BeautifulSoup, Tag
-from bs4.builder import HTMLParserTreeBuilder
+from bs4.builder import HTMLTreeBuilder
 
 __all__ = ["ReferenceBlock", "reference_blocks"]
 
@@ -32,20 +32,20 @@ GLUED_ATTRIBUTES: Final = tuple(
 SKIPPED: Final = ("script", "style", "template", "svg")
 RAW_TEXT: Final = ("script", "style")
 
+COMMENT: Final = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
+REFERENCE: Final = re.compile(r"&(?:#(?P<decimal>[0-9]+);?|#[xX](?P<hex>[0-9a-fA-F]+);?|(?P<name>[A-Za-z0-9]{1,31};?))")
+
 # Python counts U+001C to U+001F as white space, Unicode does not.
 INVISIBLE: Final = "\u200b\ufeff" + "".join(
     character for character in map(chr, range(0x10000)) if character.isspace() and not "\x1c" <= character <= "\x1f"
 )
 TO_SPACE: Final = str.maketrans("\t\n\f\r", "    ")
 
-REFERENCE: Final = re.compile(r"&(?:#(?P<decimal>[0-9]+);?|#[xX](?P<hex>[0-9a-fA-F]+);?|(?P<name>[A-Za-z0-9]{1,31};?))")
-
-COMMENT: Final = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
-
-# Stands in for `&`: html.parser would resolve references its own way and lose how long they were.
+# Stands in for `&`, as html.parser resolves references its own way and loses how long they were. The text
+# itself is read from the markup.
 NO_REFERENCE: Final = "+"
-# Elements of the tree that mark a run of text and an end tag, so that both have a source position. Names
-# of elements in markup never hold a space.
+# Elements added to the tree to mark a run of text and an end tag, as Beautiful Soup gives positions to
+# elements only. Names of elements in markup never hold a space.
 TEXT_MARK: Final = "text mark"
 END_MARK: Final = "end mark"
 
@@ -103,42 +103,50 @@ def _cuts(name: str) -> bool:
     )
 
 
-class _MarkingTreeBuilder(HTMLParserTreeBuilder):
-    def feed(self, markup: str) -> None:  # type: ignore[override]
+class _MarkingTreeBuilder(HTMLTreeBuilder):
+    """Feeds Beautiful Soup from html.parser, as its own builder for that parser does."""
+
+    TRACKS_LINE_NUMBERS = True
+
+    def feed(self, markup: str | bytes) -> None:
         # The parser is not closed: all it can hold back is a tag, comment or declaration that never ends,
-        # which is no text. On closing, Pythons before 3.13.6 hand that over as text.
-        _MarkingParser(self.soup).feed(markup)
+        # which is no text. On closing, older Pythons hand that over as text.
+        _MarkingParser(self.soup).feed(str(markup))
 
 
 class _MarkingParser(HTMLParser):
-    """Builds the tree of Beautiful Soup from html.parser's events; comments and declarations leave nothing."""
+    """Builds the tree from html.parser's events; comments and declarations leave nothing in it."""
 
-    def __init__(self, soup: BeautifulSoup) -> None:
+    def __init__(self, soup: BeautifulSoup | None) -> None:
         super().__init__(convert_charrefs=False)
+        assert soup is not None, "Beautiful Soup prepares its builder before it feeds it"  # noqa: S101
         self.soup = soup
 
-    def mark(self, name: str, **attributes: str) -> None:
+    def start(self, name: str, **attributes: str) -> bool:
+        """Open an element at the current position; True where it is one that has no content."""
         line, column = self.getpos()
-        self.soup.handle_starttag(name, None, None, attributes, sourceline=line, sourcepos=column)
+        element = self.soup.handle_starttag(name, None, None, attributes, sourceline=line, sourcepos=column)
+        return element is not None and element.is_empty_element
+
+    def mark(self, name: str, **attributes: str) -> None:
+        self.start(name, **attributes)
         self.soup.handle_endtag(name)
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        line, column = self.getpos()
-        element = self.soup.handle_starttag(tag, None, None, {}, sourceline=line, sourcepos=column)
-        if element is not None and element.is_empty_element:
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        if self.start(tag):
             self.soup.handle_endtag(tag)
 
     def handle_startendtag(self, tag: str, attrs: object) -> None:
         self.handle_starttag(tag, attrs)
+        # The slash means something in foreign content only.
         if tag == "svg":
             self.soup.handle_endtag(tag)
         elif tag in RAW_TEXT:
-            # In HTML the slash means nothing.
             self.set_cdata_mode(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "br":
-            self.handle_starttag(tag, ())
+            self.mark(tag)
             return
         self.soup.handle_endtag(tag)
         self.mark(END_MARK, of=tag)
@@ -151,9 +159,8 @@ class _MarkingParser(HTMLParser):
         if elem in RAW_TEXT:
             super().set_cdata_mode(elem, **options)
 
-
-    def parse_comment(self, i: int, report: bool = True) -> int:
-        # Pythons before 3.13.6 end a comment at `-- >`, and neither at `--!>` nor as empty at `<!-->`.
+    def parse_comment(self, i: int, report: bool = True) -> int:  # noqa: ARG002, FBT001, FBT002
+        # Older Pythons end a comment at `-- >`, and neither at `--!>` nor as empty at `<!-->`.
         match = COMMENT.match(self.rawdata, i)
         return match.end() if match else -1
 
@@ -211,7 +218,7 @@ class _InlineRun:
         if first <= last:
             collapsed = re.sub(" *\n *", "\n", re.sub("  +", " ", text[first : last + 1]))
             blocks.append(ReferenceBlock(collapsed, self.starts[first], self.ends[last]))
-        self.__init__()  # type: ignore[misc]
+        self.pieces, self.starts, self.ends = [], [], []
         return blocks
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -111,27 +112,29 @@ def _by_words(text: str) -> Role | None:
 
 def _by_elements(block: Block, judged: dict[int, Role | None]) -> Role | None:
     for token in reversed(block.path):
-        try:
-            role = judged[id(token)]
-        except KeyError:
-            role = judged[id(token)] = _by_element(token)
+        number = id(token)
+        role = judged[number] if number in judged else judged.setdefault(number, _by_element(token))
         if role is not None:
-            if role == "list_item" and _link_share(block) >= LINK_SHARE:
-                return "related"
-            return role
+            return "related" if role == "list_item" and _link_share(block) >= LINK_SHARE else role
     return None
 
 
 def _by_element(token: Token) -> Role | None:
     attributes = token.attrs
-    if attributes:
-        names = " ".join([value for key, value in attributes if key in NAMING_ATTRIBUTES]).lower()
-        if names:
-            for role, words in TOKENS_BY_ROLE:
-                if words.search(names):
-                    return role
     tag = token.tag or ""
-    return ELEMENT_ROLES.get(tag) or (ELEMENT_ROLES.get(block_name(tag) or "") if "=" in tag or "-" in tag else None)
+    if not attributes:
+        return ELEMENT_ROLES.get(tag)
+    names = " ".join([value for key, value in attributes if key in NAMING_ATTRIBUTES])
+    return (names and _by_names(names)) or ELEMENT_ROLES.get(tag) or ELEMENT_ROLES.get(block_name(tag) or "")
+
+
+@lru_cache(maxsize=4096)
+def _by_names(names: str) -> Role | None:
+    names = names.lower()
+    for role, words in TOKENS_BY_ROLE:
+        if words.search(names):
+            return role
+    return None
 
 
 def _by_form(block: Block, story_started: bool, index: int) -> Role:
@@ -146,4 +149,5 @@ def _by_form(block: Block, story_started: bool, index: int) -> Role:
 
 
 def _link_share(block: Block) -> float:
-    return sum(link.end - link.start for link in block.links) / len(block.text)
+    links = block.links
+    return sum([link.end - link.start for link in links]) / len(block.text) if links else 0.0

@@ -1,0 +1,54 @@
+"""Small archives and the outputs they give: what tests of storage and flows share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flows.job import run_ingest
+from schemas import TABLES
+from storage.ingestion import RunReport, Settings
+from storage.layout import Output
+from transforms.records import Stamp
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_RUN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+WriteArticle = Callable[..., Path]
+
+
+def stamp(number: int) -> Stamp:
+    """The stamp of a test's run: the first, second, … an hour apart."""
+    return Stamp(f"run-{number}", FIRST_RUN + timedelta(hours=number))
+
+
+def ingest(source: Path, output: Path, number: int = 1, **settings: object) -> RunReport:
+    """Run the job with a known stamp and no progress."""
+    return run_ingest(Settings(source, output, **settings), lambda *_: None, stamp=stamp(number))  # type: ignore[arg-type]
+
+
+def read_table(output: Path, name: str) -> pa.Table:
+    """All rows of a table, partition by partition in the order of their paths."""
+    parts = [pq.ParquetFile(path).read() for _, path in Output(output).parts(TABLES[name])]
+    return pa.concat_tables(parts) if parts else TABLES[name].schema.empty_table()
+
+
+def rows_of(output: Path, name: str, *columns: str) -> list[tuple[object, ...]]:
+    """Some columns of a table as tuples."""
+    rows = read_table(output, name).select(list(columns)).to_pylist()
+    return [tuple(row[column] for column in columns) for row in rows]
+
+
+def files_of(output: Path) -> dict[str, bytes]:
+    """Bytes of every published partition file but those of `runs`."""
+    return {
+        str(path.relative_to(output)): path.read_bytes()
+        for name in ("articles", "paragraphs", "revisions", "rejects")
+        for path in sorted((output / name).rglob("*"))
+        if path.is_file()
+    }

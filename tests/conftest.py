@@ -1,0 +1,51 @@
+"""Fixtures: the real articles where they are at hand, the seeds, and an archive to write articles into."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from archives import ROOT, WriteArticle
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real articles beside the repository; never part of it."""
+    folder = ROOT.parent / "shared" / "corpus"
+    if not folder.is_dir():
+        pytest.skip("the real articles (../shared/corpus) are not at hand")
+    return folder
+
+
+@pytest.fixture
+def seeds() -> Path:
+    return ROOT / "seeds"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def write_article(archive: Path) -> WriteArticle:
+    """Write a fictional article into the test's archive: `write_article("a.md", url=…, at=…, body=…)`."""
+
+    def write(
+        name: str,
+        *,
+        url: str = "https://songling-times.example/a",
+        at: str = "2022-03-04T05:06:07",
+        title: str = "松岭市举行读书节",
+        body: str = "<p>松岭市图书馆今天开放。</p><p>读者从早晨开始排队。</p>",
+    ) -> Path:
+        milliseconds = int(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp() * 1000)
+        path = archive / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"<!--{milliseconds}-->\n[{title}]({url})\n------\n\n{body}\n".encode())
+        return path
+
+    return write

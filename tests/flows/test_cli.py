@@ -1,0 +1,177 @@
+"""The commands as a person calls them: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from archives import ROOT, WriteArticle, ingest, read_table
+
+from flows.cli import build_parser, main
+
+COMMANDS = ["ingest", "verify", "trace", "status"]
+
+
+@pytest.fixture
+def output(seeds: Path, tmp_path: Path) -> Path:
+    ingest(seeds, tmp_path / "out")
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert f"example:\n  pressmark {command}" in text
+    assert "exit codes:" in text
+
+
+def test_ingest_prints_outlets_totals_and_rejects(
+    seeds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ingest", str(seeds), str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "outlet" in text
+    assert "rfi" in text
+    for reason in ("empty_file", "invalid_utf8", "no_header", "bad_timestamp", "no_text", "too_complex"):
+        assert reason in text
+
+
+def test_strict_turns_rejects_into_an_exit_code(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
+    write_article("a.md")
+    assert main(["ingest", str(archive), str(tmp_path / "out"), "--strict"]) == 0
+    (archive / "empty.md").write_bytes(b"")
+    assert main(["ingest", str(archive), str(tmp_path / "out")]) == 0
+    assert main(["ingest", str(archive), str(tmp_path / "out"), "--strict"]) == 1
+
+
+def test_json_holds_the_run_that_the_table_logs(
+    seeds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ingest", str(seeds), str(tmp_path / "out"), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    (row,) = read_table(tmp_path / "out", "runs").to_pylist()
+    assert {name: str(value) for name, value in printed.items()} == {name: str(value) for name, value in row.items()}
+
+
+def test_a_dry_run_changes_nothing(seeds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ingest", str(seeds), str(tmp_path / "out"), "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["sources"] == plan["to_parse"] > 36
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["ingest", "--workers", "0"], ["ingest", "--workers", "many"], ["ingest", "a", "b", "c"], ["nothing"], []],
+    ids=["no workers", "no number", "too many", "no such command", "no command"],
+)
+def test_wrong_arguments_end_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["ingest", "nowhere", "out"], "give the folder that holds the archive"),
+        (["verify", "nowhere"], "ingest first"),
+        (["status", "nowhere"], "ingest first"),
+        (["trace", "x-0000", "nowhere"], "ingest first"),
+    ],
+    ids=["ingest", "verify", "status", "trace"],
+)
+def test_what_cannot_run_ends_with_3_and_a_remedy(
+    arguments: list[str],
+    remedy: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert remedy in captured.err
+
+
+def test_verify_counts_each_law(output: Path, seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(output), str(seeds)]) == 0
+    text = capsys.readouterr().out
+    for law in ("slice", "text", "order", "conservation", "completeness"):
+        assert f"{law}: " in text
+    assert text.count(" 0 breaches") == 5
+
+
+def test_verify_finds_a_changed_source(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_article("a.md")
+    main(["ingest", str(archive), str(tmp_path / "out")])
+    capsys.readouterr()
+    path.write_bytes(path.read_bytes() + b"<p>more</p>")
+    assert main(["verify", str(tmp_path / "out"), "--json"]) == 1
+    breaches = json.loads(capsys.readouterr().out)["breaches"]
+    assert [(breach["law"], breach["source_path"]) for breach in breaches] == [(1, "a.md")]
+
+
+def test_trace_shows_exactly_the_bytes_of_the_span(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_article("a.md", body="<p>松岭市<b>图书馆</b> &amp; 剧院</p>")
+    main(["ingest", str(archive), str(tmp_path / "out")])
+    (row,) = read_table(tmp_path / "out", "paragraphs").to_pylist()
+    capsys.readouterr()
+    assert main(["trace", row["paragraph_id"], str(tmp_path / "out"), "--json"]) == 0
+    traced = json.loads(capsys.readouterr().out)
+    span = "松岭市<b>图书馆</b> &amp; 剧院".encode()
+    assert bytes.fromhex(traced["span_hex"]) == span
+    assert path.read_bytes()[row["byte_start"] : row["byte_end"]] == span
+    assert main(["trace", row["paragraph_id"], str(tmp_path / "out"), "--hexdump"]) == 0
+    text = capsys.readouterr().out
+    assert f"⟦{span.decode()}⟧" in text
+    assert f"{row['byte_start']:08x}  {span[:16].hex(' ')}" in text
+
+
+def test_trace_refuses_a_source_that_changed(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_article("a.md")
+    main(["ingest", str(archive), str(tmp_path / "out")])
+    row = read_table(tmp_path / "out", "paragraphs").to_pylist()[0]
+    path.write_bytes(b"other")
+    assert main(["trace", row["paragraph_id"], str(tmp_path / "out")]) == 3
+    assert "ingest it again" in capsys.readouterr().err
+
+
+def test_status_counts_what_the_tables_hold(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", str(output), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    for name in ("articles", "paragraphs", "revisions"):
+        assert sum(row[name] for row in facts["partitions"]) == read_table(output, name).num_rows
+    assert sum(facts["rejects"].values()) == read_table(output, "rejects").num_rows
+    assert main(["status", str(output)]) == 0
+    assert "last run run-1" in capsys.readouterr().out
+
+
+def test_a_plain_run_imports_no_prefect() -> None:
+    program = (
+        "import sys; from flows.cli import main; import flows.commands.ingest; "
+        "sys.exit(any(name.split('.')[0] == 'prefect' for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    actions = [action for action in build_parser()._actions if action.choices]
+    assert sorted(actions[0].choices or ()) == sorted(COMMANDS)
+    for command in COMMANDS:
+        assert f"pressmark {command}" in readme
