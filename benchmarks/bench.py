@@ -120,7 +120,12 @@ def compare(corpus: Path, rounds: int) -> tuple[list[tuple[str, float, float]], 
 
     commands = {
         "bare floor, 1 process": lambda: [sys.executable, str(HERE / "floor.py"), str(archive), fresh(WORK / "floor")],
-        "Beautiful Soup script, 2 processes": lambda: [sys.executable, str(HERE / "soup.py"), str(archive), fresh(WORK / "soup")],
+        "Beautiful Soup script, 2 processes": lambda: [
+            sys.executable,
+            str(HERE / "soup.py"),
+            str(archive),
+            fresh(WORK / "soup"),
+        ],
         "pressmark, first run": lambda: [PRESSMARK, "ingest", str(archive), fresh(output)],
         "pressmark, nothing changed": lambda: [PRESSMARK, "ingest", str(archive), str(output)],
         "pressmark, 20 new files": lambda: [PRESSMARK, "ingest", str(grown), restored(base, WORK / "next")],

@@ -38,7 +38,16 @@ def parse(path: Path) -> tuple[dict[str, object], list[dict[str, object]]] | Non
         content = element.get_text(" ", strip=True)
         if content:
             links = [urljoin(url, anchor["href"]) for anchor in element.find_all("a", href=True)]
-            paragraphs.append({**keys, "article_id": article_id, "ordinal": ordinal, "published_at": published_at, "text": content, "links": links})
+            paragraphs.append(
+                {
+                    **keys,
+                    "article_id": article_id,
+                    "ordinal": ordinal,
+                    "published_at": published_at,
+                    "text": content,
+                    "links": links,
+                }
+            )
     article = {
         **keys,
         "article_id": article_id,

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 __all__ = ["build_parser", "main"]
 
@@ -30,6 +30,9 @@ exit codes:
 """
 MIB: Final = 1 << 20
 
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
@@ -42,14 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(command.run(arguments))
     except PressmarkError as error:
-        print(f"pressmark: {error}", file=sys.stderr)  # noqa: T201
+        print(f"pressmark: {error}", file=sys.stderr)
         return EXIT_FAILED
     except BrokenPipeError:
         # Whoever read the output, such as `head`, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except KeyboardInterrupt:
-        print("pressmark: stopped; the output is as it was, or complete after the next run", file=sys.stderr)  # noqa: T201
+        print("pressmark: stopped; the output is as it was, or complete after the next run", file=sys.stderr)
         return EXIT_FAILED
 
 
@@ -74,18 +77,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: argparse._SubParsersAction, name: str, what: str, example: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def _command(commands: Commands, name: str, what: str, example: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
         name,
         help=what,
         description=what[0].upper() + what[1:] + ".",
         epilog=f"example:\n  {example}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    return parser
 
 
-def _ingest(commands: argparse._SubParsersAction) -> None:
+def _ingest(commands: Commands) -> None:
     parser = _command(
         commands, "ingest", "ingest an archive into an output folder", "pressmark ingest archive output --workers 4"
     )
@@ -108,7 +110,7 @@ def _ingest(commands: argparse._SubParsersAction) -> None:
     )
 
 
-def _verify(commands: argparse._SubParsersAction) -> None:
+def _verify(commands: Commands) -> None:
     parser = _command(
         commands, "verify", "re-read the sources and check the laws on every row", "pressmark verify output archive"
     )
@@ -118,7 +120,7 @@ def _verify(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--json", action="store_true", help="print figures and breaches as one JSON object")
 
 
-def _trace(commands: argparse._SubParsersAction) -> None:
+def _trace(commands: Commands) -> None:
     parser = _command(
         commands, "trace", "show a paragraph and the exact bytes it came from",
         "pressmark trace 0123456789abcdef0123456789abcdef-0002 output archive --hexdump",
@@ -131,7 +133,7 @@ def _trace(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--json", action="store_true", help="print row, article and bytes as one JSON object")
 
 
-def _status(commands: argparse._SubParsersAction) -> None:
+def _status(commands: Commands) -> None:
     parser = _command(
         commands, "status", "count articles per outlet and month, and rejects by reason", "pressmark status output"
     )

@@ -29,7 +29,7 @@ __all__ = ["ingest", "ingest_settings"]
 
 # `publish` and `report` write what readers see; a second try belongs to the next run, which completes them.
 RETRIED_STEPS: Final = frozenset({"discover", "plan", "parse", "settle", "merge"})
-RETRY_DELAYS_S: Final = [2, 10]
+RETRY_DELAYS_S: Final[list[float]] = [2, 10]
 MIB: Final = 1 << 20
 
 
@@ -70,8 +70,7 @@ def _as_task(step: Callable[..., Any], *arguments: int) -> Any:
         return step(*numbers)
 
     retried = name in RETRIED_STEPS
-    recorded: Task[..., Any] = task(
-        run_step,
+    as_task = task(
         name=name,
         task_run_name="-".join([name, *(str(number + 1) for number in arguments)]),
         cache_policy=NO_CACHE,
@@ -80,7 +79,7 @@ def _as_task(step: Callable[..., Any], *arguments: int) -> Any:
         retry_delay_seconds=RETRY_DELAYS_S if retried else None,
         retry_condition_fn=_may_pass if retried else None,
     )
-    return recorded(*arguments)
+    return as_task(run_step)(*arguments)
 
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

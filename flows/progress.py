@@ -40,7 +40,7 @@ class ProgressDisplay:
             self._draw(step, done, total)
         elif time.monotonic() - self._shown_at >= SECONDS_BETWEEN_LINES:
             self._shown_at = time.monotonic()
-            print(f"{step} {done}" + (f" of {total}" if total else ""), file=self._stream, flush=True)  # noqa: T201
+            print(f"{step} {done}" + (f" of {total}" if total else ""), file=self._stream, flush=True)
 
     def _draw(self, step: str, done: int, total: int) -> None:
         if self._bar is None:

@@ -85,7 +85,7 @@ def _start(port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
 
 
 def _wait(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> None:
-    print("starting a local Prefect server; the first start takes about half a minute …", file=sys.stderr, flush=True)  # noqa: T201
+    print("starting a local Prefect server; the first start takes about half a minute …", file=sys.stderr, flush=True)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -94,10 +94,12 @@ def _wait(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> Non
                 os.environ["PREFECT_HOME"],
                 "mend that folder, or set PREFECT_API_URL to a server that runs",
             )
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:  # noqa: S310  # a fixed http address
-                if answer.status == 200:
-                    return
+        with (
+            contextlib.suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(f"{address}/health", timeout=2) as answer,  # noqa: S310  # the address is ours
+        ):  # a fixed http address
+            if answer.status == 200:
+                return
         time.sleep(POLL_S)
     raise ServerError(
         f"the local Prefect server gave no answer in {START_TIMEOUT_S} s: {_last_line(log)}",

@@ -45,8 +45,8 @@ class Table:
     """A table of the output: its schema, the order of its rows, and the closed sets of its columns.
 
     Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a row in bytes: one
-    column with it, or a start and an end. `partitioned` tables live in `outlet=…/month=…` folders and carry both as columns. `run_columns` keep
-    their value where nothing else in the row changed.
+    column with it, or a start and an end. `partitioned` tables live in `outlet=…/month=…` folders and carry both as
+    columns. `run_columns` keep their value where nothing else in the row changed.
     """
 
     name: str

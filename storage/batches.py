@@ -51,8 +51,10 @@ def parse_batch(task: BatchTask) -> ParseCounts:
     articles, paragraphs = article_rows(accepted, task.stamp), paragraph_rows(accepted)
     violations = _violations(articles, paragraphs)
     if violations:
-        for row in violations:
-            rejects.append(_violation_reject(task.root, sources, accepted[row], violations[row], task.limits))
+        rejects += [
+            _violation_reject(task.root, sources, accepted[row], found, task.limits)
+            for row, found in violations.items()
+        ]
         accepted = [article for row, article in enumerate(accepted) if row not in violations]
         articles, paragraphs = article_rows(accepted, task.stamp), paragraph_rows(accepted)
     rejects.sort(key=lambda reject: reject.source_path)

@@ -37,7 +37,7 @@ from storage.work import (
     parse,
     write_batches,
 )
-from storage.workers import WorkerDied, Workers
+from storage.workers import WorkerDiedError, Workers
 from transforms.plan import Decision, Found, Known, batches, decide, groups
 from transforms.records import Limits, Stamp
 
@@ -214,7 +214,7 @@ class Ingestion:
         try:
             for counts in results:
                 total = self._add(total, counts)
-        except WorkerDied as died:
+        except WorkerDiedError as died:
             for task in died.tasks:
                 total = self._add(total, self._parse_around(task))
         self._parsed[step] = total
@@ -301,7 +301,7 @@ class Ingestion:
         for reject in self._state.rejects:
             fits_now = reject.reason == "too_large" and reject.source_bytes <= limit
             known[reject.source_path] = Known(
-                reject.source_path, reject.source_sha256, reject.stale or fits_now, None, False
+                reject.source_path, reject.source_sha256, reject.stale or fits_now, None, current=False
             )
         # Only a known source can be unchanged, so only these are hashed before they are parsed.
         positions = [position for position, source in enumerate(self._sources) if source.source_path in known]
@@ -334,7 +334,8 @@ class Ingestion:
         )
 
     def _merge_task(self, number: int) -> MergeTask:
-        assert self._settlement is not None
+        if self._settlement is None:
+            raise RuntimeError("`merge` is called after `settle`")
         work = self._settlement.work[number]
         dropped = self._settlement.dropped_rejects if work.table == "rejects" else self._settlement.dropped_owners
         return MergeTask(number, self._output, self._staging, work, dict(dropped))

@@ -58,6 +58,10 @@ class Output:
         for path in sorted(folder.glob(f"outlet=*/month=*/{PART}")):
             yield Partition(path.parts[-3].removeprefix("outlet="), path.parts[-2].removeprefix("month=")), path
 
+    def partitions(self, table: Table) -> Iterator[tuple[Partition, Path]]:
+        """Files of a partitioned table that exist, in the order of their paths."""
+        return ((partition, path) for partition, path in self.parts(table) if partition is not None)
+
     def clear_staging(self) -> None:
         """Remove what killed runs left in staging."""
         with contextlib.suppress(FileNotFoundError):

@@ -6,9 +6,10 @@ Only the keys are read whole. As every input is sorted, the rows of one row grou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,6 +41,8 @@ class Merged(NamedTuple):
 class SortedRows(Protocol):
     """Rows in the order of their table's sort keys."""
 
+    num_rows: int
+
     def keys(self, columns: Sequence[str]) -> pa.Table:
         """The given columns of all rows."""
 
@@ -54,6 +57,7 @@ class Published:
         self._file = open_part(path)
         self._table = table
         self._kept = self._keep(dropped) if dropped else None
+        self.num_rows: int = self._file.metadata.num_rows if self._kept is None else len(self._kept)
         self._group_ends = self._ends()
         self._cached: tuple[int, pa.Table] | None = None
 
@@ -87,7 +91,7 @@ class Published:
 
     def _read(self, start: int, stop: int) -> pa.Table:
         parts = []
-        for group, (first, last) in enumerate(zip(self._group_ends, self._group_ends[1:], strict=False)):
+        for group, (first, last) in enumerate(pairwise(self._group_ends)):
             if first < stop and start < last:
                 if self._cached is None or self._cached[0] != group:
                     self._cached = None
@@ -104,44 +108,40 @@ class Staged:
         self._path = path
         self._number = number
         self._table = table
-        self._kept = self._keep(dropped_owners) if dropped_owners else None
+        self._kept: pa.Array | None = None
+        batch = self._batch()
+        if dropped_owners:
+            dropped = pa.array(sorted(dropped_owners), pa.int32())
+            self._kept = pc.indices_nonzero(pc.invert(pc.is_in(batch[OWNER], dropped))).cast(pa.int64())
+        self.num_rows = batch.num_rows if self._kept is None else len(self._kept)
 
     def keys(self, columns: Sequence[str]) -> pa.Table:
-        rows = self._open(lambda batch: _copy(pa.Table.from_batches([batch]).select(list(columns))))
+        rows = pa.Table.from_batches([self._batch()]).select(list(columns))
         return rows if self._kept is None else rows.take(self._kept)
 
     def slice(self, start: int, stop: int) -> pa.Table:
+        rows = pa.Table.from_batches([self._batch()])
         if self._kept is None:
-            return self._open(lambda batch: _copy(_plain_batch(batch.slice(start, stop - start), self._table)))
-        kept = self._kept.slice(start, stop - start)
-        return self._open(lambda batch: _plain_batch(batch, self._table).take(kept))
+            return _plain(rows.slice(start, stop - start), self._table)
+        return _plain(rows.take(self._kept.slice(start, stop - start)), self._table)
 
-    def _open(self, use: Callable[[pa.RecordBatch], Any]) -> Any:
-        # Mapped anew for each slice: pages that were touched would count as memory for as long as the map lives.
+    def _batch(self) -> pa.RecordBatch:
+        # Mapped anew for each slice: pages that were touched count as memory for as long as their map is in use.
         with pa.memory_map(str(self._path)) as file:
-            return use(pa.ipc.open_file(file).get_batch(self._number))
-
-    def _keep(self, dropped_owners: Collection[int]) -> pa.Array:
-        dropped = pa.array(sorted(dropped_owners), pa.int32())
-
-        def kept(batch: pa.RecordBatch) -> pa.Array:
-            return pc.indices_nonzero(pc.invert(pc.is_in(batch[OWNER], dropped))).cast(pa.int64())
-
-        return self._open(kept)
+            return pa.ipc.open_file(file).get_batch(self._number)
 
 
 def merge_rows(target: Path, table: Table, inputs: Sequence[SortedRows]) -> Merged:
     """Write the rows of all inputs, in order, to `target`. The same rows give the same bytes, however they were
     spread over inputs."""
-    order, size = _order(table, inputs)
-    if not order.num_rows:
+    total = sum(rows.num_rows for rows in inputs)
+    if not total:
         return Merged(0, 0)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _writer(target, table) as writer:
-        for start, stop in _row_groups(size):
-            rows = _gather(order.slice(start, stop - start), inputs, table)
-            writer.write_table(rows, row_group_size=stop - start)
-    return Merged(order.num_rows, target.stat().st_size)
+        for rows in _at_once(table, inputs) if total <= ROW_GROUP_ROWS else _streamed(table, inputs):
+            writer.write_table(_canonical(rows, table), row_group_size=rows.num_rows)
+    return Merged(total, target.stat().st_size)
 
 
 def write_single(target: Path, rows: pa.Table, table: Table) -> None:
@@ -161,8 +161,17 @@ def _writer(target: Path, table: Table) -> pq.ParquetWriter:
     )
 
 
-def _order(table: Table, inputs: Sequence[SortedRows]) -> tuple[pa.Table, pa.ChunkedArray]:
-    """Input and position of each row in the order of the table, and the rows' sizes."""
+def _at_once(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table]:
+    """Row groups of few rows: all of them are read and sorted together."""
+    rows = pa.concat_tables([some.slice(0, some.num_rows) for some in inputs if some.num_rows])
+    if len(inputs) > 1:
+        rows = rows.take(_sorted(rows, table))
+    for start, stop in _row_groups(_sizes(rows, table)):
+        yield rows.slice(start, stop - start)
+
+
+def _streamed(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table]:
+    """Row groups of many rows: keys are sorted together, rows are read a group at a time."""
     parts = []
     columns = list(dict.fromkeys((*table.sort_keys, *table.size_columns)))
     for number, rows in enumerate(inputs):
@@ -171,13 +180,19 @@ def _order(table: Table, inputs: Sequence[SortedRows]) -> tuple[pa.Table, pa.Chu
         parts.append(keys.append_column("_row", pa.array(range(keys.num_rows), pa.int64())))
     keys = pa.concat_tables(parts)
     if len(inputs) > 1:
-        sort_keys = [(name, "ascending", "at_end") for name in table.sort_keys]
-        keys = keys.take(pc.sort_indices(keys, sort_keys=sort_keys))
-    if len(table.size_columns) == 2:
-        size = pc.subtract(keys[table.size_columns[1]], keys[table.size_columns[0]])
-    else:
-        size = keys[table.size_columns[0]]
-    return keys.select(["_input", "_row"]), size
+        keys = keys.take(_sorted(keys, table))
+    order = keys.select(["_input", "_row"])
+    for start, stop in _row_groups(_sizes(keys, table)):
+        yield _gather(order.slice(start, stop - start), inputs)
+
+
+def _sorted(rows: pa.Table, table: Table) -> pa.Array:
+    return pc.sort_indices(rows, sort_keys=[(name, "ascending", "at_end") for name in table.sort_keys])
+
+
+def _sizes(rows: pa.Table, table: Table) -> pa.ChunkedArray:
+    first, *last = table.size_columns
+    return pc.subtract(rows[last[0]], rows[first]) if last else rows[first]
 
 
 def _row_groups(sizes: pa.ChunkedArray) -> Iterator[tuple[int, int]]:
@@ -191,7 +206,7 @@ def _row_groups(sizes: pa.ChunkedArray) -> Iterator[tuple[int, int]]:
     yield start, len(sizes)
 
 
-def _gather(order: pa.Table, inputs: Sequence[SortedRows], table: Table) -> pa.Table:
+def _gather(order: pa.Table, inputs: Sequence[SortedRows]) -> pa.Table:
     """The rows that a slice of the order names, in that order."""
     numbers, positions = order["_input"].to_pylist(), order["_row"].to_pylist()
     first: dict[int, int] = {}
@@ -209,7 +224,7 @@ def _gather(order: pa.Table, inputs: Sequence[SortedRows], table: Table) -> pa.T
     rows = pa.concat_tables(parts)
     if len(parts) > 1:
         rows = rows.take(pa.array([base[n] + p for n, p in zip(numbers, positions, strict=True)], pa.int64()))
-    return _canonical(rows, table)
+    return rows
 
 
 def _canonical(rows: pa.Table, table: Table) -> pa.Table:
@@ -231,12 +246,3 @@ def _plain(rows: pa.Table, table: Table) -> pa.Table:
         column = rows[field.name]
         columns.append(column.cast(pa.string()) if field.type == DICTIONARY else column.cast(field.type))
     return pa.table(columns, names=table.schema.names)
-
-
-def _plain_batch(batch: pa.RecordBatch, table: Table) -> pa.Table:
-    return _plain(pa.Table.from_batches([batch]), table)
-
-
-def _copy(rows: pa.Table) -> pa.Table:
-    """Rows that no longer need the file they were mapped from."""
-    return rows.take(pa.array(range(rows.num_rows), pa.int64()))

@@ -65,6 +65,7 @@ class _KeepingRunColumns:
         self._rows = rows
         self._table = table
         self._before = before
+        self.num_rows = rows.num_rows
 
     def keys(self, columns: Sequence[str]) -> pa.Table:
         return self._rows.keys(columns)

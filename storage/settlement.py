@@ -78,13 +78,15 @@ def settle_run(output: Output, state: State, staging: Path, gone: Collection[str
     for row in known:
         if row.source_path not in settled.kept:
             changes.drop_known(row)
-        source = accepted.get(row.source_path)
-        if row.source_path in replaced and (source is None or source.candidate.source_sha256 != row.source_sha256):
-            tombstones += settled.end(row, source, stamp)
+        successor = accepted.get(row.source_path)
+        if row.source_path in replaced and (
+            successor is None or successor.candidate.source_sha256 != row.source_sha256
+        ):
+            tombstones += settled.end(row, successor, stamp)
     for row in state.revisions:
-        source = accepted.get(row.source_path)
+        returned = accepted.get(row.source_path)
         # A file that came back as it was lives again, so the row that says it ended goes.
-        if not row.live and source is not None and source.candidate.source_sha256 == row.source_sha256:
+        if not row.live and returned is not None and returned.candidate.source_sha256 == row.source_sha256:
             changes.drop_known(row)
     superseded.write(staging / "settled.revisions")
     return Settlement(changes.work(_staged_index(staging)), settled.dropped_owners, dropped_rejects, tombstones)
@@ -227,7 +229,8 @@ def _accepted(staging: Path) -> Iterator[_Accepted]:
     for path in sorted(staging.glob("batch-*.articles")):
         owner = 0
         for partition, batch in read_staged(path, ARTICLE_COLUMNS):
-            assert partition is not None
+            if partition is None:
+                raise ValueError(f"`{path.name}`: staged articles without a partition")
             for article_id, *rest in zip(*(batch[name].to_pylist() for name in ARTICLE_COLUMNS), strict=True):
                 yield _Accepted(article_id, Candidate(*rest), path, partition, owner)
                 owner += 1
@@ -236,8 +239,8 @@ def _accepted(staging: Path) -> Iterator[_Accepted]:
 def _rejected(staging: Path) -> Iterator[tuple[KnownReject, str, int]]:
     for path in sorted(staging.glob("batch-*.rejects")):
         for _, batch in read_staged(path, REJECT_COLUMNS):
-            for row, values in enumerate(zip(*(batch[name].to_pylist() for name in REJECT_COLUMNS), strict=True)):
-                yield KnownReject(*values, stale=False), path.stem, row
+            for row, values in enumerate(batch.to_pylist()):
+                yield KnownReject(**values, stale=False), path.stem, row
 
 
 def _staged_index(staging: Path) -> dict[Place, list[tuple[Path, int]]]:

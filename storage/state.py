@@ -68,20 +68,25 @@ def read_state(output: Output) -> State:
     rejects: list[KnownReject] = []
     for name, extra in (("articles", []), ("revisions", ["valid_to", "superseded_by"])):
         table = TABLES[name]
-        for partition, path in output.parts(table):
-            assert partition is not None
+        for partition, path in output.partitions(table):
             stale, rows = _read(path, COLUMNS + extra)
             current = name == "articles"
-            columns = [rows[column].to_pylist() for column in COLUMNS]
-            ended = [None] * rows.num_rows if current else rows["valid_to"].to_pylist()
-            successors = [None] * rows.num_rows if current else rows["superseded_by"].to_pylist()
-            for row, valid_to, superseded_by in zip(zip(*columns, strict=True), ended, successors, strict=True):
-                revisions.append(KnownRevision(*row, partition, current, valid_to is None, stale, superseded_by))
+            for row in rows.to_pylist():
+                ended, superseded_by = row.pop("valid_to", None), row.pop("superseded_by", None)
+                revisions.append(
+                    KnownRevision(
+                        **row,
+                        partition=partition,
+                        current=current,
+                        live=ended is None,
+                        stale=stale,
+                        superseded_by=superseded_by,
+                    )
+                )
     for _, path in output.parts(TABLES["rejects"]):
         names = [name for name in KnownReject._fields if name != "stale"]
         stale, rows = _read(path, names)
-        for row in zip(*(rows[name].to_pylist() for name in names), strict=True):
-            rejects.append(KnownReject(*row, stale))
+        rejects += [KnownReject(**row, stale=stale) for row in rows.to_pylist()]
     return State(revisions, rejects)
 
 

@@ -53,8 +53,14 @@ class Superseded:
         rows = [row for file, wanted in self._rows.items() for row in self._carry(file, wanted)]
         if not rows:
             return
-        rows.sort(key=lambda row: (row["outlet"], row["month"], row["published_at"] is None,
-                                   row["published_at"], row["article_id"], row["source_path"], row["source_sha256"]))  # fmt: skip
+        rows.sort(
+            key=lambda row: (
+                row["outlet"],
+                row["month"],
+                row["published_at"] is None,
+                *(row[name] for name in table.sort_keys),
+            )
+        )
         staged = pa.Table.from_pylist(rows, schema=table.schema)
         violations = check_rows(staged, table)
         if violations:

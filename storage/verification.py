@@ -82,7 +82,7 @@ def verify_output(output: Output, root: Path, *, workers: int, progress: Callabl
     rejects, bad_rejects = _rejects(output)
     hashes = dict(current)
     others = [path for path in sources if path not in hashes]
-    discovered = {path: hashes[path] if path in hashes else None for path in sources}
+    discovered = {path: hashes.get(path) for path in sources}
     discovered.update((path, hash_source(root, sources[path])) for path in others)
     breaches += completeness(discovered, {"articles": current, "revisions": superseded, "rejects": rejects})
     breaches += bad_rejects
@@ -96,8 +96,7 @@ def verify_output(output: Output, root: Path, *, workers: int, progress: Callabl
 
 def _tasks(output: Output, root: Path, sources: dict[str, Source]) -> tuple[list[_Task], int]:
     tasks, total = [], 0
-    for partition, path in output.parts(TABLES["articles"]):
-        assert partition is not None
+    for partition, path in output.partitions(TABLES["articles"]):
         with open_part(path) as file:
             paths = file.read(["source_path"], use_threads=False)["source_path"].to_pylist()
         total += len(paths)

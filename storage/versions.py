@@ -28,8 +28,8 @@ def parser_version() -> str:
     what made it: 16 hex digits over the files of `transforms` and `schemas` and the tokenizer's version."""
     # Reading the tokenizer's version file costs a tenth of loading it or its package's metadata.
     tokenizer = find_spec("turbohtml")
-    assert tokenizer is not None
-    assert tokenizer.origin is not None
+    if tokenizer is None or tokenizer.origin is None:
+        raise InputError("the HTML tokenizer is not installed", "turbohtml", "install pressmark again")
     digest = hashlib.sha256(Path(tokenizer.origin).with_name("_version.py").read_bytes())
     for package in (schemas, transforms):
         for path in sorted(Path(package.__path__[0]).iterdir()):

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
-__all__ = ["WorkerDied", "Workers"]
+__all__ = ["WorkerDiedError", "Workers"]
 
 PARENT_CHECK_S: Final = 0.5
 
@@ -26,10 +26,10 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-class WorkerDied(Exception):
+class WorkerDiedError(Exception):
     """Worker processes died on these tasks; the other tasks are done."""
 
-    def __init__(self, tasks: list[object]) -> None:
+    def __init__(self, tasks: list[Any]) -> None:
         super().__init__(f"worker processes died on {len(tasks)} tasks")
         self.tasks = tasks
 
@@ -52,8 +52,10 @@ class Workers:
             self._pool = None
 
     def map(self, work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-        """Results as they come; the tasks are under way when this returns. Iterating raises `WorkerDied`, after all
-        other results, where processes died."""
+        """Results as they come; the tasks are under way when this returns.
+
+        Iterating raises `WorkerDiedError`, after all other results, where processes died.
+        """
         if self.count == 1 or len(tasks) < 2:
             return map(work, tasks)
         if self._pool is None:
@@ -62,7 +64,7 @@ class Workers:
         return self._results(futures)
 
     def _results(self, futures: dict[Future[Result], Task]) -> Iterator[Result]:
-        died: list[object] = []
+        died: list[Task] = []
         for future in as_completed(futures):
             try:
                 result = future.result()
@@ -73,7 +75,7 @@ class Workers:
         if died and self._pool is not None:
             self._pool.shutdown()
             self._pool = None
-            raise WorkerDied(died)
+            raise WorkerDiedError(died)
 
     @staticmethod
     def survives(work: Callable[[Task], object], task: Task) -> bool:

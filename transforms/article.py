@@ -36,9 +36,9 @@ def parse(data: bytes, source_path: str, outlets: Outlets, limits: Limits) -> Ar
     try:
         return _parse(data, sha256, source_path, outlets, limits)
     except UnicodeDecodeError as error:
-        offset = error.start + len(data) - len(error.object)
-        detail = f"{error.reason}: byte 0x{data[offset]:02x}; convert the file to UTF-8"
-        return Reject(source_path, sha256, len(data), "invalid_utf8", detail, offset, data)
+        first_bad = error.start + len(data) - len(error.object)
+        detail = f"{error.reason}: byte 0x{data[first_bad]:02x}; convert the file to UTF-8"
+        return Reject(source_path, sha256, len(data), "invalid_utf8", detail, first_bad, data)
     except BadSource as bad:
         offset = None if bad.position is None else _byte_offset(data, bad.position)
         return Reject(source_path, sha256, len(data), bad.reason, bad.detail, offset, data)

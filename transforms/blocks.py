@@ -8,7 +8,7 @@ roles; it hands on the open elements of each block as evidence for whoever judge
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from turbohtml import Token, TokenType, tokenize
@@ -365,11 +365,16 @@ def _place_links(pieces: Sequence[str], links: Sequence[tuple[str, int, int]], t
     return tuple(placed)
 
 
-def _units(source: str, start: int, end: int) -> list[tuple[int, int, str]]:
-    """Text and character references of a text token: `(start, end, what it resolves to)`."""
-    tokens = list(tokenize(source[start:end], resolve_references=False))
-    starts = [start + token.col for token in tokens] + [end]
-    return [(starts[i], starts[i + 1], token.data or "") for i, token in enumerate(tokens)]
+def _units(source: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    """Text and character references of a text token: `(start, end, what it resolves to)`.
+
+    `end` may lie behind the text, where the source ends inside a tag: what tokens say of themselves decides.
+    """
+    for token in tokenize(source[start:end], resolve_references=False, capture_source=True):
+        if token.type is _TEXT or token.type is TokenType.CHARACTER_REFERENCE:
+            text = token.data or ""
+            unit_start = start + token.col
+            yield unit_start, unit_start + len(text if token.source is None else token.source), text
 
 
 def _first_visible(source: str, start: int, end: int) -> int:
@@ -382,7 +387,7 @@ def _first_visible(source: str, start: int, end: int) -> int:
 
 
 def _last_visible(source: str, start: int, end: int) -> int:
-    for unit_start, unit_end, text in reversed(_units(source, start, end)):
+    for unit_start, unit_end, text in reversed(list(_units(source, start, end))):
         visible = text.rstrip(STRIPPED)
         if visible:
             return unit_end if len(visible) == len(text) else unit_start + len(visible)

@@ -119,7 +119,7 @@ class _MarkingParser(HTMLParser):
 
     def __init__(self, soup: BeautifulSoup | None) -> None:
         super().__init__(convert_charrefs=False)
-        assert soup is not None, "Beautiful Soup prepares its builder before it feeds it"  # noqa: S101
+        assert soup is not None, "Beautiful Soup prepares its builder before it feeds it"
         self.soup = soup
 
     def start(self, name: str, **attributes: str) -> bool:
@@ -132,7 +132,7 @@ class _MarkingParser(HTMLParser):
         self.start(name, **attributes)
         self.soup.handle_endtag(name)
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attrs: object) -> None:
         if self.start(tag):
             self.soup.handle_endtag(tag)
 
@@ -159,7 +159,7 @@ class _MarkingParser(HTMLParser):
         if elem in RAW_TEXT:
             super().set_cdata_mode(elem, **options)
 
-    def parse_comment(self, i: int, report: bool = True) -> int:  # noqa: ARG002, FBT001, FBT002
+    def parse_comment(self, i: int, report: bool = True) -> int:
         # Older Pythons end a comment at `-- >`, and neither at `--!>` nor as empty at `<!-->`.
         match = COMMENT.match(self.rawdata, i)
         return match.end() if match else -1

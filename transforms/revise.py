@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from schemas.contract import Change
@@ -52,8 +53,7 @@ def settle(
     current = max(able, key=rank)
     chain = [*sorted((c for c in candidates if c is not current), key=rank), current]
     return current, [
-        Standing(older, newer.source_sha256, change_between(older, newer))
-        for older, newer in zip(chain, chain[1:], strict=False)
+        Standing(older, newer.source_sha256, change_between(older, newer)) for older, newer in pairwise(chain)
     ]
 
 

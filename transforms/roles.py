@@ -56,12 +56,14 @@ ELEMENT_ROLES: Final[dict[str, Role]] = {
 WORDS: Final[tuple[tuple[Role, re.Pattern[str]], ...]] = (
     ("boilerplate", re.compile(r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}")),
     ("boilerplate", re.compile(r"(?:获取更多RSS|分享到|标签[:：]|關鍵字[:：]|关键词[:：]).*", re.DOTALL)),
-    ("caption", re.compile(r"(?:图片版权|圖片版權|Image caption|Image copyright|图片来源|圖片來源|图[:：]|照片[:：]).*", re.DOTALL)),
+    ("caption", re.compile(
+        r"(?:图片版权|圖片版權|Image caption|Image copyright|图片来源|圖片來源|图[:：]|照片[:：]).*", re.DOTALL)),
     ("byline", re.compile(r"(?:作者|记者|記者|编辑|編輯|撰文|翻译|翻譯|译者|责编|責編|特约记者|采写)\s*[:：].{0,60}")),
     ("note", re.compile(
         r"(?:编者按|編者按|CDT编辑注|编辑注|编注|来源[:：]|来源[：:]|原标题|免责声明|版权声明|本文版权|译注|注[:：]|"
         r"（?\(?欢迎点击|以下(?:文章|内容|为).{0,20}(?:转|摘)).*", re.DOTALL)),
-    ("related", re.compile(r"(?:相关(?:报道|文章|阅读|新闻)|相關(?:報道|報導|文章)|延伸阅读|推荐阅读|更多(?:报道|文章|内容)|阅读更多).*", re.DOTALL)),
+    ("related", re.compile(
+        r"(?:相关(?:报道|文章|阅读|新闻)|相關(?:報道|報導|文章)|延伸阅读|推荐阅读|更多(?:报道|文章|内容)|阅读更多).*", re.DOTALL)),
 )  # fmt: skip
 # One pattern for all words: most blocks start with none of them, which a single match then tells.
 ANY_WORDS: Final = re.compile(
@@ -86,7 +88,7 @@ def classify(blocks: Sequence[Block], zone: ZoneInfo) -> tuple[list[Role], datet
         if moment is not None:
             role: Role = "dateline" if parse_dateline(text, zone) else "byline"
         else:
-            role = _by_words(text) or _by_elements(block, judged) or _by_form(block, story_started, index)
+            role = _by_words(text) or _by_elements(block, judged) or _by_form(block, index, story_started=story_started)
         if role == "body":
             story_started = True
         roles.append(role)
@@ -137,7 +139,7 @@ def _by_names(names: str) -> Role | None:
     return None
 
 
-def _by_form(block: Block, story_started: bool, index: int) -> Role:
+def _by_form(block: Block, index: int, *, story_started: bool) -> Role:
     text = block.text
     if block.bold and not story_started and index < TOP_BLOCKS and len(text) > 40:
         return "lede"

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         with ProgressDisplay() as progress:
             plan = plan_ingest(settings, new_stamp(), progress)
-        print(json.dumps(plan._asdict()) if arguments.json else text_of_plan(plan))  # noqa: T201
+        print(json.dumps(plan._asdict()) if arguments.json else text_of_plan(plan))
         return EXIT_OK
     if arguments.flow or os.environ.get("PREFECT_API_URL"):
         report = _recorded(settings)
@@ -40,9 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
             report = run_ingest(settings, progress)
     output = Output(settings.output)
     if arguments.json:
-        print(json.dumps(asdict(report), default=str))  # noqa: T201
+        print(json.dumps(asdict(report), default=str))
     else:
-        print(text_of_run(report, outlet_counts(output), reject_lines(output)))  # noqa: T201
+        print(text_of_run(report, outlet_counts(output), reject_lines(output)))
     return EXIT_REJECTS if arguments.strict and report.rejects else EXIT_OK
 
 

@@ -29,15 +29,15 @@ def run(arguments: argparse.Namespace) -> int:
     last = runs.sort("started_at", "run_id").last().collect().row(0, named=True)
     if arguments.json:
         facts = {"partitions": counts, "rejects": reasons, "last_run": last}
-        print(json.dumps(facts, default=str))  # noqa: T201
+        print(json.dumps(facts, default=str))
         return EXIT_OK
     rows = [(c["outlet"], c["month"], c["articles"], c["paragraphs"], c["revisions"]) for c in counts]
-    print(table(("outlet", "month", "articles", "paragraphs", "superseded"), rows))  # noqa: T201
-    print()  # noqa: T201
+    print(table(("outlet", "month", "articles", "paragraphs", "superseded"), rows))
+    print()
     if reasons:
-        print(table(("reject reason", "sources"), list(reasons.items())))  # noqa: T201
-        print()  # noqa: T201
-    print(  # noqa: T201
+        print(table(("reject reason", "sources"), list(reasons.items())))
+        print()
+    print(
         f"last run {last['run_id']}: {last['started_at']:%Y-%m-%d %H:%M:%S} UTC, {last['sources']} sources, "
         f"{last['parsed']} parsed, {last['rejected']} rejected, {last['partitions_written']} files written"
     )

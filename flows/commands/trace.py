@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     output = Output(arguments.output)
     root = arguments.source or last_source(output)
     trace = trace_paragraph(output, root, arguments.paragraph_id, context=max(arguments.context, 0))
-    print(_json(trace) if arguments.json else _text(trace, hexdump=arguments.hexdump))  # noqa: T201
+    print(_json(trace) if arguments.json else _text(trace, hexdump=arguments.hexdump))
     return EXIT_OK
 
 
@@ -32,7 +32,8 @@ def _text(trace: Trace, *, hexdump: bool) -> str:
         f"{article['paragraph_count']})",
         f"article    {article['title']}",
         f"           {article['outlet']}, {article['published_at'] or 'no date'}, {article['url'] or 'no URL'}",
-        f"source     {printable(article['source_path'])}, {article['source_bytes']} bytes, sha256 {article['source_sha256']}",
+        f"source     {printable(article['source_path'])}, {article['source_bytes']} bytes",
+        f"           sha256 {article['source_sha256']}",
         f"bytes      [{row['byte_start']}, {row['byte_end']})   characters of the article's text [{row['char_start']}, "
         f"{row['char_end']})",
         "",

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = verify_output(
             output, source, workers=arguments.workers, progress=lambda done, total: progress("verify", done, total)
         )
-    print(_json(found) if arguments.json else _text(found, time.monotonic() - started))  # noqa: T201
+    print(_json(found) if arguments.json else _text(found, time.monotonic() - started))
     return EXIT_REJECTS if found.breaches else EXIT_OK
 
 
@@ -34,9 +34,8 @@ def _text(found: Verification, seconds: float) -> str:
     lines = []
     for breach in found.breaches:
         where = "" if breach.byte_offset is None else f", byte {breach.byte_offset}"
-        lines.append(
-            f"law {breach.law} ({LAWS[breach.law]}): {printable(breach.source_path)}{where}: {printable(breach.problem)}"
-        )
+        law = f"law {breach.law} ({LAWS[breach.law]})"
+        lines.append(f"{law}: {printable(breach.source_path)}{where}: {printable(breach.problem)}")
     checked = {1: found.paragraphs, 2: found.paragraphs, 3: found.paragraphs, 4: found.articles, 5: found.sources}
     for law, name in LAWS.items():
         broken = sum(breach.law == law for breach in found.breaches)

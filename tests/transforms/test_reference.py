@@ -1,8 +1,7 @@
-"""The fast path and the reference cut every fragment into the same blocks, texts and spans."""
+"""The fast path and the reference cut every fragment into the same blocks, with the same texts and spans."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,53 +12,257 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms import blocks, reference
-from transforms.header import BadSource, read_header
+from transforms.header import read_header
 
 CORPUS: Final = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 
-Cutter = Callable[[str], list[tuple[str, int, int]]]
 
-
-def fast_path(markup: str) -> list[tuple[str, int, int]]:
+def fast_path(markup):
     return [(block.text, block.start, block.end) for block in blocks.cut(markup).blocks]
 
 
-def reference_path(markup: str) -> list[tuple[str, int, int]]:
-    return [tuple(block) for block in reference.reference_blocks(markup)]
+def slow_path(markup):
+    return [(block.text, block.start, block.end) for block in reference.reference_blocks(markup)]
 
 
-def unmark(marked: str) -> tuple[str, list[tuple[int, int]]]:
-    """Markup without its `⟦` and `⟧`, and the spans that they enclose."""
-    spans: list[tuple[int, int]] = []
-    markup = ""
-    start = 0
-    for character in marked:
-        if character == "⟦":
-            start = len(markup)
-        elif character == "⟧":
-            spans.append((start, len(markup)))
-        else:
-            markup += character
-    return markup, spans
+both = pytest.mark.parametrize("cut", [pytest.param(fast_path, id="fast"), pytest.param(slow_path, id="reference")])
 
 
-both = pytest.mark.parametrize(
-    "cutter", [pytest.param(fast_path, id="fast"), pytest.param(reference_path, id="reference")]
-)
+def unmarked(marked, texts):
+    """Markup without its `⟦` and `⟧`, and the blocks whose spans these enclose."""
+    pieces = marked.replace("⟧", "⟦").split("⟦")
+    bounds = [sum(map(len, pieces[:count])) for count in range(1, len(pieces))]
+    assert len(bounds) == 2 * len(texts), "each text needs a span"
+    return "".join(pieces), list(zip(texts, bounds[::2], bounds[1::2], strict=True))
 
-# Markup with `⟦` and `⟧` around each block, and the texts of the blocks.
+
+# What a case is about; markup with `⟦` and `⟧` around the span of each block; the texts of the blocks.
 CASES: Final = [
-    pytest.param("", [], id="empty"),
-    pytest.param(" \t\n&nbsp;\u3000<p></p><br><!-- x -->", [], id="nothing visible"),
-    pytest.param("⟦One⟧", ["One"], id="text under the root"),
-    pytest.param("<p>⟦One⟧</p>⟦two⟧<p>⟦three⟧</p>", ["One", "two", "three"], id="text between elements"),
-    pytest.param("<p>⟦One⟧<p>⟦two⟧<div>⟦three⟧", ["One", "two", "three"], id="unclosed elements"),
-    pytest.param("⟦One⟧</div>⟦two⟧</p>⟦three⟧", ["One", "two", "three"], id="stray end tags cut"),
-    pytest.param("⟦One</b></span>two⟧", ["Onetwo"], id="stray inline end tags do not cut"),
-    pytest.param("<p>⟦One⟧<div>⟦two⟧</div>⟦three⟧</p>", ["One", "two", "three"], id="div inside p"),
-    pytest.param("<P>⟦One⟧</P\n>⟦two⟧<DIV ID=x>⟦three⟧", ["One", "two", "three"], id="upper case and space in tags"),
-    pytest.param("⟦One⟧<p/>⟦two⟧<video/>⟦three⟧", ["One", "two", "three"], id="self-closing block tags"),
-    pytest.param("<p>⟦One <b>two</b>⟧</p>", None, id="span holds inline tags up to the last character")
-    if False
-    else pytest.param("<p><i>⟦One</i> <b>two⟧</b></p>", ["One two"], id="inline tags inside the span only"),
+    ("empty", "", []),
+    ("nothing visible", " \t\n&nbsp;\u3000<p>\ufeff</p><br><!-- x -->&#8203;", []),
+    ("text under the root", "⟦One⟧", ["One"]),
+    ("text between elements", "<p>⟦One⟧</p>⟦two⟧<p>⟦three⟧</p>", ["One", "two", "three"]),
+    ("unclosed elements", "<p>⟦One⟧<p>⟦two⟧<div>⟦three⟧", ["One", "two", "three"]),
+    ("stray end tags", "⟦One⟧</div>⟦two⟧</p>⟦three⟧", ["One", "two", "three"]),
+    ("stray inline end tags", "⟦One</b></span>two⟧", ["Onetwo"]),
+    ("div inside p", "<p>⟦One⟧<div>⟦two⟧</div>⟦three⟧</p>", ["One", "two", "three"]),
+    ("upper case and space in tags", "<P>⟦One⟧</P\n>⟦two⟧<DIV ID=x>⟦three⟧", ["One", "two", "three"]),
+    ("self-closing block tags", "⟦One⟧<p/>⟦two⟧<video/>⟦three⟧", ["One", "two", "three"]),
+    ("void block tags", "⟦One⟧<hr>⟦two⟧<embed src=x>⟦three⟧", ["One", "two", "three"]),
+    ("media", "⟦One⟧<picture><img src='a'></picture>⟦two⟧<object>⟦3⟧</object>", ["One", "two", "3"]),
+    ("inline tags at the ends", "<p> <i>⟦One</i> <b>two⟧</b> </p>", ["One two"]),
+    ("white space across inline tags", "⟦One <b> \t two</b>\n three⟧", ["One two three"]),
+    ("no white space between inline tags", "⟦One<b>two</b><wbr>three⟧", ["Onetwothree"]),
+    ("markup inside attributes", '⟦One<a title="</p>" href="?a>b">two⟧</a>', ["Onetwo"]),
+    ("one br", "<p>⟦One <br/> two⟧</p>", ["One\ntwo"]),
+    ("br at the ends", "<p><br>⟦One⟧<br></p>", ["One"]),
+    ("two br", "<p>⟦One⟧<br><br>⟦two⟧</p>", ["One", "two"]),
+    ("white space between br", "⟦One⟧<br/> \u3000&nbsp;\u200b\ufeff<br />⟦two⟧", ["One", "two"]),
+    ("inline tags between br", "⟦One⟧<br></b><!-- x --><span><br>⟦two⟧</span>", ["One", "two"]),
+    ("skipped element between br", "⟦One⟧<br><script>x</script><br>⟦two⟧", ["One", "two"]),
+    ("three br, later one", "⟦One⟧<br><br><br>⟦two<br>three⟧", ["One", "two\nthree"]),
+    ("visible text between br", "⟦One<br>.<br>two⟧", ["One\n.\ntwo"]),
+    ("br end tag", "⟦One</br>two⟧<br></br>⟦three⟧", ["One\ntwo", "three"]),
+    ("script and style", "⟦One<script>if (a<b) '</p>'</script> two<style>p{}</style>.⟧", ["One two."]),
+    ("self-closing script", "⟦One<script src='x'/><p>x</p></script>two⟧", ["Onetwo"]),
+    ("unclosed script", "⟦One⟧<script>x<p>y</p>", ["One"]),
+    ("svg", "⟦One<svg><text>x</text><svg>y</svg>z</svg>two<svg/>three⟧", ["Onetwothree"]),
+    ("block tags in a template", "⟦One<template><p>x<br><br>y</p></template>two⟧", ["Onetwo"]),
+    ("comments", "⟦One<!-- <p> -- > -->two<!---->three<!-->4<!--->5<!--x--!>6⟧", ["Onetwothree456"]),
+    ("bogus comments", "⟦One<?x y?>two<!x>three</3>four<!doctype html>five⟧", ["Onetwothreefourfive"]),
+    ("marked sections", "⟦One<![CDATA[x]]>two<![if x]>three⟧", ["Onetwothree"]),
+    ("unended comment", "⟦One⟧<!-- two</p>three", ["One"]),
+    ("noscript", "⟦1⟧<noscript>⟦2⟧<p>⟦3&amp;4⟧</p></noscript>⟦5⟧", ["1", "2", "3&4", "5"]),
+    ("iframe", "⟦One⟧<iframe src='x'><p>⟦two⟧</p></iframe>⟦three⟧", ["One", "two", "three"]),
+    ("noembed and noframes", "⟦1<noembed>2<b>&lt;⟧<p>⟦3</noembed><noframes>4⟧<p>⟦5⟧", ["12<", "34", "5"]),
+    ("textarea and title", "⟦1<textarea>2⟧<p>⟦3</textarea><title>4<b>&lt;⟧</b></title>", ["12", "34<"]),
+    ("xmp and plaintext", "<xmp>⟦1⟧<p>⟦2⟧</xmp>⟦3⟧<plaintext>⟦4⟧<p>⟦5⟧", ["1", "2", "3", "4", "5"]),
+    ("comment over the end of an iframe", "<iframe><!-- </iframe> -->⟦One⟧", ["One"]),
+    ("script in a noscript", "<noscript><script>'</noscript>'</script>⟦One⟧</noscript>", ["One"]),
+    ("glued div", '⟦One⟧<divclass="wide ad "data-x="1">⟦two⟧</div>⟦three⟧', ["One", "two", "three"]),
+    ("glued p and h2", "⟦One⟧<pstyle=x>⟦two⟧</p><h2data-x='1'>⟦three⟧", ["One", "two", "three"]),
+    ("no glued block", "⟦One<imgsrc='x'>two<pretty=x>three<pclass>four⟧", ["Onetwothreefour"]),
+    ("references", "⟦&lt;p&gt; &amp;amp; &eacute;&#x4E2D;&#25991;⟧", ["<p> &amp; é中文"]),
+    ("references without semicolon", "⟦&lt 3 &ampx &notit; &#65B &copy⟧", ["< 3 &x ¬it; AB ©"]),
+    ("no references", "⟦a & b &; &# &#x; &nosuch; &⟧", ["a & b &; &# &#x; &nosuch; &"]),
+    ("odd references", "⟦&#0;&#128;&#xD800;&#x110000;&#1;&NotEqualTilde;⟧", ["\ufffd€\ufffd\ufffd\x01≂̸"]),
+    ("a number of 5000 digits", "⟦&#" + "9" * 5000 + ";&#" + "0" * 5000 + "65;⟧", ["\ufffdA"]),
+    ("invisible references at the ends", "&nbsp;&#8203;⟦1&nbsp;&#8203;2⟧&emsp;&#xFEFF; ", ["1\xa0\u200b2"]),
+    ("visible references at the ends", " ⟦&amp;One&amp⟧&nbsp ", ["&One&"]),
+    ("line ends by reference", "&#10;⟦One&#10;&#13;&#9; two⟧&NewLine;", ["One two"]),
+    ("line ends", "\r\n<p>\r⟦One\r\ntwo\rthree\nfour⟧\r\n</p>\r⟦five⟧", ["One two three four", "five"]),
+    ("line ends in tags and comments", "<p\r\n>\r⟦One<!--\n\r\n-->two⟧<p\rid='\n'>⟦3⟧", ["Onetwo", "3"]),
+    ("only HTML's white space collapses", "⟦a\t\f b\x0b\x85c\xa0\u3000 d⟧", ["a b\x0b\x85c\xa0\u3000 d"]),
+    ("stripped characters", "\x0b\x85\xa0\u2003\u3000\u200b\ufeff⟦One⟧\u2028\u2029\u202f\x0b", ["One"]),
+    ("controls that stay", "⟦\x1cOne\x1f\u200d\u2060⟧", ["\x1cOne\x1f\u200d\u2060"]),
+    ("characters outside the BMP", "⟦😀⟧<p>⟦😀 二⟧</p>⟦三⟧", ["😀", "😀 二", "三"]),
+    ("less-than signs", "⟦a < b <3 <= << c <⟧", ["a < b <3 <= << c <"]),
 ]
+
+
+class Difference(NamedTuple):
+    """Why html.parser, or a tree, has to read a malformation another way; what the fast path makes of it."""
+
+    reason: str
+    marked: str
+    texts: list[str]
+
+
+# Where the two may differ, as the fast path follows the tokenizer of the HTML standard to the letter. Newer
+# Pythons differ in fewer of these, so nothing is asserted of the reference here.
+KNOWN_DIFFERENCES: Final = {
+    "space before the name of an end tag": Difference(
+        "older Pythons take `</ p>` as an end tag; it is a comment", "⟦One</ p>two⟧", ["Onetwo"]
+    ),
+    "greater-than sign in an end tag": Difference(
+        "older Pythons end an end tag at the first `>`, also inside quotes", "⟦One</b title='>'>two⟧", ["Onetwo"]
+    ),
+    "attributes in the end tag of a script": Difference(
+        "older Pythons look for `</script>` and read on to the end", "⟦One<script>x</script y>two⟧", ["Onetwo"]
+    ),
+    "script in a comment in a script": Difference(
+        "older Pythons end the outer script at the first end tag",
+        "⟦One<script><!-- <script>x</script> --></script>two⟧",
+        ["Onetwo"],
+    ),
+    "U+0000 in the name of a tag": Difference("older Pythons hand over the tag as text", "⟦One<b\0>two⟧", ["Onetwo"]),
+    "white space of other kinds in a tag": Difference(
+        "older Pythons end names at U+000B, U+001C to U+001F and Unicode's spaces", "⟦One</p\xa0>two⟧", ["Onetwo"]
+    ),
+    "two equals signs in a tag": Difference(
+        "older Pythons read `==` as `=`, and a quote after it as the start of a value",
+        "⟦One<a title=='>two'>⟧",
+        ["Onetwo'>"],
+    ),
+    "start of an end tag at the end of the markup": Difference(
+        "html.parser holds `</` back as an unfinished tag, it is text", "⟦One</⟧", ["One</"]
+    ),
+    "skipped element left open": Difference(
+        "a tree ends it with the element around it, the fast path reads on to its own end tag",
+        "⟦One⟧<div><template></div>two",
+        ["One"],
+    ),
+}
+
+# Sources of the corpus, by their SHA-256, that differ for a reason above.
+EXPLAINED_SOURCES: Final[dict[str, str]] = {}
+
+
+@both
+@pytest.mark.parametrize(("marked", "texts"), [pytest.param(*case, id=name) for name, *case in CASES])
+def test_blocks_have_the_expected_texts_and_spans(cut, marked, texts):
+    markup, expected = unmarked(marked, texts)
+    assert cut(markup) == expected
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        pytest.param(
+            fast_path,
+            id="fast",
+            marks=pytest.mark.xfail(reason="the fast path ends a text where the next token starts, and here is none"),
+        ),
+        pytest.param(slow_path, id="reference"),
+    ],
+)
+@pytest.mark.parametrize(
+    "marked",
+    [
+        pytest.param("⟦One⟧</>", id="end tag without a name at the end"),
+        pytest.param("⟦One⟧</><p></p>", id="end tag without a name before a tag"),
+        pytest.param('<p>⟦One⟧<a href="x>two</a></p>', id="quote that never ends"),
+        pytest.param("⟦One⟧</p", id="unfinished end tag"),
+        pytest.param("⟦One⟧<?", id="unfinished declaration"),
+    ],
+)
+def test_span_ends_before_markup_that_makes_no_token(cut, marked):
+    markup, expected = unmarked(marked, ["One"])
+    assert cut(markup) == expected
+
+
+@both
+def test_blocks_are_the_same_where_a_parser_reads_more_elements_as_raw_text(cut, monkeypatch):
+    names = ("iframe", "noembed", "noframes", "noscript", "plaintext", "style", "script", "textarea", "title", "xmp")
+    monkeypatch.setattr(HTMLParser, "CDATA_CONTENT_ELEMENTS", names)
+    for name in names[:5] + names[7:]:
+        markup, expected = unmarked(f"<{name}>⟦&lt;One⟧<p>⟦two⟧</p></{name}><p>⟦three⟧", ["<One", "two", "three"])
+        assert cut(markup) == expected
+
+
+@pytest.mark.parametrize("name", KNOWN_DIFFERENCES)
+def test_known_differences_are_as_documented(name):
+    markup, expected = unmarked(KNOWN_DIFFERENCES[name].marked, KNOWN_DIFFERENCES[name].texts)
+    assert fast_path(markup) == expected
+
+
+def test_both_go_by_the_same_vocabulary():
+    assert reference.BLOCK_LEVEL == blocks.BLOCK_LEVEL
+    assert set(reference.INVISIBLE) == set(blocks.STRIPPED)
+
+
+def test_depth_is_no_limit_of_the_reference():
+    assert slow_path("<i>" * 3000 + "One") == [("One", 9000, 9003)]
+
+
+def nested(children):
+    """Elements around `children`: closed, left open, stray ends, glued, and with raw text for some parsers."""
+    tags = [
+        *((f"<{name}>", f"</{name}>") for name in ("p", "div", "li", "blockquote", "b", "span", "noscript", "iframe")),
+        *((f"<{name}>", f"</{name}>") for name in ("td", "textarea", "title", "xmp", "noembed", "noframes", "object")),
+        ('<a href="?a=1&b=>">', "</a>"),
+        ('<divclass="wide ad "data-x="1">', "</div>"),
+        ("<pid='x'>", "</p>"),
+        ("<H2\n CLASS=x>", "</h2\r\n>"),
+        ("<p/>", ""),
+        ("<p>", ""),
+        ("<i>", ""),
+        ("", "</div>"),
+        ("", "</span>"),
+    ]
+    return st.builds(
+        lambda tag, content: tag[0] + "".join(content) + tag[1], st.sampled_from(tags), st.lists(children, max_size=4)
+    )
+
+
+WORDS: Final = ["One", "two.", "中文", "「引」", "é", "😀", "Array", "\x1c", "\u200d", "a < b", "<3", "\ufffd"]
+SPACES: Final = [" ", "\n", "\r", "\r\n", "\t", "\f", "\x0b", "\xa0", "\x85", "\u3000", "\u200b", "\ufeff", "\u2028"]
+REFERENCES: Final = [
+    *("&amp;", "&lt;", "&quot;", "&eacute;", "&#20013;", "&#x1F600;", "&#128;", "&#0;", "&NotEqualTilde;", "&amp;lt;"),
+    *("&nbsp;", "&emsp;", "&#8203;", "&#xFEFF;", "&#12288;", "&#32;", "&#9;", "&#10;", "&#13;", "&NewLine;"),
+    *("&lt ", "&amp ", "&copy。", "&#65 ", "&nbsp ", "&", "& ", "&;", "&nosuch;", "&#;"),
+]
+SKIPPED: Final = [
+    *("<!-- x -->", "<!--<p>x</p>-->", "<!---->", "<!doctype html>", "<?x y?>", "<!x>", "</3>", "<![CDATA[x]]>"),
+    *("<script>if (a<b) '</p><br>'</script>", "<script src='x'></script>", "<style>p > b {}</style>"),
+    *("<svg><g><text>x</text></g></svg>", "<svg/>", "<template><p>x<br><br>y</p></template>"),
+]
+VOID: Final = ["<img src='x'>", '<imgsrc="x y">', "<hr>", "<wbr>", "<embed src=x>", "<img alt='a > b'/>"]
+BREAKS: Final = ["<br>", "<br/>", "<br />", "</br>", "<BR>", "<br><br>", "<br/> <br/>", "<br>\u3000\n<br>&nbsp;<br>"]
+text = st.lists(st.sampled_from(WORDS + SPACES + REFERENCES), min_size=1, max_size=5).map("".join)
+leaf = st.one_of(text, text, st.sampled_from(BREAKS), st.sampled_from(SKIPPED + VOID))
+fragments = st.lists(st.recursive(leaf, nested, max_leaves=12), max_size=6).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(fragments)
+def test_fast_path_and_reference_agree_on_generated_fragments(markup):
+    assert fast_path(markup) == slow_path(markup)
+
+
+@pytest.mark.corpus
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the real articles are not at hand: ../shared/corpus is missing")
+def test_fast_path_and_reference_agree_on_every_article_but_the_explained_ones(capsys):
+    differing = {}
+    count = 0
+    for path in sorted(path for path in CORPUS.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        source = content.decode().removeprefix("\ufeff")
+        body = source[read_header(source).body_start :]
+        count += 1
+        if fast_path(body) != slow_path(body):
+            differing[sha256(content).hexdigest()] = path.relative_to(CORPUS)
+    with capsys.disabled():
+        print(f"\n{count - len(differing)} of {count} articles are cut alike")  # the share is the result
+    assert count
+    assert differing.keys() == EXPLAINED_SOURCES.keys(), differing
