@@ -4,10 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint format bench score lock clean
+.PHONY: run test lint format bench lock clean
 
+# The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
+run: export PREFECT_HOME ?= $(CURDIR)/.prefect
 run: $(READY)
-	@$(BIN)/pressmark demo seeds output
+	@$(BIN)/pressmark ingest --flow seeds output
+	@echo; echo "Three lines of polars (docs/first_query.py):"; echo; sed '/^$$/d; s/^/  /' docs/first_query.py; echo
+	@$(BIN)/python docs/first_query.py
 
 test: $(READY)
 	@$(BIN)/python -m pytest

@@ -31,7 +31,7 @@ exit codes:
 MIB: Final = 1 << 20
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # its only name
 
 
 def main(argv: Sequence[str] | None = None) -> int:

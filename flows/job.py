@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -43,4 +43,4 @@ def run_ingest(settings: Settings, progress: Progress, *, step: Step = call, sta
 def new_stamp() -> Stamp:
     """A run id that sorts by time, and the time."""
     now = datetime.now(UTC)
-    return Stamp(f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", now)
+    return Stamp(f"{now:%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}", now)

@@ -10,7 +10,6 @@ import importlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,7 +57,7 @@ __all__ = [
 # A step of the flow is worth seconds, and a run of any size has fewer than 200 of them.
 STEP_BYTES: Final = 64 << 20
 MOST_STEPS: Final = 90
-HASHING_THREADS: Final = 4
+PROGRESS_EVERY: Final = 500
 
 Progress = Callable[[str, int, int], None]
 
@@ -306,19 +305,16 @@ class Ingestion:
         # Only a known source can be unchanged, so only these are hashed before they are parsed.
         positions = [position for position, source in enumerate(self._sources) if source.source_path in known]
         hashes: dict[int, str | None] = {}
-        with ThreadPoolExecutor(HASHING_THREADS) as pool:
-            spans = groups(len(positions), HASHING_THREADS * 8)
-            for span, found in zip(spans, pool.map(lambda s: self._hash(positions, s), spans), strict=True):
-                hashes.update(zip(positions[span.start : span.stop], found, strict=True))
-                self._progress("compare", span.stop, len(positions))
+        for done, position in enumerate(positions, 1):
+            # One thread is quickest here: sources are small, and threads would wait for each other's turn.
+            hashes[position] = hash_source(self._settings.source, self._sources[position])
+            if done % PROGRESS_EVERY == 0:
+                self._progress("compare", done, len(positions))
         found_sources = [
             Found(source.source_path, source.source_bytes, hashes.get(position))
             for position, source in enumerate(self._sources)
         ]
         return decide(found_sources, known, absent_is_deleted=self._settings.absent_is_deleted)
-
-    def _hash(self, positions: list[int], span: range) -> list[str | None]:
-        return [hash_source(self._settings.source, self._sources[positions[index]]) for index in span]
 
     def _parse_steps(self) -> list[range]:
         total = sum(self._sources[position].source_bytes for position in self._decision.parse)

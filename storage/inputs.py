@@ -10,6 +10,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -50,7 +51,7 @@ def read_source(root: Path, source: Source, limit_bytes: int) -> bytes | Reject:
     if source.problem is not None:
         return _unreadable(source, source.problem)
     try:
-        with open(_location(root, source), "rb") as file:
+        with open(_location(root, source), "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             if size > limit_bytes:
                 detail = f"{size} bytes are more than the limit of {limit_bytes}; raise `--max-source-mib` to read it"
@@ -78,7 +79,12 @@ def _hash_open(file: Any) -> str:
 
 
 def _location(root: Path, source: Source) -> str:
-    return os.path.join(root.parent if root.is_file() else root, source.name)
+    return f"{_base(root)}/{source.name}"
+
+
+@lru_cache(maxsize=4)
+def _base(root: Path) -> str:
+    return os.fspath(root.parent if root.is_file() else root)
 
 
 def _unreadable(source: Source, detail: str) -> Reject:

@@ -71,18 +71,14 @@ def read_state(output: Output) -> State:
         for partition, path in output.partitions(table):
             stale, rows = _read(path, COLUMNS + extra)
             current = name == "articles"
-            for row in rows.to_pylist():
-                ended, superseded_by = row.pop("valid_to", None), row.pop("superseded_by", None)
-                revisions.append(
-                    KnownRevision(
-                        **row,
-                        partition=partition,
-                        current=current,
-                        live=ended is None,
-                        stale=stale,
-                        superseded_by=superseded_by,
-                    )
-                )
+            nothing = [None] * rows.num_rows
+            ended = nothing if current else rows["valid_to"].to_pylist()
+            successors = nothing if current else rows["superseded_by"].to_pylist()
+            values = zip(*(rows[column].to_pylist() for column in COLUMNS), strict=True)
+            revisions += [
+                KnownRevision._make((*row, partition, current, valid_to is None, stale, superseded_by))
+                for row, valid_to, superseded_by in zip(values, ended, successors, strict=True)
+            ]
     for _, path in output.parts(TABLES["rejects"]):
         names = [name for name in KnownReject._fields if name != "stale"]
         stale, rows = _read(path, names)

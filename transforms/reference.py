@@ -111,15 +111,15 @@ class _MarkingTreeBuilder(HTMLTreeBuilder):
     def feed(self, markup: str | bytes) -> None:
         # The parser is not closed: all it can hold back is a tag, comment or declaration that never ends,
         # which is no text. On closing, older Pythons hand that over as text.
-        _MarkingParser(self.soup).feed(str(markup))
+        if self.soup is not None:
+            _MarkingParser(self.soup).feed(str(markup))
 
 
 class _MarkingParser(HTMLParser):
     """Builds the tree from html.parser's events; comments and declarations leave nothing in it."""
 
-    def __init__(self, soup: BeautifulSoup | None) -> None:
+    def __init__(self, soup: BeautifulSoup) -> None:
         super().__init__(convert_charrefs=False)
-        assert soup is not None, "Beautiful Soup prepares its builder before it feeds it"
         self.soup = soup
 
     def start(self, name: str, **attributes: str) -> bool:
@@ -133,6 +133,7 @@ class _MarkingParser(HTMLParser):
         self.soup.handle_endtag(name)
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
+        del attrs  # none of them says where a block is cut
         if self.start(tag):
             self.soup.handle_endtag(tag)
 
@@ -159,9 +160,11 @@ class _MarkingParser(HTMLParser):
         if elem in RAW_TEXT:
             super().set_cdata_mode(elem, **options)
 
-    def parse_comment(self, i: int, report: bool = True) -> int:
+    def parse_comment(self, i: int, report: int = 1) -> int:
         # Older Pythons end a comment at `-- >`, and neither at `--!>` nor as empty at `<!-->`.
         match = COMMENT.match(self.rawdata, i)
+        if match and report:
+            self.handle_comment(match[0])
         return match.end() if match else -1
 
     def parse_html_declaration(self, i: int) -> int:

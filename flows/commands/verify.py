@@ -34,13 +34,13 @@ def _text(found: Verification, seconds: float) -> str:
     lines = []
     for breach in found.breaches:
         where = "" if breach.byte_offset is None else f", byte {breach.byte_offset}"
-        law = f"law {breach.law} ({LAWS[breach.law]})"
-        lines.append(f"{law}: {printable(breach.source_path)}{where}: {printable(breach.problem)}")
+        broken = f"law {breach.law} ({LAWS[breach.law]})"
+        lines.append(f"{broken}: {printable(breach.source_path)}{where}: {printable(breach.problem)}")
     checked = {1: found.paragraphs, 2: found.paragraphs, 3: found.paragraphs, 4: found.articles, 5: found.sources}
     for law, name in LAWS.items():
-        broken = sum(breach.law == law for breach in found.breaches)
+        count = sum(breach.law == law for breach in found.breaches)
         unit = "paragraphs" if law < 4 else "articles" if law == 4 else "sources"
-        lines.append(f"law {law}, {name}: {checked[law]} {unit} checked, {broken} breaches")
+        lines.append(f"law {law}, {name}: {checked[law]} {unit} checked, {count} breaches")
     lines.append(
         f"{found.articles} articles, {found.revisions} superseded revisions and {found.rejects} rejects of "
         f"{found.sources} sources; {found.source_bytes / 1e6:.1f} MB re-read in {seconds:.1f} s "
