@@ -15,7 +15,7 @@ from turbohtml import Token, TokenType, tokenize
 
 from transforms.records import Link
 
-__all__ = ["STRIPPED", "Block", "Cut", "TooDeep", "block_name", "cut"]
+__all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "block_name", "cut"]
 
 # Unicode's White_Space characters, U+200B and U+FEFF. `str.strip()` without an argument would take
 # U+001C to U+001F as well, which Unicode does not call white space.

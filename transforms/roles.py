@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from turbohtml import Token
 
 from schemas.contract import Role
-from transforms.blocks import Block, block_name
+from transforms.blocks import RENAMED, Block, block_name
 from transforms.dates import parse_dateline
 
 __all__ = ["classify"]
@@ -49,6 +49,7 @@ ELEMENT_ROLES: Final[dict[str, Role]] = {
     "video": "boilerplate",
     "object": "boilerplate",
     "noscript": "boilerplate",
+    "iframe": "boilerplate",
     "nav": "related",
     "footer": "note",
     "li": "list_item",
@@ -124,6 +125,7 @@ def _by_elements(block: Block, judged: dict[int, Role | None]) -> Role | None:
 def _by_element(token: Token) -> Role | None:
     attributes = token.attrs
     tag = token.tag or ""
+    tag = RENAMED.get(tag, tag)
     if not attributes:
         return ELEMENT_ROLES.get(tag)
     names = " ".join([value for key, value in attributes if key in NAMING_ATTRIBUTES])
@@ -141,7 +143,7 @@ def _by_names(names: str) -> Role | None:
 
 def _by_form(block: Block, index: int, *, story_started: bool) -> Role:
     text = block.text
-    if block.bold and not story_started and index < TOP_BLOCKS and len(text) > 40:
+    if block.bold and not story_started and index < TOP_BLOCKS and len(text) > 20 and SENTENCE_END.search(text):
         return "lede"
     if block.bold and len(text) <= 30 and not SENTENCE_END.search(text):
         return "heading"

@@ -97,6 +97,8 @@ CASES: Final = [
     ("stripped characters", "\x0b\x85\xa0\u2003\u3000\u200b\ufeff⟦One⟧\u2028\u2029\u202f\x0b", ["One"]),
     ("controls that stay", "⟦\x1cOne\x1f\u200d\u2060⟧", ["\x1cOne\x1f\u200d\u2060"]),
     ("characters outside the BMP", "⟦😀⟧<p>⟦😀 二⟧</p>⟦三⟧", ["😀", "😀 二", "三"]),
+    ("end tags without a name", "</>⟦One</>two</> </>&amp;3</>4⟧</>&nbsp;</>", ["Onetwo &34"]),
+    ("end tag without a name in text", "⟦One</>two⟧", ["Onetwo"]),
     ("less-than signs", "⟦a < b <3 <= << c <⟧", ["a < b <3 <= << c <"]),
 ]
 
@@ -216,7 +218,7 @@ def nested(children):
     )
 
 
-WORDS: Final = ["One", "two.", "中文", "「引」", "é", "😀", "Array", "\x1c", "\u200d", "a < b", "<3", "\ufffd"]
+WORDS: Final = ["One", "two.", "中文", "「引」", "é", "😀", "Array", "\x1c", "\u200d", "a < b", "<3", "</>"]
 SPACES: Final = [" ", "\n", "\r", "\r\n", "\t", "\f", "\x0b", "\xa0", "\x85", "\u3000", "\u200b", "\ufeff", "\u2028"]
 REFERENCES: Final = [
     *("&amp;", "&lt;", "&quot;", "&eacute;", "&#20013;", "&#x1F600;", "&#128;", "&#0;", "&NotEqualTilde;", "&amp;lt;"),
@@ -224,7 +226,7 @@ REFERENCES: Final = [
     *("&lt ", "&amp ", "&copy。", "&#65 ", "&nbsp ", "&", "& ", "&;", "&nosuch;", "&#;"),
 ]
 SKIPPED: Final = [
-    *("<!-- x -->", "<!--<p>x</p>-->", "<!---->", "<!doctype html>", "<?x y?>", "<!x>", "</3>", "<![CDATA[x]]>", "</>"),
+    *("<!-- x -->", "<!--<p>x</p>-->", "<!---->", "<!doctype html>", "<?x y?>", "<!x>", "</3>", "<![CDATA[x]]>"),
     *("<script>if (a<b) '</p><br>'</script>", "<script src='x'></script>", "<style>p > b {}</style>"),
     *("<svg><g><text>x</text></g></svg>", "<svg/>", "<template><p>x<br><br>y</p></template>"),
 ]
