@@ -34,7 +34,10 @@ def ingest(source: Path, output: Path, number: int = 1, **settings: object) -> R
 
 def read_table(output: Path, name: str) -> pa.Table:
     """All rows of a table, partition by partition in the order of their paths."""
-    parts = [pq.ParquetFile(path).read() for _, path in Output(output).parts(TABLES[name])]
+    paths = [path for _, path in Output(output).parts(TABLES[name])]
+    if name == "runs":
+        paths = sorted((output / name).glob("*.parquet"))
+    parts = [pq.ParquetFile(path).read() for path in paths]
     return pa.concat_tables(parts) if parts else TABLES[name].schema.empty_table()
 
 

@@ -374,7 +374,15 @@ def _units(source: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
         if token.type is _TEXT or token.type is TokenType.CHARACTER_REFERENCE:
             text = token.data or ""
             unit_start = start + token.col
-            yield unit_start, unit_start + len(text if token.source is None else token.source), text
+            if token.source is not None:
+                yield unit_start, unit_start + len(token.source), text
+                continue
+            # The tokenizer drops `</>` without a word, and makes one token of the text around it.
+            while 0 <= (dropped := source.find("</>", unit_start, end)) < unit_start + len(text):
+                yield unit_start, dropped, text[: dropped - unit_start]
+                text = text[dropped - unit_start :]
+                unit_start = dropped + 3
+            yield unit_start, unit_start + len(text), text
 
 
 def _first_visible(source: str, start: int, end: int) -> int:

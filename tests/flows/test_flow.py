@@ -24,15 +24,24 @@ def harness() -> Iterator[None]:
 
 def test_the_flow_records_its_steps_and_figures(harness: None, seeds: Path, tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter, TaskRunFilter
+    from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 
     from flows.ingest import ingest as ingest_flow
 
     state = ingest_flow(source=str(seeds), output=str(tmp_path / "flow"), workers=2, return_state=True)
     assert state.is_completed()
     with get_client(sync_client=True) as client:
-        (run,) = client.read_flow_runs()
-        task_runs = client.read_task_runs()
-        artifacts = {artifact.key: artifact.data for artifact in client.read_artifacts()}
+        (run,) = client.read_flow_runs(limit=10, sort=FlowRunSort.ID_DESC)
+        task_runs = client.read_task_runs(limit=200, sort=TaskRunSort.ID_DESC)
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(),
+            flow_run_filter=FlowRunFilter(),
+            task_run_filter=TaskRunFilter(),
+            limit=20,
+            offset=0,
+        )
+    artifacts = {artifact.key: str(artifact.data) for artifact in found}
     assert run.parameters["output"] == str(tmp_path / "flow")
     names = {task_run.name for task_run in task_runs}
     assert {"discover", "plan", "parse-1", "settle", "merge-1", "publish", "report"} == names
@@ -53,6 +62,7 @@ def test_the_flow_records_its_steps_and_figures(harness: None, seeds: Path, tmp_
 
 def test_a_flow_that_cannot_run_fails_with_the_remedy_and_no_retry(harness: None, tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.sorting import TaskRunSort
 
     from flows.ingest import ingest as ingest_flow
 
@@ -60,7 +70,7 @@ def test_a_flow_that_cannot_run_fails_with_the_remedy_and_no_retry(harness: None
     assert state.is_failed()
     assert "give the folder that holds the archive" in str(state.message)
     with get_client(sync_client=True) as client:
-        runs = [run for run in client.read_task_runs() if run.flow_run_id == state.state_details.flow_run_id]
+        runs = [run for run in client.read_task_runs(limit=200, sort=TaskRunSort.ID_DESC) if run.flow_run_id == state.state_details.flow_run_id]
     assert [(run.name, run.run_count) for run in runs] == [("discover", 1)]
 
 

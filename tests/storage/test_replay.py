@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,11 @@ def test_the_order_of_discovery_changes_no_byte(mixed: Path, tmp_path: Path, mon
             self._entries = list(scandir(path))
             random.Random(7).shuffle(self._entries)
 
-        def __enter__(self) -> list[os.DirEntry[str]]:
-            return self._entries
+        def __enter__(self) -> Shuffled:
+            return self
+
+        def __iter__(self) -> Iterator[os.DirEntry[str]]:
+            return iter(self._entries)
 
         def __exit__(self, *_: object) -> None:
             self._entries = []
