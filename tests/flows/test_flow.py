@@ -25,7 +25,7 @@ def harness() -> Iterator[None]:
 def test_the_flow_records_its_steps_and_figures(harness: None, seeds: Path, tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter, TaskRunFilter
-    from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
+    from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
 
     from flows.ingest import ingest as ingest_flow
 
@@ -40,6 +40,7 @@ def test_the_flow_records_its_steps_and_figures(harness: None, seeds: Path, tmp_
             task_run_filter=TaskRunFilter(),
             limit=20,
             offset=0,
+            sort=ArtifactSort.ID_DESC,
         )
     artifacts = {artifact.key: str(artifact.data) for artifact in found}
     assert run.parameters["output"] == str(tmp_path / "flow")
