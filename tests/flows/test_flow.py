@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from archives import ROOT, files_of, ingest, read_table
 
@@ -24,8 +25,7 @@ def harness() -> Iterator[None]:
 
 def test_the_flow_records_its_steps_and_figures(harness: None, seeds: Path, tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter, TaskRunFilter
-    from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
+    from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 
     from flows.ingest import ingest as ingest_flow
 
@@ -34,15 +34,9 @@ def test_the_flow_records_its_steps_and_figures(harness: None, seeds: Path, tmp_
     with get_client(sync_client=True) as client:
         (run,) = client.read_flow_runs(limit=10, sort=FlowRunSort.ID_DESC)
         task_runs = client.read_task_runs(limit=200, sort=TaskRunSort.ID_DESC)
-        found = client.read_artifacts(
-            artifact_filter=ArtifactFilter(),
-            flow_run_filter=FlowRunFilter(),
-            task_run_filter=TaskRunFilter(),
-            limit=20,
-            offset=0,
-            sort=ArtifactSort.ID_DESC,
-        )
-    artifacts = {artifact.key: str(artifact.data) for artifact in found}
+        # The client sends nulls here, which this server refuses.
+        found = httpx.post(f"{client.api_url}/artifacts/filter", json={}).json()
+    artifacts = {artifact["key"]: str(artifact["data"]) for artifact in found}
     assert run.parameters["output"] == str(tmp_path / "flow")
     names = {task_run.name for task_run in task_runs}
     assert {"discover", "plan", "parse-1", "settle", "merge-1", "publish", "report"} == names
