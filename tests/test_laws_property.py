@@ -77,7 +77,9 @@ def test_every_generated_article_obeys_laws_1_to_4(header: str, body: str) -> No
     assert breaches((header + body).encode("utf-8", "replace")) == []
 
 
-@pytest.mark.parametrize("path", [path for path in sorted((ROOT / "seeds").rglob("*.*")) if path.is_file()], ids=lambda path: path.name[:40])
+@pytest.mark.parametrize(
+    "path", [path for path in sorted((ROOT / "seeds").rglob("*.*")) if path.is_file()], ids=lambda path: path.name[:40]
+)
 def test_every_seed_obeys_laws_1_to_4(path: Path) -> None:
     if "broken" in path.parts:
         assert not isinstance(parse(path.read_bytes(), path.name, load_outlets(), Limits()), Article)

@@ -66,7 +66,11 @@ def test_a_flow_that_cannot_run_fails_with_the_remedy_and_no_retry(harness: None
     assert state.is_failed()
     assert "give the folder that holds the archive" in str(state.message)
     with get_client(sync_client=True) as client:
-        runs = [run for run in client.read_task_runs(limit=200, sort=TaskRunSort.ID_DESC) if run.flow_run_id == state.state_details.flow_run_id]
+        runs = [
+            run
+            for run in client.read_task_runs(limit=200, sort=TaskRunSort.ID_DESC)
+            if run.flow_run_id == state.state_details.flow_run_id
+        ]
     assert [(run.name, run.run_count) for run in runs] == [("discover", 1)]
 
 

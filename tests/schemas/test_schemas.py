@@ -1,0 +1,59 @@
+"""The columns are the contract's, with its types and nullability, and each says what it means."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from schemas import TABLES
+
+S, I32, I64, B, D = pa.string(), pa.int32(), pa.int64(), pa.bool_(), pa.date32()
+T = pa.timestamp("us", tz="UTC")
+DICT = pa.dictionary(pa.int32(), pa.string())
+LINK = pa.struct([pa.field("href", S, False), pa.field("start", I32, False), pa.field("end", I32, False)])
+
+CONTRACT = {
+    "articles": {
+        "outlet": S, "month": S, "article_id": S, "source_path": S, "source_sha256": S, "source_bytes": I64,
+        "dialect": DICT, "url?": S, "canonical_url?": S, "title": S, "author?": S, "published_at?": T,
+        "published_from": DICT, "dateline_at?": T, "url_date?": D, "date_conflict": B, "local_date?": D,
+        "language": DICT, "text": S, "text_sha256": S, "paragraph_count": I32, "content_count": I32,
+        "header_bytes": I64, "paragraph_bytes": I64, "skipped_bytes": I64, "markup_bytes": I64, "run_id": S,
+        "ingested_at": T,
+    },
+    "paragraphs": {
+        "outlet": S, "month": S, "paragraph_id": S, "article_id": S, "ordinal": I32, "role": DICT, "text": S,
+        "char_start": I32, "char_end": I32, "byte_start": I64, "byte_end": I64, "source_sha256": S,
+        "published_at?": T, "dateline_at?": T, "language": DICT, "text_hash": pa.uint64(),
+        "links": pa.list_(pa.field("element", LINK, False)),
+    },
+    "revisions": {
+        "outlet": S, "month": S, "article_id": S, "source_path": S, "source_sha256": S, "source_bytes": I64,
+        "published_at?": T, "title": S, "text": S, "text_sha256": S, "change?": DICT, "superseded_by?": S,
+        "valid_from?": T, "valid_to?": T, "first_seen_at": T, "run_id": S,
+    },
+    "rejects": {
+        "source_path": S, "source_sha256?": S, "source_bytes": I64, "reason": DICT, "detail": S, "byte_offset?": I64,
+        "raw?": pa.binary(), "first_seen_at": T, "run_id": S,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_columns_types_and_nullability_are_the_contracts(name: str) -> None:
+    found = {f"{field.name}{'?' * field.nullable}": field.type for field in TABLES[name].schema}
+    assert found == CONTRACT[name]
+    assert list(found) == list(CONTRACT[name])
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_column_has_a_meaning_and_no_null_type(name: str) -> None:
+    table = TABLES[name]
+    assert table.schema.metadata[b"pressmark.contract_version"]
+    for field in table.schema:
+        assert len(field.metadata[b"description"]) > 5, field.name
+        assert not pa.types.is_null(field.type)
+        if pa.types.is_integer(field.type) and field.name not in ("ordinal", "text_hash"):
+            assert field.metadata[b"unit"], field.name
+    for names in (table.sort_keys, table.replace_keys, table.size_columns, table.run_columns, table.closed_sets):
+        assert set(names) <= set(table.schema.names)
