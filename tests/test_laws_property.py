@@ -36,7 +36,8 @@ REFERENCES = [
 ]
 BREAKS = ["<br>", "<br/> <br/>", "<br>\n<br />", "</br>", "<hr>", "<img src=x>", "<wbr>"]
 ODDITIES = [
-    "<!-- 评 -->", "<!---->", "<!bogus>", "<?pi?>", "<![CDATA[x]]>", "</>", "<", "</", "<!--", '<divclass="m-ad "data-x="1">',
+    "<!-- 评 -->", "<!---->", "<!bogus>", "<?pi?>", "<![CDATA[x]]>", "</>", "<", "</", "<!--",
+    '<divclass="m-ad "data-x="1">',
     '<imgsrc="x">', "</p>", "</div>", "</b>", "<p", "<a href='", "<svg/>", "Array",
 ]  # fmt: skip
 
@@ -51,7 +52,10 @@ LEAVES = st.one_of(TEXT, st.sampled_from(REFERENCES), st.sampled_from(BREAKS), s
 FRAGMENTS = st.recursive(
     LEAVES,
     lambda inner: st.builds(
-        element, st.sampled_from(BLOCK_TAGS + INLINE_TAGS + SKIPPED), st.lists(inner, max_size=5).map("".join), st.booleans()
+        element,
+        st.sampled_from(BLOCK_TAGS + INLINE_TAGS + SKIPPED),
+        st.lists(inner, max_size=5).map("".join),
+        st.booleans(),
     ),
     max_leaves=40,
 )  # fmt: skip

@@ -64,7 +64,8 @@ WORDS: Final[tuple[tuple[Role, re.Pattern[str]], ...]] = (
         r"(?:编者按|編者按|CDT编辑注|编辑注|编注|来源[:：]|来源[：:]|原标题|免责声明|版权声明|本文版权|译注|注[:：]|"
         r"（?\(?欢迎点击|以下(?:文章|内容|为).{0,20}(?:转|摘)).*", re.DOTALL)),
     ("related", re.compile(
-        r"(?:相关(?:报道|文章|阅读|新闻)|相關(?:報道|報導|文章)|延伸阅读|推荐阅读|更多(?:报道|文章|内容)|阅读更多).*", re.DOTALL)),
+        r"(?:相关(?:报道|文章|阅读|新闻)|相關(?:報道|報導|文章)|延伸阅读|推荐阅读|"
+        r"更多(?:报道|文章|内容)|阅读更多).*", re.DOTALL)),
 )  # fmt: skip
 # One pattern for all words: most blocks start with none of them, which a single match then tells.
 ANY_WORDS: Final = re.compile(

@@ -36,7 +36,8 @@ def test_datelines_are_read_in_the_outlets_zone(text: str, zone: ZoneInfo, iso: 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "松岭", "2020", "2020年7月18日，松岭市开放图书馆。", "31/02/2022 - 10:00", "25:00", "12/2022", "2020-07-20T99:00:00",
+    ["", "松岭", "2020", "2020年7月18日，松岭市开放图书馆。", "31/02/2022 - 10:00",
+     "25:00", "12/2022", "2020-07-20T99:00:00",
      "1129901", "x" * 100],
 )  # fmt: skip
 def test_what_is_no_dateline_is_none(text: str) -> None:

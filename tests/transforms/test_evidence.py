@@ -93,6 +93,6 @@ def test_outlets_are_found_by_host_or_made_from_the_registrable_domain(host: str
     ids=["unknown key", "zone", "hosts", "missing", "slug", "twice"],
 )
 def test_a_bad_registry_entry_is_refused_by_name(toml: str, problem: str) -> None:
-    with pytest.raises(RegistryError, match="entry `[xX!]+`") as refused:
+    with pytest.raises(RegistryError, match=r"entry `[xX!]+`") as refused:
         Outlets.from_toml(toml)
     assert problem in str(refused.value)

@@ -13,7 +13,8 @@ from transforms.laws import check_article, completeness
 from transforms.records import Article, Limits
 from transforms.rows import article_rows, paragraph_rows
 
-DATA = "<!--1646370367000-->\n[标题](https://songling-times.example/a)\n------\n<p>松岭<b>市</b></p><!-- 注 --><p>云港</p>".encode()
+HEADER = "<!--1646370367000-->\n[标题](https://songling-times.example/a)\n------\n"
+DATA = f"{HEADER}<p>松岭<b>市</b></p><!-- 注 --><p>云港</p>".encode()
 
 
 def rows() -> tuple[dict[str, Any], list[dict[str, Any]]]:
