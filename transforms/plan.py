@@ -45,7 +45,7 @@ class Decision(NamedTuple):
 def decide(found: Sequence[Found], known: Mapping[str, Known], *, absent_is_deleted: bool) -> Decision:
     """Sources to parse: new, changed, to be tried again, or live revisions of an article that loses its current one.
 
-    A source that can't be read has no hash, so it is tried on every run.
+    A source that can't be read has no hash, so it is unchanged for as long as it can't be read.
     """
     seen: set[str] = set()
     parse: set[int] = set()
@@ -53,7 +53,7 @@ def decide(found: Sequence[Found], known: Mapping[str, Known], *, absent_is_dele
     for position, source in enumerate(found):
         seen.add(source.source_path)
         before = known.get(source.source_path)
-        if before is None or before.retry or source.sha256 is None or before.sha256 != source.sha256:
+        if before is None or before.retry or before.sha256 != source.sha256:
             parse.add(position)
             if before is not None and before.current and before.article_id is not None:
                 lost.add(before.article_id)

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import pytest
-from archives import ROOT, WriteArticle, ingest, rows_of
+from archives import ROOT, WriteArticle, rows_of
 
+DEADLY_RUN = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 import storage.batches
+from archives import ingest
+
+parent, real = os.getpid(), storage.batches.parse
+def deadly(data, path, *rest):
+    if path == "deadly.md" and os.getpid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(data, path, *rest)
+storage.batches.parse = deadly
+report = ingest(Path(sys.argv[1]), Path(sys.argv[2]), workers=2)
+print(report.accepted, report.rejected)
+"""
 
 
 def test_a_source_that_kills_its_worker_is_a_reject_and_the_run_goes_on(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
     for number in range(8):
-        write_article(
-            f"{number}.md", url=f"https://songling-times.example/{number}", body="<p>" + "字" * 60_000 + "</p>"
-        )
+        body = "<p>" + "字" * 60_000 + "</p>"
+        write_article(f"{number}.md", url=f"https://songling-times.example/{number}", body=body)
     write_article("deadly.md", url="https://songling-times.example/deadly")
-    parent = os.getpid()
-    real = storage.batches.parse
-
-    def deadly(data: bytes, path: str, *rest: object) -> object:
-        if path == "deadly.md" and os.getpid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(data, path, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(storage.batches, "parse", deadly)
-    report = ingest(archive, tmp_path / "out", workers=2)
-    assert (report.accepted, report.rejected) == (8, 1)
+    command = [sys.executable, "-c", DEADLY_RUN.format(root=str(ROOT)), str(archive), str(tmp_path / "out")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "8 1\n"
     ((path, reason, raw),) = rows_of(tmp_path / "out", "rejects", "source_path", "reason", "raw")
     assert (path, reason, raw) == ("deadly.md", "parser_error", (archive / "deadly.md").read_bytes())
 

@@ -20,7 +20,8 @@ def known(
         ([Found("a", 1, "1")], [known("a")], False, Decision([], [], 1)),
         ([Found("a", 1, "2")], [known("a")], False, Decision([0], [], 0)),
         ([Found("a", 1, "1")], [known("a", retry=True)], False, Decision([0], [], 0)),
-        ([Found("a", 1, None)], [known("a", None)], False, Decision([0], [], 0)),
+        ([Found("a", 1, None)], [known("a", None)], False, Decision([], [], 1)),
+        ([Found("a", 1, "1")], [known("a", None)], False, Decision([0], [], 0)),
         ([], [known("a")], False, Decision([], [], 0)),
         ([], [known("b"), known("a")], True, Decision([], ["a", "b"], 0)),
         (
@@ -42,8 +43,8 @@ def known(
             Decision([1], [], 1),
         ),
     ],
-    ids=["new", "same", "changed", "to be retried", "unreadable", "absent", "deleted", "heir of a changed one",
-         "heir of a deleted one", "no heir needed"],
+    ids=["new", "same", "changed", "to be retried", "unreadable", "readable again", "absent", "deleted",
+         "heir of a changed one", "heir of a deleted one", "no heir needed"],
 )  # fmt: skip
 def test_decisions(found: list[Found], before: list[Known], absent_is_deleted: bool, decision: Decision) -> None:
     rows = {row.source_path: row for row in before}
