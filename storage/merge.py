@@ -23,7 +23,7 @@ from storage.versions import parser_version
 __all__ = ["Merged", "Published", "SortedRows", "Staged", "merge_rows", "write_single"]
 
 ROW_GROUP_ROWS: Final = 8192
-ROW_GROUP_BYTES: Final = 8 << 20
+ROW_GROUP_BYTES: Final = 4 << 20
 # Columns with few distinct values; a dictionary of any other column costs time and saves nothing.
 REPEATING: Final = (
     "outlet", "month", "dialect", "published_from", "language", "role", "change", "reason", "run_id", "article_id",
@@ -42,6 +42,7 @@ class SortedRows(Protocol):
     """Rows in the order of their table's sort keys."""
 
     num_rows: int
+    num_bytes: int
 
     def keys(self, columns: Sequence[str]) -> pa.Table:
         """The given columns of all rows."""
@@ -58,6 +59,8 @@ class Published:
         self._table = table
         self._kept = self._keep(dropped) if dropped else None
         self.num_rows: int = self._file.metadata.num_rows if self._kept is None else len(self._kept)
+        groups = range(self._file.metadata.num_row_groups)
+        self.num_bytes = sum(self._file.metadata.row_group(group).total_byte_size for group in groups)
         self._group_ends = self._ends()
         self._cached: tuple[int, pa.Table] | None = None
 
@@ -113,7 +116,8 @@ class Staged:
         if dropped_owners:
             dropped = pa.array(sorted(dropped_owners), pa.int32())
             self._kept = pc.indices_nonzero(pc.invert(pc.is_in(batch[OWNER], dropped))).cast(pa.int64())
-        self.num_rows = batch.num_rows if self._kept is None else len(self._kept)
+        self.num_rows: int = batch.num_rows if self._kept is None else len(self._kept)
+        self.num_bytes: int = batch.nbytes
 
     def keys(self, columns: Sequence[str]) -> pa.Table:
         rows = pa.Table.from_batches([self._batch()]).select(list(columns))
@@ -138,8 +142,9 @@ def merge_rows(target: Path, table: Table, inputs: Sequence[SortedRows]) -> Merg
     if not total:
         return Merged(0, 0)
     target.parent.mkdir(parents=True, exist_ok=True)
+    few = total <= ROW_GROUP_ROWS and sum(rows.num_bytes for rows in inputs) <= ROW_GROUP_BYTES
     with _writer(target, table) as writer:
-        for rows in _at_once(table, inputs) if total <= ROW_GROUP_ROWS else _streamed(table, inputs):
+        for rows in _at_once(table, inputs) if few else _streamed(table, inputs):
             writer.write_table(_canonical(rows, table), row_group_size=rows.num_rows)
     return Merged(total, target.stat().st_size)
 

@@ -66,6 +66,7 @@ class _KeepingRunColumns:
         self._table = table
         self._before = before
         self.num_rows = rows.num_rows
+        self.num_bytes = rows.num_bytes
 
     def keys(self, columns: Sequence[str]) -> pa.Table:
         return self._rows.keys(columns)

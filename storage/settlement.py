@@ -5,7 +5,7 @@ Reads identities and hashes only; titles and texts move in `superseded`, all oth
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +55,10 @@ def settle_run(output: Output, state: State, staging: Path, gone: Collection[str
     `gone` are paths whose sources no longer exist. Rows for `revisions` are staged as `settled.revisions`.
     """
     changes = _Changes()
-    accepted = {source.candidate.source_path: source for source in _accepted(staging)}
+    accepted = _accepted(staging, state, changes)
     rejected = {reject.source_path: (reject, stem, row) for reject, stem, row in _rejected(staging)}
-    dropped_rejects = _settle_rejects(changes, state, rejected, accepted.keys() | set(gone))
+    cleared = _accepted_paths(staging) if state.rejects else set()
+    dropped_rejects = _settle_rejects(changes, state, rejected, cleared | set(gone))
 
     replaced = accepted.keys() | rejected.keys() | set(gone)
     touched = {source.article_id for source in accepted.values()}
@@ -196,6 +197,11 @@ class _Changes:
         else:
             self.drop("revisions", row.partition, (row.source_path, row.source_sha256))
 
+    def touch(self, partition: Partition) -> None:
+        """Have a partition's articles and paragraphs written, whatever else comes of it."""
+        for table in ("articles", "paragraphs"):
+            self._added[table, partition].update()
+
     def add(self, table: str, partition: Partition | None, key: tuple[str, ...]) -> None:
         self._added[table, partition].add(key)
 
@@ -225,15 +231,38 @@ class _Changes:
         ]
 
 
-def _accepted(staging: Path) -> Iterator[_Accepted]:
-    for path in sorted(staging.glob("batch-*.articles")):
+def _accepted(staging: Path, state: State, changes: _Changes) -> dict[str, _Accepted]:
+    """Sources that this run accepted, by path, but for those that nothing stands against: an article that no other
+    source and no published row is about only marks its partition as changed."""
+    files = sorted(staging.glob("batch-*.articles"))
+    counts: Counter[str] = Counter()
+    for path in files:
+        for _, batch in read_staged(path, ["article_id"]):
+            counts.update(batch["article_id"].to_pylist())
+    contested = {row.article_id for row in state.revisions}
+    contested.update(article_id for article_id, count in counts.items() if count > 1)
+    known = {row.source_path for row in state.revisions}
+    accepted: dict[str, _Accepted] = {}
+    for path in files:
         owner = 0
         for partition, batch in read_staged(path, ARTICLE_COLUMNS):
             if partition is None:
                 raise ValueError(f"`{path.name}`: staged articles without a partition")
             for article_id, *rest in zip(*(batch[name].to_pylist() for name in ARTICLE_COLUMNS), strict=True):
-                yield _Accepted(article_id, Candidate(*rest), path, partition, owner)
+                if article_id in contested or rest[0] in known:
+                    accepted[rest[0]] = _Accepted(article_id, Candidate(*rest), path, partition, owner)
                 owner += 1
+            changes.touch(partition)
+    return accepted
+
+
+def _accepted_paths(staging: Path) -> set[str]:
+    return {
+        path
+        for file in staging.glob("batch-*.articles")
+        for _, batch in read_staged(file, ["source_path"])
+        for path in batch["source_path"].to_pylist()
+    }
 
 
 def _rejected(staging: Path) -> Iterator[tuple[KnownReject, str, int]]:

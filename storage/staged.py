@@ -43,8 +43,8 @@ def staged_partitions(path: Path) -> list[Partition | None]:
 
 
 def read_staged(path: Path, columns: Sequence[str]) -> Iterator[tuple[Partition | None, pa.RecordBatch]]:
-    """Some columns of each partition's rows in a staged file."""
-    with pa.OSFile(str(path)) as file:
+    """Some columns of each partition's rows in a staged file, which is mapped: other columns are not read."""
+    with pa.memory_map(str(path)) as file:
         names = pa.ipc.open_file(file).schema.names
         options = pa.ipc.IpcReadOptions(included_fields=[names.index(column) for column in columns])
         reader = pa.ipc.open_file(file, options=options)

@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from transforms.dates import month_of, parse_dateline, url_date, weigh
+from transforms.dates import month_of, parse_dateline, parse_timestamp, url_date, weigh
+from transforms.records import Dates
 
 PARIS, SHANGHAI, TAIPEI, NEW_YORK = map(ZoneInfo, ("Europe/Paris", "Asia/Shanghai", "Asia/Taipei", "America/New_York"))
+UTC_ZONE = ZoneInfo("UTC")
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,69 @@ PARIS, SHANGHAI, TAIPEI, NEW_YORK = map(ZoneInfo, ("Europe/Paris", "Asia/Shangha
         ("2020-07-17 16:57:45", SHANGHAI, "2020-07-17T08:57:45+00:00"),
         ("民國112年8月1日", TAIPEI, "2023-07-31T16:00:00+00:00"),
         ("發布日期：1120801", TAIPEI, "2023-07-31T16:00:00+00:00"),
+        ("1120801 09:30", TAIPEI, "2023-08-01T01:30:00+00:00"),
+        ("民国 99 年 12 月 31 日", TAIPEI, "2010-12-30T16:00:00+00:00"),
+        ("1090229", TAIPEI, "2020-02-28T16:00:00+00:00"),
+        ("2022年1月7日", SHANGHAI, "2022-01-06T16:00:00+00:00"),
+        ("发表时间：2022年01月07日 13:38:09", SHANGHAI, "2022-01-07T05:38:09+00:00"),
+        ("2022年1月7日13：38", SHANGHAI, "2022-01-07T05:38:00+00:00"),
+        ("2022-01-07", PARIS, "2022-01-06T23:00:00+00:00"),
+        ("2022/1/7 9:05", PARIS, "2022-01-07T08:05:00+00:00"),
+        ("2022.01.07", UTC_ZONE, "2022-01-07T00:00:00+00:00"),
+        ("更新时间: 2022-07-07 13:38", PARIS, "2022-07-07T11:38:00+00:00"),
+        ("07.01.2022", PARIS, "2022-01-06T23:00:00+00:00"),
+        ("07/01/2022 13:38", PARIS, "2022-01-07T12:38:00+00:00"),
+        ("发表时间： 07/01/2022 - 13:38", PARIS, "2022-01-07T12:38:00+00:00"),
+        ("2020-07-20T03:57:00+02:00", SHANGHAI, "2020-07-20T01:57:00+00:00"),
+        ("2020-07-20T03:57", NEW_YORK, "2020-07-20T07:57:00+00:00"),
+        ("日期：2020-01-20T03:57:00", NEW_YORK, "2020-01-20T08:57:00+00:00"),
+        ("19 Jul 2020 22:02:13 +0200", PARIS, "2020-07-19T20:02:13+00:00"),
+        ("Sun, 19 Jul 2020 22:02 GMT", NEW_YORK, "2020-07-19T22:02:00+00:00"),
+        ("Sun, 19 Jul 2020 22:02:13 -0000", PARIS, "2020-07-19T22:02:13+00:00"),
+        ("27/03/2022 - 01:59", PARIS, "2022-03-27T00:59:00+00:00"),
+        ("27/03/2022 - 03:00", PARIS, "2022-03-27T01:00:00+00:00"),
+        ("30/10/2022 - 01:59", PARIS, "2022-10-29T23:59:00+00:00"),
+        ("30/10/2022 - 03:00", PARIS, "2022-10-30T02:00:00+00:00"),
+        ("9999-12-31 23:59:59", UTC_ZONE, "9999-12-31T23:59:59+00:00"),
+        ("0001-01-01", UTC_ZONE, "0001-01-01T00:00:00+00:00"),
+    ],
+    ids=[
+        "day first, winter",
+        "day first, summer",
+        "RFC 2822",
+        "RFC 2822 with a label",
+        "ISO without offset",
+        "ISO in UTC",
+        "years, months, days",
+        "with time of day",
+        "dashes",
+        "Taiwan's year",
+        "Taiwan's digits",
+        "Taiwan's digits with time",
+        "Taiwan's year of two digits",
+        "Taiwan's leap day",
+        "day only",
+        "label and seconds",
+        "wide colon",
+        "dashes, day only",
+        "slashes",
+        "dots",
+        "label and dashes",
+        "day first with dots",
+        "day first without dash",
+        "day first with a label",
+        "ISO with offset",
+        "ISO without seconds",
+        "ISO with a label",
+        "RFC 2822 without weekday",
+        "RFC 2822 without seconds",
+        "RFC 2822 of unknown zone",
+        "before summer time",
+        "after summer time began",
+        "before summer time ends",
+        "after summer time",
+        "last second",
+        "first day",
     ],
 )
 def test_datelines_are_read_in_the_outlets_zone(text: str, zone: ZoneInfo, iso: str) -> None:
@@ -38,7 +103,11 @@ def test_datelines_are_read_in_the_outlets_zone(text: str, zone: ZoneInfo, iso: 
     "text",
     ["", "松岭", "2020", "2020年7月18日，松岭市开放图书馆。", "31/02/2022 - 10:00",
      "25:00", "12/2022", "2020-07-20T99:00:00",
-     "1129901", "x" * 100],
+     "1129901", "x" * 100, "2022年13月1日", "2021-02-29", "2022-01-07 24:00", "2022-01-07 13:60", "32 Jul 2020 10:00 GMT",
+     "Sun, 19 Foo 2020 22:02:13 GMT", "2020-07-20T10:02 and more", "07/01/22 - 13:38", "1110229", "民國112年",
+     "0001-01-01", "0001-01-01T00:00:00+09:00", "9999-12-31T23:59:59-09:00", "2022-01-07 至 2022-01-08",
+     "松岭市图书馆的新开放时间是从什么时候：2022-01-07", "于2022年1月7日", "١٩٩٩-١٢-٣١T00:00", "\n2022-01-07"],
+    ids=lambda text: text[:30].replace("\n", "LF") or "nothing",
 )  # fmt: skip
 def test_what_is_no_dateline_is_none(text: str) -> None:
     assert parse_dateline(text, PARIS) is None
@@ -56,21 +125,91 @@ def test_what_is_no_dateline_is_none(text: str) -> None:
         ("https://news.example/a?date=2021-05-01", None),
         ("https://2021-05-01.example/a", None),
         (None, None),
+        ("https://news.example/2021/5/1/tunnel", date(2021, 5, 1)),
+        ("https://news.example/1999/12/31/", date(1999, 12, 31)),
+        ("https://news.example/cn/20220107", date(2022, 1, 7)),
+        ("https://news.example/a/cm-07172020.html", date(2020, 7, 17)),
+        ("https://news.example/20210229/20210301", date(2021, 3, 1)),
+        ("https://news.example/a/120220107", None),
+        ("https://news.example/a/202201071", None),
+        ("https://news.example/a/2021-05/01", None),
+        ("https://news.example/a/2021-13-01", None),
+        ("https://news.example/a/18991231", None),
+        ("https://news.example/20220107?x=20230101", date(2022, 1, 7)),
+        ("https://news.example", None),
+        ("2021/05/01", None),
+        ("", None),
+    ],
+    ids=[
+        "eight digits",
+        "folders",
+        "dashes",
+        "month, day, year and time",
+        "number of an article",
+        "month 13",
+        "in the query",
+        "in the host",
+        "no URL",
+        "folders of one digit",
+        "last century",
+        "nothing after it",
+        "month, day, year",
+        "first of two is none",
+        "digit before",
+        "digit after",
+        "mixed separators",
+        "month 13 again",
+        "too long ago",
+        "path before query",
+        "no path",
+        "no address",
+        "empty",
     ],
 )
 def test_the_date_in_a_urls_path(url: str | None, day: date | None) -> None:
     assert url_date(url) == day
 
 
+def test_a_dateline_is_no_longer_than_a_line() -> None:
+    assert parse_dateline("2022-01-07" + " " * 70 + "10:00", PARIS) is None
+    assert parse_dateline("2022-01-07" + " " * 65 + "10:00", PARIS) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("2020-07-26T22:52:06+08:00", "2020-07-26T14:52:06+00:00"),
+        ("2020-07-26", "2020-07-26T00:00:00+00:00"),
+        ("2020-07-26 22:52:06 +0800", "2020-07-26T14:52:06+00:00"),
+    ],
+    ids=["offset", "day only", "Jekyll"],
+)
+def test_timestamps_are_utc(text: str, iso: str) -> None:
+    moment = parse_timestamp(text)
+    assert moment is not None
+    assert moment.isoformat() == iso
+
+
+@pytest.mark.parametrize("text", ["", "today", "2020-13-01", "0001-01-01T00:00:00+08:00", "9999-12-31T23:00:00-08:00"])
+def test_what_is_no_timestamp_is_none(text: str) -> None:
+    assert parse_timestamp(text) is None
+
+
 BASE = datetime(2023, 8, 1, 9, tzinfo=UTC)
+MIDNIGHT = datetime(2023, 8, 1, tzinfo=UTC)
+WEEK, TWO_DAYS, SECOND = timedelta(days=7), timedelta(days=2), timedelta(seconds=1)
+WRONG = datetime(1938, 6, 3, tzinfo=UTC)
 
 
-def weighed(header: datetime | None, front: datetime | None, dateline: datetime | None, url: date | None) -> object:
-    dates = weigh(header_at=header, front_matter_at=front, dateline_at=dateline, url_day=url, zone=ZoneInfo("UTC"))
+def weighed(
+    header: datetime | None, front: datetime | None, dateline: datetime | None, url: date | None
+) -> tuple[str, bool]:
+    dates = weigh(header_at=header, front_matter_at=front, dateline_at=dateline, url_day=url, zone=UTC_ZONE)
+    expected = {"header": header, "front_matter": front, "dateline": dateline, "none": None}
+    if dates.published_from != "url":
+        assert dates.published_at == expected[dates.published_from]
+    assert (dates.dateline_at, dates.url_date) == (dateline, url)
     return dates.published_from, dates.date_conflict
-
-
-WEEK, SECOND = timedelta(days=7), timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
@@ -81,24 +220,72 @@ WEEK, SECOND = timedelta(days=7), timedelta(seconds=1)
         ((None, None, BASE, BASE.date()), ("dateline", False)),
         ((None, None, None, BASE.date()), ("url", False)),
         ((None, None, None, None), ("none", False)),
-        ((datetime(1938, 6, 3, tzinfo=UTC), None, BASE, BASE.date()), ("dateline", True)),
-        ((datetime(1938, 6, 3, tzinfo=UTC), None, BASE, None), ("header", True)),
-        ((datetime(1938, 6, 3, tzinfo=UTC), None, BASE, date(2023, 8, 5)), ("header", True)),
+        ((WRONG, None, BASE, BASE.date()), ("dateline", True)),
+        ((WRONG, None, BASE, None), ("header", True)),
+        ((WRONG, None, None, BASE.date()), ("header", True)),
+        ((WRONG, BASE, None, BASE.date()), ("header", True)),
+        ((WRONG, BASE, BASE, BASE.date()), ("dateline", True)),
+        ((WRONG, None, BASE, date(2023, 8, 5)), ("header", True)),
+        ((None, WRONG, BASE, BASE.date()), ("front_matter", True)),
+        ((MIDNIGHT + WEEK, None, MIDNIGHT, MIDNIGHT.date()), ("header", False)),
+        ((MIDNIGHT - WEEK, None, MIDNIGHT, MIDNIGHT.date()), ("header", False)),
+        ((MIDNIGHT + WEEK + SECOND, None, MIDNIGHT, MIDNIGHT.date()), ("dateline", True)),
+        ((MIDNIGHT - WEEK - SECOND, None, MIDNIGHT, MIDNIGHT.date()), ("dateline", True)),
         ((BASE + WEEK, None, BASE, BASE.date()), ("header", True)),
-        ((BASE - WEEK + timedelta(hours=9), None, BASE, BASE.date()), ("header", False)),
         ((BASE + WEEK + SECOND, None, BASE, BASE.date()), ("dateline", True)),
+        ((WRONG, None, MIDNIGHT + TWO_DAYS, MIDNIGHT.date()), ("dateline", True)),
+        ((WRONG, None, MIDNIGHT - TWO_DAYS, MIDNIGHT.date()), ("dateline", True)),
+        ((WRONG, None, MIDNIGHT + TWO_DAYS + SECOND, MIDNIGHT.date()), ("header", True)),
+        ((WRONG, None, MIDNIGHT - TWO_DAYS - SECOND, MIDNIGHT.date()), ("header", True)),
+        ((MIDNIGHT + WEEK + TWO_DAYS, None, MIDNIGHT + TWO_DAYS, MIDNIGHT.date()), ("header", True)),
+        ((MIDNIGHT, MIDNIGHT + WEEK + SECOND, None, None), ("header", True)),
+        ((MIDNIGHT, MIDNIGHT + WEEK, None, None), ("header", False)),
+        ((None, None, MIDNIGHT, date(2023, 8, 9)), ("dateline", True)),
+        ((None, None, MIDNIGHT, date(2023, 8, 8)), ("dateline", False)),
     ],
-    ids=["header first", "front matter", "dateline", "url", "none", "wrong by years", "url missing", "url disagrees",
-         "exactly a week", "within a week", "over a week"],
+    ids=[
+        "header first", "front matter", "dateline", "url", "none", "wrong by years", "url missing", "dateline missing",
+        "front matter is no dateline", "dateline before front matter", "url disagrees", "front matter is not a header",
+        "a week after", "a week before", "over a week after", "over a week before", "a week after one of two",
+        "over a week after both", "two days apart", "two days apart, earlier", "over two days apart",
+        "over two days apart, earlier", "a week after one, nine days after the other", "header and front matter apart",
+        "header and front matter a week apart", "dateline and url apart", "dateline and url a week apart",
+    ],
 )  # fmt: skip
-def test_signals_are_weighed_in_the_contracts_order(signals: tuple[object, ...], expected: object) -> None:
-    assert weighed(*signals) == expected  # type: ignore[arg-type]
+def test_signals_are_weighed_in_the_contracts_order(
+    signals: tuple[datetime | None, datetime | None, datetime | None, date | None], expected: tuple[str, bool]
+) -> None:
+    assert weighed(*signals) == expected
 
 
-def test_the_local_day_and_the_utc_month_can_differ() -> None:
-    moment = datetime(2022, 7, 1, 2, tzinfo=UTC)
-    dates = weigh(header_at=moment, front_matter_at=None, dateline_at=None, url_day=None, zone=NEW_YORK)
-    assert (dates.local_date, dates.month) == (date(2022, 6, 30), "2022-07")
+def test_a_url_names_the_start_of_its_day_in_the_outlets_zone() -> None:
+    dates = weigh(header_at=None, front_matter_at=None, dateline_at=None, url_day=date(2022, 3, 1), zone=SHANGHAI)
+    assert dates == Dates(
+        published_at=datetime(2022, 2, 28, 16, tzinfo=UTC),
+        published_from="url",
+        dateline_at=None,
+        url_date=date(2022, 3, 1),
+        date_conflict=False,
+        local_date=date(2022, 3, 1),
+        month="2022-02",
+    )
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "day", "month"),
+    [
+        (datetime(2022, 7, 1, 2, tzinfo=UTC), NEW_YORK, date(2022, 6, 30), "2022-07"),
+        (datetime(2022, 6, 30, 16, tzinfo=UTC), SHANGHAI, date(2022, 7, 1), "2022-06"),
+        (datetime(2022, 6, 30, 15, 59, 59, tzinfo=UTC), SHANGHAI, date(2022, 6, 30), "2022-06"),
+        (datetime(2021, 12, 31, 23, 30, tzinfo=UTC), PARIS, date(2022, 1, 1), "2021-12"),
+        (datetime.min.replace(tzinfo=UTC), NEW_YORK, date.min, "0001-01"),
+        (datetime.max.replace(tzinfo=UTC), SHANGHAI, date.max, "9999-12"),
+    ],
+    ids=["evening before", "after midnight", "before midnight", "New Year", "first moment", "last moment"],
+)
+def test_the_local_day_and_the_utc_month_can_differ(moment: datetime, zone: ZoneInfo, day: date, month: str) -> None:
+    dates = weigh(header_at=moment, front_matter_at=None, dateline_at=None, url_day=None, zone=zone)
+    assert (dates.local_date, dates.month) == (day, month)
 
 
 def test_months_of_early_years_and_of_no_time() -> None:

@@ -28,11 +28,36 @@ URL = "https://songling-times.example/a"
         (f"---\ntitle: 'it''s'\nfrom: {URL}\n---\nx", "front_matter", "it's", URL, "x"),
         (f"---\nlayout: post\n---\n<!--1-->\n[内]({URL})\n------\n\nx", "front_matter", "内", URL, "x"),
         ("---\r\ntitle: t\r\n---\r\nx", "front_matter", "t", None, "x"),
+        ("---\rtitle: t\r---\rx", "front_matter", "t", None, "x"),
+        ("---\ntitle: 外\n---\n<!--1-->\n[内](http://in.example)\n------\n\nx", "front_matter", "外",
+         "http://in.example", "x"),
+        (f"---\ntitle: 外\nfrom: {URL}\n---\n\n<!--1-->\n[内](http://in.example)\n------\n\nx", "front_matter", "外",
+         URL, "x"),
+        (f"---\ntitle: t\n---\n[内]({URL})\n---\nx", "front_matter", "t", URL, "x"),
+        (f"---\ntitle: t\nfrom: {URL}\n---\n<div>x", "front_matter", "t", URL, "<div>x"),
+        ("---\ntitle: t\n---", "front_matter", "t", None, ""),
+        ("---\n---\nx", "front_matter", "", None, "x"),
+        ("---\ntitle: A &amp; B: c\n---\nx", "front_matter", "A & B: c", None, "x"),
+        ("---\ntitle: null\nfrom: ~\n---\nx", "front_matter", "", None, "x"),
+        ("---\ntitle: t\n---\n<!-- note -->x", "front_matter", "t", None, "<!-- note -->x"),
+        (f"<!--1-->\n[t]({URL})\n------", "comment", "t", URL, ""),
+        (f"<!-- 1 --> \n[t]({URL}) \n------ \n \n\nx", "comment", "t", URL, "\nx"),
+        (f"<!--1-->\n\n[t]({URL})\n--------------------\nx", "comment", "t", URL, "x"),
+        ("<!--1-->\n[t](http://news.example//a//b)\n---\nx", "comment", "t", "http://news.example//a//b", "x"),
+        (f"[a](b) [c]({URL})\n---\nx", "bare", "a](b) [c", URL, "x"),
+        (f"[&#x677E;&lt;i&gt;\u3000\u00a0岭\ufffd]({URL})\n---\nx", "bare", "松<i> 岭\ufffd", URL, "x"),
+        (f"[]({URL})\n---\nx", "bare", "", URL, "x"),
+        (f"[一\r\n二\r三]({URL})\r\n---\r\nx", "bare", "一 二 三", URL, "x"),
+        (f"[t]({URL})\n---\n------\nx", "bare", "t", URL, "------\nx"),
     ],
     ids=[
         "comment", "CRLF", "CR", "no blank line", "no line end", "bare", "no body", "brackets and entities",
         "title over lines", "parentheses", "raw non-ASCII", "no URL", "double quotes", "single quotes", "inner header",
-        "front matter CRLF",
+        "front matter CRLF", "front matter CR", "inner URL", "outer URL first", "inner bare header",
+        "div after front matter", "front matter without line end", "front matter without fields", "plain scalar",
+        "null scalars", "comment that is no time", "no final line end", "spaces and a second blank line",
+        "blank line before the title", "double slashes", "brackets that are links", "white space in the title",
+        "no title", "CRLF and CR in the title", "more dashes below",
     ],
 )  # fmt: skip
 def test_a_header_says_title_url_and_where_the_body_starts(
@@ -49,6 +74,12 @@ def test_a_header_says_title_url_and_where_the_body_starts(
         ("2020-07-26T22:52:06.000Z", "2020-07-26T22:52:06+00:00"),
         ("2020-07-26T22:52:06Z", "2020-07-26T22:52:06+00:00"),
         ("2020-07-26", "2020-07-26T00:00:00+00:00"),
+        ("2020-07-26 22:52:06 +0800", "2020-07-26T14:52:06+00:00"),
+        ("2020-07-26 22:52:06", "2020-07-26T22:52:06+00:00"),
+        ("'2020-07-26 22:52'", "2020-07-26T22:52:00+00:00"),
+        ('"2020-07-26T22:52:06-07:00"', "2020-07-27T05:52:06+00:00"),
+        ("0001-01-01", "0001-01-01T00:00:00+00:00"),
+        ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999+00:00"),
     ],
 )
 def test_front_matter_dates_are_utc(date: str, iso: str) -> None:
@@ -63,6 +94,9 @@ def test_front_matter_dates_are_utc(date: str, iso: str) -> None:
         ("1641559501000", "2022-01-07T12:45:01+00:00"),
         ("-996595200000", "1938-06-03T08:00:00+00:00"),
         ("1641559501001", "2022-01-07T12:45:01.001000+00:00"),
+        ("0", "1970-01-01T00:00:00+00:00"),
+        ("-62135596800000", "0001-01-01T00:00:00+00:00"),
+        ("253402300799999", "9999-12-31T23:59:59.999000+00:00"),
     ],
 )
 def test_header_times_are_exact(milliseconds: str, iso: str) -> None:
@@ -83,9 +117,24 @@ def test_header_times_are_exact(milliseconds: str, iso: str) -> None:
         (f"<!--99999999999999999-->\n[t]({URL})\n------\n", "bad_timestamp", 4),
         ("---\ndate: someday\n---\nx", "bad_timestamp", 10),
         (f"---\ntitle: t\n---\n<!--NaN-->\n[t]({URL})\n------\n", "bad_timestamp", 21),
+        (f"<!--253402300800000-->\n[t]({URL})\n------\n", "bad_timestamp", 4),
+        (f"<!--1e12-->\n[t]({URL})\n------\n", "bad_timestamp", 4),
+        (f" \n<!-- {'9' * 30} -->\n[t]({URL})\n------\n", "bad_timestamp", 7),
+        (f"<!--１６４１-->\n[t]({URL})\n------\n", "bad_timestamp", 4),
+        ("---\r\ntitle: 松岭\r\ndate: '2022-13-01'\r\n---\r\nx", "bad_timestamp", 22),
+        ("---\ndate: 0001-01-01T00:00:00+08:00\n---\nx", "bad_timestamp", 10),
+        (f"<!--1-->\n[t] {URL}\n------\n", "no_header", 0),
+        (f"<!--1-->\n[t]({URL})\n--\n<p>x", "no_header", 0),
+        (f"<p>x</p>\n[t]({URL})\n------\n", "no_header", 0),
+        ("<!--1-->\n", "no_header", 0),
+        (f"[t]({URL})------\nx", "no_header", 0),
     ],
-    ids=["html", "nothing", "no dashes", "front matter open", "NaN", "empty", "out of range", "no date", "NaN inside"],
-)
+    ids=[
+        "html", "nothing", "no dashes", "front matter open", "NaN", "empty", "out of range", "no date", "NaN inside",
+        "year 10000", "exponent", "too long a number", "digits that are not ASCII", "month 13", "before the year 1",
+        "no parentheses", "two dashes", "text before", "only a time", "dashes on the same line",
+    ],
+)  # fmt: skip
 def test_what_is_no_header_says_why_and_where(text: str, reason: str, position: int) -> None:
     with pytest.raises(BadSource) as bad:
         read_header(text)
@@ -96,3 +145,47 @@ def test_front_matter_with_a_date_forgives_an_inner_time_that_is_none() -> None:
     header = read_header(f"---\ndate: 2021-09-01\n---\n<!--NaN-->\n[t]({URL})\n------\nx")
     assert header.header_at is None
     assert header.front_matter_at is not None
+    assert header.front_matter_at.isoformat() == "2021-09-01T00:00:00+00:00"
+
+
+def test_front_matter_hands_on_the_time_of_an_inner_header() -> None:
+    header = read_header(f"---\ndate: 2021-09-01\n---\n<!--1641559501000-->\n[t]({URL})\n------\nx")
+    assert header.header_at is not None
+    assert header.header_at.isoformat() == "2022-01-07T12:45:01+00:00"
+    assert header.front_matter_at is not None
+
+
+def test_an_empty_date_in_front_matter_is_no_date_and_no_error() -> None:
+    assert read_header("---\ndate:\ntitle: t\n---\nx").front_matter_at is None
+
+
+@pytest.mark.parametrize(
+    ("line", "author"),
+    [
+        ("author: 林 帆", "林 帆"),
+        ("Author: '林帆 &amp; 乔'", "林帆 & 乔"),
+        ("author:", None),
+        ("author: ~", None),
+        ("authors: 林帆", None),
+    ],
+    ids=["plain", "quoted", "empty", "null", "another key"],
+)
+def test_an_author_comes_from_front_matter(line: str, author: str | None) -> None:
+    assert read_header(f"---\n{line}\n---\nx").author == author
+
+
+def test_the_first_of_two_equal_keys_counts_and_nested_keys_do_not() -> None:
+    header = read_header("---\ntags:\n  title: 内\ntitle: 一\ntitle: 二\n---\nx")
+    assert header.title == "一"
+
+
+def test_a_title_may_be_long_but_a_text_without_dashes_is_none() -> None:
+    title = "长" * 4000
+    assert read_header(f"[{title}]({URL})\n------\nx").title == title
+    with pytest.raises(BadSource):
+        read_header("[" + "长" * 100_000)
+
+
+def test_dashes_in_the_body_do_not_move_its_start() -> None:
+    text = f"<!--1-->\n[t]({URL})\n------\n\n<p>[x](y)\n------\n"
+    assert text[read_header(text).body_start :] == "<p>[x](y)\n------\n"

@@ -1,0 +1,395 @@
+"""Section 2 of the contract, rule by rule: where blocks are cut, what their text is, and where they stand."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.blocks import Cut, TooDeep, block_name, cut
+from transforms.records import Link
+
+BLOCK_LEVEL = (
+    "address article aside audio blockquote body caption center col colgroup dd details dialog dir div dl dt embed "
+    "fieldset figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html iframe legend li "
+    "listing main menu nav noscript object ol optgroup option p picture plaintext pre search section summary table "
+    "tbody td tfoot th thead tr ul video xmp"
+).split()
+INLINE = (
+    "a abbr b bdi bdo big button cite code data del dfn em font i img input ins kbd label map mark noembed noframes q "
+    "ruby s samp select small span strike strong sub sup textarea time title tt u unheard-of var wbr"
+).split()
+# Of all ends of lines and spaces that Unicode knows, and the two that the contract adds.
+STRIPPED = [
+    *"\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029",
+    *"\u202f\u205f\u3000\u200b\ufeff",
+]
+
+
+def texts(markup: str) -> list[str]:
+    return [block.text for block in cut(markup).blocks]
+
+
+def spans(result: Cut, markup: str) -> list[str]:
+    return [markup[block.start : block.end] for block in result.blocks]
+
+
+@pytest.mark.parametrize("name", BLOCK_LEVEL)
+def test_blocks_are_cut_at_start_and_end_of_block_level_elements(name: str) -> None:
+    markup = f"一<{name}>二</{name}>三"
+    assert texts(markup) == ["一", "二", "三"]
+    assert spans(cut(markup), markup) == ["一", "二", "三"]
+    assert block_name(name) == name
+
+
+@pytest.mark.parametrize("name", BLOCK_LEVEL)
+def test_upper_case_names_with_attributes_and_slash_cut_as_well(name: str) -> None:
+    assert texts(f"一<{name.upper()} class='x' />二</{name.upper()}\t>三") == ["一", "二", "三"]
+
+
+@pytest.mark.parametrize("name", INLINE)
+def test_inline_elements_do_not_cut(name: str) -> None:
+    markup = f"<p>一<{name}>二</{name}>三</p>"
+    assert texts(markup) == ["一二三"]
+    assert spans(cut(markup), markup) == [markup[3:-4]]
+    assert block_name(name) is None
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        pytest.param("一<br>二", ["一\n二"], id="one br is a line break"),
+        pytest.param("一 <br> \t 二", ["一\n二"], id="no spaces around the line break"),
+        pytest.param("一\u3000<br>\u3000二", ["一\u3000\n\u3000二"], id="wide spaces stay around it"),
+        pytest.param("<p><br>一<br/></p>", ["一"], id="br at the ends"),
+        pytest.param("一<br>二<br>三", ["一\n二\n三"], id="br between text, twice"),
+        pytest.param("一<br><br>二", ["一", "二"], id="br br cuts"),
+        pytest.param("一<br />\r\n\t<BR>二", ["一", "二"], id="white space between"),
+        pytest.param("一<br>&nbsp;<br>二", ["一", "二"], id="invisible reference between"),
+        pytest.param("一<br><br><br><br>二<br>三", ["一", "二\n三"], id="more than two"),
+        pytest.param("一<br><i><br></i>二", ["一", "二"], id="inline tag between"),
+        pytest.param("一<br><!-- 注 --><br>二", ["一", "二"], id="comment between"),
+        pytest.param("一<br>。<br>二", ["一\n。\n二"], id="visible text between"),
+        pytest.param("一</br>二", ["一\n二"], id="br as an end tag"),
+        pytest.param("一</br></br>二", ["一", "二"], id="br br as end tags"),
+        pytest.param("<p><br/> <br/></p>", [], id="nothing but br"),
+        pytest.param("一<br></p><br>二", ["一", "二"], id="br on both sides of a cut"),
+    ],
+)
+def test_a_br_is_a_line_break_and_two_are_a_cut(markup: str, expected: list[str]) -> None:
+    assert texts(markup) == expected
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        pytest.param("a b\t\tc\n\nd\r\ne\ff", "a b c d e f", id="runs of every kind"),
+        pytest.param("a <b> b </b> c", "a b c", id="across inline tags"),
+        pytest.param("a<b> b</b>c", "a bc", id="inside an inline tag"),
+        pytest.param("a<b>b</b>c", "abc", id="none between tags"),
+        pytest.param("a <!-- x --> b", "a b", id="across a comment"),
+        pytest.param("a&#32;&#9;&#10;b", "a b", id="by reference"),
+        pytest.param("a\xa0\xa0 \u3000b", "a\xa0\xa0 \u3000b", id="other spaces stay as they are"),
+        pytest.param("a\x0b\x85\u2028b", "a\x0b\x85\u2028b", id="other line ends stay as they are"),
+        pytest.param("\x1ca\x1f", "\x1ca\x1f", id="information separators are no white space"),
+        pytest.param("a&nbsp;b", "a\xa0b", id="no-break space inside"),
+        pytest.param("&nbsp;a&nbsp;", "a", id="no-break space at the ends"),
+        pytest.param("<i>&#xFEFF;</i> &#8203;a&emsp;<b>\u3000</b>", "a", id="invisible text in tags at the ends"),
+        pytest.param("\u200ba\u200bb\u200b", "a\u200bb", id="zero-width space"),
+        pytest.param("e\u0301，Ａ", "e\u0301，Ａ", id="no normalisation"),
+        pytest.param("\ufffd\u200d\ufffd", "\ufffd\u200d\ufffd", id="replacement characters"),
+    ],
+)
+def test_white_space_is_collapsed_by_html_and_stripped_by_unicode(markup: str, expected: str) -> None:
+    (block,) = cut(f"<p>{markup}</p>").blocks
+    assert block.text == expected
+
+
+@pytest.mark.parametrize("character", STRIPPED, ids=lambda character: f"U+{ord(character):04X}")
+def test_invisible_characters_are_stripped_at_the_ends_and_are_no_block(character: str) -> None:
+    # A reference by number to U+0085 is read as windows-1252 by the HTML standard, and is an ellipsis.
+    reference = "&#8203;" if character == "\x85" else f"&#{ord(character)};"
+    markup = f"<p>{character}{reference}</p>{reference}{character}一{character}{reference}"
+    (block,) = cut(markup).blocks
+    assert block.text == "一"
+    assert markup[block.start : block.end] == "一"
+
+
+@pytest.mark.parametrize(
+    ("markup", "text", "span"),
+    [
+        pytest.param("&lt;b&gt;", "<b>", "&lt;b&gt;", id="at both ends"),
+        pytest.param(" &amp;一&amp; ", "&一&", "&amp;一&amp;", id="with space around"),
+        pytest.param("&nbsp;&amp;&nbsp;", "&", "&amp;", id="between invisible ones"),
+        pytest.param("&#x1F5DE;", "🗞", "&#x1F5DE;", id="outside the BMP"),
+        pytest.param("&amp一", "&一", "&amp一", id="without semicolon"),
+        pytest.param("&nbsp一&nbsp", "一", "一", id="invisible without semicolon"),
+        pytest.param("AT&T &notin it; &no;", "AT&T ¬in it; &no;", "AT&T &notin it; &no;", id="longest name"),
+        pytest.param("&NotEqualTilde;", "≂̸", "&NotEqualTilde;", id="two code points"),
+        pytest.param("&amp;lt;", "&lt;", "&amp;lt;", id="resolved once"),
+        pytest.param("一&#10;", "一", "一", id="line end at the end"),
+    ],
+)  # fmt: skip
+def test_references_are_resolved_and_belong_whole_to_the_span(markup: str, text: str, span: str) -> None:
+    (block,) = cut(f"<p>{markup}</p>").blocks
+    assert block.text == text
+    assert f"<p>{markup}</p>"[block.start : block.end] == span
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected", "skipped"),
+    [
+        pytest.param("一<!-- <p>x</p> -->二", ["一二"], ["<!-- <p>x</p> -->"], id="comment in a block"),
+        pytest.param("<p>一</p><!-- x --><p>二</p>", ["一", "二"], ["<!-- x -->"], id="comment between blocks"),
+        pytest.param(
+            "一<script>if (a<b) '</p>'</script>二", ["一二"], ["<script>if (a<b) '</p>'</script>"], id="script"
+        ),
+        pytest.param("一<style>p>b{}</style>二", ["一二"], ["<style>p>b{}</style>"], id="style"),
+        pytest.param(
+            "一<template><p>x<br><br>y</p></template>二",
+            ["一二"],
+            ["<template><p>x<br><br>y</p></template>"],
+            id="template with blocks",
+        ),
+        pytest.param(
+            "<p>一</p><svg><title>x</title><text>y</text></svg>二",
+            ["一", "二"],
+            ["<svg><title>x</title><text>y</text></svg>"],
+            id="svg",
+        ),
+        pytest.param("一<svg><svg>x</svg>y</svg>二", ["一二"], ["<svg><svg>x</svg>y</svg>"], id="svg in svg"),
+        pytest.param("一<svg/>二<svg />三", ["一二三"], ["<svg/>", "<svg />"], id="self-closing svg"),
+        pytest.param("一<svg><svg/>x</svg>二", ["一二"], ["<svg><svg/>x</svg>"], id="self-closing svg in svg"),
+        pytest.param("一<script/>x</script>二", ["一二"], ["<script/>x</script>"], id="a script's slash means nothing"),
+        pytest.param("一<script>x<p>y", ["一"], ["<script>x<p>y"], id="never ended"),
+        pytest.param("一<!-- x", ["一"], ["<!-- x"], id="comment never ended"),
+        pytest.param("</script>一</svg>二", ["一二"], [], id="stray ends"),
+        pytest.param("<!doctype html>一<?php x ?>二", ["一二"], ["<!doctype html>", "<?php x ?>"], id="declarations"),
+        pytest.param("<p><script>x</script><!-- y --></p>", [], ["<script>x</script>", "<!-- y -->"], id="no block"),
+        pytest.param("一<!---->二<!-->三", ["一二三"], ["<!---->", "<!-->"], id="empty comments"),
+    ],
+)
+def test_skipped_elements_and_comments_leave_no_text_and_are_ranged(
+    markup: str, expected: list[str], skipped: list[str]
+) -> None:
+    result = cut(markup)
+    assert [block.text for block in result.blocks] == expected
+    assert [markup[start:end] for start, end in result.skipped] == skipped
+
+
+@pytest.mark.parametrize("name", ["noscript", "iframe", "noembed", "noframes", "textarea", "title", "xmp", "plaintext"])
+def test_fallback_markup_is_cut_like_any_other(name: str) -> None:
+    markup = f"<{name} id=x><!-- 注 --><p>一&amp;<b>二</b></p><p>三</p></{name}><p>四</p>"
+    assert texts(markup) == ["一&二", "三", "四"]
+    assert spans(cut(markup), markup) == ["一&amp;<b>二", "三", "四"]
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        pytest.param('一<divclass="m-ad "data-x="1">二</div>三', ["一", "二", "三"], id="div"),
+        pytest.param('一<pclass="x">二</p>三', ["一", "二", "三"], id="p"),
+        pytest.param("一<sectionid='x'>二</section>三", ["一", "二", "三"], id="section"),
+        pytest.param("一<h2style='x'>二</h2>三", ["一", "二", "三"], id="h2"),
+        pytest.param('一<imgsrc="https://img.example/x.jpg">二', ["一二"], id="img"),
+        pytest.param('一<spanclass="x">二</span>三', ["一二三"], id="span"),
+        pytest.param("一<divine>二</divine>三", ["一二三"], id="another name"),
+    ],
+)
+def test_a_glued_tag_stands_for_the_element_it_was(markup: str, expected: list[str]) -> None:
+    assert texts(markup) == expected
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        pytest.param("一", ["一"], id="text under the root"),
+        pytest.param("<p>一<p>二<li>三<li>四", ["一", "二", "三", "四"], id="unclosed"),
+        pytest.param("<p>一<div>二</div>三</p>四", ["一", "二", "三", "四"], id="div in p"),
+        pytest.param("一</div>二</p>三", ["一", "二", "三"], id="stray block ends"),
+        pytest.param("一</b>二</span>三", ["一二三"], id="stray inline ends"),
+        pytest.param("<b>一<i>二</b>三</i>", ["一二三"], id="overlapping"),
+        pytest.param("a < b <3 <", ["a < b <3 <"], id="less-than signs"),
+        pytest.param("一<p", ["一"], id="unfinished start tag"),
+        pytest.param("一</p", ["一"], id="unfinished end tag"),
+        pytest.param("一<a href='x", ["一"], id="unfinished attribute"),
+        pytest.param("一</>二", ["一二"], id="end tag without a name"),
+        pytest.param("一<a title='</p><br><br>'>二</a>", ["一二"], id="markup in an attribute"),
+        pytest.param("", [], id="nothing"),
+        pytest.param(" \n<p></p><div>&nbsp;</div>", [], id="nothing visible"),
+        pytest.param("<ul><li>一</li>\n<li>二</li></ul>", ["一", "二"], id="white space between blocks"),
+        pytest.param("<img alt='一'>", [], id="alternative text is not visible"),
+        pytest.param("Array", ["Array"], id="the stray word Array"),
+    ],
+)
+def test_malformed_markup_is_cut_as_it_reads(markup: str, expected: list[str]) -> None:
+    assert texts(markup) == expected
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n", "\f"], ids=["LF", "CR", "CRLF", "FF"])
+def test_line_ends_of_every_kind_move_no_position(line_end: str) -> None:
+    marked = "|<p|>|一||二<b|>三</b>|</p>|<!--|-->四"
+    markup = marked.replace("|", line_end)
+    result = cut(markup)
+    assert [block.text for block in result.blocks] == ["一 二三", "四"]
+    assert spans(result, markup) == [f"一{line_end * 2}二<b{line_end}>三", "四"]
+    assert [markup[start:end] for start, end in result.skipped] == [f"<!--{line_end}-->"]
+
+
+def test_a_span_holds_the_inline_tags_between_its_ends_but_not_those_around() -> None:
+    markup = "<p> <i>一</i><b><!-- x -->二</b> <u>三 </u></p>"
+    (block,) = cut(markup).blocks
+    assert block.text == "一二 三"
+    assert markup[block.start : block.end] == "一</i><b><!-- x -->二</b> <u>三"
+
+
+@pytest.mark.parametrize(
+    ("markup", "links"),
+    [
+        pytest.param('前<a href="/x">甲乙</a>后', [[Link("/x", 1, 3)]], id="inside"),
+        pytest.param('<a href="/x">甲</a>', [[Link("/x", 0, 1)]], id="all of the block"),
+        pytest.param('前 <a href="/x"> 甲 乙 </a> 后', [[Link("/x", 2, 5)]], id="surrounding space"),
+        pytest.param('<p> &nbsp;<a href="/x">\u3000甲</a>', [[Link("/x", 0, 1)]], id="stripped space before"),
+        pytest.param('一<br><a href="/x">甲</a><br>二', [[Link("/x", 2, 3)]], id="between br"),
+        pytest.param('<a href="/x">一<br> 二</a>', [[Link("/x", 0, 3)]], id="around a br"),
+        pytest.param('前 <a href="/x"><br> 甲</a>', [[Link("/x", 2, 3)]], id="a br first"),
+        pytest.param('<a href="/x">甲 <br></a> 后', [[Link("/x", 0, 1)]], id="a br last"),
+        pytest.param(
+            '<a href="/x"><p>一</p><p>二三</p></a>四', [[Link("/x", 0, 1)], [Link("/x", 0, 2)], []], id="blocks"
+        ),
+        pytest.param('前<a href="/x">一<br><br>二</a>后', [[Link("/x", 1, 2)], [Link("/x", 0, 1)]], id="across a cut"),
+        pytest.param('<a href="/x">一</p><p>二', [[Link("/x", 0, 1)], [Link("/x", 0, 1)]], id="never closed"),
+        pytest.param(
+            '<a href="/x">一<a href="/y">二</a>三', [[Link("/x", 0, 1), Link("/y", 1, 2)]], id="opened in another"
+        ),
+        pytest.param('<a href="/x">一</a><a href="/y">二</a>', [[Link("/x", 0, 1), Link("/y", 1, 2)]], id="adjacent"),
+        pytest.param('<a href="/x"><b>一</b> <i>二</i></a>', [[Link("/x", 0, 3)]], id="around inline tags"),
+        pytest.param('前<a href="/x"><img src="y"></a>后', [[]], id="no text in it"),
+        pytest.param('前<a href="/x"> &nbsp;</a>后', [[]], id="nothing visible in it"),
+        pytest.param('<a name="x">一</a>', [[]], id="no href"),
+        pytest.param("一</a>二", [[]], id="stray end"),
+        pytest.param('<a href="/x?a=1&amp;b=2">一</a>', [[Link("/x?a=1&b=2", 0, 1)]], id="references in href"),
+        pytest.param('&amp;&lt;<a href="/x">&#x1F5DE;</a>', [[Link("/x", 2, 3)]], id="references in text"),
+        pytest.param('<script>x</script>一<a href="/x"><script>y</script>二</a>', [[Link("/x", 1, 2)]], id="script"),
+    ],
+)
+def test_links_are_code_point_ranges_of_the_text(markup: str, links: list[list[Link]]) -> None:
+    assert [list(block.links) for block in cut(markup).blocks] == links
+
+
+FILLERS = [" ", "  ", "\n", "<br>", " <br> ", "<b>", "</b>", "&nbsp;", "\u3000", "<!--x-->", "&#10;", "<p>", "<br><br>"]
+PIECES = st.lists(st.one_of(st.just("letter"), st.sampled_from([*FILLERS, "<a>", "</a>"])), max_size=25)
+
+
+@settings(max_examples=400, deadline=None)
+@given(PIECES)
+def test_a_link_ranges_from_its_first_to_its_last_visible_character(pieces: list[str]) -> None:
+    """Every letter is used once, so that the text itself says where each link has to stand."""
+    letters = iter("甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥天地玄黄")
+    markup, linked, count = "", {}, 0
+    inside = None
+    for piece in pieces:
+        if piece == "letter":
+            letter = next(letters)
+            markup += letter
+            linked[letter] = inside
+        elif piece == "<a>":
+            inside, count = f"/{count}", count + 1
+            markup += f"<a href='{inside}'>"
+        else:
+            inside = None if piece == "</a>" else inside
+            markup += piece
+    for block in cut(markup).blocks:
+        expected: dict[str, tuple[int, int]] = {}
+        for index, character in enumerate(block.text):
+            href = linked.get(character)
+            if href is not None:
+                expected[href] = (expected.get(href, (index, 0))[0], index + 1)
+        assert [(link.href, (link.start, link.end)) for link in block.links] == list(expected.items())
+
+
+@pytest.mark.parametrize(
+    ("markup", "bold"),
+    [
+        pytest.param("<b>一</b>", [True], id="b"),
+        pytest.param("<STRONG>一</STRONG>", [True], id="strong"),
+        pytest.param("<b>一</b> <strong>二</strong>&nbsp;", [True], id="space outside"),
+        pytest.param("<b><i>一</i></b>", [True], id="around another"),
+        pytest.param("<b>一</b>。", [False], id="a full stop outside"),
+        pytest.param("一<b>二</b>", [False], id="starts outside"),
+        pytest.param("<i>一</i>", [False], id="another"),
+        pytest.param("<b>一</b><p>二</p>", [True, False], id="the next block"),
+        pytest.param("<b><p>一</p><p>二</p></b>", [True, True], id="around blocks"),
+        pytest.param("<b>一<br><br>二</b>", [True, True], id="across a cut"),
+    ],
+)
+def test_bold_says_that_no_visible_character_stands_outside_b_or_strong(markup: str, bold: list[bool]) -> None:
+    assert [block.bold for block in cut(markup).blocks] == bold
+
+
+@pytest.mark.parametrize(
+    ("markup", "paths"),
+    [
+        pytest.param("一", [[]], id="root"),
+        pytest.param("<div><p>一</p>二</div>三", [["div", "p"], ["div"], []], id="elements end"),
+        pytest.param("<p><b>一</b>二</p>", [["p", "b"]], id="inline at the first visible character"),
+        pytest.param("<p> <b> </b>一</p>", [["p"]], id="not at the first white space"),
+        pytest.param("<p>一<p>二", [["p"], ["p"]], id="p ends p"),
+        pytest.param("<ul><li>一<li>二</ul>", [["ul", "li"], ["ul", "li"]], id="li ends li"),
+        pytest.param("<p>一<div>二", [["p"], ["div"]], id="div ends p"),
+        pytest.param("<div><img><br><hr><embed>一</div>", [["div"]], id="void elements stay out"),
+        pytest.param("<div><b>一</div>二", [["div", "b"], []], id="an end tag ends what is open inside"),
+        pytest.param("</div><p>一</p></section>", [["p"]], id="stray end tags end nothing"),
+        pytest.param("<script>x</script><svg/>一", [[]], id="skipped elements stay out"),
+    ],
+)
+def test_a_path_names_the_open_elements_outermost_first(markup: str, paths: list[list[str]]) -> None:
+    assert [[token.tag for token in block.path] for block in cut(markup).blocks] == paths
+
+
+def test_a_path_hands_on_the_attributes() -> None:
+    (block,) = cut('<div class="story  lead" id=x><p>一').blocks
+    assert [token.attr("class") for token in block.path] == ["story  lead", None]
+
+
+@pytest.mark.parametrize(
+    ("markup", "max_depth", "position"),
+    [
+        pytest.param("<i>" * 4 + "一", 3, 9, id="one too many"),
+        pytest.param("松岭<p>云</p>\r\n<div><b><u>一", 2, 20, id="code points, not bytes"),
+        pytest.param("<div>" * 1001, 1000, 5000, id="a thousand"),
+    ],
+)
+def test_too_many_open_elements_are_refused_at_the_first_of_them(markup: str, max_depth: int, position: int) -> None:
+    with pytest.raises(TooDeep) as refused:
+        cut(markup, max_depth=max_depth)
+    assert (refused.value.position, refused.value.depth) == (position, max_depth)
+    assert markup[position] == "<"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        pytest.param("<i>" * 3 + "一", id="exactly as many"),
+        pytest.param("<i>一</i>" * 50, id="one after the other"),
+        pytest.param("<p>一" * 50, id="p ends p"),
+        pytest.param("<br><img><hr><wbr>" * 50 + "一", id="void elements"),
+        pytest.param("<svg>" + "<g>" * 50 + "</svg>一", id="inside a skipped element"),
+        pytest.param("</div>" * 50 + "一", id="stray end tags"),
+    ],
+)
+def test_elements_that_are_not_open_at_once_are_no_depth(markup: str) -> None:
+    assert "一" in cut(markup, max_depth=3).blocks[-1].text
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.one_of(st.sampled_from("<>/&;!-=\"' \n\rabpr#x松\xa0"), st.characters(exclude_categories=["Cs"]))))
+def test_blocks_stand_in_order_inside_the_markup_whatever_it_is(markup: str) -> None:
+    result = cut(markup)
+    bounds = [bound for block in result.blocks for bound in (block.start, block.end)]
+    assert bounds == sorted(bounds)
+    assert all(0 <= block.start < block.end <= len(markup) for block in result.blocks)
+    assert all(block.text and block.text == block.text.strip("".join(STRIPPED)) for block in result.blocks)
+    ranges = [bound for span in result.skipped for bound in span]
+    assert ranges == sorted(ranges)
+    assert all(0 <= bound <= len(markup) for bound in ranges)
