@@ -23,7 +23,7 @@ from storage.versions import parser_version
 __all__ = ["Merged", "Published", "SortedRows", "Staged", "merge_rows", "write_single"]
 
 ROW_GROUP_ROWS: Final = 8192
-ROW_GROUP_BYTES: Final = 4 << 20
+ROW_GROUP_BYTES: Final = 2 << 20
 # Columns with few distinct values; a dictionary of any other column costs time and saves nothing.
 REPEATING: Final = (
     "outlet", "month", "dialect", "published_from", "language", "role", "change", "reason", "run_id", "article_id",
@@ -177,18 +177,25 @@ def _at_once(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table]:
 
 def _streamed(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table]:
     """Row groups of many rows: keys are sorted together, rows are read a group at a time."""
+    order, sizes = _order(table, inputs)
+    for start, stop in _row_groups(sizes):
+        yield _gather(order.slice(start, stop - start), inputs)
+
+
+def _order(table: Table, inputs: Sequence[SortedRows]) -> tuple[pa.Table, pa.ChunkedArray]:
+    """Input and position of each row in the order of the table, and the rows' sizes; the keys are let go of."""
     parts = []
     columns = list(dict.fromkeys((*table.sort_keys, *table.size_columns)))
     for number, rows in enumerate(inputs):
         keys = rows.keys(columns).select(columns)
         keys = keys.append_column("_input", pa.array([number] * keys.num_rows, pa.int32()))
-        parts.append(keys.append_column("_row", pa.array(range(keys.num_rows), pa.int64())))
+        parts.append(keys.append_column("_row", pa.array(range(keys.num_rows), pa.int32())))
     keys = pa.concat_tables(parts)
+    order, sizes = keys.select(["_input", "_row"]), _sizes(keys, table)
     if len(inputs) > 1:
-        keys = keys.take(_sorted(keys, table))
-    order = keys.select(["_input", "_row"])
-    for start, stop in _row_groups(_sizes(keys, table)):
-        yield _gather(order.slice(start, stop - start), inputs)
+        sorted_rows = _sorted(keys, table)
+        order, sizes = order.take(sorted_rows), sizes.take(sorted_rows)
+    return order, sizes
 
 
 def _sorted(rows: pa.Table, table: Table) -> pa.Array:

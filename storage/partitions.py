@@ -48,6 +48,7 @@ def merge_partition(task: MergeTask) -> MergedPartition:
     finally:
         if published is not None:
             published.close()
+        pa.default_memory_pool().release_unused()
     if not merged.rows:
         return MergedPartition(task.number, 0, 0, removal, _replacement(output, None, part))
     if removal is None and part.exists() and filecmp.cmp(staged_part, part, shallow=False):

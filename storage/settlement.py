@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import pyarrow as pa
+
 from schemas import TABLES
 from storage.layout import Output
 from storage.staged import read_staged, staged_partitions
@@ -244,15 +246,20 @@ def _accepted(staging: Path, state: State, changes: _Changes) -> dict[str, _Acce
     known = {row.source_path for row in state.revisions}
     accepted: dict[str, _Accepted] = {}
     for path in files:
-        owner = 0
+        first = 0
         for partition, batch in read_staged(path, ARTICLE_COLUMNS):
             if partition is None:
                 raise ValueError(f"`{path.name}`: staged articles without a partition")
-            for article_id, *rest in zip(*(batch[name].to_pylist() for name in ARTICLE_COLUMNS), strict=True):
-                if article_id in contested or rest[0] in known:
-                    accepted[rest[0]] = _Accepted(article_id, Candidate(*rest), path, partition, owner)
-                owner += 1
             changes.touch(partition)
+            ids, paths = batch["article_id"].to_pylist(), batch["source_path"].to_pylist() if known else ()
+            rows = [
+                row for row, article_id in enumerate(ids) if article_id in contested or (known and paths[row] in known)
+            ]
+            for row, values in zip(rows, batch.take(pa.array(rows, pa.int64())).to_pylist(), strict=True):
+                article_id = values.pop("article_id")
+                candidate = Candidate(**values)
+                accepted[candidate.source_path] = _Accepted(article_id, candidate, path, partition, first + row)
+            first += batch.num_rows
     return accepted
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from transforms.identity import article_id, canonical_url, host_of, resolve
 
@@ -30,35 +34,140 @@ from transforms.identity import article_id, canonical_url, host_of, resolve
         ("https://", None),
         ("https://news.example:port/", None),
         (None, None),
+        ("https://news.example/a/", "https://news.example/a/"),
+        ("http://News.Example./a", "https://news.example/a"),
+        ("http://news.example:/a", "https://news.example/a"),
+        ("http://news.example:443/a", "https://news.example/a"),
+        ("http://news.example:8080//a", "https://news.example:8080/a"),
+        ("https://user:word@news.example/a", "https://news.example/a"),
+        ("http://192.0.2.7/a", "https://192.0.2.7/a"),
+        ("http://[2001:DB8::1]/a", "https://[2001:db8::1]/a"),
+        ("http://[2001:DB8::1]:8080/a", "https://[2001:db8::1]:8080/a"),
+        ("https://新闻.example/a", "https://xn--efvy88h.example/a"),
+        ("https://XN--BCHER-KVA.example/a", "https://xn--bcher-kva.example/a"),
+        (f"https://{'ü' * 64}.example/a", None),
+        ("https://news.example?id=7", "https://news.example/?id=7"),
+        ("https://news.example/a?", "https://news.example/a"),
+        ("https://news.example/a#", "https://news.example/a"),
+        ("https://news.example/a?b=1&&c=2&", "https://news.example/a?b=1&c=2"),
+        ("https://news.example/a?b=//c//", "https://news.example/a?b=//c//"),
+        ("https://news.example/a?c=2&b=1", "https://news.example/a?c=2&b=1"),
+        ("https://news.example/a?at_campaign=64&at_medium=x&id=7", "https://news.example/a?id=7"),
+        ("https://news.example/a?UTM_SOURCE=x", "https://news.example/a"),
+        ("https://news.example/a?gclid", "https://news.example/a"),
+        ("https://news.example/a?spm=1&spmx=2&xspm=3", "https://news.example/a?spmx=2&xspm=3"),
+        ("https://news.example/a?b=%e4%b8%ad&c=中", "https://news.example/a?b=%E4%B8%AD&c=%E4%B8%AD"),
+        ("https://news.example/a b", "https://news.example/a%20b"),
+        ("https://news.example/100%", "https://news.example/100%"),
+        ("https://news.example/%2f%2F", "https://news.example/%2F%2F"),
+        ("https://news.example/Cn/《甲》（乙）", "https://news.example/Cn/%E3%80%8A%E7%94%B2%E3%80%8B%EF%BC%88%E4%B9%99%EF%BC%89"),
+        ("https://news.example/a(b)_(c)", "https://news.example/a(b)_(c)"),
+        ("https://news.example/🗞", "https://news.example/%F0%9F%97%9E"),
+        ("//news.example/a", None),
+        ("news.example/a", None),
+        ("mailto:desk@news.example", None),
+        ("javascript:void(0)", None),
+        ("https:///a", None),
+        ("http://[bad/", None),
+        ("https://news.example:99999/", None),
+        ("http://./a", None),
+        ("", None),
     ],
-)
+    ids=[
+        "as it is", "http and slashes", "case of scheme and host", "port of http", "port of https", "another port",
+        "no path", "fragment", "only tracking", "tracking and another", "lower-case escapes", "raw non-ASCII",
+        "mixed escapes", "host outside ASCII", "space around", "ftp", "path only", "no host", "port is no number",
+        "none", "slash at the end", "dot after the host", "empty port", "https port on http", "another port on http",
+        "user", "IPv4", "IPv6", "IPv6 with port", "host in Han", "host in punycode", "label too long",
+        "query without path",
+        "empty query", "empty fragment", "empty parts of a query", "slashes in a query", "order of a query",
+        "tracking of a broadcaster", "upper-case tracking", "tracking without value", "names like tracking",
+        "escapes in a query", "space inside", "lone percent sign", "escaped slashes", "raw punctuation", "parentheses",
+        "outside the BMP", "no scheme", "no slashes", "mail", "script", "empty host", "open bracket", "port too large",
+        "host of a dot", "empty",
+    ],
+)  # fmt: skip
 def test_canonical_urls(url: str | None, canonical: str | None) -> None:
     assert canonical_url(url) == canonical
     assert canonical_url(canonical) == canonical
 
 
-def test_ids_come_from_the_address_or_else_the_path() -> None:
-    import hashlib
+PATHS = st.text(st.sampled_from("abZ09/._~%!$&'()*+,;=:@-?e4"), max_size=30)
+HOSTS = st.text(st.sampled_from("abz09.-"), min_size=1, max_size=12).filter(lambda host: host.strip("."))
 
+
+@settings(max_examples=500, deadline=None)
+@example("http", "a.example", "/%e4//b")
+@example("https", "a.example", "/%4e/%zz%")
+@example("https", "-a.", "/")
+@given(st.sampled_from(["http", "https"]), HOSTS, PATHS.map("/{}".format))
+def test_the_way_to_a_canonical_url_makes_no_difference(scheme: str, host: str, path: str) -> None:
+    """Plain addresses take a short cut; a fragment, an upper-case scheme and a port make them others."""
+    url = f"{scheme}://{host}{path}"
+    canonical = canonical_url(url)
+    port = {"http": 80, "https": 443}[scheme]
+    assert canonical_url(f"{url}#top") == canonical
+    assert canonical_url(f"{scheme.upper()}://{host}{path}") == canonical
+    assert canonical_url(f"{scheme}://{host}:{port}{path}") == canonical
+    assert canonical_url(canonical) == canonical
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=40), st.sampled_from(["", "http://", "https://", "https://news.example/"]))
+def test_no_address_is_too_strange(text: str, start: str) -> None:
+    canonical = canonical_url(start + text)
+    assert canonical is None or (canonical.isascii() and canonical.startswith("https://"))
+
+
+def test_ids_come_from_the_address_or_else_the_path() -> None:
     assert article_id("https://news.example/a", "p.md") == hashlib.sha256(b"https://news.example/a").hexdigest()[:32]
     assert article_id(None, "路/p.md") == hashlib.sha256("路/p.md".encode()).hexdigest()[:32]
 
 
-def test_hosts_of_canonical_addresses() -> None:
-    assert host_of("https://user@news.example:8080/a") == "news.example"
-    assert host_of(None) is None
+def test_an_id_is_32_lower_case_hex_digits() -> None:
+    assert article_id("https://news.example/", "p.md") == "0af489147a38f6da8ce911c6546decff"
+
+
+@pytest.mark.parametrize(
+    ("canonical", "host"),
+    [
+        ("https://news.example/a", "news.example"),
+        ("https://news.example/", "news.example"),
+        ("https://user@news.example:8080/a", "news.example"),
+        ("https://192.0.2.7/a", "192.0.2.7"),
+        (None, None),
+    ],
+    ids=["host", "no path", "user and port", "IPv4", "no address"],
+)
+def test_hosts_of_canonical_addresses(canonical: str | None, host: str | None) -> None:
+    assert host_of(canonical) == host
 
 
 @pytest.mark.parametrize(
     ("href", "resolved"),
     [
         ("/b", "https://news.example/b"),
+        ("b", "https://news.example/a/b"),
+        ("../b", "https://news.example/b"),
+        ("?p=2", "https://news.example/a/c?p=2"),
+        ("", "https://news.example/a/c"),
         ("//other.example/b", "https://other.example/b"),
+        ("https://other.example/B?x=1#y", "https://other.example/B?x=1#y"),
+        ("http://other.example//b", "http://other.example//b"),
         (" https://x.example/ ", "https://x.example/"),
+        ("/long\tpath", "https://news.example/longpath"),
+        ("/中", "https://news.example/中"),
         ("#note", "https://news.example/a/c#note"),
+        ("mailto:desk@news.example", "mailto:desk@news.example"),
         ("//[bad", "//[bad"),
     ],
-)
+    ids=["from the root", "beside", "above", "query", "empty", "other host", "absolute", "http is kept", "space around",
+         "line end inside", "non-ASCII is kept", "fragment", "mail", "no address"],
+)  # fmt: skip
 def test_links_are_resolved_against_the_article(href: str, resolved: str) -> None:
     assert resolve(href, "https://news.example/a/c") == resolved
+
+
+def test_links_stay_as_found_without_an_address_to_resolve_against() -> None:
     assert resolve("/b", None) == "/b"
+    assert resolve(" https://x.example/ ", None) == "https://x.example/"
