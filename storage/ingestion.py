@@ -224,6 +224,8 @@ class Ingestion:
         from storage.settlement import settle_run
 
         self._settlement = settle_run(self._output, self._state, self._staging, self._decision.gone, self._stamp)
+        # Arrow keeps what it was given until told, and the workers can use it better now.
+        pa.default_memory_pool().release_unused()
         return len(self._merge_steps())
 
     def merge(self, step: int) -> MergeCounts:

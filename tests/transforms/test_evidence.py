@@ -26,11 +26,27 @@ def seed(name: str) -> Article:
 @pytest.mark.parametrize(
     ("name", "outlet", "roles"),
     [
-        ("100101_*.txt", "rfi", ["dateline", "boilerplate", "lede", "body", "body", "body", "body"]),
-        ("300101_*.md", "voa", ["dateline", "caption", *["body"] * 5]),
-        ("700103_*.md", "ft", ["lede", *["body"] * 5]),
-        ("500101_*.md", "bbc", ["dateline", "caption", "caption", "body", "body", "body", "heading", "body", "body"]),
-        ("ferry.txt", "harbour-gazette-example", ["byline", "body", "body", "quote", "body", "related"]),
+        ("2100101_*.txt", "rfi", ["dateline", "boilerplate", "lede", *["body"] * 6]),
+        ("2300101_*.md", "voa", ["dateline", "caption", *["body"] * 7]),
+        ("2700103_*.md", "ft", ["lede", "body", "body", "quote", *["body"] * 7]),
+        ("2500103_*.md", "bbc", ["dateline", "caption", "caption", *["body"] * 3, "heading", *["body"] * 3]),
+        (
+            "2600102_*.md",
+            "nyt",
+            [
+                "byline",
+                "body",
+                "heading",
+                "body",
+                "body",
+                "body",
+                "heading",
+                "body",
+                "heading",
+                *["list_item"] * 3,
+                "body",
+            ],
+        ),
     ],
 )
 def test_roles_of_a_layout(name: str, outlet: str, roles: list[str]) -> None:

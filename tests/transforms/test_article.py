@@ -1,0 +1,294 @@
+"""One source becomes one article or one reject: spans, sums, reasons, and never an exception."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from xxhash import xxh3_64_intdigest
+
+from transforms.article import SEPARATOR, byte_offsets, decode, parse
+from transforms.outlets import Outlet, Outlets
+from transforms.records import Article, Dates, Header, Limits, Link, Paragraph, Reject
+
+OUTLETS = Outlets.from_toml(
+    '[[outlet]]\nslug = "songling"\nname_zh = "松岭时报"\nname_en = "Songling Times"\n'
+    'hosts = ["songling-times.example"]\nzone = "Asia/Shanghai"\n'
+)
+TITLE = "[渡轮试航](http://www.songling-times.example//a?utm_source=x)\n------\n\n"
+HEADER = f"<!--1646370367000-->\n{TITLE}"
+MARK = "\ufeff"
+
+
+def outcome(text: str | bytes, *, path: str = "a.md", depth: int = 1000) -> Article | Reject:
+    data = text.encode() if isinstance(text, str) else text
+    return parse(data, path, OUTLETS, Limits(depth=depth))
+
+
+def article(text: str | bytes, *, path: str = "a.md") -> Article:
+    parsed = outcome(text, path=path)
+    assert isinstance(parsed, Article), parsed.detail
+    return parsed
+
+
+def test_an_article_says_all_that_its_source_says() -> None:
+    source = (
+        "<!--1646370367000-->\r\n[渡轮 &amp; 试航](http://www.Songling-Times.example//a?utm_source=x)\r\n------\r\n\r\n"
+        "<div><i>2022-03-04 13:06</i></div><p>渡轮<a href='/b'>今天</a>试航。</p><!-- 注 --><p>2020&nbsp;!</p>"
+    )
+    data = source.encode()
+    url = "https://www.songling-times.example/a"
+    published_at = datetime(2022, 3, 4, 5, 6, 7, tzinfo=UTC)
+    dateline_at = datetime(2022, 3, 4, 5, 6, tzinfo=UTC)
+    texts = ["2022-03-04 13:06", "渡轮今天试航。", "2020\xa0!"]
+    assert article(source, path="路/a.md") == Article(
+        article_id=hashlib.sha256(url.encode()).hexdigest()[:32],
+        source_path="路/a.md",
+        source_sha256=hashlib.sha256(data).hexdigest(),
+        source_bytes=len(data),
+        header=Header(
+            dialect="comment",
+            title="渡轮 & 试航",
+            url="http://www.Songling-Times.example//a?utm_source=x",
+            author=None,
+            header_at=published_at,
+            front_matter_at=None,
+            body_start=source.index("<div>"),
+        ),
+        canonical_url=url,
+        outlet="songling",
+        author=None,
+        dates=Dates(published_at, "header", dateline_at, None, False, date(2022, 3, 4), "2022-03"),
+        language="zh-Hans",
+        text="2022-03-04 13:06\n\n渡轮今天试航。\n\n2020\xa0!",
+        text_sha256=hashlib.sha256("\n\n".join(texts).encode()).hexdigest(),
+        content_count=2,
+        header_bytes=len(source[: source.index("<div>")].encode()),
+        paragraph_bytes=len("2022-03-04 13:06渡轮<a href='/b'>今天</a>试航。2020&nbsp;!".encode()),
+        skipped_bytes=len("<!-- 注 -->".encode()),
+        markup_bytes=len(b"<div><i></i></div><p></p><p></p>"),
+        paragraphs=[
+            Paragraph("dateline", texts[0], 0, 16, data.index(b"2022-03"), data.index(b"</i>"), "zh-Hans",
+                      xxh3_64_intdigest(texts[0].encode()), ()),
+            Paragraph("body", texts[1], 18, 25, data.index("渡轮<a".encode()), data.index(b"</p><!--"), "zh-Hans",
+                      xxh3_64_intdigest(texts[1].encode()),
+                      (Link("https://www.songling-times.example/b", 2, 4),)),
+            Paragraph("body", texts[2], 27, 33, data.index(b"2020&"), data.rindex(b"</p>"), "zh-Hans",
+                      xxh3_64_intdigest(texts[2].encode()), ()),
+        ],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "slices"),
+    [
+        ("<p>松岭</p><p>云港</p>", ["松岭", "云港"]),
+        ("<p>\u3000é🗞&amp;一 </p>\u200b<p>三</p>", ["é🗞&amp;一", "三"]),
+        ("一<br><br>\r\n二", ["一", "二"]),
+        ("<p>一<!-- 注 -->二</p>", ["一<!-- 注 -->二"]),
+        ("<p>前<b>二</b></p>", ["前<b>二"]),
+        ("一", ["一"]),
+    ],
+    ids=["plain", "two, three and four bytes", "line ends", "comment inside", "inline tag", "no element"],
+)
+@pytest.mark.parametrize("start", ["", MARK], ids=["no mark", "byte order mark"])
+def test_spans_are_bytes_of_the_source(start: str, body: str, slices: list[str]) -> None:
+    data = (start + HEADER + body).encode()
+    parsed = article(data)
+    assert [data[row.byte_start : row.byte_end].decode() for row in parsed.paragraphs] == slices
+    assert parsed.header_bytes == len((start + HEADER).encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "parts"),
+    [
+        ("一", ("一", "", "")),
+        ("<p>一</p>\n", ("一", "", "<p></p>\n")),
+        ("<p>一<!-- 注 -->二</p>", ("一<!-- 注 -->二", "", "<p></p>")),
+        ("<!-- 注 --><p>一</p><script>x</script>", ("一", "<!-- 注 --><script>x</script>", "<p></p>")),
+        ("<p>一<svg>x</svg></p>", ("一", "<svg>x</svg>", "<p></p>")),
+        ("一<!-- 注 --><p>二<style>x</style>三</p>", ("一二<style>x</style>三", "<!-- 注 -->", "<p></p>")),
+        ("一<script>x", ("一", "<script>x", "")),
+    ],
+    ids=["text only", "markup", "comment inside a span", "skipped around", "skipped at the end of a block",
+         "inside and outside", "skipped to the end"],
+)  # fmt: skip
+def test_every_byte_is_header_paragraph_skipped_or_markup(body: str, parts: tuple[str, str, str]) -> None:
+    parsed = article(HEADER + body)
+    counted = (parsed.paragraph_bytes, parsed.skipped_bytes, parsed.markup_bytes)
+    assert counted == tuple(len(part.encode()) for part in parts)
+    assert parsed.header_bytes + sum(counted) == parsed.source_bytes
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "byte_offset"),
+    [
+        (b"", "empty_file", 0),
+        (b"\xff", "invalid_utf8", 0),
+        (HEADER.encode() + b"<p>\xe6\x9d", "invalid_utf8", len(HEADER.encode()) + 3),
+        ((MARK + HEADER).encode() + "松".encode() + b"\xc0\xaf", "invalid_utf8", len((MARK + HEADER).encode()) + 3),
+        (HEADER.encode() + b"\xed\xa0\x80", "invalid_utf8", len(HEADER.encode())),
+        (HEADER.encode("utf-16"), "invalid_utf8", 0),
+        ("<p>松岭</p>", "no_header", 0),
+        (f"{MARK}<p>松岭</p>", "no_header", 3),
+        (f"{MARK}", "no_header", 3),
+        (f"<!--NaN-->\n{TITLE}<p>松岭</p>", "bad_timestamp", 4),
+        (f"{MARK}<!--NaN-->\n{TITLE}<p>松岭</p>", "bad_timestamp", 7),
+        ("---\ntitle: 松岭\ndate: 昨天\n---\n<p>松岭</p>", "bad_timestamp", 24),
+        (HEADER, "no_text", len(HEADER.encode())),
+        (f"{HEADER}<p>&nbsp;</p><script>x</script><!-- 注 -->", "no_text", len(HEADER.encode())),
+        (f"{MARK}{HEADER}<p></p>", "no_text", len((MARK + HEADER).encode())),
+        (f"{HEADER}松岭{'<i>' * 6}一", "too_complex", len(HEADER.encode()) + 6 + 15),
+        (f"{MARK}{HEADER}{'<i>' * 6}一", "too_complex", len((MARK + HEADER).encode()) + 15),
+    ],
+    ids=[
+        "no bytes", "one bad byte", "cut off", "bad byte after a byte order mark", "surrogate", "UTF-16", "no header",
+        "no header after a byte order mark", "nothing but a byte order mark", "NaN", "NaN after a byte order mark",
+        "bad date", "no body", "nothing visible", "nothing visible after a byte order mark", "too deep",
+        "too deep after a byte order mark",
+    ],
+)  # fmt: skip
+def test_a_reject_says_why_and_at_which_byte_and_keeps_all_bytes(
+    source: str | bytes, reason: str, byte_offset: int
+) -> None:
+    data = source.encode() if isinstance(source, str) else source
+    reject = outcome(data, path="路/a.md", depth=5)
+    assert isinstance(reject, Reject)
+    assert reject.detail
+    assert reject == Reject(
+        source_path="路/a.md",
+        source_sha256=hashlib.sha256(data).hexdigest(),
+        source_bytes=len(data),
+        reason=reason,  # type: ignore[arg-type]
+        detail=reject.detail,
+        byte_offset=byte_offset,
+        raw=data,
+    )
+
+
+class BrokenRegistry(Outlets):
+    """A registry with a bug, as an outlet's entry might have one."""
+
+    def find(self, host: str | None) -> Outlet:
+        raise LookupError(f"no entry for {host}")
+
+
+def test_an_exception_on_a_source_is_a_reject_with_the_traceback() -> None:
+    data = f"{HEADER}<p>松岭</p>".encode()
+    reject = parse(data, "a.md", BrokenRegistry(()), Limits())
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.byte_offset, reject.raw) == ("parser_error", None, data)
+    assert "Traceback" in reject.detail
+    assert "LookupError: no entry for www.songling-times.example" in reject.detail
+
+
+def test_as_many_open_elements_as_the_limit_are_an_article() -> None:
+    assert isinstance(outcome(HEADER + "<i>" * 5 + "一", depth=5), Article)
+
+
+@pytest.mark.parametrize(("source_bytes", "depth"), [(0, 1), (1, 0), (-1, 1)])
+def test_limits_below_one_are_refused(source_bytes: int, depth: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        Limits(source_bytes=source_bytes, depth=depth)
+
+
+def test_an_article_without_an_address_is_known_by_its_path() -> None:
+    parsed = article("[渡轮]()\n---\n<p><a href='/b'>一</a></p>", path="路/a.md")
+    assert parsed.article_id == hashlib.sha256("路/a.md".encode()).hexdigest()[:32]
+    assert (parsed.header.url, parsed.canonical_url, parsed.outlet) == (None, None, "unknown")
+    assert parsed.paragraphs[0].links == (Link("/b", 0, 1),)
+
+
+def test_all_spellings_of_an_address_are_one_article() -> None:
+    urls = [
+        "https://songling-times.example/a",
+        "http://SONGLING-times.example:80//a#x",
+        "https://songling-times.example/a?gclid=1",
+    ]
+    assert len({article(f"[渡轮]({url})\n---\n一").article_id for url in urls}) == 1
+
+
+def test_the_author_of_front_matter_is_the_articles() -> None:
+    assert article("---\ntitle: 渡轮\nauthor: 林帆\n---\n<p>一</p>").author == "林帆"
+
+
+def test_the_name_in_a_byline_is_the_author_where_front_matter_names_none() -> None:
+    source = f"{HEADER}<p>作者：林帆</p><p>渡轮今天在海湾里试航，乘客从清晨开始排队。</p>"
+    assert article(source).author == "林帆"
+
+
+def test_a_block_that_does_not_tell_its_language_is_in_the_articles() -> None:
+    parsed = article(f"{HEADER}<p>图书馆延长开放时间</p><p>2020</p><p>The ferry is on the way to the bay</p>")
+    assert [row.language for row in parsed.paragraphs] == ["zh-Hans", "zh-Hans", "en"]
+    assert parsed.language == "en"
+    assert article(f"{HEADER}<p>2020</p>").language == "und"
+
+
+def test_equal_paragraphs_have_equal_numbers_wherever_they_stand() -> None:
+    first, second = article(f"{HEADER}<p>一 二</p>"), article(f"{TITLE}三<p><b>一</b>\n二</p>")
+    assert first.paragraphs[0].text_hash == second.paragraphs[1].text_hash == xxh3_64_intdigest("一 二".encode())
+
+
+def test_the_same_bytes_give_equal_articles() -> None:
+    source = f"{HEADER}<p>一<a href=x>二</a></p>"
+    assert article(source) == article(source)
+
+
+@pytest.mark.parametrize(
+    ("positions", "start", "offsets"),
+    [([], 0, []), ([0, 1, 2, 3], 0, [0, 1, 4, 8]), ([3, 3], 10, [18, 18]), ([9], 0, [8])],
+    ids=["none", "each", "with a start", "past the end"],
+)
+def test_byte_offsets_are_counted_in_utf_8(positions: list[int], start: int, offsets: list[int]) -> None:
+    assert byte_offsets("a松🗞", positions, start) == offsets
+
+
+def test_decoding_takes_off_one_byte_order_mark() -> None:
+    assert decode("\ufeff\ufeff一".encode()) == ("\ufeff一", 3)
+    assert decode(b"") == ("", 0)
+
+
+def assert_laws_of_sums_and_slices(parsed: Article | Reject, data: bytes) -> None:
+    assert isinstance(parsed, Article | Reject)
+    if isinstance(parsed, Reject):
+        assert parsed.reason != "parser_error", parsed.detail
+        assert parsed.raw == data
+        return
+    parts = (parsed.header_bytes, parsed.paragraph_bytes, parsed.skipped_bytes, parsed.markup_bytes)
+    assert min(parts) >= 0
+    assert sum(parts) == parsed.source_bytes == len(data)
+    assert sum(row.byte_end - row.byte_start for row in parsed.paragraphs) == parsed.paragraph_bytes
+    assert parsed.text == SEPARATOR.join(row.text for row in parsed.paragraphs)
+    bounds = [parsed.header_bytes, *(bound for row in parsed.paragraphs for bound in (row.byte_start, row.byte_end))]
+    assert bounds == sorted(bounds)
+    for row in parsed.paragraphs:
+        assert parsed.text[row.char_start : row.char_end] == row.text
+        data[row.byte_start : row.byte_end].decode()
+
+
+@settings(max_examples=400, deadline=None)
+@example(b"\xef\xbb\xbf")
+@example(b"---\n---\n")
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(data: bytes) -> None:
+    assert_laws_of_sums_and_slices(parse(data, "a.md", OUTLETS, Limits()), data)
+
+
+HEADERS = st.sampled_from([HEADER, TITLE, MARK + HEADER, "---\ntitle: t\n---\n", "---\r\ndate: 2022-03-04\r\n---\r\n"])
+SCRAPS = st.sampled_from([
+    *("<p>", "</p>", "<br>", "<b>", "</b>", "<!--", "-->", "<script>", "</script>", "<svg/>", "<a href='", "'>", "&amp;"),
+    *("&nbsp", "&#", "<", ">", "</", "松岭", "🗞", "\0", "\x1c", "\r\n", "\u200b", "2022-03-04", "\ufeff", "<iframe>", "[t](u)\n---\n"),
+]).map(str.encode)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@example(HEADER, [b"\0"])
+@example(HEADER, [b"<p>", b"\0\xe6\x9d\xbe", b"</p>"])
+@given(HEADERS, st.lists(st.one_of(SCRAPS, SCRAPS, st.text(max_size=5).map(lambda text: text.encode("utf-8", "replace")),
+                                   st.binary(max_size=2)), max_size=20))  # fmt: skip
+def test_no_bytes_after_a_header_raise(header: str, scraps: list[bytes]) -> None:
+    data = header.encode() + b"".join(scraps)
+    assert_laws_of_sums_and_slices(parse(data, "a.md", OUTLETS, Limits(depth=8)), data)

@@ -1,0 +1,190 @@
+"""What each block is, in the layouts of real outlets filled with fictional text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from schemas.contract import CONTENT_ROLES, ROLES
+from transforms.blocks import cut
+from transforms.roles import classify
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+STORY = "".join(f"<p>松岭市第{number}条渡轮航线今天在海湾里试航，乘客从清晨开始排队。</p>" for number in "一二三")
+
+
+def classified(body: str, zone: ZoneInfo = SHANGHAI) -> tuple[list[str], datetime | None]:
+    roles, dateline_at = classify(cut(body).blocks, zone)
+    return list(roles), dateline_at
+
+
+@pytest.mark.parametrize(
+    ("body", "roles", "dateline_at"),
+    [
+        pytest.param(
+            "<div>09/01/2022 - 13:38</div>Array<p>"
+            "<strong>松岭市图书馆宣布，从下月起每周五开放到夜里十一点，读者可以预约座位。 "
+            f"</strong></p><div >{STORY}<div data-selfpromo-app></div></div>",
+            ["dateline", "boilerplate", "lede", "body", "body", "body"],
+            datetime(2022, 1, 9, 5, 38, tzinfo=UTC),
+            id="dateline, Array, bold lede",
+        ),
+        pytest.param(
+            "<div><i>Tue, 03 Nov 2020 07:27:20 GMT</i></div><img src='https://images.example/1.jpg'>"
+            f"<div><small style='color: #999;'>松岭市区的街道（资料照）</small></div>{STORY}",
+            ["dateline", "caption", "body", "body", "body"],
+            datetime(2020, 11, 3, 7, 27, 20, tzinfo=UTC),
+            id="dateline in UTC, caption in small",
+        ),
+        pytest.param(
+            "<div><i><br>2021-03-20T10:02:14.628Z</i></div><div><small>（资料图片）南屏老城</small></div>"
+            f"{STORY}<hr><h2>沿线的村庄</h2>{STORY}",
+            ["dateline", "caption", "body", "body", "body", "heading", "body", "body", "body"],
+            datetime(2021, 3, 20, 10, 2, 14, 628000, tzinfo=UTC),
+            id="dateline after a br, heading",
+        ),
+        pytest.param(
+            f"<div><i>林帆<br>2020-07-17 16:57:45</i></div><div><small></small></div>{STORY}"
+            "<footer><p>翻译：乔一苇</p></footer>",
+            ["byline", "body", "body", "body", "byline"],
+            datetime(2020, 7, 17, 8, 57, 45, tzinfo=UTC),
+            id="dateline inside the byline, translator below",
+        ),
+        pytest.param(
+            "<div></div><div class='story-lead'>林帆：票价将在听证会之后公布。</div>"
+            f"<div class='story-body'>{STORY}</div>",
+            ["lede", "body", "body", "body"],
+            None,
+            id="lede by its class",
+        ),
+        pytest.param(
+            "<div><i>2020年 8月 17日</i></div><div>"
+            "<figcaption class='media-caption'><span class='off-screen'>Image caption"
+            f"</span><span class='media-caption__text'>云港的清晨</span></figcaption>{STORY}"
+            f"<h2 class='story-body__crosshead'>居民怎么说</h2>{STORY}</div>",
+            ["dateline", "caption", "body", "body", "body", "heading", "body", "body", "body"],
+            datetime(2020, 8, 16, 16, tzinfo=UTC),
+            id="figcaption, cross-heading",
+        ),
+        pytest.param(
+            f"{STORY}<ul><li><b><a class='external-link' href='/a'>雁回的旧书店为何关门？</a></b></li></ul>"
+            f"<ul><li><a href='/b'>白渡港的冬天</a></li></ul><p><b>学生们的暑假</b><b> </b></p>{STORY}"
+            "<p>特约记者：林帆   责编：乔一苇   网编：闻人澈</p>",
+            ["body", "body", "body", "related", "related", "heading", "body", "body", "body", "byline"],
+            None,
+            id="related links in lists, bold heading, credits below",
+        ),
+        pytest.param(
+            f"<p><strong>CDT编辑注：</strong>本文原载于一份虚构的校报。</p><blockquote>{STORY}</blockquote>"
+            "<noscript><p>请启用脚本以查看图片</p></noscript>",
+            ["note", "quote", "quote", "quote", "boilerplate"],
+            None,
+            id="editor's note, block quotation, noscript",
+        ),
+        pytest.param(
+            f"日期：Sat, 27 Jun 2020 14:20:41 +0000<br><br>{STORY}",
+            ["dateline", "body", "body", "body"],
+            datetime(2020, 6, 27, 14, 20, 41, tzinfo=UTC),
+            id="dateline with a label",
+        ),
+        pytest.param(
+            f"<div>民國112年8月1日</div>{STORY}",
+            ["dateline", "body", "body", "body"],
+            datetime(2023, 7, 31, 16, tzinfo=UTC),
+            id="dateline in Taiwan's calendar",
+        ),
+        pytest.param(
+            "<p class='byline'>By Maud Ellery</p><p>The new ferry crossed the bay in twenty-six minutes .</p>"
+            "<blockquote>“The boat is the door of this town,” said the captain.</blockquote>"
+            "<aside class='related'><a href='/pier'>The pier that would not sink</a></aside>",
+            ["byline", "body", "quote", "related"],
+            None,
+            id="English",
+        ),
+        pytest.param(
+            "<div>发表时间：2022-01-09 13:38</div><div>更改时间：2022-01-10 08:00</div>" + STORY,
+            ["dateline", "dateline", "body", "body", "body"],
+            datetime(2022, 1, 9, 5, 38, tzinfo=UTC),
+            id="two datelines, the first counts",
+        ),
+    ],
+)
+def test_a_layout_gives_these_roles_and_this_dateline(
+    body: str, roles: list[str], dateline_at: datetime | None
+) -> None:
+    assert classified(body) == (roles, dateline_at)
+
+
+@pytest.mark.parametrize(
+    ("block", "role"),
+    [
+        ("<p>Array</p>", "boilerplate"),
+        ("<p>广告</p>", "boilerplate"),
+        ("<p>***</p>", "boilerplate"),
+        ("<div class='share-tools'>转给朋友</div>", "boilerplate"),
+        ("<div class='article-tags'>渡轮</div>", "boilerplate"),
+        ("<video src='x'>您的浏览器不能播放</video>", "boilerplate"),
+        ("<figure><img src='x'><figcaption>试航的渡轮</figcaption></figure>", "caption"),
+        ("<p>图片来源：松岭时报</p>", "caption"),
+        ("<p>作者：林帆</p>", "byline"),
+        ("<div class='author'>林帆</div>", "byline"),
+        ("<p>来源：松岭时报</p>", "note"),
+        ("<p>编者按：本文为虚构。</p>", "note"),
+        ("<p>版权声明：不得转载。</p>", "note"),
+        ("<p>相关报道：渡轮的历史</p>", "related"),
+        ("<div class='related'><p>渡轮的历史</p></div>", "related"),
+        ("<p><a href='/x'>渡轮的历史</a></p>", "related"),
+        ("<h3>岸边</h3>", "heading"),
+        ("<p><b>岸边</b></p>", "heading"),
+        ("<ul><li>渡轮载客三百二十人，靠岸充电十分钟。</li></ul>", "list_item"),
+        ("<blockquote class='twitter-tweet'><p>渡轮来了！</p></blockquote>", "quote"),
+        ("<blockquote>船就是这座城的门。</blockquote>", "quote"),
+        ("<p>渡轮今天在<a href='/x'>海湾</a>里试航，乘客从清晨开始排队。</p>", "body"),
+        ("<p>问：票价会涨吗？</p>", "body"),
+        ("<p>他说：<b>不会。</b></p>", "body"),
+        ("<p>2022年1月7日，渡轮在海湾里试航。</p>", "body"),
+        ("<p>Arrays of lights stood along the pier.</p>", "body"),
+    ],
+    ids=[
+        "Array", "ad label", "only signs", "share", "tags", "player fallback", "figcaption", "source of a picture",
+        "author", "author by its class", "source", "editor's words", "copyright", "see also", "related by its class",
+        "nothing but a link", "heading element", "short bold line", "list item", "tweet", "block quotation",
+        "body with a link",
+        "question", "partly bold", "sentence with a date", "word that starts like Array",
+    ],
+)  # fmt: skip
+def test_a_block_below_the_start_of_a_story_has_this_role(block: str, role: str) -> None:
+    roles, dateline_at = classified(STORY + block + STORY)
+    assert roles == ["body"] * 3 + [role] + ["body"] * 3
+    assert dateline_at is None
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["07/01/2022 - 13:38", "2022年1月7日", "2022-01-07T13:38:00", "Fri, 07 Jan 2022 13:38:00 GMT", "民國111年1月7日"],
+    ids=["day first", "day only", "ISO", "RFC 2822", "Taiwan's year"],
+)
+@pytest.mark.parametrize("before", [1, 3], ids=["soon after the start", "further below"])
+def test_text_that_imitates_a_dateline_in_the_middle_of_a_story_is_body(date: str, before: int) -> None:
+    roles, dateline_at = classified(STORY * before + f"<p>{date}</p>" + STORY)
+    assert roles == ["body"] * (3 * before + 1 + 3)
+    assert dateline_at is None
+
+
+def test_a_lede_stands_at_the_top_only() -> None:
+    bold = "<p><b>松岭市图书馆宣布，从下月起每周五开放到夜里十一点，读者可以预约座位。</b></p>"
+    assert classified(bold + STORY)[0] == ["lede", "body", "body", "body"]
+    assert classified(STORY + bold)[0] == ["body", "body", "body", "body"]
+
+
+def test_nothing_has_no_roles() -> None:
+    assert classify([], SHANGHAI) == ([], None)
+
+
+def test_every_block_gets_one_of_the_contracts_roles_and_content_is_the_storys_own() -> None:
+    roles, _ = classified(f"<div>2022-01-07</div>{STORY}<i>!</i><ul><li>松岭<li><a href=x>云港</a></ul><nav>岭</nav>")
+    assert len(roles) == 8
+    assert set(roles) <= set(ROLES)
+    assert {"body", "lede", "heading", "quote", "list_item"} == CONTENT_ROLES
