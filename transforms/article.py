@@ -6,6 +6,7 @@ No clock, no disk, no look-up of settings: the registry of outlets and the limit
 from __future__ import annotations
 
 import hashlib
+import re
 import traceback
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -24,6 +25,7 @@ from transforms.roles import classify
 __all__ = ["SEPARATOR", "Article", "Limits", "Reject", "byte_offsets", "decode", "parse"]
 
 SEPARATOR: Final = "\n\n"
+BYLINE_WORD: Final = re.compile(r"^(?:作者|记者|記者|特约记者|撰文|文|By)\s*[:：︱|]?\s*(?=\S)")
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -104,7 +106,7 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         header=header,
         canonical_url=canonical,
         outlet=outlet.slug,
-        author=header.author,
+        author=header.author or _byline_author(blocks, roles),
         dates=dates,
         language=main_language,
         text=full_text,
@@ -144,6 +146,15 @@ def _paragraphs(
         )
         char_start = char_end + len(SEPARATOR)
     return paragraphs
+
+
+def _byline_author(blocks: Sequence[Block], roles: Sequence[Role]) -> str | None:
+    """The name in the first byline: its first line without a date, and without the word before the name."""
+    for block, role in zip(blocks, roles, strict=True):
+        if role == "byline":
+            names = (BYLINE_WORD.sub("", line).strip() for line in block.text.split("\n") if not line[:1].isdigit())
+            return next((name for name in names if name), None)
+    return None
 
 
 def _skipped_outside(body: str, blocks: Sequence[Block], skipped: Sequence[tuple[int, int]]) -> int:

@@ -143,7 +143,7 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     tokens: list[Token] = []
     draft = _Draft(source, blocks)
     skip_tag: str | None = None
-    skip_depth = skip_start = text_start = 0
+    skip_depth = skip_start = skip_end = text_start = 0
     skip_ended = False
     text: str | None = None
 
@@ -156,12 +156,12 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
             text = None
         if kind is _TEXT and skip_tag is None:
             if skip_ended:
-                skipped.append((skip_start, position))
+                skipped.append((skip_start, _end_of(source, skip_end, position)))
                 skip_ended = False
             text, text_start = token.data, position
             continue
         if skip_ended:
-            skipped.append((skip_start, position))
+            skipped.append((skip_start, _end_of(source, skip_end, position)))
             skip_ended = False
         if skip_tag is not None:
             # Only the skipped element's own tags matter until it ends.
@@ -169,10 +169,10 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
                 skip_depth += 1 if kind is _START and not (token.self_closing and skip_tag == "svg") else 0
                 skip_depth -= kind is _END
                 if skip_depth == 0:
-                    skip_tag, skip_ended = None, True
+                    skip_tag, skip_ended, skip_end = None, True, position
             continue
         if kind is not _START and kind is not _END:
-            skip_start, skip_ended = position, True
+            skip_start, skip_ended, skip_end = position, True, position
             continue
         tag: str = token.tag  # type: ignore[assignment]  # tags of start and end tokens are never None
         try:
@@ -198,7 +198,7 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
         elif treatment == _SKIPPED:
             skip_start = position
             if token.self_closing and tag == "svg":
-                skip_ended = True
+                skip_ended, skip_end = True, position
             else:
                 skip_tag, skip_depth = tag, 1
         elif treatment == _BLOCK or treatment == _INLINE or treatment == _LINK:
@@ -215,10 +215,17 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     if text is not None:
         draft.add_text(text, text_start, len(source), tokens, names)
     if skip_tag is not None or skip_ended:
-        skipped.append((skip_start, len(source)))
+        skipped.append((skip_start, _end_of(source, skip_end, len(source)) if skip_ended else len(source)))
     if draft.open:
         draft.finish()
     return Cut(blocks, skipped)
+
+
+def _end_of(source: str, start: int, limit: int) -> int:
+    """Just past the tag or comment at `start`; what follows up to `limit` made no token."""
+    for token in tokenize(source[start:limit], capture_source=True):
+        return limit if token.source is None else start + len(token.source)
+    return limit
 
 
 def _treatment(tag: str) -> tuple[int, str]:

@@ -43,13 +43,18 @@ def canonical_url(url: str | None) -> str | None:
         host = _ascii_host(parts.hostname)
     except ValueError:
         return None
-    netloc = host if port is None or port == DEFAULT_PORTS[parts.scheme.lower()] else f"{host}:{port}"
+    if not host:
+        return None
+    # What is left is https, whose own port says nothing either.
+    netloc = host if port in (None, DEFAULT_PORTS[parts.scheme.lower()], DEFAULT_PORTS["https"]) else f"{host}:{port}"
     path = _escape(SLASHES.sub("/", parts.path or "/"))
     query = "&".join(part for part in parts.query.split("&") if part and not TRACKING.fullmatch(part))
     return f"https://{netloc}{path}" + (f"?{_escape(query)}" if query else "")
 
 
 def _ascii_host(host: str) -> str:
+    if ":" in host:
+        return f"[{host.lower()}]"
     if host.isascii():
         return host.lower().rstrip(".")
     return host.lower().rstrip(".").encode("idna").decode("ascii")
@@ -70,7 +75,8 @@ def host_of(canonical: str | None) -> str | None:
     """Host of a canonical URL, without port."""
     if canonical is None:
         return None
-    return canonical.removeprefix("https://").partition("/")[0].rpartition("@")[2].partition(":")[0]
+    host = canonical.removeprefix("https://").partition("/")[0].rpartition("@")[2]
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
 
 
 def resolve(href: str, base: str | None) -> str:

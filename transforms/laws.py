@@ -17,6 +17,8 @@ from transforms.header import BadSource, read_header
 
 __all__ = ["ARTICLE_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "check_article", "completeness"]
 
+# Cut apart, markup loses end tags, so elements may be open here that were closed in the source.
+ANY_DEPTH = 1 << 40
 ARTICLE_COLUMNS = (
     "article_id", "source_path", "source_sha256", "source_bytes", "text", "text_sha256", "paragraph_count",
     "header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes",
@@ -102,7 +104,7 @@ def _slice_law(path: str, row: Mapping[str, Any], source: bytes) -> Iterator[Bre
     except UnicodeDecodeError as error:
         yield Breach(1, path, start + error.start, f"`{row['paragraph_id']}`: the byte range splits a character")
         return
-    blocks = cut(markup).blocks
+    blocks = cut(markup, max_depth=ANY_DEPTH).blocks
     if len(blocks) != 1:
         yield Breach(1, path, start, f"`{row['paragraph_id']}`: the byte range holds {len(blocks)} blocks")
     elif blocks[0].text != row["text"]:
@@ -115,9 +117,12 @@ def _slice_law(path: str, row: Mapping[str, Any], source: bytes) -> Iterator[Bre
 
 def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> Iterator[Breach]:
     path = article["source_path"]
-    text, mark = decode(data)
     try:
+        text, mark = decode(data)
         header_bytes = mark + len(text[: read_header(text).body_start].encode())
+    except UnicodeDecodeError as error:
+        yield Breach(4, path, None, f"the source is no UTF-8 text: {error.reason}")
+        return
     except BadSource as bad:
         yield Breach(4, path, 0, f"the source has no header: {bad}")
         return
@@ -128,7 +133,7 @@ def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, 
         begin = row["byte_end"]
     gaps.append(data[begin:])
     rest = b"".join(gaps)
-    left = cut(rest.decode(errors="replace"))
+    left = cut(rest.decode(errors="replace"), max_depth=ANY_DEPTH)
     for block in left.blocks:
         yield Breach(4, path, None, f"visible text outside all spans: `{block.text[:40]}`")
     skipped_bytes = sum(len(rest.decode(errors="replace")[start:end].encode()) for start, end in left.skipped)

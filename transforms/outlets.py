@@ -109,8 +109,11 @@ def _entry(table: dict[str, Any]) -> Outlet:
     for key in known:
         if key not in table:
             raise RegistryError(name, f"key `{key}` is missing")
+    hosts = table["hosts"]
+    if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
+        raise RegistryError(name, f"`hosts` must be a list of host names, not `{hosts}`")
     try:
         zone = ZoneInfo(table["zone"])
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise RegistryError(name, f"`zone` is no IANA time zone: `{table['zone']}`") from error
-    return Outlet(name, tuple(table["hosts"]), zone, table["name_zh"], table["name_en"])
+    return Outlet(name, tuple(hosts), zone, table["name_zh"], table["name_en"])

@@ -84,7 +84,8 @@ def classify(blocks: Sequence[Block], zone: ZoneInfo) -> tuple[list[Role], datet
     judged: dict[int, Role | None] = {}
     for index, block in enumerate(blocks):
         text = block.text
-        moment = _dateline(text, zone) if index < TOP_BLOCKS and len(text) <= SHORT and DIGITS.search(text) else None
+        at_top = index < TOP_BLOCKS and not story_started and len(text) <= SHORT
+        moment = _dateline(text, zone) if at_top and DIGITS.search(text) else None
         if moment is not None and dateline_at is None:
             dateline_at = moment
         if moment is not None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from schemas import TABLES
+from schemas.contract import CONTENT_ROLES, CONTRACT_VERSION
+from schemas.paragraphs import LINK as LINKS
 
 S, I32, I64, B, D = pa.string(), pa.int32(), pa.int64(), pa.bool_(), pa.date32()
 T = pa.timestamp("us", tz="UTC")
@@ -36,6 +41,12 @@ CONTRACT = {
         "source_path": S, "source_sha256?": S, "source_bytes": I64, "reason": DICT, "detail": S, "byte_offset?": I64,
         "raw?": pa.binary(), "first_seen_at": T, "run_id": S,
     },
+    "runs": {
+        "run_id": S, "started_at": T, "finished_at": T, "source": S, "arguments": S, "contract_version": S,
+        "parser_version": S, "sources": I64, "unchanged": I64, "parsed": I64, "parsed_bytes": I64, "accepted": I64,
+        "rejected": I64, "deleted": I64, "articles": I64, "paragraphs": I64, "revisions": I64, "rejects": I64,
+        "partitions_written": I64, "output_bytes": I64,
+    },
 }  # fmt: skip
 
 
@@ -57,3 +68,61 @@ def test_every_column_has_a_meaning_and_no_null_type(name: str) -> None:
             assert field.metadata[b"unit"], field.name
     for names in (table.sort_keys, table.replace_keys, table.size_columns, table.run_columns, table.closed_sets):
         assert set(names) <= set(table.schema.names)
+
+
+CLOSED_SETS = {
+    "articles": {
+        "dialect": ("comment", "bare", "front_matter"),
+        "published_from": ("header", "front_matter", "dateline", "url", "none"),
+    },
+    "paragraphs": {
+        "role": (
+            "body", "lede", "heading", "quote", "list_item", "caption", "byline", "dateline", "note", "related",
+            "boilerplate",
+        ),
+    },
+    "revisions": {"change": ("text", "markup", "copy")},
+    "rejects": {
+        "reason": (
+            "empty_file", "invalid_utf8", "no_header", "bad_timestamp", "no_text", "too_large", "too_complex",
+            "unreadable", "parser_error",
+        ),
+    },
+    "runs": {},
+}  # fmt: skip
+
+
+def test_the_tables_are_the_contracts() -> None:
+    assert list(TABLES) == ["articles", "paragraphs", "revisions", "rejects", "runs"]
+    assert [name for name, table in TABLES.items() if table.partitioned] == ["articles", "paragraphs", "revisions"]
+    assert all(table.name == name for name, table in TABLES.items())
+
+
+@pytest.mark.parametrize("name", CLOSED_SETS)
+def test_closed_sets_are_the_contracts(name: str) -> None:
+    assert TABLES[name].closed_sets == CLOSED_SETS[name]
+    assert all(TABLES[name].schema.field(column).type == DICT for column in CLOSED_SETS[name])
+
+
+def test_content_roles_are_the_contracts() -> None:
+    assert sorted(CONTENT_ROLES) == ["body", "heading", "lede", "list_item", "quote"]
+
+
+def test_rows_are_sorted_as_the_contract_says() -> None:
+    assert TABLES["articles"].sort_keys == ("published_at", "article_id")
+    assert TABLES["paragraphs"].sort_keys == ("published_at", "article_id", "ordinal")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_contract_version_is_in_every_schema_and_survives_parquet(name: str, tmp_path: Path) -> None:
+    table = TABLES[name]
+    assert table.schema.metadata[b"pressmark.contract_version"].decode() == CONTRACT_VERSION
+    pq.write_table(table.schema.empty_table(), tmp_path / "part-0.parquet")
+    read = pq.read_schema(tmp_path / "part-0.parquet")
+    assert read.equals(table.schema)
+    assert read.metadata[b"pressmark.contract_version"].decode() == CONTRACT_VERSION
+
+
+def test_the_members_of_a_link_have_a_meaning_and_ranges_a_unit() -> None:
+    assert [field.metadata[b"description"] != b"" for field in LINKS] == [True, True, True]
+    assert [field.metadata.get(b"unit") for field in LINKS] == [None, b"code points", b"code points"]

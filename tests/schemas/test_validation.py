@@ -39,6 +39,9 @@ def paragraphs() -> pa.Table:
 
 
 OWNERS = pa.array([0, 0, 1, 1], pa.int32())
+REQUIRED = {
+    name: [field.name for field in TABLES[name].schema if not field.nullable] for name in ("articles", "paragraphs")
+}
 
 
 def changed(rows: pa.Table, row: int, column: str, value: object) -> pa.Table:
@@ -54,6 +57,175 @@ def test_parsed_rows_have_no_violation(articles: pa.Table, paragraphs: pa.Table)
     assert check_articles(articles) == []
     assert check_rows(paragraphs, TABLES["paragraphs"]) == []
     assert check_paragraphs(paragraphs, OWNERS, articles) == []
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "month"),
+    [
+        (-62135596800000, "0001-01"),
+        (-32540745600000, "0938-10"),
+        (-996595200000, "1938-06"),
+        (0, "1970-01"),
+        (253402300799999, "9999-12"),
+    ],
+    ids=["year 1", "year 938", "year 1938", "1970", "year 9999"],
+)
+def test_times_of_any_year_have_no_violation(milliseconds: int, month: str) -> None:
+    source = f"<!--{milliseconds}-->\n[标题](https://songling-times.example/a)\n------\n<p>松岭</p>"
+    article = parse(source.encode(), "a", load_outlets(), Limits())
+    assert isinstance(article, Article)
+    rows = article_rows([article], stamp(1))
+    assert rows["month"].to_pylist() == [month]
+    assert check_rows(rows, TABLES["articles"]) == []
+    assert check_rows(paragraph_rows([article]), TABLES["paragraphs"]) == []
+
+
+def test_an_article_without_a_time_has_no_violation() -> None:
+    article = parse("[标题]()\n------\n<p>松岭</p>".encode(), "a", load_outlets(), Limits())
+    assert isinstance(article, Article)
+    rows = article_rows([article], stamp(1))
+    assert rows["month"].to_pylist() == ["unknown"]
+    assert check_rows(rows, TABLES["articles"]) == []
+
+
+@pytest.mark.parametrize("name", ["articles", "paragraphs"])
+def test_no_rows_have_no_violation(name: str) -> None:
+    assert check_rows(TABLES[name].schema.empty_table(), TABLES[name]) == []
+    empty = TABLES["articles"].schema.empty_table()
+    assert check_articles(empty) == []
+    assert check_paragraphs(TABLES["paragraphs"].schema.empty_table(), pa.array([], pa.int32()), empty) == []
+
+
+@pytest.mark.parametrize("column", REQUIRED["articles"])
+def test_a_null_in_a_column_of_articles_that_has_none_is_named(articles: pa.Table, column: str) -> None:
+    found = check_rows(changed(articles, 1, column, None), TABLES["articles"])
+    assert (1, column, "null: `None`") in found
+    assert {violation.row for violation in found} == {1}
+
+
+@pytest.mark.parametrize("column", REQUIRED["paragraphs"])
+def test_a_null_in_a_column_of_paragraphs_that_has_none_is_named(paragraphs: pa.Table, column: str) -> None:
+    found = check_rows(changed(paragraphs, 2, column, None), TABLES["paragraphs"])
+    assert (2, column, "null: `None`") in found
+    assert {violation.row for violation in found} == {2}
+
+
+@pytest.mark.parametrize("column", [field.name for field in TABLES["articles"].schema if field.nullable])
+def test_a_null_where_the_contract_allows_it_is_no_violation(articles: pa.Table, column: str) -> None:
+    rows = changed(articles, 0, column, None)
+    if column == "published_at":
+        rows = changed(rows, 0, "month", "unknown")
+    assert check_rows(rows, TABLES["articles"]) == []
+
+
+@pytest.mark.parametrize("member", ["href", "start", "end"])
+def test_a_null_inside_a_link_is_named(paragraphs: pa.Table, member: str) -> None:
+    link = {"href": "https://songling-times.example/x", "start": 2, "end": 3, member: None}
+    found = check_rows(changed(paragraphs, 1, "links", [link]), TABLES["paragraphs"])
+    assert [(violation.row, violation.column) for violation in found] == [(1, "links")]
+
+
+@pytest.mark.parametrize("change", ["text", "markup", "copy", None], ids=["text", "markup", "copy", "tombstone"])
+def test_members_of_a_closed_set_and_allowed_nulls_are_no_violation(change: str | None) -> None:
+    assert check_rows(revision(change), TABLES["revisions"]) == []
+
+
+def test_a_change_outside_the_contract_is_named() -> None:
+    found = check_rows(revision("typo"), TABLES["revisions"])
+    assert found == [Violation(0, "change", "not a member: `typo`")]
+
+
+def revision(change: str | None) -> pa.Table:
+    row = {
+        "outlet": "songling", "month": "2022-03", "article_id": "0" * 32, "source_path": "a.md",
+        "source_sha256": "1" * 64, "source_bytes": 9, "published_at": datetime(2022, 3, 4, tzinfo=UTC), "title": "标题",
+        "text": "松岭", "text_sha256": "2" * 64, "change": change, "superseded_by": None, "valid_from": None,
+        "valid_to": None, "first_seen_at": datetime(2026, 1, 1, tzinfo=UTC), "run_id": "run-1",
+    }  # fmt: skip
+    schema = TABLES["revisions"].schema
+    arrays = [
+        pa.array([row[field.name]], pa.string()).dictionary_encode().cast(field.type)
+        if pa.types.is_dictionary(field.type)
+        else pa.array([row[field.name]], field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+@pytest.mark.parametrize(
+    "outlet",
+    ["", "-a", "RFI", "a_b", "a/b", "松岭", "a\n", "a b"],
+    ids=["empty", "dash first", "capitals", "underscore", "slash", "Han", "line end", "space"],
+)
+def test_an_outlet_that_is_no_slug_is_named(articles: pa.Table, outlet: str) -> None:
+    found = check_rows(changed(articles, 0, "outlet", outlet), TABLES["articles"])
+    assert found == [Violation(0, "outlet", f"no slug: `{outlet}`")]
+
+
+def test_every_bad_row_is_named(articles: pa.Table) -> None:
+    rows = changed(changed(articles, 0, "dialect", "novel"), 1, "dialect", "poem")
+    assert check_rows(rows, TABLES["articles"]) == [
+        Violation(0, "dialect", "not a member: `novel`"),
+        Violation(1, "dialect", "not a member: `poem`"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "column", ["header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes", "content_count", "paragraph_count"]
+)
+def test_a_negative_count_is_named(articles: pa.Table, column: str) -> None:
+    found = check_articles(changed(articles, 1, column, -1))
+    assert (1, column) in {(violation.row, violation.column) for violation in found}
+    assert {violation.row for violation in found} == {1}
+
+
+@pytest.mark.parametrize("column", ["header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes", "source_bytes"])
+def test_a_part_that_changes_the_sum_is_named(articles: pa.Table, column: str) -> None:
+    rows = changed(articles, 1, column, articles[column][1].as_py() + 1)
+    assert [(violation.row, violation.column) for violation in check_articles(rows)] == [(1, "source_bytes")]
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "value", "named"),
+    [
+        ("ordinal", 1, 2, [(1, "ordinal")]),
+        ("ordinal", 2, 1, [(2, "ordinal")]),
+        ("ordinal", 0, -1, [(0, "ordinal")]),
+        ("char_start", 0, 1, [(0, "char_start"), (0, "char_end")]),
+        ("char_start", 3, 3, [(3, "char_start"), (3, "char_end")]),
+        ("char_start", 3, 5, [(3, "char_start"), (3, "char_end")]),
+        ("char_end", 3, 8, [(3, "char_end")]),
+        ("char_end", 2, 3, [(2, "char_end"), (3, "char_start")]),
+        ("byte_start", 0, 1, [(0, "byte_start")]),
+        ("byte_start", 0, -1, [(0, "byte_start")]),
+        ("byte_end", 1, 10_000, [(1, "byte_end")]),
+        ("byte_end", 1, 0, [(1, "byte_start")]),
+        ("text", 0, "岭松", [(0, "text")]),
+        ("text", 1, "云港乙", [(0, "text")]),
+    ],
+    ids=[
+        "gap", "gap at the start of an article", "negative", "later start", "overlapping characters",
+        "gap between characters", "longer than the text", "next one starts elsewhere", "inside the header",
+        "before the source", "outside the source", "ends before its start", "text law", "text law, second block",
+    ],
+)  # fmt: skip
+def test_a_paragraph_that_breaks_a_law_is_named_with_its_column(
+    articles: pa.Table, paragraphs: pa.Table, column: str, row: int, value: object, named: list[tuple[int, str]]
+) -> None:
+    found = check_paragraphs(changed(paragraphs, row, column, value), OWNERS, articles)
+    assert sorted((violation.row, violation.column) for violation in found) == sorted(named)
+    assert all(violation.problem for violation in found)
+
+
+def test_overlapping_bytes_are_named(articles: pa.Table, paragraphs: pa.Table) -> None:
+    inside = paragraphs["byte_end"][2].as_py() - 1
+    found = check_paragraphs(changed(paragraphs, 3, "byte_start", inside), OWNERS, articles)
+    assert found == [Violation(3, "byte_start", f"not after the block before it: `{inside}`")]
+
+
+def test_rows_that_their_articles_do_not_count_are_a_bug(articles: pa.Table, paragraphs: pa.Table) -> None:
+    with pytest.raises(TypeError, match="3 rows where `articles` counts 4"):
+        check_paragraphs(paragraphs.slice(1), OWNERS, articles)
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,8 @@ def test_references_are_resolved_and_belong_whole_to_the_span(markup: str, text:
         pytest.param("<!doctype html>一<?php x ?>二", ["一二"], ["<!doctype html>", "<?php x ?>"], id="declarations"),
         pytest.param("<p><script>x</script><!-- y --></p>", [], ["<script>x</script>", "<!-- y -->"], id="no block"),
         pytest.param("一<!---->二<!-->三", ["一二三"], ["<!---->", "<!-->"], id="empty comments"),
+        pytest.param("一<svg/><a href='x", ["一"], ["<svg/>"], id="unfinished tag after an element"),
+        pytest.param("一<!-- x --></>", ["一"], ["<!-- x -->"], id="end tag without a name after a comment"),
     ],
 )
 def test_skipped_elements_and_comments_leave_no_text_and_are_ranged(

@@ -39,7 +39,6 @@ def seed(name: str) -> Article:
                 "heading",
                 "body",
                 "body",
-                "body",
                 "heading",
                 "body",
                 "heading",
