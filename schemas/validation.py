@@ -37,6 +37,8 @@ def check_rows(rows: pa.Table, table: Table) -> list[Violation]:
         column = rows[field.name]
         if not field.nullable and column.null_count:
             found += _where(pc.is_null(column), rows, field.name, "null")
+        if pa.types.is_list(field.type):
+            found += _nulls_inside(column, field)
         if field.name in table.closed_sets:
             members = pa.array([*table.closed_sets[field.name], *([None] if field.nullable else [])], pa.string())
             found += _where(pc.invert(pc.is_in(column.cast(pa.string()), members)), rows, field.name, "not a member")
@@ -54,7 +56,14 @@ def check_articles(rows: pa.Table) -> list[Violation]:
         pc.add(rows["header_bytes"], rows["paragraph_bytes"]), pc.add(rows["skipped_bytes"], rows["markup_bytes"])
     )
     found = _where(pc.not_equal(parts, rows["source_bytes"]), rows, "source_bytes", "not the sum of its parts")
-    for name in ("header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes", "content_count"):
+    for name in (
+        "header_bytes",
+        "paragraph_bytes",
+        "skipped_bytes",
+        "markup_bytes",
+        "content_count",
+        "paragraph_count",
+    ):
         found += _where(pc.less(rows[name], 0), rows, name, "negative")
     return found
 
@@ -100,6 +109,19 @@ def _text_law(rows: pa.Table, articles: pa.Table) -> list[Violation]:
         for article, differs in enumerate(differing.to_pylist())
         if differs
     ]
+
+
+def _nulls_inside(column: pa.ChunkedArray, field: pa.Field) -> list[Violation]:
+    """Nulls in the fields of a list's structs where these may have none."""
+    found = []
+    lists = column.combine_chunks()
+    owners, structs = pc.list_parent_indices(lists), pc.list_flatten(lists)
+    for part in field.type.value_type:
+        values = structs.field(part.name)
+        if not part.nullable and values.null_count:
+            rows = owners.filter(pc.is_null(values)).unique().to_pylist()
+            found += [Violation(row, field.name, f"null in `{part.name}`") for row in rows]
+    return found
 
 
 def _shift(column: pa.ChunkedArray) -> pa.ChunkedArray:

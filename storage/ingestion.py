@@ -137,6 +137,9 @@ def open_ingestion(settings: Settings, stamp: Stamp, progress: Progress) -> Iter
         output.clear_staging()
         staging = output.staging(stamp.run_id)
         staging.mkdir(parents=True)
+        if not output.table_folder(TABLES["articles"]).exists():
+            # A first run parses everything, so the workers load the parser while the input is listed.
+            workers.start("storage.batches")
         try:
             yield Ingestion(settings, stamp, output, workers, progress)
         finally:

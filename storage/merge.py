@@ -142,9 +142,8 @@ def merge_rows(target: Path, table: Table, inputs: Sequence[SortedRows]) -> Merg
     if not total:
         return Merged(0, 0)
     target.parent.mkdir(parents=True, exist_ok=True)
-    few = total <= ROW_GROUP_ROWS and sum(rows.num_bytes for rows in inputs) <= ROW_GROUP_BYTES
     with _writer(target, table) as writer:
-        for rows in _at_once(table, inputs) if few else _streamed(table, inputs):
+        for rows in _row_groups(table, inputs):
             writer.write_table(_canonical(rows, table), row_group_size=rows.num_rows)
     return Merged(total, target.stat().st_size)
 
@@ -166,36 +165,56 @@ def _writer(target: Path, table: Table) -> pq.ParquetWriter:
     )
 
 
-def _at_once(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table]:
-    """Row groups of few rows: all of them are read and sorted together."""
-    rows = pa.concat_tables([some.slice(0, some.num_rows) for some in inputs if some.num_rows])
-    if len(inputs) > 1:
-        rows = rows.take(_sorted(rows, table))
-    for start, stop in _row_groups(_sizes(rows, table)):
-        yield rows.slice(start, stop - start)
+def _row_groups(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table]:
+    """The rows of all inputs in order, cut into row groups by the rows alone, whatever inputs they came from."""
+    few = sum(rows.num_rows for rows in inputs) <= ROW_GROUP_ROWS
+    if few and sum(rows.num_bytes for rows in inputs) <= ROW_GROUP_BYTES:
+        rows = pa.concat_tables([some.slice(0, some.num_rows) for some in inputs if some.num_rows])
+        if pc.sum(_sizes(rows, table)).as_py() <= ROW_GROUP_BYTES:
+            yield rows.take(_sorted(rows, table)) if len(inputs) > 1 else rows
+            return
+    yield from _streamed(table, inputs)
+
+
+class _Unit(NamedTuple):
+    """Consecutive rows of one input that stay together: an article's paragraphs, or a single row."""
+
+    number: int
+    start: int
+    length: int
+    size: int
 
 
 def _streamed(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table]:
-    """Row groups of many rows: keys are sorted together, rows are read a group at a time."""
-    order, sizes = _order(table, inputs)
-    for start, stop in _row_groups(sizes):
-        yield _gather(order.slice(start, stop - start), inputs)
+    """Row groups of many rows: units are sorted by their first row's keys, rows are read a group at a time."""
+    group: list[_Unit] = []
+    rows = total = 0
+    for unit in _units_in_order(table, inputs):
+        if group and (rows + unit.length > ROW_GROUP_ROWS or total + unit.size > ROW_GROUP_BYTES):
+            yield _gather(group, inputs)
+            group, rows, total = [], 0, 0
+        group.append(unit)
+        rows += unit.length
+        total += unit.size
+    yield _gather(group, inputs)
 
 
-def _order(table: Table, inputs: Sequence[SortedRows]) -> tuple[pa.Table, pa.ChunkedArray]:
-    """Input and position of each row in the order of the table, and the rows' sizes; the keys are let go of."""
-    parts = []
+def _units_in_order(table: Table, inputs: Sequence[SortedRows]) -> list[_Unit]:
+    parts, units = [], []
     columns = list(dict.fromkeys((*table.sort_keys, *table.size_columns)))
     for number, rows in enumerate(inputs):
         keys = rows.keys(columns).select(columns)
-        keys = keys.append_column("_input", pa.array([number] * keys.num_rows, pa.int32()))
-        parts.append(keys.append_column("_row", pa.array(range(keys.num_rows), pa.int32())))
-    keys = pa.concat_tables(parts)
-    order, sizes = keys.select(["_input", "_row"]), _sizes(keys, table)
-    if len(inputs) > 1:
-        sorted_rows = _sorted(keys, table)
-        order, sizes = order.take(sorted_rows), sizes.take(sorted_rows)
-    return order, sizes
+        first_rows = pc.equal(keys["ordinal"], 0) if "ordinal" in columns else pa.array([True] * keys.num_rows)
+        starts = pc.indices_nonzero(first_rows).cast(pa.int64())
+        ends = pa.concat_arrays([starts.slice(1), pa.array([keys.num_rows], pa.int64())])
+        running = pc.cumulative_sum(_sizes(keys, table).cast(pa.int64()))
+        totals = running.take(pc.subtract(ends, 1)).to_pylist()
+        before = 0
+        for start, end, total in zip(starts.to_pylist(), ends.to_pylist(), totals, strict=True):
+            units.append(_Unit(number, start, end - start, total - before))
+            before = total
+        parts.append(keys.select(list(table.sort_keys)).take(starts))
+    return [units[position] for position in _sorted(pa.concat_tables(parts), table).to_pylist()]
 
 
 def _sorted(rows: pa.Table, table: Table) -> pa.Array:
@@ -207,35 +226,24 @@ def _sizes(rows: pa.Table, table: Table) -> pa.ChunkedArray:
     return pc.subtract(rows[last[0]], rows[first]) if last else rows[first]
 
 
-def _row_groups(sizes: pa.ChunkedArray) -> Iterator[tuple[int, int]]:
-    """Row groups as `[start, stop)`: cut by the rows alone, so that they do not depend on the inputs."""
-    start = total = 0
-    for position, size in enumerate(sizes.to_pylist()):
-        if position > start and (position - start == ROW_GROUP_ROWS or total + size > ROW_GROUP_BYTES):
-            yield start, position
-            start, total = position, 0
-        total += size
-    yield start, len(sizes)
-
-
-def _gather(order: pa.Table, inputs: Sequence[SortedRows]) -> pa.Table:
-    """The rows that a slice of the order names, in that order."""
-    numbers, positions = order["_input"].to_pylist(), order["_row"].to_pylist()
+def _gather(group: Sequence[_Unit], inputs: Sequence[SortedRows]) -> pa.Table:
+    """The rows of some units, in their order. As inputs are sorted, those of each are one slice of it."""
     first: dict[int, int] = {}
-    count: dict[int, int] = {}
-    for number, position in zip(numbers, positions, strict=True):
-        first.setdefault(number, position)
-        count[number] = position - first[number] + 1
+    last: dict[int, int] = {}
+    for unit in group:
+        first.setdefault(unit.number, unit.start)
+        last[unit.number] = unit.start + unit.length
     base: dict[int, int] = {}
     parts = []
     total = 0
-    for number in first:
-        parts.append(inputs[number].slice(first[number], first[number] + count[number]))
-        base[number] = total - first[number]
-        total += count[number]
+    for number, start in first.items():
+        parts.append(inputs[number].slice(start, last[number]))
+        base[number] = total - start
+        total += last[number] - start
     rows = pa.concat_tables(parts)
     if len(parts) > 1:
-        rows = rows.take(pa.array([base[n] + p for n, p in zip(numbers, positions, strict=True)], pa.int64()))
+        order = [base[unit.number] + row for unit in group for row in range(unit.start, unit.start + unit.length)]
+        rows = rows.take(pa.array(order, pa.int64()))
     return rows
 
 

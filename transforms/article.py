@@ -10,13 +10,14 @@ import re
 import traceback
 from collections.abc import Iterable, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from xxhash import xxh3_64_intdigest
 
 from schemas.contract import CONTENT_ROLES, Role
 from transforms import identity, language
 from transforms.blocks import Block, TooDeep, cut
-from transforms.dates import url_date, weigh
+from transforms.dates import parse_dateline, url_date, weigh
 from transforms.header import BadSource, read_header
 from transforms.outlets import Outlets
 from transforms.records import Article, Limits, Link, Paragraph, Reject
@@ -25,7 +26,9 @@ from transforms.roles import classify
 __all__ = ["SEPARATOR", "Article", "Limits", "Reject", "byte_offsets", "decode", "parse"]
 
 SEPARATOR: Final = "\n\n"
-BYLINE_WORD: Final = re.compile(r"^(?:作者|记者|記者|特约记者|撰文|文|By)\s*[:：︱|]?\s*(?=\S)")
+BYLINE_WORD: Final = re.compile(
+    r"^(?:(?:作者|记者|記者|特约记者|撰文|文)\s*[:：︱|]|[Bb][Yy](?=[\s:：])[:：]?)\s*(?=\S)"
+)
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -106,7 +109,7 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         header=header,
         canonical_url=canonical,
         outlet=outlet.slug,
-        author=header.author or _byline_author(blocks, roles),
+        author=header.author or _byline_author(blocks, roles, outlet.zone),
         dates=dates,
         language=main_language,
         text=full_text,
@@ -148,12 +151,13 @@ def _paragraphs(
     return paragraphs
 
 
-def _byline_author(blocks: Sequence[Block], roles: Sequence[Role]) -> str | None:
+def _byline_author(blocks: Sequence[Block], roles: Sequence[Role], zone: ZoneInfo) -> str | None:
     """The name in the first byline: its first line without a date, and without the word before the name."""
     for block, role in zip(blocks, roles, strict=True):
         if role == "byline":
-            names = (BYLINE_WORD.sub("", line).strip() for line in block.text.split("\n") if not line[:1].isdigit())
-            return next((name for name in names if name), None)
+            lines = (line.strip() for line in block.text.split("\n"))
+            names = (BYLINE_WORD.sub("", line) for line in lines if line and parse_dateline(line, zone) is None)
+            return next(names, None)
     return None
 
 
