@@ -203,6 +203,8 @@ def _units_in_order(table: Table, inputs: Sequence[SortedRows]) -> list[_Unit]:
     parts, units = [], []
     columns = list(dict.fromkeys((*table.sort_keys, *table.size_columns)))
     for number, rows in enumerate(inputs):
+        if not rows.num_rows:
+            continue
         keys = rows.keys(columns).select(columns)
         first_rows = pc.equal(keys["ordinal"], 0) if "ordinal" in columns else pa.array([True] * keys.num_rows)
         starts = pc.indices_nonzero(first_rows).cast(pa.int64())
