@@ -23,7 +23,7 @@ from storage.inputs import Source, discover, hash_source
 from storage.layout import Output
 from storage.lock import exclusive
 from storage.publish import Replacement, commit, complete_interrupted
-from storage.state import State, count_rows, read_state
+from storage.state import State, read_state, rows_in
 from storage.versions import parser_version
 from storage.work import (
     BatchTask,
@@ -252,10 +252,7 @@ class Ingestion:
 
     def report(self) -> RunReport:
         """Write the run's row, and give it back."""
-        rows = {
-            name: sum(count for _, count in count_rows(self._output, TABLES[name]))
-            for name in ("articles", "paragraphs", "revisions", "rejects")
-        }
+        rows = {name: self._count(name) for name in ("articles", "paragraphs", "revisions", "rejects")}
         parsed = sum(self._parsed.values(), ParseCounts(0, 0, 0, {}))
         changed = [merged for merged in self._merged.values() if merged.final is not None]
         report = RunReport(
@@ -279,6 +276,15 @@ class Ingestion:
         )
         self._publish_report(report)
         return report
+
+    def _count(self, name: str) -> int:
+        """Rows of a table: as merged where its partitions were, else from their files' footers."""
+        work = self._work()
+        merged = {
+            work[number].partition: merged.rows for number, merged in self._merged.items() if work[number].table == name
+        }
+        parts = self._output.parts(TABLES[name])
+        return sum(merged[place] if place in merged else rows_in(path) for place, path in parts)
 
     def _publish_report(self, report: RunReport) -> None:
         from schemas.validation import check_rows

@@ -192,6 +192,7 @@ def _streamed(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table]:
     for unit in _units_in_order(table, inputs):
         if group and (rows + unit.length > ROW_GROUP_ROWS or total + unit.size > ROW_GROUP_BYTES):
             yield _gather(group, inputs)
+            pa.default_memory_pool().release_unused()
             group, rows, total = [], 0, 0
         group.append(unit)
         rows += unit.length
@@ -216,7 +217,10 @@ def _units_in_order(table: Table, inputs: Sequence[SortedRows]) -> list[_Unit]:
             units.append(_Unit(number, start, end - start, total - before))
             before = total
         parts.append(keys.select(list(table.sort_keys)).take(starts))
-    return [units[position] for position in _sorted(pa.concat_tables(parts), table).to_pylist()]
+    order = _sorted(pa.concat_tables(parts), table).to_pylist()
+    parts.clear()
+    pa.default_memory_pool().release_unused()
+    return [units[position] for position in order]
 
 
 def _sorted(rows: pa.Table, table: Table) -> pa.Array:

@@ -18,7 +18,7 @@ from storage.layout import Output
 from storage.versions import parser_version
 from transforms.records import Partition
 
-__all__ = ["KnownReject", "KnownRevision", "State", "open_part", "part_metadata", "read_state"]
+__all__ = ["KnownReject", "KnownRevision", "State", "count_rows", "open_part", "part_metadata", "read_state", "rows_in"]
 
 
 class KnownRevision(NamedTuple):
@@ -86,11 +86,16 @@ def read_state(output: Output) -> State:
     return State(revisions, rejects)
 
 
+def rows_in(path: Path) -> int:
+    """Rows of a partition file, from its footer."""
+    with open_part(path) as file:
+        rows: int = file.metadata.num_rows
+    return rows
+
+
 def count_rows(output: Output, table: Table) -> Iterator[tuple[Partition | None, int]]:
     """Rows of each partition, from the files' footers."""
-    for partition, path in output.parts(table):
-        with open_part(path) as file:
-            yield partition, file.metadata.num_rows
+    return ((partition, rows_in(path)) for partition, path in output.parts(table))
 
 
 def open_part(path: Path) -> pq.ParquetFile:
