@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from schemas import TABLES
+from schemas.contract import UNKNOWN_MONTH
 from storage.layout import Output
 from storage.state import count_rows, open_part
 
@@ -12,7 +13,7 @@ __all__ = ["OutletCount", "RejectLine", "outlet_counts", "reject_lines"]
 
 
 class OutletCount(NamedTuple):
-    """Rows of one outlet, and its first and last month."""
+    """Rows of one outlet, and its first and last month, `unknown` only where it has no other."""
 
     outlet: str
     articles: int
@@ -34,17 +35,18 @@ def outlet_counts(output: Output) -> list[OutletCount]:
     """Counts per outlet in the order of slugs, from the files' footers alone."""
     articles: dict[str, int] = {}
     paragraphs: dict[str, int] = {}
-    months: dict[str, list[str]] = {}
+    months: dict[str, set[str]] = {}
     for name, totals in (("articles", articles), ("paragraphs", paragraphs)):
         for partition, rows in count_rows(output, TABLES[name]):
             if partition is None:
                 continue
             totals[partition.outlet] = totals.get(partition.outlet, 0) + rows
-            months.setdefault(partition.outlet, []).append(partition.month)
-    return [
-        OutletCount(outlet, articles[outlet], paragraphs.get(outlet, 0), min(months[outlet]), max(months[outlet]))
-        for outlet in sorted(articles)
-    ]
+            months.setdefault(partition.outlet, set()).add(partition.month)
+    counts = []
+    for outlet in sorted(articles):
+        known = months[outlet] - {UNKNOWN_MONTH} or months[outlet]
+        counts.append(OutletCount(outlet, articles[outlet], paragraphs.get(outlet, 0), min(known), max(known)))
+    return counts
 
 
 def reject_lines(output: Output) -> list[RejectLine]:
