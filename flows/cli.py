@@ -51,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output, such as `head`, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+    except OSError as error:
+        where = f": `{error.filename}`" if error.filename else ""
+        print(f"pressmark: {error.strerror or error}{where}; mend that and run again", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         print("pressmark: stopped; the output is as it was, or complete after the next run", file=sys.stderr)
         return EXIT_FAILED

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from schemas import TABLES
 from schemas.contract import CONTRACT_VERSION
+from storage.errors import OutputError
 from storage.inputs import Source, discover, hash_source
 from storage.layout import Output
 from storage.lock import exclusive
@@ -235,7 +236,12 @@ class Ingestion:
         """Write the next files of one step's partitions to staging."""
         numbers = self._merge_steps()[step]
         tasks = [self._merge_task(number) for number in numbers]
-        results = list(self._workers.map(merge, tasks))
+        try:
+            results = list(self._workers.map(merge, tasks))
+        except WorkerDiedError as died:
+            raise OutputError(
+                f"{died} while merging", self._output.root, "nothing was published; free memory and run again"
+            ) from died
         self._merged.update((merged.number, merged) for merged in results)
         self._progress("merge", len(self._merged), len(self._work()))
         changed = [merged for merged in results if merged.final is not None]

@@ -39,8 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         # A run's records hold no cycles, so collections would only cost time.
         gc.disable()
-        with ProgressDisplay() as progress:
-            report = run_ingest(settings, progress)
+        try:
+            with ProgressDisplay() as progress:
+                report = run_ingest(settings, progress)
+        finally:
+            gc.enable()
     output = Output(settings.output)
     if arguments.json:
         print(json.dumps(asdict(report), default=str))

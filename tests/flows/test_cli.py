@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from archives import ROOT, WriteArticle, ingest, read_table
+from archives import ROOT, WriteArticle, files_of, ingest, read_table
 
 from flows.cli import build_parser, main
 
@@ -175,3 +177,27 @@ def test_every_command_is_in_the_readme() -> None:
     assert sorted(actions[0].choices or ()) == sorted(COMMANDS)
     for command in COMMANDS:
         assert f"pressmark {command}" in readme
+
+
+def test_a_full_disk_ends_with_3_and_changes_nothing(
+    archive: Path,
+    write_article: WriteArticle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_article("a.md")
+    assert main(["ingest", str(archive), str(tmp_path / "out")]) == 0
+    before = files_of(tmp_path / "out")
+    write_article("b.md", url="https://songling-times.example/b")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        assert main(["ingest", str(archive), str(tmp_path / "out")]) == 3
+    assert "No space left on device; mend that and run again" in capsys.readouterr().err
+    assert files_of(tmp_path / "out") == before
+    assert main(["ingest", str(archive), str(tmp_path / "out")]) == 0
+    assert read_table(tmp_path / "out", "articles").num_rows == 2
