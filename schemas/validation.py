@@ -5,6 +5,7 @@ Owns what may not be published. Works on whole columns; the result names row, co
 
 from __future__ import annotations
 
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -71,10 +72,8 @@ def check_articles(rows: pa.Table) -> list[Violation]:
 def check_paragraphs(rows: pa.Table, owners: pa.Array, articles: pa.Table) -> list[Violation]:
     """Violations of order, spans and text law; `owners` holds each row's position in `articles`, ascending."""
     found: list[Violation] = []
-    counts = articles["paragraph_count"]
-    expected = pa.array(
-        [ordinal for count in counts.to_pylist() for ordinal in range(count)], pa.int32()
-    )  # fmt: skip
+    counts = articles["paragraph_count"].to_pylist()
+    expected = pa.array(list(chain.from_iterable(map(range, counts))), pa.int32())
     if len(expected) != rows.num_rows:
         raise TypeError(f"`paragraphs`: {rows.num_rows} rows where `articles` counts {len(expected)}")
     if not rows.num_rows:
@@ -99,9 +98,7 @@ def check_paragraphs(rows: pa.Table, owners: pa.Array, articles: pa.Table) -> li
 
 def _text_law(rows: pa.Table, articles: pa.Table) -> list[Violation]:
     """Where the texts of an article's rows, joined, are not the article's text."""
-    offsets = [0]
-    for count in articles["paragraph_count"].to_pylist():
-        offsets.append(offsets[-1] + count)
+    offsets = list(accumulate(articles["paragraph_count"].to_pylist(), initial=0))
     texts = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), rows["text"].combine_chunks())
     differing = pc.not_equal(pc.binary_join(texts, "\n\n"), articles["text"].combine_chunks())
     return [

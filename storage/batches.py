@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -48,48 +48,43 @@ def parse_batch(task: BatchTask) -> ParseCounts:
         else:
             accepted.append(outcome)
     accepted.sort(key=lambda article: (partition_of(article), sort_key(article), article.source_path))
-    articles, paragraphs = article_rows(accepted, task.stamp), paragraph_rows(accepted)
-    violations = _violations(articles, paragraphs)
+    articles, (paragraphs, owners) = article_rows(accepted, task.stamp), paragraph_rows(accepted)
+    violations = _violations(articles, paragraphs, owners)
     if violations:
         rejects += [
             _violation_reject(task.root, sources, accepted[row], found, task.limits)
             for row, found in violations.items()
         ]
         accepted = [article for row, article in enumerate(accepted) if row not in violations]
-        articles, paragraphs = article_rows(accepted, task.stamp), paragraph_rows(accepted)
+        articles, (paragraphs, owners) = article_rows(accepted, task.stamp), paragraph_rows(accepted)
     rejects.sort(key=lambda reject: reject.source_path)
     stem = task.work.parent / f"batch-{task.number:06d}"
     partitions = [(key, len(list(members))) for key, members in groupby(map(partition_of, accepted))]
-    write_staged(stem.with_suffix(".articles"), _owned(articles, range(len(accepted))), partitions)
+    write_staged(stem.with_suffix(".articles"), _numbered(articles), partitions)
     sizes = iter([len(article.paragraphs) for article in accepted])
     write_staged(
         stem.with_suffix(".paragraphs"),
-        _owned(paragraphs, (row for row, article in enumerate(accepted) for _ in article.paragraphs)),
+        paragraphs.append_column(OWNER, owners),
         [(key, sum(next(sizes) for _ in range(count))) for key, count in partitions],
     )
     rejected = reject_rows(rejects, task.stamp)
     _raise_if_any(check_rows(rejected, TABLES["rejects"]))
-    write_staged(
-        stem.with_suffix(".rejects"), _owned(rejected, range(len(rejects))), [(None, len(rejects))] if rejects else []
-    )
+    write_staged(stem.with_suffix(".rejects"), _numbered(rejected), [(None, len(rejects))] if rejects else [])
     reasons = Counter(str(reject.reason) for reject in rejects)
     return ParseCounts(len(sources), total_bytes, len(accepted), dict(reasons))
 
 
-def _owned(rows: pa.Table, owners: Iterable[int]) -> pa.Table:
-    return rows.append_column(OWNER, pa.array(list(owners), pa.int32()))
+def _numbered(rows: pa.Table) -> pa.Table:
+    return rows.append_column(OWNER, pa.array(range(rows.num_rows), pa.int32()))
 
 
-def _violations(articles: pa.Table, paragraphs: pa.Table) -> dict[int, list[Violation]]:
+def _violations(articles: pa.Table, paragraphs: pa.Table, owners: pa.Array) -> dict[int, list[Violation]]:
     """Violations by position of the article."""
     found: dict[int, list[Violation]] = {}
     for violation in check_rows(articles, TABLES["articles"]) + check_articles(articles):
         found.setdefault(violation.row, []).append(violation)
-    counts = articles["paragraph_count"].to_pylist()
-    owner_of = [row for row, count in enumerate(counts) for _ in range(count)]
-    owners = pa.array(owner_of, pa.int32())
     for violation in check_rows(paragraphs, TABLES["paragraphs"]) + check_paragraphs(paragraphs, owners, articles):
-        found.setdefault(owner_of[violation.row], []).append(violation)
+        found.setdefault(owners[violation.row].as_py(), []).append(violation)
     return found
 
 

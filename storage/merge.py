@@ -141,7 +141,6 @@ def merge_rows(target: Path, table: Table, inputs: Sequence[SortedRows]) -> Merg
     total = sum(rows.num_rows for rows in inputs)
     if not total:
         return Merged(0, 0)
-    target.parent.mkdir(parents=True, exist_ok=True)
     with _writer(target, table) as writer:
         for rows in _row_groups(table, inputs):
             writer.write_table(_canonical(rows, table), row_group_size=rows.num_rows)

@@ -31,14 +31,14 @@ def merge_partition(task: MergeTask) -> MergedPartition:
     work, output = task.work, task.output
     table = TABLES[work.table]
     part = output.part(table, work.partition)
-    staged_part = task.staging / "next" / part.relative_to(output.root)
+    staged_part = task.staging / f"next-{task.number:06d}.parquet"
     published = Published(part, table, work.dropped) if part.exists() else None
     try:
         before = dict(_run_columns(part, table, work.dropped)) if published and work.dropped else {}
         inputs: list[SortedRows] = [published] if published else []
         removal = None
         if work.removal_first:
-            removed_part = staged_part.with_name("removal-" + staged_part.name)
+            removed_part = staged_part.with_stem(f"removal-{task.number:06d}")
             merged = merge_rows(removed_part, table, inputs)
             removal = _replacement(output, removed_part if merged.rows else None, part)
         for path, number in work.staged:

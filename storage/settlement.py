@@ -5,13 +5,14 @@ Reads identities and hashes only; titles and texts move in `superseded`, all oth
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas import TABLES
 from storage.layout import Output
@@ -237,13 +238,8 @@ def _accepted(staging: Path, state: State, changes: _Changes) -> dict[str, _Acce
     """Sources that this run accepted, by path, but for those that nothing stands against: an article that no other
     source and no published row is about only marks its partition as changed."""
     files = sorted(staging.glob("batch-*.articles"))
-    counts: Counter[str] = Counter()
-    for path in files:
-        for _, batch in read_staged(path, ["article_id"]):
-            counts.update(batch["article_id"].to_pylist())
-    contested = {row.article_id for row in state.revisions}
-    contested.update(article_id for article_id, count in counts.items() if count > 1)
-    known = {row.source_path for row in state.revisions}
+    contested = pa.array({row.article_id for row in state.revisions} | _repeated(files), pa.string())
+    known = pa.array({row.source_path for row in state.revisions}, pa.string())
     accepted: dict[str, _Accepted] = {}
     for path in files:
         first = 0
@@ -251,16 +247,24 @@ def _accepted(staging: Path, state: State, changes: _Changes) -> dict[str, _Acce
             if partition is None:
                 raise ValueError(f"`{path.name}`: staged articles without a partition")
             changes.touch(partition)
-            ids, paths = batch["article_id"].to_pylist(), batch["source_path"].to_pylist() if known else ()
-            rows = [
-                row for row, article_id in enumerate(ids) if article_id in contested or (known and paths[row] in known)
-            ]
-            for row, values in zip(rows, batch.take(pa.array(rows, pa.int64())).to_pylist(), strict=True):
+            stands = pc.or_(pc.is_in(batch["article_id"], contested), pc.is_in(batch["source_path"], known))
+            rows = pc.indices_nonzero(stands)
+            for row, values in zip(rows.to_pylist(), batch.take(rows).to_pylist(), strict=True):
                 article_id = values.pop("article_id")
                 candidate = Candidate(**values)
                 accepted[candidate.source_path] = _Accepted(article_id, candidate, path, partition, first + row)
             first += batch.num_rows
     return accepted
+
+
+def _repeated(files: Sequence[Path]) -> set[str]:
+    """Articles that several staged rows are about."""
+    # Copied, as an array of a mapped file keeps all of the map in memory.
+    ids = [
+        pa.array(batch["article_id"].to_pylist()) for path in files for _, batch in read_staged(path, ["article_id"])
+    ]
+    counts = pc.value_counts(pa.chunked_array(ids, pa.string()))
+    return set(counts.field("values").filter(pc.greater(counts.field("counts"), 1)).to_pylist())
 
 
 def _accepted_paths(staging: Path) -> set[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas import TABLES
 from schemas.contract import Change
@@ -72,7 +73,7 @@ class Superseded:
         write_staged(target, staged, list(partitions.items()))
 
     def _carry(self, file: Path, wanted: dict[tuple[str, str], Superseding]) -> Iterator[dict[str, Any]]:
-        for carried in _rows_of(file):
+        for carried in _rows_of(file, pa.array({path for path, _ in wanted}, pa.string())):
             row = wanted.get((carried["source_path"], carried["source_sha256"]))
             if row is None:
                 continue
@@ -93,17 +94,22 @@ class Superseded:
             }
 
 
-def _rows_of(file: Path) -> Iterator[dict[str, Any]]:
-    """What a revision carries over, for each row of a staged or published file; a row group at a time."""
+def _rows_of(file: Path, paths: pa.Array) -> Iterator[dict[str, Any]]:
+    """What a revision carries over, for the rows of a staged or published file that are about one of `paths`; a row
+    group at a time."""
     seen = "first_seen_at" if "revisions" in file.parts else "ingested_at"
+    for rows in _groups_of(file, [*CARRIED, seen]):
+        wanted = rows.filter(pc.is_in(rows["source_path"], paths))
+        yield from (_renamed(row, seen) for row in wanted.to_pylist())
+
+
+def _groups_of(file: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch | pa.Table]:
     if file.suffix != ".parquet":
-        for _, batch in read_staged(file, [*CARRIED, seen]):
-            yield from (_renamed(row, seen) for row in batch.to_pylist())
+        yield from (batch for _, batch in read_staged(file, columns))
         return
     with open_part(file) as part:
         for group in range(part.metadata.num_row_groups):
-            rows = part.read_row_group(group, columns=[*CARRIED, seen], use_threads=False)
-            yield from (_renamed(row, seen) for row in rows.to_pylist())
+            yield part.read_row_group(group, columns=list(columns), use_threads=False)
 
 
 def _renamed(row: dict[str, Any], seen: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def breaches(data: bytes) -> list[object]:
         assert outcome.reason == "no_text", outcome.detail
         return []
     articles = article_rows([outcome], stamp(1)).to_pylist()
-    return list(check_article(articles[0], paragraph_rows([outcome]).to_pylist(), data))
+    return list(check_article(articles[0], paragraph_rows([outcome])[0].to_pylist(), data))
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])

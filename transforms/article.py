@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -23,9 +23,10 @@ from transforms.outlets import Outlets
 from transforms.records import Article, Limits, Link, Paragraph, Reject
 from transforms.roles import classify
 
-__all__ = ["SEPARATOR", "Article", "Limits", "Reject", "byte_offsets", "decode", "parse"]
+__all__ = ["SEPARATOR", "Article", "Limits", "Reject", "decode", "parse"]
 
 SEPARATOR: Final = "\n\n"
+SEPARATOR_BYTES: Final = SEPARATOR.encode()
 BYLINE_WORD: Final = re.compile(
     r"^(?:(?:作者|记者|記者|特约记者|撰文|文)\s*[:：︱|]|[Bb][Yy](?=[\s:：])[:：]?)\s*(?=\S)"
 )
@@ -57,17 +58,6 @@ def decode(data: bytes) -> tuple[str, int]:
     return data[mark:].decode("utf-8"), mark
 
 
-def byte_offsets(text: str, positions: Iterable[int], start: int = 0) -> list[int]:
-    """Offsets in the UTF-8 form of `text` for ascending code point positions, counted from `start`."""
-    offsets = []
-    begin = 0
-    for position in positions:
-        start += len(text[begin:position].encode())
-        begin = position
-        offsets.append(start)
-    return offsets
-
-
 def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits: Limits) -> Article:
     if not data:
         raise BadSource("empty_file", "the file has no bytes; exclude it or restore it", 0)
@@ -92,14 +82,10 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         zone=outlet.zone,
     )
     header_bytes = mark + len(text[: header.body_start].encode())
-    spans = byte_offsets(body, (at for block in blocks for at in (block.start, block.end)), header_bytes)
-    full_text = SEPARATOR.join([block.text for block in blocks])
-    languages = [language.detect(block.text) for block in blocks]
-    main_language = language.predominant((tag, len(block.text)) for tag, block in zip(languages, blocks, strict=True))
-    # A block that doesn't tell by itself, such as a number or a name, is in the article's language.
-    languages = [main_language if tag == language.UNDETERMINED else tag for tag in languages]
-    paragraphs = _paragraphs(blocks, roles, languages, spans, canonical)
-    paragraph_bytes = sum(spans[1::2]) - sum(spans[::2])
+    languages, main_language = language.detect_all([block.text for block in blocks])
+    paragraphs = _paragraphs(body, blocks, roles, languages, header_bytes, canonical)
+    full_text = SEPARATOR_BYTES.join([paragraph.text for paragraph in paragraphs])
+    paragraph_bytes = sum([paragraph.byte_end - paragraph.byte_start for paragraph in paragraphs])
     skipped_bytes = _skipped_outside(body, blocks, skipped)
     return Article(
         article_id=identity.article_id(canonical, source_path),
@@ -113,7 +99,7 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         dates=dates,
         language=main_language,
         text=full_text,
-        text_sha256=hashlib.sha256(full_text.encode()).hexdigest(),
+        text_sha256=hashlib.sha256(full_text).hexdigest(),
         content_count=sum(role in CONTENT_ROLES for role in roles),
         header_bytes=header_bytes,
         paragraph_bytes=paragraph_bytes,
@@ -124,30 +110,31 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
 
 
 def _paragraphs(
-    blocks: Sequence[Block], roles: Sequence[Role], languages: Sequence[str], spans: Sequence[int], base: str | None
+    body: str,
+    blocks: Sequence[Block],
+    roles: Sequence[Role],
+    languages: Sequence[str],
+    header_bytes: int,
+    base: str | None,
 ) -> list[Paragraph]:
+    """Rows with char spans in the article's text and byte spans in the source, which start at `header_bytes`."""
     paragraphs = []
-    char_start = 0
-    for index, block in enumerate(blocks):
-        text = block.text
+    char_start = position = 0
+    byte_end = header_bytes
+    for block, role, tag in zip(blocks, roles, languages, strict=True):
+        text, start, end, _, _, links = block
+        data = text.encode()
         char_end = char_start + len(text)
-        links = block.links
+        byte_start = byte_end + len(body[position:start].encode())
+        source = body[start:end]
+        byte_end = byte_start + (len(data) if source == text else len(source.encode()))
         if links:
-            links = tuple(Link(identity.resolve(link.href, base), link.start, link.end) for link in links)
+            links = tuple([Link(identity.resolve(link.href, base), link.start, link.end) for link in links])
         paragraphs.append(
-            Paragraph(
-                roles[index],
-                text,
-                char_start,
-                char_end,
-                spans[2 * index],
-                spans[2 * index + 1],
-                languages[index],
-                xxh3_64_intdigest(text.encode()),
-                links,
-            )
+            Paragraph(role, data, char_start, char_end, byte_start, byte_end, tag, xxh3_64_intdigest(data), links)
         )
         char_start = char_end + len(SEPARATOR)
+        position = end
     return paragraphs
 
 

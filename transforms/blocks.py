@@ -34,7 +34,7 @@ SKIPPED: Final = frozenset({"script", "style", "template", "svg"})
 VOID: Final = frozenset(
     "area base basefont bgsound col embed hr img input keygen link meta param source track wbr".split()
 )
-BOLD: Final = frozenset({"b", "strong"})
+WHOLE_BLOCK: Final = BLOCK_LEVEL - VOID
 # An open element of these ends where another of the same name starts; a `p` ends at any block-level start.
 IMPLIED_END: Final = frozenset({"p", "li", "dd", "dt", "option", "tr", "td", "th"})
 
@@ -62,6 +62,7 @@ RENAMED: Final = {
     "titl-": "title",
     "plaintex-": "plaintext",
 }
+RAW_TEXT_NAMES: Final = frozenset(RENAMED.values())
 WHITE_SPACE_RUN: Final = re.compile(r"[\t ]+")
 REFERENCED_WHITE_SPACE: Final = re.compile(r"[\n\f\r]")
 # An end tag closes an element at most this many levels up, so that stray end tags cost no time.
@@ -115,16 +116,13 @@ def block_name(tag: str) -> str | None:
     return glued[1] if glued else None
 
 
-def normalise(markup: str) -> str:
-    """`markup` for the tokenizer, with every code point where it was.
-
-    Line ends become tabs: all of them are HTML white space, and on a single line a token's column is its
-    offset. Elements with raw text are renamed, see `RAW_TEXT`.
-    """
+def on_one_line(markup: str) -> str:
+    """`markup` with its line ends as tabs: all of them are HTML white space, and on a single line a token's column is
+    its offset."""
     for line_end in ("\r", "\f", "\n"):
         if line_end in markup:
             markup = markup.replace(line_end, "\t")
-    return RAW_TEXT.sub(r"\1-", markup)
+    return markup
 
 
 def cut(markup: str, *, max_depth: int = 1000) -> Cut:
@@ -135,8 +133,18 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     >>> [b.text for b in cut("<p>One<br>two</p>three <i>four</i>").blocks]
     ['One\\ntwo', 'three four']
     """
+    source = on_one_line(markup)
+    found = _cut(source, max_depth)
+    if found is None:
+        found = _cut(RAW_TEXT.sub(r"\1-", source), max_depth)
+    if found is None:
+        raise AssertionError("no element with raw text is left after its name was changed")
+    return found
+
+
+def _cut(source: str, max_depth: int) -> Cut | None:
+    """Blocks of `source`, which has one line; None where it holds an element that tokenizers take as raw text."""
     # One long loop on purpose: it runs for every token of an archive, where a call costs as much as the work.
-    source = normalise(markup)
     blocks: list[Block] = []
     skipped: list[tuple[int, int]] = []
     names: list[str] = []
@@ -152,7 +160,23 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
         position = token.col
         if text is not None:
             # A text token ends where the next token starts, which tells whether references were resolved in it.
-            draft.add_text(text, text_start, position, tokens, names)
+            if (
+                kind is _END
+                and not draft.open
+                and draft.href is None
+                and token.tag in WHOLE_BLOCK
+                and len(text) == position - text_start
+            ):
+                # Nine of ten blocks are one text between two tags.
+                stripped = text.strip(STRIPPED)
+                if stripped:
+                    start = text_start if stripped == text else text_start + text.index(stripped)
+                    bold = "strong" in names or "b" in names
+                    blocks.append(
+                        Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, ())
+                    )
+            else:
+                draft.add_text(text, text_start, position, tokens, names)
             text = None
         if kind is _TEXT and skip_tag is None:
             if skip_ended:
@@ -165,6 +189,8 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
             skip_ended = False
         if skip_tag is not None:
             # Only the skipped element's own tags matter until it ends.
+            if kind is _START and token.tag in RAW_TEXT_NAMES:
+                return None
             if token.tag == skip_tag:
                 skip_depth += 1 if kind is _START and not (token.self_closing and skip_tag == "svg") else 0
                 skip_depth -= kind is _END
@@ -202,6 +228,8 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
             else:
                 skip_tag, skip_depth = tag, 1
         elif treatment == _BLOCK or treatment == _INLINE or treatment == _LINK:
+            if tag in RAW_TEXT_NAMES:
+                return None
             if treatment == _BLOCK and names and (top := names[-1]) in IMPLIED_END and top in ("p", name):
                 names.pop()
                 tokens.pop()

@@ -16,7 +16,7 @@ TRACKING: Final = re.compile(
 )
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
-ESCAPE: Final = re.compile(r"%[0-9a-fA-F]{2}")
+ESCAPES: Final = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 # Most addresses need no more than https.
 PLAIN: Final = re.compile(r"https?://([a-z0-9.-]+[a-z0-9]/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)")
 LOWER_CASE_ESCAPE: Final = re.compile(r"%(?:[a-f]|.[a-f])")
@@ -63,7 +63,7 @@ def _ascii_host(host: str) -> str:
 def _escape(part: str) -> str:
     if not part.isascii() or " " in part or '"' in part:
         part = quote(part, safe=SAFE)
-    return ESCAPE.sub(lambda escape: escape[0].upper(), part) if "%" in part else part
+    return ESCAPES.sub(lambda escapes: escapes[0].upper(), part) if "%" in part else part
 
 
 def article_id(canonical: str | None, source_path: str) -> str:

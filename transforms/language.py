@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["UNDETERMINED", "detect", "predominant"]
+__all__ = ["UNDETERMINED", "detect", "detect_all"]
 
 UNDETERMINED: Final = "und"
 HAN: Final = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
@@ -69,13 +69,22 @@ def _any_of(characters: set[str]) -> re.Pattern[str]:
     return re.compile(f"[{''.join(sorted(characters))}]")
 
 
-def predominant(languages: Iterable[tuple[str, int]]) -> str:
-    """The tag with most characters among `(tag, characters)`, `und` left out where there is another."""
-    totals: dict[str, int] = {}
-    for tag, characters in languages:
-        totals[tag] = totals.get(tag, 0) + characters
-    totals.pop(UNDETERMINED, None)
-    return max(totals, key=lambda tag: (totals[tag], tag), default=UNDETERMINED)
+def detect_all(texts: Sequence[str]) -> tuple[list[str], str]:
+    """Tags of an article's blocks, and the article's own: the one with most characters.
+
+    A block that doesn't tell by itself, such as a number or a name, is in the article's language.
+    """
+    tags = [detect(text) for text in texts]
+    distinct = set(tags) - {UNDETERMINED}
+    if len(distinct) > 1:
+        totals = dict.fromkeys(distinct, 0)
+        for tag, text in zip(tags, texts, strict=True):
+            if tag in totals:
+                totals[tag] += len(text)
+        main = max(totals, key=lambda tag: (totals[tag], tag))
+    else:
+        main = distinct.pop() if distinct else UNDETERMINED
+    return [main if tag == UNDETERMINED else tag for tag in tags], main
 
 
 def _without_han(text: str) -> str:

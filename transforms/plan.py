@@ -66,8 +66,13 @@ def decide(found: Sequence[Found], known: Mapping[str, Known], *, absent_is_dele
 
 
 def batches(sizes: Sequence[int], workers: int) -> list[range]:
-    """Consecutive ranges of sources: small enough to keep all workers busy and memory low."""
-    target = min(max(sum(sizes) // (workers * 6), SMALLEST_BATCH_BYTES), LARGEST_BATCH_BYTES)
+    """Consecutive ranges of sources: small enough to keep all workers busy and memory low, and the same number of
+    them for each worker where they are many."""
+    total = sum(sizes)
+    largest = min(max(total // (workers * 6), SMALLEST_BATCH_BYTES), LARGEST_BATCH_BYTES)
+    rounds = -(-total // (largest * workers))
+    # A batch ends before the source that does not fit, so on average by half a source too early.
+    target = min(largest, total // max(rounds * workers, 1) + total // max(len(sizes), 1))
     ranges = []
     start = total = 0
     for position, size in enumerate(sizes):

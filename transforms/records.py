@@ -81,10 +81,10 @@ class Limits:
 
 
 class Paragraph(NamedTuple):
-    """One row of `paragraphs`, without what it has from its article."""
+    """One row of `paragraphs`, without what it has from its article. `text` is UTF-8."""
 
     role: Role
-    text: str
+    text: bytes
     char_start: int
     char_end: int
     byte_start: int
@@ -96,7 +96,7 @@ class Paragraph(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One row of `articles`, without run columns, and its paragraphs."""
+    """One row of `articles`, without run columns, and its paragraphs. `text` is UTF-8."""
 
     article_id: str
     source_path: str
@@ -108,7 +108,7 @@ class Article:
     author: str | None
     dates: Dates
     language: str
-    text: str
+    text: bytes
     text_sha256: str
     content_count: int
     header_bytes: int

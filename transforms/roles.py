@@ -116,12 +116,24 @@ def _by_words(text: str) -> Role | None:
 
 
 def _by_elements(block: Block, judged: dict[int, Role | None]) -> Role | None:
-    for token in reversed(block.path):
+    path = block.path
+    role: Role | None = None
+    # From the innermost element outwards, to the first that tells or whose ancestors were judged before.
+    for depth in range(len(path) - 1, -1, -1):
+        token = path[depth]
         number = id(token)
-        role = judged[number] if number in judged else judged.setdefault(number, _by_element(token))
+        if number in judged:
+            role = judged[number]
+            break
+        role = _by_element(token)
         if role is not None:
-            return "related" if role == "list_item" and _link_share(block) >= LINK_SHARE else role
-    return None
+            judged[number] = role
+            break
+    else:
+        depth = 0
+    for token in path[depth + 1 :]:
+        judged[id(token)] = role
+    return "related" if role == "list_item" and _link_share(block) >= LINK_SHARE else role
 
 
 def _by_element(token: Token) -> Role | None:

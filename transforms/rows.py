@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas import articles as articles_schema
 from schemas import paragraphs as paragraphs_schema
@@ -55,19 +56,22 @@ def article_rows(articles: Sequence[Article], stamp: Stamp) -> pa.Table:
     return _table(columns, articles_schema.TABLE.schema)
 
 
-def paragraph_rows(articles: Sequence[Article]) -> pa.Table:
-    """Rows of `paragraphs`, articles in the order of the argument, blocks by ordinal."""
+def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
+    """Rows of `paragraphs`, articles in the order of the argument, blocks by ordinal; and each row's position of its
+    article in the argument."""
     counts = [len(article.paragraphs) for article in articles]
-    rows = list(chain.from_iterable(article.paragraphs for article in articles))
+    rows = list(chain.from_iterable([article.paragraphs for article in articles]))
     role, text, char_start, char_end, byte_start, byte_end, language, text_hash, links = (
         zip(*rows, strict=True) if rows else [()] * 9
     )
-    ordinals = list(chain.from_iterable(map(range, counts)))
-    ids = [f"{article.article_id}-%04d" for article in articles]
+    owners = pa.array(list(chain.from_iterable([[i] * count for i, count in enumerate(counts)])), pa.int32())
+    ordinals = pa.array(list(chain.from_iterable(map(range, counts))), pa.int32())
+    article_ids = pa.array([article.article_id for article in articles], pa.string()).take(owners)
     columns: dict[str, Any] = {
-        "paragraph_id": [
-            template % ordinal for template, count in zip(ids, counts, strict=True) for ordinal in range(count)
-        ],
+        "article_id": article_ids,
+        "paragraph_id": pc.binary_join_element_wise(
+            article_ids, pc.utf8_lpad(ordinals.cast(pa.string()), 4, padding="0"), "-"
+        ),
         "ordinal": ordinals,
         "role": _closed(role, ROLES),
         "text": text,
@@ -78,19 +82,13 @@ def paragraph_rows(articles: Sequence[Article]) -> pa.Table:
         "language": pa.array(language, pa.string()).dictionary_encode(),
         "text_hash": text_hash,
         "links": _links(links),
+        "outlet": pa.array([article.outlet for article in articles], pa.string()).take(owners),
+        "month": pa.array([article.dates.month for article in articles], pa.string()).take(owners),
+        "source_sha256": pa.array([article.source_sha256 for article in articles], pa.string()).take(owners),
+        "published_at": pa.array([article.dates.published_at for article in articles], TIMESTAMP).take(owners),
+        "dateline_at": pa.array([article.dates.dateline_at for article in articles], TIMESTAMP).take(owners),
     }
-    repeated = pa.array(list(chain.from_iterable([i] * count for i, count in enumerate(counts))), pa.int32())
-    per_article = {
-        "outlet": pa.array([article.outlet for article in articles], pa.string()),
-        "month": pa.array([article.dates.month for article in articles], pa.string()),
-        "article_id": pa.array([article.article_id for article in articles], pa.string()),
-        "source_sha256": pa.array([article.source_sha256 for article in articles], pa.string()),
-        "published_at": pa.array([article.dates.published_at for article in articles], TIMESTAMP),
-        "dateline_at": pa.array([article.dates.dateline_at for article in articles], TIMESTAMP),
-    }
-    for name, values in per_article.items():
-        columns[name] = values.take(repeated)
-    return _table(columns, paragraphs_schema.TABLE.schema)
+    return _table(columns, paragraphs_schema.TABLE.schema), owners
 
 
 def reject_rows(rejects: Sequence[Reject], stamp: Stamp) -> pa.Table:
@@ -127,9 +125,7 @@ def _closed(values: Sequence[str], members: tuple[str, ...]) -> pa.DictionaryArr
 
 
 def _links(rows: Sequence[Sequence[tuple[str, int, int]]]) -> pa.ListArray:
-    offsets = [0]
-    for links in rows:
-        offsets.append(offsets[-1] + len(links))
+    offsets = list(accumulate(map(len, rows), initial=0))
     flat = list(chain.from_iterable(rows))
     hrefs, starts, ends = zip(*flat, strict=True) if flat else ((), (), ())
     values = pa.StructArray.from_arrays(

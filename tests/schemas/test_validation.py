@@ -35,7 +35,7 @@ def articles() -> pa.Table:
 
 @pytest.fixture
 def paragraphs() -> pa.Table:
-    return paragraph_rows([parsed("a"), parsed("b")])
+    return paragraph_rows([parsed("a"), parsed("b")])[0]
 
 
 OWNERS = pa.array([0, 0, 1, 1], pa.int32())
@@ -77,7 +77,7 @@ def test_times_of_any_year_have_no_violation(milliseconds: int, month: str) -> N
     rows = article_rows([article], stamp(1))
     assert rows["month"].to_pylist() == [month]
     assert check_rows(rows, TABLES["articles"]) == []
-    assert check_rows(paragraph_rows([article]), TABLES["paragraphs"]) == []
+    assert check_rows(paragraph_rows([article])[0], TABLES["paragraphs"]) == []
 
 
 def test_an_article_without_a_time_has_no_violation() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.language import UNDETERMINED, detect, predominant
+from transforms.language import UNDETERMINED, detect, detect_all
 
 
 @pytest.mark.parametrize(
@@ -48,20 +48,24 @@ def test_every_text_has_a_tag(text: str) -> None:
     assert detect(text) in {"zh-Hans", "zh-Hant", "ja", "ko", "en", UNDETERMINED}
 
 
+HANS, HANT, ENGLISH, NUMBER = "汉语报纸", "漢語報紙", "the cat is on the mat", "2020"
+
+
 @pytest.mark.parametrize(
-    ("languages", "tag"),
+    ("texts", "tags", "main"),
     [
-        ([("zh-Hans", 10), ("en", 3), ("en", 4)], "zh-Hans"),
-        ([("zh-Hans", 10), ("en", 6), ("en", 5)], "en"),
-        ([("und", 1000), ("en", 1)], "en"),
-        ([("und", 1000)], UNDETERMINED),
-        ([], UNDETERMINED),
+        ([HANS * 3, ENGLISH[:8], NUMBER], ["zh-Hans", "en", "zh-Hans"], "zh-Hans"),
+        ([HANS, ENGLISH, ENGLISH], ["zh-Hans", "en", "en"], "en"),
+        ([HANS, HANT, HANT], ["zh-Hans", "zh-Hant", "zh-Hant"], "zh-Hant"),
+        ([NUMBER * 100, HANT], ["zh-Hant", "zh-Hant"], "zh-Hant"),
+        ([NUMBER], [UNDETERMINED], UNDETERMINED),
+        ([], [], UNDETERMINED),
     ],
-    ids=["most characters", "sum of all", "anything but und", "only und", "nothing"],
+    ids=["most characters", "sum of all", "two scripts", "anything but und", "only und", "nothing"],
 )
-def test_the_predominant_language_has_most_characters(languages: list[tuple[str, int]], tag: str) -> None:
-    assert predominant(languages) == tag
+def test_an_article_is_in_the_language_of_most_characters(texts: list[str], tags: list[str], main: str) -> None:
+    assert detect_all(texts) == (tags, main)
 
 
-def test_the_predominant_language_does_not_depend_on_the_order() -> None:
-    assert predominant([("en", 5), ("ja", 5)]) == predominant([("ja", 5), ("en", 5)])
+def test_the_language_of_an_article_does_not_depend_on_the_order() -> None:
+    assert detect_all([HANS, HANT])[1] == detect_all([HANT, HANS])[1]

@@ -25,7 +25,7 @@ Rows = tuple[dict[str, Any], list[dict[str, Any]]]
 def rows(data: bytes = DATA, limits: Limits | None = None) -> Rows:
     outcome = parse(data, "a.md", load_outlets(), limits or Limits())
     assert isinstance(outcome, Article), outcome.detail
-    return article_rows([outcome], stamp(1)).to_pylist()[0], paragraph_rows([outcome]).to_pylist()
+    return article_rows([outcome], stamp(1)).to_pylist()[0], paragraph_rows([outcome])[0].to_pylist()
 
 
 def laws(article: dict[str, Any], paragraphs: list[dict[str, Any]], data: bytes = DATA) -> set[int]:
