@@ -172,9 +172,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
                 if stripped:
                     start = text_start if stripped == text else text_start + text.index(stripped)
                     bold = "strong" in names or "b" in names
-                    blocks.append(
-                        Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, ())
-                    )
+                    blocks.append(Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, ()))
             else:
                 draft.add_text(text, text_start, position, tokens, names)
             text = None
