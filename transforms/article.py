@@ -9,6 +9,7 @@ import hashlib
 import re
 import traceback
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,8 @@ from xxhash import xxh3_64_intdigest
 from schemas.contract import CONTENT_ROLES, Role
 from transforms import identity, language
 from transforms.blocks import Block, TooDeep, cut
-from transforms.dates import parse_dateline, url_date, weigh
+from transforms.dates import FAR_FUTURE, DatelineReader, parse_dateline, url_date, weigh
+from transforms.evidence import evidence_of
 from transforms.header import BadSource, read_header
 from transforms.outlets import Outlets
 from transforms.records import Article, Limits, Link, Paragraph, Reject
@@ -33,14 +35,18 @@ BYLINE_WORD: Final = re.compile(
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
-def parse(data: bytes, source_path: str, outlets: Outlets, limits: Limits) -> Article | Reject:
+def parse(
+    data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE
+) -> Article | Reject:
     """The article in `data`, or the reject that says why there is none. Never raises for bad data.
+
+    A date after `latest` is no fact; whoever runs this knows what day it is.
 
     An exception on this one source is a reject too (`parser_error`), with the traceback as its detail.
     """
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        return _parse(data, sha256, source_path, outlets, limits)
+        return _parse(data, sha256, source_path, outlets, limits, latest)
     except UnicodeDecodeError as error:
         first_bad = error.start + len(data) - len(error.object)
         detail = f"{error.reason}: byte 0x{data[first_bad]:02x}; convert the file to UTF-8"
@@ -58,7 +64,9 @@ def decode(data: bytes) -> tuple[str, int]:
     return data[mark:].decode("utf-8"), mark
 
 
-def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits: Limits) -> Article:
+def _parse(
+    data: bytes, sha256: str, source_path: str, outlets: Outlets, limits: Limits, latest: datetime
+) -> Article:
     if not data:
         raise BadSource("empty_file", "the file has no bytes; exclude it or restore it", 0)
     text, mark = decode(data)
@@ -73,13 +81,18 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         raise BadSource("no_text", "no visible text after the header", header.body_start)
     canonical = identity.canonical_url(header.url)
     outlet = outlets.find(identity.host_of(canonical))
-    roles, dateline_at = classify(blocks, outlet.zone)
+    day_in_url = url_date(header.url)
+    page_day = header.header_at or header.front_matter_at
+    rules = outlets.rules(outlet, page_day.date() if page_day else day_in_url)
+    reader = DatelineReader(outlet.zone, rules.datelines, outlet.languages)
+    roles, reasons, dateline_at = classify(blocks, evidence_of(rules), reader)
     dates = weigh(
         header_at=header.header_at,
         front_matter_at=header.front_matter_at,
         dateline_at=dateline_at,
-        url_day=url_date(header.url),
+        url_day=day_in_url,
         zone=outlet.zone,
+        latest=latest,
     )
     header_bytes = mark + len(text[: header.body_start].encode())
     languages, main_language = language.detect_all([block.text for block in blocks])
@@ -122,7 +135,7 @@ def _paragraphs(
     char_start = position = 0
     byte_end = header_bytes
     for block, role, tag in zip(blocks, roles, languages, strict=True):
-        text, start, end, _, _, links = block
+        text, start, end, _, _, _, links = block
         data = text.encode()
         char_end = char_start + len(text)
         byte_start = byte_end + len(body[position:start].encode())

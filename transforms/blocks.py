@@ -76,7 +76,8 @@ class Block(NamedTuple):
     """One block: its text, and `[start, end)` in code points of the markup it was cut from.
 
     `path` holds the start tags of the elements that were open at the first visible character, outermost
-    first, inline elements included; `bold` says that no visible character stands outside `b` or `strong`.
+    first, inline elements included; `bold` and `italic` say that no visible character stands outside `b` or `strong`,
+    and outside `i` or `em`.
     """
 
     text: str
@@ -84,6 +85,7 @@ class Block(NamedTuple):
     end: int
     path: tuple[Token, ...]
     bold: bool
+    italic: bool
     links: tuple[Link, ...]
 
 
@@ -172,7 +174,8 @@ def _cut(source: str, max_depth: int) -> Cut | None:
                 if stripped:
                     start = text_start if stripped == text else text_start + text.index(stripped)
                     bold = "strong" in names or "b" in names
-                    blocks.append(Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, ()))
+                    italic = "i" in names or "em" in names
+                    blocks.append(Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, italic, ()))
             else:
                 draft.add_text(text, text_start, position, tokens, names)
             text = None
@@ -281,7 +284,7 @@ class _Draft:
     """The block under construction: opens at the first visible character, until `finish` is called."""
 
     __slots__ = (
-        "blocks", "bold", "breaks", "end", "href", "link_from", "links", "open", "path", "pieces", "source", "start",
+        "blocks", "bold", "breaks", "end", "href", "italic", "link_from", "links", "open", "path", "pieces", "source", "start",
     )  # fmt: skip
 
     def __init__(self, source: str, blocks: list[Block]) -> None:
@@ -294,7 +297,7 @@ class _Draft:
         self.href: str | None = None
         self.link_from = 0
         self.start = self.end = self.breaks = 0
-        self.bold = True
+        self.bold = self.italic = True
 
     def add_text(self, text: str, start: int, end: int, tokens: Sequence[Token], names: Sequence[str]) -> None:
         """Take the text token whose source is `[start, end)`, inside the given open elements."""
@@ -308,7 +311,7 @@ class _Draft:
                 self.pieces.append(text)
             return
         if not self.open:
-            self.open = self.bold = True
+            self.open = self.bold = self.italic = True
             self.start = (
                 _first_visible(self.source, start, end)
                 if has_references
@@ -320,6 +323,8 @@ class _Draft:
         self.breaks = 0
         if self.bold and "strong" not in names and "b" not in names:
             self.bold = False
+        if self.italic and "i" not in names and "em" not in names:
+            self.italic = False
         self.pieces.append(text)
 
     def add_break(self) -> None:
@@ -349,7 +354,7 @@ class _Draft:
         pieces = self.pieces
         text = _collapse(pieces[0] if len(pieces) == 1 else "".join(pieces)).strip(STRIPPED)
         links = _place_links(pieces, self.links, text) if self.links else ()
-        self.blocks.append(Block(text, self.start, self.end, self.path, self.bold, links))
+        self.blocks.append(Block(text, self.start, self.end, self.path, self.bold, self.italic, links))
         self.pieces, self.links = [], []
         self.open = False
         self.breaks = self.link_from = 0

@@ -1,27 +1,38 @@
 """When an article was published: reads the dates of header, page and URL, and weighs them.
 
-Every time that leaves this module is aware and in UTC. A date without a time of day is the start of that
-day in the outlet's zone.
+Every time that leaves this module is aware and in UTC. A date without a time of day is the start of that day in the
+outlet's zone: read back in that zone it is exactly midnight of the printed day, so the day is kept.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from schemas.contract import UNKNOWN_MONTH, PublishedFrom
 from transforms.records import Dates
 
-__all__ = ["month_of", "parse_dateline", "parse_timestamp", "url_date", "weigh"]
+__all__ = ["DatelineReader", "month_of", "parse_dateline", "parse_timestamp", "url_date", "weigh"]
 
 CONFLICT: Final = timedelta(days=7)
 AGREEMENT: Final = timedelta(days=2)
 
-_CLOCK = r"(?:\s*(?P<h>\d{1,2})[:：](?P<m>\d{2})(?:[:：](?P<s>\d{2}))?)?"
-_PREFIX = r"(?:[^\d\n]{0,12}[:：]\s*)?"
+# What is printed before 1990 or in more than a week is a slip of whoever wrote it down.
+EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+FAR_FUTURE: Final = datetime.max.replace(tzinfo=UTC)
+
+_CLOCK = (
+    r"(?:\s*[(（]?(?:星期|周|週)[一二三四五六日天][)）]?)?"
+    r"(?:\s*(?P<half>[上下]午|凌晨|清晨|早上|中午|晚上|晚间)?\s*(?P<h>\d{1,2})(?:[:：](?P<m>\d{2})(?:[:：](?P<s>\d{2}))?|[时時点點](?:(?P<n>\d{1,2})分)?))?"
+    r"(?:\s*(?:发布|發布|更新|发表|發表))?"
+)
+_PREFIX = r"(?:[^\d\n]{0,12}[:：]\s*|(?:发布|發布|发表|發表|更新)(?:时间|時間|日期|于|於)?\s*)?"
+AFTERNOON: Final = frozenset({"下午", "晚上", "晚间"})
 SHAPES: Final = (
     re.compile(rf"{_PREFIX}(?P<Y>\d{{4}})\s*年\s*(?P<M>\d{{1,2}})\s*月\s*(?P<D>\d{{1,2}})\s*日{_CLOCK}"),
     re.compile(rf"{_PREFIX}(?P<Y>\d{{4}})[-/.](?P<M>\d{{1,2}})[-/.](?P<D>\d{{1,2}}){_CLOCK}"),
@@ -39,6 +50,21 @@ TAIWAN: Final = (
 )
 TAIWAN_YEAR_ZERO: Final = 1911
 LONGEST_DATELINE: Final = 80
+NOON: Final = 12
+MIDDAY_FROM: Final = 10
+WITHIN: Final = re.compile(
+    r"\d{4}[-/.年]\s*\d{1,2}[-/.月]\s*\d{1,2}日?(?:\s+\d{1,2}:\d{2}(?::\d{2})?)?"
+    r"|\d{1,2}/\d{1,2}/\d{4}(?:\s*-?\s*\d{1,2}:\d{2})?"
+)
+# A name of a month, or a year with its sign: what else has digits is left to the shapes above.
+FREE_FORM: Final = re.compile(
+    r"\b(?:jan|feb|mar|apr|ma[iy]|ju[nil]|aug|ao[uû]|sep|o[ck]t|nov|de[cz]|f[eé]v|avr|juin|d[eé]c)[a-zéû]*\.?\b.*\b(?:19|20)\d\d\b"
+    r"|\b\d{1,2}(?:st|nd|rd|th)?\b.*\b(?:jan|feb|mar|apr|ma[iy]|ju[nil]|aug|sep|o[ck]t|nov|de[cz])[a-z]*\b.*\b(?:19|20)\d\d\b"
+    r"|[一二三四五六七八九十]月.*\d",
+    re.IGNORECASE,
+)
+LONGEST_FREE_FORM: Final = 50
+FREE_FORM_SETTINGS: Final = {"STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"]}
 
 URL_DATES: Final = (
     re.compile(r"(?<!\d)(?P<Y>(?:19|20)\d{2})([-/]?)(?P<M>0[1-9]|1[0-2])\2(?P<D>0[1-9]|[12]\d|3[01])(?!\d)"),
@@ -92,9 +118,60 @@ def parse_dateline(text: str, zone: ZoneInfo) -> datetime | None:
 
 
 def _local(match: re.Match[str], zone: ZoneInfo, year_zero: int = 0) -> datetime:
-    hour, minute, second = (int(match[part] or 0) for part in "hms")
+    hour, minute, second = int(match["h"] or 0), int(match["m"] or match["n"] or 0), int(match["s"] or 0)
+    if hour < NOON and (match["half"] in AFTERNOON or (match["half"] == "中午" and hour < MIDDAY_FROM)):
+        hour += NOON
     year, month, day = (int(match[part]) for part in "YMD")
     return datetime(year + year_zero, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
+
+
+class DatelineReader:
+    """Reads the dates that an outlet prints: by the shapes that the registry knows of it, then by those of the trade,
+    and last, where a text looks like a date at all, by the words that its languages use for dates."""
+
+    def __init__(self, zone: ZoneInfo, shapes: Sequence[str] = (), languages: Sequence[str] = ()) -> None:
+        self._zone = zone
+        self._shapes = tuple(shapes)
+        self._languages = tuple(dict.fromkeys([*(language.partition("-")[0] for language in languages), "zh", "en"]))
+
+    def read(self, text: str) -> datetime | None:
+        """UTC time that `text` says and nothing else, or None.
+
+        >>> DatelineReader(ZoneInfo("Europe/London")).read("May 14th 2020").isoformat()
+        '2020-05-13T23:00:00+00:00'
+        """
+        if len(text) > LONGEST_DATELINE:
+            return None
+        for shape in self._shapes:
+            try:
+                return _utc(datetime.strptime(text, shape), self._zone)  # noqa: DTZ007  # the zone follows
+            except (ValueError, OverflowError):
+                continue
+        moment = parse_dateline(text, self._zone)
+        if moment is not None or len(text) > LONGEST_FREE_FORM or not FREE_FORM.search(text):
+            return moment
+        found: datetime | None = _free_form()(text, languages=self._languages, settings=FREE_FORM_SETTINGS)
+        try:
+            return _utc(found, self._zone) if found else None
+        except OverflowError:
+            return None
+
+    def read_within(self, text: str) -> datetime | None:
+        """UTC time of the one date in a short text that says more than it, such as who published it, or None."""
+        found = {match[0] for match in WITHIN.finditer(text)}
+        return parse_dateline(found.pop(), self._zone) if len(found) == 1 else None
+
+
+def _utc(moment: datetime, zone: ZoneInfo) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+@lru_cache(maxsize=1)
+def _free_form() -> Any:
+    # Takes longer to load than a hundred articles to parse, and few layouts need it.
+    from dateparser import parse
+
+    return parse
 
 
 def url_date(url: str | None) -> date | None:
@@ -122,33 +199,40 @@ def weigh(
     dateline_at: datetime | None,
     url_day: date | None,
     zone: ZoneInfo,
+    latest: datetime = FAR_FUTURE,
 ) -> Dates:
     """The date columns, by the contract's order: header, front matter, dateline, URL.
 
-    The dateline wins over a header that is over 7 days away from both the dateline and the URL's date,
-    where these two agree to 2 days.
+    The dateline wins over a header that is over 7 days away from both the dateline and the URL's date, where these two
+    agree to 2 days. A date before 1990 or after `latest` is a conflict and no date.
     """
-    url_at = datetime(url_day.year, url_day.month, url_day.day, tzinfo=zone).astimezone(UTC) if url_day else None
-    published_at, published_from = _first(
-        (header_at, "header"), (front_matter_at, "front_matter"), (dateline_at, "dateline"), (url_at, "url")
-    )
+    found = {
+        "header": header_at,
+        "front_matter": front_matter_at,
+        "dateline": dateline_at,
+        "url": datetime(url_day.year, url_day.month, url_day.day, tzinfo=zone).astimezone(UTC) if url_day else None,
+    }
+    facts = {name: moment for name, moment in found.items() if moment is not None and EARLIEST <= moment <= latest}
+    slips = sum(moment is not None for moment in found.values()) - len(facts)
+    published_from = cast(PublishedFrom, next(iter(facts), "none"))
+    header, dateline, url = facts.get("header"), facts.get("dateline"), facts.get("url")
     if (
-        header_at is not None
-        and dateline_at is not None
-        and url_at is not None
-        and abs(header_at - dateline_at) > CONFLICT
-        and abs(header_at - url_at) > CONFLICT
-        and abs(dateline_at - url_at) <= AGREEMENT
+        header is not None
+        and dateline is not None
+        and url is not None
+        and abs(header - dateline) > CONFLICT
+        and abs(header - url) > CONFLICT
+        and abs(dateline - url) <= AGREEMENT
     ):
-        published_at, published_from = dateline_at, "dateline"
-    known = [moment for moment in (header_at, front_matter_at, dateline_at, url_at) if moment is not None]
+        published_from = "dateline"
+    published_at = facts.get(published_from)
     return Dates(
         published_at=published_at,
         published_from=published_from,
-        dateline_at=dateline_at,
-        url_date=url_day,
-        date_conflict=bool(known) and max(known) - min(known) > CONFLICT,
-        local_date=_local_day(published_at, zone),
+        dateline_at=dateline,
+        url_date=url_day if url is not None else None,
+        date_conflict=bool(slips) or (bool(facts) and max(facts.values()) - min(facts.values()) > CONFLICT),
+        local_date=None if published_at is None else published_at.astimezone(zone).date(),
         month=month_of(published_at),
     )
 
@@ -156,20 +240,3 @@ def weigh(
 def month_of(moment: datetime | None) -> str:
     """Partition of a time: its UTC month as YYYY-MM."""
     return UNKNOWN_MONTH if moment is None else f"{moment.year:04d}-{moment.month:02d}"
-
-
-def _first(*signals: tuple[datetime | None, PublishedFrom]) -> tuple[datetime | None, PublishedFrom]:
-    for moment, name in signals:
-        if moment is not None:
-            return moment, name
-    return None, "none"
-
-
-def _local_day(moment: datetime | None, zone: ZoneInfo) -> date | None:
-    if moment is None:
-        return None
-    try:
-        return moment.astimezone(zone).date()
-    except OverflowError:
-        # The first and the last day that a calendar can hold have no neighbour to shift to.
-        return moment.date()

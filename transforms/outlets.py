@@ -1,44 +1,100 @@
-"""Who published an article, and what is known of that outlet: the registry is data, read from TOML."""
+"""Who published an article, and what is known of that outlet's pages: the registry is data, read from TOML.
+
+Owns the registry's form and its checks. What its entries mean for a block is decided in `roles`, for a date in
+`dates`.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-__all__ = ["Outlet", "Outlets", "RegistryError"]
+from schemas.contract import ROLES, Role
+
+__all__ = ["NO_RULES", "Layout", "Outlet", "Outlets", "RegistryError", "Rules"]
 
 SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
+LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?")
 UNKNOWN: Final = "unknown"
 
 
 class RegistryError(Exception):
-    """An entry of the outlet registry can't be used: names the entry, the key and the remedy."""
+    """An entry of the outlet registry can't be used: names the file, the entry, the key and the remedy."""
 
-    def __init__(self, entry: str, problem: str) -> None:
-        super().__init__(f"outlet registry, entry `{entry}`: {problem}")
+    def __init__(self, entry: str, problem: str, file: str = "outlet registry") -> None:
+        super().__init__(f"{file}, entry `{entry}`: {problem}")
         self.entry = entry
         self.problem = problem
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """What wording and class names say about blocks, as `(text, role)` pairs; the first that fits decides.
+
+    `starts` are how a block begins, brackets and quotation marks before it left out; `contains` are found anywhere in
+    a short block; `classes` are words, in a row, of an element's class and its like. `byline_words` name what a person
+    did for the article. `datelines` are shapes in the directives of `datetime.strptime`.
+    """
+
+    starts: tuple[tuple[str, Role], ...] = ()
+    contains: tuple[tuple[str, Role], ...] = ()
+    classes: tuple[tuple[str, Role], ...] = ()
+    byline_words: tuple[str, ...] = ()
+    datelines: tuple[str, ...] = ()
+
+    def __add__(self, other: object) -> Rules:
+        if not isinstance(other, Rules):
+            return NotImplemented
+        return Rules(
+            self.starts + other.starts,
+            self.contains + other.contains,
+            self.classes + other.classes,
+            self.byline_words + other.byline_words,
+            self.datelines + other.datelines,
+        )
+
+
+NO_RULES: Final = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How an outlet's pages looked from `since` on, and until before `until`; an end that is not known is None."""
+
+    since: date | None
+    until: date | None
+    rules: Rules
+
+    def holds_on(self, day: date) -> bool:
+        """Whether the layout is known to hold for a page of that day."""
+        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
+
+
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`."""
+    """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`. `languages` are
+    BCP 47 tags, the most frequent one first. `layouts` do not overlap and are in the order of time."""
 
     slug: str
     hosts: tuple[str, ...]
     zone: ZoneInfo
     name_zh: str
     name_en: str
+    languages: tuple[str, ...] = ()
+    layouts: tuple[Layout, ...] = ()
 
-    def __post_init__(self) -> None:
-        if not SLUG.fullmatch(self.slug):
-            raise RegistryError(self.slug, "`slug` must be lower-case ASCII letters, digits and `-`")
-        if not self.hosts or not all(self.hosts):
-            raise RegistryError(self.slug, "`hosts` must name at least one host")
+    def rules_on(self, day: date | None) -> Rules:
+        """What is known of the pages of a day; of the latest ones where the day is not known."""
+        if day is None:
+            return self.layouts[-1].rules if self.layouts else NO_RULES
+        return next((layout.rules for layout in self.layouts if layout.holds_on(day)), NO_RULES)
 
 
 @dataclass(frozen=True)
@@ -46,7 +102,9 @@ class Outlets:
     """The registry: finds an outlet by host, and makes one with the general rules where none is known."""
 
     entries: tuple[Outlet, ...]
-    _by_host: dict[str, Outlet] = field(default_factory=dict, init=False, repr=False)
+    general: Rules = NO_RULES
+    _by_host: dict[str, Outlet] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _rules: dict[int, Rules] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         slugs: set[str] = set()
@@ -60,9 +118,19 @@ class Outlets:
                 self._by_host[host] = outlet
 
     @classmethod
-    def from_toml(cls, text: str) -> Outlets:
-        """Registry from a TOML document with one `[[outlet]]` table per outlet; raises `RegistryError`."""
-        return cls(tuple(_entry(table) for table in tomllib.loads(text).get("outlet", [])))
+    def from_toml(cls, text: str, file: str = "outlet registry") -> Outlets:
+        """Registry from a TOML document: a `[general]` table and one `[[outlet]]` table per outlet; raises
+        `RegistryError`."""
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RegistryError("?", f"no TOML: {error}", file) from error
+        try:
+            _known_keys("?", document, {"general", "outlet"})
+            general = _rules("general", _table("general", document.get("general", {}), "general"))
+            return cls(tuple(_entry(table) for table in document.get("outlet", [])), general)
+        except RegistryError as error:
+            raise RegistryError(error.entry, error.problem, file) from None
 
     def find(self, host: str | None) -> Outlet:
         """The outlet of a host. One that no entry knows gets UTC and a slug from its registrable domain."""
@@ -74,6 +142,28 @@ class Outlets:
             if outlet is not None:
                 return outlet
         return self._unknown(host)
+
+    def rules(self, outlet: Outlet, day: date | None) -> Rules:
+        """The outlet's own rules for a page of that day, then the general ones; the same object for the same rules."""
+        own = outlet.rules_on(day)
+        if own is NO_RULES:
+            return self.general
+        known = self._rules.get(id(own))
+        if known is None:
+            known = self._rules[id(own)] = own + self.general
+        return known
+
+    def without(self, slug: str) -> Outlets:
+        """The registry as if nothing but hosts, names and zone were known of one outlet."""
+        return Outlets(
+            tuple(
+                Outlet(entry.slug, entry.hosts, entry.zone, entry.name_zh, entry.name_en, entry.languages)
+                if entry.slug == slug
+                else entry
+                for entry in self.entries
+            ),
+            self.general,
+        )
 
     def _unknown(self, host: str) -> Outlet:
         slug = re.sub(r"[^a-z0-9]+", "-", _registrable_domain(host)).strip("-") or UNKNOWN
@@ -100,20 +190,120 @@ def _public_suffixes() -> Any:
     return PublicSuffixList()
 
 
-def _entry(table: dict[str, Any]) -> Outlet:
+RULE_KEYS: Final = frozenset({"starts", "contains", "classes", "byline_words", "datelines"})
+OUTLET_KEYS: Final = frozenset({"slug", "hosts", "zone", "name_zh", "name_en", "languages"})
+
+
+def _entry(table: Mapping[str, Any]) -> Outlet:
     name = str(table.get("slug", "?"))
-    known = {"slug", "hosts", "zone", "name_zh", "name_en"}
+    _known_keys(name, table, OUTLET_KEYS | {"layout"})
+    for key in sorted(OUTLET_KEYS):
+        if key not in table:
+            raise RegistryError(name, f"key `{key}` is missing")
+    if not SLUG.fullmatch(name):
+        raise RegistryError(name, "`slug` must be lower-case ASCII letters, digits and `-`")
+    try:
+        zone = ZoneInfo(table["zone"])
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
+        raise RegistryError(name, f"`zone` is no IANA time zone: `{table['zone']}`") from error
+    languages = _texts(name, table["languages"], "languages")
+    for language in languages:
+        if not LANGUAGE.fullmatch(language):
+            raise RegistryError(name, f"`languages` holds `{language}`, which is no BCP 47 tag such as `zh-Hans`")
+    layouts = table.get("layout", [])
+    if not isinstance(layouts, list):
+        raise RegistryError(name, "`layout` must be written as `[[outlet.layout]]`")
+    return Outlet(
+        name,
+        _texts(name, table["hosts"], "hosts"),
+        zone,
+        _text(name, table["name_zh"], "name_zh"),
+        _text(name, table["name_en"], "name_en"),
+        languages,
+        _in_order(name, [_layout(name, layout) for layout in layouts]),
+    )
+
+
+def _layout(name: str, table: Mapping[str, Any]) -> Layout:
+    _known_keys(name, table, RULE_KEYS | {"since", "until"})
+    for key in ("since", "until"):
+        if key in table and type(table[key]) is not date:
+            raise RegistryError(name, f"`{key}` must be a day such as 2020-06-01, not `{table[key]}`")
+    since, until = table.get("since"), table.get("until")
+    if since is not None and until is not None and since >= until:
+        raise RegistryError(name, f"a layout until {until} can't hold since {since}")
+    return Layout(since, until, _rules(name, table))
+
+
+def _in_order(name: str, layouts: Iterable[Layout]) -> tuple[Layout, ...]:
+    ordered = sorted(layouts, key=lambda layout: layout.since or date.min)
+    for before, after in pairwise(ordered):
+        if before.until is None or after.since is None or after.since < before.until:
+            raise RegistryError(
+                name,
+                f"two layouts overlap: since {before.since or 'ever'} until {before.until or 'now'}, and since "
+                f"{after.since or 'ever'} until {after.until or 'now'}; end the one where the other begins",
+            )
+    return tuple(ordered)
+
+
+def _rules(name: str, table: Mapping[str, Any]) -> Rules:
+    _known_keys(name, table, RULE_KEYS | {"since", "until"})
+    datelines = _texts(name, table["datelines"], "datelines") if "datelines" in table else ()
+    for shape in datelines:
+        if not _tells_a_day(shape):
+            raise RegistryError(name, f"`datelines` holds `{shape}`, which does not tell a day by `strptime`'s directives")
+    return Rules(
+        _by_role(name, table, "starts"),
+        _by_role(name, table, "contains"),
+        tuple((words.lower(), role) for words, role in _by_role(name, table, "classes")),
+        _texts(name, table["byline_words"], "byline_words") if "byline_words" in table else (),
+        datelines,
+    )
+
+
+def _tells_a_day(shape: str) -> bool:
+    sample = datetime(2003, 2, 1, tzinfo=UTC)
+    try:
+        return datetime.strptime(sample.strftime(shape), shape).date() == sample.date()  # noqa: DTZ007  # a day only
+    except ValueError:
+        return False
+
+
+def _by_role(name: str, table: Mapping[str, Any], key: str) -> tuple[tuple[str, Role], ...]:
+    pairs: list[tuple[str, Role]] = []
+    for role, texts in _table(name, table.get(key, {}), key).items():
+        if role not in ROLES:
+            raise RegistryError(name, f"`{key}.{role}`: no such role; roles are {', '.join(ROLES)}")
+        pairs += [(text, cast(Role, role)) for text in _texts(name, texts, f"{key}.{role}")]
+    return tuple(pairs)
+
+
+def _known_keys(name: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
     for key in table:
         if key not in known:
             raise RegistryError(name, f"unknown key `{key}`; known are {', '.join(sorted(known))}")
-    for key in known:
-        if key not in table:
-            raise RegistryError(name, f"key `{key}` is missing")
-    hosts = table["hosts"]
-    if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
-        raise RegistryError(name, f"`hosts` must be a list of host names, not `{hosts}`")
-    try:
-        zone = ZoneInfo(table["zone"])
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise RegistryError(name, f"`zone` is no IANA time zone: `{table['zone']}`") from error
-    return Outlet(name, tuple(hosts), zone, table["name_zh"], table["name_en"])
+
+
+def _table(name: str, value: object, key: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise RegistryError(name, f"`{key}` must be a table, not `{value}`")
+    return value
+
+
+def _texts(name: str, value: object, key: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise RegistryError(name, f"`{key}` must be a list of texts, not `{value}`")
+    if not value:
+        raise RegistryError(name, f"`{key}` is an empty list; give at least one text, or leave the key out")
+    if not all(text.strip() for text in value):
+        raise RegistryError(name, f"`{key}` holds an empty text; take it out")
+    if len(set(value)) < len(value):
+        raise RegistryError(name, f"`{key}` holds a text twice; take one out")
+    return tuple(value)
+
+
+def _text(name: str, value: object, key: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise RegistryError(name, f"`{key}` must be a text, not `{value}`")
+    return value

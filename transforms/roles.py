@@ -1,7 +1,7 @@
-"""What each block is: a small classifier over a block's elements, place, neighbours and wording.
+"""What each block is: a small classifier over a block's elements, wording, place, form and neighbours.
 
-Rules hold for a layout or for news in general; none names an outlet or an article. They are tried in
-order, and the first that holds decides.
+Rules hold for a layout or for news in general; what is known of one outlet comes from the registry. They are tried in
+the order of `_judge`, and the first that holds decides.
 """
 
 from __future__ import annotations
@@ -9,163 +9,296 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import Final, NamedTuple
 
-from turbohtml import Token
+from schemas.contract import CONTENT_ROLES, Role
+from transforms.blocks import Block
+from transforms.dates import DatelineReader
+from transforms.evidence import Evidence, Finding
 
-from schemas.contract import Role
-from transforms.blocks import RENAMED, Block, block_name
-from transforms.dates import parse_dateline
-
-__all__ = ["classify"]
+__all__ = ["Classified", "classify"]
 
 # Datelines stand above the story or right below it, never in its middle.
 TOP_BLOCKS: Final = 6
+# Remarks on the author, and who reported, stand at the end where they are not at the top.
+LAST_BLOCKS: Final = 4
 SHORT: Final = 80
+LONGEST_HEADING: Final = 45
+LONGEST_CREDIT: Final = 120
 LINK_SHARE: Final = 0.8
+# What most of an article is inside of is its frame, whatever its class is called.
+FRAME_SHARE: Final = 0.5
 
-NAMING_ATTRIBUTES: Final = frozenset({"class", "id", "property", "itemprop"})
-TOKENS_BY_ROLE: Final[tuple[tuple[Role, re.Pattern[str]], ...]] = (
-    ("boilerplate", re.compile(r"\b(?:advert\w*|mpu|slot|share|sharing|social|tags?|selfpromo|player|trust|cookie)\b")),
-    ("related", re.compile(r"\b(?:related|recommend\w*|read-?more|see-also|more-on|also-read|teaser)\b")),
-    ("caption", re.compile(r"\b(?:caption\w*|copyright|credit|image-source|legend)\b")),
-    ("byline", re.compile(r"\b(?:byline|author|authors|writer)\b")),
-    ("lede", re.compile(r"\b(?:lead|lede|standfirst|introduction|intro|summary|chapo|dek)\b")),
-    ("quote", re.compile(r"\b(?:tweet|twitter|quote|pullquote|instagram|embed)\b")),
+DIGIT: Final = re.compile(r"[0-9]")
+SENTENCE_END: Final = re.compile(r"[。！？!?.…][”\"’」』）)]*$")
+SENTENCE: Final = re.compile(r"[。！？]")
+FURNITURE: Final = re.compile(
+    r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube|[（(\[【]?(?:完|全文完|未完待续|END|The End|the end)[）)\]】]?[。.]?"
+    r"|[-—–*]{1,3} ?(?:完|END) ?[-—–*]{1,3}"
 )
-ELEMENT_ROLES: Final[dict[str, Role]] = {
-    "figcaption": "caption",
-    "small": "caption",
-    "blockquote": "quote",
-    "h1": "heading",
-    "h2": "heading",
-    "h3": "heading",
-    "h4": "heading",
-    "h5": "heading",
-    "h6": "heading",
-    "audio": "boilerplate",
-    "video": "boilerplate",
-    "object": "boilerplate",
-    "noscript": "boilerplate",
-    "iframe": "boilerplate",
-    "nav": "related",
-    "footer": "note",
-    "li": "list_item",
-}
-WORDS: Final[tuple[tuple[Role, re.Pattern[str]], ...]] = (
-    ("boilerplate", re.compile(r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}")),
-    ("boilerplate", re.compile(r"(?:获取更多RSS|分享到|标签[:：]|關鍵字[:：]|关键词[:：]).*", re.DOTALL)),
-    ("caption", re.compile(
-        r"(?:图片版权|圖片版權|Image caption|Image copyright|图片来源|圖片來源|图[:：]|照片[:：]).*", re.DOTALL)),
-    ("byline", re.compile(r"(?:作者|记者|記者|编辑|編輯|撰文|翻译|翻譯|译者|责编|責編|特约记者|采写)\s*[:：].{0,60}")),
-    ("note", re.compile(
-        r"(?:编者按|編者按|CDT编辑注|编辑注|编注|来源[:：]|来源[：:]|原标题|免责声明|版权声明|本文版权|译注|注[:：]|"
-        r"（?\(?欢迎点击|以下(?:文章|内容|为).{0,20}(?:转|摘)).*", re.DOTALL)),
-    ("related", re.compile(
-        r"(?:相关(?:报道|文章|阅读|新闻)|相關(?:報道|報導|文章)|延伸阅读|推荐阅读|"
-        r"更多(?:报道|文章|内容)|阅读更多).*", re.DOTALL)),
-)  # fmt: skip
-# One pattern for all words: most blocks start with none of them, which a single match then tells.
-ANY_WORDS: Final = re.compile(
-    "|".join(f"(?P<w{index}>(?:{words.pattern})\\Z)" for index, (_, words) in enumerate(WORDS)), re.DOTALL
+NUMBERED: Final = re.compile(r"[（(]?(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3}|[IVX]{1,4})[)）、.．]?")
+STARRED: Final = re.compile(r"\*\*[^*]{1,60}\*\*")
+BULLET: Final = re.compile(r"[•●▪■◆◼‧∙]\s*\S")
+FIGURE: Final = re.compile(r"(?:图表?|圖表?|表)\s?[0-9一二三四五六七八九十]{1,3}[ \xa0:：、.．|].{0,60}|(?:图表?|圖表?|表)\s?[0-9]{1,2}")
+PHOTO_CREDIT: Final = re.compile(
+    r".{2,}[（(][^（）()]{0,30}(?:资料图|資料圖|资料照|資料照|资料照片|資料照片|截图|截圖|提供|摄|攝|图片|图源|圖源|Getty|REUTERS|"
+    r"路透社|路透|法新社|美联社|美聯社|欧新社|中新社|新华社|中央社|RFA|AFP|AP|EPA|网络图)[^（）()]{0,20}[）)](?:\s?Photo: ?\w+)?",
+    re.DOTALL,
 )
-DIGITS: Final = re.compile(r"[0-9]{2}")
-SENTENCE_END: Final = re.compile(r"[。！？!?.…”\"’」』）)]$")
+PHOTO: Final = re.compile(r"(?:Photo|Photograph|Image|Credit|Illustration)(?:\s?by\b|\s?[:：/]).{0,80}|REUTERS/.{2,40}")
+REPORTERS: Final = re.compile(
+    r"[^，。：:！？\n]{2,40}(?:/[^，。/\n]{2,20})*\s*[（(][^（）()]*"
+    r"(?:报道|报导|報導|報道|摘编|摘編|编译|編譯|社|编辑|整理)[^（）()]*[）)]"
+    r"|[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
+    r"|[^，。！？：:\n]{2,60}(?:补充报道|补充报导|補充報導|对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
+    r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}|[^。\n]{2,60} contributed (?:to this|reporting).{0,20}"
+)
+TRANSLATED: Final = re.compile(r"^(?:翻译|翻譯|译者|譯者|編譯|编译)\s*[：:]", re.MULTILINE)
+GALLERY: Final = re.compile(r"(?:相关|相關)?(?:图集|圖集|图辑|圖輯|图片故事)")
+EXTRACT_HEAD: Final = re.compile(r"(?:导读|導讀|摘要|提要|核心提示|内容提要|文章摘要|Summary|Abstract)[:：]?")
+EDITORS_WORD: Final = re.compile(r"[【（(\[]?(?:编者按|編者按|编按|編按|编者注|编辑注)")
+QUOTED: Final = re.compile(r"[“「『\"].+[”」』\"]", re.DOTALL)
+PARENTHESISED: Final = re.compile(r"（[^（）]{2,}）|\([^()]{2,}\)|【[^【】]{2,}】", re.DOTALL)
+SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")
+
+BODY: Final = Finding("body", "running text")
 
 
-def classify(blocks: Sequence[Block], zone: ZoneInfo) -> tuple[list[Role], datetime | None]:
-    """One role for each block, and the UTC time of the first dateline at the top, if there is one."""
-    roles: list[Role] = []
-    dateline_at: datetime | None = None
-    story_started = False
-    # Most blocks share their ancestors, so each start tag is judged once.
-    judged: dict[int, Role | None] = {}
-    for index, block in enumerate(blocks):
+class Classified(NamedTuple):
+    """One role for each block, and why; and the first dateline at the top, if there is one."""
+
+    roles: list[Role]
+    reasons: list[str]
+    dateline_at: datetime | None
+
+
+def classify(blocks: Sequence[Block], evidence: Evidence, reader: DatelineReader) -> Classified:
+    """Roles of an article's blocks, judged with what is known of its layout."""
+    return _Classifier(blocks, evidence, reader).run()
+
+
+class _Classifier:
+    """Judges an article's blocks from first to last; what it has seen so far counts for the next one."""
+
+    def __init__(self, blocks: Sequence[Block], evidence: Evidence, reader: DatelineReader) -> None:
+        self._blocks = blocks
+        self._evidence = evidence
+        self._reader = reader
+        self._dateline_at: datetime | None = None
+        self._names: tuple[str, ...] = ()
+        self._story_started = False
+        self._after: Finding | None = None
+        # Most blocks share their ancestors, so each start tag is judged once: by its number, what holds inside it.
+        self._judged: dict[int, tuple[Finding | None, int]] = {}
+        self._frames: frozenset[int] = frozenset()
+
+    def run(self) -> Classified:
+        blocks = self._blocks
+        inside = [self._inside(block) for block in blocks]
+        frames = self._frames_among(inside)
+        if frames:
+            self._judged.clear()
+            self._frames = frames
+            inside = [self._inside(block) for block in blocks]
+        findings = []
+        for index, (block, (context, _)) in enumerate(zip(blocks, inside, strict=True)):
+            finding = self._judge(index, block, context)
+            if finding.role == "body":
+                self._story_started = True
+            findings.append(finding)
+        _join_editors_words(findings, blocks)
+        return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
+
+    def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
-        at_top = index < TOP_BLOCKS and not story_started and len(text) <= SHORT
-        moment = _dateline(text, zone) if at_top and DIGITS.search(text) else None
-        if moment is not None and dateline_at is None:
-            dateline_at = moment
+        if index < TOP_BLOCKS and not self._story_started and len(text) <= LONGEST_CREDIT and DIGIT.search(text):
+            dated = self._dated(text, bold=block.bold)
+            if dated is not None:
+                return dated
+        strong = context if context is not None and context.strong else None
+        after = self._continued(block, strong) if self._after is not None else None
+        if after is not None:
+            return after
+        if strong is not None:
+            return LINKS if strong.role == "list_item" and _link_share(block) >= LINK_SHARE else strong
+        finding = self._evidence.of_wording(text) or (self._of_short_form(index, block) if len(text) <= LONGEST_CREDIT else None)
+        if finding is not None:
+            self._open(finding, text)
+            return finding
+        if context is not None:
+            if context.role in LINKED_ROLES and _link_share(block) >= LINK_SHARE:
+                return LINKS
+            if context.role == "heading" and EXTRACT_HEAD.fullmatch(text):
+                self._after = EXTRACT
+            return context
+        return self._of_form(index, block)
+
+    # What stands around a block.
+
+    def _inside(self, block: Block) -> tuple[Finding | None, int]:
+        """What the elements around a block say, and which one: the innermost that holds against any wording, else
+        the innermost of all."""
+        path, judged = block.path, self._judged
+        found: tuple[Finding | None, int] = (None, 0)
+        # From the innermost element outwards, to the first whose ancestors were judged before.
+        depth = len(path)
+        while depth:
+            depth -= 1
+            known = judged.get(id(path[depth]))
+            if known is not None:
+                found = known
+                depth += 1
+                break
+        for token in path[depth:]:
+            number = id(token)
+            own = None if number in self._frames else self._evidence.of_element(token)
+            # Inside furniture, a heading or a list item is furniture too.
+            if own is not None and (own.strong or found[0] is None or not found[0].strong):
+                found = (own, number)
+            judged[number] = found
+        return found
+
+    def _frames_among(self, inside: Sequence[tuple[Finding | None, int]]) -> frozenset[int]:
+        """Elements that hold so much of the text that they are the article's frame."""
+        held: dict[int, int] = {}
+        total = 0
+        for block, (finding, number) in zip(self._blocks, inside, strict=True):
+            size = len(block.text)
+            total += size
+            if finding is not None and finding.strong and finding.role not in QUOTING:
+                held[number] = held.get(number, 0) + size
+        return frozenset(number for number, size in held.items() if size > total * FRAME_SHARE)
+
+    def _continued(self, block: Block, strong: Finding | None) -> Finding | None:
+        """What the block before makes of this one, as a heading over links or over pictures does."""
+        after, finding = self._after, None
+        if after is LINKS and _link_share(block) >= LINK_SHARE:
+            return LINKS
+        if strong is None:
+            if after is PICTURES and _starts_bold(block):
+                return PICTURES
+            if after is EXTRACT and len(block.text) > LONGEST_HEADING:
+                finding = EXTRACT
+        self._after = None
+        return finding
+
+    def _open(self, finding: Finding, text: str) -> None:
+        if finding.role == "related" and len(text) <= SHORT:
+            self._after = PICTURES if GALLERY.match(text) else LINKS
+        elif EXTRACT_HEAD.fullmatch(text):
+            self._after = EXTRACT
+
+    # What a block says by itself.
+
+    def _dated(self, text: str, *, bold: bool) -> Finding | None:
+        """A dateline, or a byline with a dateline in it."""
+        moment = self._reader.read(text)
         if moment is not None:
-            role: Role = "dateline" if parse_dateline(text, zone) else "byline"
-        else:
-            role = _by_words(text) or _by_elements(block, judged) or _by_form(block, index, story_started=story_started)
-        if role == "body":
-            story_started = True
-        roles.append(role)
-    return roles, dateline_at
-
-
-def _dateline(text: str, zone: ZoneInfo) -> datetime | None:
-    """The time in a block that is a dateline, or a byline with a dateline as one of its lines."""
-    for line in text.split("\n"):
-        moment = parse_dateline(line, zone)
-        if moment is not None:
-            return moment
-    return None
-
-
-def _by_words(text: str) -> Role | None:
-    match = ANY_WORDS.match(text)
-    if match is None:
+            if self._dateline_at is not None and bold:
+                return None
+            self._dateline_at = self._dateline_at or moment
+            return DATELINE
+        lines = [line.strip() for line in text.split("\n")]
+        if len(lines) > 1:
+            for line in lines:
+                moment = self._reader.read(line) if DIGIT.search(line) else None
+                if moment is not None:
+                    self._dateline_at = self._dateline_at or moment
+                    self._names = tuple(
+                        name.strip().casefold() for other in lines if other != line for name in NAME_ENDS.split(other)
+                    )
+                    return BYLINE_WITH_DATE
+        if len(text) <= SHORT and SUBMITTED.search(text):
+            moment = self._reader.read_within(text)
+            if moment is not None:
+                self._dateline_at = self._dateline_at or moment
+                return BYLINE_WITH_DATE
         return None
-    role: Role = WORDS[int(match.lastgroup[1:])][0] if match.lastgroup else "body"
-    return role
+
+    def _of_short_form(self, index: int, block: Block) -> Finding | None:
+        text = block.text
+        if FURNITURE.fullmatch(text):
+            return FURNISHING
+        if self._evidence.byline.fullmatch(text):
+            return CREDITS
+        at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
+        if at_edge and len(text) <= SHORT and REPORTERS.fullmatch(text):
+            return REPORTER
+        if FIGURE.fullmatch(text):
+            return FIGURE_TITLE
+        if PHOTO_CREDIT.fullmatch(text) and (len(text) <= SHORT or not SENTENCE.search(text)) or PHOTO.fullmatch(text):
+            return PICTURE_CREDIT
+        if at_edge and index in (0, len(self._blocks) - 1) and PARENTHESISED.fullmatch(text):
+            return ASIDE
+        return None
+
+    def _of_form(self, index: int, block: Block) -> Finding:
+        text = block.text
+        if block.links and len(text) <= SHORT and _link_share(block) >= LINK_SHARE:
+            return LINKS
+        if BULLET.match(text):
+            return BULLETED
+        if len(text) <= LONGEST_HEADING and (NUMBERED.fullmatch(text) or STARRED.fullmatch(text)):
+            return SECTION
+        if block.bold:
+            if not self._story_started and index < TOP_BLOCKS and len(text) > 20 and SENTENCE_END.search(text):
+                return BOLD_TOP
+            if len(text) <= LONGEST_HEADING and not SENTENCE.search(text) and not text.endswith((":", "：", "?", "…")):
+                if EXTRACT_HEAD.fullmatch(text):
+                    self._after = EXTRACT
+                return BOLD_LINE
+        if block.italic:
+            if QUOTED.fullmatch(text):
+                return ITALIC_QUOTE
+            if not self._story_started and index < TOP_BLOCKS:
+                return ITALIC_TOP
+        if index >= len(self._blocks) - LAST_BLOCKS and index:
+            if TRANSLATED.search(text):
+                return AUTHOR
+            if self._names and text.casefold().startswith(self._names):
+                return AUTHOR
+        return BODY
 
 
-def _by_elements(block: Block, judged: dict[int, Role | None]) -> Role | None:
-    path = block.path
-    role: Role | None = None
-    # From the innermost element outwards, to the first that tells or whose ancestors were judged before.
-    for depth in range(len(path) - 1, -1, -1):
-        token = path[depth]
-        number = id(token)
-        if number in judged:
-            role = judged[number]
-            break
-        role = _by_element(token)
-        if role is not None:
-            judged[number] = role
-            break
-    else:
-        depth = 0
-    for token in path[depth + 1 :]:
-        judged[id(token)] = role
-    return "related" if role == "list_item" and _link_share(block) >= LINK_SHARE else role
+def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> None:
+    """An editor's word goes on to the next note at the top."""
+    notes = [index for index, finding in enumerate(findings[:TOP_BLOCKS]) if finding.role == "note"]
+    if len(notes) > 1 and EDITORS_WORD.match(blocks[notes[0]].text):
+        for index in range(notes[0], notes[-1]):
+            if findings[index].role == "body":
+                findings[index] = EDITORS_WORD_GOES_ON
 
 
-def _by_element(token: Token) -> Role | None:
-    attributes = token.attrs
-    tag = token.tag or ""
-    tag = RENAMED.get(tag, tag)
-    if not attributes:
-        return ELEMENT_ROLES.get(tag)
-    names = " ".join([value for key, value in attributes if key in NAMING_ATTRIBUTES])
-    return (names and _by_names(names)) or ELEMENT_ROLES.get(tag) or ELEMENT_ROLES.get(block_name(tag) or "")
-
-
-@lru_cache(maxsize=4096)
-def _by_names(names: str) -> Role | None:
-    names = names.lower()
-    for role, words in TOKENS_BY_ROLE:
-        if words.search(names):
-            return role
-    return None
-
-
-def _by_form(block: Block, index: int, *, story_started: bool) -> Role:
-    text = block.text
-    if block.bold and not story_started and index < TOP_BLOCKS and len(text) > 20 and SENTENCE_END.search(text):
-        return "lede"
-    if block.bold and len(text) <= 30 and not SENTENCE_END.search(text):
-        return "heading"
-    if _link_share(block) >= LINK_SHARE and len(text) <= SHORT:
-        return "related"
-    return "body"
+def _starts_bold(block: Block) -> bool:
+    return any(token.tag in BOLD for token in block.path)
 
 
 def _link_share(block: Block) -> float:
     links = block.links
     return sum([link.end - link.start for link in links]) / len(block.text) if links else 0.0
+
+
+BOLD: Final = frozenset({"b", "strong"})
+LINKED_ROLES: Final = frozenset({"list_item", "heading"})
+QUOTING: Final = CONTENT_ROLES - {"lede"}
+NAME_ENDS: Final = re.compile(r"[,，/、]")
+
+DATELINE: Final = Finding("dateline", "a date and nothing else, above the story")
+BYLINE_WITH_DATE: Final = Finding("byline", "a name and a date, above the story")
+LINKS: Final = Finding("related", "nothing but links")
+PICTURES: Final = Finding("caption", "a bold title below the heading of a gallery")
+EXTRACT: Final = Finding("lede", "below a heading that announces a summary")
+FURNISHING: Final = Finding("boilerplate", "page furniture by its wording")
+CREDITS: Final = Finding("byline", "what people did, and their names")
+REPORTER: Final = Finding("byline", "names and a report, outside the story")
+FIGURE_TITLE: Final = Finding("caption", "a figure's number and title")
+PICTURE_CREDIT: Final = Finding("caption", "ends with the source of a picture")
+ASIDE: Final = Finding("note", "in parentheses, at the article's edge")
+BULLETED: Final = Finding("list_item", "begins with a bullet")
+SECTION: Final = Finding("heading", "a section's number, or marked as a heading")
+BOLD_TOP: Final = Finding("lede", "a bold sentence above the story")
+BOLD_LINE: Final = Finding("heading", "a short bold line without a sentence's end")
+ITALIC_QUOTE: Final = Finding("quote", "italic and in quotation marks")
+ITALIC_TOP: Final = Finding("note", "italic, above the story")
+AUTHOR: Final = Finding("note", "about the author, at the end")
+EDITORS_WORD_GOES_ON: Final = Finding("note", "between an editor's word and the next note")

@@ -1,0 +1,145 @@
+"""What elements and wording say about a block: the registry's rules in the form that judging needs.
+
+Gives each finding with its reason, which `pressmark explain` shows. Knows nothing of a block's place or neighbours.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from turbohtml import Token
+
+from schemas.contract import Role
+from transforms.blocks import RENAMED, block_name
+from transforms.outlets import Rules
+
+__all__ = ["Evidence", "Finding", "evidence_of"]
+
+# Content of these is never running text, whatever is around it.
+STRONG_ELEMENTS: Final[dict[str, Role]] = {
+    "figcaption": "caption",
+    "blockquote": "quote",
+    "audio": "boilerplate",
+    "video": "boilerplate",
+    "object": "boilerplate",
+    "noscript": "boilerplate",
+    "iframe": "boilerplate",
+    "form": "boilerplate",
+    "nav": "related",
+}
+# What these say counts where neither an element around nor the wording says more.
+WEAK_ELEMENTS: Final[dict[str, Role]] = {
+    "h1": "heading",
+    "h2": "heading",
+    "h3": "heading",
+    "h4": "heading",
+    "h5": "heading",
+    "h6": "heading",
+    "li": "list_item",
+    "small": "caption",
+    "figure": "caption",
+    "footer": "note",
+}
+NAMING: Final = frozenset({"class", "id", "role", "property", "itemprop", "rel", "aria-label"})
+NAMING_BY_NAME: Final = ("data-", "aria-")
+WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+OPENING: Final = ' \xa0\u3000\n【（(［[「『“"*#—–-=•'
+ANNOUNCING: Final = frozenset({"related", "boilerplate"})
+ENDS_WORDS: Final = ("", *" \xa0\n：:】］]）)」』|｜")
+SENTENCE: Final = re.compile(r"[，。！？]")
+SHORT: Final = 40
+# A remark that merely occurs in a long block is part of the story.
+LONGEST_REMARK: Final = 300
+
+
+class Finding(NamedTuple):
+    """A role, why, and whether it holds against what the block's wording says."""
+
+    role: Role
+    reason: str
+    strong: bool = True
+
+
+class Evidence:
+    """The rules for one layout, compiled. Findings are shared, so asking costs a look-up for most blocks."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._starts: dict[str, list[tuple[str, Finding]]] = {}
+        for text, role in rules.starts:
+            self._starts.setdefault(text[0], []).append((text, Finding(role, f"starts with `{text}`")))
+        self._remarks = {text: Finding(role, f"contains `{text}`") for text, role in reversed(rules.contains)}
+        self._contains = re.compile("|".join(map(re.escape, dict(rules.contains)))) if rules.contains else None
+        self._classes = [(f" {words} ", Finding(role, f"class words `{words}`")) for words, role in rules.classes]
+        self._named: dict[str, Finding | None] = {}
+        words = "|".join(sorted(map(re.escape, rules.byline_words), key=len, reverse=True)) or r"(?!)"
+        credit = rf"(?:{words})\s*(?:[:：/︱|｜]|\s)\s*[^\s，。！？；;:：][^，。！？\n]{{0,60}}"
+        self.byline: Final = re.compile(
+            rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:[;；\n]\s*[^，。！？]{{1,60}})*"
+            rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱/]\s*(?:{words})"
+            rf"|[（(]\s*{credit}[）)]"
+        )
+
+    def of_wording(self, text: str) -> Finding | None:
+        """What the first words of a block say, or for a short one any of its words."""
+        first = text[0]
+        candidates = self._starts.get(first)
+        if candidates is None and first in OPENING:
+            text = text.lstrip(OPENING)
+            candidates = self._starts.get(text[:1])
+        if len(text) <= LONGEST_REMARK and self._contains is not None:
+            remark = self._contains.search(text)
+            if remark:
+                return self._remarks[remark[0]]
+        if candidates is not None:
+            for start, finding in candidates:
+                if text.startswith(start) and (finding.role not in ANNOUNCING or _announces(text, start)):
+                    return finding
+        return None
+
+    def of_element(self, token: Token) -> Finding | None:
+        """What an element says by its attributes, else by its name."""
+        attributes = token.attrs
+        tag = token.tag or ""
+        names = ""
+        for key, value in attributes:
+            if key in NAMING:
+                names += f"{value} "
+            elif key.startswith(NAMING_BY_NAME):
+                names += f"{key} "
+        if "=" in tag:
+            # A scraper dropped the space, so the first attribute is part of the name.
+            names += tag
+            tag = block_name(tag) or tag
+        if names:
+            finding = self._named[names] if names in self._named else self._of_names(names)
+            if finding is not None:
+                return finding
+        return ELEMENT_FINDINGS.get(RENAMED.get(tag, tag))
+
+    def _of_names(self, names: str) -> Finding | None:
+        words = f" {' '.join(WORD.findall(names)).lower()} "
+        found = next((finding for phrase, finding in self._classes if phrase in words), None)
+        if len(self._named) < MOST_NAMES:
+            self._named[names] = found
+        return found
+
+
+def _announces(text: str, start: str) -> bool:
+    """Whether the words stand for themselves, and are not the first ones of a sentence."""
+    return text[len(start) : len(start) + 1] in ENDS_WORDS or (len(text) <= SHORT and not SENTENCE.search(text))
+
+
+MOST_NAMES: Final = 10_000
+ELEMENT_FINDINGS: Final = {
+    tag: Finding(role, f"inside `{tag}`", strong)
+    for elements, strong in ((STRONG_ELEMENTS, True), (WEAK_ELEMENTS, False))
+    for tag, role in elements.items()
+}
+
+
+@lru_cache(maxsize=256)
+def evidence_of(rules: Rules) -> Evidence:
+    """The compiled form of some rules; rules are compared by identity."""
+    return Evidence(rules)
