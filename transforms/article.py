@@ -64,9 +64,7 @@ def decode(data: bytes) -> tuple[str, int]:
     return data[mark:].decode("utf-8"), mark
 
 
-def _parse(
-    data: bytes, sha256: str, source_path: str, outlets: Outlets, limits: Limits, latest: datetime
-) -> Article:
+def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits: Limits, latest: datetime) -> Article:
     if not data:
         raise BadSource("empty_file", "the file has no bytes; exclude it or restore it", 0)
     text, mark = decode(data)

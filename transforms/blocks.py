@@ -175,7 +175,9 @@ def _cut(source: str, max_depth: int) -> Cut | None:
                     start = text_start if stripped == text else text_start + text.index(stripped)
                     bold = "strong" in names or "b" in names
                     italic = "i" in names or "em" in names
-                    blocks.append(Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, italic, ()))
+                    blocks.append(
+                        Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, italic, ())
+                    )
             else:
                 draft.add_text(text, text_start, position, tokens, names)
             text = None

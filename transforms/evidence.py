@@ -46,7 +46,7 @@ NAMING: Final = frozenset({"class", "id", "role", "property", "itemprop", "rel",
 NAMING_BY_NAME: Final = ("data-", "aria-")
 WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 OPENING: Final = ' \xa0\u3000\n【（(［[「『“"*#—–-=•'
-ANNOUNCING: Final = frozenset({"related", "boilerplate"})
+ANNOUNCING: Final = frozenset({"related", "boilerplate", "byline"})
 ENDS_WORDS: Final = ("", *" \xa0\n：:】］]）)」』|｜")
 SENTENCE: Final = re.compile(r"[，。！？]")
 SHORT: Final = 40
@@ -81,14 +81,14 @@ class Evidence:
             rf"|[（(]\s*{credit}[）)]"
         )
 
-    def of_wording(self, text: str) -> Finding | None:
-        """What the first words of a block say, or for a short one any of its words."""
+    def of_wording(self, text: str, *, at_edge: bool) -> Finding | None:
+        """What the first words of a block say, or, outside the story, any words of a remark."""
         first = text[0]
         candidates = self._starts.get(first)
         if candidates is None and first in OPENING:
             text = text.lstrip(OPENING)
             candidates = self._starts.get(text[:1])
-        if len(text) <= LONGEST_REMARK and self._contains is not None:
+        if len(text) <= (LONGEST_REMARK if at_edge else SHORT) and self._contains is not None:
             remark = self._contains.search(text)
             if remark:
                 return self._remarks[remark[0]]

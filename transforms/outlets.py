@@ -252,7 +252,9 @@ def _rules(name: str, table: Mapping[str, Any]) -> Rules:
     datelines = _texts(name, table["datelines"], "datelines") if "datelines" in table else ()
     for shape in datelines:
         if not _tells_a_day(shape):
-            raise RegistryError(name, f"`datelines` holds `{shape}`, which does not tell a day by `strptime`'s directives")
+            raise RegistryError(
+                name, f"`datelines` holds `{shape}`, which does not tell a day by `strptime`'s directives"
+            )
     return Rules(
         _by_role(name, table, "starts"),
         _by_role(name, table, "contains"),

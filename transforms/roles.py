@@ -23,6 +23,7 @@ TOP_BLOCKS: Final = 6
 # Remarks on the author, and who reported, stand at the end where they are not at the top.
 LAST_BLOCKS: Final = 4
 SHORT: Final = 80
+SHORTEST_LEDE: Final = 12
 LONGEST_HEADING: Final = 45
 LONGEST_CREDIT: Final = 120
 LINK_SHARE: Final = 0.8
@@ -39,20 +40,23 @@ FURNITURE: Final = re.compile(
 NUMBERED: Final = re.compile(r"[（(]?(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3}|[IVX]{1,4})[)）、.．]?")
 STARRED: Final = re.compile(r"\*\*[^*]{1,60}\*\*")
 BULLET: Final = re.compile(r"[•●▪■◆◼‧∙]\s*\S")
-FIGURE: Final = re.compile(r"(?:图表?|圖表?|表)\s?[0-9一二三四五六七八九十]{1,3}[ \xa0:：、.．|].{0,60}|(?:图表?|圖表?|表)\s?[0-9]{1,2}")
+FIGURE: Final = re.compile(
+    r"(?:图表?|圖表?|表)\s?[0-9一二三四五六七八九十]{1,3}[ \xa0:：、.．|].{0,60}|(?:图表?|圖表?|表)\s?[0-9]{1,2}"
+)
 PHOTO_CREDIT: Final = re.compile(
-    r".{2,}[（(][^（）()]{0,30}(?:资料图|資料圖|资料照|資料照|资料照片|資料照片|截图|截圖|提供|摄|攝|图片|图源|圖源|Getty|REUTERS|"
+    r".{2,}[（(](?![^（）()]*报[道導导])[^（）()]{0,30}(?:资料图|資料圖|资料照|資料照|资料照片|資料照片|截图|截圖|提供|摄|攝|图片|图源|圖源|Getty|REUTERS|"
     r"路透社|路透|法新社|美联社|美聯社|欧新社|中新社|新华社|中央社|RFA|AFP|AP|EPA|网络图)[^（）()]{0,20}[）)](?:\s?Photo: ?\w+)?",
     re.DOTALL,
 )
 PHOTO: Final = re.compile(r"(?:Photo|Photograph|Image|Credit|Illustration)(?:\s?by\b|\s?[:：/]).{0,80}|REUTERS/.{2,40}")
 REPORTERS: Final = re.compile(
-    r"[^，。：:！？\n]{2,40}(?:/[^，。/\n]{2,20})*\s*[（(][^（）()]*"
+    r"[^，。：:！？（）()0-9\n]{2,24}(?:/[^，。/\n]{2,20})*/?\s*[（(][^（）()]*"
     r"(?:报道|报导|報導|報道|摘编|摘編|编译|編譯|社|编辑|整理)[^（）()]*[）)]"
     r"|[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
     r"|[^，。！？：:\n]{2,60}(?:补充报道|补充报导|補充報導|对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
     r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}|[^。\n]{2,60} contributed (?:to this|reporting).{0,20}"
 )
+TEAM: Final = re.compile(r"[/／].*[（(]|[综綜]合报[道導导]")
 TRANSLATED: Final = re.compile(r"^(?:翻译|翻譯|译者|譯者|編譯|编译)\s*[：:]", re.MULTILINE)
 GALLERY: Final = re.compile(r"(?:相关|相關)?(?:图集|圖集|图辑|圖輯|图片故事)")
 EXTRACT_HEAD: Final = re.compile(r"(?:导读|導讀|摘要|提要|核心提示|内容提要|文章摘要|Summary|Abstract)[:：]?")
@@ -119,19 +123,30 @@ class _Classifier:
         after = self._continued(block, strong) if self._after is not None else None
         if after is not None:
             return after
-        if strong is not None:
-            return LINKS if strong.role == "list_item" and _link_share(block) >= LINK_SHARE else strong
-        finding = self._evidence.of_wording(text) or (self._of_short_form(index, block) if len(text) <= LONGEST_CREDIT else None)
+        if strong is not None and self._fits(strong, text):
+            return strong
+        at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
+        finding = self._evidence.of_wording(text, at_edge=at_edge)
+        if finding is None and len(text) <= LONGEST_CREDIT:
+            finding = self._of_short_form(index, block, at_edge=at_edge)
         if finding is not None:
             self._open(finding, text)
             return finding
-        if context is not None:
+        if context is not None and not context.strong:
             if context.role in LINKED_ROLES and _link_share(block) >= LINK_SHARE:
                 return LINKS
-            if context.role == "heading" and EXTRACT_HEAD.fullmatch(text):
-                self._after = EXTRACT
-            return context
-        return self._of_form(index, block)
+            if context.role != "heading" or not _is_sentence(text):
+                self._open(context, text)
+                return context
+        return self._of_form(index, block, at_edge=at_edge)
+
+    def _fits(self, finding: Finding, text: str) -> bool:
+        """Whether a block can be what the class of an element around it says: names are used loosely."""
+        if finding.role == "byline":
+            return len(text) <= LONGEST_CREDIT
+        if finding.role == "lede":
+            return not self._story_started and len(text) > SHORTEST_LEDE
+        return True
 
     # What stands around a block.
 
@@ -205,7 +220,11 @@ class _Classifier:
                 if moment is not None:
                     self._dateline_at = self._dateline_at or moment
                     self._names = tuple(
-                        name.strip().casefold() for other in lines if other != line for name in NAME_ENDS.split(other)
+                        name.strip().casefold()
+                        for other in lines
+                        if other != line
+                        for name in NAME_ENDS.split(other)
+                        if len(name.strip()) > 1
                     )
                     return BYLINE_WITH_DATE
         if len(text) <= SHORT and SUBMITTED.search(text):
@@ -215,14 +234,13 @@ class _Classifier:
                 return BYLINE_WITH_DATE
         return None
 
-    def _of_short_form(self, index: int, block: Block) -> Finding | None:
+    def _of_short_form(self, index: int, block: Block, *, at_edge: bool) -> Finding | None:
         text = block.text
         if FURNITURE.fullmatch(text):
             return FURNISHING
         if self._evidence.byline.fullmatch(text):
             return CREDITS
-        at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
-        if at_edge and len(text) <= SHORT and REPORTERS.fullmatch(text):
+        if (at_edge or TEAM.search(text)) and len(text) <= SHORT and REPORTERS.fullmatch(text):
             return REPORTER
         if FIGURE.fullmatch(text):
             return FIGURE_TITLE
@@ -232,7 +250,7 @@ class _Classifier:
             return ASIDE
         return None
 
-    def _of_form(self, index: int, block: Block) -> Finding:
+    def _of_form(self, index: int, block: Block, *, at_edge: bool) -> Finding:
         text = block.text
         if block.links and len(text) <= SHORT and _link_share(block) >= LINK_SHARE:
             return LINKS
@@ -244,20 +262,23 @@ class _Classifier:
             if not self._story_started and index < TOP_BLOCKS and len(text) > 20 and SENTENCE_END.search(text):
                 return BOLD_TOP
             if len(text) <= LONGEST_HEADING and not SENTENCE.search(text) and not text.endswith((":", "：", "?", "…")):
-                if EXTRACT_HEAD.fullmatch(text):
-                    self._after = EXTRACT
+                self._open(BOLD_LINE, text)
                 return BOLD_LINE
         if block.italic:
             if QUOTED.fullmatch(text):
                 return ITALIC_QUOTE
             if not self._story_started and index < TOP_BLOCKS:
                 return ITALIC_TOP
-        if index >= len(self._blocks) - LAST_BLOCKS and index:
-            if TRANSLATED.search(text):
-                return AUTHOR
-            if self._names and text.casefold().startswith(self._names):
-                return AUTHOR
+        if at_edge and self._story_started and (TRANSLATED.search(text) or self._is_about_the_author(text)):
+            return AUTHOR
         return BODY
+
+    def _is_about_the_author(self, text: str) -> bool:
+        folded = text.casefold()
+        # A name with a colon is who speaks in an interview.
+        return any(
+            folded.startswith(name) and folded[len(name) :].lstrip()[:1] not in ("：", ":") for name in self._names
+        )
 
 
 def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> None:
@@ -267,6 +288,10 @@ def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> Non
         for index in range(notes[0], notes[-1]):
             if findings[index].role == "body":
                 findings[index] = EDITORS_WORD_GOES_ON
+
+
+def _is_sentence(text: str) -> bool:
+    return len(text) > SHORT or (len(text) > LONGEST_HEADING and SENTENCE.search(text) is not None)
 
 
 def _starts_bold(block: Block) -> bool:
