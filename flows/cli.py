@@ -24,7 +24,7 @@ EXIT_FAILED: Final = 3
 EXIT_CODES: Final = """\
 exit codes:
   0  all well
-  1  `ingest --strict`: finished with rejects; `verify`: a law does not hold
+  1  `ingest --strict`: finished with rejects; `verify`: a law does not hold; `explain`: the source is a reject
   2  the arguments are wrong
   3  could not run; the message says why and what to do
 """
@@ -78,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     _verify(commands)
     _trace(commands)
     _status(commands)
+    _explain(commands)
     return parser
 
 
@@ -109,9 +110,7 @@ def _ingest(commands: Commands) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where the output holds rejects")
     parser.add_argument("--json", action="store_true", help="print the run's figures as one JSON object")
-    parser.add_argument(
-        "--max-source-mib", type=_positive, default=16, metavar="N", help="reject sources above N MiB [16]"
-    )
+    _add_limit(parser)
 
 
 def _verify(commands: Commands) -> None:
@@ -145,6 +144,16 @@ def _status(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="print the counts as one JSON object")
 
 
+def _explain(commands: Commands) -> None:
+    parser = _command(
+        commands, "explain", "show a source block by block: role, evidence, bytes and dates",
+        "pressmark explain archive/2020/article.md",
+    )  # fmt: skip
+    parser.add_argument("source_file", type=Path, help="one file of an archive")
+    _add_limit(parser)
+    parser.add_argument("--json", action="store_true", help="print the same as one JSON object")
+
+
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", nargs="?", type=Path, default=Path("output"), help="folder of the dataset [output]")
 
@@ -155,6 +164,12 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 
 def _add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes [cores]")
+
+
+def _add_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-source-mib", type=_positive, default=16, metavar="N", help="reject sources above N MiB [16]"
+    )
 
 
 def _positive(text: str) -> int:

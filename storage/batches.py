@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 
@@ -22,6 +24,9 @@ from transforms.rows import article_rows, paragraph_rows, partition_of, reject_r
 
 __all__ = ["parse_batch"]
 
+# A page may announce its date; one that is later than in a week is a slip.
+SCHEDULED_AHEAD: Final = timedelta(days=7)
+
 
 def parse_batch(task: BatchTask) -> ParseCounts:
     """Read, parse and validate a batch, and stage its rows in three files beside the work file.
@@ -30,6 +35,7 @@ def parse_batch(task: BatchTask) -> ParseCounts:
     reject. Sources in `task.fatal` killed a worker before and are rejected unparsed.
     """
     outlets = load_outlets()
+    latest = task.stamp.started_at + SCHEDULED_AHEAD
     accepted: list[Article] = []
     rejects: list[Reject] = []
     total_bytes = 0
@@ -42,7 +48,7 @@ def parse_batch(task: BatchTask) -> ParseCounts:
         elif source.source_path in task.fatal:
             outcome = _fatal(source, data)
         else:
-            outcome = parse(data, source.source_path, outlets, task.limits)
+            outcome = parse(data, source.source_path, outlets, task.limits, latest)
         if isinstance(outcome, Reject):
             rejects.append(outcome)
         else:

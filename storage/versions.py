@@ -19,7 +19,7 @@ __all__ = ["load_outlets", "parser_version"]
 
 
 # These check rows or choose sources; no row depends on them.
-NOT_DECIDING: Final = frozenset({"laws.py", "plan.py", "reference.py"})
+NOT_DECIDING: Final = frozenset({"explanation.py", "laws.py", "plan.py", "reference.py"})
 
 
 @lru_cache(maxsize=1)
@@ -42,10 +42,12 @@ def parser_version() -> str:
 def load_outlets() -> Outlets:
     """The registry that comes with the package."""
     # The registry's own module is for whoever parses.
-    from transforms.outlets import Outlets
+    from transforms.outlets import Outlets, RegistryError
 
     path = Path(transforms.__path__[0]) / "outlets.toml"
     try:
         return Outlets.from_toml(path.read_text("utf-8"))
+    except RegistryError as error:
+        raise InputError(f"entry `{error.entry}`: {error.problem}", path, "mend the entry") from error
     except OSError as error:
         raise InputError("the outlet registry can't be read", path, "install pressmark again") from error

@@ -6,19 +6,18 @@ No clock, no disk, no look-up of settings: the registry of outlets and the limit
 from __future__ import annotations
 
 import hashlib
-import re
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from xxhash import xxh3_64_intdigest
 
 from schemas.contract import CONTENT_ROLES, Role
 from transforms import identity, language
+from transforms.authors import author_of
 from transforms.blocks import Block, TooDeep, cut
-from transforms.dates import FAR_FUTURE, DatelineReader, parse_dateline, url_date, weigh
+from transforms.dates import FAR_FUTURE, DatelineReader, url_date, weigh
 from transforms.evidence import evidence_of
 from transforms.header import BadSource, read_header
 from transforms.outlets import Outlets
@@ -29,9 +28,6 @@ __all__ = ["SEPARATOR", "Article", "Limits", "Reject", "decode", "parse"]
 
 SEPARATOR: Final = "\n\n"
 SEPARATOR_BYTES: Final = SEPARATOR.encode()
-BYLINE_WORD: Final = re.compile(
-    r"^(?:(?:作者|记者|記者|特约记者|撰文|文)\s*[:：︱|]|[Bb][Yy](?=[\s:：])[:：]?)\s*(?=\S)"
-)
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -81,9 +77,9 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
     outlet = outlets.find(identity.host_of(canonical))
     day_in_url = url_date(header.url)
     page_day = header.header_at or header.front_matter_at
-    rules = outlets.rules(outlet, page_day.date() if page_day else day_in_url)
+    rules = outlet.rules_on(page_day.date() if page_day else day_in_url)
     reader = DatelineReader(outlet.zone, rules.datelines, outlet.languages)
-    roles, reasons, dateline_at = classify(blocks, evidence_of(rules), reader)
+    roles, reasons, dateline_at = classify(blocks, evidence_of(rules, outlets.general), reader)
     dates = weigh(
         header_at=header.header_at,
         front_matter_at=header.front_matter_at,
@@ -106,7 +102,8 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         header=header,
         canonical_url=canonical,
         outlet=outlet.slug,
-        author=header.author or _byline_author(blocks, roles, outlet.zone),
+        author=header.author
+        or author_of(block.text for block, role in zip(blocks, roles, strict=True) if role == "byline"),
         dates=dates,
         language=main_language,
         text=full_text,
@@ -117,6 +114,7 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         skipped_bytes=skipped_bytes,
         markup_bytes=len(data) - header_bytes - paragraph_bytes - skipped_bytes,
         paragraphs=paragraphs,
+        reasons=reasons,
     )
 
 
@@ -147,16 +145,6 @@ def _paragraphs(
         char_start = char_end + len(SEPARATOR)
         position = end
     return paragraphs
-
-
-def _byline_author(blocks: Sequence[Block], roles: Sequence[Role], zone: ZoneInfo) -> str | None:
-    """The name in the first byline: its first line without a date, and without the word before the name."""
-    for block, role in zip(blocks, roles, strict=True):
-        if role == "byline":
-            lines = (line.strip() for line in block.text.split("\n"))
-            names = (BYLINE_WORD.sub("", line) for line in lines if line and parse_dateline(line, zone) is None)
-            return next(names, None)
-    return None
 
 
 def _skipped_outside(body: str, blocks: Sequence[Block], skipped: Sequence[tuple[int, int]]) -> int:

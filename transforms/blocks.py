@@ -76,8 +76,8 @@ class Block(NamedTuple):
     """One block: its text, and `[start, end)` in code points of the markup it was cut from.
 
     `path` holds the start tags of the elements that were open at the first visible character, outermost
-    first, inline elements included; `bold` and `italic` say that no visible character stands outside `b` or `strong`,
-    and outside `i` or `em`.
+    first, inline elements included; `bold` and `italic` say that no visible character stands outside `b` or
+    `strong`, and outside `i` or `em`.
     """
 
     text: str
@@ -286,7 +286,8 @@ class _Draft:
     """The block under construction: opens at the first visible character, until `finish` is called."""
 
     __slots__ = (
-        "blocks", "bold", "breaks", "end", "href", "italic", "link_from", "links", "open", "path", "pieces", "source", "start",
+        "blocks", "bold", "breaks", "end", "href", "italic", "link_from", "links", "open", "path", "pieces", "source",
+        "start",
     )  # fmt: skip
 
     def __init__(self, source: str, blocks: list[Block]) -> None:

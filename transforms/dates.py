@@ -24,7 +24,8 @@ AGREEMENT: Final = timedelta(days=2)
 
 # What is printed before 1990 or in more than a week is a slip of whoever wrote it down.
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-FAR_FUTURE: Final = datetime.max.replace(tzinfo=UTC)
+# Two days before the last one that a calendar can hold, so that every zone has a day for it.
+FAR_FUTURE: Final = datetime(9999, 12, 29, tzinfo=UTC)
 
 _CLOCK = (
     r"(?:\s*[(（]?(?:星期|周|週)[一二三四五六日天][)）]?)?"

@@ -15,7 +15,7 @@ from schemas.contract import Role
 from transforms.blocks import RENAMED, block_name
 from transforms.outlets import Rules
 
-__all__ = ["Evidence", "Finding", "evidence_of"]
+__all__ = ["LONGEST_PLAIN_REMARK", "Evidence", "Finding", "evidence_of"]
 
 # Content of these is never running text, whatever is around it.
 STRONG_ELEMENTS: Final[dict[str, Role]] = {
@@ -45,13 +45,14 @@ WEAK_ELEMENTS: Final[dict[str, Role]] = {
 NAMING: Final = frozenset({"class", "id", "role", "property", "itemprop", "rel", "aria-label"})
 NAMING_BY_NAME: Final = ("data-", "aria-")
 WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-OPENING: Final = ' \xa0\u3000\n【（(［[「『“"*#—–-=•'
+OPENING: Final = ' \xa0\u3000\n【（(［[「『“"*#—–-=•●▪■◆◼‧∙'
 ANNOUNCING: Final = frozenset({"related", "boilerplate", "byline"})
 ENDS_WORDS: Final = ("", *" \xa0\n：:】］]）)」』|｜")
 SENTENCE: Final = re.compile(r"[，。！？]")
 SHORT: Final = 40
-# A remark that merely occurs in a long block is part of the story.
+# A remark that merely occurs in a long block is part of the story; within the story it is one in a short block only.
 LONGEST_REMARK: Final = 300
+LONGEST_PLAIN_REMARK: Final = 40
 
 
 class Finding(NamedTuple):
@@ -65,21 +66,18 @@ class Finding(NamedTuple):
 class Evidence:
     """The rules for one layout, compiled. Findings are shared, so asking costs a look-up for most blocks."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, own: Rules, general: Rules) -> None:
+        rules = own + general
         self._starts: dict[str, list[tuple[str, Finding]]] = {}
         for text, role in rules.starts:
             self._starts.setdefault(text[0], []).append((text, Finding(role, f"starts with `{text}`")))
         self._remarks = {text: Finding(role, f"contains `{text}`") for text, role in reversed(rules.contains)}
-        self._contains = re.compile("|".join(map(re.escape, dict(rules.contains)))) if rules.contains else None
+        self._contains = [_any_of(part.contains) for part in (own, general) if part.contains]
         self._classes = [(f" {words} ", Finding(role, f"class words `{words}`")) for words, role in rules.classes]
         self._named: dict[str, Finding | None] = {}
-        words = "|".join(sorted(map(re.escape, rules.byline_words), key=len, reverse=True)) or r"(?!)"
-        credit = rf"(?:{words})\s*(?:[:：/︱|｜]|\s)\s*[^\s，。！？；;:：][^，。！？\n]{{0,60}}"
-        self.byline: Final = re.compile(
-            rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:[;；\n]\s*[^，。！？]{{1,60}})*"
-            rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱/]\s*(?:{words})"
-            rf"|[（(]\s*{credit}[）)]"
-        )
+        self.byline: Final = _credits(rules.byline_words)
+        # A block that begins with none of these has no wording that tells, but for a remark in a short one.
+        self.telling: Final = frozenset(self._starts) | frozenset(OPENING)
 
     def of_wording(self, text: str, *, at_edge: bool) -> Finding | None:
         """What the first words of a block say, or, outside the story, any words of a remark."""
@@ -88,10 +86,11 @@ class Evidence:
         if candidates is None and first in OPENING:
             text = text.lstrip(OPENING)
             candidates = self._starts.get(text[:1])
-        if len(text) <= (LONGEST_REMARK if at_edge else SHORT) and self._contains is not None:
-            remark = self._contains.search(text)
-            if remark:
-                return self._remarks[remark[0]]
+        if len(text) <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK):
+            for contains in self._contains:
+                remark = contains.search(text)
+                if remark:
+                    return self._remarks[remark[0]]
         if candidates is not None:
             for start, finding in candidates:
                 if text.startswith(start) and (finding.role not in ANNOUNCING or _announces(text, start)):
@@ -100,7 +99,7 @@ class Evidence:
 
     def of_element(self, token: Token) -> Finding | None:
         """What an element says by its attributes, else by its name."""
-        attributes = token.attrs
+        attributes = token.attrs or ()
         tag = token.tag or ""
         names = ""
         for key, value in attributes:
@@ -139,7 +138,28 @@ ELEMENT_FINDINGS: Final = {
 }
 
 
+def _any_of(contains: tuple[tuple[str, Role], ...]) -> re.Pattern[str]:
+    return _pattern(tuple(text for text, _ in contains))
+
+
 @lru_cache(maxsize=256)
-def evidence_of(rules: Rules) -> Evidence:
-    """The compiled form of some rules; rules are compared by identity."""
-    return Evidence(rules)
+def _pattern(texts: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, texts)))
+
+
+@lru_cache(maxsize=256)
+def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
+    """Blocks that say what people did for an article, and their names."""
+    word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or r"(?!)"
+    credit = rf"(?:{word})\s*(?:[:：/︱|｜]|\s)\s*[^\s，。！？；;:：][^，。！？\n]{{0,60}}"
+    return re.compile(
+        rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:[;；\n]\s*[^，。！？]{{1,60}})*"
+        rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱/]\s*(?:{word})"
+        rf"|[（(]\s*{credit}[）)]"
+    )
+
+
+@lru_cache(maxsize=1024)
+def evidence_of(own: Rules, general: Rules) -> Evidence:
+    """The compiled form of a layout's rules and the general ones; rules are compared by identity."""
+    return Evidence(own, general)

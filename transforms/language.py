@@ -39,8 +39,11 @@ def detect(text: str) -> str:
     sample = text[:SAMPLE]
     if sample.isascii():
         return _without_han(sample)
-    only_simplified, only_traditional = _scripts()
-    simplified, traditional = only_simplified.search(sample), only_traditional.search(sample)
+    only_simplified, only_traditional, not_simplified = _scripts()
+    simplified = only_simplified.search(sample)
+    if simplified and not not_simplified.search(sample):
+        return "zh-Hans"
+    traditional = only_traditional.search(sample)
     if not simplified and not traditional and not HAN.search(sample):
         return _without_han(sample)
     if KANA.search(sample) and len(KANA.findall(sample)) * 4 > len(HAN.findall(sample)):
@@ -52,12 +55,17 @@ def detect(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _scripts() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Characters that only the simplified and only the traditional standard character set has: most texts have some
-    of the one and none of the other."""
+def _scripts() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """Characters that only the simplified and only the traditional standard character set has, and the latter with
+    kana: most texts have some of the one and none of the other."""
     simplified = set(_decoded("gb2312", GB2312_ROWS, GB2312_CELLS))
     traditional = set(_decoded("big5", BIG5_ROWS, BIG5_CELLS))
-    return _any_of(simplified - traditional), _any_of(traditional - simplified)
+    kana = {chr(code) for code in range(0x3041, 0x30FB)}
+    return (
+        _any_of(simplified - traditional),
+        _any_of(traditional - simplified),
+        _any_of((traditional - simplified) | kana),
+    )
 
 
 def _decoded(codec: str, rows: Iterable[int], cells: Iterable[int]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import Any, Final, cast
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.contract import ROLES, Role
@@ -104,7 +104,6 @@ class Outlets:
     entries: tuple[Outlet, ...]
     general: Rules = NO_RULES
     _by_host: dict[str, Outlet] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _rules: dict[int, Rules] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         slugs: set[str] = set()
@@ -142,16 +141,6 @@ class Outlets:
             if outlet is not None:
                 return outlet
         return self._unknown(host)
-
-    def rules(self, outlet: Outlet, day: date | None) -> Rules:
-        """The outlet's own rules for a page of that day, then the general ones; the same object for the same rules."""
-        own = outlet.rules_on(day)
-        if own is NO_RULES:
-            return self.general
-        known = self._rules.get(id(own))
-        if known is None:
-            known = self._rules[id(own)] = own + self.general
-        return known
 
     def without(self, slug: str) -> Outlets:
         """The registry as if nothing but hosts, names and zone were known of one outlet."""
@@ -274,10 +263,11 @@ def _tells_a_day(shape: str) -> bool:
 
 def _by_role(name: str, table: Mapping[str, Any], key: str) -> tuple[tuple[str, Role], ...]:
     pairs: list[tuple[str, Role]] = []
-    for role, texts in _table(name, table.get(key, {}), key).items():
-        if role not in ROLES:
-            raise RegistryError(name, f"`{key}.{role}`: no such role; roles are {', '.join(ROLES)}")
-        pairs += [(text, cast(Role, role)) for text in _texts(name, texts, f"{key}.{role}")]
+    for named, texts in _table(name, table.get(key, {}), key).items():
+        role = next((role for role in ROLES if role == named), None)
+        if role is None:
+            raise RegistryError(name, f"`{key}.{named}`: no such role; roles are {', '.join(ROLES)}")
+        pairs += [(text, role) for text in _texts(name, texts, f"{key}.{named}")]
     return tuple(pairs)
 
 

@@ -96,7 +96,8 @@ class Paragraph(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One row of `articles`, without run columns, and its paragraphs. `text` is UTF-8."""
+    """One row of `articles`, without run columns, and its paragraphs, with the reason for each one's role. `text` is
+    UTF-8."""
 
     article_id: str
     source_path: str
@@ -116,6 +117,7 @@ class Article:
     skipped_bytes: int
     markup_bytes: int
     paragraphs: list[Paragraph]
+    reasons: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from schemas.contract import CONTENT_ROLES, Role
 from transforms.blocks import Block
 from transforms.dates import DatelineReader
-from transforms.evidence import Evidence, Finding
+from transforms.evidence import LONGEST_PLAIN_REMARK, Evidence, Finding
 
 __all__ = ["Classified", "classify"]
 
@@ -34,18 +34,23 @@ DIGIT: Final = re.compile(r"[0-9]")
 SENTENCE_END: Final = re.compile(r"[。！？!?.…][”\"’」』）)]*$")
 SENTENCE: Final = re.compile(r"[。！？]")
 FURNITURE: Final = re.compile(
-    r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube|[（(\[【]?(?:完|全文完|未完待续|END|The End|the end)[）)\]】]?[。.]?"
-    r"|[-—–*]{1,3} ?(?:完|END) ?[-—–*]{1,3}"
+    r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube"
+    r"|[（(\[【]?(?:完|全文完|未完待续|END|The End|the end)[）)\]】]?[。.]?|[-—–*]{1,3} ?(?:完|END) ?[-—–*]{1,3}"
 )
 NUMBERED: Final = re.compile(r"[（(]?(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3}|[IVX]{1,4})[)）、.．]?")
 STARRED: Final = re.compile(r"\*\*[^*]{1,60}\*\*")
-BULLET: Final = re.compile(r"[•●▪■◆◼‧∙]\s*\S")
+BULLETS: Final = "•●▪■◆◼‧∙"
+BULLET: Final = re.compile(rf"[{BULLETS}]\s*\S")
+FIGURES: Final = "图圖表"
+ENDS_SENTENCE: Final = "。！？…”"
 FIGURE: Final = re.compile(
     r"(?:图表?|圖表?|表)\s?[0-9一二三四五六七八九十]{1,3}[ \xa0:：、.．|].{0,60}|(?:图表?|圖表?|表)\s?[0-9]{1,2}"
 )
 PHOTO_CREDIT: Final = re.compile(
-    r".{2,}[（(](?![^（）()]*报[道導导])[^（）()]{0,30}(?:资料图|資料圖|资料照|資料照|资料照片|資料照片|截图|截圖|提供|摄|攝|图片|图源|圖源|Getty|REUTERS|"
-    r"路透社|路透|法新社|美联社|美聯社|欧新社|中新社|新华社|中央社|RFA|AFP|AP|EPA|网络图)[^（）()]{0,20}[）)](?:\s?Photo: ?\w+)?",
+    r".{2,}[（(](?![^（）()]*报[道導导])[^（）()]{0,30}"
+    r"(?:资料图|資料圖|资料照|資料照|截图|截圖|提供|摄|攝|图片|图源|圖源|Getty|REUTERS|"
+    r"路透|法新社|美联社|美聯社|欧新社|中新社|新华社|中央社|RFA|AFP|AP|EPA|网络图)[^（）()]{0,20}[）)]"
+    r"(?:\s?Photo: ?\w+)?",
     re.DOTALL,
 )
 PHOTO: Final = re.compile(r"(?:Photo|Photograph|Image|Credit|Illustration)(?:\s?by\b|\s?[:：/]).{0,80}|REUTERS/.{2,40}")
@@ -53,8 +58,9 @@ REPORTERS: Final = re.compile(
     r"[^，。：:！？（）()0-9\n]{2,24}(?:/[^，。/\n]{2,20})*/?\s*[（(][^（）()]*"
     r"(?:报道|报导|報導|報道|摘编|摘編|编译|編譯|社|编辑|整理)[^（）()]*[）)]"
     r"|[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
-    r"|[^，。！？：:\n]{2,60}(?:补充报道|补充报导|補充報導|对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
-    r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}|[^。\n]{2,60} contributed (?:to this|reporting).{0,20}"
+    r"|[^，。！？：:\n]{2,60}(?:对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
+    r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}"
+    r"|[^。\n]{2,60} contributed (?:to this|reporting).{0,20}"
 )
 TEAM: Final = re.compile(r"[/／].*[（(]|[综綜]合报[道導导]")
 TRANSLATED: Final = re.compile(r"^(?:翻译|翻譯|译者|譯者|編譯|编译)\s*[：:]", re.MULTILINE)
@@ -99,19 +105,40 @@ class _Classifier:
     def run(self) -> Classified:
         blocks = self._blocks
         inside = [self._inside(block) for block in blocks]
-        frames = self._frames_among(inside)
+        strong = any(finding is not None and finding.strong for finding, _ in inside)
+        frames = self._frames_among(inside) if strong else frozenset()
         if frames:
             self._judged.clear()
             self._frames = frames
             inside = [self._inside(block) for block in blocks]
         findings = []
+        last = len(blocks) - LAST_BLOCKS
         for index, (block, (context, _)) in enumerate(zip(blocks, inside, strict=True)):
+            if (
+                context is None
+                and self._after is None
+                and self._story_started
+                and index < last
+                and self._is_plain(block)
+            ):
+                findings.append(BODY)
+                continue
             finding = self._judge(index, block, context)
             if finding.role == "body":
                 self._story_started = True
             findings.append(finding)
         _join_editors_words(findings, blocks)
         return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
+
+    def _is_plain(self, block: Block) -> bool:
+        """Whether no rule can hold for a block inside the story, as for most: it spares asking each of them."""
+        text, size = block.text, len(block.text)
+        return (
+            size > LONGEST_PLAIN_REMARK
+            and (size > LONGEST_CREDIT or text[-1] in ENDS_SENTENCE)
+            and text[0] not in self._evidence.telling
+            and not (block.bold or block.italic or block.links)
+        )
 
     def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
@@ -127,7 +154,8 @@ class _Classifier:
             return strong
         at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
         finding = self._evidence.of_wording(text, at_edge=at_edge)
-        if finding is None and len(text) <= LONGEST_CREDIT:
+        # Most blocks end like a sentence, which none of the short forms does.
+        if finding is None and len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
             finding = self._of_short_form(index, block, at_edge=at_edge)
         if finding is not None:
             self._open(finding, text)
@@ -154,16 +182,18 @@ class _Classifier:
         """What the elements around a block say, and which one: the innermost that holds against any wording, else
         the innermost of all."""
         path, judged = block.path, self._judged
-        found: tuple[Finding | None, int] = (None, 0)
-        # From the innermost element outwards, to the first whose ancestors were judged before.
+        found: tuple[Finding | None, int] = NOTHING
+        # From the innermost element outwards, to the first that was judged before.
         depth = len(path)
-        while depth:
+        if depth and path[-1].tag == "p" and not path[-1].attrs:
             depth -= 1
-            known = judged.get(id(path[depth]))
+            path = path[:depth]
+        while depth:
+            known = judged.get(id(path[depth - 1]))
             if known is not None:
                 found = known
-                depth += 1
                 break
+            depth -= 1
         for token in path[depth:]:
             number = id(token)
             own = None if number in self._frames else self._evidence.of_element(token)
@@ -242,9 +272,12 @@ class _Classifier:
             return CREDITS
         if (at_edge or TEAM.search(text)) and len(text) <= SHORT and REPORTERS.fullmatch(text):
             return REPORTER
-        if FIGURE.fullmatch(text):
+        if text[0] in FIGURES and FIGURE.fullmatch(text):
             return FIGURE_TITLE
-        if PHOTO_CREDIT.fullmatch(text) and (len(text) <= SHORT or not SENTENCE.search(text)) or PHOTO.fullmatch(text):
+        if "(" in text or "（" in text:
+            if PHOTO_CREDIT.fullmatch(text) and (len(text) <= SHORT or not SENTENCE.search(text)):
+                return PICTURE_CREDIT
+        elif PHOTO.fullmatch(text):
             return PICTURE_CREDIT
         if at_edge and index in (0, len(self._blocks) - 1) and PARENTHESISED.fullmatch(text):
             return ASIDE
@@ -254,9 +287,13 @@ class _Classifier:
         text = block.text
         if block.links and len(text) <= SHORT and _link_share(block) >= LINK_SHARE:
             return LINKS
-        if BULLET.match(text):
+        if text[0] in BULLETS and BULLET.match(text):
             return BULLETED
-        if len(text) <= LONGEST_HEADING and (NUMBERED.fullmatch(text) or STARRED.fullmatch(text)):
+        if (
+            len(text) <= LONGEST_HEADING
+            and text[-1] not in ENDS_SENTENCE
+            and (NUMBERED.fullmatch(text) or STARRED.fullmatch(text))
+        ):
             return SECTION
         if block.bold:
             if not self._story_started and index < TOP_BLOCKS and len(text) > 20 and SENTENCE_END.search(text):
@@ -304,6 +341,7 @@ def _link_share(block: Block) -> float:
 
 
 BOLD: Final = frozenset({"b", "strong"})
+NOTHING: Final[tuple[Finding | None, int]] = (None, 0)
 LINKED_ROLES: Final = frozenset({"list_item", "heading"})
 QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")

@@ -10,14 +10,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
+from storage.versions import load_outlets
 from transforms.article import SEPARATOR, decode, parse
 from transforms.outlets import Outlet, Outlets
 from transforms.records import Article, Dates, Header, Limits, Link, Paragraph, Reject
 
-OUTLETS = Outlets.from_toml(
+REGISTRY = Outlets.from_toml(
     '[[outlet]]\nslug = "songling"\nname_zh = "松岭时报"\nname_en = "Songling Times"\n'
-    'hosts = ["songling-times.example"]\nzone = "Asia/Shanghai"\n'
+    'hosts = ["songling-times.example"]\nzone = "Asia/Shanghai"\nlanguages = ["zh-Hans"]\n'
 )
+OUTLETS = Outlets(REGISTRY.entries, load_outlets().general)
 TITLE = "[渡轮试航](http://www.songling-times.example//a?utm_source=x)\n------\n\n"
 HEADER = f"<!--1646370367000-->\n{TITLE}"
 MARK = "\ufeff"

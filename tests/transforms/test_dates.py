@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from transforms.dates import month_of, parse_dateline, parse_timestamp, url_date, weigh
+from transforms.dates import DatelineReader, month_of, parse_dateline, parse_timestamp, url_date, weigh
 from transforms.records import Dates
 
 PARIS, SHANGHAI, TAIPEI, NEW_YORK = map(ZoneInfo, ("Europe/Paris", "Asia/Shanghai", "Asia/Taipei", "America/New_York"))
@@ -199,7 +199,7 @@ def test_what_is_no_timestamp_is_none(text: str) -> None:
 BASE = datetime(2023, 8, 1, 9, tzinfo=UTC)
 MIDNIGHT = datetime(2023, 8, 1, tzinfo=UTC)
 WEEK, TWO_DAYS, SECOND = timedelta(days=7), timedelta(days=2), timedelta(seconds=1)
-WRONG = datetime(1938, 6, 3, tzinfo=UTC)
+WRONG = datetime(2001, 7, 31, 16, tzinfo=UTC)
 
 
 def weighed(
@@ -279,10 +279,10 @@ def test_a_url_names_the_start_of_its_day_in_the_outlets_zone() -> None:
         (datetime(2022, 6, 30, 16, tzinfo=UTC), SHANGHAI, date(2022, 7, 1), "2022-06"),
         (datetime(2022, 6, 30, 15, 59, 59, tzinfo=UTC), SHANGHAI, date(2022, 6, 30), "2022-06"),
         (datetime(2021, 12, 31, 23, 30, tzinfo=UTC), PARIS, date(2022, 1, 1), "2021-12"),
-        (datetime.min.replace(tzinfo=UTC), NEW_YORK, date.min, "0001-01"),
-        (datetime.max.replace(tzinfo=UTC), SHANGHAI, date.max, "9999-12"),
+        (datetime(1990, 1, 1, tzinfo=UTC), NEW_YORK, date(1989, 12, 31), "1990-01"),
+        (datetime(9999, 12, 29, tzinfo=UTC), SHANGHAI, date(9999, 12, 29), "9999-12"),
     ],
-    ids=["evening before", "after midnight", "before midnight", "New Year", "first moment", "last moment"],
+    ids=["evening before", "after midnight", "before midnight", "New Year", "first fact", "last fact"],
 )
 def test_the_local_day_and_the_utc_month_can_differ(moment: datetime, zone: ZoneInfo, day: date, month: str) -> None:
     dates = weigh(header_at=moment, front_matter_at=None, dateline_at=None, url_day=None, zone=zone)
@@ -292,3 +292,78 @@ def test_the_local_day_and_the_utc_month_can_differ(moment: datetime, zone: Zone
 def test_months_of_early_years_and_of_no_time() -> None:
     assert month_of(datetime(938, 1, 2, tzinfo=UTC)) == "0938-01"
     assert month_of(None) == "unknown"
+
+
+NEXT_WEEK = BASE + WEEK
+
+
+@pytest.mark.parametrize(
+    ("header", "dateline", "url", "published_from", "conflict"),
+    [
+        (datetime(1970, 1, 1, tzinfo=UTC), BASE, None, "dateline", True),
+        (datetime(1989, 12, 31, 23, 59, 59, tzinfo=UTC), None, MIDNIGHT.date(), "url", True),
+        (datetime(1990, 1, 1, tzinfo=UTC), None, None, "header", False),
+        (NEXT_WEEK, None, None, "header", False),
+        (NEXT_WEEK + SECOND, None, None, "none", True),
+        (datetime.max.replace(tzinfo=UTC), BASE, None, "dateline", True),
+        (datetime.min.replace(tzinfo=UTC), None, None, "none", True),
+        (BASE, datetime(2099, 1, 1, tzinfo=UTC), None, "header", True),
+        (BASE, None, date(1900, 1, 1), "header", True),
+    ],
+    ids=["start of the epoch", "before 1990", "1990", "next week", "after next week", "end of the calendar",
+         "start of the calendar", "dateline to come", "address of another century"],
+)  # fmt: skip
+def test_dates_outside_1990_to_next_week_are_conflicts_and_no_facts(
+    header: datetime, dateline: datetime | None, url: date | None, published_from: str, conflict: bool
+) -> None:
+    dates = weigh(
+        header_at=header, front_matter_at=None, dateline_at=dateline, url_day=url, zone=SHANGHAI, latest=NEXT_WEEK
+    )
+    assert (dates.published_from, dates.date_conflict) == (published_from, conflict)
+    for moment in (dates.published_at, dates.dateline_at):
+        assert moment is None or datetime(1990, 1, 1, tzinfo=UTC) <= moment <= NEXT_WEEK
+    assert dates.url_date in (None, MIDNIGHT.date())
+    assert (dates.published_at is None) == (dates.month == "unknown")
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "iso"),
+    [
+        ("07/01/2022", ["%m/%d/%Y"], "2022-07-01T00:00:00+02:00"),
+        ("07/01/2022", [], "2022-01-07T00:00:00+01:00"),
+        ("2020-07-03T10:18:27.658Z", ["%Y-%m-%dT%H:%M:%S.%f%z"], "2020-07-03T12:18:27.658000+02:00"),
+        ("2020年7月18日 下午3:05", [], "2020-07-18T15:05:00+02:00"),
+        ("2020年7月18日 中午12:05", [], "2020-07-18T12:05:00+02:00"),
+        ("2020年7月18日 凌晨3:05", [], "2020-07-18T03:05:00+02:00"),
+        ("2020-07-03 星期五 10:11", [], "2020-07-03T10:11:00+02:00"),
+        ("2020年7月18日15时20分", [], "2020-07-18T15:20:00+02:00"),
+        ("发布时间 2020-07-03 10:11", [], "2020-07-03T10:11:00+02:00"),
+        ("May 14th 2020", [], "2020-05-14T00:00:00+02:00"),
+        ("July 3, 2020 at 10:02 am", [], "2020-07-03T10:02:00+02:00"),
+        ("Sat, 18 Jul 2020 10:00 +0800", [], "2020-07-18T04:00:00+02:00"),
+        ("June 2020", [], None),
+        ("in the May of 2020, 12 of them left", [], None),
+        ("第12期", [], None),
+        ("2020", [], None),
+    ],
+)  # fmt: skip
+def test_printed_dates_are_read_by_an_outlets_shapes_then_by_those_of_the_trade(
+    text: str, shapes: list[str], iso: str | None
+) -> None:
+    moment = DatelineReader(PARIS, shapes, ["zh-Hans"]).read(text)
+    assert (None if moment is None else moment.astimezone(PARIS).isoformat()) == iso
+    assert moment is None or moment.tzinfo is UTC
+
+
+def test_a_date_without_a_time_of_day_keeps_its_day_in_the_outlets_zone() -> None:
+    for zone in (PARIS, SHANGHAI, NEW_YORK, TAIPEI):
+        moment = DatelineReader(zone).read("2020年 7月 18日")
+        assert moment is not None
+        assert moment.astimezone(zone).isoformat()[:19] == "2020-07-18T00:00:00"
+
+
+def test_one_date_is_read_within_a_line_and_two_are_not() -> None:
+    reader = DatelineReader(SHANGHAI)
+    found = reader.read_within("林帆 在 星期四, 06/05/2014 - 21:07 提交")
+    assert found == datetime(2014, 5, 6, 13, 7, tzinfo=UTC)
+    assert reader.read_within("2014-05-06 至 2014-05-07") is None

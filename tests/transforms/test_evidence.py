@@ -13,7 +13,9 @@ from transforms.language import detect
 from transforms.outlets import Outlets, RegistryError
 from transforms.records import Article, Limits
 
-ENTRY = '[[outlet]]\nslug = "x"\nname_zh = "甲"\nname_en = "X"\nhosts = ["x.example"]\nzone = "UTC"\n'
+ENTRY = (
+    '[[outlet]]\nslug = "x"\nname_zh = "甲"\nname_en = "X"\nhosts = ["x.example"]\nzone = "UTC"\nlanguages = ["en"]\n'
+)
 
 
 def seed(name: str) -> Article:
@@ -28,7 +30,7 @@ def seed(name: str) -> Article:
     [
         ("2100101_*.txt", "rfi", ["dateline", "boilerplate", "lede", *["body"] * 6]),
         ("2300101_*.md", "voa", ["dateline", "caption", *["body"] * 7]),
-        ("2700103_*.md", "ft", ["lede", "body", "body", "quote", *["body"] * 7]),
+        ("2700103_*.md", "ft", ["lede", "body", "body", "quote", *["body"] * 6, "byline"]),
         ("2500103_*.md", "bbc", ["dateline", "caption", "caption", *["body"] * 3, "heading", *["body"] * 3]),
         (
             "2600102_*.md",
@@ -100,7 +102,7 @@ def test_outlets_are_found_by_host_or_made_from_the_registrable_domain(host: str
     [
         (ENTRY + 'colour = "red"\n', "unknown key `colour`"),
         (ENTRY.replace('zone = "UTC"', 'zone = "Mars/Base"'), "no IANA time zone"),
-        (ENTRY.replace('["x.example"]', "[]"), "at least one host"),
+        (ENTRY.replace('["x.example"]', "[]"), "empty list"),
         (ENTRY.replace('zone = "UTC"\n', ""), "`zone` is missing"),
         (ENTRY.replace('"x"', '"X!"'), "lower-case ASCII"),
         (ENTRY + ENTRY, "used twice"),

@@ -15,6 +15,7 @@ name_zh = "松岭时报"
 name_en = "Songling Times"
 hosts = ["songling-times.example", "songling.co.uk"]
 zone = "Asia/Shanghai"
+languages = ["zh-Hans"]
 """
 OTHER = """
 [[outlet]]
@@ -23,6 +24,7 @@ name_zh = "港口"
 name_en = "Harbour"
 hosts = ["cn.songling-times.example"]
 zone = "Europe/Paris"
+languages = ["zh-Hant", "fr"]
 """
 REGISTRY = Outlets.from_toml(ENTRY + OTHER)
 
@@ -34,6 +36,7 @@ def test_an_entry_says_what_is_known_of_an_outlet() -> None:
         zone=ZoneInfo("Asia/Shanghai"),
         name_zh="松岭时报",
         name_en="Songling Times",
+        languages=("zh-Hans",),
     )
 
 

@@ -8,7 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from schemas.contract import CONTENT_ROLES, ROLES
+from storage.versions import load_outlets
 from transforms.blocks import cut
+from transforms.dates import DatelineReader
+from transforms.evidence import evidence_of
+from transforms.outlets import NO_RULES
 from transforms.roles import classify
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -16,8 +20,8 @@ STORY = "".join(f"<p>松岭市第{number}条渡轮航线今天在海湾里试航
 
 
 def classified(body: str, zone: ZoneInfo = SHANGHAI) -> tuple[list[str], datetime | None]:
-    roles, dateline_at = classify(cut(body).blocks, zone)
-    return list(roles), dateline_at
+    found = classify(cut(body).blocks, evidence_of(NO_RULES, load_outlets().general), DatelineReader(zone))
+    return list(found.roles), found.dateline_at
 
 
 @pytest.mark.parametrize(
@@ -180,7 +184,7 @@ def test_a_lede_stands_at_the_top_only() -> None:
 
 
 def test_nothing_has_no_roles() -> None:
-    assert classify([], SHANGHAI) == ([], None)
+    assert classified("") == ([], None)
 
 
 def test_every_block_gets_one_of_the_contracts_roles_and_content_is_the_storys_own() -> None:

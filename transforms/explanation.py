@@ -1,0 +1,63 @@
+"""Why each block of a source is what it is: the evidence, for whoever adds an outlet."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from turbohtml import Token
+
+from transforms.article import decode, parse
+from transforms.blocks import cut
+from transforms.outlets import Outlet, Outlets
+from transforms.records import Article, Limits, Paragraph, Reject
+
+__all__ = ["ExplainedBlock", "Explanation", "explain"]
+
+LONGEST_ATTRIBUTE = 40
+
+
+class ExplainedBlock(NamedTuple):
+    """A paragraph, the reason for its role, and the elements it is inside of, outermost first."""
+
+    paragraph: Paragraph
+    reason: str
+    elements: tuple[str, ...]
+
+
+class Explanation(NamedTuple):
+    """An article, what is known of its outlet, whether a layout of it holds on the article's day, and its blocks."""
+
+    article: Article
+    outlet: Outlet
+    has_layout: bool
+    blocks: list[ExplainedBlock]
+
+
+def explain(data: bytes, source_path: str, outlets: Outlets, limits: Limits) -> Explanation | Reject:
+    """The article in `data` with the evidence for each of its blocks, or the reject that it would become."""
+    article = parse(data, source_path, outlets, limits)
+    if isinstance(article, Reject):
+        return article
+    text, _ = decode(data)
+    blocks = cut(text[article.header.body_start :], max_depth=limits.depth).blocks
+    outlet = next((entry for entry in outlets.entries if entry.slug == article.outlet), None)
+    day = article.header.header_at or article.header.front_matter_at
+    known = outlet or Outlet(article.outlet, (), outlets.find(None).zone, article.outlet, article.outlet)
+    return Explanation(
+        article,
+        known,
+        any(day is None or layout.holds_on(day.date()) for layout in known.layouts),
+        [
+            ExplainedBlock(paragraph, reason, tuple(map(_element, block.path)))
+            for paragraph, reason, block in zip(article.paragraphs, article.reasons, blocks, strict=True)
+        ],
+    )
+
+
+def _element(token: Token) -> str:
+    attributes = [
+        f'{key}="{value[:LONGEST_ATTRIBUTE]}"'
+        for key, value in token.attrs or ()
+        if key in ("class", "id", "role", "property", "itemprop") or key.startswith(("data-", "aria-"))
+    ]
+    return " ".join([token.tag or "", *attributes])
