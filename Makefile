@@ -28,6 +28,13 @@ format: $(READY)
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py
 
+# Roles on the hand-labelled articles, and dates over the corpus; both need ../shared.
+score: $(READY)
+	@$(BIN)/python -m benchmarks.score
+
+dates: $(READY)
+	@$(BIN)/python -m benchmarks.dates
+
 # The environment is made from the lock alone, with hashes, and byte-compiled: no start recompiles anything.
 $(READY): requirements.lock bootstrap.lock pyproject.toml
 	@echo "Creating the environment in $(VENV) …"

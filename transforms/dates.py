@@ -160,7 +160,7 @@ class DatelineReader:
     def read_within(self, text: str) -> datetime | None:
         """UTC time of the one date in a short text that says more than it, such as who published it, or None."""
         found = {match[0] for match in WITHIN.finditer(text)}
-        return parse_dateline(found.pop(), self._zone) if len(found) == 1 else None
+        return self.read(found.pop()) if len(found) == 1 else None
 
 
 def _utc(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -29,6 +29,8 @@ FRONT_MATTER: Final = re.compile(
     rf"\s*---{SPACES}{LINE_END}(?P<block>.*?)(?:(?<=\n)|(?<=\r))---{SPACES}(?:{LINE_END}|\Z)", re.DOTALL
 )
 FRONT_MATTER_LINE: Final = re.compile(r"^([A-Za-z_][\w-]*):[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE)
+YAML_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+YAML_WHITE_SPACE: Final = {"n": "\n", "t": "\t", "r": "\r", "_": "\xa0", "0": ""}
 EPOCH_DIGITS: Final = re.compile(r"[+-]?[0-9]{1,18}")
 EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -124,10 +126,22 @@ def _front_matter(text: str, front: re.Match[str]) -> Header:
 def _scalar(value: str) -> str:
     """A YAML scalar on one line: plain, single-quoted or double-quoted; `null` and `~` are nothing."""
     if len(value) >= 2 and value[0] == value[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", value[1:-1])
+        return YAML_ESCAPE.sub(_unescaped, value[1:-1])
     if len(value) >= 2 and value[0] == value[-1] == "'":
         return value[1:-1].replace("''", "'")
     return "" if value in ("null", "~") else value
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code = escape[1] or escape[2] or escape[3]
+    if not code:
+        return YAML_WHITE_SPACE.get(escape[4], escape[4])
+    try:
+        character = chr(int(code, 16))
+    except ValueError:
+        return escape[0]
+    # Half of a pair is no character; what a scraper cut in two stays as it was found.
+    return escape[0] if "\ud800" <= character <= "\udfff" else character
 
 
 def _clean_title(title: str) -> str:

@@ -26,6 +26,9 @@ GB2312_CELLS: Final = range(0xA1, 0xFF)
 BIG5_ROWS: Final = range(0xA4, 0xC7)
 BIG5_CELLS: Final = (*range(0x40, 0x7F), *range(0xA1, 0xFF))
 
+NOT_LATIN: Final = frozenset({"zh", "ja", "ko"})
+LATIN_WORDS: Final = 4
+
 # The script shows within a few words; looking further costs time and changes nothing.
 SAMPLE: Final = 80
 
@@ -46,7 +49,7 @@ def detect(text: str) -> str:
     traditional = only_traditional.search(sample)
     if not simplified and not traditional and not HAN.search(sample):
         return _without_han(sample)
-    if KANA.search(sample) and len(KANA.findall(sample)) * 4 > len(HAN.findall(sample)):
+    if KANA.search(sample) and len(KANA.findall(sample)) * 2 > len(HAN.findall(sample)):
         return "ja"
     if simplified and traditional:
         more = len(only_simplified.findall(sample)) - len(only_traditional.findall(sample))
@@ -80,7 +83,8 @@ def _any_of(characters: set[str]) -> re.Pattern[str]:
 def detect_all(texts: Sequence[str]) -> tuple[list[str], str]:
     """Tags of an article's blocks, and the article's own: the one with most characters.
 
-    A block that doesn't tell by itself, such as a number or a name, is in the article's language.
+    A block that doesn't tell by itself, such as a number or a name, is in the article's language; words in Latin
+    letters are not in Chinese, whatever they are in.
     """
     tags = [detect(text) for text in texts]
     distinct = set(tags) - {UNDETERMINED}
@@ -92,7 +96,17 @@ def detect_all(texts: Sequence[str]) -> tuple[list[str], str]:
         main = max(totals, key=lambda tag: (totals[tag], tag))
     else:
         main = distinct.pop() if distinct else UNDETERMINED
-    return [main if tag == UNDETERMINED else tag for tag in tags], main
+    if UNDETERMINED in tags:
+        tags = [
+            main if tag == UNDETERMINED and (main[:2] not in NOT_LATIN or not _is_latin(text)) else tag
+            for tag, text in zip(tags, texts, strict=True)
+        ]
+    return tags, main
+
+
+def _is_latin(text: str) -> bool:
+    """Whether a text is several words in Latin letters."""
+    return not HAN.search(text) and len(LATIN_WORD.findall(text)) >= LATIN_WORDS
 
 
 def _without_han(text: str) -> str:

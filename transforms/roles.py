@@ -301,6 +301,8 @@ class _Classifier:
             if len(text) <= LONGEST_HEADING and not SENTENCE.search(text) and not text.endswith((":", "：", "?", "…")):
                 self._open(BOLD_LINE, text)
                 return BOLD_LINE
+        if not self._story_started and self._stands_apart(index):
+            return APART_TOP
         if block.italic:
             if QUOTED.fullmatch(text):
                 return ITALIC_QUOTE
@@ -309,6 +311,19 @@ class _Classifier:
         if at_edge and self._story_started and (TRANSLATED.search(text) or self._is_about_the_author(text)):
             return AUTHOR
         return BODY
+
+    def _stands_apart(self, index: int) -> bool:
+        """Whether a sentence stands in an element of its own, where the story below it is in paragraphs."""
+        if index + 1 >= min(len(self._blocks), TOP_BLOCKS):
+            return False
+        block, following = self._blocks[index], self._blocks[index + 1]
+        return (
+            bool(block.path)
+            and block.path[-1].tag == "div"
+            and len(block.text) <= LONGEST_CREDIT
+            and SENTENCE_END.search(block.text) is not None
+            and any(token.tag == "p" for token in following.path)
+        )
 
     def _is_about_the_author(self, text: str) -> bool:
         folded = text.casefold()
@@ -361,6 +376,7 @@ BULLETED: Final = Finding("list_item", "begins with a bullet")
 SECTION: Final = Finding("heading", "a section's number, or marked as a heading")
 BOLD_TOP: Final = Finding("lede", "a bold sentence above the story")
 BOLD_LINE: Final = Finding("heading", "a short bold line without a sentence's end")
+APART_TOP: Final = Finding("lede", "a sentence apart from the paragraphs, above the story")
 ITALIC_QUOTE: Final = Finding("quote", "italic and in quotation marks")
 ITALIC_TOP: Final = Finding("note", "italic, above the story")
 AUTHOR: Final = Finding("note", "about the author, at the end")

@@ -17,6 +17,7 @@ from transforms.records import Limits, Reject
 __all__ = ["run"]
 
 SHOWN_CHARACTERS = 60
+SHOWN_ELEMENTS = 4
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,10 +60,16 @@ def _text(found: Explanation) -> str:
         shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
         lines += [
             f"{ordinal:4}  {row.role:<12} {block.reason}",
-            f"      [{row.byte_start}, {row.byte_end})  {row.language}  {' > '.join(block.elements) or 'no element'}",
+            f"      [{row.byte_start}, {row.byte_end})  {row.language}  {_path(block.elements)}",
             f"      {shown}",
         ]
     return "\n".join(lines)
+
+
+def _path(elements: tuple[str, ...]) -> str:
+    if not elements:
+        return "no element"
+    return " > ".join(["…", *elements[-SHOWN_ELEMENTS:]] if len(elements) > SHOWN_ELEMENTS else elements)
 
 
 def _record(found: Explanation) -> dict[str, Any]:

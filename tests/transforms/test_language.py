@@ -58,10 +58,23 @@ HANS, HANT, ENGLISH, NUMBER = "汉语报纸", "漢語報紙", "the cat is on the
         ([HANS, ENGLISH, ENGLISH], ["zh-Hans", "en", "en"], "en"),
         ([HANS, HANT, HANT], ["zh-Hans", "zh-Hant", "zh-Hant"], "zh-Hant"),
         ([NUMBER * 100, HANT], ["zh-Hant", "zh-Hant"], "zh-Hant"),
+        ([HANS, "Sommerregen kommt morgen vielleicht"], ["zh-Hans", "und"], "zh-Hans"),
+        ([HANS, "Songling"], ["zh-Hans", "zh-Hans"], "zh-Hans"),
+        ([ENGLISH, "Songling Harbour Ferry Company"], ["en", "en"], "en"),
         ([NUMBER], [UNDETERMINED], UNDETERMINED),
         ([], [], UNDETERMINED),
     ],
-    ids=["most characters", "sum of all", "two scripts", "anything but und", "only und", "nothing"],
+    ids=[
+        "most characters",
+        "sum of all",
+        "two scripts",
+        "anything but und",
+        "another language",
+        "a name",
+        "a name in its language",
+        "only und",
+        "nothing",
+    ],
 )
 def test_an_article_is_in_the_language_of_most_characters(texts: list[str], tags: list[str], main: str) -> None:
     assert detect_all(texts) == (tags, main)
