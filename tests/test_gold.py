@@ -37,7 +37,8 @@ def test_scores_do_not_fall_below_what_was_reached(articles: list[dict[str, Any]
 
 def test_an_outlet_without_its_registry_entry_loses_little(articles: list[dict[str, Any]]) -> None:
     outlets = load_outlets()
-    left_out = [score(articles, outlets.without(entry.slug))[entry.slug] for entry in outlets.entries]
+    labelled = score(articles, outlets).keys() - {"all"}
+    left_out = [score(articles, outlets.without(slug))[slug] for slug in labelled]
     assert sum(each.right for each in left_out) / sum(each.found for each in left_out) >= 0.98
     assert min(each.accuracy for each in left_out) >= 0.97
 

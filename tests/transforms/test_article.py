@@ -81,6 +81,7 @@ def test_an_article_says_all_that_its_source_says() -> None:
             Paragraph("body", texts[2].encode(), 27, 33, data.index(b"2020&"), data.rindex(b"</p>"), "zh-Hans",
                       xxh3_64_intdigest(texts[2].encode()), ()),
         ],
+        reasons=["a date and nothing else, above the story", "running text", "running text"],
     )  # fmt: skip
 
 
