@@ -151,9 +151,9 @@ def _pattern(texts: tuple[str, ...]) -> re.Pattern[str]:
 def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
     """Blocks that say what people did for an article, and their names."""
     word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or r"(?!)"
-    credit = rf"(?:{word})\s*(?:[:：/︱|｜]|\s)\s*[^\s，。！？；;:：][^，。！？\n]{{0,60}}"
+    credit = rf"(?:{word})\s*(?:[:：/︱|｜]|\s)\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
     return re.compile(
-        rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:[;；\n]\s*[^，。！？]{{1,60}})*"
+        rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:[;；\n]\s*[^，。！？;；\n]{{1,60}})*"
         rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱/]\s*(?:{word})"
         rf"|[（(]\s*{credit}[）)]"
     )
