@@ -69,7 +69,7 @@ FREE_FORM_SETTINGS: Final = {"STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "m
 
 URL_DATES: Final = (
     re.compile(r"(?<!\d)(?P<Y>(?:19|20)\d{2})([-/]?)(?P<M>0[1-9]|1[0-2])\2(?P<D>0[1-9]|[12]\d|3[01])(?!\d)"),
-    re.compile(r"(?<!\d)(?P<Y>(?:19|20)\d{2})/(?P<M>0?[1-9]|1[0-2])/(?P<D>0?[1-9]|[12]\d|3[01])(?!\d)"),
+    re.compile(r"(?<!\d)(?P<Y>(?:19|20)\d{2})/(?P<M>0?[1-9]|1[0-2])/(?P<D>0?[1-9]|[12]\d|3[01])(?=[/_.-]|\Z)"),
     # RFA ends its paths in month, day, year and time of day without a separator.
     re.compile(r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?:\d{6})?(?!\d)"),
 )

@@ -367,3 +367,10 @@ def test_one_date_is_read_within_a_line_and_two_are_not() -> None:
     found = reader.read_within("林帆 在 星期四, 06/05/2014 - 21:07 提交")
     assert found == datetime(2014, 5, 6, 13, 7, tzinfo=UTC)
     assert reader.read_within("2014-05-06 至 2014-05-07") is None
+
+
+def test_a_number_that_begins_a_title_is_no_day_of_a_url() -> None:
+    assert url_date("https://news.example/2020/06/1%e5%8f%b7") is None
+    assert url_date("https://news.example/2020/06/1号") is None
+    assert url_date("https://news.example/2020/06/1/") == date(2020, 6, 1)
+    assert url_date("https://news.example/2020/06/1") == date(2020, 6, 1)
