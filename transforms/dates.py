@@ -64,6 +64,7 @@ FREE_FORM: Final = re.compile(
     r"|[一二三四五六七八九十]月.*\d",
     re.IGNORECASE,
 )
+NO_DATE: Final = re.compile(r"[@#—–“”\"«»]")
 LONGEST_FREE_FORM: Final = 50
 FREE_FORM_SETTINGS: Final = {"STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"]}
 
@@ -149,7 +150,7 @@ class DatelineReader:
             except (ValueError, OverflowError):
                 continue
         moment = parse_dateline(text, self._zone)
-        if moment is not None or len(text) > LONGEST_FREE_FORM or not FREE_FORM.search(text):
+        if moment is not None or len(text) > LONGEST_FREE_FORM or NO_DATE.search(text) or not FREE_FORM.search(text):
             return moment
         found: datetime | None = _free_form()(text, languages=self._languages, settings=FREE_FORM_SETTINGS)
         try:

@@ -14,7 +14,7 @@ from archives import ROOT, WriteArticle, files_of, ingest, read_table
 
 from flows.cli import build_parser, main
 
-COMMANDS = ["ingest", "verify", "trace", "status"]
+COMMANDS = ["ingest", "verify", "trace", "status", "explain"]
 
 
 @pytest.fixture
@@ -70,8 +70,16 @@ def test_a_dry_run_changes_nothing(seeds: Path, tmp_path: Path, capsys: pytest.C
 
 @pytest.mark.parametrize(
     "arguments",
-    [["ingest", "--workers", "0"], ["ingest", "--workers", "many"], ["ingest", "a", "b", "c"], ["nothing"], []],
-    ids=["no workers", "no number", "too many", "no such command", "no command"],
+    [
+        ["ingest", "--workers", "0"],
+        ["ingest", "--workers", "many"],
+        ["ingest", "a", "b", "c"],
+        ["explain"],
+        ["explain", "a", "b"],
+        ["nothing"],
+        [],
+    ],
+    ids=["no workers", "no number", "too many", "no source", "two sources", "no such command", "no command"],
 )
 def test_wrong_arguments_end_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -87,8 +95,10 @@ def test_wrong_arguments_end_with_2(arguments: list[str], capsys: pytest.Capture
         (["verify", "nowhere"], "ingest first"),
         (["status", "nowhere"], "ingest first"),
         (["trace", "x-0000", "nowhere"], "ingest first"),
+        (["explain", "nowhere.md"], "give one source of an archive"),
+        (["explain", "."], "give one source of an archive"),
     ],
-    ids=["ingest", "verify", "status", "trace"],
+    ids=["ingest", "verify", "status", "trace", "explain", "explain a folder"],
 )
 def test_what_cannot_run_ends_with_3_and_a_remedy(
     arguments: list[str],
@@ -161,6 +171,99 @@ def test_status_counts_what_the_tables_hold(output: Path, capsys: pytest.Capture
     assert sum(facts["rejects"].values()) == read_table(output, "rejects").num_rows
     assert main(["status", str(output)]) == 0
     assert "last run run-1" in capsys.readouterr().out
+
+
+def test_explain_shows_each_block_of_a_source_with_role_reason_bytes_and_elements(
+    seeds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (path,) = seeds.rglob("2100101_*.txt")
+    data = path.read_bytes()
+    assert main(["explain", str(path)]) == 0
+    captured = capsys.readouterr()
+    head, _, blocks = captured.out.partition("\n\n")
+    facts = dict(line.split(maxsplit=1) for line in head.splitlines())
+    assert facts["source"] == f"{path.name}, {len(data)} bytes, comment"
+    assert facts["outlet"] == "rfi (法广), its layout is known"
+    assert facts["author"] == "-"
+    assert facts["published"] == "2022-01-11 12:41:07+00:00 from header; 2022-01-11 in Europe/Paris"
+    assert facts["header"] == "2022-01-11 12:41:07+00:00"
+    assert facts["dateline"] == "2022-01-11 12:38:00+00:00"
+    assert facts["conflict"] == "no"
+    assert facts["language"] == "zh-Hans"
+    lines = [" ".join(line.split()) for line in blocks.splitlines()]
+    start = data.index(b"11/01/2022")
+    assert lines[:6] == [
+        "0 dateline a date and nothing else, above the story",
+        f"[{start}, {start + 18}) zh-Hans div",
+        "11/01/2022 - 13:38",
+        "1 boilerplate page furniture by its wording",
+        f"[{data.index(b'Array')}, {data.index(b'Array') + 5}) zh-Hans no element",
+        "Array",
+    ]
+    assert lines[6] == "2 lede a bold sentence above the story"
+    assert lines[7].endswith("zh-Hans p > strong")
+    assert lines[8].endswith("…")
+    assert len(lines) == 9 * 3
+    assert captured.err == ""
+
+
+def test_explain_prints_the_same_as_one_json_object(seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path,) = seeds.rglob("2100101_*.txt")
+    data = path.read_bytes()
+    assert main(["explain", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["source_path"], found["outlet"], found["has_layout"]) == (path.name, "rfi", True)
+    assert found["author"] is None
+    assert found["dates"]["published_at"] == "2022-01-11 12:41:07+00:00"
+    assert found["dates"]["published_from"] == "header"
+    assert found["dates"]["date_conflict"] is False
+    assert [block["role"] for block in found["blocks"]] == ["dateline", "boilerplate", "lede", *["body"] * 6]
+    assert found["blocks"][2]["reason"] == "a bold sentence above the story"
+    assert found["blocks"][2]["elements"] == ["p", "strong"]
+    for block in found["blocks"]:
+        assert block["reason"]
+        assert block["text"] in data[block["byte_start"] : block["byte_end"]].decode()
+
+
+def test_explain_says_where_no_layout_is_known_and_cuts_long_paths_of_elements(
+    write_article: WriteArticle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_article("a.md", body="<div><ul><li><p><b><i>松岭市图书馆今天开放。</i></b></p></li></ul></div>")
+    assert main(["explain", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "songling-times-example (songling-times-example), general rules only" in text
+    assert "… > li > p > b > i\n" in text
+    assert "松岭市图书馆今天开放。\n" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "offset"),
+    [("empty_file.md", "empty_file", 0), ("invalid_utf8.md", "invalid_utf8", 238), ("no_header.html", "no_header", 0),
+     ("bad_timestamp.md", "bad_timestamp", 4), ("no_text.md", "no_text", 187), ("too_complex.md", "too_complex", 5113)],
+)  # fmt: skip
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["text", "json"])
+def test_explain_ends_with_1_on_a_reject_and_tells_why_and_where(
+    name: str, reason: str, offset: int, more: list[str], seeds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", str(seeds / "broken" / name), *more]) == 1
+    assert capsys.readouterr().out.startswith(f"{name}: {reason} at byte {offset}: ")
+
+
+def test_explain_rejects_a_source_above_the_limit_without_an_offset(
+    write_article: WriteArticle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_article("a.md", body="<p>松岭</p>" + "<!-- -->" * (1 << 17))
+    assert main(["explain", str(path)]) == 0
+    capsys.readouterr()
+    assert main(["explain", str(path), "--max-source-mib", "1"]) == 1
+    assert capsys.readouterr().out.startswith("a.md: too_large: ")
+
+
+def test_explain_writes_nothing(write_article: WriteArticle, archive: Path) -> None:
+    path = write_article("a.md")
+    before = path.read_bytes()
+    assert main(["explain", str(path)]) == 0
+    assert [(entry.name, entry.read_bytes()) for entry in archive.iterdir()] == [("a.md", before)]
 
 
 def test_a_plain_run_imports_no_prefect() -> None:

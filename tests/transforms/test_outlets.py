@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from transforms.outlets import Outlet, Outlets, RegistryError
+from transforms.outlets import NO_RULES, Outlet, Outlets, RegistryError
 
 ENTRY = """
 [[outlet]]
@@ -27,6 +28,26 @@ zone = "Europe/Paris"
 languages = ["zh-Hant", "fr"]
 """
 REGISTRY = Outlets.from_toml(ENTRY + OTHER)
+
+
+def layout(*lines: str, since: str | None = None, until: str | None = None) -> str:
+    """A layout of the entry above it, written as an outlet's."""
+    ends = [f"{key} = {day}" for key, day in (("since", since), ("until", until)) if day]
+    return "\n".join(["", "[[outlet.layout]]", *ends, *lines, ""])
+
+
+def check_refused(toml: str, entry: str, problem: str) -> None:
+    """The registry is refused for this entry, with a problem that begins like this."""
+    with pytest.raises(RegistryError) as error:
+        Outlets.from_toml(toml)
+    assert error.value.entry == entry
+    assert error.value.problem.startswith(problem)
+
+
+# Each layout has one caption of its own, which tells which one was found.
+OLD = layout('starts.caption = ["旧图："]', since="2012-01-01", until="2015-06-01")
+MIDDLE = layout('starts.caption = ["图说："]', since="2015-06-01", until="2018-01-01")
+NEW = layout('starts.caption = ["新图："]', since="2019-01-01")
 
 
 def test_an_entry_says_what_is_known_of_an_outlet() -> None:
@@ -115,3 +136,253 @@ def test_an_entry_that_cant_be_used_is_refused_by_name_and_key(toml: str, entry:
     assert refused.value.entry == entry
     assert problem in refused.value.problem
     assert f"entry `{entry}`" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("day", "caption"),
+    [
+        (date(2011, 12, 31), None),
+        (date(2012, 1, 1), "旧图："),
+        (date(2015, 5, 31), "旧图："),
+        (date(2015, 6, 1), "图说："),
+        (date(2017, 12, 31), "图说："),
+        (date(2018, 1, 1), None),
+        (date(2018, 12, 31), None),
+        (date(2019, 1, 1), "新图："),
+        (date(2099, 1, 1), "新图："),
+        (None, "新图："),
+    ],
+    ids=["before the first", "on since", "on the last day", "on until, where the next begins",
+         "on the last day of the next", "on until, where none begins", "in the gap", "on since after the gap",
+         "long after", "no day: the latest"],
+)  # fmt: skip
+@pytest.mark.parametrize("toml", [OLD + MIDDLE + NEW, NEW + OLD + MIDDLE], ids=["in order", "out of order"])
+def test_rules_are_those_of_the_layout_that_holds_on_the_day_whatever_their_order_in_the_file(
+    toml: str, day: date | None, caption: str | None
+) -> None:
+    rules = Outlets.from_toml(ENTRY + toml).find("songling-times.example").rules_on(day)
+    assert rules.starts == (((caption, "caption"),) if caption else ())
+    assert (rules is NO_RULES) == (caption is None)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "held", "not_held"),
+    [
+        (None, "2015-06-01", date(1990, 1, 1), date(2015, 6, 1)),
+        ("2015-06-01", None, date(2099, 1, 1), date(2015, 5, 31)),
+        (None, None, date(1990, 1, 1), None),
+    ],
+    ids=["no since", "no until", "neither"],
+)
+def test_an_end_that_is_not_known_is_open(
+    since: str | None, until: str | None, held: date, not_held: date | None
+) -> None:
+    toml = ENTRY + layout('starts.note = ["本刊："]', since=since, until=until)
+    outlet = Outlets.from_toml(toml).find("songling-times.example")
+    assert outlet.rules_on(held).starts == (("本刊：", "note"),)
+    assert outlet.rules_on(None).starts == (("本刊：", "note"),)
+    if not_held is not None:
+        assert outlet.rules_on(not_held) is NO_RULES
+
+
+@pytest.mark.parametrize("day", [None, date(2020, 1, 1)], ids=["no day", "a day"])
+def test_an_outlet_without_layouts_has_no_rules(day: date | None) -> None:
+    assert REGISTRY.find("songling-times.example").rules_on(day) is NO_RULES
+    assert REGISTRY.find("news.example").rules_on(day) is NO_RULES
+
+
+def test_rules_of_a_layout_and_general_ones_say_what_the_file_says_in_its_order() -> None:
+    registry = Outlets.from_toml(
+        '[general]\nbyline_words = ["作者", "记者"]\ncontains.note = ["版权"]\n'
+        + ENTRY
+        + layout(
+            'starts.note = ["注：", "按："]',
+            'starts.caption = ["图："]',
+            'contains.boilerplate = ["弹出播放器"]',
+            'classes.lede = ["Story Lead"]',
+            'byline_words = ["执笔"]',
+            'datelines = ["%d/%m/%Y", "%Y年%m月%d日 %H:%M"]',
+        )
+    )
+    rules = registry.find("songling-times.example").rules_on(None)
+    assert rules.starts == (("注：", "note"), ("按：", "note"), ("图：", "caption"))
+    assert rules.contains == (("弹出播放器", "boilerplate"),)
+    assert rules.classes == (("story lead", "lede"),)
+    assert rules.byline_words == ("执笔",)
+    assert rules.datelines == ("%d/%m/%Y", "%Y年%m月%d日 %H:%M")
+    assert registry.general.contains == (("版权", "note"),)
+    assert (rules + registry.general).byline_words == ("执笔", "作者", "记者")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('colour = "red"', "unknown key `colour`"),
+        ("starts = 5", "`starts` must be a table"),
+        ('starts = ["图："]', "`starts` must be a table"),
+        ("starts.caption = []", "`starts.caption` is an empty list"),
+        ('contains.note = ["版权", "版权"]', "`contains.note` holds a text twice"),
+        ('contains.note = ["版权", " "]', "`contains.note` holds an empty text"),
+        ('contains.note = "版权"', "`contains.note` must be a list of texts"),
+        ('classes.caption = ["legend", 5]', "`classes.caption` must be a list of texts"),
+        ('starts.picture = ["图："]', "`starts.picture`: no such role; roles are body, lede"),
+        ('contains.Note = ["版权"]', "`contains.Note`: no such role"),
+        ('classes.ad = ["advert"]', "`classes.ad`: no such role"),
+        ("byline_words = []", "`byline_words` is an empty list"),
+        ('byline_words = ["执笔", "执笔"]', "`byline_words` holds a text twice"),
+        ("datelines = []", "`datelines` is an empty list"),
+        ('datelines = ["%d/%m/%Y", "%d/%m/%Y"]', "`datelines` holds a text twice"),
+        ('datelines = ["%H:%M"]', "`datelines` holds `%H:%M`, which does not tell a day"),
+        ('datelines = ["%d/%Y"]', "`datelines` holds `%d/%Y`, which does not tell a day"),
+        ('datelines = ["%d/%m"]', "`datelines` holds `%d/%m`, which does not tell a day"),
+        ('datelines = ["DD/MM/YYYY"]', "`datelines` holds `DD/MM/YYYY`, which does not tell a day"),
+        ('datelines = ["%d/%m/%Y", "%d/%m/%Y %!"]', "`datelines` holds `%d/%m/%Y %!`, which does not tell a day"),
+    ],
+    ids=["unknown key", "starts a number", "starts a list", "empty list", "doubled text", "empty text", "no list",
+         "no text", "role under starts", "role in upper case under contains", "role under classes", "no byline words",
+         "doubled byline word", "no datelines", "doubled dateline", "dateline of a time", "dateline without a month",
+         "dateline without a year", "dateline without directives", "dateline with no such directive"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("before", "entry"),
+    [(ENTRY + "[[outlet.layout]]\n", "songling"), ("[general]\n", "general")],
+    ids=["layout", "general"],
+)
+def test_rules_that_cant_be_used_are_refused_by_entry_and_key(before: str, entry: str, line: str, problem: str) -> None:
+    check_refused(before + line + "\n", entry, problem)
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("since = 2020-01-01T00:00:00", "`since` must be a day such as 2020-06-01, not `2020-01-01 00:00:00`"),
+        ("until = 2020-01-01T00:00:00Z", "`until` must be a day such as 2020-06-01"),
+        ('since = "2020-01-01"', "`since` must be a day such as 2020-06-01, not `2020-01-01`"),
+        ("until = 2020", "`until` must be a day such as 2020-06-01, not `2020`"),
+        ("since = 2020-01-01\nuntil = 2020-01-01", "a layout until 2020-01-01 can't hold since 2020-01-01"),
+        ("since = 2020-01-02\nuntil = 2020-01-01", "a layout until 2020-01-01 can't hold since 2020-01-02"),
+    ],
+    ids=["since a time", "until a time", "since a text", "until a year", "no day between", "until before since"],
+)
+def test_a_layout_whose_ends_are_no_days_or_not_in_order_is_refused(lines: str, problem: str) -> None:
+    check_refused(f"{ENTRY}[[outlet.layout]]\n{lines}\n", "songling", problem)
+
+
+@pytest.mark.parametrize(
+    "layouts",
+    [
+        [("2012-01-01", "2015-06-02"), ("2015-06-01", "2018-01-01")],
+        [("2012-01-01", "2018-01-01"), ("2013-01-01", "2014-01-01")],
+        [("2012-01-01", "2013-01-01"), ("2012-01-01", "2013-01-01")],
+        [("2012-01-01", None), ("2015-01-01", "2016-01-01")],
+        [("2012-01-01", None), ("2015-01-01", None)],
+        [(None, "2015-06-02"), ("2015-06-01", None)],
+        [(None, "2015-01-01"), (None, "2012-01-01")],
+        [(None, None), ("2015-01-01", None)],
+        [(None, "2015-01-01"), (None, None)],
+    ],
+    ids=["by one day", "one inside the other", "the same", "no until before another", "no until twice",
+         "open at both sides", "no since twice", "no ends, and another", "another, and no ends"],
+)  # fmt: skip
+@pytest.mark.parametrize("backwards", [False, True], ids=["in order", "out of order"])
+def test_layouts_that_overlap_are_refused(layouts: list[tuple[str | None, str | None]], backwards: bool) -> None:
+    if backwards:
+        layouts = layouts[::-1]
+    toml = ENTRY + "".join(layout(since=since, until=until) for since, until in layouts)
+    check_refused(toml, "songling", "two layouts overlap: since ")
+
+
+def test_an_overlap_is_told_with_the_ends_of_both_layouts() -> None:
+    with pytest.raises(RegistryError, match=r"since ever until 2015-06-02, and since 2015-06-01 until now"):
+        Outlets.from_toml(ENTRY + layout(since="2015-06-01") + layout(until="2015-06-02"))
+
+
+@pytest.mark.parametrize(
+    "layouts",
+    [
+        [("2012-01-01", "2015-06-01"), ("2015-06-01", "2018-01-01")],
+        [(None, "2015-06-01"), ("2015-06-01", None)],
+        [(None, "2012-01-01"), ("2012-01-01", "2012-01-02"), ("2012-01-02", None)],
+        [("2015-06-01", None), (None, "2015-06-01")],
+    ],
+    ids=["two", "open at both sides", "three", "out of order"],
+)
+def test_layouts_may_touch(layouts: list[tuple[str | None, str | None]]) -> None:
+    toml = ENTRY + "".join(layout(since=since, until=until) for since, until in layouts)
+    found = Outlets.from_toml(toml).find("songling-times.example").layouts
+    assert [(str(one.since), str(one.until)) for one in found] == sorted(
+        ((str(since), str(until)) for since, until in layouts), key=lambda ends: ends[0].replace("None", "")
+    )
+
+
+@pytest.mark.parametrize("table", ["layout = 5\n", "[outlet.layout]\nsince = 2020-01-01\n"], ids=["number", "table"])
+def test_layouts_that_are_no_list_of_tables_are_refused_with_how_to_write_them(table: str) -> None:
+    check_refused(ENTRY + table, "songling", "`layout` must be written as `[[outlet.layout]]`")
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["Chinese", "zh_Hans", "zh-hans", "zh-HANS", "ZH", "z", "zh-", "zh-Hans-cn", "", "中文"],
+    ids=["word", "underscore", "script in lower case", "script in upper case", "language in upper case", "one letter",
+         "nothing after the dash", "region in lower case", "empty", "outside ASCII"],
+)  # fmt: skip
+def test_a_language_tag_that_is_not_well_formed_is_refused(tag: str) -> None:
+    check_refused(ENTRY.replace('"zh-Hans"', f'"{tag}"'), "songling", "`languages` holds ")
+
+
+@pytest.mark.parametrize("tag", ["zh", "zh-Hant", "zh-Hant-TW", "en-GB", "yue"])
+def test_a_language_tag_with_script_or_region_is_taken(tag: str) -> None:
+    registry = Outlets.from_toml(ENTRY.replace('"zh-Hans"', f'"{tag}"'))
+    assert registry.find("songling-times.example").languages == (tag,)
+
+
+@pytest.mark.parametrize(
+    ("toml", "entry", "problem"),
+    [
+        ("[[outlet]\n", "?", "no TOML: "),
+        ('slug = "songling\n', "?", "no TOML: "),
+        (ENTRY + layout("since = 2020-13-01"), "?", "no TOML: "),
+        (ENTRY + 'zone = "UTC"\n', "?", "no TOML: "),
+        ('general = "all"\n', "general", "`general` must be a table, not `all`"),
+        ("[[general]]\n", "general", "`general` must be a table"),
+        ("[generals]\n", "?", "unknown key `generals`; known are general, outlet"),
+    ],
+    ids=["bracket", "quotation mark", "no such day", "key twice", "general a text", "general a list", "unknown table"],
+)
+def test_a_document_that_cant_be_used_is_refused_and_the_file_is_named(toml: str, entry: str, problem: str) -> None:
+    with pytest.raises(RegistryError) as error:
+        Outlets.from_toml(toml, "my/outlets.toml")
+    assert error.value.entry == entry
+    assert error.value.problem.startswith(problem)
+    assert str(error.value).startswith(f"my/outlets.toml, entry `{entry}`: {problem}")
+
+
+def test_a_file_is_named_where_an_entry_or_two_of_them_cant_be_used() -> None:
+    for toml in (ENTRY.replace("Asia/Shanghai", "Mars/Base"), ENTRY + ENTRY):
+        with pytest.raises(RegistryError, match=r"^my/outlets\.toml, entry `songling`: "):
+            Outlets.from_toml(toml, "my/outlets.toml")
+
+
+def test_without_an_outlets_layouts_its_hosts_names_and_zone_are_still_known() -> None:
+    registry = Outlets.from_toml('[general]\nstarts.note = ["注："]\n' + ENTRY + OLD + NEW + OTHER + OLD)
+    less = registry.without("songling")
+    before, after = registry.find("www.songling.co.uk"), less.find("www.songling.co.uk")
+    assert len(before.layouts) == 2
+    assert after == Outlet(
+        slug="songling",
+        hosts=("songling-times.example", "songling.co.uk"),
+        zone=ZoneInfo("Asia/Shanghai"),
+        name_zh="松岭时报",
+        name_en="Songling Times",
+        languages=("zh-Hans",),
+        layouts=(),
+    )
+    assert after.rules_on(None) is NO_RULES
+    assert less.find("cn.songling-times.example") is registry.find("cn.songling-times.example")
+    assert less.general is registry.general
+    assert len(registry.find("songling.co.uk").layouts) == 2
+
+
+def test_without_an_outlet_that_is_not_there_nothing_is_less() -> None:
+    registry = Outlets.from_toml(ENTRY + OLD)
+    assert registry.without("harbour-2").entries == registry.entries
