@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 
@@ -19,13 +17,11 @@ from storage.staged import OWNER, write_staged
 from storage.versions import load_outlets
 from storage.work import BatchTask, ParseCounts, batch_sources
 from transforms.article import parse
+from transforms.dates import SCHEDULED_AHEAD
 from transforms.records import Article, Limits, Reject
 from transforms.rows import article_rows, paragraph_rows, partition_of, reject_rows, sort_key
 
 __all__ = ["parse_batch"]
-
-# A page may announce its date; one that is later than in a week is a slip.
-SCHEDULED_AHEAD: Final = timedelta(days=7)
 
 
 def parse_batch(task: BatchTask) -> ParseCounts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import traceback
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from xxhash import xxh3_64_intdigest
@@ -21,10 +21,10 @@ from transforms.dates import FAR_FUTURE, DatelineReader, url_date, weigh
 from transforms.evidence import evidence_of
 from transforms.header import BadSource, read_header
 from transforms.outlets import Outlets
-from transforms.records import Article, Limits, Link, Paragraph, Reject
+from transforms.records import Article, Header, Limits, Link, Paragraph, Reject
 from transforms.roles import classify
 
-__all__ = ["SEPARATOR", "Article", "Limits", "Reject", "decode", "parse"]
+__all__ = ["SEPARATOR", "Article", "Limits", "Reject", "decode", "page_day", "parse"]
 
 SEPARATOR: Final = "\n\n"
 SEPARATOR_BYTES: Final = SEPARATOR.encode()
@@ -75,16 +75,14 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         raise BadSource("no_text", "no visible text after the header", header.body_start)
     canonical = identity.canonical_url(header.url)
     outlet = outlets.find(identity.host_of(canonical))
-    day_in_url = url_date(header.url)
-    page_day = header.header_at or header.front_matter_at
-    rules = outlet.rules_on(page_day.date() if page_day else day_in_url)
+    rules = outlet.rules_on(page_day(header))
     reader = DatelineReader(outlet.zone, rules.datelines, outlet.languages)
     roles, reasons, dateline_at = classify(blocks, evidence_of(rules, outlets.general), reader)
     dates = weigh(
         header_at=header.header_at,
         front_matter_at=header.front_matter_at,
         dateline_at=dateline_at,
-        url_day=day_in_url,
+        url_day=url_date(header.url),
         zone=outlet.zone,
         latest=latest,
     )
@@ -116,6 +114,12 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         paragraphs=paragraphs,
         reasons=reasons,
     )
+
+
+def page_day(header: Header) -> date | None:
+    """The day by which an outlet's layout is chosen, before anything on the page is read."""
+    moment = header.header_at or header.front_matter_at
+    return url_date(header.url) if moment is None else moment.date()
 
 
 def _paragraphs(

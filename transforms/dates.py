@@ -17,7 +17,16 @@ from zoneinfo import ZoneInfo
 from schemas.contract import UNKNOWN_MONTH, PublishedFrom
 from transforms.records import Dates
 
-__all__ = ["DatelineReader", "month_of", "parse_dateline", "parse_timestamp", "url_date", "weigh"]
+__all__ = [
+    "FAR_FUTURE",
+    "SCHEDULED_AHEAD",
+    "DatelineReader",
+    "month_of",
+    "parse_dateline",
+    "parse_timestamp",
+    "url_date",
+    "weigh",
+]
 
 CONFLICT: Final = timedelta(days=7)
 AGREEMENT: Final = timedelta(days=2)
@@ -25,6 +34,7 @@ AGREEMENT: Final = timedelta(days=2)
 # What is printed before 1990 or in more than a week is a slip of whoever wrote it down.
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 # Two days before the last one that a calendar can hold, so that every zone has a day for it.
+SCHEDULED_AHEAD: Final = timedelta(days=7)
 FAR_FUTURE: Final = datetime(9999, 12, 29, tzinfo=UTC)
 
 _CLOCK = (
@@ -152,7 +162,9 @@ class DatelineReader:
         moment = parse_dateline(text, self._zone)
         if moment is not None or len(text) > LONGEST_FREE_FORM or NO_DATE.search(text) or not FREE_FORM.search(text):
             return moment
-        found: datetime | None = _free_form()(text, languages=self._languages, settings=FREE_FORM_SETTINGS)
+        parse, spoken = _free_form()
+        languages = [language for language in self._languages if language in spoken]
+        found: datetime | None = parse(text, languages=languages, settings=FREE_FORM_SETTINGS)
         try:
             return _utc(found, self._zone) if found else None
         except OverflowError:
@@ -172,8 +184,9 @@ def _utc(moment: datetime, zone: ZoneInfo) -> datetime:
 def _free_form() -> Any:
     # Takes longer to load than a hundred articles to parse, and few layouts need it.
     from dateparser import parse
+    from dateparser.data.languages_info import language_order
 
-    return parse
+    return parse, frozenset(language_order)
 
 
 def url_date(url: str | None) -> date | None:

@@ -13,7 +13,7 @@ from turbohtml import Token
 
 from schemas.contract import Role
 from transforms.blocks import RENAMED, block_name
-from transforms.outlets import Rules
+from transforms.outlets import Rules, class_words
 
 __all__ = ["LONGEST_PLAIN_REMARK", "Evidence", "Finding", "evidence_of"]
 
@@ -44,7 +44,6 @@ WEAK_ELEMENTS: Final[dict[str, Role]] = {
 }
 NAMING: Final = frozenset({"class", "id", "role", "property", "itemprop", "rel", "aria-label"})
 NAMING_BY_NAME: Final = ("data-", "aria-")
-WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 OPENING: Final = ' \xa0\u3000\n【（(［[「『“"*#—–-=•●▪■◆◼‧∙'
 ANNOUNCING: Final = frozenset({"related", "boilerplate", "byline"})
 ENDS_WORDS: Final = ("", *" \xa0\n：:】］]）)」』|｜")
@@ -71,7 +70,8 @@ class Evidence:
         self._starts: dict[str, list[tuple[str, Finding]]] = {}
         for text, role in rules.starts:
             self._starts.setdefault(text[0], []).append((text, Finding(role, f"starts with `{text}`")))
-        self._remarks = {text: Finding(role, f"contains `{text}`") for text, role in reversed(rules.contains)}
+        remarks = dict(reversed([(text, (order, role)) for order, (text, role) in enumerate(rules.contains)]))
+        self._remarks = {text: (order, Finding(role, f"contains `{text}`")) for text, (order, role) in remarks.items()}
         self._contains = [_any_of(part.contains) for part in (own, general) if part.contains]
         self._classes = [(f" {words} ", Finding(role, f"class words `{words}`")) for words, role in rules.classes]
         self._named: dict[str, Finding | None] = {}
@@ -81,20 +81,20 @@ class Evidence:
 
     def of_wording(self, text: str, *, at_edge: bool) -> Finding | None:
         """What the first words of a block say, or, outside the story, any words of a remark."""
-        first = text[0]
-        candidates = self._starts.get(first)
-        if candidates is None and first in OPENING:
-            text = text.lstrip(OPENING)
-            candidates = self._starts.get(text[:1])
         if len(text) <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK):
             for contains in self._contains:
-                remark = contains.search(text)
-                if remark:
-                    return self._remarks[remark[0]]
-        if candidates is not None:
-            for start, finding in candidates:
-                if text.startswith(start) and (finding.role not in ANNOUNCING or _announces(text, start)):
-                    return finding
+                found = set(contains.findall(text))
+                if found:
+                    return min(self._remarks[remark] for remark in found)[1]
+        finding = self._of_start(text)
+        if finding is None and text[0] in OPENING:
+            finding = self._of_start(text.lstrip(OPENING))
+        return finding
+
+    def _of_start(self, text: str) -> Finding | None:
+        for start, finding in self._starts.get(text[:1], ()):
+            if text.startswith(start) and (finding.role not in ANNOUNCING or _announces(text, start)):
+                return finding
         return None
 
     def of_element(self, token: Token) -> Finding | None:
@@ -118,7 +118,7 @@ class Evidence:
         return ELEMENT_FINDINGS.get(RENAMED.get(tag, tag))
 
     def _of_names(self, names: str) -> Finding | None:
-        words = f" {' '.join(WORD.findall(names)).lower()} "
+        words = f" {class_words(names)} "
         found = next((finding for phrase, finding in self._classes if phrase in words), None)
         if len(self._named) < MOST_NAMES:
             self._named[names] = found

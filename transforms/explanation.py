@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from turbohtml import Token
 
-from transforms.article import decode, parse
+from transforms.article import decode, page_day, parse
 from transforms.blocks import cut
-from transforms.outlets import Outlet, Outlets
+from transforms.dates import FAR_FUTURE
+from transforms.identity import host_of
+from transforms.outlets import NO_RULES, Outlet, Outlets
 from transforms.records import Article, Limits, Paragraph, Reject
 
 __all__ = ["ExplainedBlock", "Explanation", "explain"]
@@ -33,20 +36,20 @@ class Explanation(NamedTuple):
     blocks: list[ExplainedBlock]
 
 
-def explain(data: bytes, source_path: str, outlets: Outlets, limits: Limits) -> Explanation | Reject:
+def explain(
+    data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE
+) -> Explanation | Reject:
     """The article in `data` with the evidence for each of its blocks, or the reject that it would become."""
-    article = parse(data, source_path, outlets, limits)
+    article = parse(data, source_path, outlets, limits, latest)
     if isinstance(article, Reject):
         return article
     text, _ = decode(data)
     blocks = cut(text[article.header.body_start :], max_depth=limits.depth).blocks
-    outlet = next((entry for entry in outlets.entries if entry.slug == article.outlet), None)
-    day = article.header.header_at or article.header.front_matter_at
-    known = outlet or Outlet(article.outlet, (), outlets.find(None).zone, article.outlet, article.outlet)
+    outlet = outlets.find(host_of(article.canonical_url))
     return Explanation(
         article,
-        known,
-        any(day is None or layout.holds_on(day.date()) for layout in known.layouts),
+        outlet,
+        outlet.rules_on(page_day(article.header)) is not NO_RULES,
         [
             ExplainedBlock(paragraph, reason, tuple(map(_element, block.path)))
             for paragraph, reason, block in zip(article.paragraphs, article.reasons, blocks, strict=True)

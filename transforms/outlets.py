@@ -18,11 +18,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.contract import ROLES, Role
 
-__all__ = ["NO_RULES", "Layout", "Outlet", "Outlets", "RegistryError", "Rules"]
+__all__ = ["NO_RULES", "Layout", "Outlet", "Outlets", "RegistryError", "Rules", "class_words"]
 
 SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?")
+WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 UNKNOWN: Final = "unknown"
+
+
+def class_words(name: str) -> str:
+    """The words of a class name, in lower case.
+
+    >>> class_words("story-lead"), class_words("storyLead"), class_words("story_lead__H1")
+    ('story lead', 'story lead', 'story lead h 1')
+    """
+    return " ".join(WORD.findall(name)).lower()
 
 
 class RegistryError(Exception):
@@ -126,8 +136,10 @@ class Outlets:
             raise RegistryError("?", f"no TOML: {error}", file) from error
         try:
             _known_keys("?", document, {"general", "outlet"})
-            general = _rules("general", _table("general", document.get("general", {}), "general"))
-            return cls(tuple(_entry(table) for table in document.get("outlet", [])), general)
+            general = _table("general", document.get("general", {}), "general")
+            _known_keys("general", general, RULE_KEYS)
+            entries = _tables("?", document.get("outlet", []), "outlet")
+            return cls(tuple(map(_entry, entries)), _rules("general", general))
         except RegistryError as error:
             raise RegistryError(error.entry, error.problem, file) from None
 
@@ -199,12 +211,14 @@ def _entry(table: Mapping[str, Any]) -> Outlet:
     for language in languages:
         if not LANGUAGE.fullmatch(language):
             raise RegistryError(name, f"`languages` holds `{language}`, which is no BCP 47 tag such as `zh-Hans`")
-    layouts = table.get("layout", [])
-    if not isinstance(layouts, list):
-        raise RegistryError(name, "`layout` must be written as `[[outlet.layout]]`")
+    hosts = _texts(name, table["hosts"], "hosts")
+    for host in hosts:
+        if host != host.lower():
+            raise RegistryError(name, f"`hosts` holds `{host}`; write it in lower case")
+    layouts = _tables(name, table.get("layout", []), "outlet.layout")
     return Outlet(
         name,
-        _texts(name, table["hosts"], "hosts"),
+        hosts,
         zone,
         _text(name, table["name_zh"], "name_zh"),
         _text(name, table["name_en"], "name_en"),
@@ -237,7 +251,10 @@ def _in_order(name: str, layouts: Iterable[Layout]) -> tuple[Layout, ...]:
 
 
 def _rules(name: str, table: Mapping[str, Any]) -> Rules:
-    _known_keys(name, table, RULE_KEYS | {"since", "until"})
+    classes = _by_role(name, table, "classes")
+    for words, _ in classes:
+        if words != class_words(words):
+            raise RegistryError(name, f"`classes` holds `{words}`; write its words: `{class_words(words)}`")
     datelines = _texts(name, table["datelines"], "datelines") if "datelines" in table else ()
     for shape in datelines:
         if not _tells_a_day(shape):
@@ -247,14 +264,14 @@ def _rules(name: str, table: Mapping[str, Any]) -> Rules:
     return Rules(
         _by_role(name, table, "starts"),
         _by_role(name, table, "contains"),
-        tuple((words.lower(), role) for words, role in _by_role(name, table, "classes")),
+        classes,
         _texts(name, table["byline_words"], "byline_words") if "byline_words" in table else (),
         datelines,
     )
 
 
 def _tells_a_day(shape: str) -> bool:
-    sample = datetime(2003, 2, 1, tzinfo=UTC)
+    sample = datetime(2003, 2, 17, tzinfo=UTC)
     try:
         return datetime.strptime(sample.strftime(shape), shape).date() == sample.date()  # noqa: DTZ007  # a day only
     except ValueError:
@@ -275,6 +292,12 @@ def _known_keys(name: str, table: Mapping[str, Any], known: Iterable[str]) -> No
     for key in table:
         if key not in known:
             raise RegistryError(name, f"unknown key `{key}`; known are {', '.join(sorted(known))}")
+
+
+def _tables(name: str, value: object, key: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list):
+        raise RegistryError(name, f"`{key}` must be written as `[[{key}]]`, not `{value}`")
+    return [_table(name, table, key) for table in value]
 
 
 def _table(name: str, value: object, key: str) -> Mapping[str, Any]:

@@ -57,6 +57,7 @@ PHOTO: Final = re.compile(r"(?:Photo|Photograph|Image|Credit|Illustration)(?:\s?
 REPORTERS: Final = re.compile(
     r"[^，。：:！？（）()0-9\n]{2,24}(?:/[^，。/\n]{2,20})*/?\s*[（(][^（）()]*"
     r"(?:报道|报导|報導|報道|摘编|摘編|编译|編譯|社|编辑|整理)[^（）()]*[）)]"
+    r"|[（(][^（）()，。！？]{0,20}(?:记者|記者|撰稿人)[^（）()，。！？]{2,30}[）)]"
     r"|[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
     r"|[^，。！？：:\n]{2,60}(?:对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
     r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}"
@@ -105,11 +106,9 @@ class _Classifier:
     def run(self) -> Classified:
         blocks = self._blocks
         inside = [self._inside(block) for block in blocks]
-        strong = any(finding is not None and finding.strong for finding, _ in inside)
-        frames = self._frames_among(inside) if strong else frozenset()
-        if frames:
+        while frames := self._frames_among(inside):
             self._judged.clear()
-            self._frames = frames
+            self._frames |= frames
             inside = [self._inside(block) for block in blocks]
         findings = []
         last = len(blocks) - LAST_BLOCKS
@@ -205,6 +204,8 @@ class _Classifier:
 
     def _frames_among(self, inside: Sequence[tuple[Finding | None, int]]) -> frozenset[int]:
         """Elements that hold so much of the text that they are the article's frame."""
+        if not any(finding is not None and finding.strong for finding, _ in inside):
+            return frozenset()
         held: dict[int, int] = {}
         total = 0
         for block, (finding, number) in zip(self._blocks, inside, strict=True):
@@ -268,6 +269,8 @@ class _Classifier:
         text = block.text
         if FURNITURE.fullmatch(text):
             return FURNISHING
+        if EXTRACT_HEAD.fullmatch(text):
+            return EXTRACT_TITLE
         if self._evidence.byline.fullmatch(text):
             return CREDITS
         if (at_edge or TEAM.search(text)) and len(text) <= SHORT and REPORTERS.fullmatch(text):
@@ -365,6 +368,7 @@ DATELINE: Final = Finding("dateline", "a date and nothing else, above the story"
 BYLINE_WITH_DATE: Final = Finding("byline", "a name and a date, above the story")
 LINKS: Final = Finding("related", "nothing but links")
 PICTURES: Final = Finding("caption", "a bold title below the heading of a gallery")
+EXTRACT_TITLE: Final = Finding("heading", "announces a summary")
 EXTRACT: Final = Finding("lede", "below a heading that announces a summary")
 FURNISHING: Final = Finding("boilerplate", "page furniture by its wording")
 CREDITS: Final = Finding("byline", "what people did, and their names")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from flows.cli import EXIT_OK, EXIT_REJECTS, MIB
@@ -11,6 +12,7 @@ from flows.summary import printable
 from storage.errors import InputError
 from storage.inputs import discover, read_source
 from storage.versions import load_outlets
+from transforms.dates import SCHEDULED_AHEAD
 from transforms.explanation import Explanation, explain
 from transforms.records import Limits, Reject
 
@@ -28,10 +30,14 @@ def run(arguments: argparse.Namespace) -> int:
     limits = Limits(source_bytes=arguments.max_source_mib * MIB)
     (source,) = discover(path, leave_out=path.parent / ".none")
     data = read_source(path, source, limits.source_bytes)
-    outcome = data if isinstance(data, Reject) else explain(data, source.source_path, load_outlets(), limits)
+    outcome = (
+        data
+        if isinstance(data, Reject)
+        else explain(data, source.source_path, load_outlets(), limits, datetime.now(UTC) + SCHEDULED_AHEAD)
+    )
     if isinstance(outcome, Reject):
         where = "" if outcome.byte_offset is None else f" at byte {outcome.byte_offset}"
-        print(f"{printable(outcome.source_path)}: {outcome.reason}{where}: {outcome.detail}")
+        print(f"{printable(outcome.source_path)}: {outcome.reason}{where}: {_lines(outcome.detail)}")
         return EXIT_REJECTS
     print(json.dumps(_record(outcome), ensure_ascii=False, default=str) if arguments.json else _text(outcome))
     return EXIT_OK
@@ -43,9 +49,9 @@ def _text(found: Explanation) -> str:
     layout = "its layout is known" if found.has_layout else "general rules only: no layout is known for this day"
     lines = [
         f"source      {printable(article.source_path)}, {article.source_bytes} bytes, {article.header.dialect}",
-        f"title       {article.header.title}",
+        f"title       {printable(article.header.title)}",
         f"outlet      {article.outlet} ({outlet.name_zh}), {layout}",
-        f"author      {article.author or '-'}",
+        f"author      {printable(article.author or '-')}",
         f"published   {dates.published_at or '-'} from {dates.published_from}; {dates.local_date or '-'} in {zone}",
         f"header      {article.header.header_at or article.header.front_matter_at or '-'}",
         f"dateline    {dates.dateline_at or '-'}",
@@ -60,10 +66,14 @@ def _text(found: Explanation) -> str:
         shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
         lines += [
             f"{ordinal:4}  {row.role:<12} {block.reason}",
-            f"      [{row.byte_start}, {row.byte_end})  {row.language}  {_path(block.elements)}",
+            f"      [{row.byte_start}, {row.byte_end})  {row.language}  {printable(_path(block.elements))}",
             f"      {shown}",
         ]
     return "\n".join(lines)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(printable, text.splitlines()))
 
 
 def _path(elements: tuple[str, ...]) -> str:

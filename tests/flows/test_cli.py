@@ -304,3 +304,17 @@ def test_a_full_disk_ends_with_3_and_changes_nothing(
     assert files_of(tmp_path / "out") == before
     assert main(["ingest", str(archive), str(tmp_path / "out")]) == 0
     assert read_table(tmp_path / "out", "articles").num_rows == 2
+
+
+def test_explain_takes_no_date_to_come_for_a_fact_and_shows_no_control_characters(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = archive / "a.md"
+    path.write_text(
+        "<!--4102444800000-->\n[渡\x1b[31m轮](https://songling-times.example/a)\n------\n<p class='\x1b[1m'>松岭</p>"
+    )
+    assert main(["explain", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "\x1b" not in text
+    assert "conflict    yes" in text
+    assert "published   - from none" in text

@@ -374,3 +374,7 @@ def test_a_number_that_begins_a_title_is_no_day_of_a_url() -> None:
     assert url_date("https://news.example/2020/06/1号") is None
     assert url_date("https://news.example/2020/06/1/") == date(2020, 6, 1)
     assert url_date("https://news.example/2020/06/1") == date(2020, 6, 1)
+
+
+def test_a_language_that_the_reader_of_dates_does_not_know_is_left_out() -> None:
+    assert DatelineReader(PARIS, [], ["nan-Hant"]).read("May 14th 2020") == datetime(2020, 5, 13, 22, tzinfo=UTC)

@@ -199,7 +199,7 @@ def test_rules_of_a_layout_and_general_ones_say_what_the_file_says_in_its_order(
             'starts.note = ["注：", "按："]',
             'starts.caption = ["图："]',
             'contains.boilerplate = ["弹出播放器"]',
-            'classes.lede = ["Story Lead"]',
+            'classes.lede = ["story lead"]',
             'byline_words = ["执笔"]',
             'datelines = ["%d/%m/%Y", "%Y年%m月%d日 %H:%M"]',
         )
@@ -317,7 +317,7 @@ def test_layouts_may_touch(layouts: list[tuple[str | None, str | None]]) -> None
 
 @pytest.mark.parametrize("table", ["layout = 5\n", "[outlet.layout]\nsince = 2020-01-01\n"], ids=["number", "table"])
 def test_layouts_that_are_no_list_of_tables_are_refused_with_how_to_write_them(table: str) -> None:
-    check_refused(ENTRY + table, "songling", "`layout` must be written as `[[outlet.layout]]`")
+    check_refused(ENTRY + table, "songling", "`outlet.layout` must be written as `[[outlet.layout]]`")
 
 
 @pytest.mark.parametrize(
@@ -386,3 +386,24 @@ def test_without_an_outlets_layouts_its_hosts_names_and_zone_are_still_known() -
 def test_without_an_outlet_that_is_not_there_nothing_is_less() -> None:
     registry = Outlets.from_toml(ENTRY + OLD)
     assert registry.without("harbour-2").entries == registry.entries
+
+
+@pytest.mark.parametrize(
+    ("toml", "entry", "problem"),
+    [
+        ("[outlet]\nslug = 'a'\n", "?", "`outlet` must be written as `[[outlet]]`"),
+        ("outlet = 5\n", "?", "`outlet` must be written as `[[outlet]]`"),
+        ("outlet = [1]\n", "?", "`outlet` must be a table"),
+        (ENTRY + "layout = [1]\n", "songling", "`outlet.layout` must be a table"),
+        (ENTRY + '[[outlet.layout]]\ndatelines = ["%m/%Y"]\n', "songling", "does not tell a day"),
+        (ENTRY + '[[outlet.layout]]\nclasses.lede = ["story-lead"]\n', "songling", "write its words: `story lead`"),
+        (ENTRY.replace("songling.co.uk", "Songling.co.uk"), "songling", "write it in lower case"),
+        ("[general]\nsince = 2020-01-01\n", "general", "unknown key `since`"),
+    ],
+    ids=["outlet as a table", "outlet as a number", "outlets that are numbers", "layouts that are numbers",
+         "a month is no day", "a class name for words", "a host in capitals", "general rules with a day"],
+)  # fmt: skip
+def test_what_could_never_be_right_is_refused(toml: str, entry: str, problem: str) -> None:
+    with pytest.raises(RegistryError) as refused:
+        Outlets.from_toml(toml)
+    assert (refused.value.entry, problem in str(refused.value)) == (entry, True)

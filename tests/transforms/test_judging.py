@@ -1,0 +1,750 @@
+"""What elements, wording, place and neighbours say of a block, rule by rule, with the reason that is given for each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from schemas.contract import ROLES, Role
+from storage.versions import load_outlets
+from transforms.blocks import cut
+from transforms.dates import DatelineReader
+from transforms.evidence import Evidence, Finding, evidence_of
+from transforms.outlets import NO_RULES, Rules
+from transforms.roles import Classified, classify
+
+NUMBERS = "一二三四五六七八"
+STORY = "".join(f"<p>松岭市第{number}条渡轮航线今天在海湾里试航，乘客从清晨开始排队。</p>" for number in NUMBERS[:3])
+# Longer than what counts as the edge of an article on either side.
+LONG_STORY = "".join(f"<p>松岭市第{number}座码头今天在海湾里开放，乘客从清晨开始排队。</p>" for number in NUMBERS)
+BODY = ["body"] * 3
+LONG_BODY = ["body"] * 8
+SUMMARY = (
+    "<p>松岭市图书馆从下月起每周五开放到夜里十一点，读者可以在网上预约座位，也可以当天在门口领取号码，不收费用。</p>"
+)
+
+RULES = Rules(
+    starts=(
+        ("编者按", "note"),
+        ("图：", "caption"),
+        ("相关报道", "related"),
+        ("分享到", "boilerplate"),
+        ("执笔", "byline"),
+        ("导语：", "lede"),
+    ),
+    contains=(("版权所有", "note"), ("弹出播放器", "boilerplate")),
+    classes=(("ad", "boilerplate"), ("story lead", "lede"), ("lead", "note"), ("image caption", "caption")),
+    byline_words=("作者",),
+)
+
+
+GENERAL = load_outlets().general
+
+
+def element(markup: str, rules: Rules = RULES) -> Finding | None:
+    """What the innermost element of the only block says."""
+    (block,) = cut(f"{markup}渡轮").blocks
+    return Evidence(NO_RULES, rules).of_element(block.path[-1])
+
+
+def wording(text: str, *, at_edge: bool = False) -> Finding | None:
+    return Evidence(NO_RULES, RULES).of_wording(text, at_edge=at_edge)
+
+
+def judged(body: str, own: Rules = NO_RULES) -> Classified:
+    """The judgement on a page with the registry's general rules."""
+    reader = DatelineReader(ZoneInfo("Asia/Shanghai"))
+    return classify(cut(body).blocks, evidence_of(own, load_outlets().general), reader)
+
+
+def roles(body: str, own: Rules = NO_RULES) -> list[str]:
+    return list(judged(body, own).roles)
+
+
+# What an element says.
+
+
+@pytest.mark.parametrize(
+    ("markup", "role"),
+    [
+        ("<div class='story-lead'>", "lede"),
+        ("<div class='storyLead'>", "lede"),
+        ("<div class='StoryLead'>", "lede"),
+        ("<div class='story_lead'>", "lede"),
+        ("<div class='story__lead--large'>", "lede"),
+        ("<div class='story lead'>", "lede"),
+        ("<div class='STORY-LEAD'>", "lede"),
+        ("<div class='story2lead'>", "note"),
+        ("<div class='lead-story'>", "note"),
+        ("<div class='misleading'>", None),
+        ("<div class='storylead'>", None),
+        ("<div class='m-ad'>", "boilerplate"),
+        ("<div class='ad300'>", "boilerplate"),
+        ("<div class='adobe header shadow'>", None),
+        ("<div class='HTMLAd'>", "boilerplate"),
+        ("<div class='imageCaption'>", "caption"),
+        ("<div class='image'>", None),
+        ("<span class='story-lead'>", "lede"),
+    ],
+    ids=["kebab-case", "camelCase", "PascalCase", "snake_case", "BEM", "two classes", "upper case",
+         "a number between the words", "other order", "part of a word", "words run together", "last word",
+         "number behind", "words that hold a word", "abbreviation before", "two words in camelCase",
+         "one of two words", "inline element"],
+)  # fmt: skip
+def test_words_of_a_class_are_found_in_a_row_and_in_any_spelling(markup: str, role: Role | None) -> None:
+    found = element(markup)
+    assert (found.role if found else None) == role
+
+
+@pytest.mark.parametrize(
+    ("markup", "role"),
+    [
+        ("<div id='story-lead'>", "lede"),
+        ("<div role='storyLead'>", "lede"),
+        ("<div property='story:lead'>", "lede"),
+        ("<div itemprop='storyLead'>", "lede"),
+        ("<div rel='story lead'>", "lede"),
+        ("<div aria-label='Story lead'>", "lede"),
+        ("<div data-story-lead>", "lede"),
+        ("<div data-story-lead='1'>", "lede"),
+        ("<div aria-story-lead='1'>", "lede"),
+        ("<div data-kind='story-lead'>", None),
+        ("<div aria-describedby='story-lead'>", None),
+        ("<div style='story-lead'>", None),
+        ("<div title='story-lead'>", None),
+        ("<a href='/story-lead'>", None),
+        ("<div CLASS='story-lead'>", "lede"),
+        ("<div class>", None),
+        ("<div>", None),
+    ],
+    ids=["id", "role", "property", "itemprop", "rel", "aria-label", "data without a value", "data with a value",
+         "aria by its name", "value of data", "value of aria", "style", "title", "href", "CLASS", "class without value",
+         "no attribute"],
+)  # fmt: skip
+def test_attributes_that_name_an_element_count_and_others_do_not(markup: str, role: Role | None) -> None:
+    found = element(markup)
+    assert (found.role if found else None) == role
+
+
+@pytest.mark.parametrize(
+    ("markup", "reason"),
+    [
+        ('<divclass="m-block-ad "data-x="1">', "class words `ad`"),
+        ('<divclass="story-lead">', "class words `story lead`"),
+        ('<sectionid="image-caption">', "class words `image caption`"),
+        ('<figcaptionclass="x">', "inside `figcaption`"),
+        ('<liclass="x">', "inside `li`"),
+    ],
+    ids=["class and more", "class", "id", "strong element", "weak element"],
+)
+def test_an_attribute_glued_to_the_name_of_an_element_counts_and_so_does_the_element(markup: str, reason: str) -> None:
+    found = element(markup)
+    assert found is not None
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [("figcaption", "caption"), ("blockquote", "quote"), ("audio", "boilerplate"), ("video", "boilerplate"),
+     ("object", "boilerplate"), ("noscript", "boilerplate"), ("iframe", "boilerplate"), ("form", "boilerplate"),
+     ("nav", "related")],
+)  # fmt: skip
+def test_what_is_inside_these_elements_is_never_running_text(name: str, role: Role) -> None:
+    assert element(f"<{name}>") == Finding(role, f"inside `{name}`", strong=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [*((f"h{level}", "heading") for level in range(1, 7)), ("li", "list_item"), ("small", "caption"),
+     ("figure", "caption"), ("footer", "note")],
+)  # fmt: skip
+def test_these_elements_count_only_where_nothing_says_more(name: str, role: Role) -> None:
+    assert element(f"<{name}>") == Finding(role, f"inside `{name}`", strong=False)
+
+
+@pytest.mark.parametrize("name", ["p", "div", "span", "section", "article", "ul", "a", "b", "i", "table"])
+def test_other_elements_say_nothing(name: str) -> None:
+    assert element(f"<{name}>") is None
+
+
+def test_a_class_says_more_than_the_name_of_its_element() -> None:
+    assert element("<h2 class='image-caption'>") == Finding("caption", "class words `image caption`", strong=True)
+    assert element("<blockquote class='story-lead'>") == Finding("lede", "class words `story lead`", strong=True)
+
+
+def test_the_first_of_several_class_words_decides_whatever_their_order_on_the_page() -> None:
+    found = element("<div class='image-caption story-lead ad'>")
+    assert found is not None
+    assert found.role == "boilerplate"
+
+
+def test_more_names_of_classes_than_are_kept_are_judged_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transforms.evidence.MOST_NAMES", 1)
+    evidence = Evidence(NO_RULES, RULES)
+    tokens = [cut(f"<div class='{name}'>渡轮").blocks[0].path[0] for name in ("ad", "story-lead", "x", "ad")]
+    found = [evidence.of_element(token) for token in tokens * 2]
+    assert [finding.role if finding else None for finding in found] == ["boilerplate", "lede", None, "boilerplate"] * 2
+    assert len(evidence._named) == 1
+
+
+# What the wording says.
+
+
+@pytest.mark.parametrize(
+    "opening",
+    ["", "【", "（", "(", "［", "[", "「", "『", "“", '"', "*", "**", "#", "——", "- ", "=", "• ", "●", "▪", "■", "　",
+     "\xa0", "【 “", "\n"],
+)  # fmt: skip
+def test_signs_that_open_a_block_are_left_out_of_how_it_begins(opening: str) -> None:
+    assert wording(f"{opening}编者按 松岭的来信，说了许多事情。") == Finding("note", "starts with `编者按`")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["松岭编者按：来信", "来信的编者按", "编者：来信", "，编者按：来信", "编", "——", "【】", "“"],
+    ids=["in the middle", "at the end", "the first letters", "another sign", "one letter", "dashes",
+         "brackets", "quotation mark"],
+)  # fmt: skip
+def test_a_block_that_begins_otherwise_has_no_telling_start(text: str) -> None:
+    assert wording(text, at_edge=True) is None
+
+
+@pytest.mark.parametrize("start", ["相关报道", "分享到", "执笔"], ids=["related", "boilerplate", "byline"])
+@pytest.mark.parametrize(
+    ("rest", "announces"),
+    [
+        ("", True),
+        ("：渡轮的历史，以及它从前在海湾里的航线。", True),
+        (":渡轮的历史，以及它从前在海湾里的航线。", True),
+        (" 渡轮的历史，以及它从前在海湾里的航线。", True),
+        ("\n渡轮的历史，以及它从前在海湾里的航线。", True),
+        ("】渡轮的历史，以及它从前在海湾里的航线。", True),
+        ("｜渡轮的历史，以及它从前在海湾里的航线。", True),
+        ("渡轮的历史", True),
+        ("渡轮的历史，以及它的航线", False),
+        ("渡轮明年还会再来。", False),
+        ("渡轮明年还会再来吗？", False),
+        ("渡轮的历史" * 8, False),
+    ],
+    ids=[
+        "nothing",
+        "colon",
+        "half-width colon",
+        "space",
+        "line break",
+        "bracket",
+        "bar",
+        "a few words",
+        "a comma",
+        "a sentence",
+        "a question",
+        "many words",
+    ],
+)
+def test_a_start_that_announces_decides_only_where_it_stands_for_itself(start: str, rest: str, announces: bool) -> None:
+    found = wording(start + rest)
+    assert (found is not None) == announces
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("编者按这封来信说了许多事情，我们一字未改。", "note"),
+        ("图：渡轮在海湾里试航，乘客从清晨开始排队。", "caption"),
+        ("导语：渡轮在海湾里试航，乘客从清晨开始排队。", "lede"),
+    ],
+    ids=["note", "caption", "lede"],
+)
+def test_other_starts_decide_before_a_sentence_too(text: str, role: Role) -> None:
+    found = wording(text)
+    assert found is not None
+    assert found.role == role
+
+
+@pytest.mark.parametrize(
+    ("length", "at_edge", "found"),
+    [(40, False, True), (41, False, False), (41, True, True), (300, True, True), (301, True, False)],
+    ids=["short, in the story", "too long for the story", "the same at the edge", "long at the edge",
+         "too long for the edge"],
+)  # fmt: skip
+def test_a_remark_counts_in_a_short_block_only_and_within_the_story_in_a_shorter_one(
+    length: int, at_edge: bool, found: bool
+) -> None:
+    text = "松岭时报版权所有".ljust(length, "船")
+    assert len(text) == length
+    expected = Finding("note", "contains `版权所有`") if found else None
+    assert wording(text, at_edge=at_edge) == expected
+
+
+def test_a_remark_says_more_than_how_the_block_begins() -> None:
+    assert wording("图：码头的清晨，松岭时报版权所有") == Finding("note", "contains `版权所有`")
+
+
+def test_an_outlets_own_rules_are_asked_before_the_general_ones() -> None:
+    own = Rules(
+        starts=(("编者按语", "quote"), ("图：", "note")),
+        contains=(("版权", "related"),),
+        classes=(("lead", "body"),),
+    )
+    evidence = Evidence(own, RULES)
+    (block,) = cut("<div class='story-lead'>渡轮").blocks
+    assert evidence.of_element(block.path[0]) == Finding("body", "class words `lead`")
+    assert evidence.of_wording("图：渡轮", at_edge=False) == Finding("note", "starts with `图：`")
+    assert evidence.of_wording("编者按语", at_edge=False) == Finding("quote", "starts with `编者按语`")
+    assert evidence.of_wording("编者按：来信", at_edge=False) == Finding("note", "starts with `编者按`")
+    assert evidence.of_wording("弹出播放器 版权", at_edge=False) == Finding("related", "contains `版权`")
+    assert evidence.of_wording("弹出播放器", at_edge=False) == Finding("boilerplate", "contains `弹出播放器`")
+
+
+def test_a_remark_that_is_in_both_rules_has_the_role_that_the_outlets_own_give() -> None:
+    evidence = Evidence(Rules(contains=(("版权所有", "caption"),)), RULES)
+    assert evidence.of_wording("松岭时报版权所有", at_edge=False) == Finding("caption", "contains `版权所有`")
+
+
+def test_without_rules_no_wording_and_no_class_says_anything() -> None:
+    evidence = Evidence(NO_RULES, NO_RULES)
+    assert evidence.of_wording("编者按：来信，版权所有", at_edge=True) is None
+    assert element("<div class='ad'>", NO_RULES) is None
+    assert evidence.byline.fullmatch("作者：林帆") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("作者：林帆", True),
+        ("作者 林帆", True),
+        ("作者|林帆", True),
+        ("作者/林帆", True),
+        ("松岭 作者：林帆", True),
+        ("林帆|作者", True),
+        ("（作者：林帆）", True),
+        ("作者：林帆；船长：乔一苇", True),
+        ("作者：林帆\n乔一苇", True),
+        ("作者林帆", False),
+        ("作者：", False),
+        ("作者：林帆说，渡轮明年还会再来。", False),
+        ("编辑：林帆", False),
+    ],
+    ids=["colon", "space", "bar", "slash", "a word before", "behind the name", "in parentheses", "more people",
+         "next line", "no sign between", "no name", "a sentence", "another word"],
+)  # fmt: skip
+def test_credits_are_a_word_for_the_work_and_names(text: str, fits: bool) -> None:
+    assert (Evidence(NO_RULES, RULES).byline.fullmatch(text) is not None) == fits
+
+
+def test_the_compiled_form_of_the_same_rules_is_shared() -> None:
+    assert evidence_of(RULES, NO_RULES) is evidence_of(RULES, NO_RULES)
+    assert evidence_of(RULES, NO_RULES) is not evidence_of(NO_RULES, RULES)
+
+
+# What neighbours say.
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["<p>相关报道</p>", "<p><b>相关报道：</b></p>", "<h3>相关报道</h3>", "<p>【延伸阅读】</p>"],
+    ids=["paragraph", "bold", "heading", "in brackets"],
+)
+def test_links_below_a_header_that_announces_them_are_related_until_the_story_goes_on(header: str) -> None:
+    links = "<p><a href='/a'>渡轮的历史</a></p><ul><li><a href='/b'>码头的冬天</a></li></ul>"
+    found = judged(STORY + header + links + STORY)
+    assert found.roles == [*BODY, *["related"] * 3, *BODY]
+    assert found.reasons[4:6] == ["nothing but links"] * 2
+
+
+def test_a_long_link_is_related_below_a_header_only() -> None:
+    link = f"<p><a href='/a'>{'渡轮从前在海湾里有许多条航线，' * 6}</a></p>"
+    assert roles(STORY + link + STORY) == [*BODY, "body", *BODY]
+    assert roles(STORY + "<p>相关报道</p>" + link + link + STORY) == [*BODY, *["related"] * 3, *BODY]
+    assert roles(STORY + "<p>相关报道</p><p>渡轮来了。</p>" + link + STORY) == [*BODY, "related", "body", "body", *BODY]
+
+
+def test_text_with_a_link_in_it_below_a_header_is_body() -> None:
+    text = "<p>渡轮今天在<a href='/a'>海湾</a>里试航，乘客从清晨开始排队。</p>"
+    assert roles(STORY + "<p>相关报道</p>" + text + STORY) == [*BODY, "related", "body", *BODY]
+
+
+def test_blocks_with_a_bold_title_below_the_header_of_a_gallery_are_captions() -> None:
+    gallery = "<p>相关图集</p><p><b>起航</b>船长林帆在甲板上挥手。</p><p><b>岸边</b>居民在码头上观看。</p>"
+    found = judged(STORY + gallery + STORY + "<p><b>起航</b>船长在甲板上挥手。</p>" + STORY)
+    assert found.roles == [*BODY, "related", "caption", "caption", *BODY, "body", *BODY]
+    assert found.reasons[4:6] == ["a bold title below the heading of a gallery"] * 2
+
+
+def test_blocks_with_a_bold_title_below_another_header_are_body() -> None:
+    page = STORY + "<p>相关报道</p><p><b>起航</b>船长林帆在甲板上挥手。</p>" + STORY
+    assert roles(page) == [*BODY, "related", "body", *BODY]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["<h2>导读</h2>", "<h3>导读：</h3>", "<p><b>内容提要</b></p>", "<h2>摘要</h2>", "<h2>核心提示</h2>"],
+    ids=["heading", "heading with a colon", "bold line", "another word", "third word"],
+)
+def test_the_next_long_block_below_a_heading_that_announces_a_summary_is_a_lede(head: str) -> None:
+    found = judged(head + SUMMARY + SUMMARY + STORY)
+    assert found.roles == ["heading", "lede", "body", *BODY]
+    assert found.reasons[1] == "below a heading that announces a summary"
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["<h2>导读</h2><p>渡轮来了。</p>", "<h2>导读会</h2>" + SUMMARY, "<h2>码头</h2>" + SUMMARY],
+    ids=["short block", "longer word", "another heading"],
+)
+def test_other_blocks_below_headings_are_body(page: str) -> None:
+    assert roles(page + STORY) == ["heading", "body", *BODY]
+
+
+def test_an_element_that_says_what_it_is_is_no_lede_below_the_heading_of_a_summary() -> None:
+    page = "<h2>导读</h2><blockquote>" + SUMMARY + "</blockquote>" + SUMMARY + STORY
+    assert roles(page) == ["heading", "quote", "body", *BODY]
+
+
+@pytest.mark.parametrize("opening", ["编者按：", "【编者按】", "编辑注："])
+def test_an_editors_note_goes_on_to_the_next_note_at_the_top(opening: str) -> None:
+    page = (
+        f"<p>{opening}本期刊登一位船长的来信。</p><p>他在海湾里开了三十年的渡轮。</p><p>本文原载于一份虚构的校报。</p>"
+    )
+    found = judged(page + LONG_STORY)
+    assert found.roles == ["note"] * 3 + LONG_BODY
+    assert found.reasons[1] == "between an editor's word and the next note"
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("<p>编者按：来信。</p><p>他是船长。</p>" + LONG_STORY, ["note", "body", *LONG_BODY]),
+        (
+            "<p>来源：校报</p><p>他是船长。</p><p>本文原载于校报。</p>" + LONG_STORY,
+            ["note", "body", "note", *LONG_BODY],
+        ),
+        (
+            "<p>编者按：来信。</p><h2>船长</h2><p>他是船长。</p><p>本文原载于校报。</p>" + LONG_STORY,
+            ["note", "heading", "note", "note", *LONG_BODY],
+        ),
+        (
+            "<p>编者按：来信。</p>" + LONG_STORY + "<p>本文原载于校报。</p>" + LONG_STORY,
+            ["note", *LONG_BODY, "note", *LONG_BODY],
+        ),
+    ],
+    ids=["no other note", "another note first", "a heading between", "the other note is far below"],
+)
+def test_an_editors_note_takes_in_running_text_only_and_only_up_to_a_note_at_the_top(
+    page: str, expected: list[str]
+) -> None:
+    assert roles(page) == expected
+
+
+# What a block's form says, inside a story.
+
+
+@pytest.mark.parametrize(
+    ("block", "role", "reason"),
+    [
+        ("<p>• 渡轮载客三百二十人</p>", "list_item", "begins with a bullet"),
+        ("<p>●票价三元</p>", "list_item", "begins with a bullet"),
+        ("<p>■ 靠岸充电十分钟，比从前短了一半。</p>", "list_item", "begins with a bullet"),
+        ("<p>一</p>", "heading", "a section's number, or marked as a heading"),
+        ("<p>（二）</p>", "heading", "a section's number, or marked as a heading"),
+        ("<p>3、</p>", "heading", "a section's number, or marked as a heading"),
+        ("<p>IV</p>", "heading", "a section's number, or marked as a heading"),
+        ("<p>**岸边的人**</p>", "heading", "a section's number, or marked as a heading"),
+        ("<p>渡轮停在码头（资料图片）</p>", "caption", "ends with the source of a picture"),
+        ("<p>码头的清晨(林帆摄)</p>", "caption", "ends with the source of a picture"),
+        ("<p>码头的清晨（松岭时报提供）</p>", "caption", "ends with the source of a picture"),
+        ("<p>Photo: Maud Ellery</p>", "caption", "ends with the source of a picture"),
+        ("<p>REUTERS/Maud Ellery</p>", "caption", "ends with the source of a picture"),
+        ("<p>图1：渡轮的航线</p>", "caption", "a figure's number and title"),
+        ("<p>表2 票价</p>", "caption", "a figure's number and title"),
+        ("<p>圖表三、乘客人數</p>", "caption", "a figure's number and title"),
+        ("<p>图12</p>", "caption", "a figure's number and title"),
+        ("<p>林帆/乔一苇/闻人澈（综合报道）</p>", "byline", "names and a report, outside the story"),
+        ("<p>林帆/乔一苇 （松岭社）</p>", "byline", "names and a report, outside the story"),
+        ("<p>林帆 综合报道</p>", "byline", "names and a report, outside the story"),
+        ("<p>作者：林帆</p>", "byline", "what people did, and their names"),
+        ("<p><i>“船就是这座城的门。”</i></p>", "quote", "italic and in quotation marks"),
+        ("<p><em>「船就是這座城的門，我每天都從這裡過。」</em></p>", "quote", "italic and in quotation marks"),
+        ("<p>（完）</p>", "boilerplate", "page furniture by its wording"),
+        ("<p>全文完</p>", "boilerplate", "page furniture by its wording"),
+        ("<p>——</p>", "boilerplate", "page furniture by its wording"),
+        ("<p><b>岸边的人</b></p>", "heading", "a short bold line without a sentence's end"),
+        ("<p><a href='/a'>渡轮的历史</a></p>", "related", "nothing but links"),
+    ],
+    ids=["bullet", "bullet without a space", "bullet before a sentence", "number", "number in parentheses",
+         "number and comma", "Roman number", "starred", "archive picture", "photographer", "who gave the picture",
+         "photo in English", "agency", "figure", "table", "traditional", "figure without a title", "team",
+         "team of an agency", "reporter of a compilation", "credit", "italic quotation", "italic with corner brackets",
+         "end", "end of the text", "dashes", "bold line", "link"],
+)  # fmt: skip
+def test_the_form_of_a_block_inside_the_story_tells_its_role(block: str, role: Role, reason: str) -> None:
+    found = judged(LONG_STORY + block + LONG_STORY)
+    assert found.roles == [*LONG_BODY, role, *LONG_BODY]
+    assert found.reasons[8] == reason
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "<p>320</p>",
+        "<p>一九三〇年</p>",
+        "<p>一。</p>",
+        "<p>**岸边**的人</p>",
+        "<p>林帆的船今天停航（这是第三次）</p>",
+        f"<p>{'渡轮停在码头。' * 12}（林帆摄）</p>",
+        "<p>图书馆开放</p>",
+        "<p>表演很精彩</p>",
+        "<p>图1显示，渡轮的乘客比从前多了一倍。</p>",
+        "<p>林帆/乔一苇</p>",
+        "<p>By Maud Ellery</p>",
+        "<p><i>船就是这座城的门。</i></p>",
+        "<p>“船就是这座城的门。”</p>",
+        "<p><i>“船”</i>就是这座城的<i>“门”</i></p>",
+        "<p>（渡轮明年还会再来）</p>",
+        "<p><b>船长怎么说：</b></p>",
+        "<p><b>渡轮还来吗？</b></p>",
+        "<p><b>渡轮今天试航。</b></p>",
+        "<p>The End of the pier was cold</p>",
+        f"<h2>{'松岭市的渡轮今天在海湾里第一次试航。' * 3}</h2>",
+        "<div class='lead'>渡轮明年还会再来，船长林帆在码头上说。</div>",
+    ],
+    ids=["number too long", "year", "sentence of a number", "partly starred", "parenthesis without a source",
+         "text that ends with a source", "word with the sign for figure", "word with the sign for table",
+         "sentence on a figure", "names alone", "name in English", "italic sentence", "quotation", "partly italic",
+         "parentheses", "bold with a colon", "bold question", "bold sentence", "words that start like the end",
+         "text in a heading", "lede by its class"],
+)  # fmt: skip
+def test_what_only_looks_like_these_forms_inside_the_story_is_body(block: str) -> None:
+    assert roles(LONG_STORY + block + LONG_STORY) == [*LONG_BODY, "body", *LONG_BODY]
+
+
+@pytest.mark.parametrize(
+    ("block", "role"),
+    [("<p>林帆/乔一苇</p>", "byline"), ("<p>By Maud Ellery</p>", "byline"), ("<p>林帆（松岭时报编译）</p>", "byline"),
+     ("<p>（林帆的船停在码头）</p>", "note"), ("<p>（林帆的船停在码头。）</p>", "note"),
+     ("<p>【本刊五月出版】</p>", "note")],
+    ids=["names", "name in English", "name and work", "parentheses", "sentence in parentheses", "square brackets"],
+)  # fmt: skip
+def test_names_and_parentheses_count_at_the_end(block: str, role: Role) -> None:
+    assert roles(LONG_STORY + block) == [*LONG_BODY, role]
+
+
+def test_a_parenthesis_counts_as_the_first_or_the_last_block_only() -> None:
+    aside = "<p>（本报松岭讯 渡轮今天试航）</p>"
+    assert roles(aside + STORY) == ["note", *BODY]
+    assert roles("<h1>渡轮</h1>" + aside + STORY) == ["heading", "body", *BODY]
+    assert roles(STORY + aside + "<p>渡轮明年还会再来。</p>") == [*BODY, "body", "body"]
+
+
+# Who wrote.
+
+
+@pytest.mark.parametrize(
+    ("byline", "text", "role"),
+    [
+        ("林帆", "林帆是松岭大学的教授，研究渡轮的历史。", "note"),
+        ("林帆, 乔一苇", "乔一苇住在海湾对岸。", "note"),
+        ("Maud Ellery", "MAUD ELLERY lives across the bay.", "note"),
+        ("林帆", "林帆：渡轮明年还会再来。", "body"),
+        ("林帆", "林帆 : 渡轮明年还会再来。", "body"),
+        ("林帆", "教授林帆住在海湾对岸。", "body"),
+        ("乔一苇", "林帆是松岭大学的教授，研究渡轮的历史。", "body"),
+        ("林", "林帆是松岭大学的教授，研究渡轮的历史。", "body"),
+    ],
+    ids=["the author", "one of two authors", "in other letters", "who speaks", "who speaks, with a space",
+         "not at the start", "another name", "a name of one letter"],
+)  # fmt: skip
+def test_a_block_at_the_end_that_begins_with_the_bylines_name_is_about_the_author(
+    byline: str, text: str, role: Role
+) -> None:
+    found = judged(f"<div>{byline}<br>2022-01-07 13:38</div>{LONG_STORY}<p>{text}</p>")
+    assert found.roles == ["byline", *LONG_BODY, role]
+    assert found.dateline_at == datetime(2022, 1, 7, 5, 38, tzinfo=UTC)
+
+
+def test_a_block_about_the_author_within_the_story_is_body() -> None:
+    page = f"<div>林帆<br>2022-01-07 13:38</div>{LONG_STORY}<p>林帆住在海湾对岸。</p>{LONG_STORY}"
+    assert roles(page) == ["byline", *LONG_BODY, "body", *LONG_BODY]
+
+
+@pytest.mark.parametrize("class_name", ["author", "byline"])
+def test_a_byline_by_its_class_is_short(class_name: str) -> None:
+    byline, text = f"<div class='{class_name}'>林帆</div>", "松岭市的渡轮今天在海湾里试航，乘客从清晨排队。" * 6
+    found = judged(byline + f"<div class='{class_name}'>{text}</div>" + LONG_STORY)
+    assert found.roles == ["byline", "body", *LONG_BODY]
+    assert found.reasons[0] == f"class words `{class_name}`"
+
+
+def test_who_published_and_when_is_a_byline_with_a_dateline() -> None:
+    found = judged("<div>林帆 于 2022-01-07 10:34 提交</div>" + STORY)
+    assert found.roles == ["byline", *BODY]
+    assert found.dateline_at == datetime(2022, 1, 7, 2, 34, tzinfo=UTC)
+
+
+# Dates.
+
+
+def test_a_second_date_is_a_heading_where_it_is_bold_and_a_dateline_otherwise() -> None:
+    first = "<div>2022-01-07</div>"
+    for second, role in (("<b>2022年1月6日</b>", "heading"), ("2022年1月6日", "dateline")):
+        found = judged(first + f"<p>{second}</p>" + STORY)
+        assert found.roles == ["dateline", role, *BODY]
+        assert found.dateline_at == datetime(2022, 1, 6, 16, tzinfo=UTC)
+
+
+def test_the_first_date_is_a_dateline_where_it_is_bold_too() -> None:
+    assert roles("<p><b>2022年1月6日</b></p>" + STORY) == ["dateline", *BODY]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["<p>松岭市的渡轮今天在海湾里试航，乘客从清晨排队。</p>", LONG_STORY],
+    ids=["one paragraph", "a long story"],
+)
+@pytest.mark.parametrize(
+    "block",
+    ["<div>2022-01-07</div>", "<p>07/01/2022 - 13:38</p>", "<p>林帆<br>2022-01-07</p>", "<p>林帆 2022-01-07 提交</p>"],
+    ids=["date", "date and time", "name and date", "who published"],
+)
+def test_what_imitates_a_dateline_inside_the_story_is_body(before: str, block: str) -> None:
+    found = judged(before + block + LONG_STORY)
+    assert set(found.roles) == {"body"}
+    assert found.dateline_at is None
+
+
+def test_a_dateline_is_one_of_the_first_six_blocks() -> None:
+    for captions, role in ((5, "dateline"), (6, "body")):
+        page = "<figcaption>码头</figcaption>" * captions + "<div>2022年1月6日</div>" + STORY
+        assert roles(page) == ["caption"] * captions + [role] + BODY
+
+
+def test_a_date_is_a_dateline_whatever_the_element_around_it_is_called() -> None:
+    assert roles("<div class='share'>2022-01-07</div>" + STORY) == ["dateline", *BODY]
+
+
+# What stands around blocks.
+
+
+@pytest.mark.parametrize(
+    "opening",
+    ["<div class='related'>", "<div class='author'>", "<div class='gallery'>", "<div class='summary'>", "<form>",
+     "<divclass='share'>"],
+)  # fmt: skip
+def test_an_element_that_holds_most_of_the_text_is_a_frame_and_does_not_decide(opening: str) -> None:
+    page = f"{opening}{LONG_STORY}<div class='caption'>岸边</div></div></form><div class='related'>渡轮的历史</div>"
+    assert roles(page) == [*LONG_BODY, "caption", "related"]
+
+
+def test_an_element_that_holds_half_of_the_text_decides() -> None:
+    half = "<p>松岭市的渡轮今天在海湾里试航。</p>"
+    assert roles(f"<div class='related'>{half}</div>{half}") == ["related", "body"]
+    assert roles(f"<div class='related'>{half}{half}</div>{half}") == ["body", "body", "body"]
+
+
+def test_a_quotation_of_all_the_text_is_a_quotation() -> None:
+    assert roles(f"<blockquote>{STORY}</blockquote>") == ["quote"] * 3
+
+
+def test_inside_furniture_headings_and_lists_are_furniture() -> None:
+    page = LONG_STORY + "<div class='share'><h3>朋友</h3><ul><li>来信</li></ul><figcaption>码头</figcaption></div>"
+    assert roles(page + LONG_STORY) == [*LONG_BODY, "boilerplate", "boilerplate", "caption", *LONG_BODY]
+
+
+def test_what_an_element_says_for_certain_goes_before_the_wording_and_other_elements_behind_it() -> None:
+    found = judged(
+        LONG_STORY
+        + "<figcaption>来源：松岭时报</figcaption><footer>图：码头</footer><footer>码头</footer>"
+        + LONG_STORY
+    )
+    assert found.roles[8:11] == ["caption", "caption", "note"]
+    assert found.reasons[8:11] == ["inside `figcaption`", "starts with `图：`", "inside `footer`"]
+
+
+@pytest.mark.parametrize(
+    ("page", "role"),
+    [
+        ("<div class='lead'>林帆：票价将在听证会之后公布。</div>", "lede"),
+        ("<div class='lead'>渡轮试航</div>", "body"),
+        ("<div>松岭市的渡轮今天在海湾里第一次试航。</div>", "lede"),
+        ("<div>松岭市的渡轮今天在海湾里第一次试航</div>", "body"),
+        (f"<div>{'松岭市的渡轮今天在海湾里第一次试航。' * 8}</div>", "body"),
+        ("<p><b>松岭市的渡轮今天在海湾里第一次试航，乘客从清晨开始排队。</b></p>", "lede"),
+        ("<p><b>渡轮今天在海湾里试航。</b></p>", "body"),
+        ("<p><i>本刊收到一位船长的来信。</i></p>", "note"),
+        ("<p><i>“船就是这座城的门。”</i></p>", "quote"),
+    ],
+    ids=["lede by its class", "too short for a lede", "a sentence apart", "no sentence apart", "a text apart",
+         "bold sentence", "short bold sentence", "italic sentence", "italic quotation"],
+)  # fmt: skip
+def test_the_first_block_of_a_page_has_this_role(page: str, role: Role) -> None:
+    assert roles(page + STORY) == [role, *BODY]
+
+
+def test_an_outlets_own_rules_decide_on_its_pages_and_not_on_others() -> None:
+    own = Rules(
+        starts=(("本刊：", "note"),),
+        classes=(("lead", "body"), ("kasten", "caption")),
+        byline_words=("执笔",),
+    )
+    page = (
+        LONG_STORY
+        + "<p>本刊：渡轮明年还会再来，船长说。</p><div class='kasten'>岸边</div><p>执笔：林帆</p>"
+        + LONG_STORY
+    )
+    assert roles(page, own)[8:11] == ["note", "caption", "byline"]
+    assert roles(page)[8:11] == ["body", "body", "body"]
+    first = "<div class='lead'>松岭市的渡轮今天在海湾里第一次试航，</div>"
+    assert (roles(first + STORY, own)[0], roles(first + STORY)[0]) == ("body", "lede")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<div>2022-01-07</div>Array<p><b>松岭市的渡轮今天在海湾里第一次试航，乘客从清晨开始排队。</b></p>" + STORY,
+        "<h2>导读</h2>" + SUMMARY + LONG_STORY + "<p>相关报道</p><p><a href='/a'>渡轮的历史</a></p><p>（完）</p>",
+        "<p>编者按：来信。</p><p>他是船长。</p><p>本文原载于校报。</p>" + LONG_STORY + "<p>作者：林帆</p>",
+        "<div class='related'>" + LONG_STORY + "</div><figure>岸边</figure><small>码头</small><ul><li>票价三元</ul>",
+        "松",
+        "320",
+        "—",
+        "",
+    ],
+    ids=["dated", "summary and links", "editor's note", "frame", "one letter", "one number", "one sign", "nothing"],
+)
+def test_every_block_gets_one_role_and_one_reason(page: str) -> None:
+    found = judged(page)
+    assert len(found.roles) == len(found.reasons) == len(cut(page).blocks)
+    assert set(found.roles) <= set(ROLES)
+    assert all(reason.strip() for reason in found.reasons)
+
+
+def test_a_start_with_a_bracket_of_its_own_hides_no_other_one() -> None:
+    own = Rules(starts=(("【松岭", "note"),))
+    found = [
+        evidence_of(own, GENERAL).of_wording(text, at_edge=False)
+        for text in ("【松岭】字", "【编者按】字", "【图：渡轮】")
+    ]
+    assert [finding and finding.role for finding in found] == ["note", "note", "caption"]
+
+
+def test_the_first_remark_in_the_file_decides_wherever_it_stands_in_the_block() -> None:
+    rules = Rules(contains=(("甲语", "boilerplate"), ("乙语", "note")))
+    finding = Evidence(NO_RULES, rules).of_wording("有乙语也有甲语", at_edge=True)
+    assert finding is not None
+    assert finding.role == "boilerplate"
+
+
+@pytest.mark.parametrize(("outer", "inner"), [("share", "author"), ("teaser", "intro")])
+def test_frames_within_frames_decide_nothing(outer: str, inner: str) -> None:
+    story = "".join(f"<p>松岭市第{n}条渡轮航线今天在海湾里试航，乘客从清晨开始排队。</p>" for n in "一二三四")
+    assert roles(f"<div class='{outer}'><div class='{inner}'>{story}</div></div>") == ["body"] * 4
+
+
+@pytest.mark.parametrize("head", ["<p>导读</p>", "<p><b>导读：</b></p>", "<h2>导读：</h2>"])
+def test_a_heading_that_announces_a_summary_may_be_a_paragraph(head: str) -> None:
+    long = (
+        "松岭市图书馆宣布，从下月起每周五开放到夜里十一点，读者可以在网上预约座位，也可以当天排队入场，名额共三百个。"
+    )
+    assert roles(f"{head}<p>{long}</p><p>{long}</p>") == ["heading", "lede", "body"]
