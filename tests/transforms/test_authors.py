@@ -43,10 +43,10 @@ from transforms.authors import author_of
         ("Reported by Maud Ellery", "Maud Ellery"),
     ],
     ids=["a name alone", "in parentheses", "reporter in parentheses", "two kinds of reporters",
-         "special writer",
-         "text and pictures", "where from", "excerpts", "a name in English", "author", "half-width colon", "no sign", "reporter", "traditional",
-         "full-width bar", "slash", "text", "text and bar", "compiled", "special reporter", "outlet before",
-         "interview and text", "translation and text", "what was done behind the name", "with spaces around the bar",
+         "special writer", "text and pictures", "where from", "excerpts", "a name in English", "author",
+         "half-width colon", "no sign", "reporter", "traditional", "full-width bar", "slash", "text",
+         "text and bar", "compiled", "special reporter", "outlet before", "interview and text",
+         "translation and text", "what was done behind the name", "with spaces around the bar",
          "report behind the name", "by", "BY", "by with a colon", "written by", "reported by"],
 )  # fmt: skip
 def test_a_byline_names_who_wrote(byline: str, author: str) -> None:
