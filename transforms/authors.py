@@ -27,8 +27,8 @@ LONGEST_NAMES: Final = 80
 def author_of(bylines: Iterable[str]) -> str | None:
     """The names that the first of the bylines gives which names a writer, or None.
 
-    >>> author_of(["记者：乔龙 责编：胡力汉", "By Someone Else"]), author_of(["译者/裴伴"])
-    ('乔龙', None)
+    >>> author_of(["记者：林帆 责编：乔一苇", "By Someone Else"]), author_of(["译者/林帆"])
+    ('林帆', None)
     """
     for byline in bylines:
         for line in byline.split("\n"):
