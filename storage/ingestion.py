@@ -25,7 +25,7 @@ from storage.layout import Output
 from storage.lock import exclusive
 from storage.publish import Replacement, commit, complete_interrupted
 from storage.state import State, read_state, rows_in
-from storage.versions import parser_version
+from storage.versions import load_outlets, parser_version
 from storage.work import (
     BatchTask,
     MergedPartition,
@@ -138,9 +138,6 @@ def open_ingestion(settings: Settings, stamp: Stamp, progress: Progress) -> Iter
         output.clear_staging()
         staging = output.staging(stamp.run_id)
         staging.mkdir(parents=True)
-        if not output.table_folder(TABLES["articles"]).exists():
-            # A first run parses everything, so the workers load the parser while the input is listed.
-            workers.start("storage.batches")
         try:
             yield Ingestion(settings, stamp, output, workers, progress)
         finally:
@@ -210,10 +207,15 @@ class Ingestion:
     def parse(self, step: int) -> ParseCounts:
         """Parse and stage the batches of one step."""
         tasks = [self._batch_task(number) for number in self._parse_steps()[step]]
+        if tasks:
+            # Loaded once, here, for all workers that are forked from this process.
+            importlib.import_module("storage.batches")
+            load_outlets()
         total = ParseCounts(0, 0, 0, {})
         results = self._workers.map(parse, tasks)
-        # Loaded while the workers parse; `settle` needs it next.
-        importlib.import_module("storage.settlement")
+        # Loaded while the workers parse, for what comes next here and in the workers that merge.
+        for module in ("storage.settlement", "storage.partitions"):
+            importlib.import_module(module)
         try:
             for counts in results:
                 total = self._add(total, counts)

@@ -242,7 +242,9 @@ def _gather(group: Sequence[_Unit], inputs: Sequence[SortedRows]) -> pa.Table:
     parts = []
     total = 0
     for number, start in first.items():
-        parts.append(inputs[number].slice(start, last[number]))
+        # Copied, as a slice of a mapped file keeps all that was touched of it in memory, and there are many of them.
+        rows = inputs[number].slice(start, last[number])
+        parts.append(rows.take(pa.array(range(rows.num_rows), pa.int64())))
         base[number] = total - start
         total += last[number] - start
     rows = pa.concat_tables(parts)

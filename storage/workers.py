@@ -6,7 +6,6 @@ A worker that dies takes no source down but the one it died on: the batch is pro
 from __future__ import annotations
 
 import gc
-import importlib
 import multiprocessing
 import os
 import threading
@@ -41,13 +40,6 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._pool: ProcessPoolExecutor | None = None
-
-    def start(self, load: str) -> None:
-        """Start the processes before there is work for them; each loads the module `load` meanwhile."""
-        if self.count > 1 and self._pool is None:
-            self._pool = _start(self.count, load)
-            # A pool starts its processes with the first task it is given.
-            self._pool.submit(os.getpid)
 
     def __enter__(self) -> Workers:
         return self
@@ -96,14 +88,14 @@ class Workers:
         return True
 
 
-def _start(count: int, load: str | None = None) -> ProcessPoolExecutor:
+def _start(count: int) -> ProcessPoolExecutor:
     # A fork shares the libraries that are loaded already, but copies locks that other threads may hold; so
     # beside threads, as in a Prefect flow, processes come from a server that has none.
     method = "fork" if threading.active_count() == 1 else "forkserver"
-    return ProcessPoolExecutor(count, multiprocessing.get_context(method), initializer=_prepare, initargs=(load,))
+    return ProcessPoolExecutor(count, multiprocessing.get_context(method), initializer=_prepare)
 
 
-def _prepare(load: str | None) -> None:
+def _prepare() -> None:
     # Batches leave no cycles behind, so collections would only cost time.
     gc.disable()
     if "jemalloc" in pa.supported_memory_backends():
@@ -112,8 +104,6 @@ def _prepare(load: str | None) -> None:
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    if load is not None:
-        importlib.import_module(load)
 
 
 def _end_with_parent(parent: int) -> None:

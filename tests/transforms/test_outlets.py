@@ -192,7 +192,7 @@ def test_an_outlet_without_layouts_has_no_rules(day: date | None) -> None:
 
 
 def test_rules_of_a_layout_and_general_ones_say_what_the_file_says_in_its_order() -> None:
-    registry = Outlets.from_toml(
+    outlets = Outlets.from_toml(
         '[general]\nbyline_words = ["作者", "记者"]\ncontains.note = ["版权"]\n'
         + ENTRY
         + layout(
@@ -204,14 +204,14 @@ def test_rules_of_a_layout_and_general_ones_say_what_the_file_says_in_its_order(
             'datelines = ["%d/%m/%Y", "%Y年%m月%d日 %H:%M"]',
         )
     )
-    rules = registry.find("songling-times.example").rules_on(None)
+    rules = outlets.find("songling-times.example").rules_on(None)
     assert rules.starts == (("注：", "note"), ("按：", "note"), ("图：", "caption"))
     assert rules.contains == (("弹出播放器", "boilerplate"),)
     assert rules.classes == (("story lead", "lede"),)
     assert rules.byline_words == ("执笔",)
     assert rules.datelines == ("%d/%m/%Y", "%Y年%m月%d日 %H:%M")
-    assert registry.general.contains == (("版权", "note"),)
-    assert (rules + registry.general).byline_words == ("执笔", "作者", "记者")
+    assert outlets.general.contains == (("版权", "note"),)
+    assert (rules + outlets.general).byline_words == ("执笔", "作者", "记者")
 
 
 @pytest.mark.parametrize(
@@ -332,8 +332,8 @@ def test_a_language_tag_that_is_not_well_formed_is_refused(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", ["zh", "zh-Hant", "zh-Hant-TW", "en-GB", "yue"])
 def test_a_language_tag_with_script_or_region_is_taken(tag: str) -> None:
-    registry = Outlets.from_toml(ENTRY.replace('"zh-Hans"', f'"{tag}"'))
-    assert registry.find("songling-times.example").languages == (tag,)
+    outlets = Outlets.from_toml(ENTRY.replace('"zh-Hans"', f'"{tag}"'))
+    assert outlets.find("songling-times.example").languages == (tag,)
 
 
 @pytest.mark.parametrize(
@@ -364,9 +364,9 @@ def test_a_file_is_named_where_an_entry_or_two_of_them_cant_be_used() -> None:
 
 
 def test_without_an_outlets_layouts_its_hosts_names_and_zone_are_still_known() -> None:
-    registry = Outlets.from_toml('[general]\nstarts.note = ["注："]\n' + ENTRY + OLD + NEW + OTHER + OLD)
-    less = registry.without("songling")
-    before, after = registry.find("www.songling.co.uk"), less.find("www.songling.co.uk")
+    outlets = Outlets.from_toml('[general]\nstarts.note = ["注："]\n' + ENTRY + OLD + NEW + OTHER + OLD)
+    less = outlets.without("songling")
+    before, after = outlets.find("www.songling.co.uk"), less.find("www.songling.co.uk")
     assert len(before.layouts) == 2
     assert after == Outlet(
         slug="songling",
@@ -378,14 +378,14 @@ def test_without_an_outlets_layouts_its_hosts_names_and_zone_are_still_known() -
         layouts=(),
     )
     assert after.rules_on(None) is NO_RULES
-    assert less.find("cn.songling-times.example") is registry.find("cn.songling-times.example")
-    assert less.general is registry.general
-    assert len(registry.find("songling.co.uk").layouts) == 2
+    assert less.find("cn.songling-times.example") is outlets.find("cn.songling-times.example")
+    assert less.general is outlets.general
+    assert len(outlets.find("songling.co.uk").layouts) == 2
 
 
 def test_without_an_outlet_that_is_not_there_nothing_is_less() -> None:
-    registry = Outlets.from_toml(ENTRY + OLD)
-    assert registry.without("harbour-2").entries == registry.entries
+    outlets = Outlets.from_toml(ENTRY + OLD)
+    assert outlets.without("harbour-2").entries == outlets.entries
 
 
 @pytest.mark.parametrize(
