@@ -22,8 +22,8 @@ from storage.versions import parser_version
 
 __all__ = ["Merged", "Published", "SortedRows", "Staged", "merge_rows", "write_single"]
 
-ROW_GROUP_ROWS: Final = 8192
-ROW_GROUP_BYTES: Final = 2 << 20
+ROW_GROUP_ROWS: Final = 4096
+ROW_GROUP_BYTES: Final = 1 << 20
 # Columns with few distinct values; a dictionary of any other column costs time and saves nothing.
 REPEATING: Final = (
     "outlet", "month", "dialect", "published_from", "language", "role", "change", "reason", "run_id", "article_id",
