@@ -46,7 +46,7 @@ $(READY): requirements.lock bootstrap.lock pyproject.toml
 
 lock:
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 bootstrap.in -o bootstrap.lock
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --extra dev --extra iceberg --extra postgresql pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) output .prefect .bench
