@@ -79,6 +79,8 @@ def build_parser() -> argparse.ArgumentParser:
     _trace(commands)
     _status(commands)
     _explain(commands)
+    _load(commands)
+    _ddl(commands)
     return parser
 
 
@@ -152,6 +154,40 @@ def _explain(commands: Commands) -> None:
     parser.add_argument("source_file", type=Path, help="one file of an archive")
     _add_limit(parser)
     parser.add_argument("--json", action="store_true", help="print the same as one JSON object")
+
+
+def _load(commands: Commands) -> None:
+    parser = _command(
+        commands, "load", "load what changed in an output into a database or table format, and prove that it arrived",
+        "pressmark load output duckdb:///news.duckdb",
+    )  # fmt: skip
+    parser.add_argument("output", type=Path, help="folder of the dataset")
+    parser.add_argument(
+        "destination", nargs="?", default=os.environ.get("PRESSMARK_DESTINATION"),
+        help="`duckdb:///news.duckdb`, `postgresql://user@host/database` or `iceberg:///folder` "
+        "[that of PRESSMARK_DESTINATION, which keeps a password out of the list of processes]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--flow", action="store_true",
+        help="run as a recorded Prefect flow; without this flag a flow is run where PREFECT_API_URL is set",
+    )  # fmt: skip
+    parser.add_argument("--full", action="store_true", help="send all partitions again, changed or not")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and change nothing")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+
+
+def _ddl(commands: Commands) -> None:
+    parser = _command(
+        commands, "ddl", "print the statements that make and fill the tables of a warehouse in its dialect",
+        "pressmark ddl --dialect bigquery",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dialect", required=True, choices=("bigquery", "snowflake", "redshift", "clickhouse"), help="of the warehouse"
+    )
+    parser.add_argument(
+        "--location", metavar="URL",
+        help="where the warehouse finds the output's files, such as gs://bucket/output [a place to fill in]",
+    )  # fmt: skip
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

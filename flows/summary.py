@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from storage.ingestion import PlanCounts, RunReport
 from storage.overview import OutletCount, RejectLine
 
-__all__ = ["markdown", "printable", "reject_table", "table", "text_of_plan", "text_of_run"]
+if TYPE_CHECKING:
+    from warehouses.loading import LoadPlan, LoadReport
+
+__all__ = [
+    "load_markdown", "markdown", "printable", "reject_table", "table", "text_of_load", "text_of_load_plan",
+    "text_of_plan", "text_of_run",
+]  # fmt: skip
 
 SHOWN_REJECTS: Final = 20
 
@@ -39,6 +45,42 @@ def text_of_plan(plan: PlanCounts) -> str:
         f"{plan.sources} sources: {plan.unchanged} unchanged, {plan.to_parse} to parse "
         f"({plan.to_parse_bytes / 1e6:.1f} MB), {plan.deleted} deleted; nothing was changed"
     )
+
+
+LOAD_HEAD: Final = ("table", "sent", "removed", "unchanged", "rows sent")
+
+
+def text_of_load(report: LoadReport) -> str:
+    """The summary that ends a load: a table of tables, and what was reconciled."""
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    rows = [(t.table, t.loaded, t.removed, t.unchanged, t.rows) for t in report.tables]
+    said = (
+        f"{report.changed} partitions reconciled by rows and checksum with {report.destination}"
+        if report.changed
+        else f"{report.destination} has everything already; nothing was sent"
+    )
+    return f"{table(LOAD_HEAD, rows)}\n\n{said} in {seconds:.1f} s (load {report.load_id})"
+
+
+def text_of_load_plan(plan: LoadPlan, destination: str) -> str:
+    """What a load would do."""
+    rows = [(c.relation.name, len(c.parts), len(c.gone), plan.unchanged[c.relation.name]) for c in plan.changes]
+    lines = [table(("table", "to send", "to remove", "unchanged"), rows), ""]
+    if plan.created:
+        lines.append(f"tables to make: {', '.join(relation.name for relation in plan.created)}")
+    lines += [f"columns to add to {n}: {', '.join(c.name for c in columns)}" for n, columns in plan.added.items()]
+    return "\n".join([*lines, f"nothing was changed in {destination}"])
+
+
+def load_markdown(report: LoadReport) -> str:
+    """A load's figures as a Markdown document."""
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    rows = [f"| {t.table} | {t.loaded} | {t.removed} | {t.unchanged} | {t.rows} |" for t in report.tables]
+    return "\n".join([
+        f"# Load {report.load_id}", "",
+        f"{report.changed} partitions reconciled by rows and checksum with `{report.destination}` in {seconds:.1f} s",
+        "", "| " + " | ".join(LOAD_HEAD) + " |", "|---|---:|---:|---:|---:|", *rows,
+    ])  # fmt: skip
 
 
 def markdown(report: RunReport, outlets: Sequence[OutletCount]) -> str:

@@ -1,17 +1,20 @@
-"""One writer per output folder, by a lock that the kernel drops when its holder dies."""
+"""One writer per output folder, and no reader's snapshot while it publishes, by locks that the kernel drops when their
+holder dies."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import shutil
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from storage.errors import LockedError, OutputError
 from storage.layout import Output
 
-__all__ = ["exclusive"]
+__all__ = ["clear_readers", "exclusive", "held_folder", "publishing"]
 
 
 @contextlib.contextmanager
@@ -37,3 +40,50 @@ def exclusive(output: Output, run_id: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def publishing(output: Output, *, shared: bool) -> Iterator[None]:
+    """Wait for the lock under which files are replaced, and hold it; readers share it to see none half done.
+
+    A reader that may not write to the folder, where no run has ever published, needs no lock.
+    """
+    path = output.private / "publishing"
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if shared and path.exists() else os.O_CREAT), 0o644)
+    except OSError:
+        if not shared:
+            raise
+        yield
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def held_folder(path: Path) -> Iterator[None]:
+    """A new folder that `clear_readers` leaves alone until the block ends, and that is gone then."""
+    path.mkdir(parents=True)
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def clear_readers(output: Output) -> None:
+    """Remove what readers left that were killed; under the lock of `publishing`, so that none is just beginning."""
+    for path in (output.private / "readers").glob("*"):
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(handle)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from storage.layout import Output, sync_folder
+from storage.lock import clear_readers, publishing
 
 __all__ = ["Replacement", "commit", "complete_interrupted", "replace_file"]
 
@@ -36,12 +37,19 @@ def commit(output: Output, steps: Sequence[Replacement]) -> None:
         list(pool.map(_sync_file, staged))
     for folder in {path.parent for path in staged}:
         sync_folder(folder)
-    replace_file(output.journal, json.dumps([list(step) for step in steps]).encode())
-    complete_interrupted(output)
+    with publishing(output, shared=False):
+        replace_file(output.journal, json.dumps([list(step) for step in steps]).encode())
+        _complete(output)
 
 
 def complete_interrupted(output: Output) -> bool:
-    """Carry out the steps of a journal that is there; True where there was one."""
+    """Carry out the steps of a journal that is there, and remove what killed readers left; True where there was one."""
+    with publishing(output, shared=False):
+        clear_readers(output)
+        return _complete(output)
+
+
+def _complete(output: Output) -> bool:
     try:
         steps = [Replacement(*step) for step in json.loads(output.journal.read_bytes())]
     except FileNotFoundError:

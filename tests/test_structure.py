@@ -12,7 +12,8 @@ MAY_IMPORT = {
     "schemas": {"schemas"},
     "transforms": {"schemas", "transforms"},
     "storage": {"schemas", "transforms", "storage"},
-    "flows": {"schemas", "transforms", "storage", "flows"},
+    "warehouses": {"schemas", "storage", "warehouses"},
+    "flows": {"schemas", "transforms", "storage", "warehouses", "flows"},
 }
 MODULES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
 TRANSFORMS = sorted((ROOT / "transforms").rglob("*.py"))

@@ -1,0 +1,83 @@
+"""Addresses of destinations: what they name, and how to show them without their password."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from warehouses.errors import DestinationError
+
+__all__ = ["Address", "parse_address"]
+
+FILE_SCHEMES: Final = ("duckdb", "iceberg")
+SERVER_SCHEMES: Final = ("postgresql", "postgres")
+FORMS: Final = "`duckdb:///news.duckdb`, `postgresql://user@host/database` or `iceberg:///folder`"
+SECRET_PARAMETERS: Final = frozenset({"password", "sslpassword", "passfile"})
+MASK: Final = "***"
+
+
+class Address(NamedTuple):
+    """An address: its scheme, what to open (a path, or a PostgreSQL URI with its password), how to show it, and the
+    texts that must never be shown."""
+
+    scheme: str
+    target: str
+    shown: str
+    secrets: tuple[str, ...]
+
+    def without_secrets(self, text: str) -> str:
+        """A text, such as a driver's message, with every secret of this address masked."""
+        for secret in self.secrets:
+            text = text.replace(secret, MASK)
+        return text
+
+
+def parse_address(text: str) -> Address:
+    """The address in `text`; raises `DestinationError`, without repeating the text, where it is none.
+
+    >>> parse_address("duckdb:///news.duckdb").target
+    'news.duckdb'
+    >>> parse_address("postgresql://ann:pa%2Fss@db/news").shown
+    'postgresql://ann:***@db/news'
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in FILE_SCHEMES + SERVER_SCHEMES:
+        # What was meant is unknown, so nothing of it that could be a password is shown.
+        shown = scheme if re.fullmatch(r"[a-z0-9+.-]{1,30}", scheme) else MASK
+        raise DestinationError("this is no address of a destination", shown, f"write {FORMS}")
+    if scheme in FILE_SCHEMES:
+        if not rest.startswith("/") or rest == "/":
+            raise DestinationError(
+                "the address names no file or folder", f"{scheme}://",
+                f"write `{scheme}:///relative/path` or `{scheme}:////absolute/path`",
+            )  # fmt: skip
+        return Address(scheme, rest[1:], text, ())
+    return _server(text)
+
+
+def _server(text: str) -> Address:
+    problem = DestinationError(
+        "the address can't be read", "postgresql://" + MASK,
+        "write `postgresql://user:password@host:5432/database`, with `/ @ : ? # %` in the password as `%2F %40 %3A "
+        "%3F %23 %25`",
+    )  # fmt: skip
+    try:
+        parts = urlsplit(text)
+        parameters = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        in_order = parts.port is None or parts.port > 0
+    except ValueError:
+        raise problem from None
+    # An `@` further on is a part of a password that broke the address.
+    if not in_order or parts.netloc.count("@") > 1 or "@" in parts.path + parts.fragment or "#" in text:
+        raise problem
+    hidden = [value for name, value in parameters if name in SECRET_PARAMETERS and value]
+    shown = text
+    if parts.password:
+        hidden.append(parts.password)
+        shown = shown.replace(f":{parts.password}@", f":{MASK}@", 1)
+    for name, value in parameters:
+        if name in SECRET_PARAMETERS and value:
+            shown = re.sub(rf"([?&]{name}=)[^&]*", rf"\g<1>{MASK}", shown)
+    secrets = dict.fromkeys(form for value in hidden for form in (value, unquote(value)))
+    return Address("postgresql", text, shown, tuple(sorted(secrets, key=len, reverse=True)))

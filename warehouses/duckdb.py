@@ -1,0 +1,180 @@
+"""A DuckDB file: rows are read from the Parquet files by DuckDB itself, and merged by key."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from warehouses.address import Address
+from warehouses.checksums import Checked, checksum_query, partition_sql
+from warehouses.destination import Change, FoundColumn, LoadedPartition
+from warehouses.errors import DestinationBusyError, DestinationError
+from warehouses.relations import LOADS, Column, Relation
+from warehouses.source import Source, literal
+
+__all__ = ["DuckDB", "open_address"]
+
+TYPES: Final = {
+    pa.string(): "VARCHAR", pa.binary(): "BLOB", pa.bool_(): "BOOLEAN", pa.int32(): "INTEGER", pa.int64(): "BIGINT",
+    pa.uint64(): "UBIGINT", pa.date32(): "DATE", pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
+}  # fmt: skip
+
+
+def open_address(address: Address) -> DuckDB:
+    """The DuckDB file of an address."""
+    return DuckDB(address)
+
+
+class DuckDB:
+    """A DuckDB file; made where there is none. See `warehouses.destination.Destination`."""
+
+    method: Final = "duckdb-hash"
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._created = False
+
+    def __enter__(self) -> DuckDB:
+        folder = os.path.dirname(os.path.abspath(self._address.target))
+        if not os.path.isdir(folder):
+            raise DestinationError("there is no such folder", folder, "make it, or name another file")
+        with self._explained():
+            self._connection = duckdb.connect(self._address.target)
+            self._connection.execute("SET TimeZone = 'UTC'")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._explained() if kind is None else contextlib.suppress(duckdb.Error):
+            self._connection.close()
+
+    def found(self, name: str) -> dict[str, FoundColumn] | None:
+        rows = self._execute(
+            "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND schema_name = current_schema() AND table_name = ?",
+            [name],
+        )
+        return {column: FoundColumn(type_, nullable) for column, type_, nullable in rows} or None
+
+    def declared(self, column: Column) -> FoundColumn:
+        return FoundColumn(TYPES[column.type], column.nullable)
+
+    def loaded(self) -> list[LoadedPartition]:
+        rows = self._execute(
+            f"SELECT {', '.join(LOADS.names)} FROM {LOADS.name} "
+            "QUALIFY row_number() OVER (PARTITION BY table_name, partition ORDER BY load_id DESC) = 1"
+        )
+        return [LoadedPartition(*row) for row in rows]
+
+    def convert(self, relation: Relation, rows: str) -> str:
+        return f"SELECT {_names(relation)} FROM ({rows})"
+
+    def stage(self, changes: Sequence[Change], source: Source) -> None:
+        """Nothing: the rows are read from their files in the transaction."""
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._execute("BEGIN")
+        try:
+            yield
+            self._execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def create(self, relation: Relation) -> None:
+        columns = ", ".join(f'"{c.name}" {TYPES[c.type]}{"" if c.nullable else " NOT NULL"}' for c in relation.columns)
+        self._execute(f"CREATE TABLE {relation.name} ({columns})")
+        self._execute(f"COMMENT ON TABLE {relation.name} IS {literal(relation.description)}")
+        self._comment(relation, relation.columns)
+
+    def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
+        for column in columns:
+            self._execute(f'ALTER TABLE {relation.name} ADD COLUMN "{column.name}" {TYPES[column.type]}')
+        self._comment(relation, columns)
+
+    def replace(self, change: Change, source: Source) -> None:
+        relation = change.relation
+        rows = source.rows(relation, change.parts) if change.parts else None
+        names = _names(relation)
+        if change.fresh:
+            if rows:
+                self._execute(f"INSERT INTO {relation.name} ({names}) {rows}")
+            self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
+            return
+        partitions = ", ".join(map(literal, change.partitions))
+        leaving = f"{partition_sql(relation)} IN ({partitions})"
+        if rows is None:
+            self._execute(f"DELETE FROM {relation.name} WHERE {leaving}")
+            return
+        joined = " AND ".join(f"kept.{name} = sent.{name}" for name in relation.key)
+        same = "hash({}) = hash({})".format(
+            *(", ".join(f'{side}."{name}"' for name in relation.names) for side in ("kept", "sent"))
+        )
+        others = [name for name in relation.names if name not in relation.key]
+        self._execute(
+            f"MERGE INTO {relation.name} AS kept USING ({rows}) AS sent ON {joined} "
+            f"WHEN MATCHED AND NOT {same} THEN UPDATE SET "
+            + ", ".join(f'"{name}" = sent."{name}"' for name in others)
+            + f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ("
+            + ", ".join(f'sent."{name}"' for name in relation.names)
+            + f") WHEN NOT MATCHED BY SOURCE AND {leaving} THEN DELETE"
+        )
+
+    def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
+        found = {partition: Checked(0, "0") for partition in partitions}
+        query = checksum_query(relation, relation.name, self.method, "duckdb")
+        for partition, rows, checksum in self._execute(query):
+            if partition in found:
+                found[partition] = Checked(rows, checksum)
+        return found
+
+    def record(self, rows: Sequence[LoadedPartition]) -> None:
+        if rows:
+            marks = ", ".join("?" * len(LOADS.columns))
+            with self._explained():
+                self._connection.executemany(f"INSERT INTO {LOADS.name} VALUES ({marks})", rows)
+
+    def _comment(self, relation: Relation, columns: Sequence[Column]) -> None:
+        for column in columns:
+            self._execute(f'COMMENT ON COLUMN {relation.name}."{column.name}" IS {literal(column.description)}')
+
+    def _execute(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._explained():
+            rows: list[tuple[Any, ...]] = self._connection.execute(query, list(values)).fetchall()
+            return rows
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            raise _explanation(error, self._address) from None
+
+
+def _names(relation: Relation) -> str:
+    return ", ".join(f'"{name}"' for name in relation.names)
+
+
+def _explanation(error: duckdb.Error, address: Address) -> DestinationError:
+    what = str(error).strip().splitlines()[0]
+    where = address.target
+    if "Could not set lock" in what or "Conflicting lock" in what:
+        return DestinationBusyError(
+            "another process has this database open", where, "close it there (a notebook, a shell), and load again"
+        )
+    if "No space left" in what:
+        return DestinationError("the disk is full; nothing was loaded", where, "free some space, and load again")
+    if "not a valid DuckDB database" in what:
+        return DestinationError("this file is no DuckDB database", where, "name another file")
+    if "Permission denied" in what or "Read-only file system" in what or "read-only" in what:
+        return DestinationError("the database can't be written", where, "choose a file and folder you may write to")
+    return DestinationError(f"DuckDB refused ({what})", where, "mend that, and load again; nothing was loaded")

@@ -1,0 +1,264 @@
+"""Iceberg tables in a folder, with a SQLite catalog beside them: each load is a snapshot of every table it changed.
+
+Tables stand in the namespace `pressmark`. All tables of a load are committed by one transaction of the catalog, so that
+no reader sees some of them new and others old.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final
+
+import duckdb
+import pyarrow as pa
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo, In, Or
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import (
+    BinaryType,
+    BooleanType,
+    DateType,
+    DecimalType,
+    IcebergType,
+    IntegerType,
+    LongType,
+    NestedField,
+    StringType,
+    TimestamptzType,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage.snapshot import Part
+from warehouses.address import Address
+from warehouses.checksums import Checked, checksum_query
+from warehouses.destination import Change, FoundColumn, LoadedPartition
+from warehouses.errors import DestinationBusyError, DestinationError
+from warehouses.relations import LOADS, Column, Relation
+from warehouses.source import Source
+
+__all__ = ["NAMESPACE", "Iceberg", "open_address"]
+
+NAMESPACE: Final = "pressmark"
+CATALOG: Final = "catalog.db"
+TYPES: Final[dict[pa.DataType, IcebergType]] = {
+    pa.string(): StringType(), pa.binary(): BinaryType(), pa.bool_(): BooleanType(), pa.int32(): IntegerType(),
+    pa.int64(): LongType(), pa.uint64(): DecimalType(20, 0), pa.date32(): DateType(),
+    pa.timestamp("us", tz="UTC"): TimestamptzType(),
+}  # fmt: skip
+# Rows are written from memory, so a load of any size goes in portions of about this much Parquet.
+PORTION_BYTES: Final = 32 << 20
+
+
+def open_address(address: Address) -> Iceberg:
+    """The folder of Iceberg tables of an address."""
+    return Iceberg(address)
+
+
+class Iceberg:
+    """A folder of Iceberg tables; made where there is none. See `warehouses.destination.Destination`."""
+
+    method: Final = "duckdb-hash"
+
+    def __init__(self, address: Address) -> None:
+        self._folder = Path(address.target).absolute()
+        self._lock: IO[bytes] | None = None
+
+    def __enter__(self) -> Iceberg:
+        with self._explained():
+            self._check_folder()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self._folder / ".pressmark-lock", "ab")
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._lock.close()
+                raise DestinationBusyError(
+                    "another load is writing to this folder", self._folder, "wait until it has finished"
+                ) from None
+            self._catalog = SqlCatalog(
+                NAMESPACE, uri=f"sqlite:///{self._folder / CATALOG}", warehouse=self._folder.as_uri()
+            )
+            self._catalog.create_namespace_if_not_exists(NAMESPACE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._catalog.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def found(self, name: str) -> dict[str, FoundColumn] | None:
+        try:
+            fields = self._table(name).schema().fields
+        except NoSuchTableError:
+            return None
+        return {field.name: FoundColumn(str(field.field_type), not field.required) for field in fields}
+
+    def declared(self, column: Column) -> FoundColumn:
+        return FoundColumn(str(TYPES[column.type]), column.nullable)
+
+    def loaded(self) -> list[LoadedPartition]:
+        rows = self._table(LOADS.name).scan().to_arrow().sort_by("load_id")
+        latest = {
+            (row["table_name"], row["partition"]): LoadedPartition(*(row[name] for name in LOADS.names))
+            for row in rows.to_pylist()
+        }
+        return list(latest.values())
+
+    def convert(self, relation: Relation, rows: str) -> str:
+        return f"SELECT {', '.join(map(_sent, relation.columns))} FROM ({rows})"
+
+    def stage(self, changes: Sequence[Change], source: Source) -> None:
+        """Nothing: data files that no snapshot names are seen by no reader."""
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        engine = self._catalog.engine
+        # Sessions on a connection that has begun leave committing to it.
+        with self._explained(), engine.begin() as connection:
+            self._catalog.engine = connection  # type: ignore[assignment]
+            try:
+                yield
+            finally:
+                self._catalog.engine = engine
+
+    def create(self, relation: Relation) -> None:
+        fields = [
+            NestedField(number, column.name, TYPES[column.type], required=not column.nullable, doc=column.description)
+            for number, column in enumerate(relation.columns, 1)
+        ]
+        numbers = {field.name: field.field_id for field in fields}
+        parts = () if relation.partition_columns != ("outlet", "month") else relation.partition_columns
+        spec = PartitionSpec(*(
+            PartitionField(numbers[name], 1000 + number, IdentityTransform(), name) for number, name in enumerate(parts)
+        ))  # fmt: skip
+        schema = Schema(*fields, identifier_field_ids=[numbers[name] for name in relation.key])
+        self._catalog.create_table(
+            (NAMESPACE, relation.name), schema, partition_spec=spec, properties={"comment": relation.description}
+        )
+
+    def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
+        with self._table(relation.name).update_schema() as update:
+            for column in columns:
+                update.add_column(column.name, TYPES[column.type], doc=column.description)
+
+    def replace(self, change: Change, source: Source) -> None:
+        relation = change.relation
+        table = self._table(relation.name)
+        with self._explained(), table.transaction() as writing:
+            if not change.fresh and table.current_snapshot() is not None:
+                writing.delete(_in_partitions(relation, change.partitions))
+            for parts in _portions(change.parts):
+                rows = source.arrow(relation, parts, self.convert).read_all()
+                if rows.num_rows:
+                    writing.append(rows.select(list(relation.names)).cast(_arrow_schema(relation)))
+
+    def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
+        found = {partition: Checked(0, "0") for partition in partitions}
+        table = self._table(relation.name)
+        if table.current_snapshot() is None:
+            return found
+        arrived = table.scan(_in_partitions(relation, partitions)).to_arrow_batch_reader()
+        with self._explained(), duckdb.connect() as connection:
+            connection.register("arrived", arrived)
+            query = checksum_query(relation, "arrived", self.method, "duckdb")
+            for partition, rows, checksum in connection.execute(query).fetchall():
+                found[partition] = Checked(rows, checksum)
+        return found
+
+    def record(self, rows: Sequence[LoadedPartition]) -> None:
+        if rows:
+            columns = zip(*rows, strict=True)
+            schema = _arrow_schema(LOADS)
+            arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+            self._table(LOADS.name).append(pa.Table.from_arrays(arrays, schema=schema))
+
+    def _table(self, name: str) -> Table:
+        return self._catalog.load_table((NAMESPACE, name))
+
+    def _check_folder(self) -> None:
+        if self._folder.exists() and not self._folder.is_dir():
+            raise DestinationError("this is a file", self._folder, "name a folder")
+        if self._folder.is_dir() and not (self._folder / CATALOG).exists():
+            others = [name for name in os.listdir(self._folder) if name != ".pressmark-lock"]
+            if others:
+                raise DestinationError(
+                    f"the folder holds other things (`{min(others)}`) and no catalog", self._folder,
+                    "name a new or empty folder",
+                )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._explanation(error) from None
+        except (SQLAlchemyError, duckdb.Error) as error:
+            what = str(getattr(error, "orig", None) or error).splitlines()[0]
+            if "disk is full" in what:
+                raise self._explanation(OSError(errno.ENOSPC, what)) from None
+            raise DestinationError(
+                f"the catalog refused ({what})", self._folder / CATALOG, "mend that, and load again; nothing was loaded"
+            ) from None
+
+    def _explanation(self, error: OSError) -> DestinationError:
+        if error.errno == errno.ENOSPC or "No space left" in str(error):
+            return DestinationError(
+                "the disk is full; nothing was loaded", self._folder, "free some space, and load again"
+            )
+        return DestinationError(
+            f"the folder can't be used ({error.strerror or error})", self._folder, "choose one you may write to"
+        )
+
+
+def _portions(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    portion: list[Part] = []
+    size = 0
+    for part in parts:
+        portion.append(part)
+        size += part.path.stat().st_size
+        if size >= PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+def _in_partitions(relation: Relation, partitions: Sequence[str]) -> BooleanExpression:
+    """A filter for the rows of these partitions."""
+    if not relation.partition_columns:
+        return AlwaysTrue()
+    values = [tuple(part.partition("=")[2] for part in partition.split("/")) for partition in partitions]
+    if len(relation.partition_columns) == 1:
+        return In(relation.partition_columns[0], [value for (value,) in values])
+    filters: list[BooleanExpression] = [
+        reduce(And, (EqualTo(name, value) for name, value in zip(relation.partition_columns, row, strict=True)))
+        for row in values
+    ]
+    return filters[0] if len(filters) == 1 else Or(*filters)
+
+
+def _sent(column: Column) -> str:
+    name = f'"{column.name}"'
+    return f"CAST({name} AS DECIMAL(20, 0)) AS {name}" if column.type == pa.uint64() else name
+
+
+def _arrow_schema(relation: Relation) -> pa.Schema:
+    return pa.schema([
+        pa.field(
+            column.name, pa.decimal128(20, 0) if column.type == pa.uint64() else column.type, nullable=column.nullable
+        )
+        for column in relation.columns
+    ])  # fmt: skip

@@ -1,0 +1,258 @@
+"""Loads what changed in an output since the destination's last load, and proves that it arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from schemas.contract import CONTRACT_VERSION
+from storage.layout import Output
+from storage.snapshot import Part, snapshot
+from warehouses.address import Address
+from warehouses.checksums import Checked
+from warehouses.destination import Change, Destination, FoundColumn, LoadedPartition, open_destination
+from warehouses.errors import DestinationError, ReconciliationError
+from warehouses.relations import LOADS, RELATIONS, Column, Relation
+from warehouses.source import Source
+
+__all__ = ["LoadPlan", "LoadReport", "Progress", "TableLoad", "load_output", "plan_load"]
+
+ELSEWHERE: Final = "name another database, schema or folder, or rename that table"
+
+Progress = Callable[[str, int, int], None]
+
+
+class TableLoad(NamedTuple):
+    """What a load did to one table: partitions replaced, removed and left alone, and rows sent."""
+
+    table: str
+    loaded: int
+    removed: int
+    unchanged: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did. `changed` partitions were reconciled, each by rows and checksum."""
+
+    load_id: str
+    destination: str
+    started_at: datetime
+    finished_at: datetime
+    tables: tuple[TableLoad, ...]
+
+    @property
+    def changed(self) -> int:
+        return sum(table.loaded + table.removed for table in self.tables)
+
+
+class LoadPlan(NamedTuple):
+    """What a load has to do: tables to make, columns to add, and the changes of each relation."""
+
+    created: tuple[Relation, ...]
+    added: Mapping[str, tuple[Column, ...]]
+    changes: tuple[Change, ...]
+    unchanged: Mapping[str, int]
+
+
+def load_output(
+    output: Output,
+    address: Address,
+    load_id: str,
+    progress: Progress,
+    *,
+    full: bool = False,
+    relations: Sequence[Relation] = RELATIONS,
+) -> LoadReport:
+    """Load the partitions that changed since the last load; with `full`, all of them.
+
+    One transaction: readers of the destination see all of it or nothing. Raises `SourceError`, `DestinationError` or
+    `ReconciliationError`, after which the destination is as it was.
+    """
+    started_at = datetime.now(UTC)
+    with snapshot(output, load_id) as files, Source(files) as source, open_destination(address) as destination:
+        plan = plan_changes(source, destination, relations, full=full)
+        changed = sum(len(change.partitions) for change in plan.changes)
+        rows = {}
+        if changed or plan.created or plan.added:
+            rows = _carry_out(plan, source, destination, _Stamp(load_id, started_at), progress)
+    return LoadReport(
+        load_id,
+        address.shown,
+        started_at,
+        datetime.now(UTC),
+        tuple(
+            TableLoad(
+                change.relation.name,
+                len(change.parts),
+                len(change.gone),
+                plan.unchanged[change.relation.name],
+                rows.get(change.relation.name, 0),
+            )
+            for change in plan.changes
+        ),
+    )
+
+
+def plan_load(output: Output, address: Address, load_id: str, *, full: bool = False) -> LoadPlan:
+    """What a load would do; writes nothing to the destination."""
+    with snapshot(output, load_id) as files, Source(files) as source, open_destination(address) as destination:
+        return plan_changes(source, destination, RELATIONS, full=full)
+
+
+def plan_changes(
+    source: Source, destination: Destination, relations: Sequence[Relation], *, full: bool = False
+) -> LoadPlan:
+    """Compare the output's files with what the destination says it has."""
+    found = {relation.name: destination.found(relation.name) for relation in (LOADS, *relations)}
+    before = _known(found, destination)
+    added = {
+        relation.name: _missing(relation, columns, destination)
+        for relation in (LOADS, *relations)
+        if (columns := found[relation.name]) is not None
+    }
+    changes, unchanged = [], {}
+    for relation in relations:
+        known = before.get(relation.name, {})
+        parts = source.parts_of(relation)
+        # A column that is new to the destination is empty in every row it has.
+        everything = full or bool(added.get(relation.name))
+        changed = tuple(part for part in parts if everything or known.get(part.partition) != part.digest)
+        gone = tuple(sorted(known.keys() - {part.partition for part in parts}))
+        changes.append(Change(relation, changed, gone, fresh=found[relation.name] is None))
+        unchanged[relation.name] = len(parts) - len(changed)
+    created = tuple(relation for relation in (LOADS, *relations) if found[relation.name] is None)
+    return LoadPlan(created, {name: columns for name, columns in added.items() if columns}, tuple(changes), unchanged)
+
+
+class _Stamp(NamedTuple):
+    load_id: str
+    loaded_at: datetime
+
+
+def _carry_out(
+    plan: LoadPlan, source: Source, destination: Destination, stamp: _Stamp, progress: Progress
+) -> dict[str, int]:
+    """Check, stage, replace, reconcile and record; rows sent per relation."""
+    parts = list(dict.fromkeys(part for change in plan.changes for part in change.parts))
+    source.check_schemas(parts)
+    with ThreadPoolExecutor(1) as pool:
+        # The source is read for its laws and checksums while the rows are on their way.
+        expecting = pool.submit(_expected, plan.changes, parts, source, destination)
+        progress("send", 0, 0)
+        destination.stage(plan.changes, source)
+        if expecting.done():
+            expecting.result()
+        with destination.transaction():
+            relations = {relation.name: relation for relation in (LOADS, *(change.relation for change in plan.changes))}
+            for relation in plan.created:
+                destination.create(relation)
+            for name, columns in plan.added.items():
+                destination.add_columns(relations[name], columns)
+            for done, change in enumerate(plan.changes):
+                progress("load", done, len(plan.changes))
+                if change.partitions:
+                    destination.replace(change, source)
+            expected = expecting.result()
+            progress("reconcile", 0, 0)
+            records = [
+                record
+                for change in plan.changes
+                if change.partitions
+                for record in _reconcile(change, expected[change.relation.name], destination, stamp)
+            ]
+            destination.record(records)
+    return {name: sum(checked.rows for checked in partitions.values()) for name, partitions in expected.items()}
+
+
+def _expected(
+    changes: Sequence[Change], parts: Sequence[Part], source: Source, destination: Destination
+) -> dict[str, dict[str, Checked]]:
+    source.check_laws(parts)
+    return {
+        change.relation.name: source.checksums(change.relation, change.parts, destination.method, destination.convert)
+        for change in changes
+    }
+
+
+def _reconcile(
+    change: Change, expected: Mapping[str, Checked], destination: Destination, stamp: _Stamp
+) -> list[LoadedPartition]:
+    """Rows of `_pressmark_loads` for a relation whose partitions are equal at both ends."""
+    name = change.relation.name
+    found = destination.checksums(change.relation, change.partitions)
+    digests = {part.partition: part.digest for part in change.parts}
+    records = []
+    for partition in change.partitions:
+        sent, arrived = expected.get(partition, Checked(0, "0")), found[partition]
+        if sent != arrived:
+            what = (
+                f"{arrived.rows} rows arrived of {sent.rows}"
+                if arrived.rows != sent.rows
+                else f"{sent.rows} rows arrived, but their checksum is {arrived.checksum}, not {sent.checksum}"
+            )
+            raise ReconciliationError(
+                f"`{name}` was not loaded whole: {what}", f"{name}/{partition}".rstrip("/"),
+                "nothing was kept; look for triggers, rules or other writers in the destination, and load again",
+            )  # fmt: skip
+        records.append(
+            LoadedPartition(
+                *stamp, name, partition, digests.get(partition), *arrived, destination.method, CONTRACT_VERSION
+            )
+        )
+    return records
+
+
+def _known(found: Mapping[str, dict[str, FoundColumn] | None], destination: Destination) -> dict[str, dict[str, str]]:
+    """Digest of each partition that the destination has, by table; raises where its tables are not ours."""
+    if found[LOADS.name] is None:
+        for name, columns in found.items():
+            if columns is not None:
+                raise DestinationError("this table is there already, and not by pressmark", name, ELSEWHERE)
+        return {}
+    _missing(LOADS, found[LOADS.name] or {}, destination)
+    known: dict[str, dict[str, str]] = {}
+    for row in destination.loaded():
+        if row.contract_version != CONTRACT_VERSION:
+            raise DestinationError(
+                f"the destination was made by contract version {row.contract_version}, not {CONTRACT_VERSION}",
+                row.table_name,
+                "load into a new database, schema or folder; or drop pressmark's tables there and load again",
+            )
+        if row.source_digest is not None:
+            known.setdefault(row.table_name, {})[row.partition] = row.source_digest
+    for name, partitions in known.items():
+        if name in found and found[name] is None and partitions:
+            raise DestinationError(
+                "this table was loaded and is gone", name,
+                f"restore it, or drop `{LOADS.name}` and pressmark's other tables and load again",
+            )  # fmt: skip
+    return known
+
+
+def _missing(relation: Relation, found: dict[str, FoundColumn], destination: Destination) -> tuple[Column, ...]:
+    """Nullable columns that a table lacks; raises `DestinationError` where it differs in any other way."""
+    differences = [f"`{name}` is not of the contract" for name in found.keys() - set(relation.names)]
+    missing = []
+    for column in relation.columns:
+        expected = destination.declared(column)
+        has = found.get(column.name)
+        if has is None and column.nullable:
+            missing.append(column)
+        elif has is None:
+            differences.append(f"`{column.name}` is missing")
+        elif has != expected:
+            differences.append(f"`{column.name}` is {_words(has)}, not {_words(expected)}")
+    if differences:
+        raise DestinationError(
+            "this table is not the contract's: " + "; ".join(sorted(differences)), relation.name, ELSEWHERE
+        )
+    return tuple(missing)
+
+
+def _words(column: FoundColumn) -> str:
+    return column.type if column.nullable else f"{column.type} not null"

@@ -1,0 +1,288 @@
+"""A PostgreSQL database: rows travel as binary COPY into staging tables, and one transaction brings them in.
+
+Works in the schema that the connection has by default (`?options=-csearch_path%3Dnews` names another).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Final
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+
+from warehouses.address import Address
+from warehouses.checksums import Checked, checksum_query
+from warehouses.destination import Change, FoundColumn, LoadedPartition
+from warehouses.errors import DestinationBusyError, DestinationError, ReconciliationError
+from warehouses.relations import LOADS, Column, Relation
+from warehouses.source import Source, literal
+
+__all__ = ["PostgreSQL", "open_address"]
+
+TYPES: Final = {
+    pa.string(): "text", pa.binary(): "bytea", pa.bool_(): "boolean", pa.int32(): "integer", pa.int64(): "bigint",
+    pa.uint64(): "numeric(20,0)", pa.date32(): "date", pa.timestamp("us", tz="UTC"): "timestamp with time zone",
+}  # fmt: skip
+STAGING: Final = "_pressmark_staging_"
+# One load at a time: the number is pressmark's name for the lock.
+LOCK: Final = int.from_bytes(b"pressmrk") % (1 << 63)
+CONNECTIONS: Final = 2
+CONNECT_TIMEOUT_S: Final = 10
+# PostgreSQL's text holds every character but this one.
+NUL_REPLACED: Final = "replace({name}, chr(0), chr(65533)) AS {name}"
+
+
+def open_address(address: Address) -> PostgreSQL:
+    """The PostgreSQL database of an address."""
+    return PostgreSQL(address)
+
+
+class PostgreSQL:
+    """A PostgreSQL database, version 12 or newer. See `warehouses.destination.Destination`."""
+
+    method: Final = "md5"
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def __enter__(self) -> PostgreSQL:
+        self._connection = self._connect()
+        try:
+            self._hold()
+        except DestinationError:
+            self._connection.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(adbc_driver_manager.Error):
+            self._connection.rollback()
+        with contextlib.suppress(adbc_driver_manager.Error):
+            self._connection.close()
+
+    def found(self, name: str) -> dict[str, FoundColumn] | None:
+        rows = self._execute(
+            "SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull FROM pg_attribute "
+            "JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+            "WHERE nspname = current_schema() AND relname = $1 AND attnum > 0 AND NOT attisdropped",
+            [name],
+        )
+        return {column: FoundColumn(type_, nullable) for column, type_, nullable in rows} or None
+
+    def declared(self, column: Column) -> FoundColumn:
+        return FoundColumn(TYPES[column.type], column.nullable)
+
+    def loaded(self) -> list[LoadedPartition]:
+        rows = self._execute(
+            f"SELECT DISTINCT ON (table_name, partition) {', '.join(LOADS.names)} FROM {LOADS.name} "
+            "ORDER BY table_name, partition, load_id DESC"
+        )
+        return [LoadedPartition(*row) for row in rows]
+
+    def convert(self, relation: Relation, rows: str) -> str:
+        return f"SELECT {', '.join(map(_sent, relation.columns))} FROM ({rows})"
+
+    def stage(self, changes: Sequence[Change], source: Source) -> None:
+        """Copy each relation's rows into a staging table of its own, two at a time."""
+        with self._explained():
+            for change in changes:
+                self._execute(f"DROP TABLE IF EXISTS {STAGING}{change.relation.name}")
+            self._commit()
+            sent = [change for change in changes if change.parts]
+            # The largest first, so that the others fit beside them.
+            sent.sort(key=lambda change: -sum(part.path.stat().st_size for part in change.parts))
+            with ThreadPoolExecutor(CONNECTIONS) as pool:
+                for copied in [pool.submit(self._copy, change, source) for change in sent]:
+                    copied.result()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        try:
+            yield
+            self._commit()
+        except BaseException:
+            with contextlib.suppress(adbc_driver_manager.Error):
+                self._connection.rollback()
+            raise
+
+    def create(self, relation: Relation) -> None:
+        """Make a table; one that rows were staged for becomes that table itself, with keys after its rows."""
+        staged = self.found(STAGING + relation.name) is not None
+        if staged:
+            self._execute(f"ALTER TABLE {STAGING}{relation.name} RENAME TO {relation.name}")
+        else:
+            self._execute(f"CREATE TABLE {relation.name} ({_definitions(relation)})")
+        self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
+        for columns in relation.indexes:
+            self._execute(f"CREATE INDEX ON {relation.name} ({', '.join(columns)})")
+        self._execute(f"COMMENT ON TABLE {relation.name} IS {literal(relation.description)}")
+        self._comment(relation, relation.columns)
+
+    def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
+        for column in columns:
+            self._execute(f'ALTER TABLE {relation.name} ADD COLUMN "{column.name}" {TYPES[column.type]}')
+        self._comment(relation, columns)
+
+    def replace(self, change: Change, source: Source) -> None:
+        if change.fresh:
+            return
+        relation = change.relation
+        leaving = _in_partitions(relation, change.partitions)
+        if not change.parts:
+            self._execute(f"DELETE FROM {relation.name} WHERE {leaving}")
+            return
+        staging = STAGING + relation.name
+        joined = " AND ".join(f"sent.{name} = kept.{name}" for name in relation.key)
+        self._execute(
+            f"DELETE FROM {relation.name} AS kept WHERE {leaving} "
+            f"AND NOT EXISTS (SELECT FROM {staging} AS sent WHERE {joined})"
+        )
+        names = ", ".join(f'"{name}"' for name in relation.names)
+        others = [name for name in relation.names if name not in relation.key]
+        self._execute(
+            f"INSERT INTO {relation.name} AS kept ({names}) SELECT {names} FROM {staging} "
+            f"ON CONFLICT ({', '.join(relation.key)}) DO UPDATE SET "
+            + ", ".join(f'"{name}" = excluded."{name}"' for name in others)
+            + " WHERE ({}) IS DISTINCT FROM ({})".format(
+                *(", ".join(f'{side}."{name}"' for name in others) for side in ("kept", "excluded"))
+            )
+        )
+        self._execute(f"DROP TABLE {staging}")
+
+    def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
+        found = {partition: Checked(0, "0") for partition in partitions}
+        rows = f"(SELECT * FROM {relation.name} WHERE {_in_partitions(relation, partitions)})"
+        for partition, count, checksum in self._execute(checksum_query(relation, rows, self.method, "postgresql")):
+            found[partition] = Checked(count, checksum)
+        return found
+
+    def record(self, rows: Sequence[LoadedPartition]) -> None:
+        if rows:
+            columns = zip(*rows, strict=True)
+            batch = pa.table(
+                [pa.array(values, column.type) for values, column in zip(columns, LOADS.columns, strict=True)],
+                names=list(LOADS.names),
+            )
+            with self._explained(), self._connection.cursor() as cursor:
+                cursor.adbc_ingest(LOADS.name, batch, mode="append")
+
+    def _hold(self) -> None:
+        ((held,),) = self._execute("SELECT pg_try_advisory_lock($1)", [LOCK])
+        self._commit()
+        if not held:
+            raise DestinationBusyError(
+                "another load is writing to this database", self._address.shown, "wait until it has finished"
+            )
+
+    def _copy(self, change: Change, source: Source) -> None:
+        relation = change.relation
+        kept = "" if change.fresh else "UNLOGGED "
+        rows = source.arrow(relation, change.parts, self.convert)
+        with contextlib.closing(self._connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE {kept}TABLE {STAGING}{relation.name} ({_definitions(relation)})")
+            cursor.adbc_ingest(STAGING + relation.name, rows, mode="append")
+            connection.commit()
+
+    def _comment(self, relation: Relation, columns: Sequence[Column]) -> None:
+        for column in columns:
+            self._execute(f'COMMENT ON COLUMN {relation.name}."{column.name}" IS {literal(column.description)}')
+
+    def _connect(self) -> Any:
+        with self._explained():
+            return adbc.connect(_with_timeout(self._address.target))
+
+    def _execute(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._explained(), self._connection.cursor() as cursor:
+            cursor.execute(query, list(values) or None)
+            rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
+            return rows
+
+    def _commit(self) -> None:
+        with self._explained():
+            self._connection.commit()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except adbc_driver_manager.Error as error:
+            raise _explanation(error, self._address) from None
+
+
+def _definitions(relation: Relation) -> str:
+    """Columns of a table. Keys are compared byte by byte, which is what they are and quicker than by a language."""
+    keys = {name for columns in (relation.key, *relation.indexes) for name in columns}
+    return ", ".join(
+        f'"{column.name}" {TYPES[column.type]}'
+        + (' COLLATE "C"' if column.name in keys and column.type == pa.string() else "")
+        + ("" if column.nullable else " NOT NULL")
+        for column in relation.columns
+    )
+
+
+def _sent(column: Column) -> str:
+    name = f'"{column.name}"'
+    if pa.types.is_string(column.type):
+        return NUL_REPLACED.format(name=name)
+    if column.type == pa.uint64():
+        return f"CAST({name} AS DECIMAL(20, 0)) AS {name}"
+    return name
+
+
+def _in_partitions(relation: Relation, partitions: Sequence[str]) -> str:
+    """A condition that holds for the rows of these partitions, in a form that the index on them serves."""
+    if not relation.partition_columns:
+        return "true"
+    values = ", ".join(
+        "({})".format(", ".join(literal(part.partition("=")[2]) for part in partition.split("/")))
+        for partition in partitions
+    )
+    return f"({', '.join(relation.partition_columns)}) IN (VALUES {values})"
+
+
+def _with_timeout(uri: str) -> str:
+    if "connect_timeout=" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}connect_timeout={CONNECT_TIMEOUT_S}"
+
+
+REMEDIES: Final = (
+    ("password authentication failed", "the server refuses this user or password", "mend user or password, or set it "
+     "in PGPASSWORD or a password file"),
+    ("no password supplied", "the server wants a password", "put it in the address, in PGPASSWORD or in a password "
+     "file"),
+    ("could not translate host name", "there is no such host", "mend the host in the address"),
+    ("Connection refused", "no server answers there", "start PostgreSQL, or mend host and port in the address"),
+    ("timeout expired", "no server answers there in time", "mend host and port in the address, or look at firewalls"),
+    ("No such file or directory", "no server answers on that socket", "start PostgreSQL, or mend the folder in "
+     "`host=`"),
+    ("does not exist", "there is no such database, role or schema", "create it, or mend its name in the address"),
+    ("permission denied", "this user may not do that", "grant it USAGE and CREATE on the schema, or name another user"),
+    ("no schema has been selected", "there is no such schema", "create it, or mend `search_path` in the address"),
+    ("read-only transaction", "the server is read only", "name the primary server, not a standby"),
+    ("No space left on device", "the server's disk is full", "free some space there; nothing was loaded"),
+    ("could not extend file", "the server's disk is full", "free some space there; nothing was loaded"),
+    ("terminating connection", "the server ended the connection", "load again when it runs; nothing was loaded"),
+    ("server closed the connection", "the server ended the connection", "load again when it runs; nothing was loaded"),
+)  # fmt: skip
+
+
+def _explanation(error: adbc_driver_manager.Error, address: Address) -> DestinationError | ReconciliationError:
+    message = address.without_secrets(" ".join(str(error).split()))
+    for sign, what, remedy in REMEDIES:
+        if sign in message:
+            return DestinationError(f"{what} ({_short(message)})", address.shown, remedy)
+    return DestinationError(
+        f"PostgreSQL refused ({_short(message)})", address.shown, "mend that, and load again; nothing was loaded"
+    )
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= 300 else message[:300] + "…"

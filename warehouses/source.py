@@ -1,0 +1,163 @@
+"""The rows of an output's snapshot, read with DuckDB: as SQL, as Arrow, as checksums, and checked for the laws."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas import TABLES
+from schemas.contract import CONTRACT_VERSION
+from storage.snapshot import Part, Snapshot
+from warehouses.checksums import Checked, Method, checksum_query
+from warehouses.errors import SourceError
+from warehouses.relations import Relation
+
+__all__ = ["Source", "literal"]
+
+Convert = Callable[[Relation, str], str]
+BATCH_ROWS: Final = 20_000
+REPLACED: Final = "ingest the archive again with this version, and load then"
+BROKEN: Final = "run `pressmark verify`, restore the folder or ingest into a new one, and load then; nothing was loaded"
+
+# Laws 2 to 4 as far as rows show them: each article with its rows, in order, and texts that join to the article's.
+LAWS: Final = """
+WITH grouped AS (
+    SELECT article_id, count(*) AS rows, min(ordinal) AS first, max(ordinal) AS last, max(char_end) AS char_end,
+           string_agg(text, E'\\n\\n' ORDER BY ordinal) AS joined,
+           min(source_sha256) AS least, max(source_sha256) AS most,
+           bool_and(char_end - char_start = length(text) AND char_start >= 0 AND byte_start < byte_end) AS spans,
+           max(byte_end) AS byte_end
+    FROM {paragraphs} GROUP BY article_id
+)
+SELECT articles.outlet, articles.month, coalesce(articles.article_id, grouped.article_id),
+       CASE WHEN articles.article_id IS NULL THEN 'paragraphs without an article'
+            WHEN grouped.rows IS DISTINCT FROM articles.paragraph_count OR first <> 0 OR last <> grouped.rows - 1
+                THEN 'paragraphs are missing or stand twice'
+            WHEN joined <> articles.text OR grouped.char_end <> length(articles.text)
+                THEN 'the texts of the paragraphs are not the text of the article'
+            WHEN NOT spans OR grouped.byte_end > articles.source_bytes THEN 'a span is out of place'
+            WHEN least <> articles.source_sha256 OR most <> articles.source_sha256 THEN 'spans of another source'
+            ELSE 'bytes of the source are not accounted for' END
+FROM {articles} AS articles FULL JOIN grouped USING (article_id)
+WHERE articles.article_id IS NULL OR grouped.rows IS DISTINCT FROM articles.paragraph_count
+   OR first <> 0 OR last <> grouped.rows - 1 OR joined <> articles.text OR grouped.char_end <> length(articles.text)
+   OR NOT spans OR grouped.byte_end > articles.source_bytes
+   OR least <> articles.source_sha256 OR most <> articles.source_sha256
+   OR header_bytes + paragraph_bytes + skipped_bytes + markup_bytes <> source_bytes
+LIMIT 1
+"""
+
+
+class Source:
+    """The partition files of a snapshot. Use it as a context; one thread at a time."""
+
+    def __init__(self, files: Snapshot) -> None:
+        self.output = files.output
+        self.parts = files.parts
+        self._connection = duckdb.connect()
+
+    def __enter__(self) -> Source:
+        # Times are read as instants, whatever zone this machine has.
+        self._connection.execute("SET TimeZone = 'UTC'")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def parts_of(self, relation: Relation) -> list[Part]:
+        """The files that a relation is made of."""
+        return [part for part in self.parts if part.table == relation.source]
+
+    def check_schemas(self, parts: Sequence[Part]) -> None:
+        """Raise `SourceError` where a file is unreadable or of another version of the contract."""
+        for part in parts:
+            expected = TABLES[part.table].schema
+            where = self._where(part)
+            try:
+                found = pq.read_schema(part.path)
+            except (pa.ArrowException, OSError) as error:
+                raise SourceError(f"a file of the output can't be read ({_first_line(error)})", where, BROKEN) from None
+            version = (found.metadata or {}).get(b"pressmark.contract_version", b"unknown").decode()
+            if version != CONTRACT_VERSION:
+                raise SourceError(
+                    f"the output was made by contract version {version}, not {CONTRACT_VERSION}", where, REPLACED
+                )
+            if not found.equals(expected):
+                names = sorted(set(expected.names) ^ set(found.names)) or ["types or order"]
+                raise SourceError(f"columns are not those of the contract ({', '.join(names)})", where, REPLACED)
+
+    def check_laws(self, parts: Sequence[Part]) -> None:
+        """Raise `SourceError` where rows of the partitions of `parts` break a law that rows alone can show."""
+        places = {part.partition for part in parts if part.table in ("articles", "paragraphs")}
+        files = {
+            name: [part for part in self.parts if part.table == name and part.partition in places]
+            for name in ("articles", "paragraphs")
+        }
+        for lonely in {part.partition for part in files["articles"]} ^ {part.partition for part in files["paragraphs"]}:
+            raise SourceError("articles and paragraphs have not the same partitions", self.output.root / lonely, BROKEN)
+        if not files["articles"]:
+            return
+        rows = {name: read_parquet(parts) for name, parts in files.items()}
+        with self._reading():
+            broken = self._connection.execute(LAWS.format(**rows)).fetchone()
+        if broken is not None:
+            outlet, month, article_id, problem = broken
+            where = self.output.root / "articles" / f"outlet={outlet}" / f"month={month}"
+            raise SourceError(f"article {article_id}: {problem}", where, BROKEN)
+
+    def rows(self, relation: Relation, parts: Sequence[Part]) -> str:
+        """SQL of DuckDB for the relation's rows in some of its files."""
+        return relation.select.format(source=read_parquet(parts))
+
+    def arrow(self, relation: Relation, parts: Sequence[Part], convert: Convert) -> pa.RecordBatchReader:
+        """The relation's rows as Arrow batches, by a query that `convert` makes of the plain one."""
+        query = convert(relation, self.rows(relation, parts))
+        return self._connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS)
+
+    def checksums(
+        self, relation: Relation, parts: Sequence[Part], method: Method, convert: Convert
+    ) -> dict[str, Checked]:
+        """Rows and checksum of each of the partitions in `parts`; zero for those without a row."""
+        found = {part.partition: Checked(0, "0") for part in parts}
+        if parts:
+            query = checksum_query(relation, f"({convert(relation, self.rows(relation, parts))})", method, "duckdb")
+            with self._reading():
+                rows = self._connection.cursor().execute(query).fetchall()
+            found.update((partition, Checked(count, checksum)) for partition, count, checksum in rows)
+        return found
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            raise SourceError(
+                f"a file of the output can't be read ({_first_line(error)})", self.output.root, BROKEN
+            ) from None
+
+    def _where(self, part: Part) -> str:
+        folder = self.output.root / part.table / part.partition
+        return str(folder if part.table != "runs" else self.output.root / part.table / part.path.name)
+
+
+def read_parquet(parts: Sequence[Part]) -> str:
+    """SQL for the rows in some files of one table."""
+    paths = ", ".join(literal(str(part.path)) for part in parts)
+    return f"read_parquet([{paths}], hive_partitioning = false)"
+
+
+def literal(text: str) -> str:
+    """Text as a literal of standard SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
