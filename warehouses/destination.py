@@ -46,11 +46,12 @@ class LoadedPartition(NamedTuple):
 
 class Change(NamedTuple):
     """What a load does to a relation: the files whose rows replace those of their partitions, and the partitions that
-    are gone. `fresh`: the destination has no such table yet."""
+    are gone. `held` are those of both that the destination has rows of; `fresh` says that it has no such table yet."""
 
     relation: Relation
     parts: tuple[Part, ...]
     gone: tuple[str, ...]
+    held: tuple[str, ...]
     fresh: bool
 
     @property
@@ -90,7 +91,10 @@ class Destination(Protocol):
         """All changes of a load; undone where the block raises."""
 
     def create(self, relation: Relation) -> None:
-        """Make a table with key, comments and indexes."""
+        """Make a table with its comments."""
+
+    def add_keys(self, relation: Relation) -> None:
+        """Add key and indexes to a table made in this transaction, after its rows: that is quicker."""
 
     def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
         """Add nullable columns to a table."""

@@ -96,6 +96,10 @@ class DuckDB:
         self._execute(f"COMMENT ON TABLE {relation.name} IS {literal(relation.description)}")
         self._comment(relation, relation.columns)
 
+    def add_keys(self, relation: Relation) -> None:
+        """Add the key alone: DuckDB prunes by the order of rows, and an index would only cost."""
+        self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
+
     def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
         for column in columns:
             self._execute(f'ALTER TABLE {relation.name} ADD COLUMN "{column.name}" {TYPES[column.type]}')
@@ -105,12 +109,11 @@ class DuckDB:
         relation = change.relation
         rows = source.rows(relation, change.parts) if change.parts else None
         names = _names(relation)
-        if change.fresh:
+        if not change.held:
             if rows:
                 self._execute(f"INSERT INTO {relation.name} ({names}) {rows}")
-            self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
             return
-        partitions = ", ".join(map(literal, change.partitions))
+        partitions = ", ".join(map(literal, change.held))
         leaving = f"{partition_sql(relation)} IN ({partitions})"
         if rows is None:
             self._execute(f"DELETE FROM {relation.name} WHERE {leaving}")

@@ -149,6 +149,9 @@ class Iceberg:
             (NAMESPACE, relation.name), schema, partition_spec=spec, properties={"comment": relation.description}
         )
 
+    def add_keys(self, relation: Relation) -> None:
+        """Nothing: keys are part of the schema, and there are no indexes."""
+
     def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
         with self._table(relation.name).update_schema() as update:
             for column in columns:
@@ -158,8 +161,8 @@ class Iceberg:
         relation = change.relation
         table = self._table(relation.name)
         with self._explained(), table.transaction() as writing:
-            if not change.fresh and table.current_snapshot() is not None:
-                writing.delete(_in_partitions(relation, change.partitions))
+            if change.held:
+                writing.delete(_in_partitions(relation, change.held))
             for parts in _portions(change.parts):
                 rows = source.arrow(relation, parts, self.convert).read_all()
                 if rows.num_rows:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+import pyarrow as pa
+
 from schemas.contract import CONTRACT_VERSION
+from storage.errors import PressmarkError
 from storage.layout import Output
 from storage.snapshot import Part, snapshot
 from warehouses.address import Address
@@ -121,9 +124,11 @@ def plan_changes(
         parts = source.parts_of(relation)
         # A column that is new to the destination is empty in every row it has.
         everything = full or bool(added.get(relation.name))
-        changed = tuple(part for part in parts if everything or known.get(part.partition) != part.digest)
+        changed = tuple(part for part in parts if everything or _digest(known, part.partition) != part.digest)
         gone = tuple(sorted(known.keys() - {part.partition for part in parts}))
-        changes.append(Change(relation, changed, gone, fresh=found[relation.name] is None))
+        places = [*(part.partition for part in changed), *gone]
+        held = tuple(place for place in places if place in known and known[place].row_count)
+        changes.append(Change(relation, changed, gone, held, fresh=found[relation.name] is None))
         unchanged[relation.name] = len(parts) - len(changed)
     created = tuple(relation for relation in (LOADS, *relations) if found[relation.name] is None)
     return LoadPlan(created, {name: columns for name, columns in added.items() if columns}, tuple(changes), unchanged)
@@ -143,30 +148,38 @@ def _carry_out(
     with ThreadPoolExecutor(1) as pool:
         # The source is read for its laws and checksums while the rows are on their way.
         expecting = pool.submit(_expected, plan.changes, parts, source, destination)
-        progress("send", 0, 0)
-        destination.stage(plan.changes, source)
-        if expecting.done():
+        try:
+            progress("send", 0, 0)
+            destination.stage(plan.changes, source)
+            with destination.transaction():
+                _write(plan, source, destination, progress)
+                expected = expecting.result()
+                progress("reconcile", 0, 0)
+                destination.record([
+                    record
+                    for change in plan.changes
+                    if change.partitions
+                    for record in _reconcile(change, expected[change.relation.name], destination, stamp)
+                ])  # fmt: skip
+        except (PressmarkError, pa.ArrowException):
+            # Whoever reads a damaged file first fails; the source's reader says it best.
             expecting.result()
-        with destination.transaction():
-            relations = {relation.name: relation for relation in (LOADS, *(change.relation for change in plan.changes))}
-            for relation in plan.created:
-                destination.create(relation)
-            for name, columns in plan.added.items():
-                destination.add_columns(relations[name], columns)
-            for done, change in enumerate(plan.changes):
-                progress("load", done, len(plan.changes))
-                if change.partitions:
-                    destination.replace(change, source)
-            expected = expecting.result()
-            progress("reconcile", 0, 0)
-            records = [
-                record
-                for change in plan.changes
-                if change.partitions
-                for record in _reconcile(change, expected[change.relation.name], destination, stamp)
-            ]
-            destination.record(records)
+            raise
     return {name: sum(checked.rows for checked in partitions.values()) for name, partitions in expected.items()}
+
+
+def _write(plan: LoadPlan, source: Source, destination: Destination, progress: Progress) -> None:
+    relations = {relation.name: relation for relation in (LOADS, *(change.relation for change in plan.changes))}
+    for relation in plan.created:
+        destination.create(relation)
+    for name, columns in plan.added.items():
+        destination.add_columns(relations[name], columns)
+    for done, change in enumerate(plan.changes):
+        progress("load", done, len(plan.changes))
+        if change.partitions:
+            destination.replace(change, source)
+    for relation in plan.created:
+        destination.add_keys(relation)
 
 
 def _expected(
@@ -207,15 +220,17 @@ def _reconcile(
     return records
 
 
-def _known(found: Mapping[str, dict[str, FoundColumn] | None], destination: Destination) -> dict[str, dict[str, str]]:
-    """Digest of each partition that the destination has, by table; raises where its tables are not ours."""
+def _known(
+    found: Mapping[str, dict[str, FoundColumn] | None], destination: Destination
+) -> dict[str, dict[str, LoadedPartition]]:
+    """What each partition was loaded from, by table; raises where the destination's tables are not ours."""
     if found[LOADS.name] is None:
         for name, columns in found.items():
             if columns is not None:
                 raise DestinationError("this table is there already, and not by pressmark", name, ELSEWHERE)
         return {}
     _missing(LOADS, found[LOADS.name] or {}, destination)
-    known: dict[str, dict[str, str]] = {}
+    known: dict[str, dict[str, LoadedPartition]] = {}
     for row in destination.loaded():
         if row.contract_version != CONTRACT_VERSION:
             raise DestinationError(
@@ -224,14 +239,18 @@ def _known(found: Mapping[str, dict[str, FoundColumn] | None], destination: Dest
                 "load into a new database, schema or folder; or drop pressmark's tables there and load again",
             )
         if row.source_digest is not None:
-            known.setdefault(row.table_name, {})[row.partition] = row.source_digest
-    for name, partitions in known.items():
-        if name in found and found[name] is None and partitions:
+            known.setdefault(row.table_name, {})[row.partition] = row
+    for name, columns in found.items():
+        if columns is None and name in known:
             raise DestinationError(
                 "this table was loaded and is gone", name,
                 f"restore it, or drop `{LOADS.name}` and pressmark's other tables and load again",
             )  # fmt: skip
     return known
+
+
+def _digest(known: Mapping[str, LoadedPartition], partition: str) -> str | None:
+    return known[partition].source_digest if partition in known else None
 
 
 def _missing(relation: Relation, found: dict[str, FoundColumn], destination: Destination) -> tuple[Column, ...]:

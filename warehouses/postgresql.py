@@ -62,8 +62,10 @@ class PostgreSQL:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(adbc_driver_manager.Error):
+        # What can't be undone here, because the server is gone, the server or the next load undoes.
+        with contextlib.suppress(adbc_driver_manager.Error, DestinationError):
             self._connection.rollback()
+            self._drop_staging()
         with contextlib.suppress(adbc_driver_manager.Error):
             self._connection.close()
 
@@ -92,9 +94,7 @@ class PostgreSQL:
     def stage(self, changes: Sequence[Change], source: Source) -> None:
         """Copy each relation's rows into a staging table of its own, two at a time."""
         with self._explained():
-            for change in changes:
-                self._execute(f"DROP TABLE IF EXISTS {STAGING}{change.relation.name}")
-            self._commit()
+            self._drop_staging()
             sent = [change for change in changes if change.parts]
             # The largest first, so that the others fit beside them.
             sent.sort(key=lambda change: -sum(part.path.stat().st_size for part in change.parts))
@@ -113,17 +113,19 @@ class PostgreSQL:
             raise
 
     def create(self, relation: Relation) -> None:
-        """Make a table; one that rows were staged for becomes that table itself, with keys after its rows."""
+        """Make a table; where rows were staged for it, the staging table becomes it."""
         staged = self.found(STAGING + relation.name) is not None
         if staged:
             self._execute(f"ALTER TABLE {STAGING}{relation.name} RENAME TO {relation.name}")
         else:
             self._execute(f"CREATE TABLE {relation.name} ({_definitions(relation)})")
+        self._execute(f"COMMENT ON TABLE {relation.name} IS {literal(relation.description)}")
+        self._comment(relation, relation.columns)
+
+    def add_keys(self, relation: Relation) -> None:
         self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
         for columns in relation.indexes:
             self._execute(f"CREATE INDEX ON {relation.name} ({', '.join(columns)})")
-        self._execute(f"COMMENT ON TABLE {relation.name} IS {literal(relation.description)}")
-        self._comment(relation, relation.columns)
 
     def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
         for column in columns:
@@ -134,16 +136,13 @@ class PostgreSQL:
         if change.fresh:
             return
         relation = change.relation
-        leaving = _in_partitions(relation, change.partitions)
-        if not change.parts:
-            self._execute(f"DELETE FROM {relation.name} WHERE {leaving}")
-            return
         staging = STAGING + relation.name
-        joined = " AND ".join(f"sent.{name} = kept.{name}" for name in relation.key)
-        self._execute(
-            f"DELETE FROM {relation.name} AS kept WHERE {leaving} "
-            f"AND NOT EXISTS (SELECT FROM {staging} AS sent WHERE {joined})"
-        )
+        if change.held:
+            joined = " AND ".join(f"sent.{name} = kept.{name}" for name in relation.key)
+            unsent = f" AND NOT EXISTS (SELECT FROM {staging} AS sent WHERE {joined})" if change.parts else ""
+            self._execute(f"DELETE FROM {relation.name} AS kept WHERE {_in_partitions(relation, change.held)}{unsent}")
+        if not change.parts:
+            return
         names = ", ".join(f'"{name}"' for name in relation.names)
         others = [name for name in relation.names if name not in relation.key]
         self._execute(
@@ -154,7 +153,6 @@ class PostgreSQL:
                 *(", ".join(f'{side}."{name}"' for name in others) for side in ("kept", "excluded"))
             )
         )
-        self._execute(f"DROP TABLE {staging}")
 
     def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
         found = {partition: Checked(0, "0") for partition in partitions}
@@ -180,6 +178,15 @@ class PostgreSQL:
             raise DestinationBusyError(
                 "another load is writing to this database", self._address.shown, "wait until it has finished"
             )
+
+    def _drop_staging(self) -> None:
+        left = self._execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND starts_with(tablename, $1)",
+            [STAGING],
+        )
+        if left:
+            self._execute(f"DROP TABLE {', '.join(name for (name,) in left)}")
+        self._commit()
 
     def _copy(self, change: Change, source: Source) -> None:
         relation = change.relation

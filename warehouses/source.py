@@ -120,7 +120,8 @@ class Source:
     def arrow(self, relation: Relation, parts: Sequence[Part], convert: Convert) -> pa.RecordBatchReader:
         """The relation's rows as Arrow batches, by a query that `convert` makes of the plain one."""
         query = convert(relation, self.rows(relation, parts))
-        return self._connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS)
+        with self._reading():
+            return self._connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS)
 
     def checksums(
         self, relation: Relation, parts: Sequence[Part], method: Method, convert: Convert

@@ -1,0 +1,403 @@
+"""What can't be loaded, or loaded into: a clear error with the remedy, nothing half loaded, no password anywhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from archives import ROOT, WriteArticle, ingest
+from destinations import Warehouse, load, new_database
+
+from flows.cli import main
+from storage.errors import OutputError
+from warehouses.address import parse_address
+from warehouses.checksums import Checked
+from warehouses.errors import DestinationBusyError, DestinationError, ReconciliationError, SourceError
+from warehouses.relations import LOADS
+
+SECRET = "s3cret-Wort"
+
+
+@pytest.fixture
+def output(archive: Path, write_article: WriteArticle, tmp_path: Path) -> Path:
+    """Two articles of two months."""
+    write_article("a.md", url="https://songling-times.example/a", at="2022-01-04T05:06:07")
+    write_article("b.md", url="https://songling-times.example/b", at="2022-02-04T05:06:07")
+    ingest(archive, tmp_path / "out")
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "news.duckdb", "mysql://host/db", "duckdb://", "duckdb:///", "iceberg://folder", "", "postgresql:host",
+        f"postgresql://ann:{SECRET}/x@host/db", f"postgresql://ann:{SECRET}@x@host/db",
+        f"postgresql://ann:{SECRET}#@host/db", f"postgresql://ann@host:{SECRET}/db", f"ann:{SECRET}@host",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_without_being_repeated(address: str) -> None:
+    with pytest.raises(DestinationError) as refused:
+        parse_address(address)
+    assert "write" in refused.value.remedy
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        (f"postgresql://ann:{SECRET}@db/news", "postgresql://ann:***@db/news"),
+        (f"postgres://ann:{SECRET}@db:5433/news?sslmode=require", "postgres://ann:***@db:5433/news?sslmode=require"),
+        (f"postgresql://db/news?user=ann&password={SECRET}", "postgresql://db/news?user=ann&password=***"),
+        ("postgresql:///news?host=%2Ftmp%2Fpg", "postgresql:///news?host=%2Ftmp%2Fpg"),
+        ("duckdb:///a/b.duckdb", "duckdb:///a/b.duckdb"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
+    parsed = parse_address(address)
+    assert parsed.shown == shown
+    assert (SECRET in parsed.without_secrets(f"driver says {SECRET}")) == (SECRET not in address)
+
+
+def test_a_table_of_someone_else_is_left_alone(warehouse: Warehouse, output: Path) -> None:
+    if warehouse.kind == "iceberg":
+        load(output, warehouse.address)
+        warehouse.catalog().drop_table(("pressmark", LOADS.name))
+    else:
+        warehouse.execute("CREATE TABLE articles (title varchar)")
+    before = warehouse.rows("articles")
+    with pytest.raises(DestinationError, match=r"there already, and not by pressmark: `articles`; name another"):
+        load(output, warehouse.address)
+    assert warehouse.rows("articles").equals(before)
+    if warehouse.kind != "iceberg":
+        assert warehouse.tables() == {"articles"}
+
+
+def test_a_load_table_of_someone_else_is_left_alone(database: Warehouse, output: Path) -> None:
+    database.execute(f"CREATE TABLE {LOADS.name} (id integer)")
+    with pytest.raises(DestinationError, match="`id` is not of the contract"):
+        load(output, database.address)
+    assert database.tables() == {LOADS.name}
+
+
+def test_a_destination_of_another_contract_version_is_refused(database: Warehouse, output: Path) -> None:
+    load(output, database.address)
+    database.execute(f"UPDATE {LOADS.name} SET contract_version = '0'")
+    with pytest.raises(DestinationError, match="made by contract version 0, not 1.*load into a new database"):
+        load(output, database.address, 2)
+
+
+def test_a_table_that_was_loaded_and_dropped_is_named(database: Warehouse, output: Path) -> None:
+    load(output, database.address)
+    database.execute("DROP TABLE links")
+    database.execute("DROP TABLE paragraphs")
+    with pytest.raises(DestinationError, match="loaded and is gone: `paragraphs`; restore it"):
+        load(output, database.address, 2)
+
+
+def test_a_column_of_another_type_is_refused(postgresql: Warehouse, output: Path) -> None:
+    load(output, postgresql.address)
+    postgresql.execute("ALTER TABLE paragraphs ALTER COLUMN text_hash TYPE double precision")
+    with pytest.raises(DestinationError, match=r"`text_hash` is double precision not null, not numeric\(20,0\)"):
+        load(output, postgresql.address, 2)
+
+
+def test_rows_changed_on_their_way_fail_the_load_and_name_the_partition(
+    postgresql: Warehouse, output: Path, archive: Path, write_article: WriteArticle
+) -> None:
+    load(output, postgresql.address)
+    before = postgresql.rows("paragraphs")
+    postgresql.execute(
+        "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.text := NEW.text || '!'; RETURN NEW; END $$"
+    )
+    postgresql.execute("CREATE TRIGGER shout BEFORE INSERT ON paragraphs FOR EACH ROW EXECUTE FUNCTION shout()")
+    write_article("b.md", url="https://songling-times.example/b", at="2022-02-04T05:06:07", body="<p>改。</p>")
+    ingest(archive, output, 2)
+    with pytest.raises(ReconciliationError, match="1 rows arrived, but their checksum is .*month=2022-02`; nothing"):
+        load(output, postgresql.address, 2)
+    assert postgresql.rows("paragraphs").equals(before)
+    postgresql.execute("DROP TRIGGER shout ON paragraphs")
+    load(output, postgresql.address, 3)
+    assert postgresql.rows("paragraphs").num_rows == 3
+
+
+@pytest.mark.parametrize("what", ["a row less", "another text"])
+def test_what_arrives_otherwise_than_it_was_sent_is_not_kept(
+    warehouse: Warehouse, output: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    from warehouses import duckdb as in_duckdb
+    from warehouses import iceberg, postgresql
+
+    kinds = {"duckdb": in_duckdb.DuckDB, "postgresql": postgresql.PostgreSQL, "iceberg": iceberg.Iceberg}
+    kind: Any = kinds[warehouse.kind]
+    told = kind.checksums
+
+    def checksums(self: object, relation: Any, partitions: Any) -> Any:
+        found = told(self, relation, partitions)
+        if relation.name == "paragraphs":
+            rows, checksum = found[max(partitions)]
+            found[max(partitions)] = Checked(rows - 1, checksum) if what == "a row less" else Checked(rows, "7")
+        return found
+
+    monkeypatch.setattr(kind, "checksums", checksums)
+    expected = "1 rows arrived of 2" if what == "a row less" else "checksum is 7"
+    with pytest.raises(ReconciliationError, match=f"`paragraphs` was not loaded whole: .*{expected}") as refused:
+        load(output, warehouse.address)
+    assert refused.value.where == "paragraphs/outlet=songling-times-example/month=2022-02"
+    assert warehouse.tables() == set()
+    monkeypatch.undo()
+    load(output, warehouse.address, 2)
+    assert warehouse.rows("paragraphs").num_rows == 4
+
+
+def _text(rows: pa.Table) -> pa.Table:
+    texts = [text + "。" for text in rows["text"].to_pylist()]
+    return rows.set_column(rows.schema.get_field_index("text"), rows.schema.field("text"), pa.array(texts))
+
+
+def _short(rows: pa.Table) -> pa.Table:
+    return rows.slice(1)
+
+
+def _older(rows: pa.Table) -> pa.Table:
+    return rows.replace_schema_metadata({**(rows.schema.metadata or {}), b"pressmark.contract_version": b"0"})
+
+
+def _without_language(rows: pa.Table) -> pa.Table:
+    return rows.drop_columns(["language"])
+
+
+def _swapped(rows: pa.Table) -> pa.Table:
+    hashes = pa.array(["0" * 64] * rows.num_rows)
+    return rows.set_column(rows.schema.get_field_index("source_sha256"), rows.schema.field("source_sha256"), hashes)
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "remedy"),
+    [
+        (_text, "the texts of the paragraphs are not the text of the article", "pressmark verify"),
+        (_short, "paragraphs are missing or stand twice", "pressmark verify"),
+        (_swapped, "spans of another source", "pressmark verify"),
+        (_older, "made by contract version 0, not 1", "ingest the archive again"),
+        (_without_language, r"columns are not those of the contract \(language\)", "ingest the archive again"),
+    ],
+    ids=["text", "rows", "source", "version", "column"],
+)
+def test_an_output_that_verify_would_fail_is_refused(
+    warehouse: Warehouse, output: Path, change: Callable[[pa.Table], pa.Table], what: str, remedy: str
+) -> None:
+    path = next((output / "paragraphs").rglob("month=2022-02/*.parquet"))
+    pq.write_table(change(pq.ParquetFile(path).read()), path)
+    with pytest.raises(SourceError, match=what) as refused:
+        load(output, warehouse.address)
+    assert remedy in refused.value.remedy
+    assert warehouse.tables() == set()
+
+
+def test_a_damaged_file_is_refused(warehouse: Warehouse, output: Path) -> None:
+    path = next((output / "paragraphs").rglob("month=2022-02/*.parquet"))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(SourceError, match="can't be read .*verify"):
+        load(output, warehouse.address)
+
+
+def test_a_file_that_is_damaged_inside_is_refused(warehouse: Warehouse, output: Path) -> None:
+    path = next((output / "articles").rglob("month=2022-02/*.parquet"))
+    data = bytearray(path.read_bytes())
+    data[40:400] = bytes(360)
+    path.write_bytes(bytes(data))
+    with pytest.raises(SourceError, match="can't be read"):
+        load(output, warehouse.address)
+
+
+def test_a_missing_partition_is_refused(warehouse: Warehouse, output: Path) -> None:
+    shutil.rmtree(next((output / "paragraphs").rglob("month=2022-02")))
+    with pytest.raises(SourceError, match="not the same partitions"):
+        load(output, warehouse.address)
+
+
+def test_a_folder_without_an_output_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="no run has written to this folder"):
+        load(tmp_path, f"duckdb:///{tmp_path / 'x.duckdb'}")
+    assert not (tmp_path / "x.duckdb").exists()
+
+
+def test_a_second_load_at_the_same_time_is_refused(warehouse: Warehouse, output: Path) -> None:
+    from warehouses.destination import open_destination
+
+    if warehouse.kind == "duckdb":
+        path = parse_address(warehouse.address).target
+        code = f"import duckdb; held = duckdb.connect({path!r}); print('open', flush=True); input()"
+        other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert other.stdout is not None
+        other.stdout.readline()
+        try:
+            with pytest.raises(DestinationBusyError, match="another process has this database open.*close it there"):
+                load(output, warehouse.address)
+        finally:
+            other.communicate("\n")
+    else:
+        with (
+            open_destination(parse_address(warehouse.address)),
+            pytest.raises(DestinationBusyError, match="another load"),
+        ):
+            load(output, warehouse.address)
+    load(output, warehouse.address)
+    assert warehouse.rows("articles").num_rows == 2
+
+
+def test_a_server_that_is_down_is_named(output: Path) -> None:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(DestinationError, match="no server answers there.*start PostgreSQL") as refused:
+        load(output, f"postgresql://ann:{SECRET}@127.0.0.1:{port}/news")
+    assert SECRET not in str(refused.value)
+
+
+def test_a_missing_database_is_named(server: Any, output: Path) -> None:
+    with pytest.raises(DestinationError, match="there is no such database.*create it"):
+        load(output, server.get_uri(database="nowhere"))
+
+
+def test_a_missing_schema_is_named(postgresql: Warehouse, output: Path) -> None:
+    with pytest.raises(DestinationError, match="there is no such schema.*search_path"):
+        load(output, postgresql.address + "&options=-csearch_path%3Dnowhere")
+
+
+def test_a_schema_of_its_own_holds_the_tables(postgresql: Warehouse, output: Path) -> None:
+    postgresql.execute("CREATE SCHEMA news")
+    address = postgresql.address + "&options=-csearch_path%3Dnews"
+    load(output, address)
+    assert load(output, address, 2).changed == 0
+    assert postgresql.query("SELECT count(*) AS n FROM news.articles")["n"].to_pylist() == [2]
+    assert postgresql.tables() == set()
+
+
+@pytest.fixture
+def secretive(server: Any) -> Iterator[str]:
+    """A database whose user must give a password; the address has it."""
+    address = new_database(server, f"guarded_{os.urandom(3).hex()}")
+    with closing(adbc.connect(address, autocommit=True)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE keeper LOGIN PASSWORD '{SECRET}'")
+        cursor.execute("GRANT CREATE ON SCHEMA public TO keeper")
+        cursor.execute("SELECT current_setting('hba_file')")
+        rules = Path(cursor.fetchone()[0])
+        before = rules.read_text()
+        rules.write_text("local all keeper scram-sha-256\n" + before)
+        cursor.execute("SELECT pg_reload_conf()")
+        cursor.fetchall()
+        yield address.replace("postgres:@", f"keeper:{SECRET}@")
+        rules.write_text(before)
+        cursor.execute("SELECT pg_reload_conf()")
+        cursor.fetchall()
+        cursor.execute("DROP OWNED BY keeper")
+        cursor.execute("DROP ROLE keeper")
+
+
+def test_a_wrong_password_is_refused_and_no_password_is_ever_shown(
+    secretive: str, output: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wrong = secretive.replace(SECRET, SECRET + "-not")
+    assert main(["load", str(output), wrong]) == 3
+    assert main(["load", str(output), secretive]) == 0
+    assert main(["load", str(output), secretive, "--json"]) == 0
+    assert main(["load", str(output), secretive, "--dry-run"]) == 0
+    shown = capfd.readouterr()
+    assert "the server refuses this user or password" in shown.err
+    assert "keeper:***@" in shown.out
+    assert SECRET not in shown.err + shown.out
+
+
+def test_a_user_who_may_not_create_tables_is_told_so(server: Any, output: Path) -> None:
+    address = new_database(server, f"guarded_{os.urandom(3).hex()}")
+    with closing(adbc.connect(address, autocommit=True)) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE guest LOGIN")
+    with pytest.raises(DestinationError, match="this user may not do that.*grant it"):
+        load(output, address.replace("postgres:@", "guest:@"))
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "iceberg"])
+def test_a_folder_that_is_not_there_or_not_a_folder_is_refused(kind: str, output: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    place = tmp_path / ("nowhere/x.duckdb" if kind == "duckdb" else "file")
+    with pytest.raises(DestinationError, match="no such folder|this is a file"):
+        load(output, f"{kind}:///{place}")
+
+
+def test_a_file_that_is_no_database_is_left_alone(output: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.duckdb").write_text("not a database, " * 1000)
+    with pytest.raises(DestinationError, match="no DuckDB database"):
+        load(output, f"duckdb:///{tmp_path / 'x.duckdb'}")
+    assert (tmp_path / "x.duckdb").read_text().startswith("not a database")
+
+
+def test_a_folder_with_other_things_is_left_alone(output: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("x")
+    with pytest.raises(DestinationError, match=r"holds other things \(`thesis.txt`\)"):
+        load(output, f"iceberg:///{folder}")
+    assert os.listdir(folder) == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "iceberg"])
+def test_a_folder_that_may_only_be_read_is_refused(kind: str, output: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    _mount(folder, "ro")
+    try:
+        with pytest.raises(DestinationError, match="may write to"):
+            load(output, f"{kind}:///{folder / 'x'}")
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "iceberg"])
+def test_a_full_disk_leaves_the_old_state(
+    kind: str, output: Path, archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    _mount(folder, "size=6m")
+    try:
+        warehouse = Warehouse(kind, f"{kind}:///{folder / 'x'}")
+        load(output, warehouse.address)
+        before = warehouse.rows("paragraphs").sort_by("paragraph_id")
+        noise = "".join(f"<p>{os.urandom(400).hex()}</p>" for _ in range(12_000))
+        write_article("c.md", url="https://songling-times.example/c", body=noise)
+        ingest(archive, output, 2)
+        with pytest.raises(DestinationError, match="the disk is full; nothing was loaded.*free some space"):
+            load(output, warehouse.address, 2)
+        assert warehouse.rows("paragraphs").sort_by("paragraph_id").equals(before)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def _mount(folder: Path, options: str) -> None:
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+
+
+def test_a_driver_that_is_not_installed_is_named(output: Path) -> None:
+    code = (
+        "import sys; sys.modules['pyiceberg'] = None; from flows.cli import main; "
+        f"sys.exit(main(['load', {str(output)!r}, 'iceberg:///{output.parent / 'lake'}']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "pip install 'pressmark[iceberg]'" in done.stderr
+    assert "Traceback" not in done.stderr
