@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint format bench lock clean
+.PHONY: run test lint format bench bench-load score dates lock clean
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -27,6 +27,10 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py
+
+# Loads of 500,000 paragraphs beside each destination's own floor; needs ../shared.
+bench-load: $(READY)
+	@$(BIN)/python -m benchmarks.load
 
 # Roles on the hand-labelled articles, and dates over the corpus; both need ../shared.
 score: $(READY)

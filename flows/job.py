@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
+from flows.stamp import new_stamp
 from storage.ingestion import Progress, RunReport, Settings, open_ingestion
 from transforms.records import Stamp
 
-__all__ = ["Step", "call", "new_stamp", "run_ingest"]
+__all__ = ["Step", "call", "run_ingest"]
 
 Step = Callable[..., Any]
 
@@ -38,9 +37,3 @@ def run_ingest(settings: Settings, progress: Progress, *, step: Step = call, sta
         step(run.publish)
         report: RunReport = step(run.report)
     return report
-
-
-def new_stamp() -> Stamp:
-    """A run id that sorts by time, and the time."""
-    now = datetime.now(UTC)
-    return Stamp(f"{now:%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}", now)

@@ -8,8 +8,8 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.job import new_stamp
 from flows.progress import ProgressDisplay
+from flows.stamp import new_stamp
 from flows.summary import load_markdown
 from storage.layout import Output
 from warehouses.address import parse_address

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from storage.ingestion import PlanCounts, RunReport
-from storage.overview import OutletCount, RejectLine
-
 if TYPE_CHECKING:
+    from storage.ingestion import PlanCounts, RunReport
+    from storage.overview import OutletCount, RejectLine
     from warehouses.loading import LoadPlan, LoadReport
 
 __all__ = [

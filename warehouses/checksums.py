@@ -48,12 +48,12 @@ def checksum_query(relation: Relation, rows: str, method: Method, engine: Engine
     if method == "duckdb-hash":
         value = f"hash({', '.join(_quoted(name) for name in relation.names)})"
     else:
-        parts = f" || {SEPARATOR} || ".join(_text(column, engine) for column in relation.columns)
-        value = MD5[engine].format(text=parts)
+        texts = ", ".join(_text(column, engine) for column in relation.columns)
+        value = MD5[engine].format(text=f"concat_ws({SEPARATOR}, {texts})")
     label = partition_sql(relation)
     return (
-        f"SELECT {label} AS partition, count(*) AS row_count, CAST(sum({value}) AS VARCHAR) AS checksum "
-        f"FROM {rows} AS checked GROUP BY 1"
+        "SELECT partition, count(*) AS row_count, CAST(sum(value) AS VARCHAR) AS checksum "
+        f"FROM (SELECT {label} AS partition, {value} AS value FROM {rows} AS sent) AS checked GROUP BY partition"
     )
 
 

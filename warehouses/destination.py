@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from storage.snapshot import Part
@@ -17,7 +18,7 @@ from warehouses.relations import Column, Relation
 if TYPE_CHECKING:
     from warehouses.source import Source
 
-__all__ = ["Change", "Destination", "FoundColumn", "LoadedPartition", "open_destination"]
+__all__ = ["Change", "Destination", "FoundColumn", "LoadedPartition", "is_current", "open_destination"]
 
 MODULES: Final = {"duckdb": "duckdb", "postgresql": "postgresql", "iceberg": "iceberg"}
 EXTRAS: Final = {"postgresql": "pressmark[postgresql]", "iceberg": "pressmark[iceberg]"}
@@ -107,6 +108,18 @@ class Destination(Protocol):
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
         """Append to `_pressmark_loads`."""
+
+    def loaded_whole(self, parts: Sequence[Part], relations: Sequence[Relation]) -> None:
+        """After the transaction: note that the relations are now what these files make them."""
+
+
+def is_current(address: Address, parts: Sequence[Part], relations: Sequence[Relation]) -> bool:
+    """Whether a load would surely change nothing, as far as that can be told without opening the destination."""
+    if address.scheme != "iceberg":
+        return False
+    from warehouses import memory
+
+    return memory.is_current(Path(address.target).absolute(), parts, relations)
 
 
 def open_destination(address: Address) -> Destination:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from storage.snapshot import Part
 from warehouses.address import Address
 from warehouses.checksums import Checked, checksum_query, partition_sql
 from warehouses.destination import Change, FoundColumn, LoadedPartition
@@ -139,6 +140,9 @@ class DuckDB:
             if partition in found:
                 found[partition] = Checked(rows, checksum)
         return found
+
+    def loaded_whole(self, parts: Sequence[Part], relations: Sequence[Relation]) -> None:
+        """Nothing: what was loaded is quick to look up."""
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
         if rows:

@@ -44,13 +44,13 @@ from warehouses.address import Address
 from warehouses.checksums import Checked, checksum_query
 from warehouses.destination import Change, FoundColumn, LoadedPartition
 from warehouses.errors import DestinationBusyError, DestinationError
+from warehouses.memory import CATALOG, remember
 from warehouses.relations import LOADS, Column, Relation
 from warehouses.source import Source
 
 __all__ = ["NAMESPACE", "Iceberg", "open_address"]
 
 NAMESPACE: Final = "pressmark"
-CATALOG: Final = "catalog.db"
 TYPES: Final[dict[pa.DataType, IcebergType]] = {
     pa.string(): StringType(), pa.binary(): BinaryType(), pa.bool_(): BooleanType(), pa.int32(): IntegerType(),
     pa.int64(): LongType(), pa.uint64(): DecimalType(20, 0), pa.date32(): DateType(),
@@ -188,6 +188,10 @@ class Iceberg:
             arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
             self._table(LOADS.name).append(pa.Table.from_arrays(arrays, schema=schema))
 
+    def loaded_whole(self, parts: Sequence[Part], relations: Sequence[Relation]) -> None:
+        with self._explained():
+            remember(self._folder, parts, relations)
+
     def _table(self, name: str) -> Table:
         return self._catalog.load_table((NAMESPACE, name))
 
@@ -195,7 +199,7 @@ class Iceberg:
         if self._folder.exists() and not self._folder.is_dir():
             raise DestinationError("this is a file", self._folder, "name a folder")
         if self._folder.is_dir() and not (self._folder / CATALOG).exists():
-            others = [name for name in os.listdir(self._folder) if name != ".pressmark-lock"]
+            others = [name for name in os.listdir(self._folder) if not name.startswith(".pressmark-")]
             if others:
                 raise DestinationError(
                     f"the folder holds other things (`{min(others)}`) and no catalog", self._folder,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from storage.layout import Output
 from storage.snapshot import Part, snapshot
 from warehouses.address import Address
 from warehouses.checksums import Checked
-from warehouses.destination import Change, Destination, FoundColumn, LoadedPartition, open_destination
+from warehouses.destination import Change, Destination, FoundColumn, LoadedPartition, is_current, open_destination
 from warehouses.errors import DestinationError, ReconciliationError
 from warehouses.relations import LOADS, RELATIONS, Column, Relation
 from warehouses.source import Source
@@ -77,28 +78,23 @@ def load_output(
     `ReconciliationError`, after which the destination is as it was.
     """
     started_at = datetime.now(UTC)
-    with snapshot(output, load_id) as files, Source(files) as source, open_destination(address) as destination:
-        plan = plan_changes(source, destination, relations, full=full)
-        changed = sum(len(change.partitions) for change in plan.changes)
-        rows = {}
-        if changed or plan.created or plan.added:
-            rows = _carry_out(plan, source, destination, _Stamp(load_id, started_at), progress)
-    return LoadReport(
-        load_id,
-        address.shown,
-        started_at,
-        datetime.now(UTC),
-        tuple(
-            TableLoad(
-                change.relation.name,
-                len(change.parts),
-                len(change.gone),
-                plan.unchanged[change.relation.name],
-                rows.get(change.relation.name, 0),
-            )
-            for change in plan.changes
-        ),
-    )
+    with snapshot(output, load_id) as files, Source(files) as source:
+        if not full and is_current(address, source.parts, relations):
+            tables = [TableLoad(relation.name, 0, 0, len(source.parts_of(relation)), 0) for relation in relations]
+        else:
+            with open_destination(address) as destination:
+                plan = plan_changes(source, destination, relations, full=full)
+                rows = {}
+                if plan.created or plan.added or any(change.partitions for change in plan.changes):
+                    rows = _carry_out(plan, source, destination, _Stamp(load_id, started_at), progress)
+                destination.loaded_whole(source.parts, relations)
+            tables = [_figures(change, plan, rows) for change in plan.changes]
+    return LoadReport(load_id, address.shown, started_at, datetime.now(UTC), tuple(tables))
+
+
+def _figures(change: Change, plan: LoadPlan, rows: Mapping[str, int]) -> TableLoad:
+    name = change.relation.name
+    return TableLoad(name, len(change.parts), len(change.gone), plan.unchanged[name], rows.get(name, 0))
 
 
 def plan_load(output: Output, address: Address, load_id: str, *, full: bool = False) -> LoadPlan:
@@ -146,26 +142,33 @@ def _carry_out(
     parts = list(dict.fromkeys(part for change in plan.changes for part in change.parts))
     source.check_schemas(parts)
     with ThreadPoolExecutor(1) as pool:
-        # The source is read for its laws and checksums while the rows are on their way.
-        expecting = pool.submit(_expected, plan.changes, parts, source, destination)
-        try:
-            progress("send", 0, 0)
+        progress("send", 0, 0)
+        with _source_first(lambda: _expected(plan.changes, parts, source, destination)):
             destination.stage(plan.changes, source)
-            with destination.transaction():
-                _write(plan, source, destination, progress)
-                expected = expecting.result()
-                progress("reconcile", 0, 0)
-                destination.record([
-                    record
-                    for change in plan.changes
-                    if change.partitions
-                    for record in _reconcile(change, expected[change.relation.name], destination, stamp)
-                ])  # fmt: skip
-        except (PressmarkError, pa.ArrowException):
-            # Whoever reads a damaged file first fails; the source's reader says it best.
-            expecting.result()
-            raise
+        # The source is read for its laws and checksums while the destination is at work.
+        expecting = pool.submit(_expected, plan.changes, parts, source, destination)
+        with _source_first(expecting.result), destination.transaction():
+            _write(plan, source, destination, progress)
+            expected = expecting.result()
+            progress("reconcile", 0, 0)
+            destination.record([
+                record
+                for change in plan.changes
+                if change.partitions
+                for record in _reconcile(change, expected[change.relation.name], destination, stamp)
+            ])  # fmt: skip
     return {name: sum(checked.rows for checked in partitions.values()) for name, partitions in expected.items()}
+
+
+@contextlib.contextmanager
+def _source_first(read_source: Callable[[], object]) -> Iterator[None]:
+    """Where the block fails, raise what the source's own reader finds wrong, if it does: whoever reads a damaged file
+    first fails, but only that reader can say what is wrong."""
+    try:
+        yield
+    except (PressmarkError, pa.ArrowException):
+        read_source()
+        raise
 
 
 def _write(plan: LoadPlan, source: Source, destination: Destination, progress: Progress) -> None:

@@ -15,6 +15,7 @@ import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
+from storage.snapshot import Part
 from warehouses.address import Address
 from warehouses.checksums import Checked, checksum_query
 from warehouses.destination import Change, FoundColumn, LoadedPartition
@@ -33,6 +34,8 @@ STAGING: Final = "_pressmark_staging_"
 LOCK: Final = int.from_bytes(b"pressmrk") % (1 << 63)
 CONNECTIONS: Final = 2
 CONNECT_TIMEOUT_S: Final = 10
+# What a server gives by default has it sort half a million checksums on disk.
+MEMORY: Final = {"work_mem": "64MB", "maintenance_work_mem": "256MB"}
 # PostgreSQL's text holds every character but this one.
 NUL_REPLACED: Final = "replace({name}, chr(0), chr(65533)) AS {name}"
 
@@ -105,6 +108,8 @@ class PostgreSQL:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         try:
+            for setting, value in MEMORY.items():
+                self._execute(f"SET LOCAL {setting} = '{value}'")
             yield
             self._commit()
         except BaseException:
@@ -126,6 +131,8 @@ class PostgreSQL:
         self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
         for columns in relation.indexes:
             self._execute(f"CREATE INDEX ON {relation.name} ({', '.join(columns)})")
+        # Until the server gets to it, plans on a new table are poor: for readers, and for the checksums here.
+        self._execute(f"ANALYZE {relation.name}")
 
     def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
         for column in columns:
@@ -160,6 +167,9 @@ class PostgreSQL:
         for partition, count, checksum in self._execute(checksum_query(relation, rows, self.method, "postgresql")):
             found[partition] = Checked(count, checksum)
         return found
+
+    def loaded_whole(self, parts: Sequence[Part], relations: Sequence[Relation]) -> None:
+        """Nothing: what was loaded is quick to look up."""
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
         if rows:

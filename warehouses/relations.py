@@ -121,7 +121,7 @@ RELATIONS: Final = (
         "paragraphs",
         "Blocks of articles with role, text and exact offsets: one row per block.",
         key=("paragraph_id",),
-        indexes=(PARTITION, ("article_id", "ordinal"), ("text_hash",)),
+        indexes=(PARTITION, ("article_id", "ordinal")),
         partition_columns=PARTITION,
         leave_out=("links",),
     ),

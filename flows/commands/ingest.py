@@ -9,8 +9,9 @@ import os
 from dataclasses import asdict
 
 from flows.cli import EXIT_OK, EXIT_REJECTS, MIB
-from flows.job import new_stamp, run_ingest
+from flows.job import run_ingest
 from flows.progress import ProgressDisplay
+from flows.stamp import new_stamp
 from flows.summary import text_of_plan, text_of_run
 from storage.ingestion import RunReport, Settings, plan_ingest
 from storage.layout import Output

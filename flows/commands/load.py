@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from flows.cli import EXIT_OK
-from flows.job import new_stamp
 from flows.progress import ProgressDisplay
+from flows.stamp import new_stamp
 from flows.summary import text_of_load, text_of_load_plan
 from storage.layout import Output
 from warehouses.address import Address, parse_address

@@ -12,6 +12,7 @@ import pytest
 from archives import WriteArticle, ingest, read_table
 from destinations import Warehouse, load
 
+from warehouses.errors import DestinationError
 from warehouses.relations import LOADS, RELATIONS, Relation
 
 BY_NAME = {relation.name: relation for relation in RELATIONS}
@@ -234,6 +235,16 @@ def test_texts_of_any_kind_arrive(
     assert_equal(tmp_path / "out", warehouse)
 
 
+def test_a_block_with_an_empty_line_in_its_text_loads(
+    warehouse: Warehouse, archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    write_article("a.md", body="<p>上<br><b> </b><br>下</p><p>后</p>")
+    ingest(archive, tmp_path / "out")
+    load(tmp_path / "out", warehouse.address)
+    assert_equal(tmp_path / "out", warehouse)
+    assert found_rows(warehouse, "articles")[0]["text"].count("\n\n") == 2
+
+
 def test_a_nul_character_becomes_the_replacement_character_where_text_cannot_hold_it(
     warehouse: Warehouse, archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
@@ -298,8 +309,6 @@ def test_a_new_nullable_column_is_added_and_filled(warehouse: Warehouse, seeds_o
 
 
 def test_any_other_difference_is_refused(warehouse: Warehouse, seeds_output: Path) -> None:
-    from warehouses.errors import DestinationError
-
     load(seeds_output, warehouse.address, relations=without("title", "author"))
     before = warehouse.rows("articles")
     with pytest.raises(DestinationError, match="`title` is missing.*name another database"):
@@ -337,3 +346,11 @@ def test_an_output_without_one_of_its_tables_loads(
 def test_files_of_the_output_may_be_read_elsewhere_meanwhile(seeds_output: Path) -> None:
     assert not list((seeds_output / ".pressmark" / "readers").glob("*"))
     assert pq.ParquetFile(next((seeds_output / "articles").rglob("*.parquet"))).metadata.num_rows
+
+
+def test_iceberg_tables_that_others_changed_are_looked_at_again(seeds_output: Path, tmp_path: Path) -> None:
+    warehouse = Warehouse("iceberg", f"iceberg:///{tmp_path / 'lake'}")
+    load(seeds_output, warehouse.address)
+    warehouse.catalog().drop_table(("pressmark", "links"))
+    with pytest.raises(DestinationError, match="loaded and is gone: `links`"):
+        load(seeds_output, warehouse.address, 2)

@@ -170,6 +170,22 @@ def _short(rows: pa.Table) -> pa.Table:
     return rows.slice(1)
 
 
+def _reversed(rows: pa.Table) -> pa.Table:
+    ordinals = rows["ordinal"].to_pylist()[::-1]
+    return rows.set_column(
+        rows.schema.get_field_index("ordinal"), rows.schema.field("ordinal"), pa.array(ordinals, "int32")
+    )
+
+
+def _shifted(rows: pa.Table) -> pa.Table:
+    starts = [start and start - 1 for start in rows["char_start"].to_pylist()]
+    ends = [start + len(text) for start, text in zip(starts, rows["text"].to_pylist(), strict=True)]
+    for name, values in (("char_start", starts), ("char_end", ends)):
+        index = rows.schema.get_field_index(name)
+        rows = rows.set_column(index, rows.schema.field(name), pa.array(values, "int32"))
+    return rows
+
+
 def _older(rows: pa.Table) -> pa.Table:
     return rows.replace_schema_metadata({**(rows.schema.metadata or {}), b"pressmark.contract_version": b"0"})
 
@@ -188,11 +204,13 @@ def _swapped(rows: pa.Table) -> pa.Table:
     [
         (_text, "the texts of the paragraphs are not the text of the article", "pressmark verify"),
         (_short, "paragraphs are missing or stand twice", "pressmark verify"),
+        (_reversed, "the texts of the paragraphs are not the text of the article", "pressmark verify"),
+        (_shifted, "a span is out of place", "pressmark verify"),
         (_swapped, "spans of another source", "pressmark verify"),
         (_older, "made by contract version 0, not 1", "ingest the archive again"),
         (_without_language, r"columns are not those of the contract \(language\)", "ingest the archive again"),
     ],
-    ids=["text", "rows", "source", "version", "column"],
+    ids=["text", "rows", "order", "offset", "source", "version", "column"],
 )
 def test_an_output_that_verify_would_fail_is_refused(
     warehouse: Warehouse, output: Path, change: Callable[[pa.Table], pa.Table], what: str, remedy: str

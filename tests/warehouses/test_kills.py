@@ -1,0 +1,90 @@
+"""A load that is killed anywhere leaves the old state or the new one, and the next load brings the new one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from archives import ROOT, WriteArticle, ingest
+from destinations import Warehouse, load
+
+from warehouses.relations import LOADS
+
+# Ends the process at a point of a load: the Nth call of a step of the destination, or just after the commit.
+KILLED = """
+import os, signal, sys
+sys.path[:0] = ["tests", "."]
+from destinations import load
+from pathlib import Path
+from warehouses.address import parse_address
+from warehouses.destination import open_destination
+
+output, address, step, number = sys.argv[1:]
+kind = type(open_destination(parse_address(address)))
+calls = 0
+
+def end():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def counted(original):
+    def call(self, *arguments):
+        global calls
+        calls += 1
+        if calls == int(number):
+            end()
+        return original(self, *arguments)
+    return call
+
+if step == "committed":
+    leave = kind.__exit__
+    kind.__exit__ = lambda self, *details: end()
+else:
+    setattr(kind, step, counted(getattr(kind, step)))
+load(Path(output), address, 2)
+"""
+POINTS = [("stage", 1), ("replace", 1), ("replace", 3), ("checksums", 1), ("record", 1), ("committed", 1)]
+
+
+@pytest.mark.parametrize(("step", "number"), POINTS, ids=[f"{step}-{number}" for step, number in POINTS])
+def test_a_killed_load_leaves_the_old_state_or_the_new(
+    warehouse: Warehouse, archive: Path, write_article: WriteArticle, tmp_path: Path, step: str, number: int
+) -> None:
+    output = tmp_path / "out"
+    for month in ("01", "02"):
+        write_article(f"{month}.md", url=f"https://songling-times.example/{month}", at=f"2022-{month}-04T05:06:07")
+    ingest(archive, output)
+    load(output, warehouse.address)
+    old = content(warehouse)
+    (archive / "01.md").unlink()
+    write_article("02.md", url="https://songling-times.example/02", at="2022-02-04T05:06:07", body="<p>改。</p>")
+    write_article("03.md", url="https://songling-times.example/03", at="2022-03-04T05:06:07")
+    ingest(archive, output, 2, absent_is_deleted=True)
+
+    command = [sys.executable, "-c", KILLED, str(output), warehouse.address, step, str(number)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = content(warehouse)
+    report = load(output, warehouse.address, 3)
+    new = content(warehouse)
+    assert old != new
+    assert left == (new if step == "committed" else old)
+    assert (report.changed == 0) == (step == "committed")
+    assert not any(name.startswith("_pressmark_staging") for name in warehouse.tables())
+
+
+def content(warehouse: Warehouse) -> dict[str, list[tuple[object, ...]]]:
+    """What a reader sees: ids and texts, and which partitions were loaded."""
+    columns = {
+        "articles": ("article_id", "month", "text"),
+        "paragraphs": ("paragraph_id", "month", "text"),
+        "revisions": ("source_path", "source_sha256"),
+        "runs": ("run_id",),
+        LOADS.name: ("table_name", "partition", "checksum"),
+    }
+    return {
+        table: sorted(zip(*(warehouse.rows(table)[name].to_pylist() for name in names), strict=True))
+        for table, names in columns.items()
+    }
