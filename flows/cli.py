@@ -81,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     _explain(commands)
     _load(commands)
     _ddl(commands)
+    _serve(commands)
     return parser
 
 
@@ -174,6 +175,24 @@ def _load(commands: Commands) -> None:
     parser.add_argument("--full", action="store_true", help="send all partitions again, changed or not")
     parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and change nothing")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+
+
+def _serve(commands: Commands) -> None:
+    parser = _command(
+        commands, "serve", "serve scheduled ingests, loads and verifications on a Prefect server",
+        "pressmark serve archive output duckdb:///news.duckdb --cron '15 * * * *'",
+    )  # fmt: skip
+    parser.add_argument("source", type=Path, help="folder with the articles")
+    parser.add_argument("output", type=Path, help="folder of the dataset")
+    parser.add_argument(
+        "destination", nargs="?", default=os.environ.get("PRESSMARK_DESTINATION"),
+        help="where to load after each ingest that changed something, as in `pressmark load` [that of "
+        "PRESSMARK_DESTINATION; without either nothing is loaded]",
+    )  # fmt: skip
+    parser.add_argument("--cron", default="0 * * * *", help="when to ingest, in UTC [`0 * * * *`, hourly]")
+    parser.add_argument("--interval", type=_positive, metavar="S", help="ingest every S seconds instead of by --cron")
+    parser.add_argument("--verify-cron", default="30 3 * * *", help="when to verify, in UTC [`30 3 * * *`, nightly]")
+    _add_workers(parser)
 
 
 def _ddl(commands: Commands) -> None:

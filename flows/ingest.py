@@ -6,23 +6,27 @@ Tasks hand on counts; rows stay in the output folder's staging. Only steps that 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.assets import materialize
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.deployments import run_deployment
 from prefect.tasks import Task
 
 from flows.job import run_ingest
 from flows.progress import ProgressDisplay
-from flows.summary import markdown, reject_table
+from flows.recording import asset, one_writer, say, table_assets
+from flows.summary import changes_line, markdown, reject_table
 from storage.errors import PressmarkError
 from storage.ingestion import RunReport, Settings
 from storage.layout import Output
 from storage.overview import outlet_counts, reject_lines
+from storage.reports import read_report
 from transforms.records import Limits
 
 __all__ = ["ingest", "ingest_settings"]
@@ -40,14 +44,24 @@ def ingest(
     workers: int | None = None,
     sync: bool = False,  # noqa: FBT001, FBT002  # Prefect shows a flow's parameters by name
     max_source_mib: int = 16,
+    then_run: str | None = None,
 ) -> RunReport:
-    """Ingest an archive into an output folder, and leave the run's figures as artifacts."""
+    """Ingest an archive into an output folder, and leave the run's figures as artifacts.
+
+    `then_run` names a deployment that is run after an ingest that changed something.
+    """
     settings = Settings(
         Path(source), Path(output), workers or os.cpu_count() or 1, sync, Limits(source_bytes=max_source_mib * MIB)
     )
-    with ProgressDisplay() as progress:
-        report = run_ingest(settings, progress, step=_as_task)
-    _publish_artifacts(report, Output(settings.output))
+    with one_writer(output), ProgressDisplay() as progress:
+        report = run_ingest(settings, progress, step=_as_task(settings))
+    changes = read_report(Output(settings.output), report.run_id)["changes"]
+    _publish_artifacts(report, Output(settings.output), changes)
+    say(f"ingest  {changes_line(changes)}; {report.rejects} rejects; {report.partitions_written} files written")
+    if then_run and report.partitions_written:
+        # Started here and not by an event, so that it runs on servers without event triggers too, and the run that
+        # caused it links to it.
+        run_deployment(then_run, timeout=0)
     return report
 
 
@@ -62,24 +76,34 @@ def ingest_settings(settings: Settings) -> RunReport:
     )
 
 
-def _as_task(step: Callable[..., Any], *arguments: int) -> Any:
-    """Run a step as a task run that bears its name."""
-    name = step.__name__
+def _as_task(settings: Settings) -> Callable[..., Any]:
+    """Runs a step as a task run that bears its name; publishing shows the lineage from input to tables."""
 
-    def run_step(*numbers: int) -> Any:
-        return step(*numbers)
+    def run(step: Callable[..., Any], *arguments: int) -> Any:
+        name = step.__name__
 
-    retried = name in RETRIED_STEPS
-    as_task = task(
-        name=name,
-        task_run_name="-".join([name, *(str(number + 1) for number in arguments)]),
-        cache_policy=NO_CACHE,
-        persist_result=False,
-        retries=len(RETRY_DELAYS_S) if retried else 0,
-        retry_delay_seconds=RETRY_DELAYS_S if retried else None,
-        retry_condition_fn=_may_pass if retried else None,
-    )
-    return as_task(run_step)(*arguments)
+        def run_step(*numbers: int) -> Any:
+            return step(*numbers)
+
+        retried = name in RETRIED_STEPS
+        options: dict[str, Any] = {
+            "name": name,
+            "task_run_name": "-".join([name, *(str(number + 1) for number in arguments)]),
+            "cache_policy": NO_CACHE,
+            "persist_result": False,
+            "retries": len(RETRY_DELAYS_S) if retried else 0,
+            "retry_delay_seconds": RETRY_DELAYS_S if retried else None,
+            "retry_condition_fn": _may_pass if retried else None,
+        }
+        if name == "publish":
+            archive = asset(settings.source.absolute().as_uri(), "archive", "Archive that pressmark ingests")
+            decorated = materialize(
+                *table_assets(str(settings.output)), by="pressmark", asset_deps=[archive], **options
+            )
+            return decorated(run_step)(*arguments)
+        return task(**options)(run_step)(*arguments)
+
+    return run
 
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -88,9 +112,11 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return not isinstance(error, PressmarkError)
 
 
-def _publish_artifacts(report: RunReport, output: Output) -> None:
+def _publish_artifacts(report: RunReport, output: Output, changes: Sequence[Mapping[str, Any]]) -> None:
     create_markdown_artifact(
-        markdown(report, outlet_counts(output)), key="ingest-figures", description=f"Figures of run {report.run_id}"
+        markdown(report, outlet_counts(output), changes),
+        key="ingest-figures",
+        description=f"Figures of run {report.run_id}",
     )
     create_table_artifact(
         reject_table(reject_lines(output)), key="ingest-rejects", description="Rejects in the output, by reason"

@@ -27,6 +27,7 @@ __all__ = ["ServerError", "prefect_server"]
 START_TIMEOUT_S: Final = 240
 STOP_TIMEOUT_S: Final = 20
 POLL_S: Final = 0.2
+USUAL_PORT: Final = 4200
 QUIET: Final = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
@@ -40,7 +41,7 @@ class ServerError(PressmarkError):
 
 
 @contextlib.contextmanager
-def prefect_server() -> Iterator[str]:
+def prefect_server(*, ui: bool = False) -> Iterator[str]:
     """The address of a Prefect API that flows in this process use.
 
     That of PREFECT_API_URL where it is set; else a server is started for the length of the block. Import Prefect
@@ -54,10 +55,11 @@ def prefect_server() -> Iterator[str]:
         return
     home = Path(os.environ.setdefault("PREFECT_HOME", str(Path.home() / ".prefect")))
     home.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    # People keep the address of a server with pages, so that one has Prefect's own port where it is free.
+    port = _free_port(USUAL_PORT) if ui else _free_port()
     address = f"http://127.0.0.1:{port}/api"
     with TemporaryFile() as log:
-        process = _start(port, log)
+        process = _start(port, log, ui=ui)
         try:
             _wait(process, address, log)
             os.environ["PREFECT_API_URL"] = address
@@ -67,7 +69,7 @@ def prefect_server() -> Iterator[str]:
             _stop(process)
 
 
-def _start(port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(port: int, log: IO[bytes], *, ui: bool) -> subprocess.Popen[bytes]:
     command = [
         sys.executable,
         "-m",
@@ -78,10 +80,13 @@ def _start(port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
         "127.0.0.1",
         "--port",
         str(port),
-        "--no-ui",
+        *([] if ui else ["--no-ui"]),
     ]
     # A session of its own, so that Ctrl-C reaches this process alone, which then stops the server in order.
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    pages = {"PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api"}
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **pages}
+    )
 
 
 def _wait(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> None:
@@ -126,8 +131,11 @@ def _last_line(log: IO[bytes]) -> str:
     return lines[-1].strip() if lines else "it printed nothing"
 
 
-def _free_port() -> int:
+def _free_port(wanted: int = 0) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return _free_port()
         port: int = probe.getsockname()[1]
         return port

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from storage.ingestion import PlanCounts, RunReport
     from storage.overview import OutletCount, RejectLine
+    from storage.verification import Verification
     from warehouses.loading import LoadPlan, LoadReport
 
 __all__ = [
-    "load_markdown", "markdown", "printable", "reject_table", "table", "text_of_load", "text_of_load_plan",
-    "text_of_plan", "text_of_run",
+    "LAWS", "changes_line", "load_markdown", "markdown", "printable", "reject_table", "table", "text_of_load",
+    "text_of_load_plan", "text_of_plan", "text_of_run", "verify_markdown",
 ]  # fmt: skip
 
 SHOWN_REJECTS: Final = 20
+LAWS: Final = {1: "slice", 2: "text", 3: "order", 4: "conservation", 5: "completeness"}
+CHANGES: Final = {
+    "new": "new", "text": "revised in text", "markup": "revised in markup only", "deleted": "deleted",
+    "redated": "re-dated",
+}  # fmt: skip
 
 
-def text_of_run(report: RunReport, outlets: Sequence[OutletCount], rejects: Sequence[RejectLine]) -> str:
-    """The summary that ends a run: a table of outlets, totals, and the rejects with their reasons."""
+def text_of_run(
+    report: RunReport,
+    outlets: Sequence[OutletCount],
+    rejects: Sequence[RejectLine],
+    changes: Sequence[Mapping[str, Any]],
+) -> str:
+    """The summary that ends a run: a table of outlets, totals, changes, and the rejects with their reasons."""
     seconds = (report.finished_at - report.started_at).total_seconds()
     lines = [
         table(
@@ -30,12 +41,19 @@ def text_of_run(report: RunReport, outlets: Sequence[OutletCount], rejects: Sequ
         "",
         f"{report.sources} sources: {report.unchanged} unchanged, {report.accepted} read as articles, "
         f"{report.rejected} rejected, {report.deleted} deleted",
+        changes_line(changes),
         f"{report.articles} articles, {report.paragraphs} paragraphs, {report.revisions} superseded revisions, "
         f"{report.rejects} rejects; {report.partitions_written} files written in {seconds:.1f} s (run {report.run_id})",
     ]
     if rejects:
         lines += ["", *_rejects(rejects)]
     return "\n".join(lines)
+
+
+def changes_line(changes: Sequence[Mapping[str, Any]]) -> str:
+    """What a run changed, in all outlets, in one line."""
+    counts = (f"{sum(row[kind] for row in changes)} {words}" for kind, words in CHANGES.items())
+    return f"articles: {', '.join(counts)}"
 
 
 def text_of_plan(plan: PlanCounts) -> str:
@@ -74,16 +92,29 @@ def text_of_load_plan(plan: LoadPlan, destination: str) -> str:
 def load_markdown(report: LoadReport) -> str:
     """A load's figures as a Markdown document."""
     seconds = (report.finished_at - report.started_at).total_seconds()
-    rows = [f"| {t.table} | {t.loaded} | {t.removed} | {t.unchanged} | {t.rows} |" for t in report.tables]
-    return "\n".join([
-        f"# Load {report.load_id}", "",
+    return "\n\n".join([
+        f"# Load {report.load_id}",
         f"{report.changed} partitions reconciled by rows and checksum with `{report.destination}` in {seconds:.1f} s",
-        "", "| " + " | ".join(LOAD_HEAD) + " |", "|---|---:|---:|---:|---:|", *rows,
+        _markdown_table(LOAD_HEAD, [(t.table, t.loaded, t.removed, t.unchanged, t.rows) for t in report.tables]),
     ])  # fmt: skip
 
 
-def markdown(report: RunReport, outlets: Sequence[OutletCount]) -> str:
-    """The run's figures as a Markdown document."""
+def verify_markdown(found: Verification) -> str:
+    """What a verification found as a Markdown document: breaches by law, and the first of them."""
+    checked = [("paragraphs", found.paragraphs)] * 3 + [("articles", found.articles), ("sources", found.sources)]
+    rows = [
+        (law, name, checked[law - 1][1], checked[law - 1][0], sum(breach.law == law for breach in found.breaches))
+        for law, name in LAWS.items()
+    ]
+    shown = [(b.law, b.source_path, b.byte_offset, b.problem) for b in found.breaches[:SHOWN_REJECTS]]
+    parts = ["# Laws", _markdown_table(("law", "name", "checked", "of", "breaches"), rows)]
+    if shown:
+        parts += ["## First breaches", _markdown_table(("law", "source", "byte", "problem"), shown)]
+    return "\n\n".join(parts)
+
+
+def markdown(report: RunReport, outlets: Sequence[OutletCount], changes: Sequence[Mapping[str, Any]]) -> str:
+    """The run's figures and what it changed as a Markdown document."""
     seconds = (report.finished_at - report.started_at).total_seconds()
     figures = [
         ("sources", report.sources), ("unchanged", report.unchanged), ("accepted", report.accepted),
@@ -92,10 +123,30 @@ def markdown(report: RunReport, outlets: Sequence[OutletCount]) -> str:
         ("files written", report.partitions_written), ("MB read", f"{report.parsed_bytes / 1e6:.1f}"),
         ("MB written", f"{report.output_bytes / 1e6:.1f}"), ("seconds", f"{seconds:.1f}"),
     ]  # fmt: skip
-    rows = ["| figure | value |", "|---|---:|", *(f"| {name} | {value} |" for name, value in figures)]
-    rows += ["", "| outlet | articles | paragraphs | months |", "|---|---:|---:|---|"]
-    rows += [f"| {o.outlet} | {o.articles} | {o.paragraphs} | {_months(o)} |" for o in outlets]
-    return "\n".join([f"# Run {report.run_id}", "", *rows])
+    head = ("outlet", *CHANGES.values())
+    changed = [(row["outlet"], *(row[kind] for kind in CHANGES)) for row in changes]
+    return "\n\n".join([
+        f"# Run {report.run_id}",
+        _markdown_table(("figure", "value"), figures),
+        "## Articles that changed",
+        _markdown_table(head, changed) if changed else "None.",
+        "## Articles that there are",
+        _markdown_table(
+            ("outlet", "articles", "paragraphs", "months"),
+            [(o.outlet, o.articles, o.paragraphs, _months(o)) for o in outlets],
+        ),
+    ])  # fmt: skip
+
+
+def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    numeric = [bool(rows) and all(isinstance(row[column], int) for row in rows) for column in range(len(head))]
+    lines = [head, ["---:" if right else "---" for right in numeric], *rows]
+    return "\n".join("| " + " | ".join(_cell(str(cell)) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell and means nothing to Markdown, whatever a file's name holds."""
+    return "".join("\\" + character if character in "|`*_[]<>\\" else character for character in printable(text))
 
 
 def reject_table(rejects: Sequence[RejectLine]) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -23,8 +24,10 @@ from storage.errors import OutputError
 from storage.inputs import Source, discover, hash_source
 from storage.layout import Output
 from storage.lock import exclusive
+from storage.overview import reject_lines
 from storage.publish import Replacement, commit, complete_interrupted
-from storage.state import State, read_state, rows_in
+from storage.reports import write_report
+from storage.state import State, read_articles, read_state, rows_in
 from storage.versions import load_outlets, parser_version
 from storage.work import (
     BatchTask,
@@ -38,6 +41,7 @@ from storage.work import (
     write_batches,
 )
 from storage.workers import WorkerDiedError, Workers
+from transforms.difference import ArticleState, OutletChanges, differences
 from transforms.plan import Decision, Found, Known, batches, decide, groups
 from transforms.records import Limits, Stamp
 
@@ -283,6 +287,7 @@ class Ingestion:
             **rows,
         )
         self._publish_report(report)
+        self._write_report(report)
         return report
 
     def _count(self, name: str) -> int:
@@ -308,6 +313,45 @@ class Ingestion:
         target = self._output.table_folder(table) / staged.name
         root = self._output.root
         commit(self._output, [Replacement(str(staged.relative_to(root)), str(target.relative_to(root)))])
+
+    def _write_report(self, report: RunReport) -> None:
+        rejects = reject_lines(self._output)
+        reasons = Counter(reject.reason for reject in rejects)
+        first = {reject.reason: reject.source_path for reject in reversed(rejects)}
+        write_report(
+            self._output,
+            report.run_id,
+            {
+                "run": asdict(report),
+                "changes": [changes._asdict() for changes in self._changes()],
+                "rejects": [
+                    {"reason": reason, "sources": count, "for_example": first[reason]}
+                    for reason, count in reasons.most_common()
+                ],
+            },
+        )
+
+    def _changes(self) -> list[OutletChanges]:
+        """What the run changed in articles; only partitions that it wrote can differ."""
+        work = self._work()
+        written = [
+            (work[number].partition, merged.rows)
+            for number, merged in self._merged.items()
+            if work[number].table == "articles" and merged.final is not None
+        ]
+        places = {partition for partition, _ in written if partition is not None}
+        before = {
+            row.article_id: ArticleState(row.partition.outlet, row.source_sha256, row.text_sha256, row.published_at)
+            for row in self._state.revisions
+            if row.current and row.partition in places
+        }
+        if not before:
+            new: Counter[str] = Counter()
+            for partition, rows in written:
+                if partition is not None:
+                    new[partition.outlet] += rows
+            return [OutletChanges(outlet, new=new[outlet]) for outlet in sorted(new)]
+        return differences(before, read_articles(self._output, places))
 
     def _decide(self) -> Decision:
         known = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +16,13 @@ from schemas.contract import CONTRACT_VERSION, Table
 from storage.errors import OutputError
 from storage.layout import Output
 from storage.versions import parser_version
+from transforms.difference import ArticleState
 from transforms.records import Partition
 
-__all__ = ["KnownReject", "KnownRevision", "State", "count_rows", "open_part", "part_metadata", "read_state", "rows_in"]
+__all__ = [
+    "KnownReject", "KnownRevision", "State", "count_rows", "open_part", "part_metadata", "read_articles", "read_state",
+    "rows_in",
+]  # fmt: skip
 
 
 class KnownRevision(NamedTuple):
@@ -84,6 +88,21 @@ def read_state(output: Output) -> State:
         stale, rows = _read(path, names)
         rejects += [KnownReject(**row, stale=stale) for row in rows.to_pylist()]
     return State(revisions, rejects)
+
+
+def read_articles(output: Output, places: Collection[Partition]) -> dict[str, ArticleState]:
+    """Articles of some partitions, by `article_id`."""
+    found: dict[str, ArticleState] = {}
+    for partition in sorted(places):
+        path = output.part(TABLES["articles"], partition)
+        if path.exists():
+            _, rows = _read(path, ["article_id", "source_sha256", "text_sha256", "published_at"])
+            columns = (
+                rows[name].to_pylist() for name in ("article_id", "source_sha256", "text_sha256", "published_at")
+            )
+            for article_id, *state in zip(*columns, strict=True):
+                found[article_id] = ArticleState(partition.outlet, *state)
+    return found
 
 
 def rows_in(path: Path) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from warehouses.errors import DestinationError
 
-__all__ = ["Address", "parse_address"]
+__all__ = ["MASK", "Address", "parse_address"]
 
 FILE_SCHEMES: Final = ("duckdb", "iceberg")
 SERVER_SCHEMES: Final = ("postgresql", "postgres")
@@ -18,13 +19,20 @@ MASK: Final = "***"
 
 
 class Address(NamedTuple):
-    """An address: its scheme, what to open (a path, or a PostgreSQL URI with its password), how to show it, and the
-    texts that must never be shown."""
+    """An address: as given, its scheme, what to open (a path, or a PostgreSQL URI with its password), how to show it,
+    and the texts that must never be shown."""
 
+    given: str
     scheme: str
     target: str
     shown: str
     secrets: tuple[str, ...]
+
+    def absolute(self) -> Address:
+        """The same address, a file's or folder's with its whole path."""
+        if self.scheme not in FILE_SCHEMES:
+            return self
+        return parse_address(f"{self.scheme}:///{os.path.abspath(self.target)}")
 
     def without_secrets(self, text: str) -> str:
         """A text, such as a driver's message, with every secret of this address masked."""
@@ -52,7 +60,7 @@ def parse_address(text: str) -> Address:
                 "the address names no file or folder", f"{scheme}://",
                 f"write `{scheme}:///relative/path` or `{scheme}:////absolute/path`",
             )  # fmt: skip
-        return Address(scheme, rest[1:], text, ())
+        return Address(text, scheme, rest[1:], text, ())
     return _server(text)
 
 
@@ -80,4 +88,4 @@ def _server(text: str) -> Address:
         if name in SECRET_PARAMETERS and value:
             shown = re.sub(rf"([?&]{name}=)[^&]*", rf"\g<1>{MASK}", shown)
     secrets = dict.fromkeys(form for value in hidden for form in (value, unquote(value)))
-    return Address("postgresql", text, shown, tuple(sorted(secrets, key=len, reverse=True)))
+    return Address(text, "postgresql", text, shown, tuple(sorted(secrets, key=len, reverse=True)))

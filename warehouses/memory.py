@@ -26,7 +26,7 @@ MEMORY: Final = ".pressmark-last-load.json"
 
 def is_current(folder: Path, parts: Sequence[Part], relations: Sequence[Relation]) -> bool:
     """Whether the tables are surely what a load of these files would make of them."""
-    with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, sqlite3.Error):
+    with contextlib.suppress(OSError, json.JSONDecodeError, sqlite3.Error):
         remembered = json.loads((folder / MEMORY).read_bytes())
         return bool(remembered == _state(folder, parts, relations))
     return False

@@ -16,6 +16,7 @@ from flows.summary import text_of_plan, text_of_run
 from storage.ingestion import RunReport, Settings, plan_ingest
 from storage.layout import Output
 from storage.overview import outlet_counts, reject_lines
+from storage.reports import read_report
 from transforms.records import Limits
 
 __all__ = ["run"]
@@ -49,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(asdict(report), default=str))
     else:
-        print(text_of_run(report, outlet_counts(output), reject_lines(output)))
+        changes = read_report(output, report.run_id)["changes"]
+        print(text_of_run(report, outlet_counts(output), reject_lines(output), changes))
     return EXIT_REJECTS if arguments.strict and report.rejects else EXIT_OK
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from flows.cli import EXIT_OK
+from flows.destinations import as_parameter
 from flows.progress import ProgressDisplay
 from flows.stamp import new_stamp
 from flows.summary import text_of_load, text_of_load_plan
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(_plan_record(plan)) if arguments.json else text_of_load_plan(plan, address.shown))
         return EXIT_OK
     if arguments.flow or os.environ.get("PREFECT_API_URL"):
-        report = _recorded(output, arguments.destination, full=arguments.full)
+        report = _recorded(output, address, full=arguments.full)
     else:
         report = _direct(output, address, full=arguments.full)
     print(json.dumps(_record(report), default=str) if arguments.json else text_of_load(report))
@@ -45,14 +46,14 @@ def _direct(output: Output, address: Address, *, full: bool) -> LoadReport:
         return load_output(output, address, new_stamp().run_id, progress, full=full)
 
 
-def _recorded(output: Output, destination: str, *, full: bool) -> LoadReport:
+def _recorded(output: Output, address: Address, *, full: bool) -> LoadReport:
     # Prefect takes seconds to import, so only a recorded run does it.
     from flows.server import prefect_server
 
     with prefect_server():
         from flows.load import load
 
-        return load(str(output.root), destination, full)
+        return load(str(output.root), as_parameter(address), full)
 
 
 def _record(report: LoadReport) -> dict[str, Any]:

@@ -8,13 +8,11 @@ import time
 
 from flows.cli import EXIT_OK, EXIT_REJECTS
 from flows.progress import ProgressDisplay
-from flows.summary import printable
+from flows.summary import LAWS, printable
 from storage.layout import Output
 from storage.verification import Verification, last_source, verify_output
 
 __all__ = ["run"]
-
-LAWS = {1: "slice", 2: "text", 3: "order", 4: "conservation", 5: "completeness"}
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,58 @@
+"""`pressmark serve`: an output's deployments on a local Prefect server, or on the one of PREFECT_API_URL."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from flows.cli import EXIT_OK
+from flows.server import prefect_server
+from storage.errors import InputError
+from warehouses.address import parse_address
+
+if TYPE_CHECKING:
+    from flows.serving import Plan
+
+__all__ = ["run"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until stopped; the exit code."""
+    if not arguments.source.exists():
+        raise InputError("there is no such folder", arguments.source, "give the folder that holds the archive")
+    destination = parse_address(arguments.destination).absolute() if arguments.destination else None
+    with prefect_server(ui=True) as address:
+        # Prefect reads its settings once, so it is imported when the server is known.
+        from flows.serving import Plan, deployments, serve_until_stopped
+
+        plan = Plan(
+            arguments.source, arguments.output, destination, arguments.cron, arguments.interval,
+            arguments.verify_cron, arguments.workers,
+        )  # fmt: skip
+        served = deployments(plan)
+        print(_served(plan, address))
+        sys.stdout.flush()
+        # A signal before the runner listens comes as an interrupt, and means the same.
+        with contextlib.suppress(KeyboardInterrupt):
+            serve_until_stopped(served)
+        # Ending the server takes a moment in which a second Ctrl-C would leave it running.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("stopping …", file=sys.stderr, flush=True)
+    return EXIT_OK
+
+
+def _served(plan: Plan, address: str) -> str:
+    when = f"every {plan.interval_s} s" if plan.interval_s else f"cron `{plan.cron}`"
+    into = plan.destination
+    lines = [
+        f"Prefect: {address.removesuffix('/api')}",
+        f"  ingest/pressmark   {when}",
+        *([f"  load/pressmark     after an ingest that changed something, into {into.shown}"] if into else []),
+        f"  verify/pressmark   cron `{plan.verify_cron}`",
+        "times of cron are UTC; stop with Ctrl-C",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,252 @@
+"""`pressmark serve` with a real server: the schedule fires, loads follow, pages show it, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archives import ROOT, ingest, read_table
+from destinations import Warehouse, new_database, postgresql_server
+
+from storage.layout import Output
+from storage.reports import read_report
+
+pytestmark = pytest.mark.prefect
+
+SECRET = "s3cret-Wort"
+LONGEST_S = 150
+CHROMIUM = shutil.which("chromium")
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+@dataclass
+class Served:
+    """A running `pressmark serve`, and how to ask its server."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    address: str
+    warehouse: Warehouse
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        request = urllib.request.Request(
+            f"{self.address}/api{path}", json.dumps(body or {}).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def runs(self, flow: str, *states: str) -> list[dict[str, Any]]:
+        """Runs of a flow in one of these states, the latest first."""
+        found = self.ask("/flow_runs/filter", {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC"})
+        return [run for run in found if run["state_type"] in states]
+
+
+def wait_for(what: Callable[[], Any]) -> Any:
+    """The first true answer."""
+    deadline = time.monotonic() + LONGEST_S
+    while time.monotonic() < deadline:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"waited {LONGEST_S} s in vain")
+
+
+def start(folder: Path, destination: str) -> tuple[subprocess.Popen[str], str]:
+    """Start serving every ten seconds; the process and the server's address."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PRESSMARK_"))},
+        "PREFECT_HOME": str(folder / "prefect"),
+        "HOME": str(folder),
+        "PRESSMARK_DESTINATION": destination,
+        "PYTHONUNBUFFERED": "1",
+    }
+    command = [sys.executable, "-m", "flows.cli", "serve", str(folder / "archive"), str(folder / "out")]
+    with open(folder / "printed", "w") as printed, open(folder / "errors", "w") as errors:
+        process = subprocess.Popen(
+            [*command, "--interval", "10"], cwd=ROOT, env=environment, stdout=printed, stderr=errors, text=True
+        )
+    first = wait_for(lambda: (folder / "printed").read_text().partition("\n")[0] or process.poll())
+    assert isinstance(first, str), (folder / "errors").read_text()
+    return process, first.removeprefix("Prefect: ")
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Command lines of processes that have the folder in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder).encode() in (process / "environ").read_bytes() and int(process.name) != os.getpid():
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("serving")
+    shutil.copytree(ROOT / "seeds", folder / "archive", symlinks=True)
+    with tempfile.TemporaryDirectory(prefix="pg") as home, postgresql_server(Path(home) / "data") as server:
+        # This server trusts everyone, so any password will do.
+        address = new_database(server, "news").replace("postgres:@", f"postgres:{SECRET}@")
+        process, page = start(folder, address)
+        served = Served(process, folder, page, Warehouse("postgresql", address))
+        try:
+            wait_for(lambda: served.runs("load", "COMPLETED", "FAILED", "CRASHED"))
+            yield served
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.wait(60)
+
+
+def test_the_schedule_fires_and_the_run_is_recorded(served: Served, tmp_path: Path) -> None:
+    run = served.runs("ingest", "COMPLETED")[-1]
+    assert run["auto_scheduled"]
+    ingest(ROOT / "seeds", tmp_path / "direct")
+    served_rows, direct = (
+        read_table(output, "articles").drop_columns(["run_id", "ingested_at"])
+        for output in (served.folder / "out", tmp_path / "direct")
+    )
+    assert served_rows.equals(direct)
+
+
+def test_the_load_followed_and_arrived(served: Served) -> None:
+    (run,) = served.runs("load", "COMPLETED")
+    assert run["parent_task_run_id"], "the run that caused it links to it"
+    assert served.warehouse.rows("articles").num_rows == read_table(served.folder / "out", "articles").num_rows
+
+
+def test_an_ingest_without_changes_is_followed_by_no_load(served: Served) -> None:
+    wait_for(lambda: len(served.runs("ingest", "COMPLETED")) >= 2)
+    assert len(served.runs("load", "COMPLETED", "RUNNING", "SCHEDULED", "PENDING")) == 1
+
+
+def test_what_changed_is_told_in_the_artifact_and_beside_the_data(served: Served) -> None:
+    first = served.runs("ingest", "COMPLETED")[-1]
+    artifacts = served.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [first["id"]]}}})
+    shown = {artifact["key"]: str(artifact["data"]) for artifact in artifacts}
+    assert "| rfi | 6 | 0 | 0 | 0 | 0 |" in shown["ingest-figures"]
+    assert "no_header" in shown["ingest-rejects"]
+    run_id = min(path.stem for path in (served.folder / "out" / "reports").glob("2*.json"))
+    report = read_report(Output(served.folder / "out"), run_id)
+    assert run_id in shown["ingest-figures"]
+    assert {"outlet": "rfi", "new": 6, "text": 0, "markup": 0, "deleted": 0, "redated": 0} in report["changes"]
+    assert {"reason": "no_header", "sources": 1, "for_example": "broken/no_header.html"} in report["rejects"]
+    (loaded,) = (served.folder / "out" / "reports").glob("load-*.json")
+    assert json.loads(loaded.read_text())["destination"].startswith("postgresql://postgres:***@")
+
+
+def test_the_lineage_from_archive_to_tables_is_recorded(served: Served) -> None:
+    found = wait_for(
+        lambda: served.ask("/events/filter", {"filter": {"event": {"prefix": ["prefect.asset.materialization"]}}})[
+            "events"
+        ]
+    )
+    out, archive = ((served.folder / name).as_uri() for name in ("out", "archive"))
+    lineage = {
+        event["resource"]["prefect.resource.id"]: {related["prefect.resource.id"] for related in event["related"]}
+        for event in found
+    }
+    assert archive in lineage[f"{out}/articles"]
+    assert any(f"{out}/paragraphs" in sources for key, sources in lineage.items() if key.startswith("postgresql://"))
+
+
+def test_one_writer_per_output_is_a_limit_of_the_server(served: Served) -> None:
+    limits = {limit["name"]: limit["limit"] for limit in served.ask("/v2/concurrency_limits/filter", {"limit": 200})}
+    assert [limit for name, limit in limits.items() if name.startswith("pressmark-output:")] == [1]
+
+
+def test_a_failed_run_names_source_reason_and_remedy(served: Served) -> None:
+    deployments = served.ask("/deployments/filter", {"flows": {"name": {"any_": ["ingest"]}}})
+    nowhere = str(served.folder / "nowhere")
+    body = {"parameters": {"source": nowhere, "output": str(served.folder / "other")}}
+    run = served.ask(f"/deployments/{deployments[0]['id']}/create_flow_run", body)
+    failed = wait_for(
+        lambda: [found for found in served.runs("ingest", "FAILED", "CANCELLED") if found["id"] == run["id"]]
+    )
+    message = failed[0]["state"]["message"]
+    assert nowhere in message
+    assert "give the folder that holds the archive" in message
+
+
+@pytest.mark.browser
+def test_the_page_of_a_run_shows_its_artifacts(served: Served) -> None:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium here")
+    from playwright.sync_api import sync_playwright
+
+    first = served.runs("ingest", "COMPLETED")[-1]
+    with sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1300, "height": 1500})
+        page.goto(f"{served.address}/runs/flow-run/{first['id']}")
+        page.get_by_text("Artifacts", exact=True).first.click()
+        page.get_by_text("ingest-figures").first.wait_for()
+        page.get_by_text("ingest-rejects").first.wait_for()
+        page.get_by_text("ingest-figures").first.click()
+        page.get_by_role("heading", name="Articles that changed").wait_for()
+        assert page.get_by_role("cell", name="harbour-gazette-example").first.is_visible()
+        page.screenshot(path=str(served.folder / "run.png"), full_page=True)
+        browser.close()
+    assert (served.folder / "run.png").stat().st_size > 20_000
+
+
+def test_a_new_article_is_ingested_and_loaded(served: Served) -> None:
+    article = "<!--1650000000000-->\n[新](https://songling-times.example/new)\n------\n\n<p>松岭的新书店。</p>\n"
+    (served.folder / "archive" / "new.md").write_text(article)
+    wait_for(lambda: len(served.runs("load", "COMPLETED")) == 2)
+    assert "松岭的新书店。" in served.warehouse.rows("paragraphs")["text"].to_pylist()
+
+
+def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: Served) -> None:
+    for number in range(6000):
+        head = f"<!--165{number:010}-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n"
+        (served.folder / "archive" / f"many-{number}.md").write_text(f"{head}<p>第{number}篇。</p>\n")
+    wait_for(lambda: list((served.folder / "out" / ".pressmark" / "staging").glob("*/batch-*")))
+    served.process.send_signal(signal.SIGTERM)
+    assert served.process.wait(90) == 0, (served.folder / "errors").read_text()
+    assert left_behind(served.folder / "prefect") == []
+    report = ingest(served.folder / "archive", served.folder / "out")
+    assert report.unchanged + report.accepted >= 6000
+    printed = (served.folder / "printed").read_text() + (served.folder / "errors").read_text()
+    assert "load    " in printed
+    assert SECRET not in printed
+
+
+def test_a_second_start_goes_on_and_ends_with_ctrl_c(served: Served) -> None:
+    if served.process.poll() is None:
+        pytest.skip("the first server is still running")
+    process, page = start(served.folder, served.warehouse.address)
+    again = Served(process, served.folder, page, served.warehouse)
+    before = len(again.runs("ingest", "COMPLETED"))
+    wait_for(lambda: len(again.runs("ingest", "COMPLETED")) > before)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(90) == 0
+    assert left_behind(served.folder / "prefect") == []
+
+
+def test_prefect_never_saw_the_password(served: Served) -> None:
+    if served.process.poll() is None:
+        served.process.send_signal(signal.SIGINT)
+        served.process.wait(90)
+    files = [path for path in (served.folder / "prefect").rglob("*") if path.is_file()]
+    assert any(path.name == "prefect.db" for path in files)
+    for path in files:
+        assert SECRET.encode() not in path.read_bytes(), path
