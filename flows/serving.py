@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "deployments", "serve_until_stopped"]
 
-# A run that is due while another of its kind has not ended is left out: the next one does its work too.
-SKIP: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
-WAIT: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
+# Runs that are due while one of their kind has not ended wait for it, and then find little to do.
+ONE: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
 # Flows are named by module, so that runs start in any folder.
 MODULE: Final = EntrypointType.MODULE_PATH
 POLL_S: Final = 5
@@ -66,7 +65,7 @@ def deployments(plan: Plan) -> list[RunnerDeployment]:
                 "then_run": "load/pressmark" if plan.destination else None,
             },
             description=f"Ingests `{source}` into `{output}`.",
-            concurrency_limit=SKIP,
+            concurrency_limit=ONE,
             entrypoint_type=MODULE,
             **when,
         ),
@@ -74,7 +73,7 @@ def deployments(plan: Plan) -> list[RunnerDeployment]:
             "pressmark",
             parameters={"output": output, "source": source, "workers": plan.workers},
             description=f"Checks the laws on every row of `{output}`.",
-            concurrency_limit=SKIP,
+            concurrency_limit=ONE,
             entrypoint_type=MODULE,
             cron=plan.verify_cron,
         ),
@@ -85,7 +84,7 @@ def deployments(plan: Plan) -> list[RunnerDeployment]:
                 "pressmark",
                 parameters={"output": output, "destination": as_parameter(plan.destination)},
                 description=f"Loads `{output}` into `{plan.destination.shown}`.",
-                concurrency_limit=WAIT,
+                concurrency_limit=ONE,
                 entrypoint_type=MODULE,
             )
         )
