@@ -186,6 +186,25 @@ def test_a_failed_run_names_source_reason_and_remedy(served: Served) -> None:
     assert "give the folder that holds the archive" in message
 
 
+def test_prefect_deploys_what_the_project_file_declares(served: Served) -> None:
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(served.folder / "deploying"),
+        "PREFECT_API_URL": f"{served.address}/api",
+    }
+    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+    for command in (["work-pool", "create", "default", "--type", "process"], ["deploy", "--all"]):
+        done = subprocess.run(
+            [*prefect, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    found = served.ask("/deployments/filter", {"work_pools": {"name": {"any_": ["default"]}}})
+    assert {deployment["entrypoint"]: len(deployment["schedules"]) for deployment in found} == {
+        "flows/ingest.py:ingest": 1, "flows/load.py:load": 0, "flows/verify.py:verify": 1,
+    }  # fmt: skip
+    assert {deployment["global_concurrency_limit"]["limit"] for deployment in found} == {1}
+
+
 @pytest.mark.browser
 def test_the_page_of_a_run_shows_its_artifacts(served: Served) -> None:
     if CHROMIUM is None:

@@ -1,0 +1,63 @@
+"""Statements for other warehouses parse in their dialects, name every column, and take what a place is called."""
+
+from __future__ import annotations
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from flows.cli import main
+from warehouses.ddl import DIALECTS, Dialect, statements
+from warehouses.relations import RELATIONS
+
+# What sqlglot keeps as words of its dialect, without looking inside.
+KEPT_AS_WORDS = {"bigquery": {"LOAD"}, "snowflake": set(), "redshift": set(), "clickhouse": {"EXCHANGE"}}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_statement_parses_in_its_dialect(dialect: Dialect) -> None:
+    for statement in statements(dialect):
+        parsed = sqlglot.parse_one(statement, read=dialect)
+        if isinstance(parsed, exp.Command):
+            assert statement.partition(" ")[0] in KEPT_AS_WORDS[dialect], statement
+        else:
+            assert parsed.sql(dialect=dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_tables_have_the_columns_of_the_contract(dialect: Dialect) -> None:
+    made = {}
+    for statement in statements(dialect):
+        parsed = sqlglot.parse_one(statement, read=dialect)
+        if isinstance(parsed, exp.Create):
+            names = [column.name for column in parsed.this.expressions if isinstance(column, exp.ColumnDef)]
+            made[parsed.this.this.name] = names
+    for relation in RELATIONS:
+        assert made[relation.name] == list(relation.names)
+        staged = [*relation.names, "links"] if relation.name == "paragraphs" else list(relation.names)
+        assert made[f"pressmark_staging_{relation.name}"] == staged
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_rows_are_replaced_for_every_relation(dialect: Dialect) -> None:
+    written = set()
+    for statement in statements(dialect):
+        parsed = sqlglot.parse_one(statement, read=dialect)
+        if isinstance(parsed, exp.Merge | exp.Insert):
+            table = parsed.find(exp.Table)
+            assert table is not None
+            written.add(table.name)
+        elif statement.startswith("EXCHANGE TABLES"):
+            written.add(statement.rpartition("`")[0].rpartition("`")[2])
+    assert written >= {relation.name for relation in RELATIONS}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_command_prints_them_with_the_place_of_the_files(
+    dialect: Dialect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ddl", "--dialect", dialect, "--location", "s3://mine/news/"]) == 0
+    printed = capsys.readouterr().out
+    assert "s3://mine/news/articles/" in printed
+    assert "BUCKET" not in printed
+    assert len(sqlglot.parse(printed, read=dialect)) >= len(statements(dialect))
