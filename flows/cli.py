@@ -29,6 +29,7 @@ exit codes:
   3  could not run; the message says why and what to do
 """
 MIB: Final = 1 << 20
+SHELLS: Final = ("bash", "zsh", "tcsh", "fish", "powershell")
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # its only name
@@ -79,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     _trace(commands)
     _status(commands)
     _explain(commands)
+    _completion(commands)
     return parser
 
 
@@ -152,6 +154,14 @@ def _explain(commands: Commands) -> None:
     parser.add_argument("source_file", type=Path, help="one file of an archive")
     _add_limit(parser)
     parser.add_argument("--json", action="store_true", help="print the same as one JSON object")
+
+
+def _completion(commands: Commands) -> None:
+    parser = _command(
+        commands, "completion", "print a script that completes commands, options and paths in a shell",
+        'eval "$(pressmark completion bash)"',
+    )  # fmt: skip
+    parser.add_argument("shell", choices=SHELLS, help="the shell to complete in: " + ", ".join(SHELLS))
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
