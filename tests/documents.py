@@ -11,9 +11,9 @@ language of a fenced block says what becomes of it, and each is a test named `do
   it is stopped stands with `&`; what a block leaves running is killed at its end.
 - `toml` must be well-formed. `sh` is not run, and each of its lines is named below with the reason.
 
-In shown output a line `…` stands for any lines, `…` in a line for anything there, and empty lines do not count. All
-other code fails its test: of another language, of none, or indented. Blocks before the one asked for are run too, so
-`-k analyst.md:40` works.
+In shown output a line `…` stands for any lines, `…` in a line, with the blanks after it, for anything there, and empty
+lines do not count. All other code fails its test: of another language, of none, or indented. Blocks before the one asked
+for are run too, so `-k analyst.md:40` works.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def shown_by(block: Block) -> str:
 def fits(shown: str, printed: str) -> bool:
     """Whether what is printed is what is shown, but for `…`, empty lines and white space at line ends."""
     expected = "".join(
-        "(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + "\n" for line in _lines(shown)
+        "(?:.*\n)*" if line == "…" else re.sub(r"…(\\ )*", ".*", re.escape(line)) + "\n" for line in _lines(shown)
     )
     return bool(re.fullmatch(expected, "".join(line + "\n" for line in _lines(printed))))
 

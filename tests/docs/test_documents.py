@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from archives import ROOT
 from documents import DOCUMENTS, NOT_RUN, Block, Session, blocks_of, fits, shown_by
 
 from flows.cli import main
+from schemas.contract import CONTENT_ROLES, ROLES
 
 BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
 
@@ -54,6 +56,11 @@ def test_what_is_not_run_stands_in_a_document() -> None:
     assert lines == NOT_RUN.keys()
 
 
+def test_analysts_are_told_of_every_role_and_whether_it_is_story() -> None:
+    told = re.findall(r"^\| `(\w+)` \| (yes|no) \|", (ROOT / "docs" / "analyst.md").read_text("utf-8"), re.MULTILINE)
+    assert dict(told) == {role: "yes" if role in CONTENT_ROLES else "no" for role in ROLES}
+
+
 def test_every_document_with_code_is_covered() -> None:
     assert {block.document.name for block in BLOCKS} >= {"README.md", "analyst.md", "add-an-outlet.md"}
 
@@ -62,9 +69,9 @@ def test_every_document_with_code_is_covered() -> None:
     ("shown", "printed", "expected"),
     [
         ("a … c\n", "a b c\n", True), ("a\n…\nd\n", "a\nb\nc\nd\n", True), ("a … c\n", "a b\nc\n", False),
-        ("", "a\n", False), ("a.c\n", "abc\n", False),
+        ("", "a\n", False), ("a.c\n", "abc\n", False), ("a …   | c\n", "a b-b-b-b | c\n", True),
     ],
-    ids=["in a line", "lines", "not over lines", "not shown", "no pattern"],
+    ids=["in a line", "lines", "not over lines", "not shown", "no pattern", "in a column"],
 )  # fmt: skip
 def test_an_ellipsis_stands_for_anything_and_nothing_else_does(shown: str, printed: str, expected: bool) -> None:
     assert fits(shown, printed) == expected
