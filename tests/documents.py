@@ -12,8 +12,8 @@ language of a fenced block says what becomes of it, and each is a test named `do
 - `toml` must be well-formed. `sh` is not run, and each of its lines is named below with the reason.
 
 In shown output a line `…` stands for any lines, `…` in a line, with the blanks after it, for anything there, and empty
-lines do not count. All other code fails its test: of another language, of none, or indented. Blocks before the one asked
-for are run too, so `-k analyst.md:40` works.
+lines do not count. All other code fails its test: of another language, of none, or indented. Blocks before the one
+asked for are run too, so `-k analyst.md:40` works.
 """
 
 from __future__ import annotations
