@@ -29,6 +29,7 @@ exit codes:
   3  could not run; the message says why and what to do
 """
 MIB: Final = 1 << 20
+SHELLS: Final = ("bash", "zsh", "tcsh", "fish", "powershell")
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # its only name
@@ -82,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     _load(commands)
     _ddl(commands)
     _serve(commands)
+    _completion(commands)
     return parser
 
 
@@ -207,6 +209,12 @@ def _ddl(commands: Commands) -> None:
         "--location", metavar="URL",
         help="where the warehouse finds the output's files, such as gs://bucket/output [a place to fill in]",
     )  # fmt: skip
+def _completion(commands: Commands) -> None:
+    parser = _command(
+        commands, "completion", "print a script that completes commands, options and paths in a shell",
+        'eval "$(pressmark completion bash)"',
+    )  # fmt: skip
+    parser.add_argument("shell", choices=SHELLS, help="the shell to complete in: " + ", ".join(SHELLS))
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from archives import ROOT, WriteArticle, files_of, ingest, read_table
 
 from flows.cli import build_parser, main
 
-COMMANDS = ["ingest", "verify", "trace", "status", "explain"]
+COMMANDS = ["ingest", "verify", "trace", "status", "explain", "completion", "load", "ddl", "serve"]
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_help_has_an_example_and_the_exit_codes(command: str, capsys: pytest.Cap
         main([command, "--help"])
     text = capsys.readouterr().out
     assert ended.value.code == 0
-    assert f"example:\n  pressmark {command}" in text
+    assert re.search(f"example:\n  .*pressmark {command}", text)
     assert "exit codes:" in text
 
 

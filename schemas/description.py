@@ -1,0 +1,76 @@
+"""The tables as a page of Markdown, made from the schemas: `python -m schemas.description` prints docs/columns.md."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+
+import pyarrow as pa
+
+from schemas import TABLES
+from schemas.contract import CONTRACT_VERSION, DICTIONARY, Table
+
+__all__ = ["columns_page"]
+
+HEAD = f"""\
+# Columns
+
+Contract version {CONTRACT_VERSION}. This page is made from `schemas/` by `make docs`. Each Parquet file carries the
+same descriptions in the metadata of its columns. [analyst.md](analyst.md) shows how to use them.
+"""
+
+
+def columns_page() -> str:
+    """Markdown: a section per table with its rows' meaning, place, order and key, and a line per column."""
+    return "\n".join([HEAD, *("\n".join(_section(table)) for table in TABLES.values())])
+
+
+def _section(table: Table) -> list[str]:
+    meaning = inspect.getdoc(importlib.import_module(f"schemas.{table.name}")) or ""
+    meaning = meaning.partition(": ")[2]
+    folder = f"{table.name}/outlet=…/month=…/" if table.partitioned else f"{table.name}/"
+    lines = [
+        f"## `{table.name}`",
+        "",
+        f"{meaning[0].upper()}{meaning[1:]}",
+        "",
+        f"- Files: `{folder}`",
+        f"- Order of the rows in a file: {_names(table.sort_keys)}",
+        f"- What a later run replaces together: rows with the same {_names(table.replace_keys)}",
+        "",
+        "| column | type | null | unit | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    for field in table.schema:
+        lines.append(_line(field.name, field))
+        if pa.types.is_list(field.type):
+            lines += [_line(f"{field.name}[].{inner.name}", inner) for inner in field.type.value_type]
+    return [*lines, ""]
+
+
+def _line(name: str, field: pa.Field) -> str:
+    metadata = {key.decode(): value.decode() for key, value in field.metadata.items()}
+    cells = [
+        f"`{name}`", _type(field.type), "yes" if field.nullable else "", metadata.get("unit", ""),
+        metadata["description"].replace("|", "\\|"),
+    ]  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def _type(type_: pa.DataType) -> str:
+    if type_ == DICTIONARY:
+        return "dictionary of string"
+    if pa.types.is_list(type_):
+        return "list of struct"
+    if pa.types.is_timestamp(type_):
+        return f"timestamp, {type_.unit}, {type_.tz}"
+    return str(type_)
+
+
+def _names(columns: tuple[str, ...]) -> str:
+    return ", ".join(f"`{column}`" for column in columns)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(columns_page())

@@ -1,0 +1,105 @@
+"""The documents: each block runs and prints what is shown. The runner and its conventions are in `documents.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from archives import ROOT
+from documents import DOCUMENTS, NOT_RUN, Block, Session, blocks_of, fits, shown_by
+
+from flows.cli import main
+from schemas.contract import CONTENT_ROLES, ROLES
+
+BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Session]]:
+    home = tmp_path_factory.mktemp("documents")
+    first = home / "first"
+    shutil.copytree(ROOT / "seeds", first / "seeds", symlinks=True)
+    with contextlib.chdir(first), contextlib.redirect_stdout(io.StringIO()):
+        assert main(["ingest", "seeds", "output"]) == 0
+    sessions = {}
+    for document in DOCUMENTS:
+        shutil.copytree(first, home / document.stem, symlinks=True)
+        sessions[document] = Session(document, home / document.stem)
+    with pl.Config():  # what snippets set ends with them
+        yield sessions
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.document.name}:{block.line}")
+def test_a_block_prints_what_the_document_shows(block: Block, sessions: dict[Path, Session]) -> None:
+    match block.language:
+        case "python" | "console":
+            printed = sessions[block.document].output_of(block)
+            shown = shown_by(block)
+            assert fits(shown, printed), f"shown:\n{shown}\nprinted:\n{printed}"
+        case "toml":
+            assert tomllib.loads(block.code)
+        case "sh":
+            assert [line for line in block.code.splitlines() if line.partition("  ")[0] not in NOT_RUN] == []
+        case _:
+            pytest.fail(f"line {block.line}: `{block.language}` is no language that is run or listed: {block.code}")
+
+
+def test_what_is_not_run_stands_in_a_document() -> None:
+    lines = {line.partition("  ")[0] for block in BLOCKS if block.language == "sh" for line in block.code.splitlines()}
+    assert lines == NOT_RUN.keys()
+
+
+def test_analysts_are_told_of_every_role_and_whether_it_is_story() -> None:
+    told = re.findall(r"^\| `(\w+)` \| (yes|no) \|", (ROOT / "docs" / "analyst.md").read_text("utf-8"), re.MULTILINE)
+    assert dict(told) == {role: "yes" if role in CONTENT_ROLES else "no" for role in ROLES}
+
+
+def test_every_document_with_code_is_covered() -> None:
+    assert {block.document.name for block in BLOCKS} >= {"README.md", "analyst.md", "add-an-outlet.md"}
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "expected"),
+    [
+        ("a … c\n", "a b c\n", True), ("a\n…\nd\n", "a\nb\nc\nd\n", True), ("a … c\n", "a b\nc\n", False),
+        ("", "a\n", False), ("a.c\n", "abc\n", False), ("a …   | c\n", "a b-b-b-b | c\n", True),
+    ],
+    ids=["in a line", "lines", "not over lines", "not shown", "no pattern", "in a column"],
+)  # fmt: skip
+def test_an_ellipsis_stands_for_anything_and_nothing_else_does(shown: str, printed: str, expected: bool) -> None:
+    assert fits(shown, printed) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("$ echo a\na\n$ echo b\nb\n", True), ("$ echo a\nb\n", False), ("$ false\n", False),
+        ("$ false\n$ echo $?\n1\n", True), ("$ echo a \\\n> b\na b\n", True), ("$ sleep 600 &\n", True),
+        ("$ x=1\n$ echo $x\n1\n", True),
+    ],
+    ids=["outputs", "another output", "fails", "shows the code", "carried on", "left running", "one shell"],
+)  # fmt: skip
+def test_commands_are_compared_one_by_one(code: str, expected: bool, tmp_path: Path) -> None:
+    block = Block(ROOT / "README.md", 1, "console", code)
+    session = Session(block.document, tmp_path)
+    session.blocks = [block]
+    assert fits(shown_by(block), session.output_of(block)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\n\n    make\n", "```\nmake\n```\n", "- a\n  ```sh\n  make\n  ```\n", "```console\n$ a\n", "```text\na\n```\n"],
+    ids=["indented", "no language", "fence in a list", "open fence", "output of nothing"],
+)
+def test_code_that_would_be_skipped_is_found(text: str, tmp_path: Path) -> None:
+    document = tmp_path / "a.md"
+    document.write_text(text, "utf-8")
+    assert {block.language for block in blocks_of(document)} <= {"", "text"} != set()
+    assert blocks_of(document)

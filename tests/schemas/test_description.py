@@ -1,0 +1,34 @@
+"""The page of columns is made from the schemas and says all they say."""
+
+from __future__ import annotations
+
+import re
+
+from archives import ROOT
+
+from schemas import TABLES
+from schemas.description import columns_page
+
+
+def test_the_page_in_docs_is_what_the_schemas_give() -> None:
+    assert (ROOT / "docs" / "columns.md").read_text("utf-8") == columns_page(), "run `make docs`"
+
+
+def test_each_table_has_a_line_per_column_and_per_field_of_a_link() -> None:
+    parts = re.split(r"^## `(\w+)`$", columns_page(), flags=re.MULTILINE)
+    for name, section in zip(parts[1::2], parts[2::2], strict=True):
+        columns = re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)
+        assert [column for column in columns if "[]" not in column] == TABLES[name].schema.names
+        assert [column for column in columns if "[]" in column] == [
+            f"links[].{field}" for field in ("href", "start", "end") if name == "paragraphs"
+        ]
+    assert parts[1::2] == list(TABLES)
+
+
+def test_a_line_shows_type_null_unit_and_meaning() -> None:
+    lines = columns_page().splitlines()
+    assert "| `source_bytes` | int64 |  | bytes | size of the source |" in lines
+    assert (
+        "| `dateline_at` | timestamp, us, UTC | yes |  | date printed on the page, in the outlet's zone, converted |"
+        in lines
+    )
