@@ -9,7 +9,7 @@ language of a fenced block says what becomes of it, and each is a test named `do
 - `console` has commands after `$ `, carried on in lines after `> `; each prints the lines below it, errors included.
   They run in one bash per block. A command must end with 0, unless the next one is `echo $?`. One that runs on until
   it is stopped stands with `&`; what a block leaves running is killed at its end.
-- `toml` must be well-formed. `sh` is not run, and each of its lines is named below with the reason.
+- `toml` and `ini` must be well-formed. `sh` is not run, and each of its lines is named below with the reason.
 
 In shown output a line `…` stands for any lines, `…` in a line, with the blanks after it, for anything there, and empty
 lines do not count. All other code fails its test: of another language, of none, or indented. Blocks before the one

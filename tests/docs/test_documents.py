@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import io
 import re
@@ -45,6 +46,10 @@ def test_a_block_prints_what_the_document_shows(block: Block, sessions: dict[Pat
             assert fits(shown, printed), f"shown:\n{shown}\nprinted:\n{printed}"
         case "toml":
             assert tomllib.loads(block.code)
+        case "ini":
+            parsed = configparser.ConfigParser(strict=False, interpolation=None)
+            parsed.read_string(block.code)
+            assert parsed.sections()
         case "sh":
             assert [line for line in block.code.splitlines() if line.partition("  ")[0] not in NOT_RUN] == []
         case _:
