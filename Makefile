@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run test lint format bench bench-load score dates docs lock clean
+.PHONY: run browser test lint format bench bench-load score dates docs lock clean
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -13,6 +13,10 @@ run: $(READY)
 	@$(BIN)/pressmark ingest --flow seeds output
 	@echo; echo "Three lines of polars (docs/first_query.py):"; echo; sed '/^$$/d; s/^/  /' docs/first_query.py; echo
 	@$(BIN)/python docs/first_query.py
+
+# Chromium, for the tests that look at pages; they are skipped, with the reason, where it can't be installed.
+browser:
+	@command -v chromium > /dev/null || { apt-get update && apt-get install --yes --no-install-recommends chromium; } > /dev/null 2>&1 || echo "chromium can't be installed here"
 
 test: $(READY)
 	@$(BIN)/python -m pytest

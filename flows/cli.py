@@ -209,6 +209,8 @@ def _ddl(commands: Commands) -> None:
         "--location", metavar="URL",
         help="where the warehouse finds the output's files, such as gs://bucket/output [a place to fill in]",
     )  # fmt: skip
+
+
 def _completion(commands: Commands) -> None:
     parser = _command(
         commands, "completion", "print a script that completes commands, options and paths in a shell",

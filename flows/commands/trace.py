@@ -48,7 +48,8 @@ def _text(trace: Trace, *, hexdump: bool) -> str:
 
 
 def _decoded(data: bytes) -> str:
-    return "\n".join(printable(line) for line in data.decode(errors="replace").splitlines())
+    # A source is valid UTF-8: what can't be decoded is a character that the edge of the context cuts.
+    return "\n".join(printable(line) for line in data.decode(errors="ignore").splitlines())
 
 
 def _hexdump(data: bytes, offset: int) -> list[str]:

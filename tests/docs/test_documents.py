@@ -56,6 +56,13 @@ def test_a_block_prints_what_the_document_shows(block: Block, sessions: dict[Pat
             pytest.fail(f"line {block.line}: `{block.language}` is no language that is run or listed: {block.code}")
 
 
+def test_the_first_query_of_make_run_counts_every_outlet(sessions: dict[Path, Session]) -> None:
+    block = Block(ROOT / "README.md", 1, "console", f"$ python {ROOT}/docs/first_query.py\nshape: (12, 3)\n…\n")
+    session = Session(block.document, sessions[block.document].folder)
+    session.blocks = [block]
+    assert fits(shown_by(block), session.output_of(block))
+
+
 def test_what_is_not_run_stands_in_a_document() -> None:
     lines = {line.partition("  ")[0] for block in BLOCKS if block.language == "sh" for line in block.code.splitlines()}
     assert lines == NOT_RUN.keys()

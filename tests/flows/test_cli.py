@@ -153,6 +153,20 @@ def test_trace_shows_exactly_the_bytes_of_the_span(
     assert f"{row['byte_start']:08x}  {span[:16].hex(' ')}" in text
 
 
+def test_trace_shows_no_half_characters_at_the_edges_of_the_context(
+    write_article: WriteArticle, archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_article("a.md", body="<p>松岭</p><p>图书馆</p><p>剧院</p>")
+    main(["ingest", str(archive), str(tmp_path / "out")])
+    row = read_table(tmp_path / "out", "paragraphs").to_pylist()[1]
+    capsys.readouterr()
+    edges = set()
+    for context in ("10", "11"):
+        assert main(["trace", row["paragraph_id"], str(tmp_path / "out"), "--context", context]) == 0
+        edges.add(capsys.readouterr().out.splitlines()[-1])
+    assert edges == {"岭</p><p>⟦图书馆⟧</p><p>剧"}
+
+
 def test_trace_refuses_a_source_that_changed(
     archive: Path, write_article: WriteArticle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
