@@ -96,21 +96,23 @@ class Session:
 
     def _run(self, block: Block) -> str:
         if block.language == "console":
-            return self._process(["bash", "-c", script_of(block)])
+            return self._process(["bash", "-c", script_of(block)])[0]
         if block.language != "python":
             return ""
         if "import pandas" in block.code:
-            return self._process([str(BIN / "python"), "-c", block.code], PYTHONPATH=str(PANDAS))
-        printed = io.StringIO()
+            output, code = self._process([str(BIN / "python"), "-c", block.code], PYTHONPATH=str(PANDAS))
+            return f"{output}\n{MARK} {code}\n"
+        printed, code = io.StringIO(), 0
         with contextlib.chdir(self.folder), contextlib.redirect_stdout(printed):
             try:
                 exec(compile(block.code, f"{block.document.name}:{block.line}", "exec"), self.names)
             except Exception:  # noqa: BLE001  # what a snippet raises is what it prints
                 printed.write(traceback.format_exc())
-        return printed.getvalue()
+                code = 1
+        return f"{printed.getvalue()}\n{MARK} {code}\n"
 
-    def _process(self, command: list[str], **variables: str) -> str:
-        """What a process and all that it starts print. The output is a file, for who stays would keep a pipe open."""
+    def _process(self, command: list[str], **variables: str) -> tuple[str, int]:
+        """What a process and all it starts print, and its exit code. What stays running would keep a pipe open."""
         left_out = ("PREFECT_", "POLARS_")  # settings of whoever runs the tests, and of the snippets before
         environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         environment |= {"PATH": f"{BIN}:{environment['PATH']}", "LC_ALL": "C.UTF-8", **variables}
@@ -128,7 +130,7 @@ class Session:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        return path.read_text("utf-8", errors="replace")
+        return path.read_text("utf-8", errors="replace"), process.returncode
 
 
 def script_of(block: Block) -> str:
@@ -139,9 +141,9 @@ def script_of(block: Block) -> str:
 
 
 def shown_by(block: Block) -> str:
-    """What a block shows as its output; for commands, with the lines that tell their exit codes."""
+    """What a block shows as its output, with the lines that tell how it ended, so that no `…` hides an error."""
     if block.language == "python":
-        return block.shown
+        return f"{block.shown}\n{MARK} 0\n"
     first, *parts = re.split(r"^\$ .*(?:\n> .*)*\n", block.code, flags=re.MULTILINE)
     assert not first, "a console block begins with a command"
     commands = re.findall(r"^\$ (.*)", block.code, re.MULTILINE)

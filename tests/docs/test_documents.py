@@ -106,6 +106,21 @@ def test_commands_are_compared_one_by_one(code: str, expected: bool, tmp_path: P
 
 
 @pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("print('a')", True), ("print('a'); 1 / 0", False), ("print('a')  # import pandas", True),
+        ("print('a'); 1 / 0  # import pandas", False), ("1 / 0", False),
+    ],
+    ids=["prints", "raises", "prints in a process", "raises in a process", "raises at once"],
+)  # fmt: skip
+def test_no_ellipsis_hides_an_error(code: str, expected: bool, tmp_path: Path) -> None:
+    block = Block(ROOT / "README.md", 1, "python", code, "…\n")
+    session = Session(block.document, tmp_path)
+    session.blocks = [block]
+    assert fits(shown_by(block), session.output_of(block)) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     ["a\n\n    make\n", "```\nmake\n```\n", "- a\n  ```sh\n  make\n  ```\n", "```console\n$ a\n", "```text\na\n```\n"],
     ids=["indented", "no language", "fence in a list", "open fence", "output of nothing"],
