@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run browser test lint format bench bench-load score dates docs lock clean
+.PHONY: run browser test lint format bench bench-load kills score dates docs lock clean
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -41,6 +41,10 @@ bench: $(READY)
 # Loads of 500,000 paragraphs beside each destination's own floor; needs ../shared.
 bench-load: $(READY)
 	@$(BIN)/python -m benchmarks.load
+
+# Loads killed at random moments, and what they left.
+kills: $(READY)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.kills
 
 # Roles on the hand-labelled articles, and dates over the corpus; both need ../shared.
 score: $(READY)

@@ -70,7 +70,7 @@ class DuckDB:
     def loaded(self) -> list[LoadedPartition]:
         rows = self._execute(
             f"SELECT {', '.join(LOADS.names)} FROM {LOADS.name} "
-            "QUALIFY row_number() OVER (PARTITION BY table_name, partition ORDER BY load_id DESC) = 1"
+            "QUALIFY row_number() OVER (PARTITION BY table_name, partition ORDER BY loaded_at DESC, load_id DESC) = 1"
         )
         return [LoadedPartition(*row) for row in rows]
 

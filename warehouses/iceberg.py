@@ -110,7 +110,7 @@ class Iceberg:
         return FoundColumn(str(TYPES[column.type]), column.nullable)
 
     def loaded(self) -> list[LoadedPartition]:
-        rows = self._table(LOADS.name).scan().to_arrow().sort_by("load_id")
+        rows = self._table(LOADS.name).scan().to_arrow().sort_by([("loaded_at", "ascending"), ("load_id", "ascending")])
         latest = {
             (row["table_name"], row["partition"]): LoadedPartition(*(row[name] for name in LOADS.names))
             for row in rows.to_pylist()

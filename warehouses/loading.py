@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from warehouses.source import Source
 
 __all__ = ["LoadPlan", "LoadReport", "Progress", "TableLoad", "load_output", "plan_load"]
 
+NEVER: Final = datetime.fromtimestamp(0, UTC)
 ELSEWHERE: Final = "name another database, schema or folder, or rename that table"
 
 Progress = Callable[[str, int, int], None]
@@ -55,12 +56,14 @@ class LoadReport:
 
 
 class LoadPlan(NamedTuple):
-    """What a load has to do: tables to make, columns to add, and the changes of each relation."""
+    """What a load has to do: tables to make, columns to add, and the changes of each relation. `last_at` is when the
+    destination was last loaded."""
 
     created: tuple[Relation, ...]
     added: Mapping[str, tuple[Column, ...]]
     changes: tuple[Change, ...]
     unchanged: Mapping[str, int]
+    last_at: datetime
 
 
 def load_output(
@@ -86,7 +89,9 @@ def load_output(
                 plan = plan_changes(source, destination, relations, full=full)
                 rows = {}
                 if plan.created or plan.added or any(change.partitions for change in plan.changes):
-                    rows = _carry_out(plan, source, destination, _Stamp(load_id, started_at), progress)
+                    # Later loads count, so a clock that was set back may not make this one the earlier.
+                    loaded_at = max(started_at, plan.last_at + timedelta(microseconds=1))
+                    rows = _carry_out(plan, source, destination, _Stamp(load_id, loaded_at), progress)
                 destination.loaded_whole(source.parts, relations)
             tables = [_figures(change, plan, rows) for change in plan.changes]
     return LoadReport(load_id, address.shown, started_at, datetime.now(UTC), tuple(tables))
@@ -127,7 +132,10 @@ def plan_changes(
         changes.append(Change(relation, changed, gone, held, fresh=found[relation.name] is None))
         unchanged[relation.name] = len(parts) - len(changed)
     created = tuple(relation for relation in (LOADS, *relations) if found[relation.name] is None)
-    return LoadPlan(created, {name: columns for name, columns in added.items() if columns}, tuple(changes), unchanged)
+    new_columns = {name: columns for name, columns in added.items() if columns}
+    rows = [row for partitions in before.values() for row in partitions.values()]
+    last_at = max((row.loaded_at for row in rows), default=NEVER)
+    return LoadPlan(created, new_columns, tuple(changes), unchanged, last_at)
 
 
 class _Stamp(NamedTuple):

@@ -87,7 +87,7 @@ class PostgreSQL:
     def loaded(self) -> list[LoadedPartition]:
         rows = self._execute(
             f"SELECT DISTINCT ON (table_name, partition) {', '.join(LOADS.names)} FROM {LOADS.name} "
-            "ORDER BY table_name, partition, load_id DESC"
+            "ORDER BY table_name, partition, loaded_at DESC, load_id DESC"
         )
         return [LoadedPartition(*row) for row in rows]
 

@@ -141,7 +141,7 @@ LOADS: Final = Relation(
     "",
     "What pressmark loaded: one row per load and partition, written in the transaction that loaded it.",
     (
-        Column("load_id", pa.string(), nullable=False, description="the load; sorts by time"),
+        Column("load_id", pa.string(), nullable=False, description="the load"),
         Column("loaded_at", TIMESTAMP, nullable=False, description="start of the load"),
         Column("table_name", pa.string(), nullable=False, description="table that was loaded"),
         Column("partition", pa.string(), nullable=False, description="partition of it, as in the output's paths"),

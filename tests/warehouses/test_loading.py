@@ -354,3 +354,17 @@ def test_iceberg_tables_that_others_changed_are_looked_at_again(seeds_output: Pa
     warehouse.catalog().drop_table(("pressmark", "links"))
     with pytest.raises(DestinationError, match="loaded and is gone: `links`"):
         load(seeds_output, warehouse.address, 2)
+
+
+def test_a_clock_that_was_set_back_does_not_hide_a_load(
+    database: Warehouse, archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    write_article("a.md", body="<p>旧。</p>")
+    ingest(archive, tmp_path / "out")
+    load(tmp_path / "out", database.address)
+    database.execute(f"UPDATE {LOADS.name} SET loaded_at = TIMESTAMPTZ '2100-01-01 00:00:00+00'")
+    write_article("a.md", body="<p>新。</p>")
+    ingest(archive, tmp_path / "out", 2)
+    assert load(tmp_path / "out", database.address, 2).changed
+    assert load(tmp_path / "out", database.address, 3).changed == 0
+    assert_equal(tmp_path / "out", database)
