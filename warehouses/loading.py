@@ -114,6 +114,8 @@ def plan_changes(
     """Compare the output's files with what the destination says it has."""
     found = {relation.name: destination.found(relation.name) for relation in (LOADS, *relations)}
     before = _known(found, destination)
+    if not full:
+        _check_same_output(source, before)
     added = {
         relation.name: _missing(relation, columns, destination)
         for relation in (LOADS, *relations)
@@ -262,6 +264,16 @@ def _known(
 
 def _digest(known: Mapping[str, LoadedPartition], partition: str) -> str | None:
     return known[partition].source_digest if partition in known else None
+
+
+def _check_same_output(source: Source, known: Mapping[str, Mapping[str, LoadedPartition]]) -> None:
+    """Raise where the destination was loaded from another output, all of which this load would remove."""
+    loaded = known.get("runs", {}).keys()
+    if loaded and not loaded & {part.partition for part in source.parts if part.table == "runs"}:
+        raise DestinationError(
+            "the destination was loaded from another output: none of its runs is here", source.output.root,
+            "load into another database, schema or folder; or give --full to put this output in the other's place",
+        )  # fmt: skip
 
 
 def _missing(relation: Relation, found: dict[str, FoundColumn], destination: Destination) -> tuple[Column, ...]:

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 from flows.cli import EXIT_OK
 from flows.server import prefect_server
-from storage.errors import InputError
+from storage.errors import InputError, PressmarkError
 from warehouses.address import parse_address
 
 if TYPE_CHECKING:
     from flows.serving import Plan
 
-__all__ = ["run"]
+__all__ = ["ScheduleError", "run"]
+
+
+class ScheduleError(PressmarkError):
+    """The schedule can't be kept: mend the expression."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,7 +36,14 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.source, arguments.output, destination, arguments.cron, arguments.interval,
             arguments.verify_cron, arguments.workers,
         )  # fmt: skip
-        served = deployments(plan)
+        try:
+            served = deployments(plan)
+        except ValueError as error:
+            raise ScheduleError(
+                "this is no cron expression",
+                f"{plan.cron}`, `{plan.verify_cron}",
+                "write five fields as in `0 * * * *`",
+            ) from error
         print(_served(plan, address))
         sys.stdout.flush()
         # A signal before the runner listens comes as an interrupt, and means the same.

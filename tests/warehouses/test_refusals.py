@@ -419,3 +419,15 @@ def test_a_driver_that_is_not_installed_is_named(output: Path) -> None:
     assert done.returncode == 3
     assert "pip install 'pressmark[iceberg]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_another_output_does_not_take_the_place_of_the_one_that_was_loaded(
+    warehouse: Warehouse, output: Path, archive: Path, tmp_path: Path
+) -> None:
+    load(output, warehouse.address)
+    ingest(archive, tmp_path / "other", 7)
+    with pytest.raises(DestinationError, match="from another output.*give --full"):
+        load(tmp_path / "other", warehouse.address, 2)
+    assert warehouse.rows("runs")["run_id"].to_pylist() == ["run-1"]
+    load(tmp_path / "other", warehouse.address, 3, full=True)
+    assert warehouse.rows("runs")["run_id"].to_pylist() == ["run-7"]
