@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from archives import ROOT, files_of, ingest, read_table
+from archives import ROOT, WriteArticle, files_of, ingest, read_table
+
+from warehouses.address import parse_address
 
 pytestmark = pytest.mark.prefect
 
@@ -72,6 +74,46 @@ def test_a_flow_that_cannot_run_fails_with_the_remedy_and_no_retry(harness: None
             if run.flow_run_id == state.state_details.flow_run_id
         ]
     assert [(run.name, run.run_count) for run in runs] == [("discover", 1)]
+
+
+def test_a_breach_fails_the_verification_and_is_named(
+    harness: None, archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    from flows.verify import verify
+
+    source = write_article("a.md")
+    ingest(archive, tmp_path / "out")
+    assert verify(str(tmp_path / "out"), str(archive), 1, return_state=True).is_completed()
+    source.write_bytes(source.read_bytes().replace("今天".encode(), "昨天".encode()))
+    state = verify(str(tmp_path / "out"), str(archive), 1, return_state=True)
+    assert state.is_failed()
+    assert "breaches; law" in str(state.message)
+    assert "a.md" in str(state.message)
+    assert "ingest the sources named there again" in str(state.message)
+    assert len(list((tmp_path / "out" / "reports").glob("verify-*.json"))) == 2
+
+
+def test_a_load_finds_the_password_that_its_parameter_hides(
+    harness: None, archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.destinations import as_parameter, from_parameter
+    from flows.load import load
+
+    whole = "postgresql://ann:s3cret-Wort@127.0.0.1:1/news"
+    monkeypatch.setenv("PRESSMARK_DESTINATION", "duckdb:///elsewhere.duckdb")
+    shown = as_parameter(parse_address(whole))
+    assert shown == "postgresql://ann:***@127.0.0.1:1/news"
+    assert from_parameter(shown).given == whole
+    write_article("a.md")
+    ingest(archive, tmp_path / "out")
+    state = load(str(tmp_path / "out"), shown, return_state=True)
+    assert state.is_failed()
+    assert "no server answers there" in str(state.message)
+    assert "start PostgreSQL" in str(state.message)
+    assert "s3cret" not in str(state.message)
+    monkeypatch.delenv("PRESSMARK_DESTINATION")
+    state = load(str(tmp_path / "out"), shown, return_state=True)
+    assert "set that variable to the whole address" in str(state.message)
 
 
 def test_a_recorded_run_starts_and_ends_its_own_server(seeds: Path, tmp_path: Path) -> None:
