@@ -114,8 +114,7 @@ class DuckDB:
             if rows:
                 self._execute(f"INSERT INTO {relation.name} ({names}) {rows}")
             return
-        partitions = ", ".join(map(literal, change.held))
-        leaving = f"{partition_sql(relation)} IN ({partitions})"
+        leaving = _in_partitions(relation, change.held)
         if rows is None:
             self._execute(f"DELETE FROM {relation.name} WHERE {leaving}")
             return
@@ -135,10 +134,9 @@ class DuckDB:
 
     def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
         found = {partition: Checked(0, "0") for partition in partitions}
-        query = checksum_query(relation, relation.name, self.method, "duckdb")
-        for partition, rows, checksum in self._execute(query):
-            if partition in found:
-                found[partition] = Checked(rows, checksum)
+        rows = f"(SELECT * FROM {relation.name} WHERE {_in_partitions(relation, partitions)})"
+        for partition, count, checksum in self._execute(checksum_query(relation, rows, self.method, "duckdb")):
+            found[partition] = Checked(count, checksum)
         return found
 
     def loaded_whole(self, parts: Sequence[Part], relations: Sequence[Relation]) -> None:
@@ -165,6 +163,19 @@ class DuckDB:
             yield
         except duckdb.Error as error:
             raise _explanation(error, self._address) from None
+
+
+def _in_partitions(relation: Relation, partitions: Sequence[str]) -> str:
+    """A condition that holds for the rows of these partitions. What it says of each column alone lets DuckDB leave out
+    what it need not read."""
+    if not relation.partition_columns:
+        return "true"
+    values = zip(*(partition.split("/") for partition in partitions), strict=True)
+    alone = [
+        f"{name} IN ({', '.join(sorted({literal(value.partition('=')[2]) for value in column}))})"
+        for name, column in zip(relation.partition_columns, values, strict=True)
+    ]
+    return " AND ".join([*alone, f"{partition_sql(relation)} IN ({', '.join(map(literal, partitions))})"])
 
 
 def _names(relation: Relation) -> str:
