@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"pressmark: {error.strerror or error}{where}; mend that and run again", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
-        print("pressmark: stopped; the output is as it was, or complete after the next run", file=sys.stderr)
+        print("pressmark: stopped; what was there is as it was, or complete after the next run", file=sys.stderr)
         return EXIT_FAILED
 
 

@@ -67,7 +67,7 @@ class Warehouse:
 
     def catalog(self) -> SqlCatalog:
         folder = Path(parse_address(self.address).target)
-        return SqlCatalog(NAMESPACE, uri=f"sqlite:///{folder / CATALOG}", warehouse=folder.as_uri())
+        return SqlCatalog(NAMESPACE, uri=f"sqlite:///{folder / CATALOG}", warehouse=f"file://{folder}")
 
     def iceberg(self, table: str) -> Any:
         return self.catalog().load_table((NAMESPACE, table))

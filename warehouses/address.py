@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from warehouses.errors import DestinationError
 
-__all__ = ["MASK", "Address", "parse_address"]
+__all__ = ["FILE_SCHEMES", "MASK", "Address", "parse_address"]
 
 FILE_SCHEMES: Final = ("duckdb", "iceberg")
 SERVER_SCHEMES: Final = ("postgresql", "postgres")

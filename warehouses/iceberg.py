@@ -44,7 +44,7 @@ from warehouses.address import Address
 from warehouses.checksums import Checked, checksum_query
 from warehouses.destination import Change, FoundColumn, LoadedPartition
 from warehouses.errors import DestinationBusyError, DestinationError
-from warehouses.memory import CATALOG, remember
+from warehouses.memory import CATALOG, pointers, remember
 from warehouses.relations import LOADS, Column, Relation
 from warehouses.source import Source
 
@@ -86,10 +86,12 @@ class Iceberg:
                 raise DestinationBusyError(
                     "another load is writing to this folder", self._folder, "wait until it has finished"
                 ) from None
+            # A path as it is: what reads these addresses does not decode percent signs.
             self._catalog = SqlCatalog(
-                NAMESPACE, uri=f"sqlite:///{self._folder / CATALOG}", warehouse=self._folder.as_uri()
+                NAMESPACE, uri=f"sqlite:///{self._folder / CATALOG}", warehouse=f"file://{self._folder}"
             )
             self._catalog.create_namespace_if_not_exists(NAMESPACE)
+            self._check_place()
         return self
 
     def __exit__(
@@ -195,7 +197,18 @@ class Iceberg:
     def _table(self, name: str) -> Table:
         return self._catalog.load_table((NAMESPACE, name))
 
+    def _check_place(self) -> None:
+        """Raise where the tables were made in another folder: Iceberg's files name each other by their whole paths."""
+        for location in pointers(self._folder).values():
+            if not location.startswith(f"file://{self._folder}/"):
+                raise DestinationError(
+                    f"the folder was moved, and its tables still name `{location.partition('/pressmark/')[0]}`",
+                    self._folder, "move it back, or load into a new folder",
+                )  # fmt: skip
+
     def _check_folder(self) -> None:
+        if any(character in str(self._folder) for character in "?#%"):
+            raise DestinationError("Iceberg takes no `?`, `#` or `%` in a path", self._folder, "name another folder")
         if self._folder.exists() and not self._folder.is_dir():
             raise DestinationError("this is a file", self._folder, "name a folder")
         if self._folder.is_dir() and not (self._folder / CATALOG).exists():

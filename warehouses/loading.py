@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from schemas.contract import CONTRACT_VERSION
 from storage.errors import PressmarkError
 from storage.layout import Output
 from storage.snapshot import Part, snapshot
-from warehouses.address import Address
+from warehouses.address import FILE_SCHEMES, Address
 from warehouses.checksums import Checked
 from warehouses.destination import Change, Destination, FoundColumn, LoadedPartition, is_current, open_destination
 from warehouses.errors import DestinationError, ReconciliationError
@@ -82,6 +83,7 @@ def load_output(
     """
     started_at = datetime.now(UTC)
     with snapshot(output, load_id) as files, Source(files) as source:
+        _check_apart(output, address)
         if not full and is_current(address, source.parts, relations):
             tables = [TableLoad(relation.name, 0, 0, len(source.parts_of(relation)), 0) for relation in relations]
         else:
@@ -95,6 +97,12 @@ def load_output(
                 destination.loaded_whole(source.parts, relations)
             tables = [_figures(change, plan, rows) for change in plan.changes]
     return LoadReport(load_id, address.shown, started_at, datetime.now(UTC), tuple(tables))
+
+
+def _check_apart(output: Output, address: Address) -> None:
+    """Raise where the destination would lie among the output's own files."""
+    if address.scheme in FILE_SCHEMES and Path(address.target).resolve().is_relative_to(output.root.resolve()):
+        raise DestinationError("the destination lies in the output's folder", address.target, "name a place outside it")
 
 
 def _figures(change: Change, plan: LoadPlan, rows: Mapping[str, int]) -> TableLoad:

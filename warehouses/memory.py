@@ -18,7 +18,7 @@ from storage.publish import replace_file
 from storage.snapshot import Part
 from warehouses.relations import Relation
 
-__all__ = ["CATALOG", "is_current", "remember"]
+__all__ = ["CATALOG", "is_current", "pointers", "remember"]
 
 CATALOG: Final = "catalog.db"
 MEMORY: Final = ".pressmark-last-load.json"
@@ -37,17 +37,21 @@ def remember(folder: Path, parts: Sequence[Part], relations: Sequence[Relation])
     replace_file(folder / MEMORY, json.dumps(_state(folder, parts, relations)).encode())
 
 
+def pointers(folder: Path) -> dict[str, str]:
+    """The metadata file of each table in the folder's catalog."""
+    with contextlib.closing(sqlite3.connect(f"{(folder / CATALOG).as_uri()}?mode=ro", uri=True)) as catalog:
+        query = "SELECT table_namespace || '.' || table_name, metadata_location FROM iceberg_tables ORDER BY 1"
+        return dict(catalog.execute(query).fetchall())
+
+
 def _state(folder: Path, parts: Sequence[Part], relations: Sequence[Relation]) -> dict[str, Any]:
-    address = f"file:{folder / CATALOG}?mode=ro"
-    with contextlib.closing(sqlite3.connect(address, uri=True)) as catalog:
-        query = "SELECT table_namespace, table_name, metadata_location FROM iceberg_tables ORDER BY 1, 2"
-        tables = [list(row) for row in catalog.execute(query)]
     return {
+        "folder": str(folder),
         "contract_version": CONTRACT_VERSION,
         "columns": {
             relation.name: [[column.name, str(column.type), column.nullable] for column in relation.columns]
             for relation in relations
         },
         "files": {f"{part.table}/{part.partition}": part.digest for part in parts},
-        "tables": tables,
+        "tables": pointers(folder),
     }

@@ -431,3 +431,41 @@ def test_another_output_does_not_take_the_place_of_the_one_that_was_loaded(
     assert warehouse.rows("runs")["run_id"].to_pylist() == ["run-1"]
     load(tmp_path / "other", warehouse.address, 3, full=True)
     assert warehouse.rows("runs")["run_id"].to_pylist() == ["run-7"]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "iceberg"])
+def test_a_path_with_spaces_and_other_letters_is_taken_as_it_is(kind: str, output: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "我的 news"
+    folder.mkdir()
+    warehouse = Warehouse(kind, f"{kind}:///{folder / 'x y'}")
+    load(output, warehouse.address)
+    assert load(output, warehouse.address, 2).changed == 0
+    assert warehouse.rows("articles").num_rows == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"archive", "out", folder.name}
+
+
+@pytest.mark.parametrize(
+    ("address", "what"),
+    [
+        ("duckdb:///:memory:", "names no file"), ("duckdb:///{}/", "names no file"), ("duckdb:///{}", "names no file"),
+        ("iceberg:///{}/a#b", "takes no"), ("duckdb:///{}/out/x.duckdb", "lies in the output's folder"),
+        ("iceberg:///{}/out/articles", "lies in the output's folder"),
+    ],
+)  # fmt: skip
+def test_a_place_that_can_hold_no_tables_is_refused(address: str, what: str, output: Path, tmp_path: Path) -> None:
+    before = {path.name for path in tmp_path.iterdir()}
+    with pytest.raises(DestinationError, match=what):
+        load(output, address.format(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_an_iceberg_folder_that_was_moved_is_refused(output: Path, tmp_path: Path) -> None:
+    load(output, f"iceberg:///{tmp_path / 'lake'}")
+    (tmp_path / "lake").rename(tmp_path / "moved")
+    with pytest.raises(DestinationError, match="the folder was moved.*move it back"):
+        load(output, f"iceberg:///{tmp_path / 'moved'}", 2)
+    (tmp_path / "moved").rename(tmp_path / "lake")
+    assert load(output, f"iceberg:///{tmp_path / 'lake'}", 3).changed == 0
+    (tmp_path / "lake" / "catalog.db").unlink()
+    with pytest.raises(DestinationError, match="no catalog"):
+        load(output, f"iceberg:///{tmp_path / 'lake'}", 4)
