@@ -26,7 +26,7 @@ from storage.reports import read_report
 pytestmark = pytest.mark.prefect
 
 SECRET = "s3cret-Wort"
-LONGEST_S = 150
+LONGEST_S = 240
 CHROMIUM = shutil.which("chromium")
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -68,7 +68,7 @@ def wait_for(what: Callable[[], Any]) -> Any:
 
 
 def start(folder: Path, destination: str) -> tuple[subprocess.Popen[str], str]:
-    """Start serving every ten seconds; the process and the server's address."""
+    """Start serving every twenty seconds; the process and the server's address."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PRESSMARK_"))},
         "PREFECT_HOME": str(folder / "prefect"),
@@ -79,7 +79,7 @@ def start(folder: Path, destination: str) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "flows.cli", "serve", str(folder / "archive"), str(folder / "out")]
     with open(folder / "printed", "w") as printed, open(folder / "errors", "w") as errors:
         process = subprocess.Popen(
-            [*command, "--interval", "10"], cwd=ROOT, env=environment, stdout=printed, stderr=errors, text=True
+            [*command, "--interval", "20"], cwd=ROOT, env=environment, stdout=printed, stderr=errors, text=True
         )
     first = wait_for(lambda: (folder / "printed").read_text().partition("\n")[0] or process.poll())
     assert isinstance(first, str), (folder / "errors").read_text()
