@@ -154,9 +154,14 @@ def reject_table(rejects: Sequence[RejectLine]) -> list[dict[str, object]]:
     counts = Counter(reject.reason for reject in rejects)
     first = {reject.reason: reject for reject in reversed(rejects)}
     return [
-        {"reason": reason, "sources": count, "for example": printable(first[reason].source_path)}
+        {"reason": reason, "sources": count, "for example": _code(first[reason].source_path)}
         for reason, count in counts.most_common()
     ]
+
+
+def _code(text: str) -> str:
+    """Text as a code span: Prefect renders the cells of a table as Markdown, and a file's name may hold tags."""
+    return "`" + printable(text).replace("`", "'") + "`"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
