@@ -102,8 +102,10 @@ def _ingest(commands: Commands) -> None:
         commands, "ingest", "ingest an archive into an output folder", "pressmark ingest archive output --workers 4"
     )
     parser.add_argument(
-        "source", nargs="?", type=Path, default=Path("seeds"), help="folder (or file) with the articles [seeds]"
-    )
+        "source", nargs="?", default="seeds",
+        help="folder or file with the articles, a git repository (its folder, or git+file:///path[@ref][#subdir]), or a"
+        " .tar, .tar.gz, .tar.zst or .zip [seeds]",
+    )  # fmt: skip
     parser.add_argument("output", nargs="?", type=Path, default=Path("output"), help="folder of the dataset [output]")
     parser.add_argument(
         "--flow", action="store_true",
@@ -111,11 +113,19 @@ def _ingest(commands: Commands) -> None:
         "the run; without this flag a flow is run where PREFECT_API_URL is set",
     )  # fmt: skip
     _add_workers(parser)
-    parser.add_argument("--sync", action="store_true", help="treat sources that are absent as deleted")
+    _add_selection(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where the output holds rejects")
     parser.add_argument("--json", action="store_true", help="print the run's figures as one JSON object")
     _add_limit(parser)
+    parser.add_argument(
+        "--max-ratio", type=_positive, default=200, metavar="N",
+        help="refuse what unpacks to more than N times its size [200]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-unpacked-gib", type=_positive, default=64, metavar="N",
+        help="refuse archives that unpack to more than N GiB [64]",
+    )  # fmt: skip
 
 
 def _verify(commands: Commands) -> None:
@@ -184,7 +194,7 @@ def _serve(commands: Commands) -> None:
         commands, "serve", "serve scheduled ingests, loads and verifications on a Prefect server",
         "pressmark serve archive output duckdb:///news.duckdb --cron '15 * * * *'",
     )  # fmt: skip
-    parser.add_argument("source", type=Path, help="folder with the articles")
+    parser.add_argument("source", help="where the articles are, as in `pressmark ingest`")
     parser.add_argument("output", type=Path, help="folder of the dataset")
     parser.add_argument(
         "destination", nargs="?", default=os.environ.get("PRESSMARK_DESTINATION"),
@@ -194,6 +204,7 @@ def _serve(commands: Commands) -> None:
     parser.add_argument("--cron", default="0 * * * *", help="when to ingest, in UTC [`0 * * * *`, hourly]")
     parser.add_argument("--interval", type=_positive, metavar="S", help="ingest every S seconds instead of by --cron")
     parser.add_argument("--verify-cron", default="30 3 * * *", help="when to verify, in UTC [`30 3 * * *`, nightly]")
+    _add_selection(parser)
     _add_workers(parser)
 
 
@@ -224,7 +235,26 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", nargs="?", type=Path, help="the input that was ingested [that of the latest run]")
+    parser.add_argument("source", nargs="?", help="the input that was ingested [that of the latest run]")
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--include", action="append", default=[], metavar="GLOB",
+        help="take only files that match, as `*.md` or `rfi/**`; may be repeated [all but README, index pages, images, "
+        "scripts and the like; hidden files never]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--exclude", action="append", default=[], metavar="GLOB", help="leave out files that match; may be repeated"
+    )
+    parser.add_argument(
+        "--history", action="store_true",
+        help="also read every revision that was ever committed to the git repository; kept up by later runs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sync", action=argparse.BooleanOptionalAction, default=None,
+        help="treat sources that are absent as deleted [only for a git repository]",
+    )  # fmt: skip
 
 
 def _add_workers(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.assets import materialize
 from prefect.cache_policies import NO_CACHE
@@ -23,11 +23,15 @@ from flows.progress import ProgressDisplay
 from flows.recording import asset, one_writer, say, table_assets
 from flows.summary import changes_line, markdown, reject_table
 from storage.errors import PressmarkError
-from storage.ingestion import RunReport, Settings
+from storage.ingestion import RunReport
+from storage.inputs.opening import absolute
+from storage.inputs.source import ArchiveLimits
 from storage.layout import Output
 from storage.overview import outlet_counts, reject_lines
+from storage.planning import Settings
 from storage.reports import read_report
 from transforms.records import Limits
+from transforms.selection import Selection
 
 __all__ = ["ingest", "ingest_settings"]
 
@@ -42,20 +46,35 @@ def ingest(
     source: str = "seeds",
     output: str = "output",
     workers: int | None = None,
-    sync: bool = False,  # noqa: FBT001, FBT002  # Prefect shows a flow's parameters by name
+    sync: bool | None = None,  # noqa: FBT001  # Prefect shows a flow's parameters by name
     max_source_mib: int = 16,
     then_run: str | None = None,
+    include: list[str] | None = None,
+    exclude: list[str] | None = None,
+    history: bool = False,  # noqa: FBT001, FBT002
+    max_ratio: int = 200,
+    max_unpacked_gib: int = 64,
 ) -> RunReport:
     """Ingest an archive into an output folder, and leave the run's figures as artifacts.
 
     `then_run` names a deployment that is run after an ingest that changed something.
     """
     settings = Settings(
-        Path(source), Path(output), workers or os.cpu_count() or 1, sync, Limits(source_bytes=max_source_mib * MIB)
+        source,
+        Path(output),
+        workers or os.cpu_count() or 1,
+        sync,
+        Limits(source_bytes=max_source_mib * MIB),
+        Selection(tuple(include or ()), tuple(exclude or ())),
+        history,
+        ArchiveLimits(max_ratio, max_unpacked_gib << 30),
     )
     with one_writer(output), ProgressDisplay() as progress:
         report = run_ingest(settings, progress, step=_as_task(settings))
-    changes = read_report(Output(settings.output), report.run_id)["changes"]
+    details = read_report(Output(settings.output), report.run_id)
+    changes = details["changes"]
+    for note in details["notes"]:
+        get_run_logger().warning(note)
     _publish_artifacts(report, Output(settings.output), changes)
     say(f"ingest  {changes_line(changes)}; {report.rejects} rejects; {report.partitions_written} files written")
     if then_run and report.partitions_written:
@@ -73,6 +92,11 @@ def ingest_settings(settings: Settings) -> RunReport:
         workers=settings.workers,
         sync=settings.absent_is_deleted,
         max_source_mib=settings.limits.source_bytes // MIB,
+        include=list(settings.selection.include),
+        exclude=list(settings.selection.exclude),
+        history=settings.history,
+        max_ratio=settings.archive_limits.ratio,
+        max_unpacked_gib=settings.archive_limits.unpacked_bytes >> 30,
     )
 
 
@@ -96,7 +120,7 @@ def _as_task(settings: Settings) -> Callable[..., Any]:
             "retry_condition_fn": _may_pass if retried else None,
         }
         if name == "publish":
-            archive = asset(settings.source.absolute().as_uri(), "archive", "Archive that pressmark ingests")
+            archive = asset(absolute(str(settings.source)), "archive", "Archive that pressmark ingests")
             decorated = materialize(
                 *table_assets(str(settings.output)), by="pressmark", asset_deps=[archive], **options
             )

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flows.stamp import new_stamp
-from storage.ingestion import Progress, RunReport, Settings, open_ingestion
+from storage.ingestion import Progress, RunReport, open_ingestion
+from storage.planning import Settings
 from transforms.records import Stamp
 
 __all__ = ["Step", "call", "run_ingest"]

@@ -42,18 +42,22 @@ POLL_S: Final = 5
 class Plan:
     """What is served: an archive, its output, where it is loaded to, and when."""
 
-    source: Path
+    source: str
     output: Path
     destination: Address | None
     cron: str
     interval_s: int | None
     verify_cron: str
     workers: int
+    include: list[str]
+    exclude: list[str]
+    history: bool
+    sync: bool | None
 
 
 def deployments(plan: Plan) -> list[RunnerDeployment]:
     """`ingest` on its schedule, `verify` nightly, and `load`, which `ingest` runs when it changed something."""
-    source, output = str(plan.source.absolute()), str(plan.output.absolute())
+    source, output = plan.source, str(plan.output.absolute())
     when: dict[str, Any] = {"interval": plan.interval_s} if plan.interval_s else {"cron": plan.cron}
     served = [
         ingest.to_deployment(
@@ -62,6 +66,10 @@ def deployments(plan: Plan) -> list[RunnerDeployment]:
                 "source": source,
                 "output": output,
                 "workers": plan.workers,
+                "include": plan.include,
+                "exclude": plan.exclude,
+                "history": plan.history,
+                "sync": plan.sync,
                 "then_run": "load/pressmark" if plan.destination else None,
             },
             description=f"Ingests `{source}` into `{output}`.",

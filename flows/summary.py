@@ -40,7 +40,7 @@ def text_of_run(
         ),
         "",
         f"{report.sources} sources: {report.unchanged} unchanged, {report.accepted} read as articles, "
-        f"{report.rejected} rejected, {report.deleted} deleted",
+        f"{report.rejected} rejected, {report.deleted} deleted{_left_out(report.left_out)}",
         changes_line(changes),
         f"{report.articles} articles, {report.paragraphs} paragraphs, {report.revisions} superseded revisions, "
         f"{report.rejects} rejects; {report.partitions_written} files written in {seconds:.1f} s (run {report.run_id})",
@@ -60,8 +60,12 @@ def text_of_plan(plan: PlanCounts) -> str:
     """What a run would do."""
     return (
         f"{plan.sources} sources: {plan.unchanged} unchanged, {plan.to_parse} to parse "
-        f"({plan.to_parse_bytes / 1e6:.1f} MB), {plan.deleted} deleted; nothing was changed"
+        f"({plan.to_parse_bytes / 1e6:.1f} MB), {plan.deleted} deleted{_left_out(plan.left_out)}; nothing was changed"
     )
+
+
+def _left_out(files: int) -> str:
+    return f"; {files} other files left out" if files else ""
 
 
 LOAD_HEAD: Final = ("table", "sent", "removed", "unchanged", "rows sent")

@@ -16,7 +16,7 @@ from flows.summary import verify_markdown
 from storage.errors import OutputError
 from storage.layout import Output
 from storage.reports import write_report
-from storage.verification import Verification, last_source, verify_output
+from storage.verification import Verification, verify_output
 
 __all__ = ["verify"]
 
@@ -46,8 +46,7 @@ def verify(output: str = "output", source: str | None = None, workers: int | Non
 def check(output: str, source: str | None, workers: int) -> Verification:
     """The laws, checked."""
     folder = Output(Path(output))
-    root = Path(source) if source else last_source(folder)
     with ProgressDisplay() as progress:
         return verify_output(
-            folder, root, workers=workers, progress=lambda done, total: progress("verify", done, total)
+            folder, source, workers=workers, progress=lambda done, total: progress("verify", done, total)
         )

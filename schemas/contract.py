@@ -15,7 +15,7 @@ __all__ = [
     "ROLES", "TIMESTAMP", "UNKNOWN_MONTH", "Change", "Dialect", "PublishedFrom", "Reason", "Role", "Table", "column",
 ]  # fmt: skip
 
-CONTRACT_VERSION: Final = "1"
+CONTRACT_VERSION: Final = "2"
 
 Dialect = Literal["comment", "bare", "front_matter"]
 Role = Literal[

@@ -9,6 +9,7 @@ __all__ = ["TABLE"]
 TABLE = Table(
     name="rejects",
     schema=table_schema([
+        column("reject_id", pa.string(), "first 32 hex digits of SHA-256 of `source_path` and `source_sha256`"),
         column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
         column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes; null when it could not be read",
                nullable=True),
@@ -21,8 +22,8 @@ TABLE = Table(
         column("first_seen_at", TIMESTAMP, "start of the run that first rejected these bytes"),
         RUN_ID,
     ]),
-    sort_keys=("source_path",),
-    replace_keys=("source_path",),
+    sort_keys=("source_path", "source_sha256"),
+    replace_keys=("reject_id",),
     size_columns=("source_bytes",),
     partitioned=False,
     closed_sets={"reason": REASONS},

@@ -11,6 +11,8 @@ TABLE = Table(
     schema=table_schema([
         OUTLET,
         MONTH,
+        column("revision_id", pa.string(),
+               "first 32 hex digits of SHA-256 of `source_path`, `source_sha256` and `valid_from`"),
         column("article_id", pa.string(), "the article this is a revision of"),
         column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
         column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes"),
@@ -24,15 +26,16 @@ TABLE = Table(
                "null for a tombstone", nullable=True),
         column("superseded_by", pa.string(), "`source_sha256` of the next revision, null for a tombstone",
                nullable=True),
-        column("valid_from", TIMESTAMP, "commit time from which this revision stood; null where the input has no "
-               "history", nullable=True),
-        column("valid_to", TIMESTAMP, "when this revision was found replaced or deleted at its path; null while its "
-               "file still exists", nullable=True),
+        column("valid_from", TIMESTAMP, "time of the commit from which this revision stood at its path; null where the "
+               "input has no commits", nullable=True),
+        column("valid_to", TIMESTAMP, "time of the commit, or start of the run where there are no commits, that replaced "
+               "or deleted it; null while its file still exists; the same as `valid_from` where it was on a branch only",
+               nullable=True),
         column("first_seen_at", TIMESTAMP, "start of the run that first ingested this source"),
         RUN_ID,
     ]),
-    sort_keys=("published_at", "article_id", "source_path", "source_sha256"),
-    replace_keys=("source_path", "source_sha256"),
+    sort_keys=("published_at", "article_id", "source_path", "source_sha256", "valid_from"),
+    replace_keys=("revision_id",),
     size_columns=("source_bytes",),
     partitioned=True,
     closed_sets={"change": CHANGES},

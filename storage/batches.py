@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import groupby
-from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from schemas import TABLES
+from schemas.contract import TIMESTAMP
 from schemas.validation import Violation, check_articles, check_paragraphs, check_rows
-from storage.inputs import Source, read_source
-from storage.staged import OWNER, write_staged
+from storage.inputs.opening import open_input
+from storage.inputs.source import Source
+from storage.staged import OWNER, VALID_TO, write_staged
 from storage.versions import load_outlets
 from storage.work import BatchTask, ParseCounts, batch_sources
 from transforms.article import parse
 from transforms.dates import SCHEDULED_AHEAD
-from transforms.records import Article, Limits, Reject
+from transforms.records import Article, Reject, Stamp
 from transforms.rows import article_rows, paragraph_rows, partition_of, reject_rows, sort_key
 
 __all__ = ["parse_batch"]
@@ -32,48 +35,78 @@ def parse_batch(task: BatchTask) -> ParseCounts:
     """
     outlets = load_outlets()
     latest = task.stamp.started_at + SCHEDULED_AHEAD
-    accepted: list[Article] = []
-    rejects: list[Reject] = []
+    accepted: list[_Accepted] = []
+    rejects: list[tuple[Reject, datetime | None]] = []
     total_bytes = 0
     sources = batch_sources(task.work, task.number)
-    for source in sources:
+    for source, data in _contents(task, sources):
         total_bytes += source.source_bytes
-        data = read_source(task.root, source, task.limits.source_bytes)
         if isinstance(data, Reject):
             outcome: Article | Reject = data
-        elif source.source_path in task.fatal:
+        elif _key(source) in task.fatal:
             outcome = _fatal(source, data)
         else:
             outcome = parse(data, source.source_path, outlets, task.limits, latest)
         if isinstance(outcome, Reject):
-            rejects.append(outcome)
+            rejects.append((outcome, source.valid_to))
         else:
-            accepted.append(outcome)
-    accepted.sort(key=lambda article: (partition_of(article), sort_key(article), article.source_path))
-    articles, (paragraphs, owners) = article_rows(accepted, task.stamp), paragraph_rows(accepted)
+            accepted.append(_Accepted(outcome, source))
+    accepted.sort(
+        key=lambda one: (partition_of(one.article), sort_key(one.article), one.source.source_path, one.source.locator)
+    )
+    articles, (paragraphs, owners) = _rows(accepted, task.stamp)
     violations = _violations(articles, paragraphs, owners)
     if violations:
+        bad = [accepted[row].source for row in violations]
+        kept = {_key(source): data for source, data in _contents(task, bad)}
         rejects += [
-            _violation_reject(task.root, sources, accepted[row], found, task.limits)
-            for row, found in violations.items()
+            (_violation_reject(accepted[row].article, kept[_key(accepted[row].source)], found), source.valid_to)
+            for (row, found), source in zip(violations.items(), bad, strict=True)
         ]
-        accepted = [article for row, article in enumerate(accepted) if row not in violations]
-        articles, (paragraphs, owners) = article_rows(accepted, task.stamp), paragraph_rows(accepted)
-    rejects.sort(key=lambda reject: reject.source_path)
+        accepted = [one for row, one in enumerate(accepted) if row not in violations]
+        articles, (paragraphs, owners) = _rows(accepted, task.stamp)
+    rejects.sort(key=lambda reject: (reject[0].source_path, reject[0].source_sha256 or ""))
     stem = task.work.parent / f"batch-{task.number:06d}"
-    partitions = [(key, len(list(members))) for key, members in groupby(map(partition_of, accepted))]
-    write_staged(stem.with_suffix(".articles"), _numbered(articles), partitions)
-    sizes = iter([len(article.paragraphs) for article in accepted])
+    partitions = [(key, len(list(members))) for key, members in groupby(partition_of(one.article) for one in accepted)]
+    ends = pa.array([one.source.valid_to for one in accepted], TIMESTAMP)
+    write_staged(stem.with_suffix(".articles"), _numbered(articles).append_column(VALID_TO, ends), partitions)
+    sizes = iter([len(one.article.paragraphs) for one in accepted])
     write_staged(
         stem.with_suffix(".paragraphs"),
         paragraphs.append_column(OWNER, owners),
         [(key, sum(next(sizes) for _ in range(count))) for key, count in partitions],
     )
-    rejected = reject_rows(rejects, task.stamp)
+    rejected = reject_rows([reject for reject, _ in rejects], task.stamp)
     _raise_if_any(check_rows(rejected, TABLES["rejects"]))
-    write_staged(stem.with_suffix(".rejects"), _numbered(rejected), [(None, len(rejects))] if rejects else [])
-    reasons = Counter(str(reject.reason) for reject in rejects)
+    ends = pa.array([valid_to for _, valid_to in rejects], TIMESTAMP)
+    write_staged(
+        stem.with_suffix(".rejects"),
+        _numbered(rejected).append_column(VALID_TO, ends),
+        [(None, len(rejects))] if rejects else [],
+    )
+    reasons = Counter(str(reject.reason) for reject, _ in rejects)
     return ParseCounts(len(sources), total_bytes, len(accepted), dict(reasons))
+
+
+class _Accepted(NamedTuple):
+    article: Article
+    source: Source
+
+
+def _key(source: Source) -> tuple[str, str]:
+    return source.source_path, source.locator
+
+
+def _contents(task: BatchTask, sources: Sequence[Source]) -> Iterable[tuple[Source, bytes | Reject]]:
+    if task.contents is None:
+        return open_input(task.address).contents(sources, task.limits)
+    wanted = {_key(source) for source in sources}
+    return [(source, data) for source, data in task.contents if _key(source) in wanted]
+
+
+def _rows(accepted: Sequence[_Accepted], stamp: Stamp) -> tuple[pa.Table, tuple[pa.Table, pa.Array]]:
+    articles = [one.article for one in accepted]
+    return article_rows(articles, [one.source.valid_from for one in accepted], stamp), paragraph_rows(articles)
 
 
 def _numbered(rows: pa.Table) -> pa.Table:
@@ -90,12 +123,8 @@ def _violations(articles: pa.Table, paragraphs: pa.Table, owners: pa.Array) -> d
     return found
 
 
-def _violation_reject(
-    root: Path, sources: Sequence[Source], article: Article, violations: Sequence[Violation], limits: Limits
-) -> Reject:
+def _violation_reject(article: Article, data: bytes | Reject, violations: Sequence[Violation]) -> Reject:
     detail = "; ".join(f"column `{violation.column}`: {violation.problem}" for violation in violations[:5])
-    source = next(source for source in sources if source.source_path == article.source_path)
-    data = read_source(root, source, limits.source_bytes)
     raw = None if isinstance(data, Reject) else data
     return Reject(article.source_path, article.source_sha256, article.source_bytes, "parser_error", detail, None, raw)
 

@@ -16,6 +16,10 @@ class PressmarkError(Exception):
         self.where = str(where)
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type[PressmarkError], tuple[str, str, str]]:
+        # Errors come back from worker processes, too.
+        return type(self), (self.what, self.where, self.remedy)
+
 
 class InputError(PressmarkError):
     """The input can't be read: mend the path."""

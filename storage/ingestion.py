@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
@@ -21,13 +19,16 @@ import pyarrow as pa
 from schemas import TABLES
 from schemas.contract import CONTRACT_VERSION
 from storage.errors import OutputError
-from storage.inputs import Source, discover, hash_source
+from storage.inputs.opening import open_input, parse_address
+from storage.inputs.source import Listing
 from storage.layout import Output
 from storage.lock import exclusive
 from storage.overview import reject_lines
+from storage.planning import Plan, Settings, plan_sources, request_for
 from storage.publish import Replacement, commit, complete_interrupted
 from storage.reports import write_report
-from storage.state import State, read_articles, read_state, rows_in
+from storage.runs import LastRun, read_last_run
+from storage.state import empty_state, read_articles, read_state, rows_in
 from storage.versions import load_outlets, parser_version
 from storage.work import (
     BatchTask,
@@ -42,8 +43,8 @@ from storage.work import (
 )
 from storage.workers import WorkerDiedError, Workers
 from transforms.difference import ArticleState, OutletChanges, differences
-from transforms.plan import Decision, Found, Known, batches, decide, groups
-from transforms.records import Limits, Stamp
+from transforms.plan import batches, groups
+from transforms.records import Stamp
 
 if TYPE_CHECKING:
     from storage.settlement import Settlement
@@ -54,7 +55,6 @@ __all__ = [
     "PlanCounts",
     "Progress",
     "RunReport",
-    "Settings",
     "open_ingestion",
     "plan_ingest",
 ]
@@ -62,39 +62,21 @@ __all__ = [
 # A step of the flow is worth seconds, and a run of any size has fewer than 200 of them.
 STEP_BYTES: Final = 64 << 20
 MOST_STEPS: Final = 90
-PROGRESS_EVERY: Final = 500
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a run is asked to do."""
-
-    source: Path
-    output: Path
-    workers: int = 1
-    absent_is_deleted: bool = False
-    limits: Limits = field(default_factory=Limits)
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ValueError(f"workers must be at least 1, not {self.workers}")
-
-    def arguments(self) -> str:
-        """The settings that can change rows, as a JSON object; paths of the machine are left out."""
-        return json.dumps({"sync": self.absent_is_deleted, **asdict(self.limits)}, sort_keys=True)
 
 
 class PlanCounts(NamedTuple):
     """What a run has to do, and in how many parse steps."""
 
     sources: int
+    left_out: int
     unchanged: int
     to_parse: int
     to_parse_bytes: int
     deleted: int
     steps: int
+    notes: tuple[str, ...]
 
 
 class MergeCounts(NamedTuple):
@@ -112,10 +94,13 @@ class RunReport:
     started_at: datetime
     finished_at: datetime
     source: str
+    commit: str | None
+    committed_at: datetime | None
     arguments: str
     contract_version: str
     parser_version: str
     sources: int
+    left_out: int
     unchanged: int
     parsed: int
     parsed_bytes: int
@@ -168,9 +153,13 @@ class Ingestion:
         self._staging = output.staging(stamp.run_id)
         self._workers = workers
         self._progress = progress
-        self._sources: list[Source] = []
-        self._state = State([], [])
-        self._decision = Decision([], [], 0)
+        self._address = parse_address(str(settings.source))
+        self._input = open_input(self._address, settings.archive_limits)
+        self._last: LastRun | None = None
+        self._listing = Listing([])
+        self._history = settings.history
+        self._state = empty_state()
+        self._plan = Plan([], [], 0, 0)
         self._batches: list[range] = []
         self._parsed: dict[int, ParseCounts] = {}
         self._settlement: Settlement | None = None
@@ -178,40 +167,50 @@ class Ingestion:
 
     def discover(self) -> int:
         """List the input; the number of sources found."""
-        self._sources = discover(
-            self._settings.source,
-            leave_out=self._settings.output,
-            progress=lambda count: self._progress("discover", count, 0),
+        self._last = read_last_run(self._output)
+        request = request_for(
+            self._settings, self._address, self._last, lambda count: self._progress("discover", count, 0)
         )
-        return len(self._sources)
+        self._history = request.history
+        self._listing = self._input.listing(request)
+        return len(self._listing.sources)
 
     def plan(self) -> PlanCounts:
         """Compare what was found with what is published, and write down the batches to parse."""
         counts = self.compare()
-        to_parse = [self._sources[position] for position in self._decision.parse]
-        write_batches(self._staging / "work.arrow", to_parse, self._batches)
+        write_batches(self._staging / "work.arrow", self._plan.sources, self._batches)
         return counts
 
     def compare(self) -> PlanCounts:
         """Compare what was found with what is published; writes nothing."""
         self._state = read_state(self._output)
-        self._decision = self._decide()
-        to_parse = [self._sources[position] for position in self._decision.parse]
-        sizes = [source.source_bytes for source in to_parse]
+        self._plan = plan_sources(
+            self._settings,
+            self._input,
+            self._listing,
+            self._state,
+            self._last,
+            lambda done, total: self._progress("compare", done, total),
+            history=self._history,
+        )
+        sizes = [source.source_bytes for source in self._plan.sources]
         self._batches = batches(sizes, self._settings.workers)
         return PlanCounts(
-            len(self._sources),
-            self._decision.unchanged,
-            len(to_parse),
+            self._plan.found,
+            self._listing.left_out,
+            self._plan.unchanged,
+            len(sizes),
             sum(sizes),
-            len(self._decision.gone),
+            len(self._plan.gone),
             len(self._parse_steps()),
+            self._listing.notes,
         )
 
     def parse(self, step: int) -> ParseCounts:
         """Parse and stage the batches of one step."""
-        tasks = [self._batch_task(number) for number in self._parse_steps()[step]]
-        if tasks:
+        numbers = self._parse_steps()[step]
+        tasks = map(self._batch_task, numbers)
+        if numbers:
             # Loaded once, here, for all workers that are forked from this process.
             importlib.import_module("storage.batches")
             load_outlets()
@@ -231,9 +230,18 @@ class Ingestion:
 
     def settle(self) -> int:
         """Decide which partitions change; the number of merge steps."""
-        from storage.settlement import settle_run
+        from storage.settlement import Endings, settle_run
 
-        self._settlement = settle_run(self._output, self._state, self._staging, self._decision.gone, self._stamp)
+        at = self._listing.committed_at or self._stamp.started_at
+        self._settlement = settle_run(
+            self._output,
+            self._state,
+            self._staging,
+            self._plan.gone,
+            Endings(at, self._listing.ended, self._listing.changed),
+            self._stamp,
+            history=self._history,
+        )
         # Arrow keeps what it was given until told, and the workers can use it better now.
         pa.default_memory_pool().release_unused()
         return len(self._merge_steps())
@@ -272,16 +280,19 @@ class Ingestion:
             started_at=self._stamp.started_at,
             finished_at=datetime.now(UTC),
             source=str(self._settings.source),
-            arguments=self._settings.arguments(),
+            commit=self._listing.commit,
+            committed_at=self._listing.committed_at,
+            arguments=self._settings.arguments(history=self._history),
             contract_version=CONTRACT_VERSION,
             parser_version=parser_version(),
-            sources=len(self._sources),
-            unchanged=self._decision.unchanged,
+            sources=self._plan.found,
+            left_out=self._listing.left_out,
+            unchanged=self._plan.unchanged,
             parsed=parsed.sources,
             parsed_bytes=parsed.source_bytes,
             accepted=parsed.accepted,
             rejected=parsed.sources - parsed.accepted,
-            deleted=len(self._decision.gone),
+            deleted=len(self._plan.gone),
             partitions_written=len(changed),
             output_bytes=sum(merged.file_bytes for merged in changed),
             **rows,
@@ -323,6 +334,7 @@ class Ingestion:
             report.run_id,
             {
                 "run": asdict(report),
+                "notes": list(self._listing.notes),
                 "changes": [changes._asdict() for changes in self._changes()],
                 "rejects": [
                     {"reason": reason, "sources": count, "for_example": first[reason]}
@@ -341,9 +353,9 @@ class Ingestion:
         ]
         places = {partition for partition, _ in written if partition is not None}
         before = {
-            row.article_id: ArticleState(row.partition.outlet, row.source_sha256, row.text_sha256, row.published_at)
-            for row in self._state.revisions
-            if row.current and row.partition in places
+            row.article_id: ArticleState(row.outlet, row.source_sha256, row.text_sha256, row.published_at)
+            for row in self._state.current()
+            if row.partition in places
         }
         if not before:
             new: Counter[str] = Counter()
@@ -353,44 +365,21 @@ class Ingestion:
             return [OutletChanges(outlet, new=new[outlet]) for outlet in sorted(new)]
         return differences(before, read_articles(self._output, places))
 
-    def _decide(self) -> Decision:
-        known = {
-            row.source_path: Known(row.source_path, row.source_sha256, row.stale, row.article_id, row.current)
-            for row in self._state.revisions
-            if row.live
-        }
-        limit = self._settings.limits.source_bytes
-        for reject in self._state.rejects:
-            fits_now = reject.reason == "too_large" and reject.source_bytes <= limit
-            known[reject.source_path] = Known(
-                reject.source_path, reject.source_sha256, reject.stale or fits_now, None, current=False
-            )
-        # Only a known source can be unchanged, so only these are hashed before they are parsed.
-        positions = [position for position, source in enumerate(self._sources) if source.source_path in known]
-        hashes: dict[int, str | None] = {}
-        for done, position in enumerate(positions, 1):
-            # One thread is quickest here: sources are small, and threads would wait for each other's turn.
-            hashes[position] = hash_source(self._settings.source, self._sources[position])
-            if done % PROGRESS_EVERY == 0:
-                self._progress("compare", done, len(positions))
-        found_sources = [
-            Found(source.source_path, source.source_bytes, hashes.get(position))
-            for position, source in enumerate(self._sources)
-        ]
-        return decide(found_sources, known, absent_is_deleted=self._settings.absent_is_deleted)
-
     def _parse_steps(self) -> list[range]:
-        total = sum(self._sources[position].source_bytes for position in self._decision.parse)
+        total = sum(source.source_bytes for source in self._plan.sources)
         return groups(len(self._batches), min(MOST_STEPS, total // STEP_BYTES + 1))
 
     def _merge_steps(self) -> list[range]:
         staged_bytes = sum(counts.source_bytes for counts in self._parsed.values())
         return groups(len(self._work()), min(MOST_STEPS, staged_bytes // STEP_BYTES + 1))
 
-    def _batch_task(self, number: int, fatal: tuple[str, ...] = ()) -> BatchTask:
-        return BatchTask(
-            self._staging / "work.arrow", number, self._settings.source, self._settings.limits, self._stamp, fatal
-        )
+    def _batch_task(self, number: int) -> BatchTask:
+        contents = None
+        if self._input.streamed:
+            sources = [self._plan.sources[position] for position in self._batches[number]]
+            contents = tuple(self._input.contents(sources, self._settings.limits))
+        work = self._staging / "work.arrow"
+        return BatchTask(work, number, self._address, self._settings.limits, self._stamp, contents=contents)
 
     def _merge_task(self, number: int) -> MergeTask:
         if self._settlement is None:
@@ -405,7 +394,7 @@ class Ingestion:
     def _add(self, total: ParseCounts, counts: ParseCounts) -> ParseCounts:
         total = total + counts
         done = total.sources + sum(parsed.sources for parsed in self._parsed.values())
-        self._progress("parse", done, len(self._decision.parse))
+        self._progress("parse", done, len(self._plan.sources))
         return total
 
     def _parse_around(self, task: BatchTask) -> ParseCounts:
@@ -418,5 +407,5 @@ class Ingestion:
             probe.parent.mkdir(exist_ok=True)
             write_batches(probe, [source], [range(1)])
             if not self._workers.survives(parse, task._replace(work=probe, number=0)):
-                fatal.append(source.source_path)
+                fatal.append((source.source_path, source.locator))
         return parse(task._replace(fatal=tuple(fatal)))

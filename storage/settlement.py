@@ -6,8 +6,9 @@ Reads identities and hashes only; titles and texts move in `superseded`, all oth
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,19 +17,22 @@ import pyarrow.compute as pc
 
 from schemas import TABLES
 from storage.layout import Output
-from storage.staged import read_staged, staged_partitions
+from storage.staged import VALID_TO, read_staged, staged_partitions
 from storage.state import KnownReject, KnownRevision, State
 from storage.superseded import Superseded, Superseding
 from storage.work import PartitionWork
 from transforms.records import Partition, Stamp
-from transforms.revise import Candidate, Standing, change_between, settle
+from transforms.revise import Revision, Standing, row_id, settle
 
-__all__ = ["Settlement", "settle_run"]
+__all__ = ["Endings", "Settlement", "settle_run"]
 
-ARTICLE_COLUMNS: Final = ("article_id", "source_path", "source_sha256", "published_at", "text_sha256")
-REJECT_COLUMNS: Final = ("source_path", "source_sha256", "source_bytes", "reason", "detail")
+ARTICLE_COLUMNS: Final = (
+    "article_id", "source_path", "source_sha256", "published_at", "text_sha256", "valid_from", VALID_TO,
+)  # fmt: skip
+REJECT_COLUMNS: Final = ("source_path", "source_sha256", "source_bytes", "reason", "detail", VALID_TO)
 
 Place = tuple[str, Partition | None]
+Key = tuple[str, str, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,61 +43,69 @@ class Settlement:
     work: list[PartitionWork]
     dropped_owners: dict[str, set[int]]
     dropped_rejects: dict[str, set[int]]
-    tombstones: int
+
+
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """When sources that no longer stand ended: what the input tells of that (see `Listing`), else `at`."""
+
+    at: datetime
+    ended: Mapping[tuple[str, datetime | None], datetime] = field(default_factory=dict)
+    changed: Mapping[str, datetime] = field(default_factory=dict)
+
+    def of(self, row: KnownRevision) -> datetime:
+        """When the source of a row that was thought to stand was replaced or deleted."""
+        path = row.source_path
+        return self.ended.get((path, row.valid_from)) or self.changed.get(path) or self.at
 
 
 class _Accepted(NamedTuple):
     """A source that this run accepted, and where its rows lie."""
 
     article_id: str
-    candidate: Candidate
+    revision: Revision
     file: Path
     partition: Partition
     owner: int
 
 
-def settle_run(output: Output, state: State, staging: Path, gone: Collection[str], stamp: Stamp) -> Settlement:
+def settle_run(
+    output: Output,
+    state: State,
+    staging: Path,
+    gone: Collection[str],
+    endings: Endings,
+    stamp: Stamp,
+    *,
+    history: bool,
+) -> Settlement:
     """Settle which revision of each touched article is current, and stage the rows of those that are not.
 
-    `gone` are paths whose sources no longer exist. Rows for `revisions` are staged as `settled.revisions`.
+    `gone` are paths whose sources no longer exist; with `history` what was rejected there stays. Rows for `revisions`
+    are staged as `settled.revisions`.
     """
     changes = _Changes()
-    accepted = _accepted(staging, state, changes)
-    rejected = {reject.source_path: (reject, stem, row) for reject, stem, row in _rejected(staging)}
-    cleared = _accepted_paths(staging) if state.rejects else set()
-    dropped_rejects = _settle_rejects(changes, state, rejected, cleared | set(gone))
+    rejected = list(_rejected(staging))
+    dropped_rejects = _settle_rejects(changes, state, staging, rejected, gone, history=history)
+    accepted = _accepted(staging, state, changes, stamp)
+    replaced = set(gone)
+    replaced.update(row.known.source_path for row in rejected if row.stands)
+    replaced.update(path for (path, _, _), source in accepted.items() if source.revision.valid_to is None)
 
-    replaced = accepted.keys() | rejected.keys() | set(gone)
+    at_paths = state.at(replaced | {path for path, _, _ in accepted})
     touched = {source.article_id for source in accepted.values()}
-    touched.update(row.article_id for row in state.revisions if row.live and row.source_path in replaced)
-    known = [row for row in state.revisions if row.live and row.article_id in touched]
-    articles: dict[str, list[Candidate]] = defaultdict(list)
-    for source in accepted.values():
-        articles[source.article_id].append(source.candidate)
-    for row in known:
-        if row.source_path not in replaced:
-            articles[row.article_id].append(_candidate(row))
+    touched.update(row.article_id for row in at_paths if row.live and row.source_path in replaced)
+    known = {(_key(row), row.current): row for row in [*at_paths, *state.of(touched)]}.values()
 
     superseded = Superseded(stamp)
-    settled = _Settled(output, changes, superseded, accepted, {row.source_path: row for row in known})
-    for article_id, candidates in articles.items():
-        settled.settle_article(article_id, candidates)
-    tombstones = 0
+    settled = _Settled(output, changes, superseded, accepted, [row for row in known if row.article_id in touched])
+    for article_id in sorted(touched):
+        settled.settle_article(article_id, replaced, endings)
     for row in known:
-        if row.source_path not in settled.kept:
-            changes.drop_known(row)
-        successor = accepted.get(row.source_path)
-        if row.source_path in replaced and (
-            successor is None or successor.candidate.source_sha256 != row.source_sha256
-        ):
-            tombstones += settled.end(row, successor, stamp)
-    for row in state.revisions:
-        returned = accepted.get(row.source_path)
-        # A file that came back as it was lives again, so the row that says it ended goes.
-        if not row.live and returned is not None and returned.candidate.source_sha256 == row.source_sha256:
+        if _key(row) in accepted or (row.live and row.article_id in touched and _key(row) not in settled.kept):
             changes.drop_known(row)
     superseded.write(staging / "settled.revisions")
-    return Settlement(changes.work(_staged_index(staging)), settled.dropped_owners, dropped_rejects, tombstones)
+    return Settlement(changes.work(_staged_index(staging)), settled.dropped_owners, dropped_rejects)
 
 
 class _Settled:
@@ -104,83 +116,74 @@ class _Settled:
         output: Output,
         changes: _Changes,
         superseded: Superseded,
-        accepted: dict[str, _Accepted],
-        known: dict[str, KnownRevision],
+        accepted: dict[Key, _Accepted],
+        known: Sequence[KnownRevision],
     ) -> None:
-        self.kept: set[str] = set()
+        self.kept: set[Key] = set()
         self.dropped_owners: dict[str, set[int]] = defaultdict(set)
         self._output = output
         self._changes = changes
         self._superseded = superseded
         self._accepted = accepted
-        self._known = known
+        # What ended before is settled for good.
+        self._known = {_key(row): row for row in known if row.live}
+        self._new: dict[str, list[Revision]] = defaultdict(list)
+        self._standing: set[tuple[str, str]] = set()
+        for key, source in accepted.items():
+            # What is only parsed again came before.
+            came_at = source.revision.valid_from if key in self._known else source.revision.came_at
+            self._new[source.article_id].append(source.revision._replace(came_at=came_at))
+            if source.revision.valid_to is None:
+                self._standing.add(key[:2])
+        self._before: dict[str, list[KnownRevision]] = defaultdict(list)
+        for row in self._known.values():
+            self._before[row.article_id].append(row)
 
-    def settle_article(self, article_id: str, candidates: list[Candidate]) -> None:
-        current, standings = settle(candidates, self._presentable)
+    def settle_article(self, article_id: str, replaced: Collection[str], endings: Endings) -> None:
+        revisions = list(self._new[article_id])
+        for row in self._before[article_id]:
+            revision = _revision(row)
+            if row.source_path not in replaced:
+                revisions.append(revision)
+            elif not self._is_repeated(row):
+                revisions.append(revision._replace(valid_to=endings.of(row)))
+        current, standings = settle(revisions, self._presentable)
         if current is None:
-            self.kept.update(candidate.source_path for candidate in candidates)
-            return
-        if current.source_path in self._accepted:
+            self.kept.update(_key(revision) for revision in revisions if revision.valid_to is None)
+        elif (source := self._accepted.get(_key(current))) is not None:
             for table in ("articles", "paragraphs"):
-                self._changes.add(table, self._accepted[current.source_path].partition, (article_id,))
+                self._changes.add(table, source.partition, (article_id,))
         else:
-            self.kept.add(current.source_path)
+            self.kept.add(_key(current))
         for standing in standings:
             self._stand(article_id, standing)
 
-    def end(self, row: KnownRevision, successor: _Accepted | None, stamp: Stamp) -> bool:
-        """The file of `row` was replaced or deleted; True where that leaves a tombstone."""
-        follows = successor is not None and successor.article_id == row.article_id
-        candidate = _candidate(row)
-        self._supersede(
-            Superseding(
-                self._published(row),
-                row.partition,
-                row.article_id,
-                candidate,
-                change_between(candidate, successor.candidate) if successor is not None and follows else None,
-                successor.candidate.source_sha256 if successor is not None and follows else None,
-                valid_to=stamp.started_at,
-                is_new=False,
-            )
-        )
-        return not follows
+    def _is_repeated(self, row: KnownRevision) -> bool:
+        """Whether this run parsed a source again, or found from when on it stands."""
+        return _key(row) in self._accepted or (row.valid_from is None and _key(row)[:2] in self._standing)
 
-    def _presentable(self, candidate: Candidate) -> bool:
+    def _presentable(self, revision: Revision) -> bool:
         # The plan has the heirs of every current revision that goes parsed, so others than these exist only where
         # the input does not show them.
-        return candidate.source_path in self._accepted or self._known[candidate.source_path].current
+        key = _key(revision)
+        return key in self._accepted or self._known[key].current
 
     def _stand(self, article_id: str, standing: Standing) -> None:
-        candidate = standing.candidate
-        source = self._accepted.get(candidate.source_path)
-        known = self._known.get(candidate.source_path)
-        if known is not None and known.source_sha256 != candidate.source_sha256:
-            known = None
+        key = _key(standing.revision)
+        source, known = self._accepted.get(key), self._known.get(key)
         if source is not None:
             self.dropped_owners[source.file.stem].add(source.owner)
-        elif known is not None and not known.current and known.superseded_by == standing.superseded_by:
-            self.kept.add(candidate.source_path)
+        elif known is not None and (
+            not known.current and standing.revision.valid_to is None and known.superseded_by == standing.superseded_by
+        ):
+            self.kept.add(key)
             return
-        self._supersede(
-            Superseding(
-                source.file if source is not None else self._published(self._known[candidate.source_path]),
-                source.partition if source is not None else self._known[candidate.source_path].partition,
-                article_id,
-                candidate,
-                standing.change,
-                standing.superseded_by,
-                valid_to=None,
-                is_new=known is None,
-            )
-        )
+        file, partition = (source.file, source.partition) if source is not None else self._published(self._known[key])
+        self._superseded.add(Superseding(file, partition, article_id, standing, is_new=known is None))
+        self._changes.add("revisions", partition, (row_id(*key),))
 
-    def _supersede(self, row: Superseding) -> None:
-        self._superseded.add(row)
-        self._changes.add("revisions", row.partition, (row.candidate.source_path, row.candidate.source_sha256))
-
-    def _published(self, row: KnownRevision) -> Path:
-        return self._output.part(TABLES["articles" if row.current else "revisions"], row.partition)
+    def _published(self, row: KnownRevision) -> tuple[Path, Partition]:
+        return self._output.part(TABLES["articles" if row.current else "revisions"], row.partition), row.partition
 
 
 class _Changes:
@@ -198,7 +201,7 @@ class _Changes:
             self.drop("articles", row.partition, (row.article_id,))
             self.drop("paragraphs", row.partition, (row.article_id,))
         else:
-            self.drop("revisions", row.partition, (row.source_path, row.source_sha256))
+            self.drop("revisions", row.partition, (row_id(*_key(row)),))
 
     def touch(self, partition: Partition) -> None:
         """Have a partition's articles and paragraphs written, whatever else comes of it."""
@@ -234,25 +237,26 @@ class _Changes:
         ]
 
 
-def _accepted(staging: Path, state: State, changes: _Changes) -> dict[str, _Accepted]:
-    """Sources that this run accepted, by path, but for those that nothing stands against: an article that no other
-    source and no published row is about only marks its partition as changed."""
+def _accepted(staging: Path, state: State, changes: _Changes, stamp: Stamp) -> dict[Key, _Accepted]:
+    """Sources that this run accepted, but for those that nothing stands against: an article that no other source and
+    no published row is about only marks its partition as changed."""
     files = sorted(staging.glob("batch-*.articles"))
-    contested = pa.array({row.article_id for row in state.revisions} | _repeated(files), pa.string())
-    known = pa.array({row.source_path for row in state.revisions}, pa.string())
-    accepted: dict[str, _Accepted] = {}
+    known = state.revisions["article_id"].combine_chunks()
+    contested = pa.concat_arrays([known, pa.array(_repeated(files), pa.string())])
+    paths = state.revisions["source_path"].combine_chunks()
+    accepted: dict[Key, _Accepted] = {}
     for path in files:
         first = 0
         for partition, batch in read_staged(path, ARTICLE_COLUMNS):
             if partition is None:
                 raise ValueError(f"`{path.name}`: staged articles without a partition")
             changes.touch(partition)
-            stands = pc.or_(pc.is_in(batch["article_id"], contested), pc.is_in(batch["source_path"], known))
-            rows = pc.indices_nonzero(stands)
+            stands = pc.or_(pc.is_in(batch["article_id"], contested), pc.is_in(batch["source_path"], paths))
+            rows = pc.indices_nonzero(pc.or_(stands, pc.is_valid(batch[VALID_TO])))
             for row, values in zip(rows.to_pylist(), batch.take(rows).to_pylist(), strict=True):
                 article_id = values.pop("article_id")
-                candidate = Candidate(**values)
-                accepted[candidate.source_path] = _Accepted(article_id, candidate, path, partition, first + row)
+                revision = Revision(**values, came_at=values["valid_from"] or stamp.started_at)
+                accepted[_key(revision)] = _Accepted(article_id, revision, path, partition, first + row)
             first += batch.num_rows
     return accepted
 
@@ -267,20 +271,29 @@ def _repeated(files: Sequence[Path]) -> set[str]:
     return set(counts.field("values").filter(pc.greater(counts.field("counts"), 1)).to_pylist())
 
 
-def _accepted_paths(staging: Path) -> set[str]:
-    return {
-        path
-        for file in staging.glob("batch-*.articles")
-        for _, batch in read_staged(file, ["source_path"])
-        for path in batch["source_path"].to_pylist()
-    }
+def _accepted_hashes(staging: Path) -> Iterator[tuple[str, str, bool]]:
+    """Path and hash of each source that this run accepted, and whether it stands."""
+    for file in sorted(staging.glob("batch-*.articles")):
+        for _, batch in read_staged(file, ("source_path", "source_sha256", VALID_TO)):
+            columns = (batch[name].to_pylist() for name in ("source_path", "source_sha256", VALID_TO))
+            yield from ((path, sha256, valid_to is None) for path, sha256, valid_to in zip(*columns, strict=True))
 
 
-def _rejected(staging: Path) -> Iterator[tuple[KnownReject, str, int]]:
+class _Rejected(NamedTuple):
+    """A source that this run rejected, where its row lies, and whether the source stands."""
+
+    known: KnownReject
+    stem: str
+    row: int
+    stands: bool
+
+
+def _rejected(staging: Path) -> Iterator[_Rejected]:
     for path in sorted(staging.glob("batch-*.rejects")):
         for _, batch in read_staged(path, REJECT_COLUMNS):
             for row, values in enumerate(batch.to_pylist()):
-                yield KnownReject(**values, stale=False), path.stem, row
+                stands = values.pop(VALID_TO) is None
+                yield _Rejected(KnownReject(**values, stale=False), path.stem, row, stands)
 
 
 def _staged_index(staging: Path) -> dict[Place, list[tuple[Path, int]]]:
@@ -296,23 +309,46 @@ def _staged_index(staging: Path) -> dict[Place, list[tuple[Path, int]]]:
 def _settle_rejects(
     changes: _Changes,
     state: State,
-    rejected: dict[str, tuple[KnownReject, str, int]],
-    cleared: Collection[str],
+    staging: Path,
+    rejected: Sequence[_Rejected],
+    gone: Collection[str],
+    *,
+    history: bool,
 ) -> dict[str, set[int]]:
-    """Staged rejects that are published already, by file stem."""
-    known = {row.source_path: row for row in state.rejects}
-    published: dict[str, set[int]] = defaultdict(set)
-    for path, (reject, stem, row) in rejected.items():
-        if known.get(path) == reject:
-            published[stem].add(row)
-            continue
-        changes.add("rejects", None, (path,))
-        if path in known:
-            changes.drop("rejects", None, (path,))
-    for path in known.keys() & set(cleared):
-        changes.drop("rejects", None, (path,))
-    return published
+    """Staged rejects that are published already, or that are there twice, by file stem.
+
+    A reject goes when its source parses; without `history` also when its source is replaced or deleted.
+    """
+    known = {(row.source_path, row.source_sha256): row for row in state.rejects}
+    left_out: dict[str, set[int]] = defaultdict(set)
+    staged: set[tuple[str, str | None]] = set()
+    for reject, stem, row, _ in rejected:
+        key = (reject.source_path, reject.source_sha256)
+        if known.get(key) == reject or key in staged:
+            left_out[stem].add(row)
+        else:
+            changes.add("rejects", None, (row_id(*key),))
+            if key in known:
+                changes.drop("rejects", None, (row_id(*key),))
+        staged.add(key)
+    if not known:
+        return left_out
+    accepted = list(_accepted_hashes(staging))
+    parsed = {(path, sha256) for path, sha256, _ in accepted}
+    replaced = {path for path, _, stands in accepted if stands} | set(gone)
+    replaced.update(row.known.source_path for row in rejected if row.stands)
+    for key in known.keys() - staged:
+        # What can't be read has no bytes to keep, and no place in history.
+        if key in parsed or (key[0] in replaced and (key[1] is None or not history)):
+            changes.drop("rejects", None, (row_id(*key),))
+    return left_out
 
 
-def _candidate(row: KnownRevision) -> Candidate:
-    return Candidate(row.source_path, row.source_sha256, row.published_at, row.text_sha256)
+def _revision(row: KnownRevision) -> Revision:
+    return Revision(
+        row.source_path, row.source_sha256, row.published_at, row.text_sha256, row.valid_from, None, row.valid_from
+    )
+
+
+def _key(row: KnownRevision | Revision) -> Key:
+    return row.source_path, row.source_sha256, row.valid_from

@@ -15,10 +15,12 @@ import pyarrow as pa
 
 from transforms.records import Partition
 
-__all__ = ["OWNER", "read_staged", "staged_partitions", "write_staged"]
+__all__ = ["OWNER", "VALID_TO", "read_staged", "staged_partitions", "write_staged"]
 
 # Position of a row's article (or reject) in its batch's staged file: tells rows apart that are to be left out.
 OWNER: Final = "owner"
+# When the source of a row was replaced or deleted; null where it still stands.
+VALID_TO: Final = "valid_to"
 
 
 def write_staged(path: Path, rows: pa.Table, partitions: Sequence[tuple[Partition | None, int]]) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas import TABLES
-from schemas.contract import CONTRACT_VERSION, Table
+from schemas.contract import CONTRACT_VERSION, TIMESTAMP, Table
 from storage.errors import OutputError
 from storage.layout import Output
 from storage.versions import parser_version
@@ -20,8 +21,8 @@ from transforms.difference import ArticleState
 from transforms.records import Partition
 
 __all__ = [
-    "KnownReject", "KnownRevision", "State", "count_rows", "open_part", "part_metadata", "read_articles", "read_state",
-    "rows_in",
+    "KnownReject", "KnownRevision", "State", "count_rows", "empty_state", "open_part", "part_metadata",
+    "read_articles", "read_state", "rows_in",
 ]  # fmt: skip
 
 
@@ -36,11 +37,21 @@ class KnownRevision(NamedTuple):
     source_sha256: str
     published_at: datetime | None
     text_sha256: str
-    partition: Partition
-    current: bool
-    live: bool
-    stale: bool
+    valid_from: datetime | None
+    valid_to: datetime | None
     superseded_by: str | None
+    outlet: str
+    month: str
+    current: bool
+    stale: bool
+
+    @property
+    def live(self) -> bool:
+        return self.valid_to is None
+
+    @property
+    def partition(self) -> Partition:
+        return Partition(self.outlet, self.month)
 
 
 class KnownReject(NamedTuple):
@@ -56,38 +67,75 @@ class KnownReject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that is known of sources, and the row counts of each table."""
+    """All that is known of sources. Revisions stay in Arrow, as a run that changes little asks for few of them."""
 
-    revisions: list[KnownRevision]
+    revisions: pa.Table
     rejects: list[KnownReject]
 
+    def all(self) -> list[KnownRevision]:
+        """Every row of `articles` and `revisions`."""
+        return _records(self.revisions)
 
-COLUMNS = ["article_id", "source_path", "source_sha256", "published_at", "text_sha256"]
+    def current(self) -> list[KnownRevision]:
+        """Rows of `articles`."""
+        return _records(self.revisions.filter(self.revisions["current"]))
+
+    def at(self, paths: Iterable[str]) -> list[KnownRevision]:
+        """Rows whose source has one of these paths."""
+        return self._where("source_path", paths)
+
+    def of(self, article_ids: Iterable[str]) -> list[KnownRevision]:
+        """Rows of these articles."""
+        return self._where("article_id", article_ids)
+
+    def _where(self, column: str, values: Iterable[str]) -> list[KnownRevision]:
+        wanted = pa.array(sorted(values), pa.string())
+        return _records(self.revisions.filter(pc.is_in(self.revisions[column], wanted)))
+
+
+REVISION_SCHEMA: Final = pa.schema([
+    ("article_id", pa.string()), ("source_path", pa.string()), ("source_sha256", pa.string()),
+    ("published_at", TIMESTAMP), ("text_sha256", pa.string()), ("valid_from", TIMESTAMP), ("valid_to", TIMESTAMP),
+    ("superseded_by", pa.string()), ("outlet", pa.string()), ("month", pa.string()), ("current", pa.bool_()),
+    ("stale", pa.bool_()),
+])  # fmt: skip
+
+
+def empty_state() -> State:
+    """The state of an output that holds nothing."""
+    return State(REVISION_SCHEMA.empty_table(), [])
 
 
 def read_state(output: Output) -> State:
     """State of an output folder; empty where there is none. Raises `OutputError` for a folder that pressmark of
     this contract version did not write."""
-    revisions: list[KnownRevision] = []
-    rejects: list[KnownReject] = []
-    for name, extra in (("articles", []), ("revisions", ["valid_to", "superseded_by"])):
+    parts = []
+    for name in ("articles", "revisions"):
         table = TABLES[name]
-        for partition, path in output.partitions(table):
-            stale, rows = _read(path, COLUMNS + extra)
-            current = name == "articles"
-            nothing = [None] * rows.num_rows
-            ended = nothing if current else rows["valid_to"].to_pylist()
-            successors = nothing if current else rows["superseded_by"].to_pylist()
-            values = zip(*(rows[column].to_pylist() for column in COLUMNS), strict=True)
-            revisions += [
-                KnownRevision._make((*row, partition, current, valid_to is None, stale, superseded_by))
-                for row, valid_to, superseded_by in zip(values, ended, successors, strict=True)
-            ]
+        columns = [column for column in REVISION_SCHEMA.names if column in table.schema.names]
+        for _, path in output.partitions(table):
+            stale, rows = _read(path, columns)
+            constants = {"current": name == "articles", "stale": stale}
+            arrays = []
+            for field in REVISION_SCHEMA:
+                if field.name in columns:
+                    arrays.append(rows[field.name])
+                elif field.name in constants:
+                    arrays.append(pa.repeat(constants[field.name], rows.num_rows))
+                else:
+                    arrays.append(pa.nulls(rows.num_rows, field.type))
+            parts.append(pa.table(arrays, schema=REVISION_SCHEMA))
+    rejects: list[KnownReject] = []
     for _, path in output.parts(TABLES["rejects"]):
         names = [name for name in KnownReject._fields if name != "stale"]
         stale, rows = _read(path, names)
         rejects += [KnownReject(**row, stale=stale) for row in rows.to_pylist()]
-    return State(revisions, rejects)
+    return State(pa.concat_tables(parts) if parts else REVISION_SCHEMA.empty_table(), rejects)
+
+
+def _records(rows: pa.Table) -> list[KnownRevision]:
+    columns = (rows[name].to_pylist() for name in KnownRevision._fields)
+    return list(map(KnownRevision._make, zip(*columns, strict=True)))
 
 
 def read_articles(output: Output, places: Collection[Partition]) -> dict[str, ArticleState]:

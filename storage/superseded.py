@@ -12,16 +12,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas import TABLES
-from schemas.contract import Change
 from schemas.validation import check_rows
 from storage.staged import read_staged, write_staged
 from storage.state import open_part
 from transforms.records import Partition, Stamp
-from transforms.revise import Candidate
+from transforms.revise import Standing, row_id
 
 __all__ = ["Superseded", "Superseding"]
 
-CARRIED: Final = ("source_path", "source_sha256", "source_bytes", "title", "text")
+CARRIED: Final = ("source_path", "source_sha256", "source_bytes", "title", "text", "valid_from")
+
+Key = tuple[str, str, datetime | None]
 
 
 class Superseding(NamedTuple):
@@ -31,10 +32,7 @@ class Superseding(NamedTuple):
     file: Path
     partition: Partition
     article_id: str
-    candidate: Candidate
-    change: Change | None
-    superseded_by: str | None
-    valid_to: datetime | None
+    standing: Standing
     is_new: bool
 
 
@@ -43,10 +41,11 @@ class Superseded:
 
     def __init__(self, stamp: Stamp) -> None:
         self._stamp = stamp
-        self._rows: dict[Path, dict[tuple[str, str], Superseding]] = defaultdict(dict)
+        self._rows: dict[Path, dict[Key, Superseding]] = defaultdict(dict)
 
     def add(self, row: Superseding) -> None:
-        self._rows[row.file][row.candidate.source_path, row.candidate.source_sha256] = row
+        revision = row.standing.revision
+        self._rows[row.file][revision.source_path, revision.source_sha256, revision.valid_from] = row
 
     def write(self, target: Path) -> None:
         """Stage all rows; nothing where there are none. Raises `ValueError` where a row violates the schema."""
@@ -58,8 +57,7 @@ class Superseded:
             key=lambda row: (
                 row["outlet"],
                 row["month"],
-                row["published_at"] is None,
-                *(row[name] for name in table.sort_keys),
+                *((row[name] is None, row[name]) for name in table.sort_keys),
             )
         )
         staged = pa.Table.from_pylist(rows, schema=table.schema)
@@ -72,23 +70,24 @@ class Superseded:
             partitions[partition] = partitions.get(partition, 0) + 1
         write_staged(target, staged, list(partitions.items()))
 
-    def _carry(self, file: Path, wanted: dict[tuple[str, str], Superseding]) -> Iterator[dict[str, Any]]:
-        for carried in _rows_of(file, pa.array({path for path, _ in wanted}, pa.string())):
-            row = wanted.get((carried["source_path"], carried["source_sha256"]))
+    def _carry(self, file: Path, wanted: dict[Key, Superseding]) -> Iterator[dict[str, Any]]:
+        for carried in _rows_of(file, pa.array({path for path, _, _ in wanted}, pa.string())):
+            row = wanted.get((carried["source_path"], carried["source_sha256"], carried["valid_from"]))
             if row is None:
                 continue
+            revision, superseded_by, change = row.standing
             first_seen_at = carried.pop("first_seen_at")
             yield {
                 **carried,
                 "outlet": row.partition.outlet,
                 "month": row.partition.month,
+                "revision_id": row_id(revision.source_path, revision.source_sha256, revision.valid_from),
                 "article_id": row.article_id,
-                "published_at": row.candidate.published_at,
-                "text_sha256": row.candidate.text_sha256,
-                "change": row.change,
-                "superseded_by": row.superseded_by,
-                "valid_from": None,
-                "valid_to": row.valid_to,
+                "published_at": revision.published_at,
+                "text_sha256": revision.text_sha256,
+                "change": change,
+                "superseded_by": superseded_by,
+                "valid_to": revision.valid_to,
                 "first_seen_at": self._stamp.started_at if row.is_new else first_seen_at,
                 "run_id": self._stamp.run_id,
             }

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from schemas import TABLES
 from schemas.contract import Table
 from storage.errors import InputError, OutputError
-from storage.inputs import discover, read_source
+from storage.inputs.source import ANY_SIZE
 from storage.layout import Output
 from storage.state import open_part
+from storage.verification import archive_of
 from transforms.records import Reject
 
 __all__ = ["Trace", "trace_paragraph"]
-
-ANY_SIZE = 1 << 62
 
 
 class Trace(NamedTuple):
@@ -29,23 +27,26 @@ class Trace(NamedTuple):
     after: bytes
 
 
-def trace_paragraph(output: Output, root: Path, paragraph_id: str, *, context: int) -> Trace:
-    """Trace a paragraph to its bytes, with `context` bytes on both sides.
+def trace_paragraph(output: Output, source: str | None, paragraph_id: str, *, context: int) -> Trace:
+    """Trace a paragraph to its bytes, with `context` bytes on both sides. `source` is the latest run's input where it
+    is None.
 
     Raises `OutputError` where no row has this id, and `InputError` where the source is gone or is no longer what was
     ingested.
     """
     paragraph = _find(output, TABLES["paragraphs"], "paragraph_id", paragraph_id)
     article = _find(output, TABLES["articles"], "article_id", paragraph["article_id"])
-    path = article["source_path"]
-    source = next((s for s in discover(root, leave_out=output.root) if s.source_path == path), None)
-    if source is None:
-        raise InputError("the source is not in this input", root / path, "name the input that was ingested")
-    data = read_source(root, source, ANY_SIZE)
+    archive = archive_of(output, source)
+    where = archive.address.path / article["source_path"]
+    data = next(
+        (data for _, data in archive.input.contents(archive.input.find([article["source_path"]]), ANY_SIZE)), None
+    )
+    if data is None:
+        raise InputError("the source is not in this input", where, "name the input that was ingested")
     if isinstance(data, Reject):
-        raise InputError(f"the source can't be read ({data.detail})", root / path, "mend it")
+        raise InputError(f"the source can't be read ({data.detail})", where, "mend it")
     if hashlib.sha256(data).hexdigest() != article["source_sha256"]:
-        raise InputError("the source is no longer what was ingested", root / path, "ingest it again, then trace")
+        raise InputError("the source is no longer what was ingested", where, "ingest it again, then trace")
     start, end = paragraph["byte_start"], paragraph["byte_end"]
     return Trace(paragraph, article, data[max(start - context, 0) : start], data[start:end], data[end : end + context])
 

@@ -19,7 +19,7 @@ __all__ = ["load_outlets", "parser_version"]
 
 
 # These check rows or choose sources; no row depends on them.
-NOT_DECIDING: Final = frozenset({"explanation.py", "laws.py", "plan.py", "reference.py"})
+NOT_DECIDING: Final = frozenset({"explanation.py", "laws.py", "plan.py", "reference.py", "selection.py"})
 
 
 @lru_cache(maxsize=1)

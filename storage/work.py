@@ -12,10 +12,12 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from storage.inputs import Source
+from schemas.contract import TIMESTAMP
+from storage.inputs.opening import Address
+from storage.inputs.source import Source
 from storage.layout import Output
 from storage.publish import Replacement
-from transforms.records import Limits, Partition, Stamp
+from transforms.records import Limits, Partition, Reject, Stamp
 
 __all__ = [
     "BatchTask", "MergeTask", "MergedPartition", "ParseCounts", "PartitionWork", "batch_sources", "merge", "parse",
@@ -24,14 +26,19 @@ __all__ = [
 
 
 class BatchTask(NamedTuple):
-    """One batch: record batch `number` of the file `work` lists its sources, staged files go beside it."""
+    """One batch: record batch `number` of the file `work` lists its sources, staged files go beside it.
+
+    `fatal` are paths and locators of sources that killed a worker. `contents` are the sources with their bytes where
+    only the process that makes the batches can read the input.
+    """
 
     work: Path
     number: int
-    root: Path
+    address: Address
     limits: Limits
     stamp: Stamp
-    fatal: tuple[str, ...] = ()
+    fatal: tuple[tuple[str, str], ...] = ()
+    contents: tuple[tuple[Source, bytes | Reject], ...] | None = None
 
 
 class ParseCounts(NamedTuple):
@@ -54,7 +61,8 @@ class ParseCounts(NamedTuple):
 
 
 WORK_SCHEMA: Final = pa.schema([
-    ("source_path", pa.string()), ("name", pa.binary()), ("source_bytes", pa.int64()), ("problem", pa.string()),
+    ("source_path", pa.string()), ("locator", pa.binary()), ("source_bytes", pa.int64()), ("problem", pa.string()),
+    ("valid_from", TIMESTAMP), ("valid_to", TIMESTAMP),
 ])  # fmt: skip
 
 
@@ -67,9 +75,11 @@ def write_batches(path: Path, sources: Sequence[Source], ranges: Iterable[range]
                 pa.record_batch(
                     [
                         [source.source_path for source in rows],
-                        [source.name.encode("utf-8", "surrogateescape") for source in rows],
+                        [source.locator.encode("utf-8", "surrogateescape") for source in rows],
                         [source.source_bytes for source in rows],
                         [source.problem for source in rows],
+                        [source.valid_from for source in rows],
+                        [source.valid_to for source in rows],
                     ],
                     schema=WORK_SCHEMA,
                 )
@@ -81,8 +91,8 @@ def batch_sources(work: Path, number: int) -> list[Source]:
     with pa.OSFile(str(work)) as file:
         rows = pa.ipc.open_file(file).get_batch(number)
         return [
-            Source(path, name.decode("utf-8", "surrogateescape"), size, problem)
-            for path, name, size, problem in zip(*(column.to_pylist() for column in rows.columns), strict=True)
+            Source(path, locator.decode("utf-8", "surrogateescape"), *rest)
+            for path, locator, *rest in zip(*(column.to_pylist() for column in rows.columns), strict=True)
         ]
 
 

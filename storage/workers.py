@@ -10,9 +10,10 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -21,6 +22,8 @@ import pyarrow as pa
 __all__ = ["WorkerDiedError", "Workers"]
 
 PARENT_CHECK_S: Final = 0.5
+# Tasks made for each process: one that it works on, one that waits at it, one on the way.
+AHEAD: Final = 3
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -51,27 +54,47 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
-    def map(self, work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-        """Results as they come; the tasks are under way when this returns.
+    def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Results as they come; the first tasks are under way when this returns, and few more than there are
+        processes are made ahead of them.
 
         Iterating raises `WorkerDiedError`, after all other results, where processes died.
         """
-        if self.count == 1 or len(tasks) < 2:
-            return map(work, tasks)
+        ahead = iter(tasks)
+        first = list(islice(ahead, AHEAD * self.count))
+        if self.count == 1 or len(first) < 2:
+            return map(work, chain(first, ahead))
         if self._pool is None:
             self._pool = _start(self.count)
-        futures = {self._pool.submit(work, task): task for task in tasks}
-        return self._results(futures)
+        pool = self._pool
+        futures = {pool.submit(work, task): task for task in first}
+        return self._results(pool, work, futures, ahead)
 
-    def _results(self, futures: dict[Future[Result], Task]) -> Iterator[Result]:
+    def _results(
+        self,
+        pool: ProcessPoolExecutor,
+        work: Callable[[Task], Result],
+        futures: dict[Future[Result], Task],
+        ahead: Iterator[Task],
+    ) -> Iterator[Result]:
         died: list[Task] = []
-        for future in as_completed(futures):
-            try:
-                result = future.result()
-            except BrokenProcessPool:
-                died.append(futures[future])
-                continue
-            yield result
+        while futures:
+            done, _ = wait(futures, return_when=FIRST_COMPLETED)
+            for future in done:
+                task = futures.pop(future)
+                for following in islice(ahead, 1):
+                    try:
+                        futures[pool.submit(work, following)] = following
+                    except BrokenProcessPool:
+                        died.append(following)
+                try:
+                    result = future.result()
+                except BrokenProcessPool:
+                    died.append(task)
+                    continue
+                yield result
+        if died:
+            died += ahead
         if died and self._pool is not None:
             self._pool.shutdown()
             self._pool = None

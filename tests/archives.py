@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from flows.job import run_ingest
 from schemas import TABLES
-from storage.ingestion import RunReport, Settings
+from storage.ingestion import RunReport
 from storage.layout import Output
+from storage.planning import Settings
 from transforms.records import Stamp
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +28,7 @@ def stamp(number: int) -> Stamp:
     return Stamp(f"run-{number}", FIRST_RUN + timedelta(hours=number))
 
 
-def ingest(source: Path, output: Path, number: int = 1, **settings: object) -> RunReport:
+def ingest(source: Path | str, output: Path, number: int = 1, **settings: object) -> RunReport:
     """Run the job with a known stamp and no progress."""
     return run_ingest(Settings(source, output, **settings), lambda *_: None, stamp=stamp(number))  # type: ignore[arg-type]
 

@@ -6,7 +6,9 @@ Checks nothing that needs more than these; completeness (law 5) over a whole out
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from xxhash import xxh3_64_intdigest
@@ -15,7 +17,10 @@ from transforms.article import SEPARATOR, decode
 from transforms.blocks import cut
 from transforms.header import BadSource, read_header
 
-__all__ = ["ARTICLE_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "check_article", "completeness"]
+__all__ = [
+    "ARTICLE_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "Stood", "check_article", "completeness",
+    "completeness_of_history",
+]  # fmt: skip
 
 # Cut apart, markup loses end tags, so elements may be open here that were closed in the source.
 ANY_DEPTH = 1 << 40
@@ -65,6 +70,33 @@ def completeness(
             breaches.append(
                 Breach(5, path, None, f"the row in `{found[0][0]}` was made from other bytes; ingest again")
             )
+    return breaches
+
+
+class Stood(NamedTuple):
+    """A source of a history: its bytes, and from when until when they stood at its path."""
+
+    source_path: str
+    source_sha256: str | None
+    valid_from: datetime | None
+    valid_to: datetime | None
+
+
+def completeness_of_history(
+    discovered: Collection[Stood], revisions: Collection[Stood], rejects: Collection[tuple[str, str | None]]
+) -> list[Breach]:
+    """Breaches of law 5 by a history: sources that are in none or in several of the tables. `revisions` are the rows of
+    `articles` and `revisions`, `rejects` paths and hashes, as a reject has one row however often it stood."""
+    breaches = []
+    rows = Counter(revisions)
+    rejected = set(rejects)
+    for source in discovered:
+        count = rows[source] + ((source.source_path, source.source_sha256) in rejected)
+        if count != 1:
+            since = "its beginning" if source.valid_from is None else f"{source.valid_from:%Y-%m-%d %H:%M:%S}"
+            which = "" if source.source_sha256 is None else f" with the hash {source.source_sha256[:12]}…"
+            problem = f"what stood there from {since} on{which} has {count} rows"
+            breaches.append(Breach(5, source.source_path, None, problem))
     return breaches
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 __all__ = ["Decision", "Found", "Known", "batches", "decide", "groups"]
@@ -16,12 +17,13 @@ class Found(NamedTuple):
     """A discovered source. `sha256` is None where it can't be read, or where nothing is known to compare with."""
 
     source_path: str
-    source_bytes: int
     sha256: str | None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
 
 
 class Known(NamedTuple):
-    """The published state of a path: in `articles` (`article_id`, `current`), live in `revisions` or in `rejects`.
+    """A published row: of `articles` (`current`), of `revisions`, or of `rejects`, which has no `article_id`.
 
     `retry` asks for another try although nothing changed: another parser version wrote the row, or the limit
     that refused the source was raised.
@@ -32,37 +34,54 @@ class Known(NamedTuple):
     retry: bool
     article_id: str | None
     current: bool
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
 
 
 class Decision(NamedTuple):
-    """Positions of the sources to parse, paths that are gone, and how many sources are as they were."""
+    """Positions of the sources to parse, paths that are gone, and articles whose current revision goes."""
 
     parse: list[int]
     gone: list[str]
-    unchanged: int
+    lost: set[str]
 
 
-def decide(found: Sequence[Found], known: Mapping[str, Known], *, absent_is_deleted: bool) -> Decision:
-    """Sources to parse: new, changed, to be tried again, or live revisions of an article that loses its current one.
+def decide(found: Sequence[Found], known: Iterable[Known], *, absent_is_deleted: bool) -> Decision:
+    """Sources to parse: new, changed, or to be tried again.
 
     A source that can't be read has no hash, so it is unchanged for as long as it can't be read.
     """
-    seen: set[str] = set()
-    parse: set[int] = set()
+    rows: dict[str, list[Known]] = {}
+    for row in known:
+        rows.setdefault(row.source_path, []).append(row)
+    stands = {source.source_path for source in found if source.valid_to is None}
+    seen = {source.source_path for source in found}
+    parse: list[int] = []
     lost: set[str] = set()
     for position, source in enumerate(found):
-        seen.add(source.source_path)
-        before = known.get(source.source_path)
-        if before is None or before.retry or before.sha256 != source.sha256:
-            parse.add(position)
-            if before is not None and before.current and before.article_id is not None:
-                lost.add(before.article_id)
-    gone = sorted(path for path in known if path not in seen) if absent_is_deleted else []
-    lost.update(row.article_id for path in gone if (row := known[path]).current and row.article_id is not None)
-    if lost:
-        heirs = {row.source_path for row in known.values() if row.article_id in lost and not row.current}
-        parse.update(position for position, source in enumerate(found) if source.source_path in heirs)
-    return Decision(sorted(parse), gone, len(found) - len(parse))
+        before = rows.get(source.source_path, ())
+        if any(_same(source, row) for row in before):
+            continue
+        parse.append(position)
+        if source.valid_to is None:
+            lost.update(row.article_id for row in before if row.current and row.article_id is not None)
+    gone: list[str] = []
+    if absent_is_deleted:
+        for path in sorted(rows.keys() - stands):
+            # What is known of a reject stays for as long as any file was at its path.
+            ends = [
+                row for row in rows[path] if row.valid_to is None and (row.article_id is not None or path not in seen)
+            ]
+            if ends:
+                gone.append(path)
+            lost.update(row.article_id for row in ends if row.current and row.article_id is not None)
+    return Decision(parse, gone, lost)
+
+
+def _same(source: Found, row: Known) -> bool:
+    if row.retry or row.sha256 != source.sha256:
+        return False
+    return row.article_id is None or (row.valid_from, row.valid_to) == (source.valid_from, source.valid_to)
 
 
 def batches(sizes: Sequence[int], workers: int) -> list[range]:

@@ -15,6 +15,7 @@ from schemas import paragraphs as paragraphs_schema
 from schemas import rejects as rejects_schema
 from schemas.contract import DIALECTS, DICTIONARY, PUBLISHED_FROM, REASONS, ROLES, TIMESTAMP
 from transforms.records import Article, Partition, Reject, Stamp
+from transforms.revise import row_id
 
 __all__ = ["article_rows", "paragraph_rows", "partition_of", "reject_rows", "sort_key"]
 
@@ -30,8 +31,8 @@ def sort_key(article: Article) -> tuple[bool, datetime | None, str]:
     return (published_at is None, published_at, article.article_id)
 
 
-def article_rows(articles: Sequence[Article], stamp: Stamp) -> pa.Table:
-    """Rows of `articles`, in the order of the argument."""
+def article_rows(articles: Sequence[Article], valid_from: Sequence[datetime | None], stamp: Stamp) -> pa.Table:
+    """Rows of `articles`, in the order of the argument; `valid_from` is what the input tells of each of them."""
     headers = [article.header for article in articles]
     dates = [article.dates for article in articles]
     columns: dict[str, Any] = {
@@ -46,6 +47,7 @@ def article_rows(articles: Sequence[Article], stamp: Stamp) -> pa.Table:
         "url_date": [date.url_date for date in dates],
         "date_conflict": [date.date_conflict for date in dates],
         "local_date": [date.local_date for date in dates],
+        "valid_from": valid_from,
         "paragraph_count": [len(article.paragraphs) for article in articles],
         "run_id": [stamp.run_id] * len(articles),
         "ingested_at": [stamp.started_at] * len(articles),
@@ -94,6 +96,7 @@ def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
 def reject_rows(rejects: Sequence[Reject], stamp: Stamp) -> pa.Table:
     """Rows of `rejects`, in the order of the argument."""
     columns: dict[str, Any] = {
+        "reject_id": [row_id(reject.source_path, reject.source_sha256) for reject in rejects],
         "reason": _closed([reject.reason for reject in rejects], REASONS),
         "first_seen_at": [stamp.started_at] * len(rejects),
         "run_id": [stamp.run_id] * len(rejects),

@@ -10,7 +10,8 @@ from typing import Any
 from flows.cli import EXIT_OK, EXIT_REJECTS, MIB
 from flows.summary import printable
 from storage.errors import InputError
-from storage.inputs import discover, read_source
+from storage.inputs.folder import Folder
+from storage.inputs.source import Request
 from storage.versions import load_outlets
 from transforms.dates import SCHEDULED_AHEAD
 from transforms.explanation import Explanation, explain
@@ -28,8 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not path.is_file():
         raise InputError("there is no such file", path, "give one source of an archive")
     limits = Limits(source_bytes=arguments.max_source_mib * MIB)
-    (source,) = discover(path, leave_out=path.parent / ".none")
-    data = read_source(path, source, limits.source_bytes)
+    file = Folder(path)
+    ((source, data),) = file.contents(file.listing(Request()).sources, limits)
     outcome = (
         data
         if isinstance(data, Reject)

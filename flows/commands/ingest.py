@@ -6,6 +6,7 @@ import argparse
 import gc
 import json
 import os
+import sys
 from dataclasses import asdict
 
 from flows.cli import EXIT_OK, EXIT_REJECTS, MIB
@@ -13,13 +14,17 @@ from flows.job import run_ingest
 from flows.progress import ProgressDisplay
 from flows.stamp import new_stamp
 from flows.summary import text_of_plan, text_of_run
-from storage.ingestion import RunReport, Settings, plan_ingest
+from storage.errors import InputError
+from storage.ingestion import RunReport, plan_ingest
+from storage.inputs.source import ArchiveLimits
 from storage.layout import Output
 from storage.overview import outlet_counts, reject_lines
+from storage.planning import Settings
 from storage.reports import read_report
 from transforms.records import Limits
+from transforms.selection import BadPatternError, Selection
 
-__all__ = ["run"]
+__all__ = ["run", "selection_of"]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,10 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         absent_is_deleted=arguments.sync,
         limits=Limits(source_bytes=arguments.max_source_mib * MIB),
+        selection=selection_of(arguments),
+        history=arguments.history,
+        archive_limits=ArchiveLimits(arguments.max_ratio, arguments.max_unpacked_gib << 30),
     )
     if arguments.dry_run:
         with ProgressDisplay() as progress:
             plan = plan_ingest(settings, new_stamp(), progress)
+        for note in plan.notes:
+            print(f"note: {note}", file=sys.stderr)
         print(json.dumps(plan._asdict()) if arguments.json else text_of_plan(plan))
         return EXIT_OK
     if arguments.flow or os.environ.get("PREFECT_API_URL"):
@@ -50,9 +60,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(asdict(report), default=str))
     else:
-        changes = read_report(output, report.run_id)["changes"]
-        print(text_of_run(report, outlet_counts(output), reject_lines(output), changes))
+        details = read_report(output, report.run_id)
+        for note in details["notes"]:
+            print(f"note: {note}", file=sys.stderr)
+        print(text_of_run(report, outlet_counts(output), reject_lines(output), details["changes"]))
     return EXIT_REJECTS if arguments.strict and report.rejects else EXIT_OK
+
+
+def selection_of(arguments: argparse.Namespace) -> Selection:
+    """The files that the arguments choose; raises `InputError` where a pattern is none."""
+    try:
+        return Selection(tuple(arguments.include), tuple(arguments.exclude))
+    except BadPatternError as error:
+        raise InputError("a pattern is wrong", str(error), "write it as in `.gitignore`") from error
 
 
 def _recorded(settings: Settings) -> RunReport:

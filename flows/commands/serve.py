@@ -9,8 +9,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from flows.cli import EXIT_OK
+from flows.commands.ingest import selection_of
 from flows.server import prefect_server
-from storage.errors import InputError, PressmarkError
+from storage.errors import PressmarkError
+from storage.inputs.opening import absolute, open_input
+from storage.inputs.opening import parse_address as parse_input
 from warehouses.address import parse_address
 
 if TYPE_CHECKING:
@@ -25,16 +28,17 @@ class ScheduleError(PressmarkError):
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped; the exit code."""
-    if not arguments.source.exists():
-        raise InputError("there is no such folder", arguments.source, "give the folder that holds the archive")
+    source = absolute(arguments.source)
+    open_input(parse_input(source))
+    selection_of(arguments)
     destination = parse_address(arguments.destination).absolute() if arguments.destination else None
     with prefect_server(ui=True) as address:
         # Prefect reads its settings once, so it is imported when the server is known.
         from flows.serving import Plan, deployments, serve_until_stopped
 
         plan = Plan(
-            arguments.source, arguments.output, destination, arguments.cron, arguments.interval,
-            arguments.verify_cron, arguments.workers,
+            source, arguments.output, destination, arguments.cron, arguments.interval, arguments.verify_cron,
+            arguments.workers, arguments.include, arguments.exclude, arguments.history, arguments.sync,
         )  # fmt: skip
         try:
             served = deployments(plan)

@@ -9,7 +9,6 @@ from flows.cli import EXIT_OK
 from flows.summary import printable
 from storage.layout import Output
 from storage.tracing import Trace, trace_paragraph
-from storage.verification import last_source
 
 __all__ = ["run"]
 
@@ -19,8 +18,7 @@ BYTES_PER_LINE = 16
 def run(arguments: argparse.Namespace) -> int:
     """Print a paragraph, its article, and its bytes in their context; the exit code."""
     output = Output(arguments.output)
-    root = arguments.source or last_source(output)
-    trace = trace_paragraph(output, root, arguments.paragraph_id, context=max(arguments.context, 0))
+    trace = trace_paragraph(output, arguments.source, arguments.paragraph_id, context=max(arguments.context, 0))
     print(_json(trace) if arguments.json else _text(trace, hexdump=arguments.hexdump))
     return EXIT_OK
 

@@ -10,7 +10,7 @@ from flows.cli import EXIT_OK, EXIT_REJECTS
 from flows.progress import ProgressDisplay
 from flows.summary import LAWS, printable
 from storage.layout import Output
-from storage.verification import Verification, last_source, verify_output
+from storage.verification import Verification, verify_output
 
 __all__ = ["run"]
 
@@ -18,11 +18,13 @@ __all__ = ["run"]
 def run(arguments: argparse.Namespace) -> int:
     """Verify, print breaches and counts; the exit code."""
     output = Output(arguments.output)
-    source = arguments.source or last_source(output)
     started = time.monotonic()
     with ProgressDisplay() as progress:
         found = verify_output(
-            output, source, workers=arguments.workers, progress=lambda done, total: progress("verify", done, total)
+            output,
+            arguments.source,
+            workers=arguments.workers,
+            progress=lambda done, total: progress("verify", done, total),
         )
     print(_json(found) if arguments.json else _text(found, time.monotonic() - started))
     return EXIT_REJECTS if found.breaches else EXIT_OK

@@ -1,0 +1,231 @@
+"""The walk through a repository's history: which commits are on its main line, and what each of them changed.
+
+The main line is the chain of first parents: the states that the archive had, one after the other. A merge brings what
+it merges at the time of the merge. What was committed on a branch and never stood on the main line is found apart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from storage.errors import InputError
+from storage.inputs.trees import Change, CorruptTree, Folders
+
+if TYPE_CHECKING:
+    import pygit2
+
+__all__ = [
+    "Line",
+    "Step",
+    "changes_of",
+    "commit_of",
+    "main_line",
+    "opened",
+    "read_object",
+    "side_changes",
+    "time_of",
+    "tree_of",
+]
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime.max.replace(tzinfo=UTC, microsecond=0)
+# A walk shorter than this is done before another process has started.
+WORTH_A_PROCESS: Final = 64
+
+
+class Step(NamedTuple):
+    """A commit of the main line. Times never go back along the line, whatever the clocks of those who committed said;
+    None where a shallow clone ends, as what stands there came at some time before."""
+
+    commit: str
+    at: datetime | None
+
+
+class Line(NamedTuple):
+    """Commits from the oldest to the newest; `reached` tells whether the one asked for stands right before them."""
+
+    steps: list[Step]
+    reached: bool
+
+
+def opened(path: Path) -> pygit2.Repository:
+    """The repository, opened once in each process."""
+    return _opened(path, os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, _process: int) -> pygit2.Repository:
+    import pygit2
+
+    # Only objects are read, so it is of no matter whom the folder belongs to.
+    pygit2.settings.owner_validation = False
+    try:
+        return pygit2.Repository(os.fspath(path))
+    except pygit2.GitError as error:
+        raise InputError(f"this is no git repository that can be read ({error})", path, "name its folder") from error
+
+
+def time_of(commit: pygit2.Commit) -> datetime:
+    """When a commit was made, as far as a date can say that."""
+    try:
+        return min(EPOCH + timedelta(seconds=commit.commit_time), LATEST)
+    except OverflowError:
+        return LATEST if commit.commit_time > 0 else EPOCH
+
+
+def main_line(repository: pygit2.Repository, head: pygit2.Commit, since: tuple[str, datetime] | None) -> Line:
+    """The commits after `since` (a commit and its time), or from the first one on."""
+    found = [head]
+    while not _is(found[-1], since) and (parents := _parents(repository, found[-1])):
+        found.append(parents[0])
+    reached = since is not None and _is(found[-1], since)
+    at = since[1] if since is not None and reached else EPOCH
+    steps: list[Step] = []
+    for commit in reversed(found[:-1] if reached else found):
+        at = max(at, time_of(commit))
+        cut_off = not steps and not reached and repository.is_shallow
+        steps.append(Step(str(commit.id), None if cut_off else at))
+    return Line(steps, reached)
+
+
+def _is(commit: pygit2.Commit, since: tuple[str, datetime] | None) -> bool:
+    return since is not None and str(commit.id) == since[0]
+
+
+def _parents(repository: pygit2.Repository, commit: pygit2.Commit) -> list[pygit2.Commit]:
+    """Parents; none where a shallow clone ends. Raises `InputError` where one is missing or corrupt."""
+    return [commit_of(repository, parent) for parent in commit.parent_ids]
+
+
+def commit_of(repository: pygit2.Repository, commit_id: pygit2.Oid | str) -> pygit2.Commit:
+    """A commit by its id; raises `InputError` where it is missing or corrupt."""
+    import pygit2
+
+    try:
+        return repository[commit_id].peel(pygit2.Commit)
+    except (KeyError, pygit2.GitError) as error:
+        raise _corrupt(repository, error) from error
+
+
+class _Segment(NamedTuple):
+    """A part of the main line: its commits with their positions, after the commit `before`."""
+
+    path: Path
+    subdir: str
+    before: str | None
+    first: int
+    commits: list[str]
+
+
+def changes_of(
+    path: Path,
+    subdir: str,
+    line: Line,
+    since: str | None,
+    pool: Callable[[Callable[[Any], Any], Sequence[Any]], Any],
+    progress: Callable[[int], None],
+) -> list[list[Change]]:
+    """What each commit of the line changed below `subdir`."""
+    commits = [step.commit for step in line.steps]
+    size = max(WORTH_A_PROCESS, -(-len(commits) // 32))
+    segments = []
+    for first in range(0, len(commits), size):
+        before = commits[first - 1] if first else since if line.reached else None
+        segments.append(_Segment(path, subdir, before, first, commits[first : first + size]))
+    found: list[list[Change]] = [[] for _ in commits]
+    done = 0
+    for first, changes in pool(_walk, segments):
+        found[first : first + len(changes)] = changes
+        done += len(changes)
+        progress(done)
+    return found
+
+
+def _walk(segment: _Segment) -> tuple[int, list[list[Change]]]:
+    repository = opened(segment.path)
+    folders = Folders(lambda tree: read_object(repository, tree))
+    with _unverified():
+        try:
+            if segment.before is not None:
+                for _ in folders.move(b"", tree_of(repository, commit_of(repository, segment.before), segment.subdir)):
+                    pass
+            trees = (tree_of(repository, commit_of(repository, commit), segment.subdir) for commit in segment.commits)
+            return segment.first, [list(folders.move(b"", tree)) for tree in trees]
+        except CorruptTree as error:
+            raise _corrupt(repository, error) from error
+
+
+def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iterator[tuple[datetime, Change]]:
+    """What the commits that a merge brought to the main line put at a path, the merge itself excepted.
+
+    A merge on the branch itself brings only what none of its parents has.
+    """
+    from pygit2.enums import SortMode
+
+    parents = _parents(repository, commit_of(repository, merge))
+    if len(parents) < 2:
+        return
+    walker = repository.walk(parents[1].id, SortMode.TOPOLOGICAL | SortMode.REVERSE)
+    for parent in parents[2:]:
+        walker.push(parent.id)
+    walker.hide(parents[0].id)
+    for commit in walker:
+        brought: set[Change] | None = None
+        befores: list[pygit2.Commit | None] = [*_parents(repository, commit)]
+        for before in befores or [None]:
+            folders = Folders(lambda tree: read_object(repository, tree))
+            if before is not None:
+                for _ in folders.move(b"", tree_of(repository, before, subdir)):
+                    pass
+            changes = set(folders.move(b"", tree_of(repository, commit, subdir)))
+            brought = changes if brought is None else brought & changes
+        for change in sorted(brought or (), key=lambda change: change.path):
+            yield time_of(commit), change
+
+
+def tree_of(repository: pygit2.Repository, commit: pygit2.Commit, subdir: str) -> bytes | None:
+    """The id of the folder `subdir` of a commit; None where it has none."""
+    import pygit2
+
+    try:
+        found: pygit2.Object = commit.tree[subdir] if subdir else commit.tree
+    except KeyError:
+        return None
+    except pygit2.GitError as error:
+        raise _corrupt(repository, error) from error
+    return found.id.raw if found.type_str == "tree" else None
+
+
+def read_object(repository: pygit2.Repository, object_id: bytes) -> bytes:
+    """The bytes of an object; raises `InputError` where it is missing or corrupt."""
+    import pygit2
+
+    try:
+        data: bytes = repository.odb.read(pygit2.Oid(raw=object_id))[1]
+    except (KeyError, pygit2.GitError) as error:
+        raise _corrupt(repository, error) from error
+    return data
+
+
+def _corrupt(repository: pygit2.Repository, error: Exception) -> InputError:
+    problem = f"an object of the repository is missing or corrupt ({error})"
+    return InputError(problem, repository.path, "see `git fsck`, and fetch the repository again")
+
+
+class _unverified:  # noqa: N801  # reads as a statement
+    """Trees are read by the thousand, and hashing each of them costs half of the walk; files are verified."""
+
+    def __enter__(self) -> None:
+        import pygit2
+
+        pygit2.settings.enable_strict_hash_verification(False)  # noqa: FBT003
+
+    def __exit__(self, *_: object) -> None:
+        import pygit2
+
+        pygit2.settings.enable_strict_hash_verification(True)  # noqa: FBT003

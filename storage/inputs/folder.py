@@ -1,0 +1,107 @@
+"""A folder of files, or a single file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from storage.errors import InputError
+from storage.inputs.names import source_paths
+from storage.inputs.source import EVERYTHING, LINK_PROBLEM, Listing, Request, Source, too_large, unreadable
+from transforms.records import Limits, Reject
+
+__all__ = ["Folder"]
+
+
+class Folder:
+    """The files below `root`, hidden ones excepted; links are not followed, as what they lead to has a path of its
+    own or is no part of the archive."""
+
+    deletes = False
+    streamed = False
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._base = os.fspath(root.parent if root.is_file() else root)
+
+    def listing(self, request: Request) -> Listing:
+        if self._root.is_file():
+            entries = [_Entry(self._root.name, self._root.stat().st_size, None)]
+        elif self._root.is_dir():
+            entries = list(self._walk(request))
+        else:
+            raise InputError("there is no such file or folder", self._root, "give the folder that holds the archive")
+        paths = source_paths([entry.name for entry in entries])
+        takes = request.selection.takes if self._root.is_dir() else lambda _: True
+        sources = [Source(path, *entry) for path, entry in zip(paths, entries, strict=True) if takes(path)]
+        return Listing(sorted(sources), left_out=len(entries) - len(sources))
+
+    def find(self, paths: Iterable[str]) -> list[Source]:
+        wanted = set(paths)
+        return [source for source in self.listing(Request(EVERYTHING)).sources if source.source_path in wanted]
+
+    def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+        for source in sources:
+            yield source, self._read(source, limits)
+
+    def _read(self, source: Source, limits: Limits) -> bytes | Reject:
+        if source.problem is not None:
+            return unreadable(source, source.problem)
+        try:
+            with open(f"{self._base}/{source.locator}", "rb", buffering=0) as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > limits.source_bytes:
+                    return too_large(source, hashlib.file_digest(file, "sha256").hexdigest(), size, limits)
+                return file.read()
+        except OSError as error:
+            return unreadable(source, f"{error.strerror or error}; mend the file or its permissions")
+
+    def _walk(self, request: Request) -> Iterator[_Entry]:
+        leave_out = os.path.realpath(request.leave_out) if request.leave_out is not None else ""
+        pending = [""]
+        count = 0
+        while pending:
+            folder = pending.pop()
+            try:
+                entries = os.scandir(os.path.join(self._root, folder))
+            except OSError as error:
+                problem = f"the folder can't be listed ({error.strerror})"
+                if not folder:
+                    raise InputError(problem, self._root, "mend its permissions") from error
+                yield _Entry(folder, 0, f"{problem}; mend its permissions")
+                continue
+            with entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    name = os.path.join(folder, entry.name)
+                    if entry.is_dir(follow_symlinks=False):
+                        if not leave_out or os.path.realpath(entry.path) != leave_out:
+                            pending.append(name)
+                        continue
+                    count += 1
+                    if count % 1000 == 0:
+                        request.progress(count)
+                    yield _file(entry, name)
+
+
+class _Entry(NamedTuple):
+    name: str
+    size: int
+    problem: str | None
+
+
+def _file(entry: os.DirEntry[str], name: str) -> _Entry:
+    try:
+        info = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        return _Entry(name, 0, f"{error.strerror or error}; mend or remove it")
+    if stat.S_ISLNK(info.st_mode):
+        return _Entry(name, 0, LINK_PROBLEM)
+    if not stat.S_ISREG(info.st_mode):
+        return _Entry(name, 0, "no regular file; remove it from the archive")
+    return _Entry(name, info.st_size, None)

@@ -1,0 +1,105 @@
+"""Tells which kind of input an address names, and opens it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import unquote
+
+from storage.errors import InputError
+from storage.inputs.folder import Folder
+from storage.inputs.source import ArchiveLimits, Input
+
+__all__ = ["Address", "absolute", "open_input", "parse_address"]
+
+GIT_SCHEME: Final = "git+file://"
+FILE_SCHEME: Final = "file://"
+TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzst")
+
+Kind = Literal["folder", "git", "tar", "zip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an input is: a folder or a single file, a git repository (at `ref`, below `subdir`), a tar or zip."""
+
+    kind: Kind
+    path: Path
+    ref: str | None = None
+    subdir: str = ""
+
+    def at(self, commit: str | None) -> Address:
+        """The same input as of a commit; itself where it has no commits."""
+        return self if commit is None or self.kind != "git" else replace(self, ref=commit)
+
+
+def parse_address(text: str) -> Address:
+    """The address that a user gave: a path, `file:///path` (never read as a repository) or
+    `git+file:///path[@ref][#subdir]`.
+
+    A path is a repository where it has a `.git` or is a bare one, and a tar or zip archive by its name's end.
+
+    >>> parse_address("git+file:///archives/news@main#rfi")
+    Address(kind='git', path=PosixPath('/archives/news'), ref='main', subdir='rfi')
+    """
+    if text.startswith(GIT_SCHEME):
+        return _repository(text)
+    plain = text.startswith(FILE_SCHEME)
+    if "://" in text and not plain:
+        scheme = text.partition("://")[0]
+        raise InputError(f"inputs of the kind `{scheme}` can't be read", text, f"give a path, or {GIT_SCHEME}/…")
+    path = Path(unquote(text.removeprefix(FILE_SCHEME)) if plain else text)
+    if path.is_dir():
+        return Address("git" if not plain and _is_repository(path) else "folder", path)
+    name = path.name.lower()
+    if name.endswith(TAR_SUFFIXES):
+        return Address("tar", path)
+    return Address("zip" if name.endswith(".zip") else "folder", path)
+
+
+def absolute(text: str) -> str:
+    """The address that a user gave, such that it means the same in any working folder."""
+    return text if "://" in text else os.path.abspath(text)
+
+
+def open_input(address: Address, limits: ArchiveLimits | None = None) -> Input:
+    """The input at an address. Nothing is read yet; raises `InputError` where nothing is there."""
+    if not os.path.lexists(address.path):
+        raise InputError("there is no such file or folder", address.path, "give the folder that holds the archive")
+    # Each kind is loaded where it is used: a folder needs none of the others' libraries.
+    if address.kind == "git":
+        from storage.inputs.git import GitRepository
+
+        return GitRepository(address.path, address.ref, address.subdir)
+    if address.kind == "tar":
+        from storage.inputs.tar import TarArchive
+
+        return TarArchive(address.path, limits or ArchiveLimits())
+    if address.kind == "zip":
+        from storage.inputs.zipped import ZipArchive
+
+        return ZipArchive(address.path, limits or ArchiveLimits())
+    return Folder(address.path)
+
+
+def _repository(text: str) -> Address:
+    rest, _, subdir = text.removeprefix(GIT_SCHEME).partition("#")
+    subdir = "/".join(part for part in unquote(subdir).split("/") if part)
+    if not rest.startswith("/"):
+        raise InputError("a repository is named by its absolute path", text, f"write {GIT_SCHEME}/path[@ref][#subdir]")
+    # A path may hold an `@` too, so it is as long as there is a folder.
+    path, ref = rest, ""
+    while not Path(unquote(path)).is_dir() and "@" in path:
+        path, _, more = path.rpartition("@")
+        ref = f"{more}@{ref}" if ref else more
+    if rest.endswith("@"):
+        raise InputError("no branch, tag or commit follows the `@`", text, "name one, or leave the `@` out")
+    return Address("git", Path(unquote(path)), unquote(ref) or None, subdir)
+
+
+def _is_repository(path: Path) -> bool:
+    if (path / ".git").exists():
+        return True
+    return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()

@@ -1,0 +1,190 @@
+"""What a run is asked to do, and what of it there is to do: compares what an input lists with what is published."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from storage.errors import InputError, OutputError
+from storage.inputs.opening import Address
+from storage.inputs.source import ArchiveLimits, Input, Listing, Request, Since, Source
+from storage.runs import LastRun
+from storage.state import KnownRevision, State
+from storage.versions import parser_version
+from storage.workers import Workers
+from transforms.plan import Found, Known, decide
+from transforms.records import Limits, Reject
+from transforms.selection import Selection
+
+__all__ = ["Plan", "Settings", "plan_sources", "request_for"]
+
+PROGRESS_EVERY: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run is asked to do. `absent_is_deleted` is what the input says by default: a git repository does."""
+
+    source: Path | str
+    output: Path
+    workers: int = 1
+    absent_is_deleted: bool | None = None
+    limits: Limits = field(default_factory=Limits)
+    selection: Selection = field(default_factory=Selection)
+    history: bool = False
+    archive_limits: ArchiveLimits = field(default_factory=ArchiveLimits)
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError(f"workers must be at least 1, not {self.workers}")
+
+    def arguments(self, *, history: bool) -> str:
+        """The settings that can change rows, as a JSON object; paths of the machine are left out."""
+        facts = {
+            "sync": self.absent_is_deleted,
+            "history": history,
+            "include": self.selection.include,
+            "exclude": self.selection.exclude,
+            **asdict(self.limits),
+            **asdict(self.archive_limits),
+        }
+        return json.dumps(facts, sort_keys=True)
+
+
+class Plan(NamedTuple):
+    """Sources to parse, in the order in which the input is best read, and paths that are gone; the sources that the
+    archive has, and how many of them are as they were."""
+
+    sources: list[Source]
+    gone: list[str]
+    found: int
+    unchanged: int
+
+
+def request_for(settings: Settings, address: Address, last: LastRun | None, progress: Callable[[int], None]) -> Request:
+    """What to ask of the input: all of it, or only what changed since the latest run, where that one was the same.
+
+    History that was asked for once is kept up. Raises `InputError` where it is asked of an input that has none.
+    """
+    if address.kind != "git":
+        if settings.history:
+            raise InputError(
+                "only a git repository has a history", address.path, "leave out `--history`, or name the repository"
+            )
+        return Request(settings.selection, settings.output, progress=progress)
+    continued = last is not None and last.source == str(settings.source)
+    history = settings.history or (continued and last is not None and bool(last.argument("history")))
+    since = None
+    if (
+        continued
+        and last is not None
+        and last.commit is not None
+        and last.committed_at is not None
+        and last.arguments == settings.arguments(history=history)
+        and last.parser_version == parser_version()
+    ):
+        since = Since(last.commit, last.committed_at)
+    return Request(settings.selection, settings.output, since, history, progress, _Pool(settings.workers))
+
+
+class _Pool:
+    """Processes for as long as one call takes."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+
+    def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
+        with Workers(min(self._workers, max(len(tasks), 1))) as workers:
+            yield from workers.map(work, tasks)
+
+
+def plan_sources(
+    settings: Settings,
+    archive: Input,
+    listing: Listing,
+    state: State,
+    last: LastRun | None,
+    progress: Callable[[int, int], None],
+    *,
+    history: bool,
+) -> Plan:
+    """Compare a listing with what is published. Raises `OutputError` where the output seems to be another archive's."""
+    sources = list(listing.sources)
+    paths = {source.source_path for source in sources} | listing.changed.keys()
+    rows = state.all() if listing.complete else state.at(paths)
+    known = [row for row in _known(settings, rows, state) if listing.complete or row.source_path in paths]
+    known_paths = {row.source_path for row in known}
+    # Only a known source can be unchanged, so only these are hashed before they are parsed.
+    positions = [position for position, source in enumerate(sources) if source.source_path in known_paths]
+    hashes = dict(zip(positions, _hashes([sources[p] for p in positions], archive, settings, progress), strict=True))
+    deletes = archive.deletes if settings.absent_is_deleted is None else settings.absent_is_deleted
+    decision = decide(
+        [
+            Found(source.source_path, hashes.get(position), source.valid_from, source.valid_to)
+            for position, source in enumerate(sources)
+        ],
+        # What the selection does not take is not missed.
+        [row for row in known if settings.selection.takes(row.source_path)],
+        absent_is_deleted=deletes,
+    )
+    standing = {source.source_path for source in sources if source.valid_to is None}
+    if settings.absent_is_deleted is None and listing.complete and decision.gone and not standing & known_paths:
+        raise OutputError(
+            f"this archive has none of the {len(decision.gone)} sources that the output holds", settings.output,
+            "give another folder to another archive, or `--sync` to have them deleted, or `--no-sync` to keep them",
+        )  # fmt: skip
+    to_parse = set(decision.parse)
+    unchanged = len(sources) - len(to_parse)
+    heirs = {row.source_path: row for row in state.of(decision.lost) if row.live and not row.current}
+    to_parse.update(p for p, source in enumerate(sources) if source.source_path in heirs and source.valid_to is None)
+    found = len(sources)
+    chosen = [sources[position] for position in sorted(to_parse)]
+    if not listing.complete:
+        missing = heirs.keys() - standing - set(decision.gone)
+        chosen += (
+            [source._replace(valid_from=heirs[source.source_path].valid_from) for source in archive.find(missing)]
+            if missing
+            else []
+        )
+        before = last.sources if last is not None else 0
+        # Everything else that the latest run found is as it was.
+        ended = 0 if history else len({row.source_path for row in known if row.valid_to is None})
+        found = before + len(sources) - ended
+        unchanged = found - len(chosen)
+    if archive.streamed:
+        chosen.sort(key=lambda source: int(source.locator))
+    return Plan(chosen, decision.gone, found, unchanged)
+
+
+def _known(settings: Settings, rows: Sequence[KnownRevision], state: State) -> Iterator[Known]:
+    for row in rows:
+        yield Known(
+            row.source_path,
+            row.source_sha256,
+            row.stale,
+            row.article_id,
+            row.current,
+            row.valid_from,
+            row.valid_to,
+        )
+    for reject in state.rejects:
+        fits_now = reject.reason == "too_large" and reject.source_bytes <= settings.limits.source_bytes
+        yield Known(reject.source_path, reject.source_sha256, reject.stale or fits_now, article_id=None, current=False)
+
+
+def _hashes(
+    sources: Sequence[Source], archive: Input, settings: Settings, progress: Callable[[int, int], None]
+) -> list[str | None]:
+    """Hash of each source's bytes; None where it can't be read."""
+    found: dict[tuple[str, str], str | None] = {}
+    # One thread is quickest here: sources are small, and threads would wait for each other's turn.
+    for done, (source, data) in enumerate(archive.contents(sources, settings.limits), 1):
+        sha256 = data.source_sha256 if isinstance(data, Reject) else hashlib.sha256(data).hexdigest()
+        found[source.source_path, source.locator] = sha256
+        if done % PROGRESS_EVERY == 0:
+            progress(done, len(sources))
+    return [found[source.source_path, source.locator] for source in sources]

@@ -1,0 +1,80 @@
+"""Which files of an archive are taken for articles, by their paths alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+__all__ = ["BadPatternError", "Selection"]
+
+# What accompanies articles: pages about the archive, indexes, the folders and files that make a site of it.
+LEFT_OUT: Final = re.compile(
+    r"""(?:\A|.*/)(?:
+        (?:readme|index|licen[cs]e|copying|contributing|changelog|code_of_conduct|summary|404)(?:\.[^/]*)?
+        | _config\.ya?ml | gemfile[^/]* | rakefile | makefile | dockerfile | cname | robots\.txt
+        | package(?:-lock)?\.json | requirements[^/]*\.txt
+        | (?:_layouts|_includes|_sass|_data|assets|node_modules|vendor|__pycache__)/.*
+        | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|bmp|avif|css|scss|js|mjs|ts|map|woff2?|ttf|eot|otf|mp[34]|webm|m4a|pdf
+                   |zip|gz|zst|py|rb|sh|json|ya?ml|toml|xml|csv|lock|parquet)
+    )\Z""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+HIDDEN: Final = re.compile(r"(?:\A|/)\.")
+
+
+class BadPatternError(ValueError):
+    """A pattern that is none; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Files to take. Patterns are those of `.gitignore`: without a slash they are about names in any folder, with one
+    about paths from the input's root; `**` spans folders.
+
+    A hidden file or folder is never taken. What `exclude` matches is left out, whatever else matches it. What
+    `include` matches is taken; where there is no `include`, everything is but what accompanies articles (`LEFT_OUT`).
+
+    >>> Selection().takes("rfi/2022/a.md"), Selection().takes("README.md"), Selection(("*.md",)).takes("README.md")
+    (True, False, True)
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    _included: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    _excluded: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_included", _compiled(self.include))
+        object.__setattr__(self, "_excluded", _compiled(self.exclude))
+
+    def takes(self, path: str) -> bool:
+        """Whether a file with this path, relative to the input's root, is taken."""
+        if HIDDEN.search(path) or (self._excluded is not None and self._excluded.search(path)):
+            return False
+        if self._included is not None:
+            return self._included.search(path) is not None
+        return LEFT_OUT.match(path) is None
+
+
+def _compiled(patterns: Sequence[str]) -> re.Pattern[str] | None:
+    """One expression for all patterns; raises `BadPatternError`."""
+    if not patterns:
+        return None
+    if "**" in patterns:
+        return re.compile("")
+    # Loaded only where patterns are given, as that takes longer than listing a small archive.
+    from pathspec.patterns.gitignore.base import GitIgnorePatternError
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+    expressions = []
+    for pattern in patterns:
+        try:
+            expression, includes = GitIgnoreSpecPattern.pattern_to_regex(pattern)
+        except GitIgnorePatternError as error:
+            raise BadPatternError(f"`{pattern}` is no pattern: {error}") from error
+        if expression is None or not includes:
+            raise BadPatternError(f"`{pattern}` matches nothing; negated patterns go to the other option")
+        expressions.append(str(expression).replace("?P<ps_d>", "?:"))
+    return re.compile("|".join(expressions))
