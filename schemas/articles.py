@@ -47,7 +47,7 @@ TABLE = Table(
         column("paragraph_bytes", pa.int64(), "bytes inside the blocks' spans", unit="bytes"),
         column("skipped_bytes", pa.int64(), "bytes of comments and skipped elements outside spans", unit="bytes"),
         column("markup_bytes", pa.int64(), "all other bytes", unit="bytes"),
-        column("valid_from", TIMESTAMP, "time of the commit from which this revision stands at its path; null where the "
+        column("valid_from", TIMESTAMP, "time of the commit that brought this revision to its path; null where the "
                "input has no commits", nullable=True),
         RUN_ID,
         column("ingested_at", TIMESTAMP, "start of the run that wrote this row"),

@@ -26,10 +26,10 @@ TABLE = Table(
                "null for a tombstone", nullable=True),
         column("superseded_by", pa.string(), "`source_sha256` of the next revision, null for a tombstone",
                nullable=True),
-        column("valid_from", TIMESTAMP, "time of the commit from which this revision stood at its path; null where the "
+        column("valid_from", TIMESTAMP, "time of the commit that brought this revision to its path; null where the "
                "input has no commits", nullable=True),
-        column("valid_to", TIMESTAMP, "time of the commit, or start of the run where there are no commits, that replaced "
-               "or deleted it; null while its file still exists; the same as `valid_from` where it was on a branch only",
+        column("valid_to", TIMESTAMP, "time of the commit (start of the run where there are none) that replaced or "
+               "deleted it; null while its file still exists; equal to `valid_from` where it was on a branch only",
                nullable=True),
         column("first_seen_at", TIMESTAMP, "start of the run that first ingested this source"),
         RUN_ID,

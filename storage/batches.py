@@ -106,7 +106,7 @@ def _contents(task: BatchTask, sources: Sequence[Source]) -> Iterable[tuple[Sour
 
 def _rows(accepted: Sequence[_Accepted], stamp: Stamp) -> tuple[pa.Table, tuple[pa.Table, pa.Array]]:
     articles = [one.article for one in accepted]
-    return article_rows(articles, [one.source.valid_from for one in accepted], stamp), paragraph_rows(articles)
+    return article_rows(articles, stamp, [one.source.valid_from for one in accepted]), paragraph_rows(articles)
 
 
 def _numbered(rows: pa.Table) -> pa.Table:

@@ -169,7 +169,11 @@ class Ingestion:
         """List the input; the number of sources found."""
         self._last = read_last_run(self._output)
         request = request_for(
-            self._settings, self._address, self._last, lambda count: self._progress("discover", count, 0)
+            self._settings,
+            self._address,
+            self._input,
+            self._last,
+            lambda count: self._progress("discover", count, 0),
         )
         self._history = request.history
         self._listing = self._input.listing(request)
@@ -282,7 +286,7 @@ class Ingestion:
             source=str(self._settings.source),
             commit=self._listing.commit,
             committed_at=self._listing.committed_at,
-            arguments=self._settings.arguments(history=self._history),
+            arguments=self._settings.arguments(self._input, history=self._history),
             contract_version=CONTRACT_VERSION,
             parser_version=parser_version(),
             sources=self._plan.found,

@@ -42,10 +42,14 @@ class Settings:
         if self.workers < 1:
             raise ValueError(f"workers must be at least 1, not {self.workers}")
 
-    def arguments(self, *, history: bool) -> str:
+    def deletes(self, archive: Input) -> bool:
+        """Whether what is absent from the input counts as deleted."""
+        return archive.deletes if self.absent_is_deleted is None else self.absent_is_deleted
+
+    def arguments(self, archive: Input, *, history: bool) -> str:
         """The settings that can change rows, as a JSON object; paths of the machine are left out."""
         facts = {
-            "sync": self.absent_is_deleted,
+            "sync": self.deletes(archive),
             "history": history,
             "include": self.selection.include,
             "exclude": self.selection.exclude,
@@ -65,7 +69,9 @@ class Plan(NamedTuple):
     unchanged: int
 
 
-def request_for(settings: Settings, address: Address, last: LastRun | None, progress: Callable[[int], None]) -> Request:
+def request_for(
+    settings: Settings, address: Address, archive: Input, last: LastRun | None, progress: Callable[[int], None]
+) -> Request:
     """What to ask of the input: all of it, or only what changed since the latest run, where that one was the same.
 
     History that was asked for once is kept up. Raises `InputError` where it is asked of an input that has none.
@@ -84,7 +90,7 @@ def request_for(settings: Settings, address: Address, last: LastRun | None, prog
         and last is not None
         and last.commit is not None
         and last.committed_at is not None
-        and last.arguments == settings.arguments(history=history)
+        and last.arguments == settings.arguments(archive, history=history)
         and last.parser_version == parser_version()
     ):
         since = Since(last.commit, last.committed_at)
@@ -121,7 +127,6 @@ def plan_sources(
     # Only a known source can be unchanged, so only these are hashed before they are parsed.
     positions = [position for position, source in enumerate(sources) if source.source_path in known_paths]
     hashes = dict(zip(positions, _hashes([sources[p] for p in positions], archive, settings, progress), strict=True))
-    deletes = archive.deletes if settings.absent_is_deleted is None else settings.absent_is_deleted
     decision = decide(
         [
             Found(source.source_path, hashes.get(position), source.valid_from, source.valid_to)
@@ -129,7 +134,7 @@ def plan_sources(
         ],
         # What the selection does not take is not missed.
         [row for row in known if settings.selection.takes(row.source_path)],
-        absent_is_deleted=deletes,
+        absent_is_deleted=settings.deletes(archive),
     )
     standing = {source.source_path for source in sources if source.valid_to is None}
     if settings.absent_is_deleted is None and listing.complete and decision.gone and not standing & known_paths:

@@ -31,8 +31,10 @@ def sort_key(article: Article) -> tuple[bool, datetime | None, str]:
     return (published_at is None, published_at, article.article_id)
 
 
-def article_rows(articles: Sequence[Article], valid_from: Sequence[datetime | None], stamp: Stamp) -> pa.Table:
-    """Rows of `articles`, in the order of the argument; `valid_from` is what the input tells of each of them."""
+def article_rows(
+    articles: Sequence[Article], stamp: Stamp, valid_from: Sequence[datetime | None] | None = None
+) -> pa.Table:
+    """Rows of `articles`, in the order of the argument; `valid_from` is what an input with commits tells of each."""
     headers = [article.header for article in articles]
     dates = [article.dates for article in articles]
     columns: dict[str, Any] = {
@@ -47,7 +49,7 @@ def article_rows(articles: Sequence[Article], valid_from: Sequence[datetime | No
         "url_date": [date.url_date for date in dates],
         "date_conflict": [date.date_conflict for date in dates],
         "local_date": [date.local_date for date in dates],
-        "valid_from": valid_from,
+        "valid_from": valid_from or [None] * len(articles),
         "paragraph_count": [len(article.paragraphs) for article in articles],
         "run_id": [stamp.run_id] * len(articles),
         "ingested_at": [stamp.started_at] * len(articles),

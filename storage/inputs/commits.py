@@ -160,7 +160,7 @@ def _walk(segment: _Segment) -> tuple[int, list[list[Change]]]:
             raise _corrupt(repository, error) from error
 
 
-def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iterator[tuple[datetime, Change]]:
+def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iterator[Change]:
     """What the commits that a merge brought to the main line put at a path, the merge itself excepted.
 
     A merge on the branch itself brings only what none of its parents has.
@@ -184,8 +184,7 @@ def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iter
                     pass
             changes = set(folders.move(b"", tree_of(repository, commit, subdir)))
             brought = changes if brought is None else brought & changes
-        for change in sorted(brought or (), key=lambda change: change.path):
-            yield time_of(commit), change
+        yield from sorted(brought or (), key=lambda change: change.path)
 
 
 def tree_of(repository: pygit2.Repository, commit: pygit2.Commit, subdir: str) -> bytes | None:

@@ -160,14 +160,13 @@ class _Walked(NamedTuple):
 def _beside(
     repository: pygit2.Repository, line: Line, found: list[list[Change]], subdir: str
 ) -> Iterator[Period[bytes, Entry]]:
-    """What was committed on branches only: periods of no length, at the time of the commit on the branch."""
+    """What was committed on branches only: periods of no length, at the time of the merge."""
     for step, changes in zip(line.steps, found, strict=True):
-        merged = set(changes)
-        seen = set()
-        for at, change in side_changes(repository, step.commit, subdir):
-            if change.after is not None and change not in merged and change not in seen:
+        seen = set(changes)
+        for change in side_changes(repository, step.commit, subdir):
+            if change.after is not None and change not in seen:
                 seen.add(change)
-                yield Period(change.path, change.after, at, at)
+                yield Period(change.path, change.after, step.at, step.at)
 
 
 def _is_kept(period: Period[bytes, Entry], *, history: bool) -> bool:

@@ -1,4 +1,4 @@
-"""A zip archive."""
+"""A zip archive, with the names and limits of its members."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ CONTRACT = {
         "dialect": DICT, "url?": S, "canonical_url?": S, "title": S, "author?": S, "published_at?": T,
         "published_from": DICT, "dateline_at?": T, "url_date?": D, "date_conflict": B, "local_date?": D,
         "language": DICT, "text": S, "text_sha256": S, "paragraph_count": I32, "content_count": I32,
-        "header_bytes": I64, "paragraph_bytes": I64, "skipped_bytes": I64, "markup_bytes": I64, "run_id": S,
-        "ingested_at": T,
+        "header_bytes": I64, "paragraph_bytes": I64, "skipped_bytes": I64, "markup_bytes": I64, "valid_from?": T,
+        "run_id": S, "ingested_at": T,
     },
     "paragraphs": {
         "outlet": S, "month": S, "paragraph_id": S, "article_id": S, "ordinal": I32, "role": DICT, "text": S,
@@ -33,19 +33,19 @@ CONTRACT = {
         "links": pa.list_(pa.field("element", LINK, False)),
     },
     "revisions": {
-        "outlet": S, "month": S, "article_id": S, "source_path": S, "source_sha256": S, "source_bytes": I64,
-        "published_at?": T, "title": S, "text": S, "text_sha256": S, "change?": DICT, "superseded_by?": S,
-        "valid_from?": T, "valid_to?": T, "first_seen_at": T, "run_id": S,
+        "outlet": S, "month": S, "revision_id": S, "article_id": S, "source_path": S, "source_sha256": S,
+        "source_bytes": I64, "published_at?": T, "title": S, "text": S, "text_sha256": S, "change?": DICT,
+        "superseded_by?": S, "valid_from?": T, "valid_to?": T, "first_seen_at": T, "run_id": S,
     },
     "rejects": {
-        "source_path": S, "source_sha256?": S, "source_bytes": I64, "reason": DICT, "detail": S, "byte_offset?": I64,
-        "raw?": pa.binary(), "first_seen_at": T, "run_id": S,
+        "reject_id": S, "source_path": S, "source_sha256?": S, "source_bytes": I64, "reason": DICT, "detail": S,
+        "byte_offset?": I64, "raw?": pa.binary(), "first_seen_at": T, "run_id": S,
     },
     "runs": {
-        "run_id": S, "started_at": T, "finished_at": T, "source": S, "arguments": S, "contract_version": S,
-        "parser_version": S, "sources": I64, "unchanged": I64, "parsed": I64, "parsed_bytes": I64, "accepted": I64,
-        "rejected": I64, "deleted": I64, "articles": I64, "paragraphs": I64, "revisions": I64, "rejects": I64,
-        "partitions_written": I64, "output_bytes": I64,
+        "run_id": S, "started_at": T, "finished_at": T, "source": S, "commit?": S, "committed_at?": T, "arguments": S,
+        "contract_version": S, "parser_version": S, "sources": I64, "left_out": I64, "unchanged": I64, "parsed": I64,
+        "parsed_bytes": I64, "accepted": I64, "rejected": I64, "deleted": I64, "articles": I64, "paragraphs": I64,
+        "revisions": I64, "rejects": I64, "partitions_written": I64, "output_bytes": I64,
     },
 }  # fmt: skip
 

@@ -138,10 +138,11 @@ def test_a_change_outside_the_contract_is_named() -> None:
 
 def revision(change: str | None) -> pa.Table:
     row = {
-        "outlet": "songling", "month": "2022-03", "article_id": "0" * 32, "source_path": "a.md",
-        "source_sha256": "1" * 64, "source_bytes": 9, "published_at": datetime(2022, 3, 4, tzinfo=UTC), "title": "标题",
-        "text": "松岭", "text_sha256": "2" * 64, "change": change, "superseded_by": None, "valid_from": None,
-        "valid_to": None, "first_seen_at": datetime(2026, 1, 1, tzinfo=UTC), "run_id": "run-1",
+        "outlet": "songling", "month": "2022-03", "revision_id": "3" * 32, "article_id": "0" * 32,
+        "source_path": "a.md", "source_sha256": "1" * 64, "source_bytes": 9,
+        "published_at": datetime(2022, 3, 4, tzinfo=UTC), "title": "标题", "text": "松岭", "text_sha256": "2" * 64,
+        "change": change, "superseded_by": None, "valid_from": None, "valid_to": None,
+        "first_seen_at": datetime(2026, 1, 1, tzinfo=UTC), "run_id": "run-1",
     }  # fmt: skip
     schema = TABLES["revisions"].schema
     arrays = [

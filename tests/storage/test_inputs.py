@@ -11,7 +11,8 @@ import pytest
 from archives import WriteArticle, ingest, rows_of
 
 from storage.errors import InputError
-from storage.inputs import discover, read_source
+from storage.inputs.folder import Folder
+from storage.inputs.source import Request
 from storage.layout import Output
 from storage.verification import verify_output
 from transforms.records import Limits, Reject
@@ -32,20 +33,17 @@ def test_a_folder_named_like_an_article_is_a_folder(archive: Path, write_article
     assert rejects(tmp_path / "out") == {}
 
 
-def test_links_are_followed_inside_the_input_only(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
+def test_links_are_not_followed(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
     write_article("a.md")
     outside = tmp_path / "outside.md"
     outside.write_bytes((archive / "a.md").read_bytes())
-    (archive / "inside-link.md").symlink_to("a.md")
-    (archive / "outside-link.md").symlink_to(outside)
-    (archive / "self-link.md").symlink_to("self-link.md")
-    (archive / "loop").symlink_to(".")
-    (archive / "dangling.md").symlink_to("nowhere.md")
+    links = {"inside": "a.md", "outside": str(outside), "self": "self-link.md", "loop": ".", "dangling": "nowhere.md"}
+    for name, target in links.items():
+        (archive / f"{name}-link.md").symlink_to(target)
     ingest(archive, tmp_path / "out")
-    names = ("outside-link.md", "self-link.md", "loop", "dangling.md")
-    assert rejects(tmp_path / "out") == dict.fromkeys(names, "unreadable")
-    assert rows_of(tmp_path / "out", "articles", "source_path") == [("inside-link.md",)]
-    assert rows_of(tmp_path / "out", "revisions", "source_path", "change") == [("a.md", "copy")]
+    assert rejects(tmp_path / "out") == {f"{name}-link.md": "unreadable" for name in links}
+    assert rows_of(tmp_path / "out", "articles", "source_path") == [("a.md",)]
+    assert rows_of(tmp_path / "out", "revisions", "source_path") == []
     assert verified(tmp_path / "out", archive)
     assert ingest(archive, tmp_path / "out", 2).partitions_written == 0
 
@@ -149,9 +147,10 @@ def test_a_single_file_is_an_input(archive: Path, write_article: WriteArticle, t
 
 def test_a_file_that_vanishes_after_listing_is_a_reject(archive: Path, write_article: WriteArticle) -> None:
     write_article("a.md")
-    (source,) = discover(archive, leave_out=archive / "out")
+    folder = Folder(archive)
+    sources = folder.listing(Request()).sources
     (archive / "a.md").unlink()
-    outcome = read_source(archive, source, Limits().source_bytes)
+    ((_, outcome),) = folder.contents(sources, Limits())
     assert isinstance(outcome, Reject)
     assert (outcome.reason, outcome.raw) == ("unreadable", None)
 
