@@ -17,7 +17,8 @@ __all__ = ["NUMBERS", "FastImport", "environment", "git"]
 
 NUMBERS: Final = "Numbers"
 AUTHOR: Final = "Relay <relay@archive.example>"
-BUFFER_BYTES: Final = 1 << 20
+BUFFER_BYTES: Final = 1 << 16
+PIPE_BYTES: Final = 1 << 20
 NO_COMMIT: Final = "0" * 40
 
 
@@ -45,7 +46,10 @@ class FastImport:
     def __init__(self, repository: Path, numbers: int, parent: str = "") -> None:
         # A limit of 1 keeps git from unpacking small imports into loose objects.
         command = ["git", "--git-dir", str(repository), "-c", "fastimport.unpackLimit=1", "fast-import", "--quiet"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=BUFFER_BYTES, env=environment())
+        # The pipe holds some commits, so that git works on these while the next are written.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, bufsize=BUFFER_BYTES, pipesize=PIPE_BYTES, env=environment()
+        )
         self._numbers = numbers
         self._parent = parent
         self._mark = 0

@@ -107,7 +107,7 @@ def plan_events(
     for number, article in enumerate(drawn(COPIED)):
         copy: tuple[Kind, bool] = ("copy", number % 2 == 1)
         if number % 3 == 0:
-            events[added[article]].append(Event(*copy[:1], article, copy[1]))
+            events[added[article]].append(Event(copy[0], article, copy[1]))
         elif number % 4 == 2 and history:
             chain(article, copy, ("text" if number % 8 == 2 else "markup", False))
         else:
@@ -115,7 +115,9 @@ def plan_events(
     if not history:
         return events
     for number, article in enumerate(drawn(REVISED)):
-        again = (("markup", False),) * (1 + number % 20 // 10) if number % 10 == 5 else ()
+        again: tuple[tuple[Kind, bool], ...] = (
+            (("markup", False),) * (1 + number % 20 // 10) if number % 10 == 5 else ()
+        )
         # Three quarters of all revisions change markup only, so of the further ones some must change text.
         if number % 40 == 25:
             again = (("text", False), *again[1:])

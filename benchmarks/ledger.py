@@ -150,8 +150,9 @@ class Line:
 def write_ledger(path: Path, ledger: Ledger) -> None:
     """Writes JSON lines: the totals first, then each stretch."""
     with path.open("w", encoding="utf-8") as file:
-        for row in (ledger.totals, *ledger.stretches):
-            file.write(json.dumps(row._asdict(), ensure_ascii=False) + "\n")
+        file.write(json.dumps(ledger.totals._asdict(), ensure_ascii=False) + "\n")
+        for stretch in ledger.stretches:
+            file.write(json.dumps(stretch._asdict(), ensure_ascii=False) + "\n")
 
 
 def read_ledger(path: Path) -> Ledger:

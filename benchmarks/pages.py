@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from random import Random
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -63,7 +64,7 @@ class Layout:
 
     folder: str
     share: int
-    size: tuple[float, float]
+    size: Sequence[float]
     url: str
     dialect: Literal["comment", "bare", "front_matter"] = "comment"
     language: Language = "zh-Hans"
@@ -117,9 +118,11 @@ def layouts() -> Layouts:
 
     named: dict[str, Layout] = {}
     for name, entry in data["layouts"].items():
-        fields = {key: whole(value) if isinstance(value, str) else value for key, value in entry.items()}
-        furniture = tuple(whole(template) for template in entry.get("furniture", ()))
-        named[name] = Layout(**{**fields, "size": tuple(entry["size"]), "furniture": furniture})
+        fields: dict[str, Any] = {
+            key: whole(value) if isinstance(value, str) else value for key, value in entry.items()
+        }
+        fields["furniture"] = tuple(whole(template) for template in entry.get("furniture", ()))
+        named[name] = Layout(**fields)
     for mirror in data["mirrors"]:
         layout = named[mirror["of"]]
         named[f"{mirror['of']}-mirrored"] = replace(
@@ -128,7 +131,7 @@ def layouts() -> Layouts:
             dialect="front_matter",
             inner=True,
             share=mirror["share"],
-            size=tuple(mirror["size"]),
+            size=mirror["size"],
             head="\n<div>\n" + layout.head,
             tail=layout.tail + "\n</div>\n",
             furniture=tuple(whole(template) for template in mirror["furniture"]),
@@ -161,6 +164,7 @@ def story_of(seed: int, article: int, published_s: int) -> Story:
         "year": f"{at:%Y}",
         "month": f"{at:%m}",
         "month_day": f"{at:%m%d}",
+        "day_of_month": f"{at:%d}",
         "month_day_year": f"{at:%m%d%Y}",
         "clock": f"{at:%H%M%S}",
         "name": quote(title, safe=""),
@@ -245,9 +249,10 @@ def _header(story: Story, published_s: int, mirrored: bool) -> str:
     if story.layout.dialect == "comment" and not mirrored:
         return timed
     name = story.author if story.layout.folder == MIRROR_FOLDER else story.layout.folder
+    date = f"{datetime.fromtimestamp(published_s, UTC):%Y-%m-%dT%H:%M:%S}.000Z"
     front = (
-        f'---\nlayout: post\ntitle: "{story.title}"\ndate: {datetime.fromtimestamp(published_s, UTC):%Y-%m-%dT%H:%M:%S}.000Z\n'
-        f"author: {name}\nfrom: {story.spelled}\ntags: [ {name} ]\ncategories: [ news, {name} ]\n---\n"
+        f'---\nlayout: post\ntitle: "{story.title}"\ndate: {date}\nauthor: {name}\nfrom: {story.spelled}\n'
+        f"tags: [ {name} ]\ncategories: [ news, {name} ]\n---\n"
     )
     return front + timed if story.layout.inner or mirrored else front
 
