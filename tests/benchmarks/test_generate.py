@@ -1,0 +1,292 @@
+"""Generated archives are what their ledgers say, by git's and the parser's own account."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from benchmarks.generate import ARCHIVE, LEDGER, Ledger, append, export_head, generate, read_ledger
+from benchmarks.ledger import Stretch
+from benchmarks.pages import BadKind, Version, bad_source, render, story_of
+from storage.versions import load_outlets
+from transforms.article import Article, Limits, Reject, parse
+
+COUNT = 300
+# With 50 commits there are side branches with and without commits of the main line beside them.
+ARGUMENTS: dict[str, dict[str, Any]] = {"straight": {}, "merges": {"merges": True, "commits": 50}}
+NO_BLOB = "0" * 40
+BAD_KINDS: tuple[BadKind, ...] = ("empty_file", "invalid_utf8", "no_header", "no_text")
+
+
+class Made(NamedTuple):
+    folder: Path
+    ledger: Ledger
+
+    def git(self, *arguments: str, given: bytes = b"") -> bytes:
+        command = ["git", "--git-dir", str(self.folder / ARCHIVE), "-c", "core.quotePath=off", *arguments]
+        return subprocess.run(command, check=True, input=given, stdout=subprocess.PIPE).stdout
+
+
+@pytest.fixture(scope="module", params=ARGUMENTS)
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp(request.param)
+    return Made(folder, generate(COUNT, folder, **ARGUMENTS[request.param]))
+
+
+class Commit(NamedTuple):
+    time: int
+    parents: int
+    changes: list[tuple[str, str | None]]
+
+
+def first_parent_commits(made: Made) -> Iterator[Commit]:
+    """Each commit of the first-parent line, oldest first, with its paths and their new blobs, None where deleted."""
+    log = ("log", "-m", "--first-parent", "--raw", "--no-renames", "--no-abbrev", "--reverse", "--format=>%ct %P", "-z")
+    output = made.git(*log, "main").decode()
+    for entry in output.split(">")[1:]:
+        fields = entry.replace("\n", "\0").strip("\0").split("\0")
+        time, *parents = fields[0].split()
+        pairs = [field for field in fields[1:] if field]
+        changes = [(path, raw.split()[3]) for raw, path in zip(pairs[::2], pairs[1::2], strict=True)]
+        yield Commit(int(time), len(parents), [(path, None if blob == NO_BLOB else blob) for path, blob in changes])
+
+
+def contents(made: Made, blobs: list[str]) -> dict[str, bytes]:
+    """What `git cat-file --batch` has for each blob."""
+    output = made.git("cat-file", "--batch", given="\n".join(blobs).encode())
+    found: dict[str, bytes] = {}
+    position = 0
+    while position < len(output):
+        end = output.index(b"\n", position)
+        blob, _, size = output[position:end].decode().split()
+        found[blob] = output[end + 1 : end + 1 + int(size)]
+        position = end + 2 + int(size)
+    return found
+
+
+def all_blobs(made: Made) -> dict[str, bytes]:
+    """Every blob of the repository, side branches included, by SHA-256."""
+    listed = made.git("cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)").decode()
+    blobs = [line.split()[0] for line in listed.splitlines() if line.endswith(" blob")]
+    return {hashlib.sha256(data).hexdigest(): data for data in contents(made, blobs).values()}
+
+
+def parsed(made: Made) -> Iterator[tuple[Stretch, Article | Reject]]:
+    """Each stretch beside what the parser makes of its bytes."""
+    blobs = all_blobs(made)
+    outcomes: dict[str, Article | Reject] = {}
+    for stretch in made.ledger.stretches:
+        if stretch.sha256 not in outcomes:
+            outcomes[stretch.sha256] = parse(blobs[stretch.sha256], stretch.path, load_outlets(), Limits())
+        yield stretch, outcomes[stretch.sha256]
+
+
+def test_stretches_are_what_the_first_parent_line_shows(made: Made) -> None:
+    commits = list(first_parent_commits(made))
+    data = contents(made, [blob for commit in commits for _, blob in commit.changes if blob])
+    standing: dict[str, tuple[str, int, int]] = {}
+    found = []
+    for commit in commits:
+        for path, blob in commit.changes:
+            if path in standing:
+                found.append((path, *standing.pop(path), commit.time))
+            if blob:
+                standing[path] = (hashlib.sha256(data[blob]).hexdigest(), len(data[blob]), commit.time)
+    found += [(path, *stood, None) for path, stood in standing.items()]
+    told = [
+        (stretch.path, stretch.sha256, stretch.size, stretch.valid_from, stretch.valid_to)
+        for stretch in made.ledger.stretches
+        if stretch.cause != "side"
+    ]
+    assert sorted(map(repr, found)) == sorted(map(repr, told))
+
+
+def test_side_stretches_are_what_no_first_parent_commit_ever_had(made: Made) -> None:
+    log = ("log", "-m", "--raw", "--no-renames", "--no-abbrev", "--format=", "-z", "--no-merges")
+    fields = [field for field in made.git(*log, "main").decode().replace("\n", "\0").split("\0") if field]
+    blobs = {(path, raw.split()[3]) for raw, path in zip(fields[::2], fields[1::2], strict=True)}
+    main = {change for commit in first_parent_commits(made) for change in commit.changes}
+    beside = {(path, blob) for path, blob in blobs - main if blob != NO_BLOB}
+    data = contents(made, [blob for _, blob in beside]) if beside else {}
+    side = [stretch for stretch in made.ledger.stretches if stretch.cause == "side"]
+    assert {(path, hashlib.sha256(data[blob]).hexdigest()) for path, blob in beside} == {row[:2] for row in side}
+    assert all(stretch.valid_from == stretch.valid_to for stretch in side)
+    times = set(map(int, made.git("log", "--format=%ct", "main").split())) - {
+        commit.time for commit in first_parent_commits(made)
+    }
+    assert {stretch.valid_from for stretch in side} <= times
+
+
+def test_merges_have_two_parents_and_versions_that_only_the_side_had(made: Made) -> None:
+    merged = any(stretch.cause == "side" for stretch in made.ledger.stretches)
+    assert (2 in {commit.parents for commit in first_parent_commits(made)}) == merged
+    assert merged == ("merges" in made.folder.name)
+    assert made.git("for-each-ref", "--format=%(refname)").split() == [b"refs/heads/main"]
+
+
+def test_commit_times_increase_and_follow_what_they_bring(made: Made) -> None:
+    times = list(map(int, made.git("log", "--topo-order", "--reverse", "--format=%ct", "main").split()))
+    assert len(set(times)) == len(times)
+    main = [commit.time for commit in first_parent_commits(made)]
+    assert all(earlier < later for earlier, later in pairwise(main))
+    assert all(stretch.published_s <= stretch.valid_from for stretch in made.ledger.stretches if stretch.published_s)
+
+
+def test_every_article_is_parsed_and_every_bad_file_rejected_for_its_reason(made: Made) -> None:
+    for stretch, outcome in parsed(made):
+        if stretch.kind == "article":
+            assert isinstance(outcome, Article), outcome
+            assert outcome.canonical_url == stretch.article
+            assert outcome.dates.published_at is not None
+            assert outcome.dates.published_at.timestamp() == stretch.published_s
+            assert not outcome.dates.date_conflict
+        else:
+            assert isinstance(outcome, Reject)
+            assert (outcome.reason, stretch.article) == (stretch.kind, None)
+
+
+def test_one_article_has_one_id_and_one_text_has_one_key(made: Made) -> None:
+    ids: set[tuple[str | None, str]] = set()
+    texts: set[tuple[str | None, str]] = set()
+    for stretch, outcome in parsed(made):
+        if isinstance(outcome, Article):
+            ids.add((stretch.article, outcome.article_id))
+            texts.add((stretch.text_key, outcome.text_sha256))
+    for pairs in (ids, texts):
+        assert len({one for one, _ in pairs}) == len({other for _, other in pairs}) == len(pairs)
+
+
+def test_totals_are_what_the_repository_holds(made: Made) -> None:
+    totals, stretches = made.ledger
+    assert totals.head == made.git("rev-parse", "HEAD").decode().strip()
+    assert totals.commits == int(made.git("rev-list", "--count", "main"))
+    assert totals.main_commits == int(made.git("rev-list", "--count", "--first-parent", "main"))
+    blobs = all_blobs(made)
+    assert totals.blobs == len(blobs)
+    assert {stretch.sha256 for stretch in stretches} == set(blobs)
+    listed = [line for line in made.git("ls-tree", "-r", "-l", "-z", "main").decode().split("\0") if line]
+    assert (totals.head_files, totals.head_bytes) == (len(listed), sum(int(line.split()[3]) for line in listed))
+    living = [stretch.article for stretch in stretches if stretch.valid_to is None and stretch.article]
+    assert (totals.living, totals.extra_paths) == (len(set(living)), len(living) - len(set(living)))
+    assert totals.causes == Counter(stretch.cause for stretch in stretches if stretch.cause)
+
+
+def test_tombstones_are_deletions_that_bring_nothing_else_of_the_article(made: Made) -> None:
+    article_of = {(stretch.path, stretch.sha256): stretch.article for stretch in made.ledger.stretches}
+    by_path: dict[str, set[str | None]] = defaultdict(set)
+    for (path, _), article in article_of.items():
+        by_path[path].add(article)
+    tombstones = 0
+    for commit in first_parent_commits(made):
+        brought = set().union(*(by_path[path] for path, blob in commit.changes if blob))
+        tombstones += sum(blob is None and not by_path[path] & brought for path, blob in commit.changes)
+    assert made.ledger.totals.tombstones == tombstones > 0
+
+
+def test_causes_say_what_happened(made: Made) -> None:
+    stretches = made.ledger.stretches
+    later = {(stretch.path, stretch.valid_from): stretch for stretch in stretches if stretch.cause != "side"}
+    seen: set[tuple[str, str]] = set()
+    for stretch in stretches:
+        if stretch.cause == "side":
+            continue
+        seen.add((stretch.path, stretch.sha256))
+        after = later.get((stretch.path, stretch.valid_to or 0))
+        if stretch.cause in (None, "deleted", "renamed"):
+            assert after is None
+        else:
+            assert after is not None
+            same_text = stretch.text_key == after.text_key
+            assert (stretch.cause == "revised_markup") <= same_text
+            assert (stretch.cause == "revised_text") <= (not same_text)
+            assert (stretch.cause == "reverted") == ((after.path, after.sha256) in seen)
+    causes = made.ledger.totals.causes
+    assert causes["revised_markup"] > causes["revised_text"] > 0
+    assert {"deleted", "renamed", "reverted"} <= causes.keys()
+
+
+def test_the_ledger_file_is_the_ledger(made: Made) -> None:
+    assert read_ledger(made.folder / LEDGER) == made.ledger
+
+
+def test_the_same_arguments_give_the_same_head_and_others_another(made: Made, tmp_path: Path) -> None:
+    arguments = ARGUMENTS["merges" if "merges" in made.folder.name else "straight"]
+    assert generate(COUNT, tmp_path / "same", **arguments) == made.ledger
+    assert generate(COUNT, tmp_path / "other", **arguments, seed=2).totals.head != made.ledger.totals.head
+
+
+def test_without_history_nothing_that_stands_is_touched_again(tmp_path: Path) -> None:
+    ledger = generate(60, tmp_path, history=False, commits=1)
+    assert (ledger.totals.commits, ledger.totals.living, ledger.totals.causes) == (1, 60, {})
+    assert len([stretch for stretch in ledger.stretches if stretch.kind != "article"]) == 3
+
+
+def test_an_archive_is_one_pack_and_is_not_written_over(made: Made) -> None:
+    assert len(list((made.folder / ARCHIVE / "objects" / "pack").glob("*.pack"))) == 1
+    with pytest.raises(FileExistsError):
+        generate(1, made.folder)
+
+
+def test_the_head_can_be_had_as_a_plain_folder(made: Made, tmp_path: Path) -> None:
+    export_head(made.folder / ARCHIVE, tmp_path / "head")
+    found = {
+        os.path.relpath(path, tmp_path / "head"): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (tmp_path / "head").rglob("*")
+        if path.is_file()
+    }
+    assert found == {stretch.path: stretch.sha256 for stretch in made.ledger.stretches if stretch.valid_to is None}
+
+
+def test_appended_commits_bring_new_articles_only(tmp_path: Path) -> None:
+    ledger = generate(40, tmp_path)
+    made = Made(tmp_path, ledger)
+    known = {stretch.path for stretch in ledger.stretches}
+    urls = {stretch.article for stretch in ledger.stretches}
+    for seed in (7, 7):
+        head = append(tmp_path, 5, seed=seed)
+        *_, last = first_parent_commits(made)
+        assert head == made.git("rev-parse", "main").decode().strip()
+        assert len(last.changes) == 5
+        assert not known & {path for path, _ in last.changes}
+        known |= {path for path, _ in last.changes}
+        for data in contents(made, [blob for _, blob in last.changes if blob]).values():
+            article = parse(data, "a.md", load_outlets(), Limits())
+            assert isinstance(article, Article)
+            assert article.canonical_url not in urls
+            urls.add(article.canonical_url)
+
+
+@pytest.mark.parametrize("kind", BAD_KINDS)
+def test_each_kind_of_bad_file_is_rejected_for_its_reason(kind: BadKind) -> None:
+    outcome = parse(bad_source(kind, 1), "a.md", load_outlets(), Limits())
+    assert isinstance(outcome, Reject)
+    assert outcome.reason == kind
+
+
+def test_each_layout_keeps_its_text_in_other_markup_and_loses_it_in_another_wording() -> None:
+    layouts = set()
+    for article in range(250):
+        story = story_of(3, article, 1_735_000_000 + article * 1000)
+        layouts.add((story.layout.folder, story.layout.url))
+        texts = []
+        for text in range(4):
+            versions = [Version(article, text, markup) for markup in range(5)]
+            if story.layout.dialect == "comment":
+                versions.append(Version(article, text, mirrored=True))
+            sources = [render(3, story, version) for version in versions]
+            outcomes = [parse(source, story.path, load_outlets(), Limits()) for source in sources]
+            assert len(set(sources)) == len(sources)
+            hashes = {outcome.text_sha256 for outcome in outcomes if isinstance(outcome, Article)}
+            assert len(hashes) == 1
+            assert all(isinstance(outcome, Article) for outcome in outcomes)
+            texts += hashes
+        assert len(set(texts)) == 4
+    assert len(layouts) >= 12
