@@ -7,35 +7,25 @@ it merges at the time of the merge. What was committed on a branch and never sto
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from storage.errors import InputError
-from storage.inputs.trees import Change, CorruptTree, Folders
+from storage.inputs.trees import Change, CorruptTree, changes_along
 
 if TYPE_CHECKING:
     import pygit2
 
-__all__ = [
-    "Line",
-    "Step",
-    "changes_of",
-    "commit_of",
-    "main_line",
-    "opened",
-    "read_object",
-    "side_changes",
-    "time_of",
-    "tree_of",
-]
+__all__ = ["Line", "Step", "changes_of", "main_line", "opened", "side_changes", "tree_changes", "tree_of"]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime.max.replace(tzinfo=UTC, microsecond=0)
 # A walk shorter than this is done before another process has started.
 WORTH_A_PROCESS: Final = 64
+MOST_SEGMENTS: Final = 16
 
 
 class Step(NamedTuple):
@@ -113,7 +103,7 @@ def commit_of(repository: pygit2.Repository, commit_id: pygit2.Oid | str) -> pyg
 
 
 class _Segment(NamedTuple):
-    """A part of the main line: its commits with their positions, after the commit `before`."""
+    """A part of the main line: its commits, of which the first has the position `first`, after the commit `before`."""
 
     path: Path
     subdir: str
@@ -129,35 +119,45 @@ def changes_of(
     since: str | None,
     pool: Callable[[Callable[[Any], Any], Sequence[Any]], Any],
     progress: Callable[[int], None],
-) -> list[list[Change]]:
-    """What each commit of the line changed below `subdir`."""
+) -> list[tuple[int, Change]]:
+    """What the commits of the line changed below `subdir`, with their positions; those at one path are in order."""
     commits = [step.commit for step in line.steps]
-    size = max(WORTH_A_PROCESS, -(-len(commits) // 32))
+    size = max(WORTH_A_PROCESS, -(-len(commits) // MOST_SEGMENTS))
     segments = []
     for first in range(0, len(commits), size):
         before = commits[first - 1] if first else since if line.reached else None
         segments.append(_Segment(path, subdir, before, first, commits[first : first + size]))
-    found: list[list[Change]] = [[] for _ in commits]
-    done = 0
+    found = {}
     for first, changes in pool(_walk, segments):
-        found[first : first + len(changes)] = changes
-        done += len(changes)
-        progress(done)
-    return found
+        found[first] = changes
+        progress(sum(map(len, found.values())))
+    return [change for first in sorted(found) for change in found[first]]
 
 
-def _walk(segment: _Segment) -> tuple[int, list[list[Change]]]:
+def _walk(segment: _Segment) -> tuple[int, list[tuple[int, Change]]]:
     repository = opened(segment.path)
-    folders = Folders(lambda tree: read_object(repository, tree))
-    with _unverified():
-        try:
-            if segment.before is not None:
-                for _ in folders.move(b"", tree_of(repository, commit_of(repository, segment.before), segment.subdir)):
-                    pass
-            trees = (tree_of(repository, commit_of(repository, commit), segment.subdir) for commit in segment.commits)
-            return segment.first, [list(folders.move(b"", tree)) for tree in trees]
-        except CorruptTree as error:
-            raise _corrupt(repository, error) from error
+    before = None
+    if segment.before is not None:
+        before = tree_of(repository, commit_of(repository, segment.before), segment.subdir)
+    trees = [tree_of(repository, commit_of(repository, commit), segment.subdir) for commit in segment.commits]
+    changes = tree_changes(repository, before, trees)
+    return segment.first, [(segment.first + position, change) for position, change in changes]
+
+
+def tree_changes(
+    repository: pygit2.Repository, before: bytes | None, trees: Iterable[bytes | None]
+) -> list[tuple[int, Change]]:
+    """See `changes_along`; raises `InputError` where a tree is missing or corrupt."""
+    import pygit2
+
+    # Trees are read by the thousand, and hashing each of them costs half of the walk; files are verified.
+    pygit2.settings.enable_strict_hash_verification(False)  # noqa: FBT003
+    try:
+        return list(changes_along(lambda tree: _read_tree(repository, tree), before, trees))
+    except CorruptTree as error:
+        raise _corrupt(repository, error) from error
+    finally:
+        pygit2.settings.enable_strict_hash_verification(True)  # noqa: FBT003
 
 
 def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iterator[Change]:
@@ -177,12 +177,10 @@ def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iter
     for commit in walker:
         brought: set[Change] | None = None
         befores: list[pygit2.Commit | None] = [*_parents(repository, commit)]
+        after = [tree_of(repository, commit, subdir)]
         for before in befores or [None]:
-            folders = Folders(lambda tree: read_object(repository, tree))
-            if before is not None:
-                for _ in folders.move(b"", tree_of(repository, before, subdir)):
-                    pass
-            changes = set(folders.move(b"", tree_of(repository, commit, subdir)))
+            tree = None if before is None else tree_of(repository, before, subdir)
+            changes = {change for _, change in tree_changes(repository, tree, after)}
             brought = changes if brought is None else brought & changes
         yield from sorted(brought or (), key=lambda change: change.path)
 
@@ -200,8 +198,7 @@ def tree_of(repository: pygit2.Repository, commit: pygit2.Commit, subdir: str) -
     return found.id.raw if found.type_str == "tree" else None
 
 
-def read_object(repository: pygit2.Repository, object_id: bytes) -> bytes:
-    """The bytes of an object; raises `InputError` where it is missing or corrupt."""
+def _read_tree(repository: pygit2.Repository, object_id: bytes) -> bytes:
     import pygit2
 
     try:
@@ -214,17 +211,3 @@ def read_object(repository: pygit2.Repository, object_id: bytes) -> bytes:
 def _corrupt(repository: pygit2.Repository, error: Exception) -> InputError:
     problem = f"an object of the repository is missing or corrupt ({error})"
     return InputError(problem, repository.path, "see `git fsck`, and fetch the repository again")
-
-
-class _unverified:  # noqa: N801  # reads as a statement
-    """Trees are read by the thousand, and hashing each of them costs half of the walk; files are verified."""
-
-    def __enter__(self) -> None:
-        import pygit2
-
-        pygit2.settings.enable_strict_hash_verification(False)  # noqa: FBT003
-
-    def __exit__(self, *_: object) -> None:
-        import pygit2
-
-        pygit2.settings.enable_strict_hash_verification(True)  # noqa: FBT003

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from storage.errors import InputError
-from storage.inputs.commits import Line, changes_of, main_line, opened, read_object, side_changes, tree_of
+from storage.inputs.commits import Line, changes_of, main_line, opened, side_changes, tree_changes, tree_of
 from storage.inputs.names import ambiguous, named, path_of, source_paths
 from storage.inputs.source import LINK_PROBLEM, Listing, Request, Source, too_large, unreadable
-from storage.inputs.trees import LINK, REGULAR, REPOSITORY, Change, Entry, Folders
+from storage.inputs.trees import LINK, REGULAR, REPOSITORY, Change, Entry
 from transforms.periods import Event, Period, periods
 from transforms.records import Limits, Reject
 
@@ -66,9 +66,8 @@ class GitRepository:
 
     def find(self, paths: Iterable[str]) -> list[Source]:
         repository = opened(self._path)
-        folders = Folders(lambda tree: read_object(repository, tree))
-        changes = folders.move(b"", tree_of(repository, self._head(repository), self._subdir))
-        entries = {change.path: change.after for change in changes if change.after is not None}
+        changes = tree_changes(repository, None, [tree_of(repository, self._head(repository), self._subdir)])
+        entries = {change.path: change.after for _, change in changes if change.after is not None}
         wanted = set(paths)
         return [
             _source(repository, path, entry, None, None)
@@ -100,11 +99,7 @@ class GitRepository:
     def _walk(self, repository: pygit2.Repository, line: Line, request: Request) -> _Walked:
         since = request.since.commit if request.since is not None else None
         found = changes_of(self._path, self._subdir, line, since, request.pool, request.progress)
-        events = [
-            Event(change.path, step.at, change.after)
-            for step, changes in zip(line.steps, found, strict=True)
-            for change in changes
-        ]
+        events = [Event(change.path, line.steps[position].at, change.after) for position, change in found]
         made = periods(events)
         all_periods = list(made.all)
         if request.history:
@@ -158,11 +153,14 @@ class _Walked(NamedTuple):
 
 
 def _beside(
-    repository: pygit2.Repository, line: Line, found: list[list[Change]], subdir: str
+    repository: pygit2.Repository, line: Line, found: list[tuple[int, Change]], subdir: str
 ) -> Iterator[Period[bytes, Entry]]:
     """What was committed on branches only: periods of no length, at the time of the merge."""
-    for step, changes in zip(line.steps, found, strict=True):
-        seen = set(changes)
+    brought: dict[int, set[Change]] = {}
+    for position, change in found:
+        brought.setdefault(position, set()).add(change)
+    for position, step in enumerate(line.steps):
+        seen = brought.get(position, set())
         for change in side_changes(repository, step.commit, subdir):
             if change.after is not None and change not in seen:
                 seen.add(change)

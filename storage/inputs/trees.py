@@ -1,18 +1,18 @@
-"""What differs between two states of a folder in a repository, from the bytes of its trees.
+"""What commits changed in a folder of a repository, from the bytes of its trees.
 
-A commit changes a few entries of folders that have thousands, and a history has thousands of commits. libgit2 reads
-and parses both trees of each pair whole, which takes ten times as long as the parse of the articles; here a tree is
-read once, and parsed only where its bytes differ from those it had before.
+A commit changes a few entries of folders that have thousands, and a history has thousands of commits. libgit2 compares
+two trees by reading and parsing both whole, which takes ten times as long as parsing the articles. Here each tree is
+read once, folder by folder, so that the one before it is at hand when git unpacks it, and is parsed only where its
+bytes differ from those of the one before.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["LINK", "REGULAR", "REPOSITORY", "Change", "CorruptTree", "Entry", "Folders"]
+__all__ = ["LINK", "REGULAR", "REPOSITORY", "Change", "CorruptTree", "Entry", "changes_along"]
 
 # An entry: mode, name, and 20 bytes of object id.
 ENTRY: Final = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
@@ -21,8 +21,11 @@ REGULAR: Final = 0o100000
 LINK: Final = 0o120000
 REPOSITORY: Final = 0o160000
 KIND: Final = 0o170000
-# A start of an entry is remembered about every so many bytes.
-STRIDE: Final = 2048
+# Trees are compared in pieces of about so many bytes.
+PIECE_BYTES: Final = 1024
+
+Read = Callable[[bytes], bytes]
+Entries = dict[bytes, "Entry"]
 
 
 class Entry(NamedTuple):
@@ -43,105 +46,112 @@ class CorruptTree(ValueError):
     """Bytes that are no tree."""
 
 
-class _Tree:
-    """A tree's bytes, and where some of its entries start."""
+class _Tree(NamedTuple):
+    """A tree's bytes, and where its pieces start: at entries, the first at 0."""
 
-    def __init__(self, data: bytes, starts: list[int]) -> None:
-        self.data = data
-        self.starts = starts
-
-
-EMPTY: Final = _Tree(b"", [0])
+    data: bytes
+    starts: list[int]
 
 
-class Folders:
-    """A folder and those below it, as the latest commit left them; `read` gives the bytes of a tree by its id."""
+def changes_along(
+    read: Read, before: bytes | None, trees: Iterable[bytes | None], path: bytes = b""
+) -> Iterator[tuple[int, Change]]:
+    """Changes between trees, each with the position of the tree that brought it; those at one path are in order.
 
-    def __init__(self, read: Callable[[bytes], bytes]) -> None:
-        self._read = read
-        self._trees: dict[bytes, tuple[bytes, _Tree]] = {}
+    `before` and `trees` are ids of what stood at `path` (empty, or with a slash at its end), None where nothing did;
+    `read` gives the bytes of a tree. Raises `CorruptTree`.
+    """
+    yield from _along(read, before, enumerate(trees), path)
 
-    def move(self, path: bytes, tree_id: bytes | None) -> Iterator[Change]:
-        """Go on to the state in which the folder at `path` (empty, or with a slash at its end) is this tree."""
-        before_id, before = self._trees.pop(path, (None, EMPTY))
-        if tree_id == before_id:
-            if before_id is not None:
-                self._trees[path] = (before_id, before)
-            return
-        data = b"" if tree_id is None else self._read(tree_id)
-        removed, added, starts = _window(before, data)
-        if tree_id is not None:
-            self._trees[path] = (tree_id, _Tree(data, starts))
+
+def _along(
+    read: Read, before: bytes | None, trees: Iterable[tuple[int, bytes | None]], path: bytes
+) -> Iterator[tuple[int, Change]]:
+    at = _Tree(b"", []) if before is None else _whole(read(before))
+    folders: dict[bytes, tuple[bytes | None, list[tuple[int, bytes | None]]]] = {}
+    for position, tree in trees:
+        if tree == before:
+            continue
+        removed, added, at = _compared(at, b"" if tree is None else read(tree))
+        before = tree
         for name in removed.keys() | added.keys():
             old, new = removed.get(name), added.get(name)
             if old == new:
                 continue
-            old_is_folder = old is not None and old.kind == TREE
-            new_is_folder = new is not None and new.kind == TREE
-            if old_is_folder or new_is_folder:
-                yield from self.move(path + name + b"/", new.blob if new is not None and new_is_folder else None)
-            if new is not None and not new_is_folder:
-                yield Change(path + name, new)
-            elif old is not None and not old_is_folder:
-                yield Change(path + name, None)
+            old_folder = old.blob if old is not None and old.kind == TREE else None
+            new_folder = new.blob if new is not None and new.kind == TREE else None
+            if old_folder is not None or new_folder is not None:
+                folders.setdefault(name, (old_folder, []))[1].append((position, new_folder))
+            if new is not None and new_folder is None:
+                yield position, Change(path + name, new)
+            elif old is not None and old_folder is None:
+                yield position, Change(path + name, None)
+    for name, (first, inside) in folders.items():
+        yield from _along(read, first, inside, path + name + b"/")
 
 
-def _window(before: _Tree, after: bytes) -> tuple[dict[bytes, Entry], dict[bytes, Entry], list[int]]:
-    """Entries between the bytes that both trees start with and those that both end with, and starts in `after`."""
-    old = before.data
-    first = bisect_right(before.starts, _common_prefix(old, after)) - 1
-    begin = before.starts[first]
-    # The rest is what both have after the window; where it starts is known for `before` and checked for `after`.
-    rest = len(old) - _common_suffix(old[begin:], after[begin:])
-    last = bisect_left(before.starts, rest, lo=first)
-    old_end = before.starts[last] if last < len(before.starts) else len(old)
-    new_end = old_end + len(after) - len(old)
-    kept = before.starts[:first]
-    if new_end >= begin:
-        added, starts, reached = _entries(after, begin, new_end)
-        if reached == new_end:
-            removed, _, _ = _entries(old, begin, old_end)
-            moved = [start + len(after) - len(old) for start in before.starts[last:] if start > old_end]
-            return removed, added, [*kept, *starts, *moved]
-    removed, _, _ = _entries(old, begin, len(old))
-    added, starts, _ = _entries(after, begin, len(after))
-    return removed, added, [*kept, *starts]
+def _whole(data: bytes) -> _Tree:
+    return _Tree(data, _parsed(data, 0, None, {})[0])
 
 
-def _entries(data: bytes, begin: int, end: int) -> tuple[dict[bytes, Entry], list[int], int]:
-    """Entries from the start of one up to `end` or past it, some of their starts, and where they end."""
-    entries = {}
-    starts = [begin]
-    position = begin
+def _compared(before: _Tree, after: bytes) -> tuple[Entries, Entries, _Tree]:
+    """Entries of both trees, without most of those that both have."""
+    old, starts = before
+    ends = [*starts[1:], len(old)]
+    removed: Entries = {}
+    added: Entries = {}
+    new_starts: list[int] = []
+    position = piece = 0
+    step = 1
+    while piece < len(starts):
+        last = min(piece + step, len(starts)) - 1
+        length = ends[last] - starts[piece]
+        if after[position : position + length] == old[starts[piece] : ends[last]]:
+            new_starts += [start - starts[piece] + position for start in starts[piece : last + 1]]
+            position += length
+            piece = last + 1
+            step *= 2
+        elif step > 1:
+            step //= 2
+        else:
+            _parsed(old, starts[piece], None, removed, ends[piece])
+            following = None if ends[piece] == len(old) else _key(old, ends[piece])
+            found, position = _parsed(after, position, following, added)
+            new_starts += found
+            piece += 1
+    if position < len(after):
+        new_starts += _parsed(after, position, None, added)[0]
+    return removed, added, _Tree(after, new_starts)
+
+
+def _parsed(
+    data: bytes, position: int, following: bytes | None, entries: Entries, end: int | None = None
+) -> tuple[list[int], int]:
+    """Parse entries into `entries`, up to `end` or to the first one that does not come before `following`; where
+    pieces of them start, and where they end."""
+    end = len(data) if end is None else end
+    starts: list[int] = []
     while position < end:
         match = ENTRY.match(data, position)
         if match is None:
             raise CorruptTree(f"no entry of a tree at byte {position}")
         mode, name, blob = match.groups()
+        if following is not None and _sorted_as(mode, name) >= following:
+            break
+        if not starts or position - starts[-1] >= PIECE_BYTES:
+            starts.append(position)
         entries[name] = Entry(int(mode, 8) & KIND, blob)
         position = match.end()
-        if position - starts[-1] >= STRIDE:
-            starts.append(position)
-    return entries, starts, position
+    return starts, position
 
 
-def _common_prefix(one: bytes, other: bytes) -> int:
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+def _key(data: bytes, position: int) -> bytes:
+    match = ENTRY.match(data, position)
+    if match is None:
+        raise CorruptTree(f"no entry of a tree at byte {position}")
+    return _sorted_as(match[1], match[2])
 
 
-def _common_suffix(one: bytes, other: bytes) -> int:
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+def _sorted_as(mode: bytes, name: bytes) -> bytes:
+    """What git sorts an entry by: folders as if their names ended with a slash."""
+    return name + b"/" if int(mode, 8) == TREE else name
