@@ -26,6 +26,8 @@ LATEST: Final = datetime.max.replace(tzinfo=UTC, microsecond=0)
 # A walk shorter than this is done before another process has started.
 WORTH_A_PROCESS: Final = 64
 MOST_SEGMENTS: Final = 16
+WINDOW_BYTES: Final = 4 << 20
+MAPPED_BYTES: Final = 32 << 20
 
 
 class Step(NamedTuple):
@@ -54,6 +56,9 @@ def _opened(path: Path, _process: int) -> pygit2.Repository:
 
     # Only objects are read, so it is of no matter whom the folder belongs to.
     pygit2.settings.owner_validation = False
+    # A pack is mapped in windows, else all that was read of it counts as memory of each process.
+    pygit2.settings.mwindow_size = WINDOW_BYTES
+    pygit2.settings.mwindow_mapped_limit = MAPPED_BYTES
     try:
         return pygit2.Repository(os.fspath(path))
     except pygit2.GitError as error:
