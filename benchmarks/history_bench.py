@@ -68,9 +68,7 @@ def compare(articles: int, rounds: int) -> tuple[list[tuple[str, float, float, f
     rate = {name: rate for name, _, rate, _ in rows}
     bounds = [
         Bound("docs/s, git / folder", rate["git, first run"] / rate["folder, first run"], 0.8, at_least=True),
-        Bound(
-            "cost per blob, history / plain", rate["git, first run"] / rate["git, first run with `--history`"], 1.3
-        ),
+        Bound("cost per blob, history / plain", rate["git, first run"] / rate["git, first run with `--history`"], 1.3),
         Bound("peak memory with history, MB", peaks["git, first run with `--history`"], 600),
         Bound(f"{NEW} new articles, seconds more than a start", median(increments) - median(start), 1.5),
     ]

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -80,6 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
     _trace(commands)
     _status(commands)
     _explain(commands)
+    _asof(commands)
+    _diff(commands)
     _load(commands)
     _ddl(commands)
     _serve(commands)
@@ -167,6 +170,34 @@ def _explain(commands: Commands) -> None:
     parser.add_argument("source_file", type=Path, help="one file of an archive")
     _add_limit(parser)
     parser.add_argument("--json", action="store_true", help="print the same as one JSON object")
+
+
+def _asof(commands: Commands) -> None:
+    parser = _command(
+        commands, "asof", "show the articles as they stood at a moment, of an output with `--history`",
+        "pressmark asof output 2025-03-01T12:00:00Z",
+    )  # fmt: skip
+    parser.add_argument("output", type=Path, help="folder of the dataset")
+    parser.add_argument("time", type=_moment, help="date or time as in ISO 8601; UTC where it names no zone")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="write all of them, with their texts, as Parquet")
+    parser.add_argument("--limit", type=_positive, default=20, metavar="N", help="articles to print [20]")
+    parser.add_argument("--json", action="store_true", help="print all of them, with their texts, as JSON lines")
+
+
+def _diff(commands: Commands) -> None:
+    parser = _command(
+        commands, "diff", "show what a revision of an article changed, paragraph by paragraph",
+        "pressmark diff 0123456789abcdef0123456789abcdef output",
+    )  # fmt: skip
+    parser.add_argument("article_id", help="as in the column `article_id`")
+    _add_output(parser)
+    parser.add_argument(
+        "--revisions", nargs=2, type=_positive, metavar=("N", "M"),
+        help="the two to compare, as `--list` numbers them [the latest two whose texts differ]",
+    )  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="only list the article's revisions")
+    parser.add_argument("--all", action="store_true", help="show unchanged paragraphs as well")
+    parser.add_argument("--json", action="store_true", help="print the paragraphs as one JSON array")
 
 
 def _load(commands: Commands) -> None:
@@ -272,6 +303,16 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
     return number
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"`{text}` is no date or time; write 2025-03-01 or 2025-03-01T12:00Z"
+        ) from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 class _Version(argparse.Action):
