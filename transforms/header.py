@@ -32,6 +32,7 @@ FRONT_MATTER_LINE: Final = re.compile(r"^([A-Za-z_][\w-]*):[ \t]*([^\r\n]*?)[ \t
 YAML_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 YAML_WHITE_SPACE: Final = {"n": "\n", "t": "\t", "r": "\r", "_": "\xa0", "0": ""}
 EPOCH_DIGITS: Final = re.compile(r"[+-]?[0-9]{1,18}")
+LARGE_FILE: Final = "version https://git-lfs.github.com/spec/"
 EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -59,6 +60,10 @@ def read_header(text: str) -> Header:
         return _front_matter(text, front)
     epoch = EPOCH.match(text)
     line = _title_line(text, epoch.end() if epoch else 0)
+    if line is None and text.startswith(LARGE_FILE):
+        raise BadSource(
+            "no_header", "this is a pointer of Git LFS and not the file; fetch the file with `git lfs pull`", 0
+        )
     if line is None:
         raise BadSource(
             "no_header",
