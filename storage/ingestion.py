@@ -242,7 +242,7 @@ class Ingestion:
             self._state,
             self._staging,
             self._plan.gone,
-            Endings(at, self._listing.ended, self._listing.changed),
+            Endings(at, self._listing.complete, self._listing.ended, self._listing.changed),
             self._stamp,
             history=self._history,
         )

@@ -47,9 +47,11 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Endings:
-    """When sources that no longer stand ended: what the input tells of that (see `Listing`), else `at`."""
+    """When sources that no longer stand ended: what the input tells of that (see `Listing`), else `at`. `complete`
+    tells that all of the input is known, not only what changed."""
 
     at: datetime
+    complete: bool = True
     ended: Mapping[tuple[str, datetime | None], datetime] = field(default_factory=dict)
     changed: Mapping[str, datetime] = field(default_factory=dict)
 
@@ -57,6 +59,10 @@ class Endings:
         """When the source of a row that was thought to stand was replaced or deleted."""
         path = row.source_path
         return self.ended.get((path, row.valid_from)) or self.changed.get(path) or self.at
+
+    def unknown(self, row: KnownRevision) -> bool:
+        """Whether the input knows of no source that stood from then on: it has no commits, or other ones now."""
+        return self.complete and (row.source_path, row.valid_from) not in self.ended
 
 
 class _Accepted(NamedTuple):
@@ -145,7 +151,7 @@ class _Settled:
             revision = _revision(row)
             if row.source_path not in replaced:
                 revisions.append(revision)
-            elif not self._is_repeated(row):
+            elif not self._is_repeated(row, endings):
                 revisions.append(revision._replace(valid_to=endings.of(row)))
         current, standings = settle(revisions, self._presentable)
         if current is None:
@@ -158,9 +164,9 @@ class _Settled:
         for standing in standings:
             self._stand(article_id, standing)
 
-    def _is_repeated(self, row: KnownRevision) -> bool:
+    def _is_repeated(self, row: KnownRevision, endings: Endings) -> bool:
         """Whether this run parsed a source again, or found from when on it stands."""
-        return _key(row) in self._accepted or (row.valid_from is None and _key(row)[:2] in self._standing)
+        return _key(row) in self._accepted or (endings.unknown(row) and _key(row)[:2] in self._standing)
 
     def _presentable(self, revision: Revision) -> bool:
         # The plan has the heirs of every current revision that goes parsed, so others than these exist only where

@@ -7,7 +7,9 @@ it merges at the time of the merge. What was committed on a branch and never sto
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +21,10 @@ from storage.inputs.trees import Change, CorruptTree, changes_along
 if TYPE_CHECKING:
     import pygit2
 
-__all__ = ["Line", "Step", "changes_of", "main_line", "opened", "side_changes", "tree_changes", "tree_of"]
+__all__ = [
+    "CorruptObject", "Line", "Step", "changes_of", "check_loose", "main_line", "opened", "side_changes", "tree_changes",
+    "tree_of",
+]  # fmt: skip
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime.max.replace(tzinfo=UTC, microsecond=0)
@@ -28,6 +33,7 @@ WORTH_A_PROCESS: Final = 64
 MOST_SEGMENTS: Final = 16
 WINDOW_BYTES: Final = 4 << 20
 MAPPED_BYTES: Final = 32 << 20
+CHUNK_BYTES: Final = 1 << 20
 
 
 class Step(NamedTuple):
@@ -46,13 +52,18 @@ class Line(NamedTuple):
 
 
 def opened(path: Path) -> pygit2.Repository:
-    """The repository, opened once in each process."""
-    return _opened(path, os.getpid())
+    """The repository, opened once in each process for as long as nothing replaces it."""
+    try:
+        info = os.stat(path)
+    except OSError as error:
+        raise InputError(f"the repository can't be read ({error.strerror})", path, "name its folder") from error
+    return _opened(path, (os.getpid(), info.st_ino, info.st_ctime_ns))
 
 
-@lru_cache(maxsize=4)
-def _opened(path: Path, _process: int) -> pygit2.Repository:
+@lru_cache(maxsize=2)
+def _opened(path: Path, _state: tuple[int, ...]) -> pygit2.Repository:
     import pygit2
+    from pygit2.enums import RepositoryOpenFlag
 
     # Only objects are read, so it is of no matter whom the folder belongs to.
     pygit2.settings.owner_validation = False
@@ -60,7 +71,7 @@ def _opened(path: Path, _process: int) -> pygit2.Repository:
     pygit2.settings.mwindow_size = WINDOW_BYTES
     pygit2.settings.mwindow_mapped_limit = MAPPED_BYTES
     try:
-        return pygit2.Repository(os.fspath(path))
+        return pygit2.Repository(os.fspath(path), RepositoryOpenFlag.NO_SEARCH)
     except pygit2.GitError as error:
         raise InputError(f"this is no git repository that can be read ({error})", path, "name its folder") from error
 
@@ -97,13 +108,45 @@ def _parents(repository: pygit2.Repository, commit: pygit2.Commit) -> list[pygit
     return [commit_of(repository, parent) for parent in commit.parent_ids]
 
 
+def check_loose(repository: pygit2.Repository, object_id: str) -> None:
+    """Raises `CorruptObject` where an object is a file of its own that is cut short: libgit2 would read it for ever."""
+    with (
+        suppress(FileNotFoundError),
+        open(f"{_objects(repository.path)}/{object_id[:2]}/{object_id[2:]}", "rb") as file,
+    ):
+        unpacking = zlib.decompressobj()
+        try:
+            while chunk := file.read(CHUNK_BYTES):
+                while chunk:
+                    unpacking.decompress(chunk, CHUNK_BYTES)
+                    chunk = unpacking.unconsumed_tail
+        except zlib.error as error:
+            raise CorruptObject(f"object {object_id}: {error}") from error
+        if not unpacking.eof:
+            raise CorruptObject(f"object {object_id} is cut short")
+
+
+@lru_cache(maxsize=4)
+def _objects(git_folder: str) -> str:
+    """The folder of a repository's objects; a work tree of its own has that of another one."""
+    common = os.path.join(git_folder, "commondir")
+    if os.path.exists(common):
+        git_folder = os.path.join(git_folder, Path(common).read_text("utf-8").strip())
+    return os.path.join(git_folder, "objects")
+
+
+class CorruptObject(ValueError):
+    """An object whose bytes are none."""
+
+
 def commit_of(repository: pygit2.Repository, commit_id: pygit2.Oid | str) -> pygit2.Commit:
     """A commit by its id; raises `InputError` where it is missing or corrupt."""
     import pygit2
 
     try:
+        check_loose(repository, str(commit_id))
         return repository[commit_id].peel(pygit2.Commit)
-    except (KeyError, pygit2.GitError) as error:
+    except (KeyError, CorruptObject, pygit2.GitError) as error:
         raise _corrupt(repository, error) from error
 
 
@@ -195,10 +238,11 @@ def tree_of(repository: pygit2.Repository, commit: pygit2.Commit, subdir: str) -
     import pygit2
 
     try:
+        check_loose(repository, str(commit.tree_id))
         found: pygit2.Object = commit.tree[subdir] if subdir else commit.tree
     except KeyError:
         return None
-    except pygit2.GitError as error:
+    except (CorruptObject, pygit2.GitError) as error:
         raise _corrupt(repository, error) from error
     return found.id.raw if found.type_str == "tree" else None
 
@@ -207,8 +251,9 @@ def _read_tree(repository: pygit2.Repository, object_id: bytes) -> bytes:
     import pygit2
 
     try:
+        check_loose(repository, object_id.hex())
         data: bytes = repository.odb.read(pygit2.Oid(raw=object_id))[1]
-    except (KeyError, pygit2.GitError) as error:
+    except (KeyError, CorruptObject, pygit2.GitError) as error:
         raise _corrupt(repository, error) from error
     return data
 

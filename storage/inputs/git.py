@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from storage.errors import InputError
-from storage.inputs.commits import Line, changes_of, main_line, opened, side_changes, tree_changes, tree_of
+from storage.inputs.commits import (
+    CorruptObject,
+    Line,
+    changes_of,
+    check_loose,
+    main_line,
+    opened,
+    side_changes,
+    tree_changes,
+    tree_of,
+)
 from storage.inputs.names import ambiguous, named, path_of, source_paths
 from storage.inputs.source import LINK_PROBLEM, Listing, Request, Source, too_large, unreadable
 from storage.inputs.trees import LINK, REGULAR, REPOSITORY, Change, Entry
@@ -185,8 +195,9 @@ def _source(
     if entry.kind != REGULAR:
         return Source(path, locator, 0, PROBLEMS[entry.kind], valid_from, valid_to)
     try:
+        check_loose(repository, locator)
         size = repository.odb.read_header(pygit2.Oid(raw=entry.blob))[1]
-    except (KeyError, pygit2.GitError) as error:
+    except (KeyError, CorruptObject, pygit2.GitError) as error:
         return Source(path, locator, 0, MISSING.format(error), valid_from, valid_to)
     return Source(path, locator, size, None, valid_from, valid_to)
 
@@ -197,8 +208,9 @@ def _read(repository: pygit2.Repository, source: Source, limits: Limits) -> byte
     if source.problem is not None:
         return unreadable(source, source.problem)
     try:
+        check_loose(repository, source.locator)
         data: bytes = repository.odb.read(pygit2.Oid(hex=source.locator))[1]
-    except (KeyError, pygit2.GitError) as error:
+    except (KeyError, CorruptObject, pygit2.GitError) as error:
         return unreadable(source, MISSING.format(error))
     if len(data) > limits.source_bytes:
         return too_large(source, hashlib.sha256(data).hexdigest(), len(data), limits)

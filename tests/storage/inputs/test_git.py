@@ -47,15 +47,10 @@ def paths(output: Path, table: str = "articles") -> list[object]:
     return sorted(row[0] for row in rows_of(output, table, "source_path"))
 
 
-@pytest.mark.parametrize("name", ["main", "refs/heads/main", "v1", "HEAD~0", "main@{0}"])
+@pytest.mark.parametrize("name", ["main", "refs/heads/main", "v1", "HEAD~0"])
 def test_a_branch_a_tag_or_a_commit_is_read(repository: Repository, output: Path, name: str) -> None:
     first = repository.commit({"a.md": article("a")})
     repository.git.create_reference("refs/tags/v1", first)
-    if "@{" in name:
-        repository.git.references.get("refs/heads/main").log()
-        with pytest.raises(InputError, match="has no commit"):
-            ingest(f"git+file://{repository.path}@{name}", output)
-        return
     ingest(f"git+file://{repository.path}@{name}", output)
     assert rows_of(output, "articles", "source_path", "valid_from") == [("a.md", hour(1))]
     assert rows_of(output, "runs", "commit", "committed_at") == [(first, hour(1))]
@@ -195,7 +190,7 @@ def test_where_a_shallow_clone_ends_the_time_is_not_known(repository: Repository
     repository.commit({"b.md": article("b")})
     shallow(repository)
     ingest(str(repository.path), output)
-    assert rows_of(output, "articles", "source_path", "valid_from") == [("a.md", None), ("c.md", None)]
+    assert sorted(rows_of(output, "articles", "source_path", "valid_from"), key=str) == [("a.md", None), ("c.md", None)]
 
 
 def test_other_settings_or_another_archive_compare_everything(
