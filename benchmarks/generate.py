@@ -128,7 +128,7 @@ class Run:
             at = times[number] if number < len(times) else times[-1] + (number - len(times) + 1) * HOUR_S
             window = next((window for window in windows if window.start <= number <= window.end), None)
             if window and number == window.end:
-                files = line.commit(at, side)
+                files = line.merge(at, side)
                 tip = output.commit(MAIN, at, self._marked(files), merge=side_tip)
                 side, side_tip = {}, 0
                 main_commits += 1
@@ -138,7 +138,7 @@ class Run:
                 if number == 0:
                     changes["README.md"] = self._written(README.encode(), "no_header")
                 if window and window.is_side(number):
-                    line.commit_beside(at, changes)
+                    line.commit_beside(changes)
                     side_tip = output.commit(SIDE, at, self._marked(changes), parent=side_tip or tip)
                     side |= changes
                 else:

@@ -89,6 +89,7 @@ class Line:
         self._standing: dict[str, tuple[Source, int]] = {}
         self._stood: set[tuple[str, str]] = set()
         self._ended: list[Stretch] = []
+        self._branch: list[tuple[str, Source]] = []
         self._beside: dict[tuple[str, str], Stretch] = {}
         self._tombstones = 0
 
@@ -107,11 +108,16 @@ class Line:
                 self._stood.add((path, source.sha256))
         return changed
 
-    def commit_beside(self, time: int, changes: Mapping[str, Source | None]) -> None:
+    def commit_beside(self, changes: Mapping[str, Source | None]) -> None:
         """Takes in a commit of a side branch."""
-        for path, source in changes.items():
-            if source:
-                self._beside.setdefault((path, source.sha256), Stretch(path, *source, time, time, "side"))
+        self._branch += [(path, source) for path, source in changes.items() if source]
+
+    def merge(self, time: int, changes: Mapping[str, Source | None]) -> dict[str, Source | None]:
+        """Takes in the merge of a side branch, as `commit` does."""
+        for path, source in self._branch:
+            self._beside.setdefault((path, source.sha256), Stretch(path, *source, time, time, "side"))
+        self._branch.clear()
+        return self.commit(time, changes)
 
     def close(self, head: str, commits: int, main_commits: int) -> Ledger:
         """The ledger, once all commits were taken in."""

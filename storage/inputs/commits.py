@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pygit2
 
 __all__ = [
-    "CorruptObject", "Line", "Step", "changes_of", "check_loose", "main_line", "opened", "side_changes", "tree_changes",
-    "tree_of",
+    "CorruptObject", "Line", "Step", "changes_of", "check_loose", "commit_of", "entry_at", "main_line", "opened",
+    "side_changes", "tree_changes", "tree_of",
 ]  # fmt: skip
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -245,6 +245,18 @@ def tree_of(repository: pygit2.Repository, commit: pygit2.Commit, subdir: str) -
     except (CorruptObject, pygit2.GitError) as error:
         raise _corrupt(repository, error) from error
     return found.id.raw if found.type_str == "tree" else None
+
+
+def entry_at(repository: pygit2.Repository, root: bytes | None, name: str) -> bytes | None:
+    """The id of what stands at a path below a tree."""
+    import pygit2
+
+    if root is None:
+        return None
+    try:
+        return repository[pygit2.Oid(raw=root)].peel(pygit2.Tree)[name].id.raw
+    except KeyError:
+        return None
 
 
 def _read_tree(repository: pygit2.Repository, object_id: bytes) -> bytes:

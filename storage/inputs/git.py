@@ -16,6 +16,8 @@ from storage.inputs.commits import (
     Line,
     changes_of,
     check_loose,
+    commit_of,
+    entry_at,
     main_line,
     opened,
     side_changes,
@@ -139,7 +141,7 @@ class GitRepository:
             return True
         root = tree_of(repository, head, self._subdir)
         decomposed = (unicodedata.normalize("NFD", name) for name in names if not name.isascii())
-        return any(_has(repository, root, name) for name in decomposed if name not in names)
+        return any(entry_at(repository, root, name) is not None for name in decomposed if name not in names)
 
     def _sources(self, repository: pygit2.Repository, walked: _Walked, request: Request) -> tuple[list[Source], int]:
         takes = {path: request.selection.takes(path) for path in set(walked.paths.values())}
@@ -165,14 +167,14 @@ class _Walked(NamedTuple):
 def _beside(
     repository: pygit2.Repository, line: Line, found: list[tuple[int, Change]], subdir: str
 ) -> Iterator[Period[bytes, Entry]]:
-    """What was committed on branches only: periods of no length, at the time of the merge."""
+    """What was committed on branches and is not what their merge has: periods of no length, at its time."""
     brought: dict[int, set[Change]] = {}
     for position, change in found:
         brought.setdefault(position, set()).add(change)
     for position, step in enumerate(line.steps):
         seen = brought.get(position, set())
         for change in side_changes(repository, step.commit, subdir):
-            if change.after is not None and change not in seen:
+            if change.after is not None and change not in seen and not _has(repository, step.commit, subdir, change):
                 seen.add(change)
                 yield Period(change.path, change.after, step.at, step.at)
 
@@ -217,13 +219,7 @@ def _read(repository: pygit2.Repository, source: Source, limits: Limits) -> byte
     return data
 
 
-def _has(repository: pygit2.Repository, root: bytes | None, name: str) -> bool:
-    """Whether the tree `root` has anything at this path."""
-    import pygit2
-
-    if root is None:
-        return False
-    try:
-        return name in repository[pygit2.Oid(raw=root)].peel(pygit2.Tree)
-    except UnicodeEncodeError:
-        return False
+def _has(repository: pygit2.Repository, commit: str, subdir: str, change: Change) -> bool:
+    """Whether a commit has what a change brought at its path."""
+    root = tree_of(repository, commit_of(repository, commit), subdir)
+    return change.after is not None and entry_at(repository, root, named(change.path)) == change.after.blob
