@@ -21,7 +21,7 @@ LEFT_OUT: Final = re.compile(
     )\Z""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-HIDDEN: Final = re.compile(r"(?:\A|/)\.")
+HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
 
 
 class BadPatternError(ValueError):

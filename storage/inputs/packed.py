@@ -117,8 +117,9 @@ class PackedArchive:
     def _content(
         self, member: Member, opener: Callable[[], IO[bytes]], source: Source, limits: Limits
     ) -> bytes | Reject:
-        if member.problem is not None:
-            return unreadable(source, member.problem)
+        problem = source.problem if member.linked_to is not None else member.problem
+        if problem is not None:
+            return unreadable(source, problem)
         try:
             with opener() as file:
                 if member.size <= limits.source_bytes:
