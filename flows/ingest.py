@@ -120,7 +120,7 @@ def _as_task(settings: Settings) -> Callable[..., Any]:
             "retry_condition_fn": _may_pass if retried else None,
         }
         if name == "publish":
-            archive = asset(absolute(str(settings.source)), "archive", "Archive that pressmark ingests")
+            archive = asset(_address_of(settings), "archive", "Archive that pressmark ingests")
             decorated = materialize(
                 *table_assets(str(settings.output)), by="pressmark", asset_deps=[archive], **options
             )
@@ -128,6 +128,12 @@ def _as_task(settings: Settings) -> Callable[..., Any]:
         return task(**options)(run_step)(*arguments)
 
     return run
+
+
+def _address_of(settings: Settings) -> str:
+    """The input as an address of a kind that Prefect takes for an asset."""
+    address = absolute(str(settings.source))
+    return address.removeprefix("git+") if "://" in address else Path(address).as_uri()
 
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

@@ -34,9 +34,9 @@ def trace_paragraph(output: Output, source: str | None, paragraph_id: str, *, co
     Raises `OutputError` where no row has this id, and `InputError` where the source is gone or is no longer what was
     ingested.
     """
+    archive = archive_of(output, source)
     paragraph = _find(output, TABLES["paragraphs"], "paragraph_id", paragraph_id)
     article = _find(output, TABLES["articles"], "article_id", paragraph["article_id"])
-    archive = archive_of(output, source)
     where = archive.address.path / article["source_path"]
     data = next(
         (data for _, data in archive.input.contents(archive.input.find([article["source_path"]]), ANY_SIZE)), None

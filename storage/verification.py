@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from schemas import TABLES
-from storage.errors import OutputError
 from storage.inputs.opening import Address, open_input, parse_address
 from storage.inputs.source import ANY_SIZE, EVERYTHING, ArchiveLimits, Input, Request, Source
 from storage.layout import Output
@@ -81,8 +80,6 @@ def archive_of(output: Output, source: str | None = None) -> _Archive:
 
     Raises `OutputError` where there was no run.
     """
-    if not output.root.is_dir():
-        raise OutputError("there is no such output folder", output.root, "name the folder that `ingest` wrote")
     last = last_run(output)
     address = parse_address(source or last.source)
     if source is None or source == last.source:

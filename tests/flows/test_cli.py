@@ -15,7 +15,7 @@ from archives import ROOT, WriteArticle, files_of, ingest, read_table
 
 from flows.cli import build_parser, main
 
-COMMANDS = ["ingest", "verify", "trace", "status", "explain", "completion", "load", "ddl", "serve"]
+COMMANDS = ["ingest", "verify", "trace", "status", "explain", "asof", "diff", "completion", "load", "ddl", "serve"]
 
 
 @pytest.fixture
