@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run browser test lint format bench bench-load kills score dates docs lock clean
+.PHONY: run browser test lint format bench bench-load bench-git kills score dates docs lock clean
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -41,6 +41,10 @@ bench: $(READY)
 # Loads of 500,000 paragraphs beside each destination's own floor; needs ../shared.
 bench-load: $(READY)
 	@$(BIN)/python -m benchmarks.load
+
+# A generated archive of 60,000 articles as a folder and as a repository, with and without its history.
+bench-git: $(READY)
+	@$(BIN)/python -m benchmarks.history_bench
 
 # Loads killed at random moments, and what they left.
 kills: $(READY)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
@@ -19,8 +20,8 @@ import pyarrow as pa
 from schemas import TABLES
 from schemas.contract import CONTRACT_VERSION
 from storage.errors import OutputError
-from storage.inputs.opening import open_input, parse_address
-from storage.inputs.source import Listing
+from storage.inputs.opening import Address, open_input, parse_address
+from storage.inputs.source import Input, Listing
 from storage.layout import Output
 from storage.lock import exclusive
 from storage.overview import reject_lines
@@ -153,8 +154,6 @@ class Ingestion:
         self._staging = output.staging(stamp.run_id)
         self._workers = workers
         self._progress = progress
-        self._address = parse_address(str(settings.source))
-        self._input = open_input(self._address, settings.archive_limits)
         self._last: LastRun | None = None
         self._listing = Listing([])
         self._history = settings.history
@@ -164,6 +163,14 @@ class Ingestion:
         self._parsed: dict[int, ParseCounts] = {}
         self._settlement: Settlement | None = None
         self._merged: dict[int, MergedPartition] = {}
+
+    @cached_property
+    def _address(self) -> Address:
+        return parse_address(str(self._settings.source))
+
+    @cached_property
+    def _input(self) -> Input:
+        return open_input(self._address, self._settings.archive_limits)
 
     def discover(self) -> int:
         """List the input; the number of sources found."""

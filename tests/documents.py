@@ -1,7 +1,8 @@
 """Every block of the README and of `docs/` runs, in order, and prints what the document shows.
 
-A document has a folder of its own, with a copy of `seeds` and the `output` of `pressmark ingest seeds output`. The
-language of a fenced block says what becomes of it, and each is a test named `document:line`:
+A document has a folder of its own, with a copy of `seeds`, the `output` of `pressmark ingest seeds output`, and a
+repository `news.git` in which the seeds were committed, one of them revised and one deleted. The language of a fenced
+block says what becomes of it, and each is a test named `document:line`:
 
 - `python` runs in a namespace that the blocks of a document share. A block that imports pandas runs in a process of its
   own, with the folder in which pandas lies on its path: it shares nothing.

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from archives import ROOT
 from documents import DOCUMENTS, NOT_RUN, Block, Session, blocks_of, fits, shown_by
+from repositories import Repository, files_below
 
 from flows.cli import main
 from schemas.contract import CONTENT_ROLES, ROLES
@@ -29,12 +30,27 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Se
     shutil.copytree(ROOT / "seeds", first / "seeds", symlinks=True)
     with contextlib.chdir(first), contextlib.redirect_stdout(io.StringIO()):
         assert main(["ingest", "seeds", "output"]) == 0
+    _commit_seeds(first)
     sessions = {}
     for document in DOCUMENTS:
         shutil.copytree(first, home / document.stem, symlinks=True)
         sessions[document] = Session(document, home / document.stem)
     with pl.Config():  # what snippets set ends with them
         yield sessions
+
+
+def _commit_seeds(folder: Path) -> None:
+    """`news.git`: the seeds, then one of them revised, then another one deleted."""
+    repository = Repository(folder / "news.git")
+    files = files_below(folder / "seeds")
+    revised, deleted = "harbour-gazette/3100102_tide-bell.txt", "harbour-gazette/3100101_clockmaker.md"
+    repository.commit(files, at=1_735_722_000)
+    text = files[revised]
+    assert isinstance(text, bytes)
+    before, end, after = text.rpartition(b"</p>")
+    files = {**files, revised: before + end + b"<p>The council will hear both sides in spring.</p>" + after}
+    repository.commit(files, at=1_738_749_600)
+    repository.commit({name: data for name, data in files.items() if name != deleted}, at=1_741_510_800)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.document.name}:{block.line}")

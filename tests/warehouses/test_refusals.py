@@ -93,7 +93,7 @@ def test_a_load_table_of_someone_else_is_left_alone(database: Warehouse, output:
 def test_a_destination_of_another_contract_version_is_refused(database: Warehouse, output: Path) -> None:
     load(output, database.address)
     database.execute(f"UPDATE {LOADS.name} SET contract_version = '0'")
-    with pytest.raises(DestinationError, match="made by contract version 0, not 1.*load into a new database"):
+    with pytest.raises(DestinationError, match="made by contract version 0, not 2.*load into a new database"):
         load(output, database.address, 2)
 
 
@@ -207,7 +207,7 @@ def _swapped(rows: pa.Table) -> pa.Table:
         (_reversed, "the texts of the paragraphs are not the text of the article", "pressmark verify"),
         (_shifted, "a span is out of place", "pressmark verify"),
         (_swapped, "spans of another source", "pressmark verify"),
-        (_older, "made by contract version 0, not 1", "ingest the archive again"),
+        (_older, "made by contract version 0, not 2", "ingest the archive again"),
         (_without_language, r"columns are not those of the contract \(language\)", "ingest the archive again"),
     ],
     ids=["text", "rows", "order", "offset", "source", "version", "column"],
