@@ -47,10 +47,9 @@ def compare(articles: int, rounds: int) -> tuple[list[tuple[str, float, float, f
             else:
                 peaks[name] = measure.peak_mb
     # Times of the run after one commit, beside those of a program that only starts.
-    grown = WORK / "grown.git"
-    shutil.rmtree(grown.parent / "grown", ignore_errors=True)
-    shutil.copytree(place, grown.parent / "grown", ignore=lambda *_: ["folder"])
-    grown = grown.parent / "grown"
+    grown = WORK / "generated-grown"
+    shutil.rmtree(grown, ignore_errors=True)
+    shutil.copytree(place, grown, ignore=lambda *_: ["folder"])
     base, output = WORK / "of-grown", WORK / "of-grown-next"
     run(ingest(grown / ARCHIVE, fresh(base)), sample=False)
     append(grown, NEW, seed=2)

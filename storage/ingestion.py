@@ -365,8 +365,7 @@ class Ingestion:
         places = {partition for partition, _ in written if partition is not None}
         before = {
             row.article_id: ArticleState(row.outlet, row.source_sha256, row.text_sha256, row.published_at)
-            for row in self._state.current()
-            if row.partition in places
+            for row in self._state.current(places)
         }
         if not before:
             new: Counter[str] = Counter()

@@ -247,9 +247,10 @@ def _accepted(staging: Path, state: State, changes: _Changes, stamp: Stamp) -> d
     """Sources that this run accepted, but for those that nothing stands against: an article that no other source and
     no published row is about only marks its partition as changed."""
     files = sorted(staging.glob("batch-*.articles"))
-    known = state.revisions["article_id"].combine_chunks()
-    contested = pa.concat_arrays([known, pa.array(_repeated(files), pa.string())])
-    paths = state.revisions["source_path"].combine_chunks()
+    ids, paths = _column(files, "article_id"), _column(files, "source_path")
+    known_ids = pc.unique(state.revisions["article_id"].filter(pc.is_in(state.revisions["article_id"], ids)))
+    known_paths = pc.unique(state.revisions["source_path"].filter(pc.is_in(state.revisions["source_path"], paths)))
+    contested = pa.concat_arrays([known_ids, _repeated(ids)])
     accepted: dict[Key, _Accepted] = {}
     for path in files:
         first = 0
@@ -257,7 +258,7 @@ def _accepted(staging: Path, state: State, changes: _Changes, stamp: Stamp) -> d
             if partition is None:
                 raise ValueError(f"`{path.name}`: staged articles without a partition")
             changes.touch(partition)
-            stands = pc.or_(pc.is_in(batch["article_id"], contested), pc.is_in(batch["source_path"], paths))
+            stands = pc.or_(pc.is_in(batch["article_id"], contested), pc.is_in(batch["source_path"], known_paths))
             rows = pc.indices_nonzero(pc.or_(stands, pc.is_valid(batch[VALID_TO])))
             for row, values in zip(rows.to_pylist(), batch.take(rows).to_pylist(), strict=True):
                 article_id = values.pop("article_id")
@@ -267,14 +268,17 @@ def _accepted(staging: Path, state: State, changes: _Changes, stamp: Stamp) -> d
     return accepted
 
 
-def _repeated(files: Sequence[Path]) -> set[str]:
-    """Articles that several staged rows are about."""
+def _column(files: Sequence[Path], name: str) -> pa.Array:
+    """A text column of all staged rows."""
     # Copied, as an array of a mapped file keeps all of the map in memory.
-    ids = [
-        pa.array(batch["article_id"].to_pylist()) for path in files for _, batch in read_staged(path, ["article_id"])
-    ]
-    counts = pc.value_counts(pa.chunked_array(ids, pa.string()))
-    return set(counts.field("values").filter(pc.greater(counts.field("counts"), 1)).to_pylist())
+    parts = [pa.array(batch[name].to_pylist(), pa.string()) for path in files for _, batch in read_staged(path, [name])]
+    return pa.concat_arrays(parts) if parts else pa.array([], pa.string())
+
+
+def _repeated(ids: pa.Array) -> pa.Array:
+    """Articles that several staged rows are about."""
+    counts = pc.value_counts(ids)
+    return counts.field("values").filter(pc.greater(counts.field("counts"), 1))
 
 
 def _accepted_hashes(staging: Path) -> Iterator[tuple[str, str, bool]]:

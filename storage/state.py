@@ -76,9 +76,13 @@ class State:
         """Every row of `articles` and `revisions`."""
         return _records(self.revisions)
 
-    def current(self) -> list[KnownRevision]:
-        """Rows of `articles`."""
-        return _records(self.revisions.filter(self.revisions["current"]))
+    def current(self, places: Collection[Partition]) -> list[KnownRevision]:
+        """Rows of `articles` in some partitions."""
+        outlets = pa.array(sorted({place.outlet for place in places}), pa.string())
+        months = pa.array(sorted({place.month for place in places}), pa.string())
+        near = pc.and_(pc.is_in(self.revisions["outlet"], outlets), pc.is_in(self.revisions["month"], months))
+        rows = _records(self.revisions.filter(pc.and_(self.revisions["current"], near)))
+        return [row for row in rows if row.partition in places]
 
     def at(self, paths: Iterable[str]) -> list[KnownRevision]:
         """Rows whose source has one of these paths."""

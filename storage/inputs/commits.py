@@ -135,6 +135,12 @@ def _objects(git_folder: str) -> str:
     return os.path.join(git_folder, "objects")
 
 
+@lru_cache(maxsize=2)
+def _loose(folder: str, _changed_at: int) -> frozenset[str]:
+    """First digits of the ids of objects that are files of their own; a packed repository has none."""
+    return frozenset(os.listdir(folder))
+
+
 class CorruptObject(ValueError):
     """An object whose bytes are none."""
 
