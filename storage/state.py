@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -97,6 +99,8 @@ class State:
         return _records(self.revisions.filter(pc.is_in(self.revisions[column], wanted)))
 
 
+WORTH_THREADS: Final = 64
+THREADS: Final = 2
 REVISION_SCHEMA: Final = pa.schema([
     ("article_id", pa.string()), ("source_path", pa.string()), ("source_sha256", pa.string()),
     ("published_at", TIMESTAMP), ("text_sha256", pa.string()), ("valid_from", TIMESTAMP), ("valid_to", TIMESTAMP),
@@ -113,28 +117,35 @@ def empty_state() -> State:
 def read_state(output: Output) -> State:
     """State of an output folder; empty where there is none. Raises `OutputError` for a folder that pressmark of
     this contract version did not write."""
-    parts = []
-    for name in ("articles", "revisions"):
-        table = TABLES[name]
-        columns = [column for column in REVISION_SCHEMA.names if column in table.schema.names]
-        for _, path in output.partitions(table):
-            stale, rows = _read(path, columns)
-            constants = {"current": name == "articles", "stale": stale}
-            arrays = []
-            for field in REVISION_SCHEMA:
-                if field.name in columns:
-                    arrays.append(rows[field.name])
-                elif field.name in constants:
-                    arrays.append(pa.repeat(constants[field.name], rows.num_rows))
-                else:
-                    arrays.append(pa.nulls(rows.num_rows, field.type))
-            parts.append(pa.table(arrays, schema=REVISION_SCHEMA))
+    places = [(name, path) for name in ("articles", "revisions") for _, path in output.partitions(TABLES[name])]
+    if len(places) < WORTH_THREADS:
+        parts = [_known_rows(*place) for place in places]
+    else:
+        # Arrow reads beside Python; no thread is left when processes are forked.
+        with ThreadPoolExecutor(THREADS) as threads:
+            parts = list(threads.map(lambda place: _known_rows(*place), places))
     rejects: list[KnownReject] = []
     for _, path in output.parts(TABLES["rejects"]):
         names = [name for name in KnownReject._fields if name != "stale"]
         stale, rows = _read(path, names)
         rejects += [KnownReject(**row, stale=stale) for row in rows.to_pylist()]
     return State(pa.concat_tables(parts) if parts else REVISION_SCHEMA.empty_table(), rejects)
+
+
+def _known_rows(name: str, path: Path) -> pa.Table:
+    """Rows of a partition file of `articles` or `revisions` as `REVISION_SCHEMA` has them."""
+    columns = [column for column in REVISION_SCHEMA.names if column in TABLES[name].schema.names]
+    stale, rows = _read(path, columns)
+    constants = {"current": name == "articles", "stale": stale}
+    arrays = []
+    for field in REVISION_SCHEMA:
+        if field.name in columns:
+            arrays.append(rows[field.name])
+        elif field.name in constants:
+            arrays.append(pa.repeat(constants[field.name], rows.num_rows))
+        else:
+            arrays.append(pa.nulls(rows.num_rows, field.type))
+    return pa.table(arrays, schema=REVISION_SCHEMA)
 
 
 def _records(rows: pa.Table) -> list[KnownRevision]:
@@ -159,6 +170,12 @@ def read_articles(output: Output, places: Collection[Partition]) -> dict[str, Ar
 
 def rows_in(path: Path) -> int:
     """Rows of a partition file, from its footer."""
+    info = path.stat()
+    return _rows_in(path, (info.st_ino, info.st_size, info.st_mtime_ns))
+
+
+@lru_cache(maxsize=100_000)
+def _rows_in(path: Path, _state: tuple[int, ...]) -> int:
     with open_part(path) as file:
         rows: int = file.metadata.num_rows
     return rows
