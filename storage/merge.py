@@ -6,7 +6,7 @@ Only the keys are read whole. As every input is sorted, the rows of one row grou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -20,10 +20,13 @@ from storage.staged import OWNER
 from storage.state import open_part
 from storage.versions import parser_version
 
-__all__ = ["Merged", "Published", "SortedRows", "Staged", "merge_rows", "write_single"]
+__all__ = ["Merged", "Published", "SortedRows", "merge_rows", "staged_rows", "write_single"]
 
 ROW_GROUP_ROWS: Final = 4096
 ROW_GROUP_BYTES: Final = 1 << 20
+# Of a partition's staged rows, so much is sorted in memory at once.
+HELD_BYTES: Final = 8 << 20
+SPILL_ROWS: Final = 1024
 # Columns with few distinct values; a dictionary of any other column costs time and saves nothing.
 REPEATING: Final = (
     "outlet", "month", "dialect", "published_from", "language", "role", "change", "reason", "run_id", "article_id",
@@ -65,7 +68,9 @@ class Published:
         self._cached: tuple[int, pa.Table] | None = None
 
     def keys(self, columns: Sequence[str]) -> pa.Table:
-        rows = self._file.read(columns=list(columns), use_threads=False)
+        rows = self._file.read(columns=list(columns), use_threads=False).select(list(columns))
+        fields = [rows.schema.field(name).with_nullable(nullable=True) for name in columns]
+        rows = pa.Table.from_arrays(rows.columns, schema=pa.schema(fields))
         return rows if self._kept is None else rows.take(self._kept)
 
     def slice(self, start: int, stop: int) -> pa.Table:
@@ -104,35 +109,81 @@ class Published:
         return pa.concat_tables(parts)
 
 
-class Staged:
-    """The rows of one partition in a staged file, without those of the articles in `dropped_owners`."""
+class Held:
+    """Sorted rows in memory."""
 
-    def __init__(self, path: Path, number: int, table: Table, dropped_owners: Collection[int] = ()) -> None:
-        self._path = path
-        self._number = number
-        self._table = table
-        self._kept: pa.Array | None = None
-        batch = self._batch()
-        if dropped_owners:
-            dropped = pa.array(sorted(dropped_owners), pa.int32())
-            self._kept = pc.indices_nonzero(pc.invert(pc.is_in(batch[OWNER], dropped))).cast(pa.int64())
-        self.num_rows: int = batch.num_rows if self._kept is None else len(self._kept)
-        self.num_bytes: int = batch.nbytes
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+        self.num_rows: int = rows.num_rows
+        self.num_bytes: int = rows.nbytes
 
     def keys(self, columns: Sequence[str]) -> pa.Table:
-        rows = pa.Table.from_batches([self._batch()]).select(list(columns))
-        return rows if self._kept is None else rows.take(self._kept)
+        return self._rows.select(list(columns))
 
     def slice(self, start: int, stop: int) -> pa.Table:
-        rows = pa.Table.from_batches([self._batch()])
-        if self._kept is None:
-            return _plain(rows.slice(start, stop - start), self._table)
-        return _plain(rows.take(self._kept.slice(start, stop - start)), self._table)
+        return self._rows.slice(start, stop - start)
 
-    def _batch(self) -> pa.RecordBatch:
+
+class Spilled:
+    """Sorted rows in a file of their own, a record batch of which is held at a time."""
+
+    def __init__(self, path: Path, rows: pa.Table) -> None:
+        self._path = path
+        self.num_rows: int = rows.num_rows
+        self.num_bytes: int = rows.nbytes
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
+            writer.write_table(rows.combine_chunks(), max_chunksize=SPILL_ROWS)
+
+    def keys(self, columns: Sequence[str]) -> pa.Table:
+        with pa.memory_map(str(self._path)) as file:
+            names = pa.ipc.open_file(file).schema.names
+            options = pa.ipc.IpcReadOptions(included_fields=[names.index(column) for column in columns])
+            rows = pa.ipc.open_file(file, options=options).read_all()
+            return rows.take(pa.array(range(rows.num_rows), pa.int64()))
+
+    def slice(self, start: int, stop: int) -> pa.Table:
         # Mapped anew for each slice: pages that were touched count as memory for as long as their map is in use.
         with pa.memory_map(str(self._path)) as file:
-            return pa.ipc.open_file(file).get_batch(self._number)
+            reader = pa.ipc.open_file(file)
+            numbers = range(start // SPILL_ROWS, -(-stop // SPILL_ROWS))
+            rows = pa.Table.from_batches([reader.get_batch(number) for number in numbers])
+            return rows.slice(start - numbers.start * SPILL_ROWS, stop - start)
+
+
+def staged_rows(
+    pieces: Iterable[tuple[Path, int]], table: Table, dropped: Mapping[str, Collection[int]], scratch: Path
+) -> Iterator[SortedRows]:
+    """The staged rows of one partition in as few sorted inputs as memory allows; `pieces` are staged files and record
+    batches in them, `dropped` the owners of rows to leave out, by the files' stems.
+
+    What is more than may be held is sorted in parts that wait in files beside `scratch`.
+    """
+    group: list[pa.Table] = []
+    size = 0
+    for number, (path, batch) in enumerate(pieces):
+        rows = _piece(path, batch, dropped.get(path.stem, ()))
+        if group and size + rows.nbytes > HELD_BYTES:
+            yield Spilled(scratch.with_suffix(f".{number}"), _sorted_rows(group, table))
+            group, size = [], 0
+            pa.default_memory_pool().release_unused()
+        group.append(rows)
+        size += rows.nbytes
+    if group:
+        yield Held(_sorted_rows(group, table))
+
+
+def _piece(path: Path, number: int, dropped: Collection[int]) -> pa.Table:
+    with pa.OSFile(str(path)) as file:
+        batch = pa.ipc.open_file(file).get_batch(number)
+    rows = pa.Table.from_batches([batch])
+    if dropped:
+        rows = rows.filter(pc.invert(pc.is_in(rows[OWNER], pa.array(sorted(dropped), pa.int32()))))
+    return rows
+
+
+def _sorted_rows(parts: Sequence[pa.Table], table: Table) -> pa.Table:
+    rows = _plain(pa.concat_tables(parts), table)
+    return rows.take(_sorted(rows, table)) if len(parts) > 1 else rows
 
 
 def merge_rows(target: Path, table: Table, inputs: Sequence[SortedRows]) -> Merged:
@@ -272,4 +323,11 @@ def _plain(rows: pa.Table, table: Table) -> pa.Table:
     for field in table.schema:
         column = rows[field.name]
         columns.append(column.cast(pa.string()) if field.type == DICTIONARY else column.cast(field.type))
-    return pa.table(columns, names=table.schema.names)
+    return pa.Table.from_arrays(columns, schema=_plain_schema(table))
+
+
+def _plain_schema(table: Table) -> pa.Schema:
+    # Without nullability, so that rows of all kinds of inputs go together.
+    return pa.schema([
+        (field.name, pa.string() if field.type == DICTIONARY else field.type) for field in table.schema
+    ])  # fmt: skip

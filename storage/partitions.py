@@ -13,7 +13,7 @@ import pyarrow as pa
 from schemas import TABLES
 from schemas.contract import Table
 from storage.layout import Output
-from storage.merge import Published, SortedRows, Staged, merge_rows
+from storage.merge import Published, SortedRows, merge_rows, staged_rows
 from storage.publish import Replacement
 from storage.state import open_part
 from storage.work import MergedPartition, MergeTask
@@ -41,8 +41,7 @@ def merge_partition(task: MergeTask) -> MergedPartition:
             removed_part = staged_part.with_stem(f"removal-{task.number:06d}")
             merged = merge_rows(removed_part, table, inputs)
             removal = _replacement(output, removed_part if merged.rows else None, part)
-        for path, number in work.staged:
-            rows = Staged(path, number, table, task.dropped.get(path.stem, ()))
+        for rows in staged_rows(work.staged, table, task.dropped, staged_part):
             inputs.append(_KeepingRunColumns(rows, table, before) if before else rows)
         merged = merge_rows(staged_part, table, inputs)
     finally:

@@ -253,26 +253,27 @@ def _accepted(staging: Path, state: State, changes: _Changes, stamp: Stamp) -> d
     contested = pa.concat_arrays([known_ids, _repeated(ids)])
     accepted: dict[Key, _Accepted] = {}
     for path in files:
-        first = 0
-        for partition, batch in read_staged(path, ARTICLE_COLUMNS):
+        index, staged = read_staged(path, ARTICLE_COLUMNS)
+        stands = pc.or_(pc.is_in(staged["article_id"], contested), pc.is_in(staged["source_path"], known_paths))
+        owners = pc.indices_nonzero(pc.or_(stands, pc.is_valid(staged[VALID_TO])))
+        partitions = []
+        for partition, count in index:
             if partition is None:
                 raise ValueError(f"`{path.name}`: staged articles without a partition")
             changes.touch(partition)
-            stands = pc.or_(pc.is_in(batch["article_id"], contested), pc.is_in(batch["source_path"], known_paths))
-            rows = pc.indices_nonzero(pc.or_(stands, pc.is_valid(batch[VALID_TO])))
-            for row, values in zip(rows.to_pylist(), batch.take(rows).to_pylist(), strict=True):
-                article_id = values.pop("article_id")
-                revision = Revision(**values, came_at=values["valid_from"] or stamp.started_at)
-                accepted[_key(revision)] = _Accepted(article_id, revision, path, partition, first + row)
-            first += batch.num_rows
+            partitions += [partition] * count
+        for owner, values in zip(owners.to_pylist(), staged.take(owners).to_pylist(), strict=True):
+            article_id = values.pop("article_id")
+            revision = Revision(**values, came_at=values["valid_from"] or stamp.started_at)
+            accepted[_key(revision)] = _Accepted(article_id, revision, path, partitions[owner], owner)
     return accepted
 
 
 def _column(files: Sequence[Path], name: str) -> pa.Array:
     """A text column of all staged rows."""
     # Copied, as an array of a mapped file keeps all of the map in memory.
-    parts = [pa.array(batch[name].to_pylist(), pa.string()) for path in files for _, batch in read_staged(path, [name])]
-    return pa.concat_arrays(parts) if parts else pa.array([], pa.string())
+    parts = [chunk for path in files for chunk in read_staged(path, [name])[1][name].chunks]
+    return pa.concat_arrays([pa.array([], pa.string()), *parts])
 
 
 def _repeated(ids: pa.Array) -> pa.Array:
@@ -284,9 +285,9 @@ def _repeated(ids: pa.Array) -> pa.Array:
 def _accepted_hashes(staging: Path) -> Iterator[tuple[str, str, bool]]:
     """Path and hash of each source that this run accepted, and whether it stands."""
     for file in sorted(staging.glob("batch-*.articles")):
-        for _, batch in read_staged(file, ("source_path", "source_sha256", VALID_TO)):
-            columns = (batch[name].to_pylist() for name in ("source_path", "source_sha256", VALID_TO))
-            yield from ((path, sha256, valid_to is None) for path, sha256, valid_to in zip(*columns, strict=True))
+        _, staged = read_staged(file, ("source_path", "source_sha256", VALID_TO))
+        columns = (staged[name].to_pylist() for name in ("source_path", "source_sha256", VALID_TO))
+        yield from ((path, sha256, valid_to is None) for path, sha256, valid_to in zip(*columns, strict=True))
 
 
 class _Rejected(NamedTuple):
@@ -300,10 +301,10 @@ class _Rejected(NamedTuple):
 
 def _rejected(staging: Path) -> Iterator[_Rejected]:
     for path in sorted(staging.glob("batch-*.rejects")):
-        for _, batch in read_staged(path, REJECT_COLUMNS):
-            for row, values in enumerate(batch.to_pylist()):
-                stands = values.pop(VALID_TO) is None
-                yield _Rejected(KnownReject(**values, stale=False), path.stem, row, stands)
+        _, staged = read_staged(path, REJECT_COLUMNS)
+        for row, values in enumerate(staged.to_pylist()):
+            stands = values.pop(VALID_TO) is None
+            yield _Rejected(KnownReject(**values, stale=False), path.stem, row, stands)
 
 
 def _staged_index(staging: Path) -> dict[Place, list[tuple[Path, int]]]:

@@ -7,7 +7,7 @@ metadata lists.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,12 +44,12 @@ def staged_partitions(path: Path) -> list[Partition | None]:
         return [Partition(*name) if name else None for name, _ in json.loads(metadata[b"partitions"])]
 
 
-def read_staged(path: Path, columns: Sequence[str]) -> Iterator[tuple[Partition | None, pa.RecordBatch]]:
-    """Some columns of each partition's rows in a staged file, which is mapped: other columns are not read."""
+def read_staged(path: Path, columns: Sequence[str]) -> tuple[list[tuple[Partition | None, int]], pa.Table]:
+    """Some columns of all rows of a staged file, which is mapped: other columns are not read; and its partitions with
+    their numbers of rows."""
     with pa.memory_map(str(path)) as file:
         names = pa.ipc.open_file(file).schema.names
         options = pa.ipc.IpcReadOptions(included_fields=[names.index(column) for column in columns])
         reader = pa.ipc.open_file(file, options=options)
         index = json.loads(reader.schema.metadata[b"partitions"])
-        for number, (name, _) in enumerate(index):
-            yield Partition(*name) if name else None, reader.get_batch(number)
+        return [(Partition(*name) if name else None, count) for name, count in index], reader.read_all()

@@ -102,9 +102,9 @@ def _rows_of(file: Path, paths: pa.Array) -> Iterator[dict[str, Any]]:
         yield from (_renamed(row, seen) for row in wanted.to_pylist())
 
 
-def _groups_of(file: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch | pa.Table]:
+def _groups_of(file: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     if file.suffix != ".parquet":
-        yield from (batch for _, batch in read_staged(file, columns))
+        yield read_staged(file, columns)[1]
         return
     with open_part(file) as part:
         for group in range(part.metadata.num_row_groups):
