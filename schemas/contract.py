@@ -36,6 +36,8 @@ PUBLISHED_FROM: Final[tuple[PublishedFrom, ...]] = get_args(PublishedFrom)
 CHANGES: Final[tuple[Change, ...]] = get_args(Change)
 
 UNKNOWN_MONTH: Final = "unknown"
+Period = Literal["month", "day", "year"]
+PERIODS: Final[tuple[Period, ...]] = get_args(Period)
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -18,17 +19,17 @@ from storage.inputs.opening import open_input
 from storage.inputs.source import Source
 from storage.staged import OWNER, VALID_TO, write_staged
 from storage.versions import load_outlets
-from storage.work import BatchTask, ParseCounts, batch_sources
+from storage.work import DONE, BatchTask, ParseCounts, batch_sources
 from transforms.article import parse
 from transforms.dates import SCHEDULED_AHEAD
-from transforms.records import Article, Reject, Stamp
+from transforms.records import Article, Partition, Reject, Stamp
 from transforms.rows import article_rows, paragraph_rows, partition_of, reject_rows, sort_key
 
 __all__ = ["parse_batch"]
 
 
 def parse_batch(task: BatchTask) -> ParseCounts:
-    """Read, parse and validate a batch, and stage its rows in three files beside the work file.
+    """Read, parse and validate a batch, and stage its rows in three files of the workspace.
 
     Repeating it gives the same files. No source raises; a row that violates its schema makes its source a
     reject. Sources in `task.fatal` killed a worker before and are rejected unparsed.
@@ -37,8 +38,8 @@ def parse_batch(task: BatchTask) -> ParseCounts:
     latest = task.stamp.started_at + SCHEDULED_AHEAD
     accepted: list[_Accepted] = []
     rejects: list[tuple[Reject, datetime | None]] = []
-    total_bytes = 0
-    sources = batch_sources(task.work, task.number)
+    total_bytes = left_out = 0
+    sources = batch_sources(task.workspace, task.work, task.number)
     for source, data in _contents(task, sources):
         total_bytes += source.source_bytes
         if isinstance(data, Reject):
@@ -49,10 +50,19 @@ def parse_batch(task: BatchTask) -> ParseCounts:
             outcome = parse(data, source.source_path, outlets, task.limits, latest)
         if isinstance(outcome, Reject):
             rejects.append((outcome, source.valid_to))
+        elif source.source_path not in task.required and not task.wanted.takes(
+            outcome.outlet, outcome.dates.published_at
+        ):
+            left_out += 1
         else:
             accepted.append(_Accepted(outcome, source))
     accepted.sort(
-        key=lambda one: (partition_of(one.article), sort_key(one.article), one.source.source_path, one.source.locator)
+        key=lambda one: (
+            partition_of(one.article, task.partition_by),
+            sort_key(one.article),
+            one.source.source_path,
+            one.source.locator,
+        )
     )
     articles, (paragraphs, owners) = _rows(accepted, task.stamp)
     violations = _violations(articles, paragraphs, owners)
@@ -66,26 +76,38 @@ def parse_batch(task: BatchTask) -> ParseCounts:
         accepted = [one for row, one in enumerate(accepted) if row not in violations]
         articles, (paragraphs, owners) = _rows(accepted, task.stamp)
     rejects.sort(key=lambda reject: (reject[0].source_path, reject[0].source_sha256 or ""))
-    stem = task.work.parent / f"batch-{task.number:06d}"
-    partitions = [(key, len(list(members))) for key, members in groupby(partition_of(one.article) for one in accepted)]
+    partitions = [
+        (key, len(list(members)))
+        for key, members in groupby(partition_of(one.article, task.partition_by) for one in accepted)
+    ]
     ends = pa.array([one.source.valid_to for one in accepted], TIMESTAMP)
-    write_staged(stem.with_suffix(".articles"), _numbered(articles).append_column(VALID_TO, ends), partitions)
+    _stage(task, "articles", _numbered(articles).append_column(VALID_TO, ends), partitions)
     sizes = iter([len(one.article.paragraphs) for one in accepted])
-    write_staged(
-        stem.with_suffix(".paragraphs"),
+    _stage(
+        task,
+        "paragraphs",
         paragraphs.append_column(OWNER, owners),
         [(key, sum(next(sizes) for _ in range(count))) for key, count in partitions],
     )
     rejected = reject_rows([reject for reject, _ in rejects], task.stamp)
     _raise_if_any(check_rows(rejected, TABLES["rejects"]))
     ends = pa.array([valid_to for _, valid_to in rejects], TIMESTAMP)
-    write_staged(
-        stem.with_suffix(".rejects"),
+    _stage(
+        task,
+        "rejects",
         _numbered(rejected).append_column(VALID_TO, ends),
         [(None, len(rejects))] if rejects else [],
     )
     reasons = Counter(str(reject.reason) for reject, _ in rejects)
-    return ParseCounts(len(sources), total_bytes, len(accepted), dict(reasons))
+    counts = ParseCounts(len(sources), total_bytes, len(accepted), left_out, dict(reasons))
+    with task.workspace.draft(f"batch-{task.number:06d}{DONE}") as path:
+        path.write_text(json.dumps([task.work, *counts]))
+    return counts
+
+
+def _stage(task: BatchTask, table: str, rows: pa.Table, partitions: Sequence[tuple[Partition | None, int]]) -> None:
+    with task.workspace.draft(f"batch-{task.number:06d}.{table}") as path:
+        write_staged(path, rows, partitions)
 
 
 class _Accepted(NamedTuple):

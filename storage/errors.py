@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["InputError", "LockedError", "OutputError", "PressmarkError"]
+__all__ = ["InputError", "LockedError", "OutputError", "PoolError", "PressmarkError"]
 
 
 class PressmarkError(Exception):
@@ -31,3 +31,7 @@ class OutputError(PressmarkError):
 
 class LockedError(PressmarkError):
     """Another run writes to this output: wait for it."""
+
+
+class PoolError(PressmarkError):
+    """The workers can't be used as they are: start or mend them."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -18,18 +17,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pyarrow as pa
 
 from schemas import TABLES
-from schemas.contract import CONTRACT_VERSION
+from schemas.contract import CONTRACT_VERSION, Period
 from storage.errors import OutputError
 from storage.inputs.opening import Address, open_input, parse_address
 from storage.inputs.source import Input, Listing
-from storage.layout import Output
-from storage.lock import exclusive
+from storage.layout import PART_SUFFIX, Output
 from storage.overview import reject_lines
 from storage.planning import Plan, Settings, plan_sources, request_for
-from storage.publish import Replacement, commit, complete_interrupted
 from storage.reports import write_report
 from storage.runs import LastRun, read_last_run
-from storage.state import empty_state, read_articles, read_state, rows_in
+from storage.seen import Seen
+from storage.staging import Batch, Staging, open_staging, workspace_for
+from storage.state import State, read_articles, read_state
+from storage.stores.store import Replacement
 from storage.versions import load_outlets, parser_version
 from storage.work import (
     BatchTask,
@@ -40,11 +40,12 @@ from storage.work import (
     batch_sources,
     merge,
     parse,
+    work_file,
     write_batches,
 )
-from storage.workers import WorkerDiedError, Workers
+from storage.workers import Pool, WorkerDiedError, Workers, open_pool
 from transforms.difference import ArticleState, OutletChanges, differences
-from transforms.plan import batches, groups
+from transforms.plan import groups
 from transforms.records import Stamp
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ __all__ = [
 # A step of the flow is worth seconds, and a run of any size has fewer than 200 of them.
 STEP_BYTES: Final = 64 << 20
 MOST_STEPS: Final = 90
+# Whoever sees a run's row sees all of its files.
+LAST_RANK: Final = 4
 
 Progress = Callable[[str, int, int], None]
 
@@ -118,27 +121,24 @@ class RunReport:
 
 @contextlib.contextmanager
 def open_ingestion(settings: Settings, stamp: Stamp, progress: Progress) -> Iterator[Ingestion]:
-    """A run that holds the output's lock, after what a killed run left is completed or cleared.
+    """A run that holds the output's lock, after what a killed run left is completed, taken over or cleared.
 
     `progress` is called with a step's name, how much is done, and how much there is to do.
     """
-    output = Output(settings.output)
-    with exclusive(output, stamp.run_id), Workers(settings.workers) as workers:
-        complete_interrupted(output)
-        output.clear_staging()
-        staging = output.staging(stamp.run_id)
-        staging.mkdir(parents=True)
-        try:
-            yield Ingestion(settings, stamp, output, workers, progress)
-        finally:
-            # With a journal there, the next run completes this one and needs what is staged.
-            if not output.journal.exists():
-                shutil.rmtree(staging, ignore_errors=True)
+    output = settings.output_at
+    with (
+        output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)),
+        open_pool(settings.workers, settings.dask) as pool,
+        open_staging(output, stamp, settings.staging_facts, shared=settings.dask is not None) as staging,
+    ):
+        yield Ingestion(settings, output, staging, pool, progress)
 
 
 def plan_ingest(settings: Settings, stamp: Stamp, progress: Progress) -> PlanCounts:
     """What a run would do. Writes nothing and takes no lock, so it may see an output while that changes."""
-    run = Ingestion(settings, stamp, Output(settings.output), Workers(1), progress)
+    output = settings.output_at
+    staging = Staging(stamp, workspace_for(output, stamp.run_id, shared=False), "")
+    run = Ingestion(settings, output, staging, Workers(1), progress)
     run.discover()
     return run.compare()
 
@@ -147,22 +147,29 @@ class Ingestion:
     """One run. Steps are called in the order `discover, plan, parse, settle, merge, publish, report`; `parse` and
     `merge` once for each of the steps that `plan` and `settle` name. Repeating a step gives the same result."""
 
-    def __init__(self, settings: Settings, stamp: Stamp, output: Output, workers: Workers, progress: Progress) -> None:
+    def __init__(self, settings: Settings, output: Output, staging: Staging, pool: Pool, progress: Progress) -> None:
         self._settings = settings
-        self._stamp = stamp
+        self._stamp = staging.stamp
         self._output = output
-        self._staging = output.staging(stamp.run_id)
-        self._workers = workers
+        self._staging = staging
+        self._pool = pool
         self._progress = progress
         self._last: LastRun | None = None
+        self._period: Period = "month"
         self._listing = Listing([])
+        self._seen: Seen | None = None
         self._history = settings.history
-        self._state = empty_state()
         self._plan = Plan([], [], 0, 0)
-        self._batches: list[range] = []
+        self._kept = ParseCounts()
+        self._batches: list[Batch] = []
         self._parsed: dict[int, ParseCounts] = {}
         self._settlement: Settlement | None = None
         self._merged: dict[int, MergedPartition] = {}
+        self._report: RunReport | None = None
+
+    @cached_property
+    def _state(self) -> State:
+        return read_state(self._output)
 
     @cached_property
     def _address(self) -> Address:
@@ -183,35 +190,48 @@ class Ingestion:
             lambda count: self._progress("discover", count, 0),
         )
         self._history = request.history
+        self._period = self._settings.period(self._last)
         self._listing = self._input.listing(request)
-        return len(self._listing.sources)
+        found = len(self._listing.sources)
+        if self._settings.wanted.everything:
+            # A run for a part has not seen what it left out.
+            self._seen = Seen(self._output, str(self._settings.source), self._arguments)
+            self._seen.keep(self._listing)
+            self._listing = self._seen.since(self._listing)
+        return found
 
     def plan(self) -> PlanCounts:
         """Compare what was found with what is published, and write down the batches to parse."""
         counts = self.compare()
-        write_batches(self._staging / "work.arrow", self._plan.sources, self._batches)
+        if self._batches:
+            spans = [batch.span for batch in self._batches]
+            write_batches(self._staging.workspace, self._batches[0].work, self._plan.sources, spans)
         return counts
 
     def compare(self) -> PlanCounts:
         """Compare what was found with what is published; writes nothing."""
-        self._state = read_state(self._output)
         self._plan = plan_sources(
             self._settings,
             self._input,
             self._listing,
-            self._state,
+            lambda: self._state,
             self._last,
             lambda done, total: self._progress("compare", done, total),
             history=self._history,
         )
-        sizes = [source.source_bytes for source in self._plan.sources]
-        self._batches = batches(sizes, self._settings.workers)
+        to_parse = self._plan.sources
+        sources, kept = self._staging.keep(to_parse)
+        self._kept = sum(kept, ParseCounts())
+        self._plan = self._plan._replace(sources=sources)
+        spans = self._pool.batches([source.source_bytes for source in sources])
+        first = self._staging.next_number
+        self._batches = [Batch(first + number, work_file(first), span) for number, span in enumerate(spans)]
         return PlanCounts(
             self._plan.found,
             self._listing.left_out,
             self._plan.unchanged,
-            len(sizes),
-            sum(sizes),
+            len(to_parse),
+            sum(source.source_bytes for source in to_parse),
             len(self._plan.gone),
             len(self._parse_steps()),
             self._listing.notes,
@@ -219,14 +239,13 @@ class Ingestion:
 
     def parse(self, step: int) -> ParseCounts:
         """Parse and stage the batches of one step."""
-        numbers = self._parse_steps()[step]
-        tasks = map(self._batch_task, numbers)
-        if numbers:
+        tasks = [self._batches[number] for number in self._parse_steps()[step]]
+        if tasks:
             # Loaded once, here, for all workers that are forked from this process.
             importlib.import_module("storage.batches")
             load_outlets()
-        total = ParseCounts(0, 0, 0, {})
-        results = self._workers.map(parse, tasks)
+        total = ParseCounts()
+        results = self._pool.map(parse, map(self._batch_task, tasks))
         # Loaded while the workers parse, for what comes next here and in the workers that merge.
         for module in ("storage.settlement", "storage.partitions"):
             importlib.import_module(module)
@@ -241,13 +260,15 @@ class Ingestion:
 
     def settle(self) -> int:
         """Decide which partitions change; the number of merge steps."""
+        if not self._all_parsed.sources and not self._plan.gone:
+            return 0
         from storage.settlement import Endings, settle_run
 
         at = self._listing.committed_at or self._stamp.started_at
         self._settlement = settle_run(
             self._output,
             self._state,
-            self._staging,
+            self._staging.workspace,
             self._plan.gone,
             Endings(at, self._listing.complete, self._listing.ended, self._listing.changed),
             self._stamp,
@@ -261,67 +282,81 @@ class Ingestion:
         """Write the next files of one step's partitions to staging."""
         numbers = self._merge_steps()[step]
         tasks = [self._merge_task(number) for number in numbers]
+        results: list[MergedPartition] = []
         try:
-            results = list(self._workers.map(merge, tasks))
+            for merged in self._pool.map(merge, tasks):
+                results.append(merged)
+                self._merged[merged.number] = merged
+                self._progress("merge", len(self._merged), len(self._work()))
         except WorkerDiedError as died:
             raise OutputError(
-                f"{died} while merging", self._output.root, "nothing was published; free memory and run again"
+                f"{died} while merging", self._output.address, "nothing was published; free memory and run again"
             ) from died
-        self._merged.update((merged.number, merged) for merged in results)
-        self._progress("merge", len(self._merged), len(self._work()))
-        changed = [merged for merged in results if merged.final is not None]
+        changed = [merged for merged in results if merged.finals]
         return MergeCounts(len(changed), sum(merged.file_bytes for merged in changed))
 
     def publish(self) -> int:
-        """Replace the changed partition files, all or none after a kill; the number of files touched."""
+        """Replace the changed partition files and add the run's row, all or none after a kill; the number of
+        partitions that changed."""
         ordered = [self._merged[number] for number in range(len(self._work()))]
-        removals = [merged.removal for merged in ordered if merged.removal is not None]
-        finals = [merged.final for merged in ordered if merged.final is not None]
-        if removals or finals:
-            commit(self._output, removals + finals)
-        return len(finals)
+        removals = [removal for merged in ordered for removal in merged.removals]
+        finals = [final for merged in ordered for final in merged.finals]
+        self._report = self._run_report()
+        self._output.store.commit([*removals, *finals, self._staged_row(self._report)])
+        return sum(bool(merged.finals) for merged in ordered)
 
     def report(self) -> RunReport:
-        """Write the run's row, and give it back."""
+        """Write what the run did and what it saw beside the tables, and give back its row."""
+        if self._report is None:
+            raise RuntimeError("`report` is called after `publish`")
+        if self._seen is not None:
+            self._seen.write()
+        self._write_report(self._report)
+        return self._report
+
+    def _run_report(self) -> RunReport:
         rows = {name: self._count(name) for name in ("articles", "paragraphs", "revisions", "rejects")}
-        parsed = sum(self._parsed.values(), ParseCounts(0, 0, 0, {}))
-        changed = [merged for merged in self._merged.values() if merged.final is not None]
-        report = RunReport(
+        parsed = self._all_parsed
+        changed = [merged for merged in self._merged.values() if merged.finals]
+        return RunReport(
             run_id=self._stamp.run_id,
             started_at=self._stamp.started_at,
             finished_at=datetime.now(UTC),
             source=str(self._settings.source),
             commit=self._listing.commit,
             committed_at=self._listing.committed_at,
-            arguments=self._settings.arguments(self._input, history=self._history),
+            arguments=self._arguments,
             contract_version=CONTRACT_VERSION,
             parser_version=parser_version(),
             sources=self._plan.found,
-            left_out=self._listing.left_out,
+            left_out=self._listing.left_out + parsed.left_out,
             unchanged=self._plan.unchanged,
             parsed=parsed.sources,
             parsed_bytes=parsed.source_bytes,
             accepted=parsed.accepted,
-            rejected=parsed.sources - parsed.accepted,
+            rejected=parsed.sources - parsed.accepted - parsed.left_out,
             deleted=len(self._plan.gone),
             partitions_written=len(changed),
             output_bytes=sum(merged.file_bytes for merged in changed),
             **rows,
         )
-        self._publish_report(report)
-        self._write_report(report)
-        return report
+
+    @property
+    def _arguments(self) -> str:
+        return self._settings.arguments(self._input, history=self._history, period=self._period)
+
+    @property
+    def _all_parsed(self) -> ParseCounts:
+        return sum(self._parsed.values(), self._kept)
 
     def _count(self, name: str) -> int:
-        """Rows of a table: as merged where its partitions were, else from their files' footers."""
+        """Rows of a table: those after the latest run, whose row was published with its files, and what changed."""
         work = self._work()
-        merged = {
-            work[number].partition: merged.rows for number, merged in self._merged.items() if work[number].table == name
-        }
-        parts = self._output.parts(TABLES[name])
-        return sum(merged[place] if place in merged else rows_in(path) for place, path in parts)
+        changes = [merged for number, merged in self._merged.items() if work[number].table == name]
+        before: int = getattr(self._last, name) if self._last is not None else 0
+        return before + sum(merged.rows - merged.rows_before for merged in changes)
 
-    def _publish_report(self, report: RunReport) -> None:
+    def _staged_row(self, report: RunReport) -> Replacement:
         from schemas.validation import check_rows
         from storage.merge import write_single
 
@@ -330,11 +365,10 @@ class Ingestion:
         violations = check_rows(row, table)
         if violations:
             raise ValueError(f"a row of `runs` that violates its schema: {violations}")
-        staged = self._staging / f"{report.run_id}.parquet"
-        write_single(staged, row, table)
-        target = self._output.table_folder(table) / staged.name
-        root = self._output.root
-        commit(self._output, [Replacement(str(staged.relative_to(root)), str(target.relative_to(root)))])
+        staged = f"{self._staging.folder}/{report.run_id}{PART_SUFFIX}"
+        with self._output.store.draft(staged) as path:
+            write_single(path, row, table)
+        return Replacement(staged, f"{table.name}/{report.run_id}{PART_SUFFIX}", LAST_RANK)
 
     def _write_report(self, report: RunReport) -> None:
         rejects = reject_lines(self._output)
@@ -360,7 +394,7 @@ class Ingestion:
         written = [
             (work[number].partition, merged.rows)
             for number, merged in self._merged.items()
-            if work[number].table == "articles" and merged.final is not None
+            if work[number].table == "articles" and merged.finals
         ]
         places = {partition for partition, _ in written if partition is not None}
         before = {
@@ -380,42 +414,57 @@ class Ingestion:
         return groups(len(self._batches), min(MOST_STEPS, total // STEP_BYTES + 1))
 
     def _merge_steps(self) -> list[range]:
-        staged_bytes = sum(counts.source_bytes for counts in self._parsed.values())
-        return groups(len(self._work()), min(MOST_STEPS, staged_bytes // STEP_BYTES + 1))
+        return groups(len(self._work()), min(MOST_STEPS, self._all_parsed.source_bytes // STEP_BYTES + 1))
 
-    def _batch_task(self, number: int) -> BatchTask:
-        contents = None
-        if self._input.streamed:
-            sources = [self._plan.sources[position] for position in self._batches[number]]
-            contents = tuple(self._input.contents(sources, self._settings.limits))
-        work = self._staging / "work.arrow"
-        return BatchTask(work, number, self._address, self._settings.limits, self._stamp, contents=contents)
+    def _batch_task(self, batch: Batch) -> BatchTask:
+        sources = self._plan.sources[batch.span.start : batch.span.stop]
+        return BatchTask(
+            self._staging.workspace,
+            batch.work,
+            batch.number,
+            self._address,
+            self._settings.limits,
+            self._stamp,
+            self._settings.wanted,
+            self._plan.required.intersection(source.source_path for source in sources),
+            self._period,
+            contents=tuple(self._input.contents(sources, self._settings.limits)) if self._input.streamed else None,
+        )
 
     def _merge_task(self, number: int) -> MergeTask:
         if self._settlement is None:
             raise RuntimeError("`merge` is called after `settle`")
         work = self._settlement.work[number]
         dropped = self._settlement.dropped_rejects if work.table == "rejects" else self._settlement.dropped_owners
-        return MergeTask(number, self._output, self._staging, work, dict(dropped))
+        staged = {name.rpartition(".")[0] for name, _ in work.staged}
+        return MergeTask(
+            number,
+            self._output,
+            self._staging.workspace,
+            self._staging.folder,
+            self._settings.part_bytes,
+            work,
+            {stem: rows for stem, rows in dropped.items() if stem in staged},
+        )
 
     def _work(self) -> list[PartitionWork]:
         return self._settlement.work if self._settlement is not None else []
 
     def _add(self, total: ParseCounts, counts: ParseCounts) -> ParseCounts:
         total = total + counts
-        done = total.sources + sum(parsed.sources for parsed in self._parsed.values())
-        self._progress("parse", done, len(self._plan.sources))
+        before = self._all_parsed
+        done = total.sources + before.sources
+        self._progress("parse", done, self._kept.sources + len(self._plan.sources))
         return total
 
     def _parse_around(self, task: BatchTask) -> ParseCounts:
         """Parse a batch on which a worker died, with the sources that kill a process rejected."""
-        if self._workers.survives(parse, task):
+        if self._pool.survives(parse, task):
             return parse(task)
         fatal = []
-        for source in batch_sources(task.work, task.number):
-            probe = self._staging / "probe" / "work.arrow"
-            probe.parent.mkdir(exist_ok=True)
-            write_batches(probe, [source], [range(1)])
-            if not self._workers.survives(parse, task._replace(work=probe, number=0)):
+        probe = self._staging.workspace.inside("probe")
+        for source in batch_sources(task.workspace, task.work, task.number):
+            write_batches(probe, work_file(0), [source], [range(1)])
+            if not self._pool.survives(parse, task._replace(workspace=probe, work=work_file(0), number=0)):
                 fatal.append((source.source_path, source.locator))
         return parse(task._replace(fatal=tuple(fatal)))

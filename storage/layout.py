@@ -1,77 +1,104 @@
-"""Where everything lies in an output folder.
+"""Where everything lies in an output.
 
-Table folders hold `.parquet` files only. Whatever else a run needs (lock, staging, journal) lives in
-`.pressmark`, beside them and on the same file system.
+Tables' folders hold `.parquet` files only. Whatever else a run needs (lock, staging, journal) lies in `.pressmark`,
+beside them.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from schemas.contract import Table
+from storage.errors import OutputError
+from storage.stores.store import Store, Stored, is_object_address, open_store
 from transforms.records import Partition
 
-__all__ = ["Output", "sync_folder"]
+__all__ = ["PART_SUFFIX", "STAGING", "Output", "Part", "part_name"]
 
-PART: Final = "part-0.parquet"
+STAGING: Final = ".pressmark/staging"
+PART_SUFFIX: Final = ".parquet"
+PART_STEM: Final = "part-"
+
+Part = tuple[Partition | None, Stored]
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output folder and the paths in it."""
+    """An output, by the address of its folder or of the objects that it consists of."""
 
-    root: Path
-
-    @property
-    def private(self) -> Path:
-        return self.root / ".pressmark"
+    address: str | Path
+    single_writer: bool = False
 
     @property
-    def journal(self) -> Path:
-        return self.private / "journal.json"
+    def store(self) -> Store:
+        return open_store(str(self.address), single_writer=self.single_writer)
 
-    def staging(self, run_id: str) -> Path:
-        return self.private / "staging" / run_id
+    @property
+    def is_local(self) -> bool:
+        return not is_object_address(str(self.address))
 
-    def table_folder(self, table: Table) -> Path:
-        return self.root / table.name
+    @property
+    def root(self) -> Path:
+        """The folder; raises `OutputError` where the output is none."""
+        if not self.is_local:
+            raise OutputError("this needs an output in a folder", self.address, "copy it to this machine first")
+        return Path(self.address)
 
-    def part(self, table: Table, partition: Partition | None) -> Path:
-        """The file of a partition; of the whole table where it has no partitions."""
-        if partition is None:
-            return self.root / table.name / PART
-        return self.root / table.name / f"outlet={partition.outlet}" / f"month={partition.month}" / PART
+    @property
+    def folder(self) -> Path | None:
+        """The folder; None where the output is none."""
+        return Path(self.address) if self.is_local else None
 
-    def parts(self, table: Table) -> Iterator[tuple[Partition | None, Path]]:
-        """Partition files that exist, in the order of their paths."""
-        folder = self.table_folder(table)
-        if not table.partitioned:
-            if (folder / PART).exists():
-                yield None, folder / PART
-            return
-        for path in sorted(folder.glob(f"outlet=*/month=*/{PART}")):
-            yield Partition(path.parts[-3].removeprefix("outlet="), path.parts[-2].removeprefix("month=")), path
+    def location(self, name: str) -> str:
+        """A content's address, for messages and readers."""
+        return f"{self.address}".rstrip("/") + f"/{name}"
 
-    def partitions(self, table: Table) -> Iterator[tuple[Partition, Path]]:
-        """Files of a partitioned table that exist, in the order of their paths."""
-        return ((partition, path) for partition, path in self.parts(table) if partition is not None)
+    def parts(self, table: Table) -> Iterator[Part]:
+        """Partition files that exist, in the order of their partitions and numbers."""
+        found = []
+        for entry in self.store.entries(table.name):
+            folders, _, file = entry.name.rpartition("/")
+            number = file.removeprefix(PART_STEM).removesuffix(PART_SUFFIX)
+            if not number.isdigit():
+                continue
+            found.append((_partition(folders, table), int(number), entry))
+        found.sort(key=lambda one: (one[0] or ("", ""), one[1]))
+        return ((partition, entry) for partition, _, entry in found)
 
-    def clear_staging(self) -> None:
-        """Remove what killed runs left in staging."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.private / "staging")
+    def parts_of(self, table: Table, partition: Partition | None) -> list[tuple[int, Stored]]:
+        """Files of one partition with their numbers, in the order of those."""
+        folder = os.path.dirname(part_name(table, partition))
+        files = [entry for entry in self.store.entries(folder) if entry.name.count("/") == folder.count("/") + 1]
+        return sorted((_number(entry.name), entry) for entry in files)
+
+    def partitions(self, table: Table) -> Iterator[tuple[Partition, Stored]]:
+        """Files of a partitioned table that exist, in the order of their partitions and numbers."""
+        return ((partition, entry) for partition, entry in self.parts(table) if partition is not None)
 
 
-def sync_folder(path: Path) -> None:
-    """Make a folder's entries durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def part_name(table: Table, partition: Partition | None, number: int = 0) -> str:
+    """Name of a file of a partition; of the whole table where it has no partitions.
+
+    >>> from schemas import TABLES
+    >>> part_name(TABLES["articles"], Partition("rfi", "month=2022-01"))
+    'articles/outlet=rfi/month=2022-01/part-0.parquet'
+    """
+    file = f"{PART_STEM}{number}{PART_SUFFIX}"
+    if partition is None:
+        return f"{table.name}/{file}"
+    return f"{table.name}/outlet={partition.outlet}/{partition.period}/{file}"
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition("/")[2].removeprefix(PART_STEM).removesuffix(PART_SUFFIX))
+
+
+def _partition(folders: str, table: Table) -> Partition | None:
+    if not table.partitioned:
+        return None
+    outlet, period = folders.split("/")[1:]
+    return Partition(outlet.removeprefix("outlet="), period)

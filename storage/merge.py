@@ -9,18 +9,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.contract import DICTIONARY, Table
+from storage.layout import Output
 from storage.staged import OWNER
 from storage.state import open_part
+from storage.stores.store import Stored
 from storage.versions import parser_version
+from storage.workspace import Workspace
 
-__all__ = ["Merged", "Published", "SortedRows", "merge_rows", "staged_rows", "write_single"]
+__all__ = [
+    "Chosen", "Merged", "Published", "SortedRows", "merge_rows", "sizes_of", "sorted_positions", "staged_rows",
+    "units_in_order", "write_single",
+]  # fmt: skip
 
 ROW_GROUP_ROWS: Final = 4096
 ROW_GROUP_BYTES: Final = 1 << 20
@@ -57,11 +63,13 @@ class SortedRows(Protocol):
 class Published:
     """The rows of a published file without those whose `replace_keys` are dropped."""
 
-    def __init__(self, path: Path, table: Table, dropped: Collection[tuple[str, ...]]) -> None:
-        self._file = open_part(path)
+    def __init__(self, output: Output, entry: Stored, table: Table, dropped: frozenset[tuple[str, ...]]) -> None:
+        self._file = open_part(output, entry)
         self._table = table
+        self.dropped: set[tuple[str, ...]] = set()
         self._kept = self._keep(dropped) if dropped else None
-        self.num_rows: int = self._file.metadata.num_rows if self._kept is None else len(self._kept)
+        self.rows_before: int = self._file.metadata.num_rows
+        self.num_rows: int = self.rows_before if self._kept is None else len(self._kept)
         groups = range(self._file.metadata.num_row_groups)
         self.num_bytes = sum(self._file.metadata.row_group(group).total_byte_size for group in groups)
         self._group_ends = self._ends()
@@ -80,15 +88,22 @@ class Published:
         first, last = kept[0].as_py(), kept[-1].as_py() + 1
         return self._read(first, last).take(pc.subtract(kept, first))
 
+    def dropped_rows(self) -> Iterator[dict[str, Any]]:
+        """All columns of the row groups with rows that are dropped."""
+        if self.dropped:
+            for group in range(self._file.metadata.num_row_groups):
+                yield from self._file.read_row_group(group, use_threads=False).to_pylist()
+
     def close(self) -> None:
         self._cached = None
         self._file.close()
 
-    def _keep(self, dropped: Collection[tuple[str, ...]]) -> pa.Array:
+    def _keep(self, dropped: frozenset[tuple[str, ...]]) -> pa.Array:
         names = list(self._table.replace_keys)
         columns = self._file.read(columns=names, use_threads=False).select(names).to_pydict().values()
-        keep = [position for position, key in enumerate(zip(*columns, strict=True)) if key not in dropped]
-        return pa.array(keep, pa.int64())
+        keys = list(zip(*columns, strict=True))
+        self.dropped.update(dropped.intersection(keys))
+        return pa.array([position for position, key in enumerate(keys) if key not in dropped], pa.int64())
 
     def _ends(self) -> list[int]:
         metadata = self._file.metadata
@@ -151,17 +166,21 @@ class Spilled:
 
 
 def staged_rows(
-    pieces: Iterable[tuple[Path, int]], table: Table, dropped: Mapping[str, Collection[int]], scratch: Path
+    workspace: Workspace,
+    pieces: Iterable[tuple[str, int]],
+    table: Table,
+    dropped: Mapping[str, Collection[int]],
+    scratch: Path,
 ) -> Iterator[SortedRows]:
     """The staged rows of one partition in as few sorted inputs as memory allows; `pieces` are staged files and record
-    batches in them, `dropped` the owners of rows to leave out, by the files' stems.
+    batches in them, `dropped` the owners of rows to leave out, by the files' names without their ends.
 
     What is more than may be held is sorted in parts that wait in files beside `scratch`.
     """
     group: list[pa.Table] = []
     size = 0
-    for number, (path, batch) in enumerate(pieces):
-        rows = _piece(path, batch, dropped.get(path.stem, ()))
+    for number, (name, batch) in enumerate(pieces):
+        rows = _piece(workspace, name, batch, dropped.get(name.rpartition(".")[0], ()))
         if group and size + rows.nbytes > HELD_BYTES:
             yield Spilled(scratch.with_suffix(f".{number}"), _sorted_rows(group, table))
             group, size = [], 0
@@ -172,8 +191,8 @@ def staged_rows(
         yield Held(_sorted_rows(group, table))
 
 
-def _piece(path: Path, number: int, dropped: Collection[int]) -> pa.Table:
-    with pa.OSFile(str(path)) as file:
+def _piece(workspace: Workspace, name: str, number: int, dropped: Collection[int]) -> pa.Table:
+    with workspace.open(name) as file:
         batch = pa.ipc.open_file(file).get_batch(number)
     rows = pa.Table.from_batches([batch])
     if dropped:
@@ -183,7 +202,27 @@ def _piece(path: Path, number: int, dropped: Collection[int]) -> pa.Table:
 
 def _sorted_rows(parts: Sequence[pa.Table], table: Table) -> pa.Table:
     rows = _plain(pa.concat_tables(parts), table)
-    return rows.take(_sorted(rows, table)) if len(parts) > 1 else rows
+    return rows.take(sorted_positions(rows, table)) if len(parts) > 1 else rows
+
+
+class Chosen:
+    """Some of the rows of another input; `positions` are those, ascending."""
+
+    def __init__(self, rows: SortedRows, positions: pa.Array) -> None:
+        self._rows = rows
+        self._positions = positions
+        self.num_rows: int = len(positions)
+        self.num_bytes = rows.num_bytes * len(positions) // max(rows.num_rows, 1)
+
+    def keys(self, columns: Sequence[str]) -> pa.Table:
+        return self._rows.keys(columns).take(self._positions)
+
+    def slice(self, start: int, stop: int) -> pa.Table:
+        chosen = self._positions.slice(start, stop - start)
+        if not len(chosen):
+            return self._rows.slice(0, 0)
+        first, last = chosen[0].as_py(), chosen[-1].as_py() + 1
+        return self._rows.slice(first, last).take(pc.subtract(chosen, first))
 
 
 def merge_rows(target: Path, table: Table, inputs: Sequence[SortedRows]) -> Merged:
@@ -220,13 +259,13 @@ def _row_groups(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table
     few = sum(rows.num_rows for rows in inputs) <= ROW_GROUP_ROWS
     if few and sum(rows.num_bytes for rows in inputs) <= ROW_GROUP_BYTES:
         rows = pa.concat_tables([some.slice(0, some.num_rows) for some in inputs if some.num_rows])
-        if pc.sum(_sizes(rows, table)).as_py() <= ROW_GROUP_BYTES:
-            yield rows.take(_sorted(rows, table)) if len(inputs) > 1 else rows
+        if pc.sum(sizes_of(rows, table)).as_py() <= ROW_GROUP_BYTES:
+            yield rows.take(sorted_positions(rows, table)) if len(inputs) > 1 else rows
             return
     yield from _streamed(table, inputs)
 
 
-class _Unit(NamedTuple):
+class Unit(NamedTuple):
     """Consecutive rows of one input that stay together: an article's paragraphs, or a single row."""
 
     number: int
@@ -237,9 +276,9 @@ class _Unit(NamedTuple):
 
 def _streamed(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table]:
     """Row groups of many rows: units are sorted by their first row's keys, rows are read a group at a time."""
-    group: list[_Unit] = []
+    group: list[Unit] = []
     rows = total = 0
-    for unit in _units_in_order(table, inputs):
+    for unit in units_in_order(table, inputs):
         if group and (rows + unit.length > ROW_GROUP_ROWS or total + unit.size > ROW_GROUP_BYTES):
             yield _gather(group, inputs)
             pa.default_memory_pool().release_unused()
@@ -250,7 +289,8 @@ def _streamed(table: Table, inputs: Sequence[SortedRows]) -> Iterator[pa.Table]:
     yield _gather(group, inputs)
 
 
-def _units_in_order(table: Table, inputs: Sequence[SortedRows]) -> list[_Unit]:
+def units_in_order(table: Table, inputs: Sequence[SortedRows]) -> list[Unit]:
+    """All rows of the inputs, as units in the order of the table."""
     parts, units = [], []
     columns = list(dict.fromkeys((*table.sort_keys, *table.size_columns)))
     for number, rows in enumerate(inputs):
@@ -260,29 +300,31 @@ def _units_in_order(table: Table, inputs: Sequence[SortedRows]) -> list[_Unit]:
         first_rows = pc.equal(keys["ordinal"], 0) if "ordinal" in columns else pa.array([True] * keys.num_rows)
         starts = pc.indices_nonzero(first_rows).cast(pa.int64())
         ends = pa.concat_arrays([starts.slice(1), pa.array([keys.num_rows], pa.int64())])
-        running = pc.cumulative_sum(_sizes(keys, table).cast(pa.int64()))
+        running = pc.cumulative_sum(sizes_of(keys, table).cast(pa.int64()))
         totals = running.take(pc.subtract(ends, 1)).to_pylist()
         before = 0
         for start, end, total in zip(starts.to_pylist(), ends.to_pylist(), totals, strict=True):
-            units.append(_Unit(number, start, end - start, total - before))
+            units.append(Unit(number, start, end - start, total - before))
             before = total
         parts.append(keys.select(list(table.sort_keys)).take(starts))
-    order = _sorted(pa.concat_tables(parts), table).to_pylist()
+    order = sorted_positions(pa.concat_tables(parts), table).to_pylist()
     parts.clear()
     pa.default_memory_pool().release_unused()
     return [units[position] for position in order]
 
 
-def _sorted(rows: pa.Table, table: Table) -> pa.Array:
+def sorted_positions(rows: pa.Table, table: Table) -> pa.Array:
+    """Positions of rows in the order of the table."""
     return pc.sort_indices(rows, sort_keys=[(name, "ascending", "at_end") for name in table.sort_keys])
 
 
-def _sizes(rows: pa.Table, table: Table) -> pa.ChunkedArray:
+def sizes_of(rows: pa.Table, table: Table) -> pa.ChunkedArray:
+    """Bytes of each row, as its table tells them."""
     first, *last = table.size_columns
     return pc.subtract(rows[last[0]], rows[first]) if last else rows[first]
 
 
-def _gather(group: Sequence[_Unit], inputs: Sequence[SortedRows]) -> pa.Table:
+def _gather(group: Sequence[Unit], inputs: Sequence[SortedRows]) -> pa.Table:
     """The rows of some units, in their order. As inputs are sorted, those of each are one slice of it."""
     first: dict[int, int] = {}
     last: dict[int, int] = {}

@@ -11,6 +11,7 @@ from schemas import TABLES
 from storage.errors import OutputError
 from storage.layout import Output
 from storage.runs import LastRun, last_run
+from storage.scan import scan
 
 __all__ = ["Stage", "articles_at", "stages_of"]
 
@@ -43,19 +44,18 @@ def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.Dat
     run = last_run(output)
     if not run.argument("history"):
         raise OutputError(
-            "this output does not hold the archive's history", output.root,
+            "this output does not hold the archive's history", output.address,
             "run `pressmark ingest --history` on the git repository",
         )  # fmt: skip
     columns = [name for name in COLUMNS if text or name != "text"]
     frames = []
     for name in ("articles", "revisions"):
-        folder = output.table_folder(TABLES[name])
-        if any(folder.rglob("*.parquet")):
-            rows = pl.scan_parquet(folder, hive_partitioning=True)
+        rows = scan(output, TABLES[name])
+        if rows is not None:
             ends = pl.col("valid_to") if name == "revisions" else pl.lit(None, pl.Datetime("us", "UTC"))
             frames.append(rows.select(*columns, ends.alias("valid_to")))
     if not frames:
-        raise OutputError("no article was ingested yet", output.root, "ingest an archive first")
+        raise OutputError("no article was ingested yet", output.address, "ingest an archive first")
     standing = pl.concat(frames).filter(
         pl.col("valid_from").is_null() | (pl.col("valid_from") <= moment),
         pl.col("valid_to").is_null() | (pl.col("valid_to") > moment),
@@ -68,15 +68,15 @@ def stages_of(output: Output, article_id: str) -> list[Stage]:
     """Revisions of an article from the oldest to the current one; raises `OutputError` where there are none."""
     found: list[Stage] = []
     for name in ("articles", "revisions"):
-        folder = output.table_folder(TABLES[name])
-        if not any(folder.rglob("*.parquet")):
+        rows = scan(output, TABLES[name])
+        if rows is None:
             continue
-        rows = pl.scan_parquet(folder, hive_partitioning=True).filter(pl.col("article_id") == article_id)
+        rows = rows.filter(pl.col("article_id") == article_id)
         names = rows.collect_schema().names()
         columns = [column for column in Stage._fields if column in names]
         found += [_stage(row) for row in rows.select(columns).collect().iter_rows(named=True)]
     if not found:
-        raise OutputError(f"no row of `articles` or `revisions` is about `{article_id}`", output.root, "look it up")
+        raise OutputError(f"no row of `articles` or `revisions` is about `{article_id}`", output.address, "look it up")
     return sorted(found, key=_age)
 
 

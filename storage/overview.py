@@ -13,7 +13,7 @@ __all__ = ["OutletCount", "RejectLine", "outlet_counts", "reject_lines"]
 
 
 class OutletCount(NamedTuple):
-    """Rows of one outlet, and its first and last month, `unknown` only where it has no other."""
+    """Rows of one outlet, and its first and last month (day, year), `unknown` only where it has no other."""
 
     outlet: str
     articles: int
@@ -41,7 +41,7 @@ def outlet_counts(output: Output) -> list[OutletCount]:
             if partition is None:
                 continue
             totals[partition.outlet] = totals.get(partition.outlet, 0) + rows
-            months.setdefault(partition.outlet, set()).add(partition.month)
+            months.setdefault(partition.outlet, set()).add(partition.period.partition("=")[2])
     counts = []
     for outlet in sorted(articles):
         known = months[outlet] - {UNKNOWN_MONTH} or months[outlet]
@@ -52,8 +52,8 @@ def outlet_counts(output: Output) -> list[OutletCount]:
 def reject_lines(output: Output) -> list[RejectLine]:
     """All rejects in the order of their paths."""
     lines: list[RejectLine] = []
-    for _, path in output.parts(TABLES["rejects"]):
-        with open_part(path) as file:
+    for _, entry in output.parts(TABLES["rejects"]):
+        with open_part(output, entry) as file:
             rows = file.read(list(RejectLine._fields), use_threads=False).to_pylist()
             lines += [RejectLine(**row) for row in rows]
     return lines

@@ -1,21 +1,21 @@
-"""Merges one partition's published and staged rows into its next file; runs in workers."""
+"""Merges one partition's published and staged rows into its next files; runs in workers."""
 
 from __future__ import annotations
 
 import filecmp
 import hashlib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas import TABLES
 from schemas.contract import Table
-from storage.layout import Output
-from storage.merge import Published, SortedRows, merge_rows, staged_rows
-from storage.publish import Replacement
-from storage.state import open_part
+from storage.layout import part_name
+from storage.merge import Chosen, Merged, Published, SortedRows, merge_rows, sizes_of, staged_rows, units_in_order
+from storage.stores.store import Replacement, Stored
 from storage.work import MergedPartition, MergeTask
 
 __all__ = ["merge_partition"]
@@ -24,38 +24,127 @@ Key = tuple[Any, ...]
 
 
 def merge_partition(task: MergeTask) -> MergedPartition:
-    """Write the next file of a partition to staging. Repeating it gives the same file.
+    """Write the next files of a partition to staging. Repeating it gives the same files.
 
-    `final` is None where the next file equals the published one.
+    A row that is published stays in its part, and new ones go to the last part for as long as it has room, so that
+    no reader finds a row in two parts or in none. A part whose next file equals the published one is left alone.
     """
-    work, output = task.work, task.output
+    work = task.work
     table = TABLES[work.table]
-    part = output.part(table, work.partition)
-    staged_part = task.staging / f"next-{task.number:06d}.parquet"
-    published = Published(part, table, work.dropped) if part.exists() else None
+    entries = dict(task.output.parts_of(table, work.partition))
+    published = {number: Published(task.output, entry, table, work.dropped) for number, entry in entries.items()}
+    removals: list[Replacement] = []
+    finals: list[Replacement] = []
+    rows = file_bytes = 0
     try:
-        before = dict(_run_columns(part, table, work.dropped)) if published and work.dropped else {}
-        inputs: list[SortedRows] = [published] if published else []
-        removal = None
-        if work.removal_first:
-            removed_part = staged_part.with_stem(f"removal-{task.number:06d}")
-            merged = merge_rows(removed_part, table, inputs)
-            removal = _replacement(output, removed_part if merged.rows else None, part)
-        for rows in staged_rows(work.staged, table, task.dropped, staged_part):
-            inputs.append(_KeepingRunColumns(rows, table, before) if before else rows)
-        merged = merge_rows(staged_part, table, inputs)
+        with task.workspace.scratch() as scratch:
+            staged: list[SortedRows] = list(
+                staged_rows(task.workspace, work.staged, table, task.dropped, scratch / f"sorted-{task.number}")
+            )
+            before = dict(_run_columns(published, table, work.dropped)) if work.dropped else {}
+            if before:
+                staged = [_KeepingRunColumns(some, table, before) for some in staged]
+            placed = _placed(table, published, staged, task.part_bytes)
+            for number in sorted(published.keys() | placed.keys()):
+                part = _NextPart(task, table, number, entries.get(number), published.get(number))
+                merged = part.merge(placed.get(number, []))
+                rows += merged.rows
+                file_bytes += merged.file_bytes
+                removals += part.removals
+                finals += part.finals
     finally:
-        if published is not None:
-            published.close()
+        for part_rows in published.values():
+            part_rows.close()
         pa.default_memory_pool().release_unused()
-    if not merged.rows:
-        return MergedPartition(task.number, 0, 0, removal, _replacement(output, None, part))
-    if removal is None and part.exists() and filecmp.cmp(staged_part, part, shallow=False):
-        staged_part.unlink()
-        return MergedPartition(task.number, merged.rows, 0, None, None)
-    return MergedPartition(
-        task.number, merged.rows, merged.file_bytes, removal, _replacement(output, staged_part, part)
-    )
+    rows_before = sum(part_rows.rows_before for part_rows in published.values())
+    return MergedPartition(task.number, rows_before, rows, file_bytes, tuple(removals), tuple(finals))
+
+
+class _NextPart:
+    """The next file of one part, and the steps that publish it."""
+
+    def __init__(
+        self, task: MergeTask, table: Table, number: int, entry: Stored | None, published: Published | None
+    ) -> None:
+        self.removals: list[Replacement] = []
+        self.finals: list[Replacement] = []
+        self._task = task
+        self._table = table
+        self._entry = entry
+        self._published = published
+        self._target = part_name(table, task.work.partition, number)
+        self._stem = f"{task.number:06d}-{number}"
+        leaving = task.work.leaving
+        self._rank = (1 if leaving else 3) if table.name == "articles" else (0 if leaving else 2)
+
+    def merge(self, staged: Sequence[SortedRows]) -> Merged:
+        published = self._published
+        if published is not None and not staged and published.num_rows == published.rows_before:
+            return Merged(published.num_rows, 0)
+        inputs: list[SortedRows] = [published] if published is not None else []
+        if self._task.work.removal_first and published is not None:
+            self.removals.append(self._written("removal", inputs, 0)[1])
+        merged, final = self._written("next", [*inputs, *staged], self._rank)
+        if final.staged is not None and not self.removals and self._is_published(final.staged):
+            self._task.output.store.remove([final.staged])
+            return Merged(merged.rows, 0)
+        self.finals.append(final)
+        return merged
+
+    def _written(self, kind: str, inputs: Sequence[SortedRows], rank: int) -> tuple[Merged, Replacement]:
+        name = f"{self._task.staging}/{kind}-{self._stem}.parquet"
+        with self._task.output.store.draft(name) as path:
+            merged = merge_rows(path, self._table, inputs)
+        return merged, Replacement(name if merged.rows else None, self._target, rank)
+
+    def _is_published(self, staged: str) -> bool:
+        store = self._task.output.store
+        written = store.find(staged)
+        if self._entry is None or written is None or written.size != self._entry.size:
+            return False
+        with store.local(written) as one, store.local(self._entry) as other:
+            return filecmp.cmp(one, other, shallow=False)
+
+
+def _placed(
+    table: Table, published: Mapping[int, Published], staged: Sequence[SortedRows], part_bytes: int
+) -> dict[int, list[SortedRows]]:
+    """Staged rows by the number of the part that they go to."""
+    last = max(published, default=0)
+    if len(published) < 2:
+        # Rows take more bytes in the file than their table counts for them.
+        sizes = sum(_size(table, rows) for rows in staged)
+        if sizes + (_size(table, published[last]) if published else 0) <= part_bytes:
+            return {last: list(staged)} if staged else {}
+    homes = {key: number for number, part in published.items() for key in part.dropped}
+    placed: dict[int, list[SortedRows]] = defaultdict(list)
+    new: list[SortedRows] = []
+    for rows in staged:
+        columns = rows.keys(table.replace_keys).select(list(table.replace_keys)).to_pydict().values()
+        positions: dict[int | None, list[int]] = defaultdict(list)
+        for position, key in enumerate(zip(*columns, strict=True)):
+            positions[homes.get(key)].append(position)
+        for home, chosen in positions.items():
+            some = Chosen(rows, pa.array(chosen, pa.int64()))
+            if home is None:
+                new.append(some)
+            else:
+                placed[home].append(some)
+    size = (_size(table, published[last]) if published else 0) + sum(_size(table, rows) for rows in placed[last])
+    places: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for unit in units_in_order(table, new) if new else []:
+        if size and size + unit.size > part_bytes:
+            last, size = last + 1, 0
+        places[last][unit.number].extend(range(unit.start, unit.start + unit.length))
+        size += unit.size
+    for number, of_input in places.items():
+        placed[number] += [Chosen(new[which], pa.array(rows, pa.int64())) for which, rows in of_input.items()]
+    return {number: inputs for number, inputs in placed.items() if inputs}
+
+
+def _size(table: Table, rows: SortedRows) -> int:
+    columns = list(table.size_columns)
+    return (pc.sum(sizes_of(rows.keys(columns).select(columns), table)).as_py() or 0) if rows.num_rows else 0
 
 
 class _KeepingRunColumns:
@@ -84,19 +173,18 @@ class _KeepingRunColumns:
         return rows
 
 
-def _run_columns(part: Path, table: Table, dropped: frozenset[Key]) -> list[tuple[Key, tuple[bytes, dict[str, Any]]]]:
+def _run_columns(
+    published: Mapping[int, Published], table: Table, dropped: frozenset[Key]
+) -> Iterator[tuple[Key, tuple[bytes, dict[str, Any]]]]:
     """Content and run columns of the published rows that are dropped, by key."""
-    found: list[tuple[Key, tuple[bytes, dict[str, Any]]]] = []
     if not table.run_columns:
-        return found
-    with open_part(part) as file:
-        for group in range(file.metadata.num_row_groups):
-            for record in file.read_row_group(group, use_threads=False).to_pylist():
-                key = _key(record, table)
-                if key in dropped:
-                    run_columns = {name: record[name] for name in table.run_columns}
-                    found.append((key, (_digest(record, table), run_columns)))
-    return found
+        return
+    for part in published.values():
+        for record in part.dropped_rows():
+            key = _key(record, table)
+            if key in dropped:
+                run_columns = {name: record[name] for name in table.run_columns}
+                yield key, (_digest(record, table), run_columns)
 
 
 def _key(record: Mapping[str, Any], table: Table) -> Key:
@@ -106,9 +194,3 @@ def _key(record: Mapping[str, Any], table: Table) -> Key:
 def _digest(record: Mapping[str, Any], table: Table) -> bytes:
     content = [record[name] for name in table.schema.names if name not in table.run_columns]
     return hashlib.sha256(repr(content).encode()).digest()
-
-
-def _replacement(output: Output, staged: Path | None, target: Path) -> Replacement:
-    return Replacement(
-        None if staged is None else str(staged.relative_to(output.root)), str(target.relative_to(output.root))
-    )

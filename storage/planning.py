@@ -7,23 +7,27 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from schemas.contract import Period
 from storage.errors import InputError, OutputError
 from storage.inputs.opening import Address
 from storage.inputs.source import ArchiveLimits, Input, Listing, Request, Since, Source
+from storage.layout import Output
 from storage.runs import LastRun
 from storage.state import KnownRevision, State
 from storage.versions import parser_version
 from storage.workers import Workers
 from transforms.plan import Found, Known, decide
 from transforms.records import Limits, Reject
-from transforms.selection import Selection
+from transforms.selection import EVERY_ARTICLE, Selection, Wanted
 
 __all__ = ["Plan", "Settings", "plan_sources", "request_for"]
 
 PROGRESS_EVERY: Final = 500
+PART_BYTES: Final = 256 << 20
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -32,23 +36,54 @@ class Settings:
     """What a run is asked to do. `absent_is_deleted` is what the input says by default: a git repository does."""
 
     source: Path | str
-    output: Path
+    output: Path | str
     workers: int = 1
     absent_is_deleted: bool | None = None
     limits: Limits = field(default_factory=Limits)
     selection: Selection = field(default_factory=Selection)
     history: bool = False
     archive_limits: ArchiveLimits = field(default_factory=ArchiveLimits)
+    wanted: Wanted = EVERY_ARTICLE
+    partition_by: Period | None = None
+    part_bytes: int = PART_BYTES
+    dask: str | None = None
+    single_writer: bool = False
 
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise ValueError(f"workers must be at least 1, not {self.workers}")
+        if self.part_bytes < 1:
+            raise ValueError(f"a part must have room for a byte, not {self.part_bytes}")
+
+    @property
+    def output_at(self) -> Output:
+        """The output."""
+        return Output(self.output, self.single_writer)
+
+    @property
+    def staging_facts(self) -> dict[str, Any]:
+        """What must be the same for a run to go on where a stopped one was."""
+        return {
+            "source": str(self.source), "sync": self.absent_is_deleted, "history": self.history,
+            "selection": [*self.selection.include, "", *self.selection.exclude], **asdict(self.limits),
+            "partition_by": self.partition_by, "wanted": json.loads(json.dumps(asdict(self.wanted), default=str)),
+        }  # fmt: skip
+
+    def period(self, last: LastRun | None) -> Period:
+        """What the output is partitioned by; raises `OutputError` where it is by something else already."""
+        before: Period | None = last.argument("partition_by", "month") if last is not None else None
+        if self.partition_by is not None and before is not None and before != self.partition_by:
+            raise OutputError(
+                f"this output is partitioned by {before}", self.output,
+                f"leave out `--partition {self.partition_by}`, or ingest into another output",
+            )  # fmt: skip
+        return self.partition_by or before or "month"
 
     def deletes(self, archive: Input) -> bool:
         """Whether what is absent from the input counts as deleted."""
         return archive.deletes if self.absent_is_deleted is None else self.absent_is_deleted
 
-    def arguments(self, archive: Input, *, history: bool) -> str:
+    def arguments(self, archive: Input, *, history: bool, period: Period) -> str:
         """The settings that can change rows, as a JSON object; paths of the machine are left out."""
         facts = {
             "sync": self.deletes(archive),
@@ -57,18 +92,23 @@ class Settings:
             "exclude": self.selection.exclude,
             **asdict(self.limits),
             **asdict(self.archive_limits),
+            "partition_by": period,
         }
-        return json.dumps(facts, sort_keys=True)
+        if not self.wanted.everything:
+            facts["wanted"] = asdict(self.wanted)
+        return json.dumps(facts, sort_keys=True, default=str)
 
 
 class Plan(NamedTuple):
     """Sources to parse, in the order in which the input is best read, and paths that are gone; the sources that the
-    archive has, and how many of them are as they were."""
+    archive has, and how many of them are as they were. `required` are paths that must be parsed whatever the run asks
+    for, as something is published of them or rests on them."""
 
     sources: list[Source]
     gone: list[str]
     found: int
     unchanged: int
+    required: frozenset[str] = frozenset()
 
 
 def request_for(
@@ -83,7 +123,7 @@ def request_for(
             raise InputError(
                 "only a git repository has a history", address.path, "leave out `--history`, or name the repository"
             )
-        return Request(settings.selection, settings.output, progress=progress)
+        return Request(settings.selection, settings.output_at.folder, progress=progress)
     continued = last is not None and last.source == str(settings.source)
     history = settings.history or (continued and last is not None and bool(last.argument("history")))
     since = None
@@ -92,11 +132,12 @@ def request_for(
         and last is not None
         and last.commit is not None
         and last.committed_at is not None
-        and last.arguments == settings.arguments(archive, history=history)
+        and not last.partial
+        and last.arguments == settings.arguments(archive, history=history, period=settings.period(last))
         and last.parser_version == parser_version()
     ):
         since = Since(last.commit, last.committed_at)
-    return Request(settings.selection, settings.output, since, history, progress, _Pool(settings.workers))
+    return Request(settings.selection, settings.output_at.folder, since, history, progress, _Pool(settings.workers))
 
 
 class _Pool:
@@ -114,17 +155,24 @@ def plan_sources(
     settings: Settings,
     archive: Input,
     listing: Listing,
-    state: State,
+    state: Callable[[], State],
     last: LastRun | None,
     progress: Callable[[int, int], None],
     *,
     history: bool,
 ) -> Plan:
-    """Compare a listing with what is published. Raises `OutputError` where the output seems to be another archive's."""
+    """Compare a listing with what is published, which is read only where it matters.
+
+    Raises `OutputError` where the output seems to be another archive's.
+    """
     sources = list(listing.sources)
     paths = {source.source_path for source in sources} | listing.changed.keys()
-    rows = state.all() if listing.complete else state.at(paths)
-    known = [row for row in _known(settings, rows, state) if listing.complete or row.source_path in paths]
+    if not listing.complete and not paths:
+        found = listing.total if listing.total is not None else last.sources if last is not None else 0
+        return Plan([], [], found, found)
+    known_state = state()
+    rows = known_state.all() if listing.complete else known_state.at(paths)
+    known = [row for row in _known(settings, rows, known_state) if listing.complete or row.source_path in paths]
     known_paths = {row.source_path for row in known}
     # Only a known source can be unchanged, so only these are hashed before they are parsed.
     positions = [position for position, source in enumerate(sources) if source.source_path in known_paths]
@@ -146,7 +194,7 @@ def plan_sources(
         )  # fmt: skip
     to_parse = set(decision.parse)
     unchanged = len(sources) - len(to_parse)
-    heirs = {row.source_path: row for row in state.of(decision.lost) if row.live and not row.current}
+    heirs = {row.source_path: row for row in known_state.of(decision.lost) if row.live and not row.current}
     to_parse.update(p for p, source in enumerate(sources) if source.source_path in heirs and source.valid_to is None)
     found = len(sources)
     chosen = [sources[position] for position in sorted(to_parse)]
@@ -160,14 +208,20 @@ def plan_sources(
         before = last.sources if last is not None else 0
         # Everything else that the latest run found is as it was.
         ended = 0 if history else len({row.source_path for row in known if row.valid_to is None})
-        found = before + len(sources) - ended
+        found = before + len(sources) - ended if listing.total is None else listing.total
         unchanged = found - len(chosen)
     if archive.streamed:
         chosen.sort(key=lambda source: int(source.locator))
     else:
         # What was committed together lies together in a pack, and git unpacks it three times as fast in that order.
         chosen.sort(key=lambda source: source.valid_from or EARLIEST)
-    return Plan(chosen, decision.gone, found, unchanged)
+    if settings.wanted.everything:
+        return Plan(chosen, decision.gone, found, unchanged)
+    required = frozenset(known_paths | heirs.keys())
+    others = (source for source in chosen if source.source_path not in required)
+    taken = set(islice(others, settings.wanted.limit))
+    chosen = [source for source in chosen if source.source_path in required or source in taken]
+    return Plan(chosen, decision.gone, found, unchanged, required)
 
 
 def _known(settings: Settings, rows: Sequence[KnownRevision], state: State) -> Iterator[Known]:

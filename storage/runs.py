@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from schemas import TABLES
 from storage.errors import OutputError
 from storage.layout import Output
 from storage.state import open_part
+from storage.stores.store import Stored
 
 __all__ = ["LastRun", "last_run", "read_last_run"]
 
@@ -24,24 +24,34 @@ class LastRun(NamedTuple):
     commit: str | None
     committed_at: datetime | None
     sources: int
+    articles: int
+    paragraphs: int
+    revisions: int
+    rejects: int
 
-    def argument(self, name: str) -> Any:
+    def argument(self, name: str, default: Any = None) -> Any:
         """One of the run's settings."""
-        return json.loads(self.arguments)[name]
+        return json.loads(self.arguments).get(name, default)
+
+    @property
+    def partial(self) -> bool:
+        """Whether it was asked for a part of the archive only."""
+        return bool(self.argument("wanted"))
 
 
 def read_last_run(output: Output) -> LastRun | None:
     """The latest run; None where there was none."""
-    paths = sorted(output.table_folder(TABLES["runs"]).glob("*.parquet"))
-    if not paths:
+    entries = output.store.entries(TABLES["runs"].name)
+    if not entries:
         return None
     # Names sort by the second; runs of one second are told apart by the time inside.
-    same_second = [path for path in paths if path.name.partition("-")[0] == paths[-1].name.partition("-")[0]]
-    return max(map(_read, same_second), key=lambda found: found[0])[1]
+    second = entries[-1].name.partition("-")[0]
+    same_second = [entry for entry in entries if entry.name.partition("-")[0] == second]
+    return max((_read(output, entry) for entry in same_second), key=lambda found: found[0])[1]
 
 
-def _read(path: Path) -> tuple[datetime, LastRun]:
-    with open_part(path) as file:
+def _read(output: Output, entry: Stored) -> tuple[datetime, LastRun]:
+    with open_part(output, entry) as file:
         row = file.read(["started_at", *LastRun._fields]).to_pylist()[0]
     return row.pop("started_at"), LastRun(**row)
 
@@ -50,5 +60,5 @@ def last_run(output: Output) -> LastRun:
     """The latest run; raises `OutputError` where there was none."""
     run = read_last_run(output)
     if run is None:
-        raise OutputError("no run has written to this folder", output.root, "name an output folder, or ingest first")
+        raise OutputError("no run has written to this folder", output.address, "name an output folder, or ingest first")
     return run

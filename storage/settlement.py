@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -19,8 +18,9 @@ from schemas import TABLES
 from storage.layout import Output
 from storage.staged import VALID_TO, read_staged, staged_partitions
 from storage.state import KnownReject, KnownRevision, State
-from storage.superseded import Superseded, Superseding
+from storage.superseded import Origin, Superseded, Superseding
 from storage.work import PartitionWork
+from storage.workspace import Workspace
 from transforms.records import Partition, Stamp
 from transforms.revise import Revision, Standing, row_id, settle
 
@@ -53,7 +53,7 @@ class Endings:
     at: datetime
     complete: bool = True
     ended: Mapping[tuple[str, datetime | None], datetime] = field(default_factory=dict)
-    changed: Mapping[str, datetime] = field(default_factory=dict)
+    changed: Mapping[str, datetime | None] = field(default_factory=dict)
 
     def of(self, row: KnownRevision) -> datetime:
         """When the source of a row that was thought to stand was replaced or deleted."""
@@ -70,7 +70,7 @@ class _Accepted(NamedTuple):
 
     article_id: str
     revision: Revision
-    file: Path
+    file: str
     partition: Partition
     owner: int
 
@@ -78,7 +78,7 @@ class _Accepted(NamedTuple):
 def settle_run(
     output: Output,
     state: State,
-    staging: Path,
+    workspace: Workspace,
     gone: Collection[str],
     endings: Endings,
     stamp: Stamp,
@@ -91,9 +91,9 @@ def settle_run(
     are staged as `settled.revisions`.
     """
     changes = _Changes()
-    rejected = list(_rejected(staging))
-    dropped_rejects = _settle_rejects(changes, state, staging, rejected, gone, history=history)
-    accepted = _accepted(staging, state, changes, stamp)
+    rejected = list(_rejected(workspace))
+    dropped_rejects = _settle_rejects(changes, state, workspace, rejected, gone, history=history)
+    accepted = _accepted(workspace, state, changes, stamp)
     replaced = set(gone)
     replaced.update(row.known.source_path for row in rejected if row.stands)
     replaced.update(path for (path, _, _), source in accepted.items() if source.revision.valid_to is None)
@@ -103,15 +103,15 @@ def settle_run(
     touched.update(row.article_id for row in at_paths if row.live and row.source_path in replaced)
     known = {(_key(row), row.current): row for row in [*at_paths, *state.of(touched)]}.values()
 
-    superseded = Superseded(stamp)
-    settled = _Settled(output, changes, superseded, accepted, [row for row in known if row.article_id in touched])
+    superseded = Superseded(output, workspace, stamp)
+    settled = _Settled(changes, superseded, accepted, [row for row in known if row.article_id in touched])
     for article_id in sorted(touched):
         settled.settle_article(article_id, replaced, endings)
     for row in known:
         if _key(row) in accepted or (row.live and row.article_id in touched and _key(row) not in settled.kept):
             changes.drop_known(row)
-    superseded.write(staging / "settled.revisions")
-    return Settlement(changes.work(_staged_index(staging)), settled.dropped_owners, dropped_rejects)
+    superseded.write("settled.revisions")
+    return Settlement(changes.work(_staged_index(workspace)), settled.dropped_owners, dropped_rejects)
 
 
 class _Settled:
@@ -119,7 +119,6 @@ class _Settled:
 
     def __init__(
         self,
-        output: Output,
         changes: _Changes,
         superseded: Superseded,
         accepted: dict[Key, _Accepted],
@@ -127,7 +126,6 @@ class _Settled:
     ) -> None:
         self.kept: set[Key] = set()
         self.dropped_owners: dict[str, set[int]] = defaultdict(set)
-        self._output = output
         self._changes = changes
         self._superseded = superseded
         self._accepted = accepted
@@ -178,18 +176,15 @@ class _Settled:
         key = _key(standing.revision)
         source, known = self._accepted.get(key), self._known.get(key)
         if source is not None:
-            self.dropped_owners[source.file.stem].add(source.owner)
+            self.dropped_owners[source.file.rpartition(".")[0]].add(source.owner)
         elif known is not None and (
             not known.current and standing.revision.valid_to is None and known.superseded_by == standing.superseded_by
         ):
             self.kept.add(key)
             return
-        file, partition = (source.file, source.partition) if source is not None else self._published(self._known[key])
+        file, partition = (source.file, source.partition) if source is not None else _published(self._known[key])
         self._superseded.add(Superseding(file, partition, article_id, standing, is_new=known is None))
         self._changes.add("revisions", partition, (row_id(*key),))
-
-    def _published(self, row: KnownRevision) -> tuple[Path, Partition]:
-        return self._output.part(TABLES["articles" if row.current else "revisions"], row.partition), row.partition
 
 
 class _Changes:
@@ -217,7 +212,7 @@ class _Changes:
     def add(self, table: str, partition: Partition | None, key: tuple[str, ...]) -> None:
         self._added[table, partition].add(key)
 
-    def work(self, staged: dict[Place, list[tuple[Path, int]]]) -> list[PartitionWork]:
+    def work(self, staged: dict[Place, list[tuple[str, int]]]) -> list[PartitionWork]:
         """Partitions in the order to publish them: those that rows leave for another one come first, so that no
         reader sees a row twice, and `articles` comes after the other tables of its partition."""
         origin = {(place[0], key): place for place, keys in self._dropped.items() for key in keys}
@@ -236,6 +231,7 @@ class _Changes:
             PartitionWork(
                 *place,
                 frozenset(self._dropped.get(place, ())),
+                place in leaving,
                 place in leaving and place in entering,
                 tuple(staged.get(place, ())),
             )
@@ -243,23 +239,24 @@ class _Changes:
         ]
 
 
-def _accepted(staging: Path, state: State, changes: _Changes, stamp: Stamp) -> dict[Key, _Accepted]:
+def _accepted(workspace: Workspace, state: State, changes: _Changes, stamp: Stamp) -> dict[Key, _Accepted]:
     """Sources that this run accepted, but for those that nothing stands against: an article that no other source and
     no published row is about only marks its partition as changed."""
-    files = sorted(staging.glob("batch-*.articles"))
-    ids, paths = _column(files, "article_id"), _column(files, "source_path")
+    files = workspace.names(".articles")
+    ids, paths = _column(workspace, files, "article_id"), _column(workspace, files, "source_path")
     known_ids = pc.unique(state.revisions["article_id"].filter(pc.is_in(state.revisions["article_id"], ids)))
     known_paths = pc.unique(state.revisions["source_path"].filter(pc.is_in(state.revisions["source_path"], paths)))
     contested = pa.concat_arrays([known_ids, _repeated(ids)])
     accepted: dict[Key, _Accepted] = {}
     for path in files:
-        index, staged = read_staged(path, ARTICLE_COLUMNS)
+        with workspace.open(path) as file:
+            index, staged = read_staged(file, ARTICLE_COLUMNS)
         stands = pc.or_(pc.is_in(staged["article_id"], contested), pc.is_in(staged["source_path"], known_paths))
         owners = pc.indices_nonzero(pc.or_(stands, pc.is_valid(staged[VALID_TO])))
         partitions = []
         for partition, count in index:
             if partition is None:
-                raise ValueError(f"`{path.name}`: staged articles without a partition")
+                raise ValueError(f"`{path}`: staged articles without a partition")
             changes.touch(partition)
             partitions += [partition] * count
         for owner, values in zip(owners.to_pylist(), staged.take(owners).to_pylist(), strict=True):
@@ -269,11 +266,14 @@ def _accepted(staging: Path, state: State, changes: _Changes, stamp: Stamp) -> d
     return accepted
 
 
-def _column(files: Sequence[Path], name: str) -> pa.Array:
+def _column(workspace: Workspace, files: Sequence[str], name: str) -> pa.Array:
     """A text column of all staged rows."""
     # Copied, as an array of a mapped file keeps all of the map in memory.
-    parts = [chunk for path in files for chunk in read_staged(path, [name])[1][name].chunks]
-    return pa.concat_arrays([pa.array([], pa.string()), *parts])
+    parts = [pa.array([], pa.string())]
+    for path in files:
+        with workspace.open(path) as file:
+            parts.append(pa.concat_arrays([parts[0], *read_staged(file, [name])[1][name].chunks]))
+    return pa.concat_arrays(parts)
 
 
 def _repeated(ids: pa.Array) -> pa.Array:
@@ -282,10 +282,11 @@ def _repeated(ids: pa.Array) -> pa.Array:
     return counts.field("values").filter(pc.greater(counts.field("counts"), 1))
 
 
-def _accepted_hashes(staging: Path) -> Iterator[tuple[str, str, bool]]:
+def _accepted_hashes(workspace: Workspace) -> Iterator[tuple[str, str, bool]]:
     """Path and hash of each source that this run accepted, and whether it stands."""
-    for file in sorted(staging.glob("batch-*.articles")):
-        _, staged = read_staged(file, ("source_path", "source_sha256", VALID_TO))
+    for name in workspace.names(".articles"):
+        with workspace.open(name) as file:
+            _, staged = read_staged(file, ("source_path", "source_sha256", VALID_TO))
         columns = (staged[name].to_pylist() for name in ("source_path", "source_sha256", VALID_TO))
         yield from ((path, sha256, valid_to is None) for path, sha256, valid_to in zip(*columns, strict=True))
 
@@ -299,28 +300,30 @@ class _Rejected(NamedTuple):
     stands: bool
 
 
-def _rejected(staging: Path) -> Iterator[_Rejected]:
-    for path in sorted(staging.glob("batch-*.rejects")):
-        _, staged = read_staged(path, REJECT_COLUMNS)
+def _rejected(workspace: Workspace) -> Iterator[_Rejected]:
+    for path in workspace.names(".rejects"):
+        with workspace.open(path) as file:
+            _, staged = read_staged(file, REJECT_COLUMNS)
         for row, values in enumerate(staged.to_pylist()):
             stands = values.pop(VALID_TO) is None
-            yield _Rejected(KnownReject(**values, stale=False), path.stem, row, stands)
+            yield _Rejected(KnownReject(**values, stale=False), path.rpartition(".")[0], row, stands)
 
 
-def _staged_index(staging: Path) -> dict[Place, list[tuple[Path, int]]]:
+def _staged_index(workspace: Workspace) -> dict[Place, list[tuple[str, int]]]:
     """Staged files with rows for each table and partition, and the number of the record batch that has them."""
-    index: dict[Place, list[tuple[Path, int]]] = defaultdict(list)
+    index: dict[Place, list[tuple[str, int]]] = defaultdict(list)
     for table in TABLES:
-        for path in sorted(staging.glob(f"*.{table}")):
-            for number, partition in enumerate(staged_partitions(path)):
-                index[table, partition].append((path, number))
+        for path in workspace.names(f".{table}"):
+            with workspace.open(path) as file:
+                for number, partition in enumerate(staged_partitions(file)):
+                    index[table, partition].append((path, number))
     return index
 
 
 def _settle_rejects(
     changes: _Changes,
     state: State,
-    staging: Path,
+    workspace: Workspace,
     rejected: Sequence[_Rejected],
     gone: Collection[str],
     *,
@@ -344,7 +347,7 @@ def _settle_rejects(
         staged.add(key)
     if not known:
         return left_out
-    accepted = list(_accepted_hashes(staging))
+    accepted = list(_accepted_hashes(workspace))
     parsed = {(path, sha256) for path, sha256, _ in accepted}
     replaced = {path for path, _, stands in accepted if stands} | set(gone)
     replaced.update(row.known.source_path for row in rejected if row.stands)
@@ -353,6 +356,10 @@ def _settle_rejects(
         if key in parsed or (key[0] in replaced and (key[1] is None or not history)):
             changes.drop("rejects", None, (row_id(*key),))
     return left_out
+
+
+def _published(row: KnownRevision) -> tuple[Origin, Partition]:
+    return ("articles" if row.current else "revisions", row.partition), row.partition
 
 
 def _revision(row: KnownRevision) -> Revision:

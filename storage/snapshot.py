@@ -1,7 +1,7 @@
 """The files of an output as they stood at one moment, kept readable while runs replace them.
 
 Partition files are replaced by renaming, so a hard link keeps what a reader began with. A shared lock keeps a run from
-publishing while the links are made; it waits for no more than that.
+publishing while the links are made; it waits for no more than that. Objects are copied to this machine.
 """
 
 from __future__ import annotations
@@ -9,38 +9,43 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import xxhash
 
 from schemas import TABLES
-from schemas.contract import Table
+from schemas.contract import UNKNOWN_MONTH
 from storage.errors import OutputError
 from storage.layout import Output
-from storage.lock import exclusive, held_folder, publishing
-from storage.publish import complete_interrupted
+from storage.stores.lock import PRIVATE, exclusive, held_folder, publishing
+from storage.stores.publish import JOURNAL, complete_interrupted
+from storage.stores.store import Stored
+from transforms.records import Partition
 
 __all__ = ["Part", "Snapshot", "snapshot"]
 
 READ_BYTES: Final = 1 << 20
+MOST_TRIES: Final = 5
 # What a folder answers that may be read only, or lies where there are no hard links.
 NO_LINKS: Final = frozenset({errno.EPERM, errno.EACCES, errno.EROFS, errno.EXDEV, errno.ENOTSUP, errno.EMLINK})
 
 
 class Part(NamedTuple):
-    """A partition file: its table, its partition as in its path (`outlet=…/month=…`, `run_id=…` or nothing), where it
-    can be read, and the XXH3-128 of its bytes."""
+    """The files of a partition: its table, its partition as in its path (`outlet=…/month=…`, `run_id=…` or nothing),
+    where they can be read, and the XXH3-128 of their bytes. Days are taken together by month."""
 
     table: str
     partition: str
-    path: Path
+    paths: tuple[Path, ...]
     digest: str
 
 
 class Snapshot(NamedTuple):
-    """All partition files of an output, tables in the order of the contract, files in the order of their paths."""
+    """All partitions of an output, tables in the order of the contract, partitions in the order of their paths."""
 
     output: Output
     parts: tuple[Part, ...]
@@ -50,61 +55,103 @@ class Snapshot(NamedTuple):
 def snapshot(output: Output, reader_id: str) -> Iterator[Snapshot]:
     """The output's files as of now; they stay as they are until the block ends.
 
-    Raises `OutputError` where the folder holds no output, or one whose interrupted run can't be completed.
+    Raises `OutputError` where the address holds no output, or one whose interrupted run can't be completed.
     """
-    if not any(output.table_folder(table).is_dir() for table in TABLES.values()):
-        raise OutputError("no run has written to this folder", output.root, "name an output folder, or ingest first")
+    if not any(output.store.entries(table.name) for table in TABLES.values()):
+        raise OutputError("no run has written to this folder", output.address, "name an output folder, or ingest first")
+    with _linked(output, reader_id) if output.is_local else _copied(output) as folder:
+        files: dict[tuple[str, str], list[Path]] = {}
+        for table, name, entry in _files(output):
+            files.setdefault((table, name), []).append(folder / entry.name)
+        yield Snapshot(output, tuple(Part(*key, tuple(paths), _digest(paths)) for key, paths in files.items()))
+
+
+@contextlib.contextmanager
+def _linked(output: Output, reader_id: str) -> Iterator[Path]:
+    """A folder with links to the files of one moment."""
     with contextlib.ExitStack() as held, contextlib.ExitStack() as lock:
-        lock.enter_context(_unpublished(output, reader_id))
-        links = output.private / "readers" / reader_id
+        lock.enter_context(_unpublished(output.root, reader_id))
+        links = output.root / PRIVATE / "readers" / reader_id
         try:
             held.enter_context(held_folder(links))
-            files = [(*file, _link(file[2], links / file[2].relative_to(output.root))) for file in _files(output)]
+            for _, _, entry in _files(output):
+                _link(output.root / entry.name, links / entry.name)
             lock.close()
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
             # No links can be made, so the lock is held instead: runs wait with publishing until the reader is done.
-            files = [(*file, file[2]) for file in _files(output)]
-        yield Snapshot(output, tuple(Part(table, name, path, _digest(path)) for table, name, _, path in files))
+            links = output.root
+        yield links
 
 
 @contextlib.contextmanager
-def _unpublished(output: Output, reader_id: str) -> Iterator[None]:
+def _unpublished(root: Path, reader_id: str) -> Iterator[None]:
     """A moment at which no run is publishing or was killed while it did."""
-    with publishing(output, shared=True):
-        if not output.journal.exists():
+    with publishing(root, shared=True):
+        if not (root / JOURNAL).exists():
             yield
             return
     # No one is publishing, so whoever was is dead: this reader completes it, as the next run would.
-    with exclusive(output, reader_id):
-        complete_interrupted(output)
-        with publishing(output, shared=True):
+    with exclusive(root, reader_id):
+        complete_interrupted(root)
+        with publishing(root, shared=True):
             yield
 
 
-def _files(output: Output) -> Iterator[tuple[str, str, Path]]:
+@contextlib.contextmanager
+def _copied(output: Output) -> Iterator[Path]:
+    """A folder with copies of objects that were there together: no run published while they were copied."""
+    store = output.store
+    with tempfile.TemporaryDirectory(prefix="pressmark-") as folder:
+        have: dict[str, str] = {}
+        for _ in range(MOST_TRIES):
+            files = {entry.name: entry for _, _, entry in _files(output)}
+            for name, entry in files.items():
+                if have.get(name) != entry.version:
+                    with contextlib.suppress(FileNotFoundError), store.local(entry) as path:
+                        target = Path(folder, name)
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        shutil.copyfile(path, target)
+                        have[name] = entry.version
+            now = {entry.name: entry.version for _, _, entry in _files(output)}
+            if now == {name: entry.version for name, entry in files.items()} and store.find(JOURNAL) is None:
+                yield Path(folder)
+                return
+        raise OutputError(
+            "a run is publishing all the time, or was killed while it did", output.address, "run `pressmark ingest`"
+        )
+
+
+def _files(output: Output) -> Iterator[tuple[str, str, Stored]]:
     for table in TABLES.values():
         if table.name == "runs":
-            for path in sorted(output.table_folder(table).glob("*.parquet")):
-                yield table.name, f"run_id={path.stem}", path
+            for entry in output.store.entries(table.name):
+                yield table.name, f"run_id={Path(entry.name).stem}", entry
         else:
-            yield from ((table.name, _label(table, path), path) for _, path in output.parts(table))
+            yield from ((table.name, _label(output, partition), entry) for partition, entry in output.parts(table))
 
 
-def _label(table: Table, path: Path) -> str:
-    return "/".join(path.parts[-3:-1]) if table.partitioned else ""
+def _label(output: Output, partition: Partition | None) -> str:
+    if partition is None:
+        return ""
+    key, _, value = partition.period.partition("=")
+    if key == "year":
+        raise OutputError(
+            "years can't be loaded, as destinations hold months", output.address, "ingest by month or by day"
+        )
+    return f"outlet={partition.outlet}/month={value if value == UNKNOWN_MONTH else value[: len('2022-01')]}"
 
 
-def _link(path: Path, link: Path) -> Path:
+def _link(path: Path, link: Path) -> None:
     link.parent.mkdir(parents=True, exist_ok=True)
     os.link(path, link)
-    return link
 
 
-def _digest(path: Path) -> str:
+def _digest(paths: Sequence[Path]) -> str:
     state = xxhash.xxh3_128()
-    with open(path, "rb") as file:
-        while block := file.read(READ_BYTES):
-            state.update(block)
+    for path in paths:
+        with open(path, "rb") as file:
+            while block := file.read(READ_BYTES):
+                state.update(block)
     return state.hexdigest()

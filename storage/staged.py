@@ -37,19 +37,16 @@ def write_staged(path: Path, rows: pa.Table, partitions: Sequence[tuple[Partitio
             start += count
 
 
-def staged_partitions(path: Path) -> list[Partition | None]:
+def staged_partitions(file: pa.NativeFile) -> list[Partition | None]:
     """Partitions of a staged file, in the order of its record batches."""
-    with pa.OSFile(str(path)) as file:
-        metadata = pa.ipc.open_file(file).schema.metadata
-        return [Partition(*name) if name else None for name, _ in json.loads(metadata[b"partitions"])]
+    metadata = pa.ipc.open_file(file).schema.metadata
+    return [Partition(*name) if name else None for name, _ in json.loads(metadata[b"partitions"])]
 
 
-def read_staged(path: Path, columns: Sequence[str]) -> tuple[list[tuple[Partition | None, int]], pa.Table]:
-    """Some columns of all rows of a staged file, which is mapped: other columns are not read; and its partitions with
-    their numbers of rows."""
-    with pa.memory_map(str(path)) as file:
-        names = pa.ipc.open_file(file).schema.names
-        options = pa.ipc.IpcReadOptions(included_fields=[names.index(column) for column in columns])
-        reader = pa.ipc.open_file(file, options=options)
-        index = json.loads(reader.schema.metadata[b"partitions"])
-        return [(Partition(*name) if name else None, count) for name, count in index], reader.read_all()
+def read_staged(file: pa.NativeFile, columns: Sequence[str]) -> tuple[list[tuple[Partition | None, int]], pa.Table]:
+    """The partitions of a staged file with their numbers of rows, and some columns of all rows; others are not read."""
+    names = pa.ipc.open_file(file).schema.names
+    options = pa.ipc.IpcReadOptions(included_fields=[names.index(column) for column in columns])
+    reader = pa.ipc.open_file(file, options=options)
+    index = json.loads(reader.schema.metadata[b"partitions"])
+    return [(Partition(*name) if name else None, count) for name, count in index], reader.read_all()

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from schemas import TABLES
 from schemas.contract import CONTRACT_VERSION, TIMESTAMP, Table
 from storage.errors import OutputError
 from storage.layout import Output
+from storage.stores.store import Stored
 from storage.versions import parser_version
 from transforms.difference import ArticleState
 from transforms.records import Partition
@@ -43,7 +43,7 @@ class KnownRevision(NamedTuple):
     valid_to: datetime | None
     superseded_by: str | None
     outlet: str
-    month: str
+    period: str
     current: bool
     stale: bool
 
@@ -53,7 +53,7 @@ class KnownRevision(NamedTuple):
 
     @property
     def partition(self) -> Partition:
-        return Partition(self.outlet, self.month)
+        return Partition(self.outlet, self.period)
 
 
 class KnownReject(NamedTuple):
@@ -81,8 +81,8 @@ class State:
     def current(self, places: Collection[Partition]) -> list[KnownRevision]:
         """Rows of `articles` in some partitions."""
         outlets = pa.array(sorted({place.outlet for place in places}), pa.string())
-        months = pa.array(sorted({place.month for place in places}), pa.string())
-        near = pc.and_(pc.is_in(self.revisions["outlet"], outlets), pc.is_in(self.revisions["month"], months))
+        periods = pa.array(sorted({place.period for place in places}), pa.string())
+        near = pc.and_(pc.is_in(self.revisions["outlet"], outlets), pc.is_in(self.revisions["period"], periods))
         rows = _records(self.revisions.filter(pc.and_(self.revisions["current"], near)))
         return [row for row in rows if row.partition in places]
 
@@ -101,10 +101,12 @@ class State:
 
 WORTH_THREADS: Final = 64
 THREADS: Final = 2
+# Under way at once at an object store, where each waits longer than it works.
+REQUESTS: Final = 16
 REVISION_SCHEMA: Final = pa.schema([
     ("article_id", pa.string()), ("source_path", pa.string()), ("source_sha256", pa.string()),
     ("published_at", TIMESTAMP), ("text_sha256", pa.string()), ("valid_from", TIMESTAMP), ("valid_to", TIMESTAMP),
-    ("superseded_by", pa.string()), ("outlet", pa.string()), ("month", pa.string()), ("current", pa.bool_()),
+    ("superseded_by", pa.string()), ("outlet", pa.string()), ("period", pa.string()), ("current", pa.bool_()),
     ("stale", pa.bool_()),
 ])  # fmt: skip
 
@@ -117,26 +119,26 @@ def empty_state() -> State:
 def read_state(output: Output) -> State:
     """State of an output folder; empty where there is none. Raises `OutputError` for a folder that pressmark of
     this contract version did not write."""
-    places = [(name, path) for name in ("articles", "revisions") for _, path in output.partitions(TABLES[name])]
+    places = [(name, *part) for name in ("articles", "revisions") for part in output.partitions(TABLES[name])]
     if len(places) < WORTH_THREADS:
-        parts = [_known_rows(*place) for place in places]
+        parts = [_known_rows(output, *place) for place in places]
     else:
         # Arrow reads beside Python; no thread is left when processes are forked.
-        with ThreadPoolExecutor(THREADS) as threads:
-            parts = list(threads.map(lambda place: _known_rows(*place), places))
+        with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
+            parts = list(threads.map(lambda place: _known_rows(output, *place), places))
     rejects: list[KnownReject] = []
-    for _, path in output.parts(TABLES["rejects"]):
+    for _, entry in output.parts(TABLES["rejects"]):
         names = [name for name in KnownReject._fields if name != "stale"]
-        stale, rows = _read(path, names)
+        stale, rows = _read(output, entry, names)
         rejects += [KnownReject(**row, stale=stale) for row in rows.to_pylist()]
     return State(pa.concat_tables(parts) if parts else REVISION_SCHEMA.empty_table(), rejects)
 
 
-def _known_rows(name: str, path: Path) -> pa.Table:
+def _known_rows(output: Output, name: str, partition: Partition, entry: Stored) -> pa.Table:
     """Rows of a partition file of `articles` or `revisions` as `REVISION_SCHEMA` has them."""
     columns = [column for column in REVISION_SCHEMA.names if column in TABLES[name].schema.names]
-    stale, rows = _read(path, columns)
-    constants = {"current": name == "articles", "stale": stale}
+    stale, rows = _read(output, entry, columns)
+    constants = {"current": name == "articles", "stale": stale, "period": partition.period}
     arrays = []
     for field in REVISION_SCHEMA:
         if field.name in columns:
@@ -157,9 +159,8 @@ def read_articles(output: Output, places: Collection[Partition]) -> dict[str, Ar
     """Articles of some partitions, by `article_id`."""
     found: dict[str, ArticleState] = {}
     for partition in sorted(places):
-        path = output.part(TABLES["articles"], partition)
-        if path.exists():
-            _, rows = _read(path, ["article_id", "source_sha256", "text_sha256", "published_at"])
+        for _, entry in output.parts_of(TABLES["articles"], partition):
+            _, rows = _read(output, entry, ["article_id", "source_sha256", "text_sha256", "published_at"])
             columns = (
                 rows[name].to_pylist() for name in ("article_id", "source_sha256", "text_sha256", "published_at")
             )
@@ -168,28 +169,24 @@ def read_articles(output: Output, places: Collection[Partition]) -> dict[str, Ar
     return found
 
 
-def rows_in(path: Path) -> int:
-    """Rows of a partition file, from its footer."""
-    info = path.stat()
-    return _rows_in(path, (info.st_ino, info.st_size, info.st_mtime_ns))
-
-
 @lru_cache(maxsize=100_000)
-def _rows_in(path: Path, _state: tuple[int, ...]) -> int:
-    with open_part(path) as file:
+def rows_in(output: Output, entry: Stored) -> int:
+    """Rows of a partition file, from its footer."""
+    with open_part(output, entry) as file:
         rows: int = file.metadata.num_rows
     return rows
 
 
 def count_rows(output: Output, table: Table) -> Iterator[tuple[Partition | None, int]]:
     """Rows of each partition, from the files' footers."""
-    return ((partition, rows_in(path)) for partition, path in output.parts(table))
+    return ((partition, rows_in(output, entry)) for partition, entry in output.parts(table))
 
 
-def open_part(path: Path) -> pq.ParquetFile:
+def open_part(output: Output, entry: Stored) -> pq.ParquetFile:
     """A partition file; raises `OutputError` where it is none of this contract version's."""
+    path = output.location(entry.name)
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path if output.is_local else output.store.open(entry.name))
     except (OSError, pa.ArrowInvalid) as error:
         raise OutputError(
             f"a partition file can't be read ({error})", path, "remove the file and ingest its sources again"
@@ -212,6 +209,6 @@ def part_metadata(file: pq.ParquetFile, key: str) -> str | None:
     return None if value is None else value.decode()
 
 
-def _read(path: Path, columns: list[str]) -> tuple[bool, pa.Table]:
-    with open_part(path) as file:
+def _read(output: Output, entry: Stored, columns: list[str]) -> tuple[bool, pa.Table]:
+    with open_part(output, entry) as file:
         return part_metadata(file, "parser_version") != parser_version(), file.read(columns, use_threads=False)

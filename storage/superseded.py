@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -13,23 +12,27 @@ import pyarrow.compute as pc
 
 from schemas import TABLES
 from schemas.validation import check_rows
+from storage.layout import Output
 from storage.staged import read_staged, write_staged
 from storage.state import open_part
+from storage.workspace import Workspace
 from transforms.records import Partition, Stamp
 from transforms.revise import Standing, row_id
+from transforms.rows import period_of
 
-__all__ = ["Superseded", "Superseding"]
+__all__ = ["Origin", "Superseded", "Superseding"]
 
 CARRIED: Final = ("source_path", "source_sha256", "source_bytes", "title", "text", "valid_from")
 
 Key = tuple[str, str, datetime | None]
+# Where a row is: a staged file of articles, or a partition of a published table.
+Origin = str | tuple[str, Partition]
 
 
 class Superseding(NamedTuple):
-    """A row of `revisions` to be, without what it carries over from `file`: a staged file of articles, or a
-    published file of `articles` or `revisions`."""
+    """A row of `revisions` to be, without what it carries over from its origin."""
 
-    file: Path
+    origin: Origin
     partition: Partition
     article_id: str
     standing: Standing
@@ -39,76 +42,74 @@ class Superseding(NamedTuple):
 class Superseded:
     """Collects rows of `revisions` and stages them, one record batch per partition."""
 
-    def __init__(self, stamp: Stamp) -> None:
+    def __init__(self, output: Output, workspace: Workspace, stamp: Stamp) -> None:
+        self._output = output
+        self._workspace = workspace
         self._stamp = stamp
-        self._rows: dict[Path, dict[Key, Superseding]] = defaultdict(dict)
+        self._rows: dict[Origin, dict[Key, Superseding]] = defaultdict(dict)
 
     def add(self, row: Superseding) -> None:
         revision = row.standing.revision
-        self._rows[row.file][revision.source_path, revision.source_sha256, revision.valid_from] = row
+        self._rows[row.origin][revision.source_path, revision.source_sha256, revision.valid_from] = row
 
-    def write(self, target: Path) -> None:
+    def write(self, target: str) -> None:
         """Stage all rows; nothing where there are none. Raises `ValueError` where a row violates the schema."""
         table = TABLES["revisions"]
-        rows = [row for file, wanted in self._rows.items() for row in self._carry(file, wanted)]
+        rows = [row for origin, wanted in self._rows.items() for row in self._carry(origin, wanted)]
         if not rows:
             return
-        rows.sort(
-            key=lambda row: (
-                row["outlet"],
-                row["month"],
-                *((row[name] is None, row[name]) for name in table.sort_keys),
-            )
-        )
-        staged = pa.Table.from_pylist(rows, schema=table.schema)
+        rows.sort(key=lambda one: (one[0], *((one[1][name] is None, one[1][name]) for name in table.sort_keys)))
+        staged = pa.Table.from_pylist([row for _, row in rows], schema=table.schema)
         violations = check_rows(staged, table)
         if violations:
             raise ValueError(f"rows of `revisions` that violate their schema: {violations[:3]}")
         partitions: dict[Partition, int] = {}
-        for row in rows:
-            partition = Partition(row["outlet"], row["month"])
+        for partition, _ in rows:
             partitions[partition] = partitions.get(partition, 0) + 1
-        write_staged(target, staged, list(partitions.items()))
+        with self._workspace.draft(target) as path:
+            write_staged(path, staged, list(partitions.items()))
 
-    def _carry(self, file: Path, wanted: dict[Key, Superseding]) -> Iterator[dict[str, Any]]:
-        for carried in _rows_of(file, pa.array({path for path, _, _ in wanted}, pa.string())):
+    def _carry(self, origin: Origin, wanted: dict[Key, Superseding]) -> Iterator[tuple[Partition, dict[str, Any]]]:
+        for carried in self._rows_of(origin, pa.array({path for path, _, _ in wanted}, pa.string())):
             row = wanted.get((carried["source_path"], carried["source_sha256"], carried["valid_from"]))
             if row is None:
                 continue
             revision, superseded_by, change = row.standing
             first_seen_at = carried.pop("first_seen_at")
-            yield {
-                **carried,
-                "outlet": row.partition.outlet,
-                "month": row.partition.month,
-                "revision_id": row_id(revision.source_path, revision.source_sha256, revision.valid_from),
-                "article_id": row.article_id,
-                "published_at": revision.published_at,
-                "text_sha256": revision.text_sha256,
-                "change": change,
-                "superseded_by": superseded_by,
-                "valid_to": revision.valid_to,
-                "first_seen_at": self._stamp.started_at if row.is_new else first_seen_at,
-                "run_id": self._stamp.run_id,
-            }
+            yield (
+                row.partition,
+                {
+                    **carried,
+                    "outlet": row.partition.outlet,
+                    "month": period_of(revision.published_at, "month"),
+                    "revision_id": row_id(revision.source_path, revision.source_sha256, revision.valid_from),
+                    "article_id": row.article_id,
+                    "published_at": revision.published_at,
+                    "text_sha256": revision.text_sha256,
+                    "change": change,
+                    "superseded_by": superseded_by,
+                    "valid_to": revision.valid_to,
+                    "first_seen_at": self._stamp.started_at if row.is_new else first_seen_at,
+                    "run_id": self._stamp.run_id,
+                },
+            )
 
+    def _rows_of(self, origin: Origin, paths: pa.Array) -> Iterator[dict[str, Any]]:
+        """What a revision carries over, for the rows that are about one of `paths`; a row group at a time."""
+        seen = "first_seen_at" if origin[0] == "revisions" else "ingested_at"
+        for rows in self._groups_of(origin, [*CARRIED, seen]):
+            wanted = rows.filter(pc.is_in(rows["source_path"], paths))
+            yield from (_renamed(row, seen) for row in wanted.to_pylist())
 
-def _rows_of(file: Path, paths: pa.Array) -> Iterator[dict[str, Any]]:
-    """What a revision carries over, for the rows of a staged or published file that are about one of `paths`; a row
-    group at a time."""
-    seen = "first_seen_at" if "revisions" in file.parts else "ingested_at"
-    for rows in _groups_of(file, [*CARRIED, seen]):
-        wanted = rows.filter(pc.is_in(rows["source_path"], paths))
-        yield from (_renamed(row, seen) for row in wanted.to_pylist())
-
-
-def _groups_of(file: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    if file.suffix != ".parquet":
-        yield read_staged(file, columns)[1]
-        return
-    with open_part(file) as part:
-        for group in range(part.metadata.num_row_groups):
-            yield part.read_row_group(group, columns=list(columns), use_threads=False)
+    def _groups_of(self, origin: Origin, columns: Sequence[str]) -> Iterator[pa.Table]:
+        if isinstance(origin, str):
+            with self._workspace.open(origin) as file:
+                yield read_staged(file, columns)[1]
+            return
+        for _, entry in self._output.parts_of(TABLES[origin[0]], origin[1]):
+            with open_part(self._output, entry) as part:
+                for group in range(part.metadata.num_row_groups):
+                    yield part.read_row_group(group, columns=list(columns), use_threads=False)
 
 
 def _renamed(row: dict[str, Any], seen: str) -> dict[str, Any]:

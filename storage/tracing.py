@@ -52,12 +52,12 @@ def trace_paragraph(output: Output, source: str | None, paragraph_id: str, *, co
 
 
 def _find(output: Output, table: Table, column: str, value: str) -> dict[str, Any]:
-    for _, path in output.parts(table):
-        with open_part(path) as file:
+    for _, entry in output.parts(table):
+        with open_part(output, entry) as file:
             for group in range(file.metadata.num_row_groups):
                 values = file.read_row_group(group, columns=[column], use_threads=False)[column].to_pylist()
                 if value in values:
                     row = file.read_row_group(group, use_threads=False).slice(values.index(value), 1)
                     found: dict[str, Any] = row.to_pylist()[0]
                     return found
-    raise OutputError(f"no row of `{table.name}` has the {column} `{value}`", output.root, "look it up in the table")
+    raise OutputError(f"no row of `{table.name}` has the {column} `{value}`", output.address, "look it up in the table")

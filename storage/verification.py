@@ -100,7 +100,7 @@ def verify_output(
     checked = [0, 0, 0]
     with Workers(workers) as pool:
         listing = archive.input.listing(
-            Request(EVERYTHING, output.root, history=archive.history, pool=lambda work, tasks: pool.map(work, tasks))
+            Request(EVERYTHING, output.folder, history=archive.history, pool=lambda work, tasks: pool.map(work, tasks))
         )
         sources = {source.source_path: source for source in listing.sources if source.valid_to is None}
         current = _current(output)
@@ -177,11 +177,11 @@ def _hash(data: bytes | Reject) -> str | None:
 
 def _current(output: Output) -> dict[Partition, list[Stood]]:
     """Rows of `articles` by partition."""
-    found = {}
-    for partition, path in output.partitions(TABLES["articles"]):
-        with open_part(path) as file:
+    found: dict[Partition, list[Stood]] = {}
+    for partition, entry in output.partitions(TABLES["articles"]):
+        with open_part(output, entry) as file:
             rows = file.read(["source_path", "source_sha256", "valid_from"], use_threads=False).to_pylist()
-        found[partition] = [Stood(**row, valid_to=None) for row in rows]
+        found.setdefault(partition, []).extend(Stood(**row, valid_to=None) for row in rows)
     return found
 
 
@@ -258,19 +258,17 @@ def _contents(task: _Task) -> Iterable[tuple[Source, bytes | Reject]]:
 
 
 def _rows(output: Output, name: str, partition: Partition, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    part = output.part(TABLES[name], partition)
-    if not part.exists():
-        return
-    with open_part(part) as file:
-        for batch in file.iter_batches(2048, columns=[*columns, "outlet", "month"], use_threads=False):
-            yield from batch.to_pylist()
+    for _, entry in output.parts_of(TABLES[name], partition):
+        with open_part(output, entry) as file:
+            for batch in file.iter_batches(2048, columns=[*columns, "outlet", "month"], use_threads=False):
+                yield from batch.to_pylist()
 
 
 def _revisions(output: Output) -> list[Stood]:
     """Rows of `revisions`."""
     rows: list[Stood] = []
-    for _, path in output.parts(TABLES["revisions"]):
-        with open_part(path) as file:
+    for _, entry in output.parts(TABLES["revisions"]):
+        with open_part(output, entry) as file:
             rows += [Stood(**row) for row in file.read(list(Stood._fields)).to_pylist()]
     return rows
 
@@ -278,8 +276,8 @@ def _revisions(output: Output) -> list[Stood]:
 def _rejects(output: Output) -> tuple[list[tuple[str, str | None]], list[Breach]]:
     rows: list[tuple[str, str | None]] = []
     breaches: list[Breach] = []
-    for _, path in output.parts(TABLES["rejects"]):
-        with open_part(path) as file:
+    for _, entry in output.parts(TABLES["rejects"]):
+        with open_part(output, entry) as file:
             for batch in file.iter_batches(64, columns=["source_path", "source_sha256", "reason", "raw"]):
                 for row in batch.to_pylist():
                     rows.append((row["source_path"], row["source_sha256"]))

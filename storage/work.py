@@ -7,47 +7,53 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from schemas.contract import TIMESTAMP
+from schemas.contract import TIMESTAMP, Period
 from storage.inputs.opening import Address
 from storage.inputs.source import Source
 from storage.layout import Output
-from storage.publish import Replacement
+from storage.stores.store import Replacement
+from storage.workspace import Workspace
 from transforms.records import Limits, Partition, Reject, Stamp
+from transforms.selection import EVERY_ARTICLE, Wanted
 
 __all__ = [
-    "BatchTask", "MergeTask", "MergedPartition", "ParseCounts", "PartitionWork", "batch_sources", "merge", "parse",
-    "write_batches",
+    "DONE", "BatchTask", "MergeTask", "MergedPartition", "ParseCounts", "PartitionWork", "batch_sources", "merge",
+    "parse", "work_file", "work_files", "write_batches",
 ]  # fmt: skip
 
 
 class BatchTask(NamedTuple):
-    """One batch: record batch `number` of the file `work` lists its sources, staged files go beside it.
+    """One batch: the workspace's file `work` lists its sources; rows are staged there, too.
 
     `fatal` are paths and locators of sources that killed a worker. `contents` are the sources with their bytes where
     only the process that makes the batches can read the input.
     """
 
-    work: Path
+    workspace: Workspace
+    work: str
     number: int
     address: Address
     limits: Limits
     stamp: Stamp
+    wanted: Wanted = EVERY_ARTICLE
+    required: frozenset[str] = frozenset()
+    partition_by: Period = "month"
     fatal: tuple[tuple[str, str], ...] = ()
     contents: tuple[tuple[Source, bytes | Reject], ...] | None = None
 
 
 class ParseCounts(NamedTuple):
-    """What became of a batch's sources."""
+    """What became of a batch's sources. `left_out` are those that the run does not ask for."""
 
-    sources: int
-    source_bytes: int
-    accepted: int
-    reasons: dict[str, int]
+    sources: int = 0
+    source_bytes: int = 0
+    accepted: int = 0
+    left_out: int = 0
+    reasons: dict[str, int] = {}  # noqa: RUF012  # never changed
 
     def __add__(self, other: object) -> ParseCounts:
         if not isinstance(other, ParseCounts):
@@ -56,19 +62,26 @@ class ParseCounts(NamedTuple):
             self.sources + other.sources,
             self.source_bytes + other.source_bytes,
             self.accepted + other.accepted,
+            self.left_out + other.left_out,
             dict(Counter(self.reasons) + Counter(other.reasons)),
         )
 
 
+# Ends the name of the file that is written last for a batch, with its counts.
+DONE: Final = ".done"
 WORK_SCHEMA: Final = pa.schema([
     ("source_path", pa.string()), ("locator", pa.binary()), ("source_bytes", pa.int64()), ("problem", pa.string()),
-    ("valid_from", TIMESTAMP), ("valid_to", TIMESTAMP),
+    ("valid_from", TIMESTAMP), ("valid_to", TIMESTAMP), ("version", pa.string()),
 ])  # fmt: skip
 
 
-def write_batches(path: Path, sources: Sequence[Source], ranges: Iterable[range]) -> None:
+def write_batches(workspace: Workspace, work: str, sources: Sequence[Source], ranges: Iterable[range]) -> None:
     """Write the file that tells workers which sources each batch has."""
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, WORK_SCHEMA) as writer:
+    with (
+        workspace.draft(work) as path,
+        pa.OSFile(str(path), "wb") as sink,
+        pa.ipc.new_file(sink, WORK_SCHEMA) as writer,
+    ):
         for span in ranges:
             rows = sources[span.start : span.stop]
             writer.write_batch(
@@ -80,16 +93,36 @@ def write_batches(path: Path, sources: Sequence[Source], ranges: Iterable[range]
                         [source.problem for source in rows],
                         [source.valid_from for source in rows],
                         [source.valid_to for source in rows],
+                        [source.version for source in rows],
                     ],
                     schema=WORK_SCHEMA,
                 )
             )
 
 
-def batch_sources(work: Path, number: int) -> list[Source]:
+def work_files(workspace: Workspace) -> dict[str, range]:
+    """Files that list sources, with the numbers of their batches."""
+    found = {}
+    for name in workspace.names(".arrow"):
+        with workspace.open(name) as file:
+            first = _first_number(name)
+            found[name] = range(first, first + pa.ipc.open_file(file).num_record_batches)
+    return found
+
+
+def work_file(first: int) -> str:
+    """Name of the file that lists sources of the batches from `first` on."""
+    return f"work-{first:06d}.arrow"
+
+
+def _first_number(work: str) -> int:
+    return int(work.removeprefix("work-").removesuffix(".arrow"))
+
+
+def batch_sources(workspace: Workspace, work: str, number: int) -> list[Source]:
     """Sources of one batch."""
-    with pa.OSFile(str(work)) as file:
-        rows = pa.ipc.open_file(file).get_batch(number)
+    with workspace.open(work) as file:
+        rows = pa.ipc.open_file(file).get_batch(number - _first_number(work))
         return [
             Source(path, locator.decode("utf-8", "surrogateescape"), *rest)
             for path, locator, *rest in zip(*(column.to_pylist() for column in rows.columns), strict=True)
@@ -97,8 +130,9 @@ def batch_sources(work: Path, number: int) -> list[Source]:
 
 
 class PartitionWork(NamedTuple):
-    """One partition file to write: published rows to drop, by the table's `replace_keys`, and whether the file must
-    be shown without them before rows move in, as some of them move to a partition that rows also come from.
+    """A partition to write: published rows to drop, by the table's `replace_keys`; whether some of them move to
+    another partition; and whether it must be shown without them before rows move in, as they move to one that rows
+    also come from.
 
     `staged` names the staged files with rows for it, each with the number of their record batch.
     """
@@ -106,29 +140,34 @@ class PartitionWork(NamedTuple):
     table: str
     partition: Partition | None
     dropped: frozenset[tuple[str, ...]]
+    leaving: bool
     removal_first: bool
-    staged: tuple[tuple[Path, int], ...]
+    staged: tuple[tuple[str, int], ...]
 
 
 class MergeTask(NamedTuple):
-    """A partition to merge, and which staged rows to leave out, by file stem."""
+    """A partition to merge: its next files go below the output's folder `staging`, none larger than `part_bytes`
+    before compression; and which staged rows to leave out, by the names of their files."""
 
     number: int
     output: Output
-    staging: Path
+    workspace: Workspace
+    staging: str
+    part_bytes: int
     work: PartitionWork
     dropped: dict[str, set[int]]
 
 
 class MergedPartition(NamedTuple):
-    """What merging a partition made: rows of its next file, bytes written, and how to publish it. `removal` shows the
-    partition without the rows that leave it, where that must come before any rows move in."""
+    """What merging a partition made: its rows before and now, bytes written, and how to publish it. `removals` show
+    the partition without the rows that leave it, where that must come before any rows move in."""
 
     number: int
+    rows_before: int
     rows: int
     file_bytes: int
-    removal: Replacement | None
-    final: Replacement | None
+    removals: tuple[Replacement, ...]
+    finals: tuple[Replacement, ...]
 
 
 def parse(task: BatchTask) -> ParseCounts:

@@ -5,21 +5,25 @@ A worker that dies takes no source down but the one it died on: the batch is pro
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import pyarrow as pa
 
-__all__ = ["WorkerDiedError", "Workers"]
+from transforms.plan import batches
+
+__all__ = ["Pool", "WorkerDiedError", "Workers", "open_pool"]
 
 PARENT_CHECK_S: Final = 0.5
 # Tasks made for each process: one that it works on, one that waits at it, one on the way.
@@ -27,6 +31,32 @@ AHEAD: Final = 3
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+class Pool(Protocol):
+    """What carries out tasks: processes of this machine, or workers on many."""
+
+    def batches(self, sizes: Sequence[int]) -> list[range]:
+        """Consecutive ranges of sources, each for one task."""
+
+    def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Results as they come. Iterating raises `WorkerDiedError`, after all other results, where workers died."""
+
+    def survives(self, work: Callable[[Task], object], task: Task) -> bool:
+        """Whether a process of its own lives through `work(task)`."""
+
+
+@contextlib.contextmanager
+def open_pool(count: int, dask: str | None = None) -> Iterator[Pool]:
+    """Processes of this machine, or the workers of the Dask scheduler at an address."""
+    if dask is not None:
+        from storage.dask_pool import DaskPool
+
+        with DaskPool(dask) as pool:
+            yield pool
+        return
+    with Workers(count) as workers:
+        yield workers
 
 
 class WorkerDiedError(Exception):
@@ -53,6 +83,9 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+
+    def batches(self, sizes: Sequence[int]) -> list[range]:
+        return batches(sizes, self.count)
 
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Results as they come; the first tasks are under way when this returns, and few more than there are
@@ -114,7 +147,9 @@ class Workers:
 def _start(count: int) -> ProcessPoolExecutor:
     # A fork shares the libraries that are loaded already, but copies locks that other threads may hold; so
     # beside threads, as in a Prefect flow, processes come from a server that has none.
-    method = "fork" if threading.active_count() == 1 else "forkserver"
+    # An object store's client has threads of its own that Python does not count.
+    alone = threading.active_count() == 1 and "obstore" not in sys.modules
+    method = "fork" if alone else "forkserver"
     return ProcessPoolExecutor(count, multiprocessing.get_context(method), initializer=_prepare)
 
 

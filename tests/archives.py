@@ -35,7 +35,7 @@ def ingest(source: Path | str, output: Path, number: int = 1, **settings: object
 
 def read_table(output: Path, name: str) -> pa.Table:
     """All rows of a table, partition by partition in the order of their paths."""
-    paths = [path for _, path in Output(output).parts(TABLES[name])]
+    paths = [output / entry.name for _, entry in Output(output).parts(TABLES[name])]
     if name == "runs":
         paths = sorted((output / name).glob("*.parquet"))
     parts = [pq.ParquetFile(path).read() for path in paths]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
 import random
 import shutil
@@ -246,7 +247,8 @@ class S3Server:
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + self.limit_s
-        while not self._answers():
+        volumes = len(list((self.folder / "data").glob("*.dat")))
+        while not self._answers(volumes):
             ended = process.poll()
             if ended is not None or time.monotonic() > until:
                 why = f"ended with {ended}" if ended is not None else f"gave no answer for {self.limit_s:g} s"
@@ -254,9 +256,19 @@ class S3Server:
                 raise ServerFailed("\n".join([f"SeaweedFS {why}; the end of {self.log}:", *lines]))
             time.sleep(0.05)
 
-    def _answers(self) -> bool:
+    def _answers(self, volumes: int) -> bool:
         with suppress(OSError, HTTPException):
-            return signed_request(self.endpoint, "GET", "/", timeout_s=5).status == 200
+            if signed_request(self.endpoint, "GET", "/", timeout_s=5).status != 200:
+                return False
+            # The S3 service answers before the volumes are known to the master; reads of objects then fail with 500.
+            master = f"http://{HOST}:{self._ports['master']}"
+            centers = json.loads(signed_request(master, "GET", "/dir/status", timeout_s=5).body)["Topology"][
+                "DataCenters"
+            ]
+            nodes = [
+                node for center in centers or () for rack in center["Racks"] or () for node in rack["DataNodes"] or ()
+            ]
+            return bool(nodes) and sum(node["Volumes"] for node in nodes) >= volumes
         return False
 
     def _options(self) -> list[str]:

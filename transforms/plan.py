@@ -84,11 +84,11 @@ def _same(source: Found, row: Known) -> bool:
     return row.article_id is None or (row.valid_from, row.valid_to) == (source.valid_from, source.valid_to)
 
 
-def batches(sizes: Sequence[int], workers: int) -> list[range]:
+def batches(sizes: Sequence[int], workers: int, most: int = LARGEST_BATCH_BYTES) -> list[range]:
     """Consecutive ranges of sources: small enough to keep all workers busy and memory low, and the same number of
-    them for each worker where they are many."""
+    them for each worker where they are many; no larger than `most` bytes but for a single source."""
     total = sum(sizes)
-    largest = min(max(total // (workers * 6), SMALLEST_BATCH_BYTES), LARGEST_BATCH_BYTES)
+    largest = min(max(total // (workers * 6), SMALLEST_BATCH_BYTES), most)
     rounds = -(-total // (largest * workers))
     # A batch ends before the source that does not fit, so on average by half a source too early.
     target = min(largest, total // max(rounds * workers, 1) + total // max(len(sizes), 1))

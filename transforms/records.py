@@ -24,10 +24,10 @@ class Stamp(NamedTuple):
 
 
 class Partition(NamedTuple):
-    """A partition of `articles`, `paragraphs` or `revisions`."""
+    """A partition of `articles`, `paragraphs` or `revisions`; `period` as in its path, such as `month=2022-01`."""
 
     outlet: str
-    month: str
+    period: str
 
 
 class Link(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,16 +13,32 @@ import pyarrow.compute as pc
 from schemas import articles as articles_schema
 from schemas import paragraphs as paragraphs_schema
 from schemas import rejects as rejects_schema
-from schemas.contract import DIALECTS, DICTIONARY, PUBLISHED_FROM, REASONS, ROLES, TIMESTAMP
+from schemas.contract import (
+    DIALECTS,
+    DICTIONARY,
+    PUBLISHED_FROM,
+    REASONS,
+    ROLES,
+    TIMESTAMP,
+    UNKNOWN_MONTH,
+    Period,
+)
 from transforms.records import Article, Partition, Reject, Stamp
 from transforms.revise import row_id
 
-__all__ = ["article_rows", "paragraph_rows", "partition_of", "reject_rows", "sort_key"]
+__all__ = ["article_rows", "paragraph_rows", "partition_of", "period_of", "reject_rows", "sort_key"]
+
+PERIOD_LENGTHS: Final[dict[Period, int]] = {"year": 4, "month": 7, "day": 10}
 
 
-def partition_of(article: Article) -> Partition:
+def partition_of(article: Article, by: Period) -> Partition:
     """Partition that an article's rows belong to."""
-    return Partition(article.outlet, article.dates.month)
+    return Partition(article.outlet, f"{by}={period_of(article.dates.published_at, by)}")
+
+
+def period_of(moment: datetime | None, by: Period) -> str:
+    """The UTC year, month or day of a time, as in a partition's path."""
+    return UNKNOWN_MONTH if moment is None else moment.date().isoformat()[: PERIOD_LENGTHS[by]]
 
 
 def sort_key(article: Article) -> tuple[bool, datetime | None, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
-__all__ = ["BadPatternError", "Selection"]
+__all__ = ["EVERY_ARTICLE", "BadPatternError", "Selection", "Wanted"]
 
 # What accompanies articles: pages about the archive, indexes, the folders and files that make a site of it.
 LEFT_OUT: Final = re.compile(
@@ -26,6 +27,32 @@ HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
 
 class BadPatternError(ValueError):
     """A pattern that is none; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Articles that a run asks for: published at `since` or later, of one of `outlets`; the first `limit` sources.
+
+    >>> Wanted(outlets=("rfi",)).takes("rfi", None), Wanted(outlets=("rfi",)).takes("voa", None)
+    (True, False)
+    """
+
+    since: datetime | None = None
+    outlets: tuple[str, ...] = ()
+    limit: int | None = None
+
+    @property
+    def everything(self) -> bool:
+        return self == EVERY_ARTICLE
+
+    def takes(self, outlet: str, published_at: datetime | None) -> bool:
+        """Whether an article is asked for; one without a time is only where no time is."""
+        if self.outlets and outlet not in self.outlets:
+            return False
+        return self.since is None or (published_at is not None and published_at >= self.since)
+
+
+EVERY_ARTICLE: Final = Wanted()
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,7 +248,7 @@ def _portions(parts: Sequence[Part]) -> Iterator[list[Part]]:
     size = 0
     for part in parts:
         portion.append(part)
-        size += part.path.stat().st_size
+        size += sum(path.stat().st_size for path in part.paths)
         if size >= PORTION_BYTES:
             yield portion
             portion, size = [], 0

@@ -101,7 +101,9 @@ def load_output(
 
 def _check_apart(output: Output, address: Address) -> None:
     """Raise where the destination would lie among the output's own files."""
-    if address.scheme in FILE_SCHEMES and Path(address.target).resolve().is_relative_to(output.root.resolve()):
+    if not output.is_local or address.scheme not in FILE_SCHEMES:
+        return
+    if Path(address.target).resolve().is_relative_to(output.root.resolve()):
         raise DestinationError("the destination lies in the output's folder", address.target, "name a place outside it")
 
 
@@ -279,7 +281,7 @@ def _check_same_output(source: Source, known: Mapping[str, Mapping[str, LoadedPa
     loaded = known.get("runs", {}).keys()
     if loaded and not loaded & {part.partition for part in source.parts if part.table == "runs"}:
         raise DestinationError(
-            "the destination was loaded from another output: none of its runs is here", source.output.root,
+            "the destination was loaded from another output: none of its runs is here", source.output.address,
             "load into another database, schema or folder; or give --full to put this output in the other's place",
         )  # fmt: skip
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.contract import CONTRACT_VERSION
-from storage.publish import replace_file
 from storage.snapshot import Part
+from storage.stores.publish import replace_file
 from warehouses.relations import Relation
 
 __all__ = ["CATALOG", "is_current", "pointers", "remember"]

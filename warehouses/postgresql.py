@@ -100,7 +100,7 @@ class PostgreSQL:
             self._drop_staging()
             sent = [change for change in changes if change.parts]
             # The largest first, so that the others fit beside them.
-            sent.sort(key=lambda change: -sum(part.path.stat().st_size for part in change.parts))
+            sent.sort(key=lambda change: -sum(path.stat().st_size for part in change.parts for path in part.paths))
             with ThreadPoolExecutor(CONNECTIONS) as pool:
                 for copied in [pool.submit(self._copy, change, source) for change in sent]:
                     copied.result()

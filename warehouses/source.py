@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 
@@ -100,20 +101,24 @@ class Source:
     def check_schemas(self, parts: Sequence[Part]) -> None:
         """Raise `SourceError` where a file is unreadable or of another version of the contract."""
         for part in parts:
-            expected = TABLES[part.table].schema
-            where = self._where(part)
-            try:
-                found = pq.read_schema(part.path)
-            except (pa.ArrowException, OSError) as error:
-                raise SourceError(f"a file of the output can't be read ({_first_line(error)})", where, BROKEN) from None
-            version = (found.metadata or {}).get(b"pressmark.contract_version", b"unknown").decode()
-            if version != CONTRACT_VERSION:
-                raise SourceError(
-                    f"the output was made by contract version {version}, not {CONTRACT_VERSION}", where, REPLACED
-                )
-            if not found.equals(expected):
-                names = sorted(set(expected.names) ^ set(found.names)) or ["types or order"]
-                raise SourceError(f"columns are not those of the contract ({', '.join(names)})", where, REPLACED)
+            for path in part.paths:
+                self._check_schema(part, path)
+
+    def _check_schema(self, part: Part, path: Path) -> None:
+        expected = TABLES[part.table].schema
+        where = self._where(part)
+        try:
+            found = pq.read_schema(path)
+        except (pa.ArrowException, OSError) as error:
+            raise SourceError(f"a file of the output can't be read ({_first_line(error)})", where, BROKEN) from None
+        version = (found.metadata or {}).get(b"pressmark.contract_version", b"unknown").decode()
+        if version != CONTRACT_VERSION:
+            raise SourceError(
+                f"the output was made by contract version {version}, not {CONTRACT_VERSION}", where, REPLACED
+            )
+        if not found.equals(expected):
+            names = sorted(set(expected.names) ^ set(found.names)) or ["types or order"]
+            raise SourceError(f"columns are not those of the contract ({', '.join(names)})", where, REPLACED)
 
     def check_laws(self, parts: Sequence[Part]) -> None:
         """Raise `SourceError` where rows of the partitions of `parts` break a law that rows alone can show."""
@@ -123,7 +128,9 @@ class Source:
             for name in ("articles", "paragraphs")
         }
         for lonely in {part.partition for part in files["articles"]} ^ {part.partition for part in files["paragraphs"]}:
-            raise SourceError("articles and paragraphs have not the same partitions", self.output.root / lonely, BROKEN)
+            raise SourceError(
+                "articles and paragraphs have not the same partitions", self.output.location(lonely), BROKEN
+            )
         if not files["articles"]:
             return
         rows = {name: read_parquet(parts) for name, parts in files.items()}
@@ -133,7 +140,7 @@ class Source:
             broken = self._connection.execute(BREACHES.format(ids=ids, **rows)).fetchone() if ids else None
         if broken is not None:
             outlet, month, article_id, problem = broken
-            where = self.output.root / "articles" / f"outlet={outlet}" / f"month={month}"
+            where = self.output.location(f"articles/outlet={outlet}/month={month}")
             raise SourceError(f"article {article_id}: {problem}", where, BROKEN)
 
     def rows(self, relation: Relation, parts: Sequence[Part]) -> str:
@@ -164,17 +171,17 @@ class Source:
             yield
         except duckdb.Error as error:
             raise SourceError(
-                f"a file of the output can't be read ({_first_line(error)})", self.output.root, BROKEN
+                f"a file of the output can't be read ({_first_line(error)})", self.output.address, BROKEN
             ) from None
 
     def _where(self, part: Part) -> str:
-        folder = self.output.root / part.table / part.partition
-        return str(folder if part.table != "runs" else self.output.root / part.table / part.path.name)
+        place = part.partition if part.table != "runs" else part.paths[0].name
+        return self.output.location(f"{part.table}/{place}".rstrip("/"))
 
 
 def read_parquet(parts: Sequence[Part]) -> str:
     """SQL for the rows in some files of one table."""
-    paths = ", ".join(literal(str(part.path)) for part in parts)
+    paths = ", ".join(literal(str(path)) for part in parts for path in part.paths)
     return f"read_parquet([{paths}], hive_partitioning = false)"
 
 

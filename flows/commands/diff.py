@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.revisions is not None:
         chosen = tuple(number - 1 for number in arguments.revisions)
         if max(chosen) >= len(stages):
-            raise OutputError(f"the article has {len(stages)} revisions", output.root, "see `pressmark diff --list`")
+            raise OutputError(f"the article has {len(stages)} revisions", output.address, "see `pressmark diff --list`")
     elif len(stages) == 1:
         print(f"{_listed(stages)}\n\nthere is no other revision of this article")
         return EXIT_OK

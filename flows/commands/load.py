@@ -53,7 +53,7 @@ def _recorded(output: Output, address: Address, *, full: bool) -> LoadReport:
     with prefect_server():
         from flows.load import load
 
-        return load(str(output.root), as_parameter(address), full)
+        return load(str(output.address), as_parameter(address), full)
 
 
 def _record(report: LoadReport) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,6 +13,7 @@ from flows.summary import table
 from schemas import TABLES
 from storage.errors import OutputError
 from storage.layout import Output
+from storage.scan import scan
 
 __all__ = ["run"]
 
@@ -21,9 +21,9 @@ __all__ = ["run"]
 def run(arguments: argparse.Namespace) -> int:
     """Print counts per outlet and month, the last run, and rejects by reason; the exit code."""
     output = Output(arguments.output)
-    runs = _scan(output, "runs")
+    runs = scan(output, TABLES["runs"])
     if runs is None:
-        raise OutputError("no run has written to this folder", output.root, "name an output folder, or ingest first")
+        raise OutputError("no run has written to this folder", output.address, "name an output folder, or ingest first")
     counts = _counts(output)
     reasons = _reasons(output)
     last = runs.sort("started_at", "run_id").last().collect().row(0, named=True)
@@ -48,7 +48,7 @@ def _counts(output: Output) -> list[dict[str, Any]]:
     """Rows of `articles`, `paragraphs` and `revisions` per outlet and month."""
     frames = []
     for name in ("articles", "paragraphs", "revisions"):
-        rows = _scan(output, name)
+        rows = scan(output, TABLES[name])
         if rows is not None:
             frames.append(rows.group_by("outlet", "month").len().with_columns(table=pl.lit(name)))
     if not frames:
@@ -61,15 +61,8 @@ def _counts(output: Output) -> list[dict[str, Any]]:
 
 
 def _reasons(output: Output) -> dict[str, int]:
-    rows = _scan(output, "rejects")
+    rows = scan(output, TABLES["rejects"])
     if rows is None:
         return {}
     counts = rows.group_by(pl.col("reason").cast(pl.String)).len().sort(["len", "reason"], descending=[True, False])
     return dict(counts.collect().iter_rows())
-
-
-def _scan(output: Output, name: str) -> pl.LazyFrame | None:
-    folder: Path = output.table_folder(TABLES[name])
-    if not any(folder.rglob("*.parquet")):
-        return None
-    return pl.scan_parquet(folder, hive_partitioning=TABLES[name].partitioned)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from storage.errors import InputError
 from storage.inputs.names import source_paths
@@ -15,6 +16,8 @@ from storage.inputs.source import EVERYTHING, LINK_PROBLEM, Listing, Request, So
 from transforms.records import Limits, Reject
 
 __all__ = ["Folder"]
+
+SETTLED_NS: Final = 2_000_000_000
 
 
 class Folder:
@@ -30,14 +33,18 @@ class Folder:
 
     def listing(self, request: Request) -> Listing:
         if self._root.is_file():
-            entries = [_Entry(self._root.name, self._root.stat().st_size, None)]
+            entries = [_Entry(self._root.name, self._root.stat().st_size)]
         elif self._root.is_dir():
             entries = list(self._walk(request))
         else:
             raise InputError("there is no such file or folder", self._root, "give the folder that holds the archive")
         paths = source_paths([entry.name for entry in entries])
         takes = request.selection.takes if self._root.is_dir() else lambda _: True
-        sources = [Source(path, *entry) for path, entry in zip(paths, entries, strict=True) if takes(path)]
+        sources = [
+            Source(path, entry.name, entry.size, entry.problem, version=entry.version)
+            for path, entry in zip(paths, entries, strict=True)
+            if takes(path)
+        ]
         return Listing(sorted(sources), left_out=len(entries) - len(sources))
 
     def find(self, paths: Iterable[str]) -> list[Source]:
@@ -92,7 +99,8 @@ class Folder:
 class _Entry(NamedTuple):
     name: str
     size: int
-    problem: str | None
+    problem: str | None = None
+    version: str = ""
 
 
 def _file(entry: os.DirEntry[str], name: str) -> _Entry:
@@ -104,4 +112,12 @@ def _file(entry: os.DirEntry[str], name: str) -> _Entry:
         return _Entry(name, 0, LINK_PROBLEM)
     if not stat.S_ISREG(info.st_mode):
         return _Entry(name, 0, "no regular file; remove it from the archive")
-    return _Entry(name, info.st_size, None)
+    return _Entry(name, info.st_size, None, _version(info))
+
+
+def _version(info: os.stat_result) -> str:
+    """What changes whenever the file's bytes do, as git's index takes it; nothing where the file is so new that a
+    change may follow within the same tick of the clock."""
+    if time.time_ns() - max(info.st_mtime_ns, info.st_ctime_ns) < SETTLED_NS:
+        return ""
+    return f"{info.st_dev:x}.{info.st_ino:x}.{info.st_size:x}.{info.st_mtime_ns:x}.{info.st_ctime_ns:x}"

@@ -26,7 +26,8 @@ class Source(NamedTuple):
     """A file of an input, or one that it had: `valid_to` is the time at which that one was replaced or deleted.
 
     `locator` is what its input finds it by; `problem` says why it can't be read, where listing already showed that.
-    `valid_from` is the time of the commit that brought it; None where the input has no history.
+    `valid_from` is the time of the commit that brought it; None where the input has no history. `version` differs
+    whenever the bytes do, where listing tells such a thing.
     """
 
     source_path: str
@@ -35,6 +36,7 @@ class Source(NamedTuple):
     problem: str | None = None
     valid_from: datetime | None = None
     valid_to: datetime | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ class Listing:
     `Request.since`.
 
     `ended` tells when a source that stood at a path from some time on was replaced or deleted, and `changed` when that
-    happened first to a path since `Request.since`, or last if the listing is complete. `left_out` counts files that the
+    happened first to a path since `Request.since`, or last if the listing is complete; None where nobody knows. `total`
+    counts all sources of an input that tells, whether or not the listing has them. `left_out` counts files that the
     selection did not take. `commit` and `committed_at` are those of the archive's state that was listed. `notes` are
     for whoever started the run.
     """
@@ -86,8 +89,9 @@ class Listing:
     sources: list[Source]
     complete: bool = True
     ended: Mapping[tuple[str, datetime | None], datetime] = field(default_factory=dict)
-    changed: Mapping[str, datetime] = field(default_factory=dict)
+    changed: Mapping[str, datetime | None] = field(default_factory=dict)
     left_out: int = 0
+    total: int | None = None
     commit: str | None = None
     committed_at: datetime | None = None
     notes: tuple[str, ...] = ()

@@ -15,8 +15,9 @@ import pytest
 from archives import ROOT, WriteArticle, files_of, ingest, rows_of
 
 from storage.errors import LockedError, OutputError
-from storage.layout import Output
-from storage.lock import exclusive
+from storage.layout import STAGING, Output
+from storage.stores.lock import exclusive
+from storage.stores.publish import JOURNAL
 from storage.verification import verify_output
 
 KILLED_RUN = """
@@ -24,7 +25,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 from archives import ingest
-from storage import publish
+from storage.stores import publish
 import storage.ingestion
 
 steps = int(sys.argv[1])
@@ -85,7 +86,7 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(
         output = tmp_path / f"killed-{kills}"
         subprocess.run(["cp", "-r", str(tmp_path / "base"), str(output)], check=True)
         finished = run_killed(kills, archive, output)
-        journal = Output(output).journal
+        journal = output / JOURNAL
         if not finished and not journal.exists() and files_of(output) != expected:
             assert files_of(output) == before, f"killed at call {kills}: neither the old state nor the new"
         check_readable(output)
@@ -93,7 +94,7 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(
         ingest(archive, output, 2, absent_is_deleted=True)
         assert files_of(output) == expected, f"killed at call {kills}"
         assert not journal.exists()
-        assert os.listdir(Output(output).private / "staging") == []
+        assert not (output / STAGING).exists() or os.listdir(output / STAGING) == []
         kills += 1
     assert kills > 30
 
@@ -122,7 +123,7 @@ def test_the_state_after_a_kill_and_a_plain_run_verifies(
 
 def test_a_second_writer_is_refused_by_name(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
     write_article("a.md")
-    with exclusive(Output(tmp_path / "out"), "the-first"), pytest.raises(LockedError) as refused:
+    with exclusive(tmp_path / "out", "the-first"), pytest.raises(LockedError) as refused:
         ingest(archive, tmp_path / "out")
     assert f"process {os.getpid()}" in str(refused.value)
     assert "the-first" in str(refused.value)

@@ -150,7 +150,7 @@ def test_articles_that_swap_months_are_never_shown_twice(
     write_article("1.md", **first, at="2022-04-01T00:00:00")
     write_article("2.md", **second, at="2022-03-01T00:00:00")
     seen = []
-    from storage import publish
+    from storage.stores import publish
 
     apply = publish._apply
 

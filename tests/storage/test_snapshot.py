@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from archives import WriteArticle, files_of, ingest
 
-from storage import publish
 from storage.errors import OutputError
 from storage.layout import Output
 from storage.snapshot import Part, snapshot
+from storage.stores import publish
 
 
 def texts(parts: tuple[Part, ...]) -> list[str]:

@@ -12,56 +12,51 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final
 
-from storage.layout import Output, sync_folder
-from storage.lock import clear_readers, publishing
+from storage.stores.lock import PRIVATE, clear_readers, publishing
+from storage.stores.store import Replacement
 
-__all__ = ["Replacement", "commit", "complete_interrupted", "replace_file"]
+__all__ = ["JOURNAL", "commit", "complete_interrupted", "replace_file", "sync_folder"]
 
-
-class Replacement(NamedTuple):
-    """One step of publishing: `staged` takes the place of `target`; None removes `target`. Both are relative to the
-    output folder."""
-
-    staged: str | None
-    target: str
+JOURNAL: Final = f"{PRIVATE}/journal.json"
 
 
-def commit(output: Output, steps: Sequence[Replacement]) -> None:
+def commit(root: Path, steps: Sequence[Replacement]) -> None:
     """Publish all steps in order. Returns when they are durable; a kill at any point leaves the state before the
     journal was written, or one that `complete_interrupted` turns into the state after."""
-    staged = [output.root / step.staged for step in steps if step.staged is not None]
+    staged = [root / step.staged for step in steps if step.staged is not None]
     with ThreadPoolExecutor(8) as pool:
         # Syncs of many files at once share the disk's journal commits; one after another, each waits for its own.
         list(pool.map(_sync_file, staged))
     for folder in {path.parent for path in staged}:
         sync_folder(folder)
-    with publishing(output, shared=False):
-        replace_file(output.journal, json.dumps([list(step) for step in steps]).encode())
-        _complete(output)
+    with publishing(root, shared=False):
+        replace_file(root / JOURNAL, json.dumps([list(step) for step in steps]).encode())
+        _complete(root)
 
 
-def complete_interrupted(output: Output) -> bool:
+def complete_interrupted(root: Path) -> bool:
     """Carry out the steps of a journal that is there, and remove what killed readers left; True where there was one."""
-    with publishing(output, shared=False):
-        clear_readers(output)
-        return _complete(output)
+    with publishing(root, shared=False):
+        clear_readers(root)
+        return _complete(root)
 
 
-def _complete(output: Output) -> bool:
+def _complete(root: Path) -> bool:
+    journal = root / JOURNAL
     try:
-        steps = [Replacement(*step) for step in json.loads(output.journal.read_bytes())]
+        steps = [Replacement(*step) for step in json.loads(journal.read_bytes())]
     except FileNotFoundError:
         return False
     touched: dict[Path, None] = {}
     for step in steps:
-        _apply(output, step, touched)
+        _apply(root, step, touched)
     for folder in touched:
         if folder.exists():
             sync_folder(folder)
-    output.journal.unlink()
-    sync_folder(output.private)
+    journal.unlink()
+    sync_folder(journal.parent)
     return True
 
 
@@ -76,21 +71,21 @@ def replace_file(target: Path, content: bytes) -> None:
     sync_folder(target.parent)
 
 
-def _apply(output: Output, step: Replacement, touched: dict[Path, None]) -> None:
-    target = output.root / step.target
+def _apply(root: Path, step: Replacement, touched: dict[Path, None]) -> None:
+    target = root / step.target
     if step.staged is None:
         target.unlink(missing_ok=True)
         # Empty partition folders go too, up to the table's.
         for folder in (target.parent, target.parent.parent):
             with contextlib.suppress(OSError):
-                if folder.parent != output.root:
+                if folder.parent != root:
                     folder.rmdir()
                     touched[folder.parent] = None
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     # A step that an interrupted run carried out already has no staged file any more.
     with contextlib.suppress(FileNotFoundError):
-        os.replace(output.root / step.staged, target)
+        os.replace(root / step.staged, target)
     touched[target.parent] = None
     for folder in (target.parent.parent, target.parent.parent.parent):
         touched[folder] = None
@@ -98,6 +93,15 @@ def _apply(output: Output, step: Replacement, touched: dict[Path, None]) -> None
 
 def _sync_file(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_folder(path: Path) -> None:
+    """Make a folder's entries durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:

@@ -10,22 +10,25 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from storage.errors import LockedError, OutputError
-from storage.layout import Output
 
-__all__ = ["clear_readers", "exclusive", "held_folder", "publishing"]
+__all__ = ["PRIVATE", "clear_readers", "exclusive", "held_folder", "publishing"]
+
+# All that is not for readers lies below this folder.
+PRIVATE: Final = ".pressmark"
 
 
 @contextlib.contextmanager
-def exclusive(output: Output, run_id: str) -> Iterator[None]:
+def exclusive(root: Path, run_id: str) -> Iterator[None]:
     """Hold the output's lock; raises `LockedError`, naming the holder, where another run has it."""
     try:
-        output.private.mkdir(parents=True, exist_ok=True)
-        handle = os.open(output.private / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        (root / PRIVATE).mkdir(parents=True, exist_ok=True)
+        handle = os.open(root / PRIVATE / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise OutputError(
-            f"the output folder can't be written ({error.strerror})", output.root, "choose a folder you may write to"
+            f"the output folder can't be written ({error.strerror})", root, "choose a folder you may write to"
         ) from error
     try:
         try:
@@ -33,7 +36,7 @@ def exclusive(output: Output, run_id: str) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(handle, 300).decode(errors="replace").strip() or "an unknown process"
             raise LockedError(
-                f"another run is writing to this output ({holder})", output.root, "wait until it has finished"
+                f"another run is writing to this output ({holder})", root, "wait until it has finished"
             ) from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}, run {run_id}".encode(), 0)
@@ -43,12 +46,12 @@ def exclusive(output: Output, run_id: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def publishing(output: Output, *, shared: bool) -> Iterator[None]:
+def publishing(root: Path, *, shared: bool) -> Iterator[None]:
     """Wait for the lock under which files are replaced, and hold it; readers share it to see none half done.
 
     A reader that may not write to the folder, where no run has ever published, needs no lock.
     """
-    path = output.private / "publishing"
+    path = root / PRIVATE / "publishing"
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if shared and path.exists() else os.O_CREAT), 0o644)
     except OSError:
@@ -76,9 +79,9 @@ def held_folder(path: Path) -> Iterator[None]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def clear_readers(output: Output) -> None:
+def clear_readers(root: Path) -> None:
     """Remove what readers left that were killed; under the lock of `publishing`, so that none is just beginning."""
-    for path in (output.private / "readers").glob("*"):
+    for path in (root / PRIVATE / "readers").glob("*"):
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,25 @@
+"""A table as polars reads it, wherever the output lies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.contract import Table
+from storage.layout import Output
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["scan"]
+
+
+def scan(output: Output, table: Table) -> pl.LazyFrame | None:
+    """All rows of a table; None where it has no file."""
+    import polars as pl
+
+    if not output.store.entries(table.name):
+        return None
+    options = output.store.reader_options()
+    return pl.scan_parquet(
+        output.location(table.name), hive_partitioning=table.partitioned, storage_options=options or None
+    )

@@ -1,0 +1,93 @@
+"""What the latest run saw of an input: files told apart by what the file system or the object store says of them.
+
+Kept beside the tables, and believed only for exactly the files that they consist of: whoever changes those, the next
+run compares everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas import TABLES
+from storage.inputs.source import Listing
+from storage.layout import Output
+from storage.versions import parser_version
+
+__all__ = ["Seen"]
+
+NAME: Final = ".pressmark/seen.arrow"
+STATE_TABLES: Final = ("articles", "revisions", "rejects")
+
+
+class Seen:
+    """The versions of an input's files as the latest run over it with these settings saw them."""
+
+    def __init__(self, output: Output, source: str, arguments: str) -> None:
+        self._output = output
+        self._facts = f"{source}\n{arguments}\n{parser_version()}"
+        self._kept = b""
+
+    def since(self, listing: Listing) -> Listing:
+        """The sources of a listing that changed since; the listing itself where nothing is known of that."""
+        before = self._read()
+        if before is None or not listing.sources or not listing.complete:
+            return listing
+        paths, versions = _columns(listing)
+        known = before["version"].combine_chunks().take(pc.index_in(paths, value_set=before["path"]))
+        same = pc.fill_null(pc.and_(pc.equal(known, versions), pc.not_equal(versions, "")), False)  # noqa: FBT003
+        changed = pc.indices_nonzero(pc.invert(same)).to_pylist()
+        if not changed and len(before["path"]) == len(paths):
+            self._kept = b""
+        gone = before["path"].filter(pc.invert(pc.is_in(before["path"], value_set=paths))).to_pylist()
+        return replace(
+            listing,
+            sources=[listing.sources[position] for position in changed],
+            complete=False,
+            changed=dict.fromkeys(gone),
+            total=len(listing.sources),
+        )
+
+    def keep(self, listing: Listing) -> None:
+        """Prepare to write down a listing that is complete; before its sources are dropped."""
+        if any(source.version for source in listing.sources):
+            paths, versions = _columns(listing)
+            sink = pa.BufferOutputStream()
+            rows = pa.table({"path": paths, "version": versions})
+            with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+                writer.write_table(rows)
+            self._kept = sink.getvalue().to_pybytes()
+
+    def write(self) -> None:
+        """Write down what was prepared, for the tables as they are now."""
+        if self._kept:
+            head = hashlib.sha256(f"{self._facts}\n{self._tables()}".encode()).digest()
+            self._output.store.write(NAME, head + self._kept)
+
+    def _read(self) -> pa.Table | None:
+        try:
+            content = self._output.store.read(NAME)
+        except FileNotFoundError:
+            return None
+        size = hashlib.sha256().digest_size
+        if content[:size] != hashlib.sha256(f"{self._facts}\n{self._tables()}".encode()).digest():
+            return None
+        return pa.ipc.open_file(pa.BufferReader(content[size:])).read_all()
+
+    def _tables(self) -> str:
+        state = hashlib.sha256()
+        for name in STATE_TABLES:
+            for entry in self._output.store.entries(TABLES[name].name):
+                state.update(f"{entry.name} {entry.size} {entry.version}\n".encode())
+        return state.hexdigest()
+
+
+def _columns(listing: Listing) -> tuple[pa.Array, pa.Array]:
+    return (
+        pa.array([source.source_path for source in listing.sources], pa.string()),
+        pa.array([source.version for source in listing.sources], pa.string()),
+    )

@@ -1,0 +1,99 @@
+"""What an output lies in: named contents, each replaced whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+import pyarrow as pa
+
+__all__ = ["OBJECT_SCHEMES", "Replacement", "Store", "Stored", "Waiting", "is_object_address", "open_store"]
+
+OBJECT_SCHEMES: Final = ("s3://", "gs://", "az://")
+
+# Told how many seconds a writer waits for another one, and how many it will at most.
+Waiting = Callable[[int, int], None]
+
+
+class Stored(NamedTuple):
+    """One content: its name, relative and with `/`; its size in bytes; and a version that changes when it does."""
+
+    name: str
+    size: int
+    version: str
+
+
+class Replacement(NamedTuple):
+    """One step of publishing: `staged` takes the place of `target`; None removes `target`. Steps of a lower `rank`
+    come first; those of one rank may be seen in any order."""
+
+    staged: str | None
+    target: str
+    rank: int = 0
+
+
+class Store(Protocol):
+    """Contents by name. Reading a name that is not there raises `FileNotFoundError`."""
+
+    address: str
+
+    def entries(self, prefix: str) -> list[Stored]:
+        """All contents below a folder, in the order of their names."""
+
+    def find(self, name: str) -> Stored | None:
+        """One content; None where there is none."""
+
+    def open(self, name: str) -> pa.NativeFile:
+        """A content, to be read at any position."""
+
+    def read(self, name: str) -> bytes:
+        """A content, whole."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replace a content, durably."""
+
+    def draft(self, name: str) -> AbstractContextManager[Path]:
+        """A file of this machine that becomes the content `name` when the block ends, if something was written."""
+
+    def local(self, entry: Stored) -> AbstractContextManager[Path]:
+        """A content as a file of this machine."""
+
+    def reader_options(self) -> dict[str, str]:
+        """What polars needs to read here, as `storage_options`."""
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove contents; those that are not there are no error."""
+
+    def clear(self, prefix: str) -> None:
+        """Remove everything below a folder."""
+
+    def writing(self, run_id: str, waiting: Waiting) -> AbstractContextManager[None]:
+        """Be the only writer, after what a killed one left is completed. Raises `LockedError` where there is one."""
+
+    def commit(self, steps: Sequence[Replacement]) -> None:
+        """Carry out all steps: durable on return, and after a kill at any point none or, once the next writer came,
+        all of them."""
+
+
+def is_object_address(address: str) -> bool:
+    """Whether an address names an object store."""
+    return address.startswith(OBJECT_SCHEMES)
+
+
+@lru_cache(maxsize=16)
+def open_store(address: str, *, single_writer: bool = False) -> Store:
+    """The store at an address: a path, or `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
+
+    `single_writer` promises that no other process writes there, for stores that can't tell.
+    """
+    # Each kind is loaded where it is used.
+    if is_object_address(address):
+        from storage.stores.objects import ObjectStore
+
+        return ObjectStore(address, single_writer=single_writer)
+    from storage.stores.folder import FolderStore
+
+    return FolderStore(address)

@@ -1,0 +1,66 @@
+"""Where rows wait between parsing and publishing: files below a prefix of a store that all of a run's workers reach."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from storage.stores.store import Store, is_object_address, open_store
+
+__all__ = ["Workspace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A run's own place in the store at `address`."""
+
+    address: str
+    prefix: str
+
+    @property
+    def store(self) -> Store:
+        return open_store(self.address)
+
+    def inside(self, folder: str) -> Workspace:
+        """A workspace in a folder of this one."""
+        return Workspace(self.address, self._full(folder))
+
+    def names(self, suffix: str) -> list[str]:
+        """Names of the files that end so, in order; files in folders are not among them."""
+        start = len(self.prefix) + 1 if self.prefix else 0
+        names = (entry.name[start:] for entry in self.store.entries(self.prefix))
+        return [name for name in names if name.endswith(suffix) and "/" not in name]
+
+    def open(self, name: str) -> pa.NativeFile:
+        """A file for reading; mapped where it lies on this machine."""
+        if is_object_address(self.address):
+            return self.store.open(self._full(name))
+        return pa.memory_map(str(Path(self.address, self._full(name))))
+
+    def draft(self, name: str) -> AbstractContextManager[Path]:
+        """A file of this machine that is there as `name` when the block ends."""
+        return self.store.draft(self._full(name))
+
+    def read(self, name: str) -> bytes:
+        """A file, whole."""
+        return self.store.read(self._full(name))
+
+    def remove(self, names: list[str]) -> None:
+        """Remove files; those that are not there are no error."""
+        self.store.remove([self._full(name) for name in names])
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder of this machine for one task."""
+        folder = None if is_object_address(self.address) else str(Path(self.address, self.prefix))
+        with tempfile.TemporaryDirectory(prefix="scratch-", dir=folder) as path:
+            yield Path(path)
+
+    def _full(self, name: str) -> str:
+        return f"{self.prefix}/{name}" if self.prefix else name
