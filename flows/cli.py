@@ -30,6 +30,7 @@ exit codes:
   3  could not run; the message says why and what to do
 """
 MIB: Final = 1 << 20
+OUTPUT_HELP: Final = "folder of the dataset, or s3://bucket/prefix (gs://, az://) [output]"
 SHELLS: Final = ("bash", "zsh", "tcsh", "fish", "powershell")
 
 if TYPE_CHECKING:
@@ -106,10 +107,10 @@ def _ingest(commands: Commands) -> None:
     )
     parser.add_argument(
         "source", nargs="?", default="seeds",
-        help="folder or file with the articles, a git repository (its folder, or git+file:///path[@ref][#subdir]), or a"
-        " .tar, .tar.gz, .tar.zst or .zip [seeds]",
+        help="folder or file with the articles, a git repository (its folder, or git+file:///path[@ref][#subdir]), a"
+        " .tar, .tar.gz, .tar.zst or .zip, or s3://bucket/prefix (gs://, az://) [seeds]",
     )  # fmt: skip
-    parser.add_argument("output", nargs="?", type=Path, default=Path("output"), help="folder of the dataset [output]")
+    parser.add_argument("output", nargs="?", type=_place, default=Path("output"), help=OUTPUT_HELP)
     parser.add_argument(
         "--flow", action="store_true",
         help="run as a recorded Prefect flow, on the server of PREFECT_API_URL or on a local one that is started for "
@@ -129,6 +130,7 @@ def _ingest(commands: Commands) -> None:
         "--max-unpacked-gib", type=_positive, default=64, metavar="N",
         help="refuse archives that unpack to more than N GiB [64]",
     )  # fmt: skip
+    _add_scale(parser)
 
 
 def _verify(commands: Commands) -> None:
@@ -177,7 +179,7 @@ def _asof(commands: Commands) -> None:
         commands, "asof", "show the articles as they stood at a moment, of an output with `--history`",
         "pressmark asof output 2025-03-01T12:00:00Z",
     )  # fmt: skip
-    parser.add_argument("output", type=Path, help="folder of the dataset")
+    parser.add_argument("output", type=_place, help=OUTPUT_HELP.removesuffix(" [output]"))
     parser.add_argument("time", type=_moment, help="date or time as in ISO 8601; UTC where it names no zone")
     parser.add_argument("--to", type=Path, metavar="FILE", help="write all of them, with their texts, as Parquet")
     parser.add_argument("--limit", type=_positive, default=20, metavar="N", help="articles to print [20]")
@@ -205,7 +207,7 @@ def _load(commands: Commands) -> None:
         commands, "load", "load what changed in an output into a database or table format, and prove that it arrived",
         "pressmark load output duckdb:///news.duckdb",
     )  # fmt: skip
-    parser.add_argument("output", type=Path, help="folder of the dataset")
+    parser.add_argument("output", type=_place, help=OUTPUT_HELP.removesuffix(" [output]"))
     parser.add_argument(
         "destination", nargs="?", default=os.environ.get("PRESSMARK_DESTINATION"),
         help="`duckdb:///news.duckdb`, `postgresql://user@host/database` or `iceberg:///folder` "
@@ -226,7 +228,7 @@ def _serve(commands: Commands) -> None:
         "pressmark serve archive output duckdb:///news.duckdb --cron '15 * * * *'",
     )  # fmt: skip
     parser.add_argument("source", help="where the articles are, as in `pressmark ingest`")
-    parser.add_argument("output", type=Path, help="folder of the dataset")
+    parser.add_argument("output", type=_place, help=OUTPUT_HELP.removesuffix(" [output]"))
     parser.add_argument(
         "destination", nargs="?", default=os.environ.get("PRESSMARK_DESTINATION"),
         help="where to load after each ingest that changed something, as in `pressmark load` [that of "
@@ -262,7 +264,7 @@ def _completion(commands: Commands) -> None:
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("output", nargs="?", type=Path, default=Path("output"), help="folder of the dataset [output]")
+    parser.add_argument("output", nargs="?", type=_place, default=Path("output"), help=OUTPUT_HELP)
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
@@ -296,6 +298,36 @@ def _add_limit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-source-mib", type=_positive, default=16, metavar="N", help="reject sources above N MiB [16]"
     )
+
+
+def _place(text: str) -> Path | str:
+    return text if "://" in text else Path(text)
+
+
+def _add_scale(parser: argparse.ArgumentParser) -> None:
+    part = parser.add_argument_group("a part of the archive (what is published already stays and is kept up)")
+    part.add_argument("--limit", type=_positive, metavar="N", help="parse at most N new sources")
+    part.add_argument(
+        "--since", type=_moment, metavar="TIME", help="of new sources take only articles published then or later"
+    )
+    part.add_argument(
+        "--outlet", action="append", default=[], metavar="SLUG",
+        help="of new sources take only this outlet's articles; may be repeated",
+    )  # fmt: skip
+    scale = parser.add_argument_group("size")
+    scale.add_argument(
+        "--partition", choices=("month", "day", "year"),
+        help="what the tables' folders are cut by; fixed by an output's first run [month]",
+    )  # fmt: skip
+    scale.add_argument(
+        "--max-part-mib", type=_positive, default=256, metavar="N",
+        help="a partition with more than N MiB before compression has several part files [256]",
+    )  # fmt: skip
+    scale.add_argument("--dask", metavar="ADDRESS", help="work on the workers of the Dask scheduler at tcp://host:8786")
+    scale.add_argument(
+        "--single-writer", action="store_true",
+        help="for an object store that can't write on a condition: no other run writes to this output",
+    )  # fmt: skip
 
 
 def _positive(text: str) -> int:

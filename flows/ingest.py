@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from flows.job import run_ingest
 from flows.progress import ProgressDisplay
 from flows.recording import asset, one_writer, say, table_assets
 from flows.summary import changes_line, markdown, reject_table
+from schemas.contract import Period
 from storage.errors import PressmarkError
 from storage.ingestion import RunReport
 from storage.inputs.opening import absolute
@@ -31,7 +33,7 @@ from storage.overview import outlet_counts, reject_lines
 from storage.planning import Settings
 from storage.reports import read_report
 from transforms.records import Limits
-from transforms.selection import Selection
+from transforms.selection import Selection, Wanted
 
 __all__ = ["ingest", "ingest_settings"]
 
@@ -54,6 +56,13 @@ def ingest(
     history: bool = False,  # noqa: FBT001, FBT002
     max_ratio: int = 200,
     max_unpacked_gib: int = 64,
+    limit: int | None = None,
+    since: datetime | None = None,
+    outlets: list[str] | None = None,
+    partition_by: Period | None = None,
+    max_part_mib: int = 256,
+    dask: str | None = None,
+    single_writer: bool = False,  # noqa: FBT001, FBT002
 ) -> RunReport:
     """Ingest an archive into an output folder, and leave the run's figures as artifacts.
 
@@ -61,21 +70,26 @@ def ingest(
     """
     settings = Settings(
         source,
-        Path(output),
+        output,
         workers or os.cpu_count() or 1,
         sync,
         Limits(source_bytes=max_source_mib * MIB),
         Selection(tuple(include or ()), tuple(exclude or ())),
         history,
         ArchiveLimits(max_ratio, max_unpacked_gib << 30),
+        Wanted(since, tuple(outlets or ()), limit),
+        partition_by,
+        max_part_mib * MIB,
+        dask,
+        single_writer,
     )
     with one_writer(output), ProgressDisplay() as progress:
         report = run_ingest(settings, progress, step=_as_task(settings))
-    details = read_report(Output(settings.output), report.run_id)
+    details = read_report(settings.output_at, report.run_id)
     changes = details["changes"]
     for note in details["notes"]:
         get_run_logger().warning(note)
-    _publish_artifacts(report, Output(settings.output), changes)
+    _publish_artifacts(report, settings.output_at, changes)
     say(f"ingest  {changes_line(changes)}; {report.rejects} rejects; {report.partitions_written} files written")
     if then_run and report.partitions_written:
         # Started here and not by an event, so that it runs on servers without event triggers too, and the run that
@@ -97,6 +111,13 @@ def ingest_settings(settings: Settings) -> RunReport:
         history=settings.history,
         max_ratio=settings.archive_limits.ratio,
         max_unpacked_gib=settings.archive_limits.unpacked_bytes >> 30,
+        limit=settings.wanted.limit,
+        since=settings.wanted.since,
+        outlets=list(settings.wanted.outlets),
+        partition_by=settings.partition_by,
+        max_part_mib=settings.part_bytes // MIB,
+        dask=settings.dask,
+        single_writer=settings.single_writer,
     )
 
 

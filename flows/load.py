@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 from prefect import flow, task
@@ -36,7 +35,7 @@ def load(output: str, destination: str, full: bool = False) -> LoadReport:  # no
     `destination` is an address without its password; see `flows/destinations.py`.
     """
     report = send(output, destination, full)
-    folder = Output(Path(output))
+    folder = Output(output)
     write_report(folder, f"load-{report.load_id}", asdict(report))
     create_markdown_artifact(load_markdown(report), key="load-figures", description=f"Figures of {report.load_id}")
     say(f"load    {report.changed} partitions sent to {report.destination}")
@@ -59,7 +58,7 @@ def send(output: str, destination: str, full: bool) -> LoadReport:  # noqa: FBT0
     """One transaction, so repeating it is safe at any time."""
     with ProgressDisplay() as progress:
         address = from_parameter(destination)
-        return load_output(Output(Path(output)), address, new_stamp().run_id, progress, full=full)
+        return load_output(Output(output), address, new_stamp().run_id, progress, full=full)
 
 
 def record_lineage(output: str, report: LoadReport) -> None:

@@ -16,6 +16,7 @@ from prefect.concurrency.sync import concurrency
 
 from schemas import TABLES
 from storage.errors import LockedError
+from storage.inputs.opening import absolute
 
 __all__ = ["SERVING", "asset", "one_writer", "say", "table_assets"]
 
@@ -38,7 +39,7 @@ def one_writer(output: str) -> Iterator[None]:
 
     The lock in the output folder is what makes sure; this keeps runs waiting in Prefect instead of failing.
     """
-    name = "pressmark-output:" + re.sub(r"[/%&<>]", "-", str(Path(output).absolute()))
+    name = "pressmark-output:" + re.sub(r"[/%&<>]", "-", absolute(output))
     with get_client(sync_client=True) as client:
         client.upsert_global_concurrency_limit_by_name(name, 1)
     try:
@@ -60,5 +61,5 @@ def asset(address: str, name: str, description: str) -> Asset:
 
 def table_assets(output: str) -> list[Asset]:
     """One asset for each table of an output."""
-    root = Path(output).absolute().as_uri()
+    root = output if "://" in output else Path(output).absolute().as_uri()
     return [asset(f"{root}/{table}", table, f"Table {table} of a pressmark output") for table in TABLES]

@@ -23,6 +23,7 @@ from flows.ingest import ingest
 from flows.load import load
 from flows.recording import SERVING
 from flows.verify import verify
+from storage.inputs.opening import absolute
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -43,7 +44,7 @@ class Plan:
     """What is served: an archive, its output, where it is loaded to, and when."""
 
     source: str
-    output: Path
+    output: Path | str
     destination: Address | None
     cron: str
     interval_s: int | None
@@ -57,7 +58,7 @@ class Plan:
 
 def deployments(plan: Plan) -> list[RunnerDeployment]:
     """`ingest` on its schedule, `verify` nightly, and `load`, which `ingest` runs when it changed something."""
-    source, output = plan.source, str(plan.output.absolute())
+    source, output = plan.source, absolute(str(plan.output))
     when: dict[str, Any] = {"interval": plan.interval_s} if plan.interval_s else {"cron": plan.cron}
     served = [
         ingest.to_deployment(

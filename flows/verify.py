@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
@@ -24,7 +23,7 @@ __all__ = ["verify"]
 @flow(name="verify", retries=0, persist_result=False)
 def verify(output: str = "output", source: str | None = None, workers: int | None = None) -> None:
     """Re-read the sources and check laws 1 to 5 on every row; fails where one does not hold."""
-    folder = Output(Path(output))
+    folder = Output(output)
     # No run changes the output meanwhile, so that what is read belongs together.
     with one_writer(output):
         found = check(output, source, workers or os.cpu_count() or 1)
@@ -45,7 +44,7 @@ def verify(output: str = "output", source: str | None = None, workers: int | Non
 @task(cache_policy=NO_CACHE, persist_result=False)
 def check(output: str, source: str | None, workers: int) -> Verification:
     """The laws, checked."""
-    folder = Output(Path(output))
+    folder = Output(output)
     with ProgressDisplay() as progress:
         return verify_output(
             folder, source, workers=workers, progress=lambda done, total: progress("verify", done, total)

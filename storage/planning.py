@@ -121,7 +121,9 @@ def request_for(
     if address.kind != "git":
         if settings.history:
             raise InputError(
-                "only a git repository has a history", address.path, "leave out `--history`, or name the repository"
+                "only a git repository has a history",
+                str(settings.source),
+                "leave out `--history`, or name the repository",
             )
         return Request(settings.selection, settings.output_at.folder, progress=progress)
     continued = last is not None and last.source == str(settings.source)

@@ -19,7 +19,7 @@ def scan(output: Output, table: Table) -> pl.LazyFrame | None:
 
     if not output.store.entries(table.name):
         return None
+    # With the `/` at its end an object store knows it for a folder.
+    folder = output.location(f"{table.name}/")
     options = output.store.reader_options()
-    return pl.scan_parquet(
-        output.location(table.name), hive_partitioning=table.partitioned, storage_options=options or None
-    )
+    return pl.scan_parquet(folder, hive_partitioning=table.partitioned, storage_options=options or None)

@@ -37,7 +37,7 @@ def trace_paragraph(output: Output, source: str | None, paragraph_id: str, *, co
     archive = archive_of(output, source)
     paragraph = _find(output, TABLES["paragraphs"], "paragraph_id", paragraph_id)
     article = _find(output, TABLES["articles"], "article_id", paragraph["article_id"])
-    where = archive.address.path / article["source_path"]
+    where = archive.address.location(article["source_path"])
     data = next(
         (data for _, data in archive.input.contents(archive.input.find([article["source_path"]]), ANY_SIZE)), None
     )

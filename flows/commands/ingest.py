@@ -17,12 +17,11 @@ from flows.summary import text_of_plan, text_of_run
 from storage.errors import InputError
 from storage.ingestion import RunReport, plan_ingest
 from storage.inputs.source import ArchiveLimits
-from storage.layout import Output
 from storage.overview import outlet_counts, reject_lines
 from storage.planning import Settings
 from storage.reports import read_report
 from transforms.records import Limits
-from transforms.selection import BadPatternError, Selection
+from transforms.selection import BadPatternError, Selection, Wanted
 
 __all__ = ["run", "selection_of"]
 
@@ -38,6 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
         selection=selection_of(arguments),
         history=arguments.history,
         archive_limits=ArchiveLimits(arguments.max_ratio, arguments.max_unpacked_gib << 30),
+        wanted=Wanted(arguments.since, tuple(arguments.outlet), arguments.limit),
+        partition_by=arguments.partition,
+        part_bytes=arguments.max_part_mib * MIB,
+        dask=arguments.dask,
+        single_writer=arguments.single_writer,
     )
     if arguments.dry_run:
         with ProgressDisplay() as progress:
@@ -56,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
                 report = run_ingest(settings, progress)
         finally:
             gc.enable()
-    output = Output(settings.output)
+    output = settings.output_at
     if arguments.json:
         print(json.dumps(asdict(report), default=str))
     else:

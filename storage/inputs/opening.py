@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from storage.errors import InputError
 from storage.inputs.folder import Folder
 from storage.inputs.source import ArchiveLimits, Input
+from storage.stores.store import is_object_address
 
 __all__ = ["Address", "absolute", "open_input", "parse_address"]
 
@@ -18,17 +19,23 @@ GIT_SCHEME: Final = "git+file://"
 FILE_SCHEME: Final = "file://"
 TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzst")
 
-Kind = Literal["folder", "git", "tar", "zip"]
+Kind = Literal["folder", "git", "tar", "zip", "objects"]
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an input is: a folder or a single file, a git repository (at `ref`, below `subdir`), a tar or zip."""
+    """Where an input is: a folder or a single file, a git repository (at `ref`, below `subdir`), a tar or zip; or, by
+    its `url`, objects in a store."""
 
     kind: Kind
     path: Path
     ref: str | None = None
     subdir: str = ""
+    url: str = ""
+
+    def location(self, source_path: str) -> str:
+        """Where a source is, for messages."""
+        return f"{self.url.rstrip('/')}/{source_path}" if self.url else str(self.path / source_path)
 
     def at(self, commit: str | None) -> Address:
         """The same input as of a commit; itself where it has no commits."""
@@ -36,8 +43,8 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """The address that a user gave: a path, `file:///path` (never read as a repository) or
-    `git+file:///path[@ref][#subdir]`.
+    """The address that a user gave: a path, `file:///path` (never read as a repository),
+    `git+file:///path[@ref][#subdir]`, or objects such as `s3://bucket/prefix`.
 
     A path is a repository where it has a `.git` or is a bare one, and a tar or zip archive by its name's end.
 
@@ -46,10 +53,14 @@ def parse_address(text: str) -> Address:
     """
     if text.startswith(GIT_SCHEME):
         return _repository(text)
+    if is_object_address(text):
+        return Address("objects", Path(), url=text)
     plain = text.startswith(FILE_SCHEME)
     if "://" in text and not plain:
         scheme = text.partition("://")[0]
-        raise InputError(f"inputs of the kind `{scheme}` can't be read", text, f"give a path, or {GIT_SCHEME}/…")
+        raise InputError(
+            f"inputs of the kind `{scheme}` can't be read", text, f"give a path, {GIT_SCHEME}/… or s3://bucket/prefix"
+        )
     path = Path(unquote(text.removeprefix(FILE_SCHEME)) if plain else text)
     if path.is_dir():
         return Address("git" if not plain and _is_repository(path) else "folder", path)
@@ -66,6 +77,10 @@ def absolute(text: str) -> str:
 
 def open_input(address: Address, limits: ArchiveLimits | None = None) -> Input:
     """The input at an address. Nothing is read yet; raises `InputError` where nothing is there."""
+    if address.kind == "objects":
+        from storage.inputs.objects import Objects
+
+        return Objects(address.url)
     if not os.path.lexists(address.path):
         raise InputError("there is no such file or folder", address.path, "give the folder that holds the archive")
     # Each kind is loaded where it is used: a folder needs none of the others' libraries.

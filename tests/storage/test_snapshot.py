@@ -21,7 +21,8 @@ def texts(parts: tuple[Part, ...]) -> list[str]:
         text
         for part in parts
         if part.table == "paragraphs"
-        for text in pq.ParquetFile(part.path).read(["text"])["text"].to_pylist()
+        for path in part.paths
+        for text in pq.ParquetFile(path).read(["text"])["text"].to_pylist()
     ]
 
 

@@ -1,0 +1,190 @@
+"""Generated archives of three sizes, as folders and as repositories: what grows with the archive, and what must not.
+
+usage: python -m benchmarks.scale_bench [--articles N …] [--kinds folder git] [--memory-only]
+
+Prints Markdown tables with documents and bytes per second, how busy the cores are while sources are parsed, the peak
+memory of the process tree (PSS, sampled in a run of its own, as sampling slows it) and the size of the output; then the
+time of runs with nothing to do and after 100 changed files. Exits with 1 where a bound is missed. Everything it writes
+lies in `.bench`; archives are made once and kept.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from benchmarks.bench import PRESSMARK, WORK, Bound, fresh, median, run
+from benchmarks.generate import ARCHIVE, append, export_head, generate
+
+SIZES = (10_000, 60_000, 300_000)
+CHANGED = 100
+ROUNDS = 3
+
+
+class Figures(NamedTuple):
+    seconds: float
+    sources: int
+    source_mb: float
+    busy: float
+    peak_mb: float
+    output_mb: float
+
+
+def archive_of(articles: int) -> Path:
+    place = WORK / f"generated-{articles}"
+    if not (place / "folder").exists():
+        shutil.rmtree(place, ignore_errors=True)
+        generate(articles, place)
+        export_head(place / ARCHIVE, place / "folder")
+    return place
+
+
+def measure(source: Path, output: Path, *, memory_only: bool) -> Figures:
+    command = [PRESSMARK, "ingest", str(source), fresh(output)]
+    peak = run(command, sample=True).peak_mb
+    seconds, busy = 0.0, 0.0
+    if not memory_only:
+        command[-1] = fresh(output)
+        seconds, busy = busy_run(command)
+    files = [path for path in output.rglob("*.parquet") if ".pressmark" not in path.parts]
+    counts = subprocess.run(
+        [PRESSMARK, "status", str(output), "--json"], capture_output=True, text=True, check=True
+    ).stdout
+    last = json.loads(counts)["last_run"]
+    return Figures(
+        seconds, last["sources"], last["parsed_bytes"] / 1e6, busy, peak, sum(p.stat().st_size for p in files) / 1e6
+    )
+
+
+def busy_run(command: list[str]) -> tuple[float, float]:
+    """Wall time, and the share of all cores' time that the processes used while sources were parsed."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    samples: list[tuple[float, float]] = []
+    sampler = threading.Thread(target=watch_cpu, args=(process.pid, samples))
+    sampler.start()
+    parsing = [time.perf_counter() for line in process.stderr if line.startswith("parse ")]
+    if process.wait():
+        raise SystemExit(f"{' '.join(command)} failed")
+    seconds = time.perf_counter() - started
+    sampler.join()
+    window = [sample for sample in samples if parsing and parsing[0] <= sample[0] <= parsing[-1]]
+    if len(window) < 2:
+        return seconds, 0.0
+    (first, used_first), (last, used_last) = window[0], window[-1]
+    return seconds, (used_last - used_first) / (last - first) / (os.cpu_count() or 1)
+
+
+def watch_cpu(pid: int, samples: list[tuple[float, float]]) -> None:
+    try:
+        root = psutil.Process(pid)
+        while root.is_running() and root.status() != psutil.STATUS_ZOMBIE:
+            used = 0.0
+            for process in [root, *root.children(recursive=True)]:
+                try:
+                    times = process.cpu_times()
+                except psutil.NoSuchProcess:
+                    continue
+                used += times.user + times.system
+            samples.append((time.perf_counter(), used))
+            time.sleep(0.2)
+    except psutil.NoSuchProcess:
+        return
+
+
+def change_files(folder: Path) -> list[tuple[Path, bytes]]:
+    """Change 100 files all over the folder; what they were before."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    chosen = paths[:: len(paths) // CHANGED][:CHANGED]
+    before = [(path, path.read_bytes()) for path in chosen]
+    for path, data in before:
+        path.write_bytes(data + b"<p>Nachtrag der Redaktion.</p>\n")
+    return before
+
+
+def runs_again(place: Path, kind: str, output: Path) -> tuple[float, float]:
+    """Seconds of a run with nothing to do, and of one after 100 changed files; medians."""
+    source = place / ("folder" if kind == "folder" else ARCHIVE)
+    command = [PRESSMARK, "ingest", str(source), str(output)]
+    run(command, sample=False)
+    nothing = median([run(command, sample=False) for _ in range(ROUNDS)])
+    if kind == "folder":
+        changed = []
+        for _ in range(ROUNDS):
+            before = change_files(source)
+            changed.append(run(command, sample=False))
+            for path, data in before:
+                path.write_bytes(data)
+            time.sleep(2.5)
+            run(command, sample=False)
+        return nothing, median(changed)
+    grown, copy = WORK / "scale-grown", WORK / "scale-grown-output"
+    shutil.rmtree(grown, ignore_errors=True)
+    shutil.copytree(place, grown, ignore=lambda *_: ["folder"])
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(output, copy)
+    # The same repository at another place: one run to learn that, then one after each commit.
+    command = [PRESSMARK, "ingest", str(grown / ARCHIVE), str(copy)]
+    run(command, sample=False)
+    changed = []
+    for seed in range(ROUNDS):
+        append(grown, CHANGED, seed=seed + 2)
+        changed.append(run(command, sample=False))
+    return nothing, median(changed)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--articles", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--kinds", nargs="+", default=["folder", "git"], choices=["folder", "git"])
+    parser.add_argument("--memory-only", action="store_true")
+    arguments = parser.parse_args()
+    WORK.mkdir(exist_ok=True)
+    found: dict[tuple[str, int], Figures] = {}
+    print(
+        "| archive | wall s | docs/s | MB/s | cores busy | peak MB | output MB |\n|---|---:|---:|---:|---:|---:|---:|"
+    )
+    for kind, articles in itertools.product(arguments.kinds, arguments.articles):
+        place = archive_of(articles)
+        source = place / ("folder" if kind == "folder" else ARCHIVE)
+        figures = measure(source, WORK / f"scale-{kind}-{articles}", memory_only=arguments.memory_only)
+        found[kind, articles] = figures
+        seconds = figures.seconds or float("nan")
+        print(
+            f"| {kind}, {figures.sources:,} files, {figures.source_mb:,.0f} MB | {seconds:.1f} | "
+            f"{figures.sources / seconds:,.0f} | {figures.source_mb / seconds:.1f} | {figures.busy:.0%} | "
+            f"{figures.peak_mb:.0f} | {figures.output_mb:,.0f} |",
+            flush=True,
+        )
+    bounds = []
+    for kind in arguments.kinds:
+        first, last = found[kind, arguments.articles[0]], found[kind, arguments.articles[-1]]
+        bounds.append(Bound(f"{kind}: peak memory, last / first", last.peak_mb / first.peak_mb, 1.3))
+        if not arguments.memory_only:
+            growth = (last.seconds / last.sources) / (first.seconds / first.sources)
+            bounds.append(Bound(f"{kind}: time per file, last / first", growth, 1.0))
+    if not arguments.memory_only:
+        largest = arguments.articles[-1]
+        for kind in arguments.kinds:
+            nothing, changed = runs_again(archive_of(largest), kind, WORK / f"scale-{kind}-{largest}")
+            bounds.append(Bound(f"{kind}, {largest:,} articles: nothing to do, s", nothing, 4.0))
+            bounds.append(
+                Bound(f"{kind}, {largest:,} articles: {CHANGED} changed files, s more", changed - nothing, 3.0)
+            )
+    print("\n| bound | found | limit | |\n|---|---:|---:|---|")
+    for bound in bounds:
+        print(f"| {bound.name} | {bound.found:.2f} | <= {bound.limit} | {'holds' if bound.holds else 'MISSED'} |")
+    return 0 if all(bound.holds for bound in bounds) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

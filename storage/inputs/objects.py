@@ -1,0 +1,82 @@
+"""Objects below a prefix of a bucket, as an archive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from storage.errors import InputError
+from storage.inputs.names import source_paths
+from storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
+from storage.stores.store import open_store
+from transforms.records import Limits, Reject
+
+__all__ = ["Objects"]
+
+# Objects asked for at once: each is small, and waiting for it takes longer than sending it.
+REQUESTS: Final = 16
+
+
+class Objects:
+    """The objects at an address such as `s3://bucket/prefix`, hidden ones excepted. Their versions are entity tags."""
+
+    deletes = False
+    streamed = False
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._store = open_store(address)
+
+    def listing(self, request: Request) -> Listing:
+        # What a tool wrote to stand for a folder has no bytes and a name that ends so.
+        entries = [entry for entry in self._store.entries("") if not entry.name.endswith("/") and _shown(entry.name)]
+        request.progress(len(entries))
+        if not entries:
+            raise InputError("there are no objects", self._address, "mend the address; a prefix ends before a `/`")
+        paths = source_paths([entry.name for entry in entries])
+        sources = [
+            Source(path, entry.name, entry.size, version=f"{entry.size}-{entry.version}")
+            for path, entry in zip(paths, entries, strict=True)
+            if request.selection.takes(path)
+        ]
+        return Listing(sorted(sources), left_out=len(entries) - len(sources))
+
+    def find(self, paths: Iterable[str]) -> list[Source]:
+        wanted = set(paths)
+        return [source for source in self.listing(Request(EVERYTHING)).sources if source.source_path in wanted]
+
+    def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+        with ThreadPoolExecutor(REQUESTS) as threads:
+            ahead: deque[tuple[Source, Future[bytes | Reject]]] = deque()
+            for source in sources:
+                ahead.append((source, threads.submit(self._read, source, limits)))
+                if len(ahead) > 2 * REQUESTS:
+                    first, result = ahead.popleft()
+                    yield first, result.result()
+            for first, result in ahead:
+                yield first, result.result()
+
+    def _read(self, source: Source, limits: Limits) -> bytes | Reject:
+        if source.source_bytes > limits.source_bytes:
+            return too_large(source, self._digest(source), source.source_bytes, limits)
+        try:
+            return self._store.read(source.locator)
+        except FileNotFoundError:
+            return unreadable(source, "the object is gone; it was there when the archive was listed")
+
+    def _digest(self, source: Source) -> str | None:
+        state = hashlib.sha256()
+        try:
+            with self._store.open(source.locator) as file:
+                while block := file.read(1 << 20):
+                    state.update(block)
+        except FileNotFoundError:
+            return None
+        return state.hexdigest()
+
+
+def _shown(name: str) -> bool:
+    return not any(part.startswith(".") for part in name.split("/"))

@@ -1,0 +1,500 @@
+"""An output in an object store: the same tables as in a folder, whatever the network, other writers and kills do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import fsspec
+import polars as pl
+import pyarrow.dataset as ds
+import pyarrow.fs
+import pytest
+from archives import ROOT, WriteArticle, files_of, ingest
+from object_stores import Fault, FaultProxy, S3Server, why_no_server
+
+import storage.stores.lease
+from flows.cli import main
+from storage.errors import LockedError, OutputError
+from storage.layout import Output
+from storage.snapshot import snapshot
+from storage.stores.objects import ObjectStore
+from storage.stores.store import Store, open_store
+from storage.verification import verify_output
+from transforms.records import Limits
+
+BUCKET = "songling-press"
+TABLES = ("articles", "paragraphs", "revisions", "rejects")
+
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = [{root!r}, {root!r} + "/tests"]
+import storage.stores.lease, storage.stores.objects
+storage.stores.lease.LEASE_S, storage.stores.lease.BEAT_S, storage.stores.lease.SAFE_S = 1.0, 0.2, 0.6
+from archives import ingest
+
+steps = int(sys.argv[1])
+request = storage.stores.objects.ObjectStore._tried
+def counted(*arguments):
+    global steps
+    steps -= 1
+    if steps < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return request(*arguments)
+storage.stores.objects.ObjectStore._tried = counted
+ingest(Path(sys.argv[2]), sys.argv[3], 2, absent_is_deleted=True)
+print("finished")
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    if why := why_no_server():
+        pytest.skip(why)
+    with S3Server(tmp_path_factory.mktemp("s3")) as started:
+        started.create_bucket(BUCKET)
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def fresh_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Clients keep what the environment said when they were made."""
+    for name, value in (("LEASE_S", 1.0), ("BEAT_S", 0.2), ("SAFE_S", 0.6)):
+        monkeypatch.setattr(storage.stores.lease, name, value)
+    open_store.cache_clear()
+    yield
+    open_store.cache_clear()
+
+
+@pytest.fixture
+def place(server: S3Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """The address of an output that nothing was written to yet."""
+    reach(server, monkeypatch)
+    return f"s3://{BUCKET}/{abs(hash(request.node.nodeid))}/out"
+
+
+def reach(server: S3Server | FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    open_store.cache_clear()
+
+
+def objects_of(address: str) -> dict[str, bytes]:
+    """Contents of every partition file but those of `runs`."""
+    store: Store = open_store(address)
+    return {entry.name: store.read(entry.name) for table in TABLES for entry in store.entries(table)}
+
+
+def some_articles(write_article: WriteArticle) -> None:
+    for name in ("revised", "moved", "deleted", "broken", "kept"):
+        write_article(f"{name}.md", url=f"https://songling-times.example/{name}")
+
+
+def change(archive: Path, write_article: WriteArticle) -> None:
+    write_article("new.md", url="https://songling-times.example/new")
+    write_article("revised.md", url="https://songling-times.example/revised", body="<p>修订</p>")
+    write_article("moved.md", url="https://songling-times.example/moved", at="2022-07-01T00:00:00")
+    (archive / "deleted.md").unlink(missing_ok=True)
+    (archive / "broken.md").write_bytes(b"")
+
+
+@pytest.fixture
+def states(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """What an output in a folder holds before and after the change that the archive has gone through."""
+    some_articles(write_article)
+    ingest(archive, tmp_path / "folder", 1)
+    before = files_of(tmp_path / "folder")
+    change(archive, write_article)
+    ingest(archive, tmp_path / "folder", 2, absent_is_deleted=True)
+    return before, files_of(tmp_path / "folder")
+
+
+def test_an_object_store_holds_the_same_bytes_as_a_folder(
+    place: str, archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    some_articles(write_article)
+    for number, workers in ((1, 1), (2, 2)):
+        ingest(archive, place, number, absent_is_deleted=True, workers=workers)
+        ingest(archive, tmp_path / "folder", number, absent_is_deleted=True)
+        assert objects_of(place) == files_of(tmp_path / "folder") != {}
+        change(archive, write_article)
+    found = verify_output(Output(place), archive, workers=1, progress=lambda *_: None)
+    assert found.articles == 4
+    assert [breach.source_path for breach in found.breaches] == []
+    assert {entry.name for entry in open_store(place).entries(".pressmark")} == {
+        ".pressmark/lock", ".pressmark/seen.arrow",
+    }  # fmt: skip
+
+
+def test_an_archive_of_objects_gives_the_same_tables(place: str, archive: Path, write_article: WriteArticle) -> None:
+    some_articles(write_article)
+    (archive / "kept.md").write_bytes((archive / "kept.md").read_bytes() * 3000)
+    source = place.removesuffix("/out") + "/archive"
+    store = open_store(source)
+    for path in archive.iterdir():
+        store.write(path.name, path.read_bytes())
+    settings = {"limits": Limits(source_bytes=100_000)}
+    ingest(source, place, **settings)
+    ingest(archive, place + "-of-folder", **settings)
+    assert objects_of(place) == objects_of(place + "-of-folder")
+    assert "rejects/part-0.parquet" in objects_of(place)
+    again = ingest(source, place, 2, **settings)
+    assert (again.sources, again.unchanged, again.parsed) == (5, 5, 0)
+    store.remove(["deleted.md"])
+    store.write("revised.md", (archive / "revised.md").read_bytes() + b"<p>Nachtrag</p>")
+    changed = ingest(source, place, 3, absent_is_deleted=True, **settings)
+    assert (changed.sources, changed.parsed, changed.deleted) == (4, 1, 1)
+    assert verify_output(Output(place), None, workers=2, progress=lambda *_: None).breaches == []
+
+
+def test_readers_find_the_tables(place: str, server: S3Server, seeds: Path, tmp_path: Path) -> None:
+    ingest(seeds, place)
+    ingest(seeds, tmp_path / "folder")
+    options = {"aws_endpoint_url": server.endpoint, "aws_allow_http": "true", "aws_region": "us-east-1"}
+    options |= {"aws_access_key_id": server.access_key, "aws_secret_access_key": server.secret_key}
+    remote = pl.scan_parquet(f"{place}/paragraphs/", hive_partitioning=True, storage_options=options).collect()
+    local = pl.scan_parquet(tmp_path / "folder" / "paragraphs", hive_partitioning=True).collect()
+    assert remote.sort("paragraph_id").equals(local.sort("paragraph_id"))
+    scheme, _, endpoint = server.endpoint.partition("://")
+    files = pyarrow.fs.S3FileSystem(
+        access_key=server.access_key, secret_key=server.secret_key, endpoint_override=endpoint, scheme=scheme
+    )
+    rows = ds.dataset(f"{place.removeprefix('s3://')}/paragraphs", filesystem=files, format="parquet").count_rows()
+    assert rows == local.height
+    with duckdb.connect() as connection:
+        from obstore.fsspec import FsspecStore
+
+        filesystem = FsspecStore(
+            "s3", endpoint=server.endpoint, access_key_id=server.access_key, secret_access_key=server.secret_key,
+            region="us-east-1", client_options={"allow_http": True},
+        )  # fmt: skip
+        assert isinstance(filesystem, fsspec.AbstractFileSystem)
+        connection.register_filesystem(filesystem)
+        query = f"SELECT count(*) FROM read_parquet('{place}/paragraphs/*/*/*.parquet')"
+        assert connection.execute(query).fetchone() == (local.height,)
+
+
+def test_a_snapshot_is_a_copy_of_one_moment(
+    place: str, archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    some_articles(write_article)
+    ingest(archive, place)
+    ingest(archive, tmp_path / "folder")
+    with snapshot(Output(place), "a") as remote, snapshot(Output(tmp_path / "folder"), "a") as local:
+        change(archive, write_article)
+        ingest(archive, place, 2, absent_is_deleted=True)
+        digests = [(part.table, part.partition, part.digest) for part in remote.parts if part.table != "runs"]
+        assert digests == [(part.table, part.partition, part.digest) for part in local.parts if part.table != "runs"]
+        assert all(path.exists() for part in remote.parts for path in part.paths)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_faulty_network_loses_nothing_and_repeats_nothing(
+    seed: int,
+    place: str,
+    states: tuple[dict[str, bytes], dict[str, bytes]],
+    archive: Path,
+    server: S3Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, expected = states
+    with FaultProxy(server) as proxy:
+        proxy.delay_s = 0.05
+        reach(proxy, monkeypatch)
+        proxy.random(
+            seed, 0.15, ("drop_before", "error_500", "error_503", "slow", "truncate", "lost_reply", "error_409")
+        )
+        source = place.removesuffix("/out") + "/archive"
+        for path in archive.iterdir():
+            open_store(source).write(path.name, path.read_bytes())
+        for _ in range(2):
+            ingest(source, place, 2)
+        reach(server, monkeypatch)
+        assert sum(proxy.counts.values()) > 10
+    found = objects_of(place)
+    assert found.keys() == {name for name in expected if not name.startswith("revisions")}
+    assert verify_output(Output(place), source, workers=1, progress=lambda *_: None).breaches == []
+
+
+@pytest.mark.parametrize("kind", ["lost_reply", "error_500", "drop_before", "error_409"])
+def test_a_fault_at_any_write_is_overcome(
+    kind: str,
+    place: str,
+    states: tuple[dict[str, bytes], dict[str, bytes]],
+    archive: Path,
+    server: S3Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every PUT, conditional or not, fails once in its turn; a reply that is lost leaves what it wrote."""
+    _, expected = states
+    with FaultProxy(server) as proxy:
+        reach(proxy, monkeypatch)
+        proxy.rules = [Fault(kind, lambda request: request.method == "PUT" and _first(request, seen), times=None)]
+        seen: set[str] = set()
+        ingest(archive, place, 2)
+        assert proxy.counts[kind] >= (3 if kind == "error_409" else 8)
+    reach(server, monkeypatch)
+    assert objects_of(place).keys() == {name for name in expected if not name.startswith("revisions")}
+    assert verify_output(Output(place), archive, workers=1, progress=lambda *_: None).breaches == []
+
+
+def _first(request: object, seen: set[str]) -> bool:
+    key = f"{request.path} {request.headers.get('x-amz-copy-source', '')}"  # type: ignore[attr-defined]
+    new = key not in seen
+    seen.add(key)
+    return new
+
+
+def test_a_run_killed_at_any_request_is_completed_by_the_next(
+    place: str, states: tuple[dict[str, bytes], dict[str, bytes]], archive: Path, write_article: WriteArticle,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    before, expected = states
+    base = open_store(place)
+    # The old state, put there as it was published.
+    first = tmp_path / "first"
+    changed = {path.name: path.read_bytes() for path in archive.iterdir()}
+    for path in archive.iterdir():
+        path.unlink()
+    some_articles(write_article)
+    ingest(archive, first, 1)
+    assert files_of(first) == before
+    for path in archive.iterdir():
+        path.unlink()
+    for name, data in changed.items():
+        (archive / name).write_bytes(data)
+    kills, finished, states_seen = 0, False, set()
+    while not finished:
+        address = f"{place}-{kills}"
+        store = open_store(address)
+        for path in first.rglob("*.parquet"):
+            store.write(path.relative_to(first).as_posix(), path.read_bytes())
+        command = [sys.executable, "-c", KILLED_RUN.format(root=str(ROOT)), str(kills), str(archive), address]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        finished = done.returncode == 0
+        assert finished == (done.stdout == "finished\n"), done.stderr
+        found = objects_of(address)
+        committed = store.find(".pressmark/journal.json") is not None
+        if not committed:
+            assert found in (before, expected), f"killed at request {kills}: neither the old state nor the new"
+        states_seen.add("between" if committed else "old" if found == before else "new")
+        keys = _article_ids(found, address)
+        assert len(keys) == len(set(keys)), f"killed at request {kills}"
+        ingest(archive, address, 2, absent_is_deleted=True)
+        assert objects_of(address) == expected, f"killed at request {kills}"
+        left = {entry.name for entry in store.entries(".pressmark")}
+        assert left == {".pressmark/lock", ".pressmark/seen.arrow"}, f"killed at request {kills}"
+        kills += 3
+    assert states_seen == {"old", "between", "new"}
+    assert base.entries("articles") == []
+
+
+def _article_ids(found: dict[str, bytes], address: str) -> list[str]:
+    ids: list[str] = []
+    for name, data in found.items():
+        if name.startswith("articles/"):
+            ids += pl.read_parquet(data, columns=["article_id"])["article_id"].to_list()
+    return ids
+
+
+def test_a_second_writer_is_refused_while_the_first_lives(place: str) -> None:
+    store, other = ObjectStore(place), ObjectStore(place)
+    with store.writing("the-first", lambda *_: None):
+        with (
+            pytest.raises(LockedError, match="another run is writing .*the-first"),
+            other.writing("b", lambda *_: None),
+        ):
+            pass
+    with other.writing("the-second", lambda *_: None):
+        pass
+
+
+def test_the_lock_of_a_dead_writer_is_taken_over(place: str) -> None:
+    waited: list[tuple[int, int]] = []
+    command = [sys.executable, "-c", KILLED_RUN.format(root=str(ROOT)), "9", str(ROOT / "seeds"), place]
+    assert subprocess.run(command, check=False).returncode == -9
+    assert json.loads(open_store(place).read(".pressmark/lock"))["held"]
+    with ObjectStore(place).writing("heir", lambda *progress: waited.append(progress)):
+        assert "heir" in json.loads(open_store(place).read(".pressmark/lock"))["holder"]
+    assert waited
+
+
+def test_one_of_many_writers_wins(place: str) -> None:
+    results: list[str] = []
+    inside = threading.Event()
+
+    def write(number: int) -> None:
+        try:
+            with ObjectStore(place).writing(f"run-{number}", lambda *_: None):
+                results.append("won")
+                inside.wait(30)
+        except LockedError:
+            results.append("refused")
+        if len(results) == 6:
+            inside.set()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    while len(results) < 6 and any(thread.is_alive() for thread in threads):
+        inside.wait(0.05)
+    inside.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == ["refused"] * 5 + ["won"]
+
+
+def test_a_writer_that_lost_its_lock_publishes_nothing(place: str, archive: Path, write_article: WriteArticle) -> None:
+    write_article("a.md")
+    store, thief = ObjectStore(place), ObjectStore(place)
+    with store.writing("slow", lambda *_: None):
+        stolen = None
+        while stolen is None:
+            found = thief.find(".pressmark/lock")
+            assert found is not None
+            stolen = thief.write_over(".pressmark/lock", b'{"holder": "thief", "held": true}', found.version)
+        with pytest.raises(LockedError, match="could not renew"):
+            store.commit([])
+    assert open_store(place).find(".pressmark/journal.json") is None
+
+
+def test_a_store_without_conditions_is_refused_but_for_a_single_writer(
+    place: str, archive: Path, write_article: WriteArticle, server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_article("a.md")
+    with FaultProxy(server) as proxy:
+        proxy.no_conditions = True
+        reach(proxy, monkeypatch)
+        with pytest.raises(OutputError, match="does not keep conditions.*--single-writer"):
+            ingest(archive, place)
+        assert objects_of(place) == {}
+        ingest(archive, place, single_writer=True)
+        assert len(objects_of(place)) == 2
+        proxy.no_conditions = False
+        proxy.rules = [Fault("error_501", times=None)]
+        with pytest.raises(OutputError, match="can't write on a condition.*--single-writer"):
+            ingest(archive, place + "-2")
+
+
+@pytest.mark.parametrize("skew", [timedelta(hours=-30), timedelta(hours=30)])
+def test_clocks_may_differ(
+    skew: timedelta, place: str, archive: Path, write_article: WriteArticle, server: S3Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    write_article("a.md")
+    with FaultProxy(server) as proxy:
+        proxy.skew = skew
+        reach(proxy, monkeypatch)
+        ingest(archive, place)
+        assert len(objects_of(place)) == 2
+
+
+def run_command(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    base = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, env={**base, **environment}, timeout=300
+    )
+
+
+@pytest.mark.parametrize("command", [["ingest", "seeds", "PLACE"], ["verify", "PLACE", "seeds"], ["status", "PLACE"]])
+@pytest.mark.parametrize(
+    ("trouble", "message"),
+    [
+        ("bucket", "no such bucket"),
+        ("denied", "access is denied"),
+        ("endpoint", "can't be reached"),
+    ],
+)
+def test_trouble_is_named_with_its_remedy_and_without_secrets(
+    command: list[str], trouble: str, message: str, server: S3Server, tmp_path: Path
+) -> None:
+    environment = server.environment() | {"HOME": str(tmp_path)}
+    bucket = BUCKET
+    if trouble == "bucket":
+        bucket = "no-such-bucket"
+    elif trouble == "denied":
+        environment["AWS_SECRET_ACCESS_KEY"] = "a-secret-that-is-wrong"
+    else:
+        environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
+    address = f"s3://{bucket}/trouble/out"
+    done = run_command(*[address if word == "PLACE" else word for word in command], environment=environment)
+    assert done.returncode == 3, done.stderr
+    assert message in done.stderr
+    assert address in done.stderr
+    assert "Traceback" not in done.stderr
+    for secret in (environment["AWS_SECRET_ACCESS_KEY"], server.access_key, "Signature="):
+        assert secret not in done.stderr + done.stdout
+
+
+def test_a_bucket_that_vanishes_mid_run_is_an_error_that_says_so(
+    place: str, archive: Path, write_article: WriteArticle, server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some_articles(write_article)
+    ingest(archive, place)
+    before = objects_of(place)
+    change(archive, write_article)
+    with FaultProxy(server) as proxy:
+        reach(proxy, monkeypatch)
+        started: list[int] = []
+
+        def late(request: object) -> bool:
+            started.append(1)
+            return len(started) > 25
+
+        proxy.rules = [Fault("error_404_bucket", late, times=None)]
+        with pytest.raises(OutputError, match="no such bucket"):
+            ingest(archive, place, 2, absent_is_deleted=True)
+    reach(server, monkeypatch)
+    assert objects_of(place) == before
+
+
+def test_keys_come_from_a_profile(place: str, server: S3Server, tmp_path: Path, seeds: Path) -> None:
+    folder = tmp_path / ".aws"
+    folder.mkdir()
+    (folder / "credentials").write_text(
+        f"[press]\naws_access_key_id = {server.access_key}\naws_secret_access_key = {server.secret_key}\n"
+    )
+    (folder / "config").write_text(f"[profile press]\nregion = us-east-1\nendpoint_url = {server.endpoint}\n")
+    environment = {"HOME": str(tmp_path), "AWS_PROFILE": "press", "AWS_ALLOW_HTTP": "true"}
+    done = run_command("ingest", str(seeds), place, "--json", environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["articles"] == 44
+
+
+def test_a_run_with_nothing_to_do_asks_little(
+    place: str, seeds: Path, server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(seeds, place, 1)
+    # Files that have just been written are looked at once more.
+    ingest(seeds, place, 2)
+    with FaultProxy(server) as proxy:
+        reach(proxy, monkeypatch)
+        ingest(seeds, place, 3)
+        asked = [request.method for request in proxy.requests]
+    assert len(asked) <= 60, asked
+
+
+@pytest.mark.parametrize("command", [["asof"], ["diff"]])
+def test_commands_read_objects(
+    command: list[str], place: str, archive: Path, write_article: WriteArticle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_article("a.md")
+    ingest(archive, place)
+    write_article("a.md", body="<p>改</p>")
+    ingest(archive, place, 2)
+    (article_id,) = _article_ids(objects_of(place), place)
+    if command == ["asof"]:
+        assert main(["asof", place, "2030-01-01"]) == 3
+        assert "does not hold the archive's history" in capsys.readouterr().err
+    else:
+        assert main(["diff", article_id, place]) == 0
+        assert "改" in capsys.readouterr().out
