@@ -68,7 +68,7 @@ class DaskPool:
         ahead = iter(tasks)
         threads = sum(self._client.nthreads().values()) or 1
         pending = {self._submit(work, task): task for task in islice(ahead, AHEAD * threads)}
-        completed = as_completed(pending, with_results=False)
+        completed = as_completed(pending, loop=self._client.loop)
         died: list[Any] = []
         tries: dict[int, int] = {}
         while pending:

@@ -186,7 +186,7 @@ def open_part(output: Output, entry: Stored) -> pq.ParquetFile:
     """A partition file; raises `OutputError` where it is none of this contract version's."""
     path = output.location(entry.name)
     try:
-        file = pq.ParquetFile(path if output.is_local else output.store.open(entry.name))
+        file = pq.ParquetFile(path if output.is_local else output.store.open(entry))
     except (OSError, pa.ArrowInvalid) as error:
         raise OutputError(
             f"a partition file can't be read ({error})", path, "remove the file and ingest its sources again"

@@ -40,7 +40,10 @@ class Workspace:
     def open(self, name: str) -> pa.NativeFile:
         """A file for reading; mapped where it lies on this machine."""
         if is_object_address(self.address):
-            return self.store.open(self._full(name))
+            entry = self.store.find(self._full(name))
+            if entry is None:
+                raise FileNotFoundError(self._full(name))
+            return self.store.open(entry)
         return pa.memory_map(str(Path(self.address, self._full(name))))
 
     def draft(self, name: str) -> AbstractContextManager[Path]:

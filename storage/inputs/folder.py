@@ -109,9 +109,9 @@ def _file(entry: os.DirEntry[str], name: str) -> _Entry:
     except OSError as error:
         return _Entry(name, 0, f"{error.strerror or error}; mend or remove it")
     if stat.S_ISLNK(info.st_mode):
-        return _Entry(name, 0, LINK_PROBLEM)
+        return _Entry(name, 0, LINK_PROBLEM, _version(info))
     if not stat.S_ISREG(info.st_mode):
-        return _Entry(name, 0, "no regular file; remove it from the archive")
+        return _Entry(name, 0, "no regular file; remove it from the archive", _version(info))
     return _Entry(name, info.st_size, None, _version(info))
 
 

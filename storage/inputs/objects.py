@@ -11,7 +11,7 @@ from typing import Final
 from storage.errors import InputError
 from storage.inputs.names import source_paths
 from storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
-from storage.stores.store import open_store
+from storage.stores.store import Stored, open_store
 from transforms.records import Limits, Reject
 
 __all__ = ["Objects"]
@@ -70,7 +70,7 @@ class Objects:
     def _digest(self, source: Source) -> str | None:
         state = hashlib.sha256()
         try:
-            with self._store.open(source.locator) as file:
+            with self._store.open(Stored(source.locator, source.source_bytes, "")) as file:
                 while block := file.read(1 << 20):
                     state.update(block)
         except FileNotFoundError:

@@ -34,8 +34,8 @@ class FolderStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def open(self, name: str) -> pa.NativeFile:
-        return pa.OSFile(str(self._root / name))
+    def open(self, entry: Stored) -> pa.NativeFile:
+        return pa.OSFile(str(self._root / entry.name))
 
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()

@@ -103,13 +103,10 @@ class ObjectStore:
         except FileNotFoundError:
             return None
 
-    def open(self, name: str) -> pa.NativeFile:
-        found = self.find(name)
-        if found is None:
-            raise FileNotFoundError(self.location(name))
-        if found.size <= WHOLE_BYTES:
-            return pa.BufferReader(self.read(name))
-        return pa.PythonFile(_Blocks(self, found), mode="r")
+    def open(self, entry: Stored) -> pa.NativeFile:
+        if entry.size <= WHOLE_BYTES:
+            return pa.BufferReader(self.read(entry.name))
+        return pa.PythonFile(_Blocks(self, entry), mode="r")
 
     def read(self, name: str) -> bytes:
         return bytes(self._tried(lambda: obstore.get(self.client, name).bytes(), name))
@@ -220,18 +217,30 @@ class ObjectStore:
             self._tried(lambda staged=staged, target=target: obstore.copy(self.client, staged, target), target)  # type: ignore[misc]
 
     def _written_if(self, name: str, content: bytes, mode: Any) -> str | None:
+        for _ in range(TRIES):
+            try:
+                result = self._tried(lambda: obstore.put(self.client, name, content, mode=mode), name)
+            except (AlreadyExistsError, PreconditionError) as refused:
+                if "NoSuchBucket" in str(refused):
+                    raise self._missing(name) from refused
+            else:
+                return str(result["e_tag"])
+            # The reply to a write that succeeded may have been lost, and the client's next try refused for that; or
+            # the store gave way to a write at the same time, which then was not carried out either.
+            version, found = self._found(name)
+            if found == content:
+                return version
+            if version != ("" if mode == "create" else mode["e_tag"]):
+                return None
+        return None
+
+    def _found(self, name: str) -> tuple[str, bytes]:
+        """Version and bytes of a content; both empty where there is none."""
         try:
-            result = self._tried(lambda: obstore.put(self.client, name, content, mode=mode), name)
-        except (AlreadyExistsError, PreconditionError) as refused:
-            if "NoSuchBucket" in str(refused):
-                raise self._missing(name) from refused
-            # The reply to a write that succeeded may have been lost, and the client's next try refused for that.
-            with contextlib.suppress(FileNotFoundError):
-                found = self._tried(lambda: obstore.get(self.client, name), name)
-                if bytes(found.bytes()) == content:
-                    return str(found.meta["e_tag"])
-            return None
-        return str(result["e_tag"])
+            found = self._tried(lambda: obstore.get(self.client, name), name)
+            return str(found.meta["e_tag"]), bytes(self._tried(found.bytes, name))
+        except FileNotFoundError:
+            return "", b""
 
     def _tried(self, request: Callable[[], Result], name: str) -> Result:
         """What a request gives, tried again where a reply broke off; errors say what to do about them."""
@@ -248,11 +257,11 @@ class ObjectStore:
                 raise self._unconditional() from error
             except GenericError as error:
                 text = str(error)
-                if "NoSuchBucket" in text:
+                if "<Code>NoSuchBucket" in text:
                     raise self._missing(name) from error
-                if "AccessDenied" in text or "403" in text or "SignatureDoesNotMatch" in text:
+                if "status code: 403" in text or "<Code>AccessDenied" in text:
                     raise self._denied(name) from error
-                if "501" in text or "NotImplemented" in text:
+                if "status code: 501" in text:
                     raise self._unconditional() from error
                 if not left:
                     raise OutputError(

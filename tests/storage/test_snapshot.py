@@ -66,8 +66,8 @@ def test_a_run_that_was_killed_while_publishing_is_completed_first(
     ingest(archive, tmp_path / "out")
     write_article("a.md", body="<p>新。</p>")
 
-    def killed(output: Output) -> bool:
-        if output.journal.exists():
+    def killed(root: Path) -> bool:
+        if (root / publish.JOURNAL).exists():
             raise KeyboardInterrupt
         return False
 
