@@ -397,6 +397,8 @@ class Ingestion:
             if work[number].table == "articles" and merged.finals
         ]
         places = {partition for partition, _ in written if partition is not None}
+        if not places:
+            return []
         before = {
             row.article_id: ArticleState(row.outlet, row.source_sha256, row.text_sha256, row.published_at)
             for row in self._state.current(places)

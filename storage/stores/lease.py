@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Lease"]
 
 LOCK: Final = ".pressmark/lock"
-PROBE: Final = ".pressmark/probe"
+PROBE: Final = ".pressmark/staging/probe"
 LEASE_S: Final = 30.0
 BEAT_S: Final = 5.0
 # A writer that could not renew for so long takes itself for dead, well before others do.

@@ -319,7 +319,7 @@ def test_a_second_writer_is_refused_while_the_first_lives(place: str) -> None:
 
 def test_the_lock_of_a_dead_writer_is_taken_over(place: str) -> None:
     waited: list[tuple[int, int]] = []
-    command = [sys.executable, "-c", KILLED_RUN.format(root=str(ROOT)), "9", str(ROOT / "seeds"), place]
+    command = [sys.executable, "-c", KILLED_RUN.format(root=str(ROOT)), "14", str(ROOT / "seeds"), place]
     assert subprocess.run(command, check=False).returncode == -9
     assert json.loads(open_store(place).read(".pressmark/lock"))["held"]
     with ObjectStore(place).writing("heir", lambda *progress: waited.append(progress)):
