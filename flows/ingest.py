@@ -21,7 +21,7 @@ from prefect.tasks import Task
 
 from flows.job import run_ingest
 from flows.progress import ProgressDisplay
-from flows.recording import asset, one_writer, say, table_assets
+from flows.recording import StageArtifacts, asset, one_writer, say, table_assets
 from flows.summary import changes_line, markdown, reject_table
 from schemas.contract import Period
 from storage.errors import PressmarkError
@@ -84,7 +84,7 @@ def ingest(
         single_writer,
     )
     with one_writer(output), ProgressDisplay() as progress:
-        report = run_ingest(settings, progress, step=_as_task(settings))
+        report = run_ingest(settings, StageArtifacts(progress), step=_as_task(settings))
     details = read_report(settings.output_at, report.run_id)
     changes = details["changes"]
     for note in details["notes"]:

@@ -1,4 +1,5 @@
-"""Tells a person how far a run is: a bar on a terminal, a plain line now and then elsewhere."""
+"""Tells a person how far a run is, how fast, and how long it will take: a bar on a terminal, a line now and then
+elsewhere."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ class ProgressDisplay:
         self._stream = stream or sys.stderr
         self._bar: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, tuple[float, int]] = {}
         self._shown_at = time.monotonic()
 
     def __enter__(self) -> ProgressDisplay:
@@ -36,11 +38,30 @@ class ProgressDisplay:
             self._bar.stop()
 
     def __call__(self, step: str, done: int, total: int) -> None:
+        self._started.setdefault(step, (time.monotonic(), done))
         if self._stream.isatty():
             self._draw(step, done, total)
         elif time.monotonic() - self._shown_at >= SECONDS_BETWEEN_LINES:
             self._shown_at = time.monotonic()
-            print(f"{step} {done}" + (f" of {total}" if total else ""), file=self._stream, flush=True)
+            print(self._line(step, done, total), file=self._stream, flush=True)
+
+    def _line(self, step: str, done: int, total: int) -> str:
+        line = f"{step} {done}" + (f" of {total}" if total else "")
+        rate = self._rate_of(step, done)
+        if rate is None:
+            return line
+        left = f", {(total - done) / rate:.0f} s left" if total > done else ""
+        return f"{line} ({rate:,.0f}/s{left})"
+
+    def _rate_of(self, step: str, done: int) -> float | None:
+        """How many of a step are done each second; None where nobody knows yet."""
+        started, before = self._started[step]
+        elapsed = time.monotonic() - started
+        return (done - before) / elapsed if done > before and elapsed > 0 else None
+
+    def _rate(self, step: str, done: int) -> str:
+        rate = self._rate_of(step, done)
+        return "" if rate is None else f"{rate:,.0f}/s"
 
     def _draw(self, step: str, done: int, total: int) -> None:
         if self._bar is None:
@@ -49,13 +70,14 @@ class ProgressDisplay:
 
             # No refreshing thread: processes are forked only while a run has no threads.
             self._bar = Progress(
-                TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
                 console=Console(file=self._stream), auto_refresh=False, transient=True,
             )  # fmt: skip
             self._bar.start()
         if step not in self._tasks:
-            self._tasks[step] = self._bar.add_task(step, total=total or None)
-        self._bar.update(self._tasks[step], completed=done, total=total or None)
+            self._tasks[step] = self._bar.add_task(step, total=total or None, rate="")
+        self._bar.update(self._tasks[step], completed=done, total=total or None, rate=self._rate(step, done))
         if time.monotonic() - self._shown_at >= SECONDS_BETWEEN_FRAMES or done == total:
             self._shown_at = time.monotonic()
             self._bar.refresh()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
+from uuid import UUID
 
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.assets import Asset, AssetProperties
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
@@ -18,10 +21,12 @@ from schemas import TABLES
 from storage.errors import LockedError
 from storage.inputs.opening import absolute
 
-__all__ = ["SERVING", "asset", "one_writer", "say", "table_assets"]
+__all__ = ["SERVING", "StageArtifacts", "asset", "one_writer", "say", "table_assets"]
 
 SERVING: Final = "PRESSMARK_SERVING"
 WAIT_S: Final = 3600.0
+# An update of an artifact is a request to the server.
+UPDATE_S: Final = 5.0
 # What Prefect does not take in the key of an asset.
 REFUSED: Final = re.compile(r"""[\s\0#?&%"'<>\[\]{}|\\^`]""")
 LONGEST_KEY: Final = 512
@@ -50,6 +55,28 @@ def one_writer(output: str) -> Iterator[None]:
             f"another run has held the limit `{name}` for {WAIT_S / 60:.0f} minutes", output,
             "wait until it has finished, or cancel it in Prefect",
         ) from None  # fmt: skip
+
+
+class StageArtifacts:
+    """Progress artifacts of a flow run, one for each stage, beside what `shown` shows of it."""
+
+    def __init__(self, shown: Callable[[str, int, int], None]) -> None:
+        self._shown = shown
+        self._artifacts: dict[str, tuple[UUID, float]] = {}
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        self._shown(step, done, total)
+        if not total:
+            return
+        share = 100.0 * min(done, total) / total
+        if step not in self._artifacts:
+            made = create_progress_artifact(share, key=f"ingest-{step}", description=f"Share of `{step}` that is done")
+            self._artifacts[step] = (cast("UUID", made), time.monotonic())
+            return
+        artifact, updated_at = self._artifacts[step]
+        if done >= total or time.monotonic() - updated_at >= UPDATE_S:
+            update_progress_artifact(artifact, share)
+            self._artifacts[step] = (artifact, time.monotonic())
 
 
 def asset(address: str, name: str, description: str) -> Asset:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,7 +20,8 @@ from schemas import TABLES
 from schemas.contract import CONTRACT_VERSION, Period
 from storage.errors import OutputError
 from storage.inputs.opening import Address, open_input, parse_address
-from storage.inputs.source import Input, Listing
+from storage.inputs.source import Input, Listing, Source
+from storage.inputs.sources import Sources
 from storage.layout import PART_SUFFIX, Output
 from storage.overview import reject_lines
 from storage.planning import Plan, Settings, plan_sources, request_for
@@ -161,6 +162,7 @@ class Ingestion:
         self._history = settings.history
         self._plan = Plan([], [], 0, 0)
         self._kept = ParseCounts()
+        self._to_parse_bytes = 0
         self._batches: list[Batch] = []
         self._parsed: dict[int, ParseCounts] = {}
         self._settlement: Settlement | None = None
@@ -191,7 +193,8 @@ class Ingestion:
         )
         self._history = request.history
         self._period = self._settings.period(self._last)
-        self._listing = self._input.listing(request)
+        listing = self._input.listing(request)
+        self._listing = replace(listing, sources=Sources.of(listing.sources))
         found = len(self._listing.sources)
         if self._settings.wanted.everything:
             # A run for a part has not seen what it left out.
@@ -220,10 +223,11 @@ class Ingestion:
             history=self._history,
         )
         to_parse = self._plan.sources
-        sources, kept = self._staging.keep(to_parse)
+        sources, kept = self._staging.keep(to_parse, by_content=self._address.kind == "git")
         self._kept = sum(kept, ParseCounts())
         self._plan = self._plan._replace(sources=sources)
-        spans = self._pool.batches([source.source_bytes for source in sources])
+        self._to_parse_bytes = sum(_sizes(sources))
+        spans = self._pool.batches(_sizes(sources))
         first = self._staging.next_number
         self._batches = [Batch(first + number, work_file(first), span) for number, span in enumerate(spans)]
         return PlanCounts(
@@ -231,7 +235,7 @@ class Ingestion:
             self._listing.left_out,
             self._plan.unchanged,
             len(to_parse),
-            sum(source.source_bytes for source in to_parse),
+            sum(_sizes(to_parse)),
             len(self._plan.gone),
             len(self._parse_steps()),
             self._listing.notes,
@@ -412,8 +416,7 @@ class Ingestion:
         return differences(before, read_articles(self._output, places))
 
     def _parse_steps(self) -> list[range]:
-        total = sum(source.source_bytes for source in self._plan.sources)
-        return groups(len(self._batches), min(MOST_STEPS, total // STEP_BYTES + 1))
+        return groups(len(self._batches), min(MOST_STEPS, self._to_parse_bytes // STEP_BYTES + 1))
 
     def _merge_steps(self) -> list[range]:
         return groups(len(self._work()), min(MOST_STEPS, self._all_parsed.source_bytes // STEP_BYTES + 1))
@@ -428,7 +431,9 @@ class Ingestion:
             self._settings.limits,
             self._stamp,
             self._settings.wanted,
-            self._plan.required.intersection(source.source_path for source in sources),
+            self._plan.required.intersection(source.source_path for source in sources)
+            if self._plan.required
+            else frozenset(),
             self._period,
             contents=tuple(self._input.contents(sources, self._settings.limits)) if self._input.streamed else None,
         )
@@ -470,3 +475,9 @@ class Ingestion:
             if not self._pool.survives(parse, task._replace(workspace=probe, work=work_file(0), number=0)):
                 fatal.append((source.source_path, source.locator))
         return parse(task._replace(fatal=tuple(fatal)))
+
+
+def _sizes(sources: Sequence[Source]) -> list[int]:
+    if isinstance(sources, Sources):
+        return list(sources.column("source_bytes").to_pylist())
+    return [source.source_bytes for source in sources]

@@ -82,8 +82,15 @@ class _NextPart:
         if published is not None and not staged and published.num_rows == published.rows_before:
             return Merged(published.num_rows, 0)
         inputs: list[SortedRows] = [published] if published is not None else []
-        if self._task.work.removal_first and published is not None:
-            self.removals.append(self._written("removal", inputs, 0)[1])
+        if self._task.work.removal_first and self._entry is not None and published is not None:
+            # Rows that come back here stay as they were until then.
+            leaving = published.dropped - {key for rows in staged for key in _keys(self._table, rows)}
+            if leaving:
+                with_returning = Published(self._task.output, self._entry, self._table, frozenset(leaving))
+                try:
+                    self.removals.append(self._written("removal", [with_returning], 0)[1])
+                finally:
+                    with_returning.close()
         merged, final = self._written("next", [*inputs, *staged], self._rank)
         if final.staged is not None and not self.removals and self._is_published(final.staged):
             self._task.output.store.remove([final.staged])
@@ -120,9 +127,8 @@ def _placed(
     placed: dict[int, list[SortedRows]] = defaultdict(list)
     new: list[SortedRows] = []
     for rows in staged:
-        columns = rows.keys(table.replace_keys).select(list(table.replace_keys)).to_pydict().values()
         positions: dict[int | None, list[int]] = defaultdict(list)
-        for position, key in enumerate(zip(*columns, strict=True)):
+        for position, key in enumerate(_keys(table, rows)):
             positions[homes.get(key)].append(position)
         for home, chosen in positions.items():
             some = Chosen(rows, pa.array(chosen, pa.int64()))
@@ -140,6 +146,12 @@ def _placed(
     for number, of_input in places.items():
         placed[number] += [Chosen(new[which], pa.array(rows, pa.int64())) for which, rows in of_input.items()]
     return {number: inputs for number, inputs in placed.items() if inputs}
+
+
+def _keys(table: Table, rows: SortedRows) -> Iterator[Key]:
+    """The `replace_keys` of all rows."""
+    columns = rows.keys(table.replace_keys).select(list(table.replace_keys)).to_pydict().values()
+    return zip(*columns, strict=True)
 
 
 def _size(table: Table, rows: SortedRows) -> int:

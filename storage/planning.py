@@ -15,6 +15,7 @@ from schemas.contract import Period
 from storage.errors import InputError, OutputError
 from storage.inputs.opening import Address
 from storage.inputs.source import ArchiveLimits, Input, Listing, Request, Since, Source
+from storage.inputs.sources import Sources
 from storage.layout import Output
 from storage.runs import LastRun
 from storage.state import KnownRevision, State
@@ -104,7 +105,7 @@ class Plan(NamedTuple):
     archive has, and how many of them are as they were. `required` are paths that must be parsed whatever the run asks
     for, as something is published of them or rests on them."""
 
-    sources: list[Source]
+    sources: Sequence[Source]
     gone: list[str]
     found: int
     unchanged: int
@@ -167,12 +168,17 @@ def plan_sources(
 
     Raises `OutputError` where the output seems to be another archive's.
     """
+    known_state = None
+    if listing.complete:
+        known_state = state()
+        if not known_state.revisions.num_rows and not known_state.rejects:
+            return _first_plan(settings, archive, Sources.of(listing.sources))
     sources = list(listing.sources)
     paths = {source.source_path for source in sources} | listing.changed.keys()
     if not listing.complete and not paths:
         found = listing.total if listing.total is not None else last.sources if last is not None else 0
         return Plan([], [], found, found)
-    known_state = state()
+    known_state = known_state or state()
     rows = known_state.all() if listing.complete else known_state.at(paths)
     known = [row for row in _known(settings, rows, known_state) if listing.complete or row.source_path in paths]
     known_paths = {row.source_path for row in known}
@@ -224,6 +230,15 @@ def plan_sources(
     taken = set(islice(others, settings.wanted.limit))
     chosen = [source for source in chosen if source.source_path in required or source in taken]
     return Plan(chosen, decision.gone, found, unchanged, required)
+
+
+def _first_plan(settings: Settings, archive: Input, sources: Sources) -> Plan:
+    """All sources: nothing is known of any."""
+    if archive.streamed:
+        chosen: Sequence[Source] = sorted(sources, key=lambda source: int(source.locator))
+    else:
+        chosen = sources.sorted_by("valid_from") if sources.column("valid_from").null_count < len(sources) else sources
+    return Plan(chosen[: settings.wanted.limit] if settings.wanted.limit else chosen, [], len(sources), 0)
 
 
 def _known(settings: Settings, rows: Sequence[KnownRevision], state: State) -> Iterator[Known]:

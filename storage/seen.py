@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from schemas import TABLES
 from storage.inputs.source import Listing
+from storage.inputs.sources import Sources
 from storage.layout import Output
 from storage.versions import parser_version
 
@@ -37,16 +38,17 @@ class Seen:
         before = self._read()
         if before is None or not listing.sources or not listing.complete:
             return listing
-        paths, versions = _columns(listing)
+        sources = Sources.of(listing.sources)
+        paths, versions = _columns(sources)
         known = before["version"].combine_chunks().take(pc.index_in(paths, value_set=before["path"]))
         same = pc.fill_null(pc.and_(pc.equal(known, versions), pc.not_equal(versions, "")), False)  # noqa: FBT003
-        changed = pc.indices_nonzero(pc.invert(same)).to_pylist()
-        if not changed and len(before["path"]) == len(paths):
+        changed = pc.indices_nonzero(pc.invert(same))
+        if not len(changed) and len(before["path"]) == len(paths):
             self._kept = b""
         gone = before["path"].filter(pc.invert(pc.is_in(before["path"], value_set=paths))).to_pylist()
         return replace(
             listing,
-            sources=[listing.sources[position] for position in changed],
+            sources=sources.take(changed),
             complete=False,
             changed=dict.fromkeys(gone),
             total=len(listing.sources),
@@ -54,8 +56,9 @@ class Seen:
 
     def keep(self, listing: Listing) -> None:
         """Prepare to write down a listing that is complete; before its sources are dropped."""
-        if any(source.version for source in listing.sources):
-            paths, versions = _columns(listing)
+        sources = Sources.of(listing.sources)
+        paths, versions = _columns(sources)
+        if pc.any(pc.not_equal(versions, "")).as_py():
             sink = pa.BufferOutputStream()
             rows = pa.table({"path": paths, "version": versions})
             with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
@@ -65,8 +68,7 @@ class Seen:
     def write(self) -> None:
         """Write down what was prepared, for the tables as they are now."""
         if self._kept:
-            head = hashlib.sha256(f"{self._facts}\n{self._tables()}".encode()).digest()
-            self._output.store.write(NAME, head + self._kept)
+            self._output.store.write(NAME, self._digest(self._kept) + self._kept)
 
     def _read(self) -> pa.Table | None:
         try:
@@ -74,20 +76,19 @@ class Seen:
         except FileNotFoundError:
             return None
         size = hashlib.sha256().digest_size
-        if content[:size] != hashlib.sha256(f"{self._facts}\n{self._tables()}".encode()).digest():
+        if content[:size] != self._digest(content[size:]):
             return None
         return pa.ipc.open_file(pa.BufferReader(content[size:])).read_all()
 
-    def _tables(self) -> str:
-        state = hashlib.sha256()
+    def _digest(self, content: bytes) -> bytes:
+        """Of the content, and of all that it is believed for."""
+        state = hashlib.sha256(f"{self._facts}\n".encode())
         for name in STATE_TABLES:
             for entry in self._output.store.entries(TABLES[name].name):
                 state.update(f"{entry.name} {entry.size} {entry.version}\n".encode())
-        return state.hexdigest()
+        state.update(content)
+        return state.digest()
 
 
-def _columns(listing: Listing) -> tuple[pa.Array, pa.Array]:
-    return (
-        pa.array([source.source_path for source in listing.sources], pa.string()),
-        pa.array([source.version for source in listing.sources], pa.string()),
-    )
+def _columns(sources: Sources) -> tuple[pa.Array, pa.Array]:
+    return sources.column("source_path").combine_chunks(), sources.column("version").combine_chunks()

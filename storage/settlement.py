@@ -129,8 +129,12 @@ class _Settled:
         self._changes = changes
         self._superseded = superseded
         self._accepted = accepted
-        # What ended before is settled for good.
         self._known = {_key(row): row for row in known if row.live}
+        # What ended before stays as it is, unless what came in its place is only known now: runs for a part of an
+        # archive see that in any order.
+        self._ended = {
+            key: row for row in known if not row.live and (key := _key(row)) not in accepted and key not in self._known
+        }
         self._new: dict[str, list[Revision]] = defaultdict(list)
         self._standing: set[tuple[str, str]] = set()
         for key, source in accepted.items():
@@ -140,14 +144,14 @@ class _Settled:
             if source.revision.valid_to is None:
                 self._standing.add(key[:2])
         self._before: dict[str, list[KnownRevision]] = defaultdict(list)
-        for row in self._known.values():
+        for row in (*self._known.values(), *self._ended.values()):
             self._before[row.article_id].append(row)
 
     def settle_article(self, article_id: str, replaced: Collection[str], endings: Endings) -> None:
         revisions = list(self._new[article_id])
         for row in self._before[article_id]:
             revision = _revision(row)
-            if row.source_path not in replaced:
+            if row.source_path not in replaced or not row.live:
                 revisions.append(revision)
             elif not self._is_repeated(row, endings):
                 revisions.append(revision._replace(valid_to=endings.of(row)))
@@ -175,6 +179,11 @@ class _Settled:
     def _stand(self, article_id: str, standing: Standing) -> None:
         key = _key(standing.revision)
         source, known = self._accepted.get(key), self._known.get(key)
+        if (ended := self._ended.get(key)) is not None:
+            if standing.superseded_by in (None, ended.superseded_by):
+                return
+            self._changes.drop_known(ended)
+            known = ended
         if source is not None:
             self.dropped_owners[source.file.rpartition(".")[0]].add(source.owner)
         elif known is not None and (
@@ -182,7 +191,7 @@ class _Settled:
         ):
             self.kept.add(key)
             return
-        file, partition = (source.file, source.partition) if source is not None else _published(self._known[key])
+        file, partition = (source.file, source.partition) if source is not None else _published(known or self._known[key])
         self._superseded.add(Superseding(file, partition, article_id, standing, is_new=known is None))
         self._changes.add("revisions", partition, (row_id(*key),))
 
@@ -364,7 +373,8 @@ def _published(row: KnownRevision) -> tuple[Origin, Partition]:
 
 def _revision(row: KnownRevision) -> Revision:
     return Revision(
-        row.source_path, row.source_sha256, row.published_at, row.text_sha256, row.valid_from, None, row.valid_from
+        row.source_path, row.source_sha256, row.published_at, row.text_sha256,
+        row.valid_from, row.valid_to, row.valid_from,
     )
 
 

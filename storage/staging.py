@@ -17,9 +17,10 @@ from typing import Any, Final, NamedTuple
 from schemas.contract import CONTRACT_VERSION
 from storage.inputs.source import Source
 from storage.layout import STAGING, Output
+from storage.stores.publish import JOURNAL
 from storage.stores.store import Store, open_store
 from storage.versions import parser_version
-from storage.work import DONE, ParseCounts, batch_sources, work_files
+from storage.work import DONE, ParseCounts, batch_sources
 from storage.workspace import Workspace
 from transforms.records import Stamp
 
@@ -46,24 +47,23 @@ class Staging:
     folder: str
     done: dict[int, tuple[str, ParseCounts]] = field(default_factory=dict)
 
-    def keep(self, sources: Sequence[Source]) -> tuple[list[Source], list[ParseCounts]]:
+    def keep(self, sources: Sequence[Source], *, by_content: bool) -> tuple[Sequence[Source], list[ParseCounts]]:
         """Those of the sources that are still to be parsed, and what became of those that are; batches that hold
-        anything else are removed."""
+        anything else are removed, as are those with a source that may have changed unseen. `by_content` tells that
+        sources are found by what they hold."""
         if not self.done:
-            return list(sources), []
+            return sources, []
         wanted = set(sources)
         kept: list[ParseCounts] = []
         parsed: set[Source] = set()
-        for work, numbers in work_files(self.workspace).items():
-            for number in numbers:
-                if number not in self.done or self.done[number][0] != work:
-                    continue
-                members = batch_sources(self.workspace, work, number)
-                if wanted.issuperset(members) and parsed.isdisjoint(members):
-                    parsed.update(members)
-                    kept.append(self.done[number][1])
-                else:
-                    del self.done[number]
+        for number, (work, counts) in sorted(self.done.items()):
+            members = batch_sources(self.workspace, work, number)
+            certain = by_content or all(source.version for source in members)
+            if certain and wanted.issuperset(members) and parsed.isdisjoint(members):
+                parsed.update(members)
+                kept.append(counts)
+            else:
+                del self.done[number]
         stale = [name for name in self.workspace.names("") if _is_stale(name, self.done)]
         self.workspace.remove(stale)
         return [source for source in sources if source not in parsed], kept
@@ -105,7 +105,8 @@ def open_staging(output: Output, stamp: Stamp, facts: dict[str, Any], *, shared:
     try:
         yield staging
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        # What a journal lists is published by the next run, from here.
+        if error.errno == errno.ENOSPC and output.store.find(JOURNAL) is None:
             base.clear(parent)
         raise
     base.clear(parent)
@@ -126,8 +127,10 @@ def _resumed(output: Output, base: Store, parent: str, facts: dict[str, Any]) ->
         workspace = Workspace(base.address, os.path.dirname(entry.name))
         done = {}
         for name in workspace.names(DONE):
-            work, *counts = json.loads(workspace.read(name))
-            done[int(name.removeprefix("batch-").removesuffix(DONE))] = (work, ParseCounts(*counts))
+            # A process that was killed while it wrote this leaves a part of it.
+            with contextlib.suppress(ValueError):
+                work, *counts = json.loads(workspace.read(name))
+                done[int(name.removeprefix("batch-").removesuffix(DONE))] = (work, ParseCounts(*counts))
         if done:
             stamp = Stamp(run_id, datetime.fromisoformat(run["started_at"]))
             return Staging(stamp, workspace, f"{STAGING}/{run_id}", done)

@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from schemas.contract import TIMESTAMP, Period
+from schemas.contract import Period
 from storage.inputs.opening import Address
 from storage.inputs.source import Source
+from storage.inputs.sources import SOURCE_SCHEMA, source_batch, sources_of
 from storage.layout import Output
 from storage.stores.store import Replacement
 from storage.workspace import Workspace
@@ -22,7 +23,7 @@ from transforms.selection import EVERY_ARTICLE, Wanted
 
 __all__ = [
     "DONE", "BatchTask", "MergeTask", "MergedPartition", "ParseCounts", "PartitionWork", "batch_sources", "merge",
-    "parse", "work_file", "work_files", "write_batches",
+    "parse", "work_file", "write_batches",
 ]  # fmt: skip
 
 
@@ -69,10 +70,6 @@ class ParseCounts(NamedTuple):
 
 # Ends the name of the file that is written last for a batch, with its counts.
 DONE: Final = ".done"
-WORK_SCHEMA: Final = pa.schema([
-    ("source_path", pa.string()), ("locator", pa.binary()), ("source_bytes", pa.int64()), ("problem", pa.string()),
-    ("valid_from", TIMESTAMP), ("valid_to", TIMESTAMP), ("version", pa.string()),
-])  # fmt: skip
 
 
 def write_batches(workspace: Workspace, work: str, sources: Sequence[Source], ranges: Iterable[range]) -> None:
@@ -80,34 +77,10 @@ def write_batches(workspace: Workspace, work: str, sources: Sequence[Source], ra
     with (
         workspace.draft(work) as path,
         pa.OSFile(str(path), "wb") as sink,
-        pa.ipc.new_file(sink, WORK_SCHEMA) as writer,
+        pa.ipc.new_file(sink, SOURCE_SCHEMA) as writer,
     ):
         for span in ranges:
-            rows = sources[span.start : span.stop]
-            writer.write_batch(
-                pa.record_batch(
-                    [
-                        [source.source_path for source in rows],
-                        [source.locator.encode("utf-8", "surrogateescape") for source in rows],
-                        [source.source_bytes for source in rows],
-                        [source.problem for source in rows],
-                        [source.valid_from for source in rows],
-                        [source.valid_to for source in rows],
-                        [source.version for source in rows],
-                    ],
-                    schema=WORK_SCHEMA,
-                )
-            )
-
-
-def work_files(workspace: Workspace) -> dict[str, range]:
-    """Files that list sources, with the numbers of their batches."""
-    found = {}
-    for name in workspace.names(".arrow"):
-        with workspace.open(name) as file:
-            first = _first_number(name)
-            found[name] = range(first, first + pa.ipc.open_file(file).num_record_batches)
-    return found
+            writer.write_batch(source_batch(sources[span.start : span.stop]))
 
 
 def work_file(first: int) -> str:
@@ -123,10 +96,7 @@ def batch_sources(workspace: Workspace, work: str, number: int) -> list[Source]:
     """Sources of one batch."""
     with workspace.open(work) as file:
         rows = pa.ipc.open_file(file).get_batch(number - _first_number(work))
-        return [
-            Source(path, locator.decode("utf-8", "surrogateescape"), *rest)
-            for path, locator, *rest in zip(*(column.to_pylist() for column in rows.columns), strict=True)
-        ]
+        return sources_of(rows)
 
 
 class PartitionWork(NamedTuple):

@@ -10,14 +10,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from storage.errors import InputError
-from storage.inputs.names import source_paths
+from storage.inputs.names import path_of, source_paths
 from storage.inputs.source import EVERYTHING, LINK_PROBLEM, Listing, Request, Source, too_large, unreadable
+from storage.inputs.sources import Sources
 from transforms.records import Limits, Reject
 
-__all__ = ["Folder"]
+__all__ = ["Folder", "file_version"]
 
 SETTLED_NS: Final = 2_000_000_000
+VERSION_BYTES: Final = 10
 
 
 class Folder:
@@ -33,19 +38,21 @@ class Folder:
 
     def listing(self, request: Request) -> Listing:
         if self._root.is_file():
-            entries = [_Entry(self._root.name, self._root.stat().st_size)]
+            info = self._root.stat()
+            entries: Iterable[_Entry] = [_Entry(self._root.name, info.st_size, version=file_version(info))]
         elif self._root.is_dir():
-            entries = list(self._walk(request))
+            entries = self._walk(request)
         else:
             raise InputError("there is no such file or folder", self._root, "give the folder that holds the archive")
-        paths = source_paths([entry.name for entry in entries])
         takes = request.selection.takes if self._root.is_dir() else lambda _: True
-        sources = [
-            Source(path, entry.name, entry.size, entry.problem, version=entry.version)
-            for path, entry in zip(paths, entries, strict=True)
-            if takes(path)
-        ]
-        return Listing(sorted(sources), left_out=len(entries) - len(sources))
+        found = Sources.of(
+            Source(path_of(entry.name), entry.name, entry.size, entry.problem, version=entry.version)
+            for entry in entries
+        )
+        found = _told_apart(found).sorted_by("source_path", "locator")
+        taken = pa.array([takes(path.as_py()) for path in found.column("source_path")], pa.bool_())
+        chosen = found if len(found) == taken.true_count else found.take(pc.indices_nonzero(taken))
+        return Listing(chosen, left_out=len(found) - len(chosen))
 
     def find(self, paths: Iterable[str]) -> list[Source]:
         wanted = set(paths)
@@ -96,6 +103,16 @@ class Folder:
                     yield _file(entry, name)
 
 
+def _told_apart(found: Sources) -> Sources:
+    """The same sources, each with a path of its own."""
+    paths = found.column("source_path")
+    if pc.count_distinct(paths).as_py() == len(found):
+        return found
+    sources = list(found)
+    names = source_paths([source.locator for source in sources])
+    return Sources.of(source._replace(source_path=path) for source, path in zip(sources, names, strict=True))
+
+
 class _Entry(NamedTuple):
     name: str
     size: int
@@ -109,15 +126,16 @@ def _file(entry: os.DirEntry[str], name: str) -> _Entry:
     except OSError as error:
         return _Entry(name, 0, f"{error.strerror or error}; mend or remove it")
     if stat.S_ISLNK(info.st_mode):
-        return _Entry(name, 0, LINK_PROBLEM, _version(info))
+        return _Entry(name, 0, LINK_PROBLEM, file_version(info))
     if not stat.S_ISREG(info.st_mode):
-        return _Entry(name, 0, "no regular file; remove it from the archive", _version(info))
-    return _Entry(name, info.st_size, None, _version(info))
+        return _Entry(name, 0, "no regular file; remove it from the archive", file_version(info))
+    return _Entry(name, info.st_size, None, file_version(info))
 
 
-def _version(info: os.stat_result) -> str:
+def file_version(info: os.stat_result) -> str:
     """What changes whenever the file's bytes do, as git's index takes it; nothing where the file is so new that a
     change may follow within the same tick of the clock."""
     if time.time_ns() - max(info.st_mtime_ns, info.st_ctime_ns) < SETTLED_NS:
         return ""
-    return f"{info.st_dev:x}.{info.st_ino:x}.{info.st_size:x}.{info.st_mtime_ns:x}.{info.st_ctime_ns:x}"
+    facts = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    return hashlib.blake2b(repr(facts).encode(), digest_size=VERSION_BYTES).hexdigest()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from storage.errors import InputError
+from storage.inputs.folder import file_version
 from storage.inputs.names import source_paths
 from storage.inputs.source import EVERYTHING, ArchiveLimits, Listing, Request, Source, too_large, unreadable
 from transforms.records import Limits, Reject
@@ -60,6 +61,7 @@ class PackedArchive:
 
     def listing(self, request: Request) -> Listing:
         self._state = self._state_now()
+        version = file_version(os.stat(self.path))
         members: list[Member] = []
         for member, _ in self.opened():
             members.append(member)
@@ -85,7 +87,7 @@ class PackedArchive:
             if OUTSIDE.search(member.name):
                 problem = "its name leads out of the archive; pack it again under a name below the root"
             size = members[bearer].size
-            sources.append(Source(path, str(bearer), size, problem))
+            sources.append(Source(path, str(bearer), size, problem, version=version))
         return Listing(sorted(sources), left_out=len(members) - len(sources))
 
     def find(self, paths: Iterable[str]) -> list[Source]:

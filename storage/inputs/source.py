@@ -86,7 +86,7 @@ class Listing:
     for whoever started the run.
     """
 
-    sources: list[Source]
+    sources: Sequence[Source]
     complete: bool = True
     ended: Mapping[tuple[str, datetime | None], datetime] = field(default_factory=dict)
     changed: Mapping[str, datetime | None] = field(default_factory=dict)

@@ -1,0 +1,97 @@
+"""Many sources in little memory: columns instead of a record for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, overload
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.contract import TIMESTAMP
+from storage.inputs.source import Source
+
+__all__ = ["SOURCE_SCHEMA", "Sources", "source_batch", "sources_of"]
+
+SOURCE_SCHEMA: Final = pa.schema([
+    ("source_path", pa.string()), ("locator", pa.binary()), ("source_bytes", pa.int64()), ("problem", pa.string()),
+    ("valid_from", TIMESTAMP), ("valid_to", TIMESTAMP), ("version", pa.string()),
+])  # fmt: skip
+CHUNK_ROWS: Final = 4096
+
+
+class Sources(Sequence[Source]):
+    """An immutable sequence of sources; records are made as they are asked for."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+
+    @classmethod
+    def of(cls, sources: Iterable[Source]) -> Sources:
+        """These sources, in their order."""
+        if isinstance(sources, Sources):
+            return sources
+        ahead = iter(sources)
+        batches = []
+        while chunk := list(islice(ahead, CHUNK_ROWS)):
+            batches.append(source_batch(chunk))
+        return cls(pa.Table.from_batches(batches, schema=SOURCE_SCHEMA))
+
+    def __len__(self) -> int:
+        rows: int = self._rows.num_rows
+        return rows
+
+    @overload
+    def __getitem__(self, index: int) -> Source: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Source]: ...
+
+    def __getitem__(self, index: int | slice) -> Source | list[Source]:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            rows = self._rows.slice(start, max(stop - start, 0))
+            return [source for batch in rows.to_batches() for source in sources_of(batch)][::step]
+        return self[index : index + 1][0]
+
+    def __iter__(self) -> Iterator[Source]:
+        for batch in self._rows.to_batches(max_chunksize=CHUNK_ROWS):
+            yield from sources_of(batch)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One value of each source."""
+        return self._rows[name]
+
+    def take(self, positions: pa.Array) -> Sources:
+        """The sources at these positions."""
+        return Sources(self._rows.take(positions))
+
+    def sorted_by(self, *columns: str) -> Sources:
+        """The sources in the order of some columns, what has no value first."""
+        keys = [(name, "ascending", "at_start") for name in columns]
+        return self.take(pc.sort_indices(self._rows, sort_keys=keys))
+
+
+def source_batch(sources: Sequence[Source]) -> pa.RecordBatch:
+    """Some sources as a record batch."""
+    return pa.record_batch(
+        [
+            [source.source_path for source in sources],
+            [source.locator.encode("utf-8", "surrogateescape") for source in sources],
+            [source.source_bytes for source in sources],
+            [source.problem for source in sources],
+            [source.valid_from for source in sources],
+            [source.valid_to for source in sources],
+            [source.version for source in sources],
+        ],
+        schema=SOURCE_SCHEMA,
+    )
+
+
+def sources_of(rows: pa.RecordBatch) -> list[Source]:
+    """The sources of a record batch."""
+    return [
+        Source(path, locator.decode("utf-8", "surrogateescape"), *rest)
+        for path, locator, *rest in zip(*(column.to_pylist() for column in rows.columns), strict=True)
+    ]
