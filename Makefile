@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run browser test lint format bench bench-load bench-git kills score dates docs lock clean
+.PHONY: run browser test lint format bench bench-load bench-git bench-scale bench-dask kills score dates docs lock clean
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -45,6 +45,14 @@ bench-load: $(READY)
 # A generated archive of 60,000 articles as a folder and as a repository, with and without its history.
 bench-git: $(READY)
 	@$(BIN)/python -m benchmarks.history_bench
+
+# Generated archives of 10,000, 60,000 and 300,000 articles: time, memory, and runs with little to do.
+bench-scale: $(READY)
+	@$(BIN)/python -m benchmarks.scale_bench
+
+# One machine's processes beside Dask workers, over a local S3 server.
+bench-dask: $(READY)
+	@$(BIN)/python -m benchmarks.dask_bench
 
 # Loads killed at random moments, and what they left.
 kills: $(READY)
