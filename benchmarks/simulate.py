@@ -1,6 +1,6 @@
 """What the model in `docs/scale.md` rests on: steps of a run at sizes that no archive here has, and many partitions.
 
-usage: python -m benchmarks.simulate plan [--sources N …] [--steps listing increment complete]
+usage: python -m benchmarks.simulate plan [--sources N …] [--steps first listing increment complete]
        python -m benchmarks.simulate sliced [--sources N] [--slice N]
        python -m benchmarks.simulate partitions [--outlets N] [--months N] [--at folder s3]
        python -m benchmarks.simulate archive [FOLDER]
@@ -16,41 +16,30 @@ import argparse
 import gc
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import psutil
 import pyarrow.dataset as ds
 
-import storage.inputs.objects
 from benchmarks.bench import WORK, fresh
 from benchmarks.scale_bench import CHANGED, change_files
+from benchmarks.simulate_plan import STEPS, Meter, memory_mb, sliced
 from flows.job import run_ingest
 from schemas import TABLES
-from storage.inputs.objects import Objects
-from storage.inputs.source import Listing, Request, Source
 from storage.layout import Output
-from storage.planning import Settings, plan_sources
-from storage.seen import Seen
-from storage.state import REVISION_SCHEMA, State, read_state
-from storage.stores.store import Stored
+from storage.planning import Settings
+from storage.state import read_state
 
-PLACE = WORK / "simulate"
-SOURCE_BYTES = 10_000
-SHARE = 10_000  # one source of so many is changed
-SMALL = b"<p>A page of an invented archive.</p>"
-OUTLETS_OF_A_MODEL = 100
+PLACE = WORK / "simulate-archive"
 BUCKET = "simulate"
 ITEM = """<!--{ms}-->
 [Notice {number} of the harbour office](https://outlet-{outlet:03d}.example/{month}/{number})
@@ -58,152 +47,6 @@ ITEM = """<!--{ms}-->
 <p>The ferry at pier {number} leaves at seven; whoever comes later takes the bridge.</p>
 <p>The office of outlet {outlet} is closed on the second day of the fair.</p>
 """
-
-
-class Meter:
-    """Seconds and memory of steps in this process."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, dict[str, float]] = {}
-
-    def __call__(self, name: str, work: Callable[[], Any]) -> Any:
-        gc.collect()
-        pa.default_memory_pool().release_unused()
-        Path("/proc/self/clear_refs").write_text("5")
-        before, cpu, started = _memory_mb()[0], time.process_time(), time.perf_counter()
-        result = work()
-        seconds, used = time.perf_counter() - started, time.process_time() - cpu
-        now, peak = _memory_mb()
-        self.rows[name] = {"s": seconds, "cpu": used, "added": now - before, "peak": peak - before}
-        return result
-
-
-def _memory_mb() -> tuple[float, float]:
-    """Resident memory now, and its peak since that was last reset."""
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return tuple(int(status[name].split()[0]) / 1e3 for name in ("VmRSS", "VmHWM"))
-
-
-def _strings(data: bytes, width: int) -> pa.Array:
-    count = len(data) // width
-    offsets = pa.array(range(0, len(data) + 1, width), pa.int64()).buffers()[1]
-    return pa.LargeStringArray.from_buffers(count, offsets, pa.py_buffer(data)).cast(pa.string())
-
-
-def paths_of(count: int, outlet: int = 0) -> pa.Array:
-    """Paths of 70 characters in their order, those of an outlet below a folder."""
-    each = -(-count // OUTLETS_OF_A_MODEL)
-    names = _strings(os.urandom(count * 15).hex().encode(), 30)
-    heads = (f"outlet-{outlet + row // each:04d}.example/2019/07/{row:012d}-" for row in range(count))
-    return pc.binary_join_element_wise(pa.array(heads, pa.string()), names, pa.scalar(".md"), "")
-
-
-def hashes_of(count: int, width: int = 64) -> pa.Array:
-    return _strings(os.urandom(count * width // 2).hex().encode(), width)
-
-
-def state_of(paths: pa.Array) -> State:
-    """What `read_state` gives for articles at these paths."""
-    count = len(paths)
-    when = pa.scalar(datetime(2019, 7, 1, tzinfo=UTC), REVISION_SCHEMA.field("published_at").type)
-    columns = {
-        "article_id": hashes_of(count, 32), "source_path": paths, "source_sha256": hashes_of(count),
-        "published_at": pa.repeat(when, count), "text_sha256": hashes_of(count),
-        "outlet": pa.repeat("outlet-0000-example", count), "period": pa.repeat("month=2019-07", count),
-        "current": pa.repeat(True, count), "stale": pa.repeat(False, count),
-    }  # fmt: skip
-    arrays = [columns.get(field.name, pa.nulls(count, field.type)) for field in REVISION_SCHEMA]
-    return State(pa.table(arrays, schema=REVISION_SCHEMA), [])
-
-
-class Entries:
-    """An object store of which only the listing is asked for."""
-
-    def __init__(self, paths: pa.Array, tags: pa.Array) -> None:
-        self._paths, self._tags = paths, tags
-
-    def entries(self, _: str) -> list[Stored]:
-        step = 100_000
-        starts = range(0, len(self._paths), step)
-        return sorted(
-            Stored(path, SOURCE_BYTES, tag)
-            for start in starts
-            for path, tag in zip(
-                self._paths.slice(start, step).to_pylist(), self._tags.slice(start, step).to_pylist(), strict=True
-            )
-        )
-
-
-class Archive:
-    """An input whose sources all have the same few bytes, so that hashing them costs little."""
-
-    deletes = streamed = False
-
-    def contents(self, sources: list[Source], _: Any) -> Iterator[tuple[Source, bytes]]:
-        return ((source, SMALL) for source in sources)
-
-    def find(self, _: Any) -> list[Source]:
-        return []
-
-
-def listed(paths: pa.Array, tags: pa.Array) -> Listing:
-    """The product's listing of a bucket with these objects."""
-    storage.inputs.objects.open_store = lambda _: Entries(paths, tags)
-    return Objects("s3://made/up").listing(Request())
-
-
-def changed_tags(tags: pa.Array) -> pa.Array:
-    """The tags with a few of them changed."""
-    count = len(tags)
-    marks = pc.equal(pc.bit_wise_and(pa.array(range(count), pa.int64()), 8191), 1)
-    return pc.if_else(marks, pa.scalar("0" * 32), tags)
-
-
-def plan_over(state: State, listing: Listing) -> Any:
-    settings = Settings("s3://made/up", str(PLACE / "none"))
-    return plan_sources(settings, Archive(), listing, lambda: state, None, lambda *_: None, history=False)
-
-
-def seen_of() -> Seen:
-    return Seen(Output(str(PLACE / f"seen-{os.getpid()}")), "s3://made/up", "{}")
-
-
-def step_listing(meter: Meter, count: int) -> None:
-    """List, compare with what the run before saw, and remember: what a run with few changes does first."""
-    paths, tags = paths_of(count), hashes_of(count, 32)
-    later = changed_tags(tags)
-    listing = meter("list the archive", partial(listed, paths, tags))
-    seen = seen_of()
-    meter("remember it", lambda: (seen.keep(listing), seen.write()))
-    kept = sum(path.stat().st_size for path in PLACE.glob(f"seen-{os.getpid()}/.pressmark/*"))
-    del listing, tags
-    listing = listed(paths, later)
-    del paths, later
-    since = meter("compare with what was seen", lambda: seen_of().since(listing))
-    print(f"  {count:,}: {len(since.sources):,} changed, {kept / 1e6:,.0f} MB of seen.arrow", file=sys.stderr)
-    shutil.rmtree(PLACE / f"seen-{os.getpid()}")
-
-
-def step_increment(meter: Meter, count: int) -> None:
-    """Plan what has changed: 0.01 % of the sources."""
-    paths = paths_of(count)
-    state = meter("state columns, held", lambda: state_of(paths))
-    some = paths.take(pa.array(range(0, count, SHARE), pa.int64())).to_pylist()
-    listing = Listing([Source(path, path, SOURCE_BYTES) for path in some], complete=False, total=count)
-    plan = meter("plan 0.01 % changed", lambda: plan_over(state, listing))
-    assert len(plan.sources) == len(some)
-
-
-def step_complete(meter: Meter, count: int) -> None:
-    """Plan with nothing remembered: every source is compared by its hash."""
-    paths = paths_of(count)
-    state = state_of(paths)
-    listing = listed(paths, hashes_of(count, 32))
-    plan = meter("plan, all compared", lambda: plan_over(state, listing))
-    assert len(plan.sources) == count
-
-
-STEPS = {"listing": step_listing, "increment": step_increment, "complete": step_complete}
 
 
 def child(*arguments: object, environment: dict[str, str] | None = None) -> Any:
@@ -222,65 +65,39 @@ def plan(arguments: argparse.Namespace) -> None:
                 print(f"| {count:,} | {name} | {figures} |", flush=True)
 
 
-def sliced(arguments: argparse.Namespace) -> None:
-    """List, compare and plan one slice of the paths after another; all else is made beside the clock."""
-    gc.disable()
-    PLACE.mkdir(parents=True, exist_ok=True)
-    totals: Counter[str] = Counter()
-    tags = hashes_of(arguments.slice, 32)
-    state, later = state_of(tags).revisions, changed_tags(tags)
-    position, seen = REVISION_SCHEMA.get_field_index("source_path"), seen_of()
-
-    def clocked(name: str, work: Callable[[], Any]) -> Any:
-        started = time.perf_counter()
-        result = work()
-        totals[name] += time.perf_counter() - started
-        return result
-
-    for number in range(arguments.sources // arguments.slice):
-        paths = paths_of(arguments.slice, number * OUTLETS_OF_A_MODEL)
-        known = State(state.set_column(position, REVISION_SCHEMA.field(position), paths), [])
-        names = ((path, tag) for path, tag in zip(paths.to_pylist(), tags.to_pylist(), strict=True))
-        seen.keep(Listing([Source(path, path, 0, version=f"{SOURCE_BYTES}-{tag}") for path, tag in names]))
-        clocked("write seen.arrow", seen.write)
-        listing = clocked("list", lambda paths=paths: listed(paths, later))
-        clocked("prepare seen.arrow", lambda listing=listing: seen.keep(listing))
-        since = clocked("compare", lambda listing=listing: seen.since(listing))
-        chosen = clocked("plan", lambda known=known, since=since: plan_over(known, since))
-        totals["sources changed"] += len(chosen.sources)
-        del listing, since, chosen, paths, known, names
-    print(f"{arguments.sources:,} sources, {arguments.slice:,} at a time; peak {_memory_mb()[1]:,.0f} MB")
-    for name, value in totals.items():
-        print(f"- {name}: {value:,.1f}")
-    shutil.rmtree(PLACE)
-
-
 def run_timed(source: str, output: str, workers: int) -> dict[str, Any]:
     """A run, with the seconds of each of its steps and this process's memory; as `pressmark ingest` does it."""
     steps: dict[str, dict[str, float]] = {}
 
     def timed(step: Callable[..., Any], *arguments: int) -> Any:
-        cpu, started = time.process_time(), time.perf_counter()
+        cpu, others, started = time.process_time(), cpu_below(), time.perf_counter()
         result = step(*arguments)
-        row = steps.setdefault(step.__name__, {"s": 0.0, "cpu": 0.0, "peak": 0.0})
-        row["s"] += time.perf_counter() - started
-        row["cpu"] += time.process_time() - cpu
-        row["peak"] = _memory_mb()[1]
+        row = steps.setdefault(step.__name__, Counter())
+        row.update(s=time.perf_counter() - started, cpu=time.process_time() - cpu, workers=cpu_below() - others)
+        row["peak"] = memory_mb()[1]
         return result
 
     gc.disable()
     started = time.perf_counter()
     report = run_ingest(Settings(source, output, workers=workers), lambda *_: None, step=timed)
-    seconds = time.perf_counter() - started
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     facts = ("sources", "parsed", "parsed_bytes", "articles", "paragraphs", "partitions_written", "output_bytes")
     return {
-        "s": seconds,
-        "cpu": sum(one.ru_utime + one.ru_stime for one in used),
-        "here": used[0].ru_utime + used[0].ru_stime,
+        "s": time.perf_counter() - started,
+        "here": time.process_time(),
+        "workers": sum(row["workers"] for row in steps.values()),
         "steps": steps,
         **{name: getattr(report, name) for name in facts},
     }
+
+
+def cpu_below() -> float:
+    """Seconds of processor time that the processes below this one have used."""
+    used = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            used += times.user + times.system
+    return used
 
 
 def read_timed(output: str) -> dict[str, dict[str, float]]:
@@ -324,7 +141,7 @@ def partitions(arguments: argparse.Namespace) -> None:
             shutil.rmtree(PLACE, ignore_errors=True)
             PLACE.mkdir(parents=True)
             stack.callback(shutil.rmtree, PLACE, ignore_errors=True)
-            files = small_archive(arguments.outlets, arguments.months)
+            files = list(small_archive(arguments.outlets, arguments.months))
             place = in_store if where == "s3" else in_folder
             source, output, change, requests, environment = stack.enter_context(place(files))
             print(f"\n{where}: {arguments.outlets} outlets, {arguments.months} months\n\n{RUN_HEAD}")
@@ -341,8 +158,8 @@ def partitions(arguments: argparse.Namespace) -> None:
 
 
 RUN_HEAD = (
-    "| run | wall s | CPU s | of it here | discover | plan | parse | settle | merge | publish | report | "
-    "partitions | MB written | peak MB here |\n|---|" + "---:|" * 13
+    "| run | wall s | CPU s here | parse CPU s | merge CPU s | discover | plan | parse | settle | merge | publish | "
+    "report | partition files | MB written | peak MB here |\n|---|" + "---:|" * 14
 )
 
 
@@ -353,9 +170,10 @@ def run_line(name: str, row: dict[str, Any]) -> str:
         for step in ("discover", "plan", "parse", "settle", "merge", "publish", "report")
     )
     peak = max(step["peak"] for step in steps.values())
+    parse, merge = (steps.get(step, {}).get("workers", 0.0) for step in ("parse", "merge"))
     return (
-        f"| {name} | {row['s']:.2f} | {row['cpu']:.2f} | {row['here']:.2f} | {each} | {row['partitions_written']:,} | "
-        f"{row['output_bytes'] / 1e6:.1f} | {peak:,.0f} |"
+        f"| {name} | {row['s']:.2f} | {row['here']:.2f} | {parse:.2f} | {merge:.2f} | {each} | "
+        f"{row['partitions_written']:,} | {row['output_bytes'] / 1e6:.1f} | {peak:,.0f} |"
     )
 
 
@@ -365,7 +183,7 @@ def _told(requests: dict[str, int]) -> None:
 
 
 @contextmanager
-def in_folder(files: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, str, Callable, Callable, dict]]:
+def in_folder(files: list[tuple[str, bytes]]) -> Iterator[tuple[str, str, Callable, Callable, dict]]:
     source = PLACE / "archive"
     for name, data in files:
         path = source / name
@@ -376,7 +194,7 @@ def in_folder(files: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, str, Ca
 
 
 @contextmanager
-def in_store(files: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, str, Callable, Callable, dict]]:
+def in_store(files: list[tuple[str, bytes]]) -> Iterator[tuple[str, str, Callable, Callable, dict]]:
     """Archive and output in a real S3 server, behind a proxy that counts requests."""
     sys.path.insert(0, str(WORK.parent / "tests"))
     from object_stores import FaultProxy, S3Server
@@ -388,14 +206,11 @@ def in_store(files: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, str, Cal
         from storage.stores.objects import connect
 
         client = connect(f"s3://{BUCKET}/archive")
-        kept = []
-        for number, (name, data) in enumerate(files):
+        for name, data in files:
             client.put(name, data)
-            if number % 97 == 0 and len(kept) < CHANGED:
-                kept.append((name, data))
 
         def change() -> None:
-            for name, data in kept:
+            for name, data in files[:: len(files) // CHANGED][:CHANGED]:
                 client.put(name, data + b"<p>A line that was added.</p>\n")
 
         def requests() -> dict[str, int]:
@@ -428,18 +243,17 @@ def archive(arguments: argparse.Namespace) -> None:
     change_files(source)
     time.sleep(2.5)
     print(run_line(f"{CHANGED} changed", child("_run", source, output, arguments.workers)))
-    print(json.dumps(first))
-    sizes = Counter()
+    facts = {name: value for name, value in first.items() if name != "steps"}
+    sizes: Counter[str] = Counter()
     for path in output.rglob("*.parquet"):
         sizes[path.relative_to(output).parts[0]] += path.stat().st_size
-    print(dict(sizes), child("_read", output))
+    print(facts, dict(sizes), child("_read", output), sep="\n")
     shutil.rmtree(PLACE)
 
 
 def main() -> None:
     if sys.argv[1:2] and sys.argv[1].startswith("_"):
         kind, *rest = sys.argv[1:]
-        PLACE.mkdir(parents=True, exist_ok=True)
         if kind == "_plan":
             gc.disable()  # as `pressmark ingest` does
             meter = Meter()
@@ -457,7 +271,7 @@ def main() -> None:
     one = commands.add_parser("sliced")
     one.add_argument("--sources", type=int, default=100_000_000)
     one.add_argument("--slice", type=int, default=1_000_000)
-    one.set_defaults(call=sliced)
+    one.set_defaults(call=lambda arguments: sliced(arguments.sources, arguments.slice))
     one = commands.add_parser("partitions")
     one.add_argument("--outlets", type=int, default=100)
     one.add_argument("--months", type=int, default=100)
