@@ -98,12 +98,13 @@ class Published:
         self._cached = None
         self._file.close()
 
-    def _keep(self, dropped: frozenset[tuple[str, ...]]) -> pa.Array:
-        names = list(self._table.replace_keys)
-        columns = self._file.read(columns=names, use_threads=False).select(names).to_pydict().values()
-        keys = list(zip(*columns, strict=True))
-        self.dropped.update(dropped.intersection(keys))
-        return pa.array([position for position, key in enumerate(keys) if key not in dropped], pa.int64())
+    def _keep(self, dropped: frozenset[tuple[str, ...]]) -> pa.Array | None:
+        """Positions of the rows to keep; None where that is all of them."""
+        (name,) = self._table.replace_keys
+        keys = self._file.read(columns=[name], use_threads=False)[name]
+        found = pc.is_in(keys, value_set=pa.array([key for (key,) in dropped], keys.type))
+        self.dropped.update((key,) for key in pc.unique(keys.filter(found)).to_pylist())
+        return pc.indices_nonzero(pc.invert(found)).cast(pa.int64()) if self.dropped else None
 
     def _ends(self) -> list[int]:
         metadata = self._file.metadata

@@ -32,7 +32,7 @@ def merge_partition(task: MergeTask) -> MergedPartition:
     work = task.work
     table = TABLES[work.table]
     entries = dict(task.output.parts_of(table, work.partition))
-    published = {number: Published(task.output, entry, table, work.dropped) for number, entry in entries.items()}
+    published: dict[int, Published] = {}
     removals: list[Replacement] = []
     finals: list[Replacement] = []
     rows = file_bytes = 0
@@ -41,7 +41,12 @@ def merge_partition(task: MergeTask) -> MergedPartition:
             staged: list[SortedRows] = list(
                 staged_rows(task.workspace, work.staged, table, task.dropped, scratch / f"sorted-{task.number}")
             )
-            before = dict(_run_columns(published, table, work.dropped)) if work.dropped else {}
+            # Staged rows replace those of their keys, also where the state did not tell of these: whoever takes a file
+            # away by hand has its sources parsed again.
+            dropped = work.dropped.union(*(_keys(table, rows) for rows in staged)) if entries else work.dropped
+            for number, entry in entries.items():
+                published[number] = Published(task.output, entry, table, dropped)
+            before = dict(_run_columns(published, table, dropped)) if dropped else {}
             if before:
                 staged = [_KeepingRunColumns(some, table, before) for some in staged]
             placed = _placed(table, published, staged, task.part_bytes)
@@ -105,9 +110,11 @@ class _NextPart:
         return merged, Replacement(name if merged.rows else None, self._target, rank)
 
     def _is_published(self, staged: str) -> bool:
+        if self._entry is None:
+            return False
         store = self._task.output.store
         written = store.find(staged)
-        if self._entry is None or written is None or written.size != self._entry.size:
+        if written is None or written.size != self._entry.size:
             return False
         with store.local(written) as one, store.local(self._entry) as other:
             return filecmp.cmp(one, other, shallow=False)

@@ -22,7 +22,7 @@ from storage.versions import parser_version
 __all__ = ["Seen"]
 
 NAME: Final = ".pressmark/seen.arrow"
-STATE_TABLES: Final = ("articles", "revisions", "rejects")
+STATE_TABLES: Final = ("articles", "paragraphs", "revisions", "rejects")
 
 
 class Seen:

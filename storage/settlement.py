@@ -191,7 +191,9 @@ class _Settled:
         ):
             self.kept.add(key)
             return
-        file, partition = (source.file, source.partition) if source is not None else _published(known or self._known[key])
+        file, partition = (
+            (source.file, source.partition) if source is not None else _published(known or self._known[key])
+        )
         self._superseded.add(Superseding(file, partition, article_id, standing, is_new=known is None))
         self._changes.add("revisions", partition, (row_id(*key),))
 
@@ -373,8 +375,13 @@ def _published(row: KnownRevision) -> tuple[Origin, Partition]:
 
 def _revision(row: KnownRevision) -> Revision:
     return Revision(
-        row.source_path, row.source_sha256, row.published_at, row.text_sha256,
-        row.valid_from, row.valid_to, row.valid_from,
+        row.source_path,
+        row.source_sha256,
+        row.published_at,
+        row.text_sha256,
+        row.valid_from,
+        row.valid_to,
+        row.valid_from,
     )
 
 

@@ -120,12 +120,13 @@ def read_state(output: Output) -> State:
     """State of an output folder; empty where there is none. Raises `OutputError` for a folder that pressmark of
     this contract version did not write."""
     places = [(name, *part) for name in ("articles", "revisions") for part in output.partitions(TABLES[name])]
+    whole = {partition for partition, _ in output.partitions(TABLES["paragraphs"])} if places else set()
     if len(places) < WORTH_THREADS:
-        parts = [_known_rows(output, *place) for place in places]
+        parts = [_known_rows(output, whole, *place) for place in places]
     else:
         # Arrow reads beside Python; no thread is left when processes are forked.
         with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
-            parts = list(threads.map(lambda place: _known_rows(output, *place), places))
+            parts = list(threads.map(lambda place: _known_rows(output, whole, *place), places))
     rejects: list[KnownReject] = []
     for _, entry in output.parts(TABLES["rejects"]):
         names = [name for name in KnownReject._fields if name != "stale"]
@@ -134,10 +135,14 @@ def read_state(output: Output) -> State:
     return State(pa.concat_tables(parts) if parts else REVISION_SCHEMA.empty_table(), rejects)
 
 
-def _known_rows(output: Output, name: str, partition: Partition, entry: Stored) -> pa.Table:
-    """Rows of a partition file of `articles` or `revisions` as `REVISION_SCHEMA` has them."""
+def _known_rows(
+    output: Output, whole: Collection[Partition], name: str, partition: Partition, entry: Stored
+) -> pa.Table:
+    """Rows of a partition file of `articles` or `revisions` as `REVISION_SCHEMA` has them. Articles of a partition that
+    is not `whole`, as it has no paragraphs any more, are to be parsed again."""
     columns = [column for column in REVISION_SCHEMA.names if column in TABLES[name].schema.names]
     stale, rows = _read(output, entry, columns)
+    stale = stale or (name == "articles" and partition not in whole)
     constants = {"current": name == "articles", "stale": stale, "period": partition.period}
     arrays = []
     for field in REVISION_SCHEMA:

@@ -36,7 +36,8 @@ GROUP_BYTES: Final = 64 << 20
 
 
 class Verification(NamedTuple):
-    """What was checked, how often each law was, and every breach."""
+    """What was checked, how often each law was, and every breach. `not_ingested` counts sources that the latest run
+    may not have asked for, as it asked for a part of the archive."""
 
     articles: int
     paragraphs: int
@@ -45,6 +46,7 @@ class Verification(NamedTuple):
     sources: int
     source_bytes: int
     breaches: list[Breach]
+    not_ingested: int = 0
 
 
 class _Task(NamedTuple):
@@ -67,12 +69,14 @@ class _Checked(NamedTuple):
 
 
 class _Archive(NamedTuple):
-    """The input as the latest run saw it: what it took, and whether it looked at its history."""
+    """The input as the latest run saw it: what it took, whether it looked at its history, and whether it was asked for
+    a part of it only."""
 
     address: Address
     input: Input
     selection: Selection
     history: bool
+    partial: bool
 
 
 def archive_of(output: Output, source: str | None = None) -> _Archive:
@@ -87,7 +91,7 @@ def archive_of(output: Output, source: str | None = None) -> _Archive:
     limits = ArchiveLimits(last.argument("ratio"), last.argument("unpacked_bytes"))
     selection = Selection(tuple(last.argument("include")), tuple(last.argument("exclude")))
     history = address.kind == "git" and bool(last.argument("history"))
-    return _Archive(address, open_input(address, limits), selection, history)
+    return _Archive(address, open_input(address, limits), selection, history, last.partial)
 
 
 def verify_output(
@@ -122,13 +126,14 @@ def verify_output(
     superseded = _revisions(output)
     rejects, bad_rejects = _rejects(output)
     taken = [source for source in listing.sources if archive.selection.takes(source.source_path)]
-    breaches += _completeness(archive, taken, articles, superseded, rejects)
+    incomplete, not_ingested = _completeness(archive, taken, articles, superseded, rejects)
+    breaches += incomplete
     breaches += bad_rejects
     duplicates = [path for path, count in Counter(row.source_path for row in articles).items() if count > 1]
     breaches += [Breach(5, path, None, "the source has more than one row in `articles`") for path in duplicates]
     return Verification(
         len(articles), checked[1], len(superseded), len(rejects), len(taken), checked[2],
-        sorted(breaches, key=lambda breach: (breach.source_path, breach.law, breach.byte_offset or 0)),
+        sorted(breaches, key=lambda breach: (breach.source_path, breach.law, breach.byte_offset or 0)), not_ingested,
     )  # fmt: skip
 
 
@@ -138,8 +143,9 @@ def _completeness(
     articles: Sequence[Stood],
     superseded: Sequence[Stood],
     rejects: Sequence[tuple[str, str | None]],
-) -> list[Breach]:
-    """Breaches of law 5; sources that the check of articles did not read are hashed."""
+) -> tuple[list[Breach], int]:
+    """Breaches of law 5, and how many sources a run for a part of the archive left out; sources that the check of
+    articles did not read are hashed."""
     # Of a current article the bytes were compared with its row already.
     known = {(row.source_path, row.valid_from): row.source_sha256 for row in articles}
     if not archive.history:
@@ -157,14 +163,39 @@ def _completeness(
         )
         for source in taken
     ]
+    found = len(discovered)
+    if archive.partial:
+        discovered = _ingested(discovered, [*articles, *superseded], rejects, history=archive.history)
+    left_out = found - len(discovered)
     if archive.history:
-        return completeness_of_history(discovered, [*articles, *superseded], rejects)
+        return completeness_of_history(discovered, [*articles, *superseded], rejects), left_out
     tables = {
         "articles": [(row.source_path, row.source_sha256) for row in articles],
         "revisions": [(row.source_path, row.source_sha256) for row in superseded if row.valid_to is None],
         "rejects": rejects,
     }
-    return completeness({source.source_path: source.source_sha256 for source in discovered}, tables)
+    return completeness({source.source_path: source.source_sha256 for source in discovered}, tables), left_out
+
+
+def _ingested(
+    discovered: Sequence[Stood],
+    revisions: Sequence[Stood],
+    rejects: Sequence[tuple[str, str | None]],
+    *,
+    history: bool,
+) -> list[Stood]:
+    """Sources of which something is published, be it right or wrong."""
+    if not history:
+        paths = {row.source_path for row in revisions} | {path for path, _ in rejects}
+        return [source for source in discovered if source.source_path in paths]
+    periods = {(row.source_path, row.valid_from, row.valid_to) for row in revisions}
+    rejected = set(rejects)
+    return [
+        source
+        for source in discovered
+        if (source.source_path, source.valid_from, source.valid_to) in periods
+        or (source.source_path, source.source_sha256) in rejected
+    ]
 
 
 def _period(archive: _Archive, source: Source) -> tuple[str, datetime | None]:

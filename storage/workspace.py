@@ -7,13 +7,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 
 from storage.stores.store import Store, is_object_address, open_store
 
 __all__ = ["Workspace"]
+
+# A merge reads a few rows of many staged files, and the next merge others of the same ones; so a process keeps some.
+HELD_FILES: Final = 24
+HELD_BYTES: Final = 96 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,9 @@ class Workspace:
             entry = self.store.find(self._full(name))
             if entry is None:
                 raise FileNotFoundError(self._full(name))
-            return self.store.open(entry)
+            if entry.size > HELD_BYTES // HELD_FILES:
+                return self.store.open(entry)
+            return pa.BufferReader(_held(self.address, entry.name, entry.version))
         return pa.memory_map(str(Path(self.address, self._full(name))))
 
     def draft(self, name: str) -> AbstractContextManager[Path]:
@@ -67,3 +75,8 @@ class Workspace:
 
     def _full(self, name: str) -> str:
         return f"{self.prefix}/{name}" if self.prefix else name
+
+
+@lru_cache(maxsize=HELD_FILES)
+def _held(address: str, name: str, version: str) -> bytes:  # noqa: ARG001  # another version is another content
+    return open_store(address).read(name)

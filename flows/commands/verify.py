@@ -46,6 +46,11 @@ def _text(found: Verification, seconds: float) -> str:
         f"{found.sources} sources; {found.source_bytes / 1e6:.1f} MB re-read in {seconds:.1f} s "
         f"({found.source_bytes / 1e6 / seconds:.1f} MB/s)"
     )
+    if found.not_ingested:
+        lines.append(
+            f"note: {found.not_ingested} sources are not ingested, as the latest run asked for a part of the archive; "
+            "ingest without `--limit`, `--since` and `--outlet` to have them"
+        )
     return "\n".join(lines)
 
 

@@ -1,0 +1,184 @@
+"""A real Dask scheduler and workers for tests: processes on this machine, each worker in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Self
+
+HOST = "127.0.0.1"
+# Without these, importing a package of the environment that is not installed, only linked, fails.
+WITHOUT_LINKS = ("-S",)
+
+
+class ClusterFailed(Exception):
+    """The scheduler or a worker did not start."""
+
+
+def why_no_cluster() -> str | None:
+    """The reason a `DaskCluster` cannot run here; None where it can."""
+    return None if find_spec("distributed") else "Dask (the extra `dask`) is not installed"
+
+
+class DaskCluster:
+    """A scheduler and workers of one thread each, started and ended by `with`.
+
+    `environment` is added to that of the workers, without what this process knows of stores. `nanny` puts each worker
+    under a process that starts it again when it dies. `options` and `python` are further arguments of the workers and
+    of their Python. A worker ends when its scheduler does, nanny or not, so `restart_scheduler` starts the workers as
+    well, as whoever supervises them does.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        workers: int = 3,
+        *,
+        environment: Mapping[str, str] | None = None,
+        nanny: bool = False,
+        options: Sequence[str] = (),
+        python: Sequence[str] = (),
+        limit_s: float = 60,
+    ) -> None:
+        self.folder = folder
+        self.workers = workers
+        self.limit_s = limit_s
+        self.environment = dict(environment or {})
+        self.address = f"tcp://{HOST}:{_free_port()}"
+        self._nanny = nanny
+        self._options = options
+        self._python = python
+        self._scheduler: subprocess.Popen[bytes] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._start_scheduler()
+            for _ in range(self.workers):
+                self.add_worker(wait=False)
+            self.wait(self.workers)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        processes = [*self._processes, *([self._scheduler] if self._scheduler else [])]
+        for process in processes:
+            # A nanny ends its worker; the others have nothing to put in order, and take long to find that out.
+            (process.terminate if self._nanny and process is not self._scheduler else process.kill)()
+        for process in processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def add_worker(
+        self,
+        environment: Mapping[str, str] | None = None,
+        *,
+        options: Sequence[str] = (),
+        python: Sequence[str] = (),
+        wait: bool = True,
+    ) -> int:
+        """Start another worker; its number. `environment` replaces variables of the cluster's."""
+        number = len(self._processes)
+        folder = self.folder / f"worker-{number}"
+        folder.mkdir(parents=True)
+        nanny = () if self._nanny else ("--no-nanny",)
+        local = ("--local-directory", str(folder), "--nthreads", "1", "--memory-limit", "0", "--death-timeout", "60")
+        arguments = [self.address, *local, *nanny, *self._options, *options]
+        variables = {**self.environment, **(environment or {})}
+        self._processes.append(self._start("worker", arguments, folder, variables, python=[*self._python, *python]))
+        if wait:
+            self.wait(sum(process.poll() is None for process in self._processes))
+        return number
+
+    def kill_worker(self, number: int) -> None:
+        """End a worker as a lost machine does, with no time to say so."""
+        self._processes[number].send_signal(signal.SIGKILL)
+        self._processes[number].wait()
+
+    def restart_scheduler(self) -> None:
+        """Kill the scheduler and start it anew at the same address, and new workers for those that end by that."""
+        if self._scheduler is not None:
+            self._scheduler.kill()
+            self._scheduler.wait()
+        before = [process for process in self._processes if process.poll() is None]
+        self._start_scheduler()
+        for process in before:
+            process.wait(self.limit_s)
+            self.add_worker(wait=False)
+        self.wait(len(before))
+
+    def wait(self, workers: int) -> None:
+        """Return when the scheduler has so many workers."""
+        from distributed import Client
+
+        try:
+            with Client(self.address, timeout=self.limit_s, set_as_default=False) as client:
+                if workers:
+                    client.wait_for_workers(workers, timeout=self.limit_s)
+        except (OSError, TimeoutError) as error:
+            logs = (path.read_text("utf-8", "replace")[-2000:] for path in sorted(self.folder.glob("*.log")))
+            raise ClusterFailed("\n".join(["Dask did not start", *logs])) from error
+
+    @property
+    def scheduler_pid(self) -> int:
+        """The process of the scheduler."""
+        assert self._scheduler is not None
+        return self._scheduler.pid
+
+    def _start_scheduler(self) -> None:
+        port = self.address.rpartition(":")[2]
+        folder = self.folder / "scheduler"
+        folder.mkdir(parents=True, exist_ok=True)
+        # Without the links of the environment it can't load pressmark, and needs not.
+        arguments = ["--port", port]
+        self._scheduler = self._start("scheduler", arguments, folder, {}, python=WITHOUT_LINKS)
+        until = time.monotonic() + self.limit_s
+        while True:
+            with suppress(OSError), socket.create_connection((HOST, int(port)), 1):
+                return
+            if self._scheduler.poll() is not None or time.monotonic() > until:
+                raise ClusterFailed((self.folder / "scheduler.log").read_text("utf-8", "replace")[-2000:])
+            time.sleep(0.05)
+
+    def _start(
+        self,
+        kind: str,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        python: Sequence[str],
+    ) -> subprocess.Popen[bytes]:
+        command = [sys.executable, *python, "-m", f"distributed.cli.dask_{kind}", "--host", HOST, "--no-dashboard"]
+        base = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+        if "-S" in python:
+            base["PYTHONPATH"] = str(Path(find_spec("distributed").origin).parent.parent)  # type: ignore[union-attr,arg-type]
+        log: IO[bytes]
+        with (self.folder / f"{folder.name}.log").open("ab") as log:
+            return subprocess.Popen(
+                [*command, *arguments],
+                cwd=folder,
+                env={**base, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])

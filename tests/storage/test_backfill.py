@@ -1,0 +1,306 @@
+"""Runs for a part of an archive: what they take, what they leave as it is, and that they add up to one full run."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import polars as pl
+import pytest
+from archives import WriteArticle, files_of, ingest, read_table, rows_of
+from repositories import Repository, article, files_below
+
+from flows.cli import main
+from schemas import TABLES
+from storage.layout import Output
+from storage.verification import Verification, verify_output
+from transforms.selection import Wanted
+
+STATE = ("articles", "paragraphs", "revisions", "rejects")
+SONGLING, YUNGANG = "songling-times-example", "yungang-daily-example"
+SINCE = datetime(2022, 3, 1, tzinfo=UTC)
+
+
+def write_news(write_article: WriteArticle, count: int = 24) -> None:
+    """Articles of two outlets and three months, copies of some at other paths, and sources that are none."""
+    for number in range(count):
+        host = "yungang-daily.example" if number % 3 == 2 else "songling-times.example"
+        path = write_article(
+            f"{number:02d}.md",
+            url=f"https://{host}/{number}",
+            at=f"2022-{1 + number % 4:02d}-04T00:00:00",
+            body=f"<p>林帆第{number}次到松岭。</p>",
+        )
+        if number % 5 == 0:
+            (path.parent / f"copy-{number:02d}.md").write_bytes(path.read_bytes())
+    write_article("bad.md").write_bytes(b"\xff")
+    write_article("empty.md").write_bytes(b"")
+
+
+def settled_rows(output: Path, name: str) -> list[str]:
+    """Rows without what tells the run that wrote them."""
+    columns = [column for column in TABLES[name].run_columns if column in TABLES[name].schema.names]
+    return sorted(map(repr, read_table(output, name).drop_columns(columns).to_pylist()))
+
+
+def assert_equal(output: Path, expected: Path, tables: tuple[str, ...] = STATE) -> None:
+    for name in tables:
+        assert settled_rows(output, name) == settled_rows(expected, name), name
+
+
+def verified(output: Path, source: Path) -> Verification:
+    return verify_output(Output(output), source, workers=1, progress=lambda *_: None)
+
+
+def paths_of(output: Path, name: str = "articles") -> set[object]:
+    return {path for (path,) in rows_of(output, name, "source_path")}
+
+
+@pytest.mark.parametrize("limit", [1, 4, 11, 100])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_runs_with_a_limit_walk_through_the_archive(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, limit: int, workers: int
+) -> None:
+    write_news(write_article)
+    total = ingest(archive, tmp_path / "full").parsed
+    parsed: list[int] = []
+    while sum(parsed) < total:
+        report = ingest(archive, tmp_path / "out", len(parsed) + 1, wanted=Wanted(limit=limit), workers=workers)
+        assert 0 < report.parsed <= limit
+        assert (report.sources, report.left_out) == (total, 0)
+        parsed.append(report.parsed)
+        found = verified(tmp_path / "out", archive)
+        assert (found.breaches, found.not_ingested) == ([], total - sum(parsed))
+    assert_equal(tmp_path / "out", tmp_path / "full")
+    before = files_of(tmp_path / "out")
+    assert ingest(archive, tmp_path / "out", 90, wanted=Wanted(limit=limit)).parsed == 0
+    assert ingest(archive, tmp_path / "out", 91).parsed == 0
+    assert files_of(tmp_path / "out") == before
+    assert verified(tmp_path / "out", archive).not_ingested == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "takes"),
+    [
+        (Wanted(outlets=(YUNGANG,)), lambda row: row["outlet"] == YUNGANG),
+        (Wanted(outlets=(YUNGANG, SONGLING)), lambda _: True),
+        (Wanted(since=SINCE), lambda row: row["published_at"] >= SINCE),
+        (
+            Wanted(since=SINCE, outlets=(SONGLING,)),
+            lambda row: row["published_at"] >= SINCE and row["outlet"] == SONGLING,
+        ),
+        (Wanted(outlets=("nobody",)), lambda _: False),
+    ],
+    ids=repr,
+)
+def test_a_run_takes_what_it_asks_for_and_a_full_one_the_rest(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, wanted: Wanted, takes: Any
+) -> None:
+    write_news(write_article)
+    full = ingest(archive, tmp_path / "full")
+    everything = read_table(tmp_path / "full", "articles").to_pylist()
+    expected = {row["article_id"] for row in everything if takes(row)}
+    report = ingest(archive, tmp_path / "out", 1, wanted=wanted)
+    assert {article_id for (article_id,) in rows_of(tmp_path / "out", "articles", "article_id")} == expected
+    assert paths_of(tmp_path / "out", "rejects") == {"bad.md", "empty.md"}
+    assert report.parsed == full.parsed
+    assert (report.accepted + report.left_out, report.rejected) == (full.accepted, 2)
+    found = verified(tmp_path / "out", archive)
+    assert (found.breaches, found.not_ingested) == ([], report.left_out)
+    before = files_of(tmp_path / "out")
+    again = ingest(archive, tmp_path / "out", 2, wanted=wanted)
+    assert (again.accepted, again.left_out) == (0, report.left_out)
+    assert files_of(tmp_path / "out") == before
+    assert ingest(archive, tmp_path / "out", 3).parsed == report.left_out
+    assert_equal(tmp_path / "out", tmp_path / "full")
+    found = verified(tmp_path / "out", archive)
+    assert (found.breaches, found.not_ingested) == ([], 0)
+
+
+def test_an_article_without_a_time_is_not_since(archive: Path, tmp_path: Path) -> None:
+    (archive / "a.md").write_bytes("[松岭](https://songling-times.example/a)\n------\n\n<p>林帆</p>\n".encode())
+    assert ingest(archive, tmp_path / "out", 1, wanted=Wanted(since=SINCE)).left_out == 1
+    assert ingest(archive, tmp_path / "out", 2, wanted=Wanted(outlets=(SONGLING,))).accepted == 1
+
+
+@pytest.mark.parametrize("sync", [None, True, False])
+def test_what_is_published_is_kept_up_by_a_run_for_something_else(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, sync: bool | None
+) -> None:
+    write_news(write_article)
+    ingest(archive, tmp_path / "out", 1, absent_is_deleted=sync)
+    write_article("00.md", url="https://songling-times.example/0", body="<p>改</p>")
+    write_article("01.md", url="https://songling-times.example/1", at="2021-01-01T00:00:00")
+    write_article("bad.md", url="https://songling-times.example/mended")
+    write_article("new.md", url="https://songling-times.example/new")
+    write_article("asked.md", url="https://yungang-daily.example/new", at="2022-05-01T00:00:00")
+    (archive / "03.md").unlink()
+    (archive / "empty.md").unlink()
+    report = ingest(
+        archive, tmp_path / "out", 2, absent_is_deleted=sync, wanted=Wanted(SINCE, outlets=(YUNGANG,), limit=1)
+    )
+    articles = dict(rows_of(tmp_path / "out", "articles", "source_path", "text"))
+    assert articles["00.md"] == "改"
+    assert ("2021-01",) in rows_of(tmp_path / "out", "articles", "month")
+    # What was a reject is published already, so it is kept up, whatever it is now.
+    assert "bad.md" in articles
+    assert ("03.md" in articles) == (sync is not True)
+    assert ("empty.md" in paths_of(tmp_path / "out", "rejects")) == (sync is not True)
+    # One new source was asked for: the first of the two, which is the one that the outlet has.
+    assert "asked.md" in articles
+    assert "new.md" not in articles
+    assert report.deleted == (2 if sync else 0)
+    found = verified(tmp_path / "out", archive)
+    missing = [] if sync else ["03.md"]
+    assert [breach.source_path for breach in found.breaches] == missing
+    assert found.not_ingested == 1
+    ingest(archive, tmp_path / "out", 3, absent_is_deleted=sync)
+    if sync:
+        ingest(archive, tmp_path / "full", 3, absent_is_deleted=sync)
+        assert_equal(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))
+
+
+def test_a_partial_run_does_not_hide_a_real_breach(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_news(write_article)
+    ingest(archive, tmp_path / "out", 1, wanted=Wanted(limit=9))
+    assert main(["verify", str(tmp_path / "out"), "--workers", "1"]) == 0
+    assert "note: 22 sources are not ingested" in capsys.readouterr().out
+    assert main(["verify", str(tmp_path / "out"), "--workers", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["not_ingested"] == 22
+    (path,) = (tmp_path / "out" / "articles").glob(f"outlet={SONGLING}/month=2022-01/*.parquet")
+    plain = path.read_bytes()
+    part = pl.read_parquet(path, hive_partitioning=False)
+    ingested = part["source_path"][0]
+    # Other bytes than those that were ingested.
+    (archive / ingested).write_bytes((archive / ingested).read_bytes() + b"\n")
+    found = verified(tmp_path / "out", archive)
+    assert {breach.source_path for breach in found.breaches} == {ingested}
+    assert {breach.law for breach in found.breaches} == {1}
+    assert found.not_ingested == 22
+    (archive / ingested).write_bytes((archive / ingested).read_bytes()[:-1])
+    assert verified(tmp_path / "out", archive).breaches == []
+    # A source with two rows.
+    beside = path.with_name("part-1.parquet")
+    beside.write_bytes(plain)
+    found = verified(tmp_path / "out", archive)
+    twice = {breach.source_path for breach in found.breaches if breach.law == 5}
+    assert twice == set(part["source_path"])
+    beside.unlink()
+    # Paragraphs without their article.
+    path.unlink()
+    laws = {breach.law for breach in verified(tmp_path / "out", archive).breaches}
+    assert laws == {3}
+    path.write_bytes(plain)
+    # A full run has asked for everything.
+    ingest(archive, tmp_path / "out", 2)
+    (archive / "late.md").write_bytes((archive / "01.md").read_bytes())
+    found = verified(tmp_path / "out", archive)
+    assert [(breach.law, breach.source_path) for breach in found.breaches] == [(5, "late.md")]
+    assert found.not_ingested == 0
+
+
+def test_a_partial_runs_commit_is_no_base_for_the_next(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "git")
+    files: dict[str | bytes, Any] = {f"{number}.md": article(f"{number}") for number in range(8)}
+    repository.commit(files)
+    ingest(repository.path, tmp_path / "out", 1, wanted=Wanted(limit=3))
+    assert len(paths_of(tmp_path / "out")) == 3
+    ingest(repository.path, tmp_path / "out", 2)
+    assert len(paths_of(tmp_path / "out")) == 8
+    # After a full run a partial one, over commits that it takes a part of, and a full one that completes it.
+    files |= {f"{number}.md": article(f"{number}") for number in range(8, 14)}
+    files["2.md"] = article("2", body="<p>改</p>")
+    del files["5.md"]
+    repository.commit(files)
+    partial = ingest(repository.path, tmp_path / "out", 3, wanted=Wanted(limit=2))
+    assert (partial.parsed, partial.deleted) == (3, 1)
+    assert len(paths_of(tmp_path / "out")) == 9
+    assert "改" in {text for (text,) in rows_of(tmp_path / "out", "articles", "text")}
+    complete = ingest(repository.path, tmp_path / "out", 4)
+    assert (complete.parsed, complete.sources, complete.unchanged) == (4, 13, 9)
+    ingest(repository.path, tmp_path / "full", 1)
+    assert_equal(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))
+    assert verified(tmp_path / "out", repository.path).breaches == []
+    # That one is a base again.
+    files["new.md"] = article("new")
+    repository.commit(files)
+    last = ingest(repository.path, tmp_path / "out", 5)
+    assert (last.parsed, last.sources, last.unchanged) == (1, 14, 13)
+
+
+def changed(files: dict[str | bytes, Any], chance: Random) -> dict[str | bytes, Any]:
+    """Another state of an archive: files new, revised, copied, renamed, broken, mended and deleted."""
+    files = dict(files)
+    for _ in range(chance.randrange(1, 6)):
+        names = sorted(map(str, files))
+        kind = chance.choice(("new", "new", "revise", "revise", "copy", "rename", "break", "delete"))
+        number = chance.randrange(40)
+        if kind == "new" or len(names) < 4:
+            body = f"<p>第{chance.randrange(4)}版</p>"
+            files[f"{number}.md"] = article(f"{number % 30}", at=f"2022-{1 + number % 4:02d}-04T00:00:00", body=body)
+        elif kind == "revise":
+            name = chance.choice(names)
+            files[name] = files[name] + f"<p>{chance.randrange(100)}</p>\n".encode()
+        elif kind == "copy":
+            files[f"copy-{number}.md"] = files[chance.choice(names)]
+        elif kind == "rename":
+            files[f"to-{number}.md"] = files.pop(chance.choice(names))
+        elif kind == "break":
+            files[chance.choice(names)] = bytes([200 + chance.randrange(50)])
+        else:
+            del files[chance.choice(names)]
+    return files
+
+
+@pytest.mark.parametrize("history", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_any_runs_for_parts_of_a_repository_add_up_to_one_full_run(tmp_path: Path, seed: int, history: bool) -> None:
+    chance = Random(seed)
+    repository = Repository(tmp_path / "git")
+    files: dict[str | bytes, Any] = {
+        f"{n}.md": article(f"{n}", at=f"2022-{1 + n % 4:02d}-04T00:00:00") for n in range(6)
+    }
+    repository.commit(files)
+    parts = 0
+    for number in range(1, 11):
+        for _ in range(chance.randrange(3)):
+            files = changed(files, chance)
+            repository.commit(files)
+        wanted = chance.choice((
+            Wanted(), Wanted(limit=chance.randrange(1, 6)), Wanted(limit=chance.randrange(1, 6)), Wanted(since=SINCE),
+            Wanted(since=SINCE, limit=2), Wanted(outlets=("nobody",)),
+        ))  # fmt: skip
+        parts += not wanted.everything
+        ingest(repository.path, tmp_path / "out", number, wanted=wanted, history=history)
+        assert verified(tmp_path / "out", repository.path).breaches == []
+    ingest(repository.path, tmp_path / "out", 20, history=history)
+    assert parts > 0
+    ingest(repository.path, tmp_path / "full", 1, history=history)
+    # Without its history an archive tells nothing of what stood before, so that depends on when runs looked.
+    assert_equal(tmp_path / "out", tmp_path / "full", STATE if history else ("articles", "paragraphs", "rejects"))
+    found = verified(tmp_path / "out", repository.path)
+    assert (found.breaches, found.not_ingested) == ([], 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_runs_for_parts_of_a_folder_add_up_to_one_full_run(tmp_path: Path, archive: Path, seed: int) -> None:
+    chance = Random(seed)
+    files: dict[str | bytes, Any] = {}
+    for number in range(1, 9):
+        files = changed(files, chance)
+        for path in archive.iterdir():
+            path.unlink()
+        for name, content in files.items():
+            (archive / str(name)).write_bytes(content)
+        wanted = Wanted(limit=chance.randrange(1, 6)) if number % 3 else Wanted()
+        ingest(archive, tmp_path / "out", number, wanted=wanted, absent_is_deleted=True)
+        assert verified(tmp_path / "out", archive).breaches == []
+    assert files_below(archive).keys() == files.keys()
+    ingest(archive, tmp_path / "out", 20, absent_is_deleted=True)
+    ingest(archive, tmp_path / "full", 1)
+    assert_equal(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))

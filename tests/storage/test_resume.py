@@ -1,0 +1,549 @@
+"""A run that is stopped leaves an output as it was, and the next one goes on where it stopped."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archives import ROOT, WriteArticle, files_of, ingest, read_table, rows_of, stamp
+from repositories import Repository, files_below
+
+import storage.batches
+import storage.ingestion
+import storage.staging
+from flows.job import run_ingest
+from storage.errors import LockedError
+from storage.ingestion import Progress, RunReport
+from storage.layout import STAGING, Output
+from storage.planning import Settings
+from storage.stores import publish
+from storage.stores.folder import FolderStore
+from storage.verification import verify_output
+from transforms.records import Limits
+from transforms.selection import Selection, Wanted
+
+SOURCES = 20
+OUTLET = "songling-times-example"
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of three sources, and files that count as settled at once."""
+    monkeypatch.setattr("transforms.plan.LARGEST_BATCH_SOURCES", 3)
+    monkeypatch.setattr("storage.inputs.folder.SETTLED_NS", 0)
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths of the sources in the order in which they were parsed."""
+    calls: list[str] = []
+    parse = storage.batches.parse
+
+    def counted(data: bytes, source_path: str, *arguments: Any) -> Any:
+        calls.append(source_path)
+        return parse(data, source_path, *arguments)
+
+    monkeypatch.setattr(storage.batches, "parse", counted)
+    return calls
+
+
+def write_sources(write_article: WriteArticle) -> list[str]:
+    for number in range(SOURCES - 1):
+        write_article(
+            f"{number:02d}.md",
+            url=f"https://songling-times.example/{number}",
+            at=f"2022-{1 + number % 3:02d}-04T00:00:00",
+            body=f"<p>林帆第{number}次到松岭。</p>",
+        )
+    write_article("bad.md").write_bytes(b"\xff")
+    return [*(f"{number:02d}.md" for number in range(SOURCES - 1)), "bad.md"]
+
+
+def run(source: Path, output: Path, number: int, progress: Progress = lambda *_: None, **settings: Any) -> RunReport:
+    return run_ingest(Settings(source, output, **settings), progress, stamp=stamp(number))
+
+
+def stopping(step: str, done: int) -> Progress:
+    """Ctrl-C as soon as so much of a step is done."""
+
+    def progress(name: str, now: int, _: int) -> None:
+        if name == step and now >= done:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def stop(source: Path, output: Path, number: int, step: str = "parse", done: int = 7, **settings: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(source, output, number, stopping(step, done), **settings)
+
+
+def staged(output: Path, suffix: str = ".done") -> list[str]:
+    return sorted(path.name for path in (output / STAGING).rglob(f"*{suffix}"))
+
+
+def runs_of(output: Path) -> list[dict[str, Any]]:
+    """Rows of `runs` without the time at which they ended."""
+    return read_table(output, "runs").drop_columns(["finished_at"]).to_pylist()
+
+
+def assert_same(output: Path, expected: Path) -> None:
+    assert files_of(output) == files_of(expected)
+    assert runs_of(output) == runs_of(expected)
+    assert not (output / STAGING).exists()
+
+
+@pytest.mark.parametrize("done", [1, 4, 9, SOURCES])
+def test_a_stopped_run_goes_on_under_its_name_and_parses_no_source_twice(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, parsed: list[str], done: int
+) -> None:
+    paths = write_sources(write_article)
+    run(archive, tmp_path / "expected", 1)
+    parsed.clear()
+    stop(archive, tmp_path / "out", 1, done=done)
+    assert files_of(tmp_path / "out") == {}
+    assert len(parsed) == min(-(-done // 3) * 3, SOURCES)
+    report = run(archive, tmp_path / "out", 2)
+    assert sorted(parsed) == sorted(paths)
+    assert (report.run_id, report.started_at) == stamp(1)
+    assert (report.parsed, report.accepted, report.rejected) == (SOURCES, SOURCES - 1, 1)
+    assert_same(tmp_path / "out", tmp_path / "expected")
+    # The run after that is one of its own.
+    assert run(archive, tmp_path / "out", 3).run_id == "run-3"
+
+
+def test_a_run_may_be_stopped_again_and_again(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, parsed: list[str]
+) -> None:
+    paths = write_sources(write_article)
+    run(archive, tmp_path / "expected", 1)
+    parsed.clear()
+    for number, done in enumerate((2, 6, 7, 13, 19), 1):
+        stop(archive, tmp_path / "out", number, done=done)
+    run(archive, tmp_path / "out", 9)
+    assert sorted(parsed) == sorted(paths)
+    assert_same(tmp_path / "out", tmp_path / "expected")
+
+
+def test_what_is_done_is_counted_as_done(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
+    write_sources(write_article)
+    stop(archive, tmp_path / "out", 1, done=12)
+    shown: list[tuple[int, int]] = []
+    run(archive, tmp_path / "out", 2, lambda step, now, all_: shown.append((now, all_)) if step == "parse" else None)
+    assert shown == [(15, SOURCES), (18, SOURCES), (SOURCES, SOURCES)]
+
+
+def test_sources_that_changed_meanwhile_are_parsed_as_they_are_now(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, parsed: list[str]
+) -> None:
+    write_sources(write_article)
+    stop(archive, tmp_path / "out", 1, done=12)
+    changed = archive / "01.md"
+    times = changed.stat()
+    content = changed.read_bytes()
+    changed.write_bytes(content.replace("第1次".encode(), "第7次".encode()))
+    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    write_article("new.md", url="https://songling-times.example/new")
+    (archive / "08.md").unlink()
+    parsed.clear()
+    run(archive, tmp_path / "out", 2)
+    # The batches of what changed and of what is gone are parsed again without it, and those that were never parsed.
+    assert sorted(parsed) == [
+        "00.md", "01.md", "02.md", "06.md", "07.md", *(f"{number}.md" for number in range(12, 19)), "bad.md", "new.md"
+    ]  # fmt: skip
+    run(archive, tmp_path / "expected", 1)
+    assert_same(tmp_path / "out", tmp_path / "expected")
+    assert ("林帆第7次到松岭。",) in rows_of(tmp_path / "out", "articles", "text")
+
+
+def test_a_source_too_new_to_tell_is_parsed_again(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sources(write_article)
+    monkeypatch.setattr("storage.inputs.folder.SETTLED_NS", 1 << 62)
+    stop(archive, tmp_path / "out", 1, done=12)
+    (archive / "01.md").write_bytes((archive / "01.md").read_bytes().replace("第1次".encode(), "第7次".encode()))
+    run(archive, tmp_path / "out", 2)
+    assert ("林帆第7次到松岭。",) in rows_of(tmp_path / "out", "articles", "text")
+
+
+def test_a_stopped_run_over_an_output_with_rows_goes_on(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, parsed: list[str]
+) -> None:
+    write_sources(write_article)
+    for output in ("out", "expected"):
+        run(archive, tmp_path / output, 1, absent_is_deleted=True)
+    before = files_of(tmp_path / "out")
+    for number in range(10):
+        write_article(f"{number:02d}.md", url=f"https://songling-times.example/{number}", body="<p>改</p>")
+    (archive / "15.md").unlink()
+    run(archive, tmp_path / "expected", 2, absent_is_deleted=True)
+    parsed.clear()
+    stop(archive, tmp_path / "out", 2, done=5, absent_is_deleted=True)
+    assert files_of(tmp_path / "out") == before
+    run(archive, tmp_path / "out", 3, absent_is_deleted=True)
+    assert sorted(parsed) == [f"{number:02d}.md" for number in range(10)]
+    assert_same(tmp_path / "out", tmp_path / "expected")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"limits": Limits(source_bytes=1000)},
+        {"selection": Selection(exclude=("x.md",))},
+        {"wanted": Wanted(outlets=(OUTLET,))},
+        {"wanted": Wanted(limit=100)},
+        {"partition_by": "day"},
+        {"absent_is_deleted": False},
+    ],
+    ids=repr,
+)
+def test_other_settings_begin_anew(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, parsed: list[str], settings: dict[str, Any]
+) -> None:
+    write_sources(write_article)
+    stop(archive, tmp_path / "out", 1)
+    parsed.clear()
+    assert run(archive, tmp_path / "out", 2, **settings).run_id == "run-2"
+    assert len(parsed) == SOURCES
+    run(archive, tmp_path / "expected", 2, **settings)
+    assert_same(tmp_path / "out", tmp_path / "expected")
+
+
+@pytest.mark.parametrize(("settings"), [{"workers": 2}, {"part_bytes": 300}], ids=repr)
+def test_settings_that_no_parsing_depends_on_may_differ(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    write_sources(write_article)
+    stop(archive, tmp_path / "out", 1)
+    assert run(archive, tmp_path / "out", 2, **settings).run_id == "run-1"
+    run(archive, tmp_path / "expected", 1, **settings)
+    assert_same(tmp_path / "out", tmp_path / "expected")
+
+
+def test_another_parser_or_another_boot_begins_anew(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsed: list[str]
+) -> None:
+    write_sources(write_article)
+    boot = tmp_path / "boot"
+    boot.write_text("first")
+    monkeypatch.setattr(storage.staging, "BOOT_ID", boot)
+    stop(archive, tmp_path / "out", 1)
+    boot.write_text("second")
+    stop(archive, tmp_path / "out", 2)
+    monkeypatch.setattr(storage.staging, "parser_version", lambda: "another")
+    parsed.clear()
+    assert run(archive, tmp_path / "out", 3).run_id == "run-3"
+    assert len(parsed) == SOURCES
+
+
+def test_another_source_begins_anew(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
+    write_sources(write_article)
+    stop(archive, tmp_path / "out", 1)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.md").write_bytes((archive / "00.md").read_bytes())
+    assert run(other, tmp_path / "out", 2).run_id == "run-2"
+    assert rows_of(tmp_path / "out", "articles", "source_path") == [("a.md",)]
+
+
+def test_what_a_published_run_left_is_not_taken_up(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the journal: all is published, and what is staged belongs to a run that is over."""
+    write_sources(write_article)
+    monkeypatch.setattr(storage.ingestion.Ingestion, "report", _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(archive, tmp_path / "out", 1)
+    monkeypatch.undo()
+    assert staged(tmp_path / "out") != []
+    published = files_of(tmp_path / "out")
+    report = run(archive, tmp_path / "out", 2)
+    assert (report.run_id, report.parsed) == ("run-2", 0)
+    assert files_of(tmp_path / "out") == published
+    assert not (tmp_path / "out" / STAGING).exists()
+
+
+def _interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:9]),
+        lambda path: path.unlink(),
+    ],
+    ids=["empty", "cut", "gone"],
+)
+def test_a_batch_that_was_not_finished_is_parsed_again(
+    archive: Path,
+    write_article: WriteArticle,
+    tmp_path: Path,
+    damage: Callable[[Path], None],
+    parsed: list[str],
+) -> None:
+    write_sources(write_article)
+    run(archive, tmp_path / "expected", 1)
+    stop(archive, tmp_path / "out", 1, done=9)
+    (folder,) = (tmp_path / "out" / STAGING).iterdir()
+    damage(folder / "batch-000001.done")
+    # What a process leaves that is killed while it writes down what to parse, and while it merges.
+    (folder / "work-000002.arrow").write_bytes(b"ARROW1")
+    (folder / "next-000000-0.parquet").write_bytes(b"PAR1")
+    (folder / "settled.revisions").write_bytes(b"ARROW1")
+    (folder / "scratch-a").mkdir()
+    parsed.clear()
+    run(archive, tmp_path / "out", 2)
+    assert sorted(parsed) == ["03.md", "04.md", "05.md", *(f"{number:02d}.md" for number in range(9, 19)), "bad.md"]
+    assert_same(tmp_path / "out", tmp_path / "expected")
+
+
+def test_a_streamed_archive_goes_on_too(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, parsed: list[str]
+) -> None:
+    paths = write_sources(write_article)
+    packed = tmp_path / "news.tar.gz"
+    with tarfile.open(packed, "w:gz") as tar:
+        tar.add(archive, ".")
+    run(packed, tmp_path / "expected", 1)
+    parsed.clear()
+    stop(packed, tmp_path / "out", 1)
+    assert len(parsed) == 9
+    run(packed, tmp_path / "out", 2)
+    assert sorted(parsed) == sorted(paths)
+    assert_same(tmp_path / "out", tmp_path / "expected")
+    # Another archive of the same names and sizes is another one.
+    stop(packed, tmp_path / "changed", 1)
+    for path in archive.glob("[01]*.md"):
+        path.write_bytes(path.read_bytes().replace("林帆".encode(), "云港".encode()))
+    with tarfile.open(packed, "w:gz") as tar:
+        tar.add(archive, ".")
+    parsed.clear()
+    run(packed, tmp_path / "changed", 2)
+    assert sorted(parsed) == sorted(paths)
+    assert all(str(text).startswith("云港") for (text,) in rows_of(tmp_path / "changed", "articles", "text"))
+
+
+@pytest.mark.parametrize("history", [False, True])
+def test_a_repository_goes_on_with_the_commits_that_came(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, parsed: list[str], history: bool
+) -> None:
+    write_sources(write_article)
+    repository = Repository(tmp_path / "git")
+    repository.commit(files_below(archive))
+    write_article("03.md", url="https://songling-times.example/3", body="<p>改</p>")
+    repository.commit(files_below(archive))
+    stop(repository.path, tmp_path / "out", 1, done=12, history=history)
+    write_article("16.md", url="https://songling-times.example/16", body="<p>新</p>")
+    repository.commit(files_below(archive))
+    before = len(parsed)
+    run(repository.path, tmp_path / "out", 2, history=history)
+    total = len(parsed)
+    run(repository.path, tmp_path / "expected", 1, history=history)
+    assert_same(tmp_path / "out", tmp_path / "expected")
+    assert before >= 12
+    assert total < before + len(parsed) - total
+
+
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = [{root!r}, {root!r} + "/tests"]
+from archives import ingest
+import storage.batches, storage.inputs.folder, transforms.plan
+
+transforms.plan.LARGEST_BATCH_SOURCES = 3
+storage.inputs.folder.SETTLED_NS = 0
+left = int(sys.argv[1])
+parent = os.getpid()
+parse = storage.batches.parse
+def counted(*arguments):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(parent, signal.{signal})
+        if os.getpid() != parent:
+            signal.pause()
+    with open(sys.argv[4], "a") as calls:
+        calls.write(arguments[1] + "\\n")
+    return parse(*arguments)
+storage.batches.parse = counted
+ingest(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[5]), workers=int(sys.argv[6]))
+print("finished")
+"""
+
+
+@pytest.mark.parametrize(("kill", "workers"), [("SIGKILL", 1), ("SIGINT", 1), ("SIGKILL", 2)])
+def test_a_killed_run_goes_on(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, kill: str, workers: int
+) -> None:
+    paths = write_sources(write_article)
+    run(archive, tmp_path / "expected", 1)
+    calls = tmp_path / "calls"
+    script = KILLED_RUN.format(root=str(ROOT), signal=kill)
+    for number in (1, 2, 3) if workers == 1 else (1,):
+        command = [
+            sys.executable, "-c", script, "5", str(archive), str(tmp_path / "out"), str(calls), str(number),
+            str(workers),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == -getattr(signal, kill), done.stderr
+        assert files_of(tmp_path / "out") == {}
+        assert _free(tmp_path / "out")
+    assert staged(tmp_path / "out") != []
+    run(archive, tmp_path / "out", 9)
+    assert_same(tmp_path / "out", tmp_path / "expected")
+    if workers == 1:
+        # Each of the three tries lost the two sources of the batch that it was at.
+        assert len(calls.read_text().splitlines()) == 15
+    assert set(calls.read_text().splitlines()) <= set(paths)
+
+
+def _free(output: Path) -> bool:
+    """Whether the lock is free: workers of a killed run hold it until they notice."""
+    for _ in range(600):
+        try:
+            with FolderStore(str(output)).writing("test", lambda *_: None):
+                return True
+        except LockedError:
+            time.sleep(0.05)
+    return False
+
+
+STEPS = ("discover", "plan", "parse", "settle", "merge", "publish", "report")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_ctrl_c_at_any_step_leaves_a_usable_output(
+    archive: Path,
+    write_article: WriteArticle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    after: bool,
+) -> None:
+    before, expected = prepare(archive, write_article, tmp_path)
+    plain = getattr(storage.ingestion.Ingestion, step)
+
+    def stopped(*arguments: Any) -> None:
+        if after:
+            plain(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(storage.ingestion.Ingestion, step, stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(archive, tmp_path / "out", 2, absent_is_deleted=True)
+    monkeypatch.setattr(storage.ingestion.Ingestion, step, plain)
+    published = (step, after) == ("publish", True) or step == "report"
+    assert files_of(tmp_path / "out") == (expected if published else before)
+    finish(archive, tmp_path, expected)
+
+
+def prepare(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """An output, the changes to its archive, and what it is after them; the files before and after."""
+    write_sources(write_article)
+    for output in ("out", "expected"):
+        run(archive, tmp_path / output, 1)
+    before = files_of(tmp_path / "out")
+    write_article("00.md", url="https://songling-times.example/0", body="<p>改</p>")
+    write_article("01.md", url="https://songling-times.example/1", at="2022-02-09T00:00:00")
+    write_article("new.md", url="https://songling-times.example/new")
+    write_article("bad.md", url="https://songling-times.example/mended")
+    (archive / "05.md").unlink()
+    run(archive, tmp_path / "expected", 2, absent_is_deleted=True)
+    expected = files_of(tmp_path / "expected")
+    assert expected != before
+    return before, expected
+
+
+def finish(archive: Path, tmp_path: Path, expected: dict[str, bytes]) -> None:
+    # The run goes on under its own name, or as the next one that has nothing to do.
+    run(archive, tmp_path / "out", 3, absent_is_deleted=True)
+    found = files_of(tmp_path / "out")
+    if found != expected:
+        # It was stopped before anything was staged, so its rows tell of the run that came after it.
+        assert found.keys() == expected.keys()
+        assert ("run-3",) in rows_of(tmp_path / "out", "articles", "run_id")
+    verified = verify_output(Output(tmp_path / "out"), archive, workers=1, progress=lambda *_: None)
+    assert verified.breaches == []
+    assert not (tmp_path / "out" / STAGING).exists()
+    assert not (tmp_path / "out" / publish.JOURNAL).exists()
+
+
+def test_ctrl_c_at_any_replacement_is_completed_by_the_next_run(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, expected = prepare(archive, write_article, tmp_path)
+    subprocess.run(["cp", "-r", str(tmp_path / "out"), str(tmp_path / "base")], check=True)
+    plain = publish._apply
+    steps = 0
+    finished = False
+    while not finished:
+        subprocess.run(["rm", "-r", str(tmp_path / "out")], check=True)
+        subprocess.run(["cp", "-r", str(tmp_path / "base"), str(tmp_path / "out")], check=True)
+        left = steps
+
+        def stopped(*arguments: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+            plain(*arguments)
+
+        monkeypatch.setattr(publish, "_apply", stopped)
+        try:
+            run(archive, tmp_path / "out", 2, absent_is_deleted=True)
+            finished = True
+        except KeyboardInterrupt:
+            pass
+        monkeypatch.setattr(publish, "_apply", plain)
+        report = run(archive, tmp_path / "out", 3, absent_is_deleted=True)
+        assert (report.run_id, report.parsed) == ("run-3", 0)
+        assert files_of(tmp_path / "out") == expected, steps
+        steps += 1
+    assert steps > 6
+    assert expected != before
+
+
+def test_a_full_disk_clears_what_waits_but_not_what_a_journal_lists(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, expected = prepare(archive, write_article, tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    plain = publish._apply
+    for place in ("storage.batches._stage", "storage.stores.publish._apply"):
+        monkeypatch.setattr(place, full)
+        with pytest.raises(OSError, match="No space"):
+            run(archive, tmp_path / "out", 2, absent_is_deleted=True)
+        monkeypatch.undo()
+        monkeypatch.setattr("storage.inputs.folder.SETTLED_NS", 0)
+        assert files_of(tmp_path / "out") == before
+        assert (tmp_path / "out" / STAGING).exists() == (place != "storage.batches._stage")
+    assert publish._apply is plain
+    assert run(archive, tmp_path / "out", 3, absent_is_deleted=True).parsed == 0
+    assert files_of(tmp_path / "out") == expected
+
+
+def test_a_run_that_ends_well_leaves_no_staging(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
+    write_sources(write_article)
+    stop(archive, tmp_path / "out", 1)
+    facts = json.loads(next((tmp_path / "out" / STAGING).rglob("run.json")).read_bytes())
+    assert facts["run_id"] == "run-1"
+    ingest(archive, tmp_path / "out", 2)
+    assert not (tmp_path / "out" / STAGING).exists()
