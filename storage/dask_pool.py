@@ -6,6 +6,7 @@ import gc
 import logging
 import pickle
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -25,7 +26,10 @@ from transforms.plan import batches
 
 __all__ = ["DaskPool"]
 
-BATCH_BYTES: Final = 8 << 20
+# A task costs 5 ms and 4 MB of sources take a second, so it is lost in them; smaller batches only make more files.
+# What larger ones stage is more than a worker keeps at hand (`storage/workspace.py`), so it is read again for each
+# partition: a run took 30 % longer with 8 MB, and 80 % with 32 MB (`benchmarks/dask_bench.py`).
+BATCH_BYTES: Final = 4 << 20
 # Tasks under way for each thread of a worker: one that it works on, and some that wait at it or at the scheduler.
 AHEAD: Final = 4
 # What takes less time goes to a worker together, so that the work outweighs what a task costs.
@@ -41,6 +45,8 @@ RETRIES: Final = 3
 KEY: Final = "pressmark"
 # What of Dask says on the error stream that a connection was lost, found again or closed.
 LOGGERS: Final = ("distributed", "distributed.client", "tornado.application")
+UNABLE: Final = "can't load pressmark"
+REMEDY: Final = "install the same pressmark, by the same lock, there, and start the worker again"
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -118,7 +124,7 @@ class DaskPool:
             if future is not None:
                 _, share = self._pending.pop(future.key)
                 try:
-                    seconds, results = self._result(future)
+                    seconds, results, error = self._result(future)
                 except _LostError:
                     self._pending[future.key] = (future, share)
                 except _KilledError:
@@ -126,6 +132,8 @@ class DaskPool:
                     self._fill(work, ahead)
                     continue
                 else:
+                    if error is not None:
+                        raise error
                     returns = 0
                     self._share = max(1, min(int(SHARE_S * len(share) / max(seconds, 1e-6)), MOST_SHARED))
                     self._fill(work, ahead)
@@ -194,6 +202,8 @@ class DaskPool:
             error = future.exception()
             if isinstance(error, KilledWorker):
                 raise _KilledError from error
+            if isinstance(error, ImportError):
+                raise PoolError(f"a worker {UNABLE} ({error})", self._address, REMEDY) from error
             raise error
         if future.status != "finished":
             raise _LostError
@@ -254,11 +264,7 @@ class DaskPool:
         found = self._client.run(_caller(), pickle.dumps((_describe,)), on_error="return")
         for worker, state in found.items():
             if isinstance(state, ImportError):
-                raise PoolError(
-                    f"a worker can't load pressmark ({state})",
-                    worker,
-                    "install the same pressmark there, and run again",
-                ) from state
+                raise PoolError(f"a worker {UNABLE} ({state})", worker, REMEDY) from state
             if not isinstance(state, BaseException):
                 there, busy = state
                 _check(there, self._here, worker)
@@ -292,30 +298,43 @@ def _caller() -> Callable[..., Any]:
 
 def _carry_out(
     _: None, versions: Versions, work: Callable[[Task], Result], share: list[Task]
-) -> tuple[float, list[Result]]:
-    """Do a share of the tasks in a worker, which may have come after the run began: the seconds it took and what they
-    gave. Errors name the worker."""
+) -> tuple[float, list[Result], Exception | None]:
+    """Do a share of the tasks in a worker, which may have come after the run began: the seconds it took, what they
+    gave, and what one of them raised. Errors name the worker."""
     from distributed import get_worker
 
     worker = get_worker().address
-    _check(_versions(), versions, worker)
     collects = gc.isenabled()
     # Batches leave no cycles behind, so collections would only cost time.
     gc.disable()
     started = time.perf_counter()
+    results: list[Result] = []
     try:
-        results = [work(task) for task in share]
-        return time.perf_counter() - started, results
-    except PressmarkError as error:
-        raise type(error)(f"{error.what} (on the Dask worker {worker})", error.where, error.remedy) from None
-    except OSError as error:
-        raise PoolError(
-            f"the Dask worker {worker} can't use a file ({error.strerror or error})", error.filename or "",
-            "give source and output the same absolute paths on all machines, or keep both in an object store",
-        ) from None  # fmt: skip
+        _check(_versions(), versions, worker)
+        results.extend(map(work, share))
+    # Given back, not raised: the client waits for ever for a task whose traceback it can't read.
+    except Exception as error:  # noqa: BLE001
+        return 0.0, results, _named(error, worker)
+    else:
+        return time.perf_counter() - started, results, None
     finally:
         if collects:
             gc.enable()
+
+
+def _named(error: Exception, worker: str) -> Exception:
+    """An error as this process shall see it, with the worker's address."""
+    if isinstance(error, PoolError):
+        return error
+    if isinstance(error, PressmarkError):
+        return type(error)(f"{error.what} (on the Dask worker {worker})", error.where, error.remedy)
+    if isinstance(error, OSError):
+        return PoolError(
+            f"the Dask worker {worker} can't use a file ({error.strerror or error})", error.filename or "",
+            "give source and output the same absolute paths on all machines, or keep both in an object store",
+        )  # fmt: skip
+    lines = "".join(traceback.format_exception(error)[-20:])
+    return RuntimeError(f"{error!r} on the Dask worker {worker}\n{lines}")
 
 
 def _describe(worker: Any) -> tuple[Versions, bool]:
@@ -326,10 +345,7 @@ def _describe(worker: Any) -> tuple[Versions, bool]:
 
 def _check(there: Versions, here: Versions, worker: str) -> None:
     if tuple(there) != tuple(here):
-        raise PoolError(
-            f"a worker has {there}, and this machine {here}", worker,
-            "install the same pressmark, by the same lock, there, and start the worker again",
-        )  # fmt: skip
+        raise PoolError(f"a worker has {there}, and this machine {here}", worker, REMEDY)
 
 
 def _versions() -> Versions:

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
@@ -150,10 +150,12 @@ def _start(count: int) -> ProcessPoolExecutor:
     # An object store's client has threads of its own that Python does not count.
     alone = threading.active_count() == 1 and "obstore" not in sys.modules
     method = "fork" if alone else "forkserver"
-    return ProcessPoolExecutor(count, multiprocessing.get_context(method), initializer=_prepare)
+    return ProcessPoolExecutor(count, multiprocessing.get_context(method), _prepare, (dict(os.environ),))
 
 
-def _prepare() -> None:
+def _prepare(environment: Mapping[str, str]) -> None:
+    # A fork server has the environment of its own start, which may lack the keys of a store.
+    os.environ.update(environment)
     # Batches leave no cycles behind, so collections would only cost time.
     gc.disable()
     if "jemalloc" in pa.supported_memory_backends():

@@ -53,6 +53,25 @@ def never(task):
     time.sleep(1000)
 storage.work.{step} = never
 """
+# Takes its time over its first batch.
+SLOW_ONCE = """
+import pathlib, time
+import storage.work
+def slow(task, parse=storage.work.parse):
+    if not pathlib.Path("begun").exists():
+        pathlib.Path("begun").touch()
+        time.sleep(2)
+    return parse(task)
+storage.work.parse = slow
+"""
+KILLED_RUN = f"""
+import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+import storage.dask_pool, transforms.plan
+storage.dask_pool.BATCH_BYTES, transforms.plan.SMALLEST_BATCH_BYTES = 600, 1
+from archives import ingest
+ingest(sys.argv[1], sys.argv[2], dask=sys.argv[3], absent_is_deleted=True)
+"""
 OTHER_PARSER = """
 import storage.versions
 storage.versions.parser_version = lambda: "0123456789abcdef"
@@ -274,6 +293,35 @@ def test_a_run_that_is_interrupted_leaves_no_worker_at_work(press: Press, cluste
     assert press.left == set()
 
 
+def test_a_run_that_was_killed_does_not_write_into_the_next(
+    press: Press, server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = press.ingest_here()
+    (tmp_path / "slow.py").write_text(SLOW_ONCE)
+    busy: list[bool] = []
+    looked = DaskPool._workers_busy
+
+    def noted(pool: DaskPool) -> Iterator[bool]:
+        found = list(looked(pool))
+        busy.extend(found)
+        return iter(found)
+
+    monkeypatch.setattr(DaskPool, "_workers_busy", noted)
+    slow = ("--preload", str(tmp_path / "slow.py"))
+    with DaskCluster(tmp_path / "dask", 1, environment=server.environment(), options=slow) as cluster:
+        arguments = [sys.executable, "-c", KILLED_RUN, press.source, press.output, cluster.address]
+        with subprocess.Popen(arguments) as process:
+            while not (cluster.folder / "worker-0" / "begun").exists():
+                assert process.poll() is None
+                time.sleep(0.05)
+            process.kill()
+        press.ingest_there(cluster.address)
+    assert busy[0]
+    assert not busy[-1]
+    assert press.objects == expected
+    assert press.left == set()
+
+
 def test_a_source_that_kills_workers_is_rejected_and_the_others_are_published(
     press: Press, server: S3Server, tmp_path: Path
 ) -> None:
@@ -316,10 +364,21 @@ def test_a_worker_with_another_version_is_refused(
     assert press.objects == {}
 
 
+def test_an_error_that_nobody_foresaw_comes_through(press: Press, cluster: DaskCluster, tmp_path: Path) -> None:
+    (tmp_path / "deep.py").write_text("import storage.work\ndef deep(task): deep(task)\nstorage.work.parse = deep\n")
+    other = cluster.add_worker(options=("--preload", str(tmp_path / "deep.py")))
+    try:
+        with pytest.raises(RuntimeError, match="RecursionError.* on the Dask worker tcp://"):
+            press.ingest_there(cluster.address)
+    finally:
+        cluster.kill_worker(other)
+    assert press.objects == {}
+
+
 def test_a_worker_without_pressmark_is_refused(press: Press, cluster: DaskCluster) -> None:
     other = cluster.add_worker(python=("-S",))
     try:
-        with pytest.raises(PoolError, match="can't load pressmark .*: `tcp://.*install the same pressmark there"):
+        with pytest.raises(PoolError, match="can't load pressmark .*: `tcp://.*install the same pressmark"):
             press.ingest_there(cluster.address)
     finally:
         cluster.kill_worker(other)

@@ -292,7 +292,7 @@ def test_a_run_killed_at_any_request_is_completed_by_the_next(
         ingest(archive, address, 2, absent_is_deleted=True)
         assert objects_of(address) == expected, f"killed at request {kills}"
         assert {entry.name for entry in store.entries(".pressmark")} <= KEPT, f"killed at request {kills}"
-        kills += 3
+        kills += 5
     assert states_seen == {"old", "between", "new"}
     assert base.entries("articles") == []
 
