@@ -26,5 +26,5 @@ def _complete_paths(parser: argparse.ArgumentParser) -> None:
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # its only name
             for command in action.choices.values():
                 _complete_paths(command)
-        elif action.type is Path or action.dest == "source":
+        elif action.type is Path or action.dest in ("source", "output"):
             action.complete = shtab.FILE  # type: ignore[attr-defined]  # where shtab looks for it

@@ -49,7 +49,7 @@ def parse_address(text: str) -> Address:
     A path is a repository where it has a `.git` or is a bare one, and a tar or zip archive by its name's end.
 
     >>> parse_address("git+file:///archives/news@main#rfi")
-    Address(kind='git', path=PosixPath('/archives/news'), ref='main', subdir='rfi')
+    Address(kind='git', path=PosixPath('/archives/news'), ref='main', subdir='rfi', url='')
     """
     if text.startswith(GIT_SCHEME):
         return _repository(text)
