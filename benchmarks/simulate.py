@@ -197,7 +197,8 @@ def in_folder(files: list[tuple[str, bytes]]) -> Iterator[tuple[str, str, Callab
 def in_store(files: list[tuple[str, bytes]]) -> Iterator[tuple[str, str, Callable, Callable, dict]]:
     """Archive and output in a real S3 server, behind a proxy that counts requests."""
     sys.path.insert(0, str(WORK.parent / "tests"))
-    from object_stores import FaultProxy, S3Server
+    from fault_proxy import FaultProxy
+    from object_stores import S3Server
 
     (PLACE / "server").mkdir()
     with S3Server(PLACE / "server") as server, FaultProxy(server) as proxy:

@@ -15,21 +15,8 @@ from urllib.parse import urlsplit
 import object_stores
 import obstore
 import pytest
-from object_stores import (
-    ACCESS_KEY,
-    KINDS,
-    REGION,
-    SECRET_KEY,
-    Fault,
-    FaultProxy,
-    Kind,
-    Reply,
-    Request,
-    S3Server,
-    ServerFailed,
-    signed_request,
-    why_no_server,
-)
+from fault_proxy import KINDS, Fault, FaultProxy, Kind, Request
+from object_stores import ACCESS_KEY, REGION, SECRET_KEY, Reply, S3Server, ServerFailed, signed_request, why_no_server
 from obstore.exceptions import AlreadyExistsError, GenericError, PermissionDeniedError, PreconditionError
 from obstore.store import S3Store
 

@@ -18,7 +18,8 @@ import pyarrow.dataset as ds
 import pyarrow.fs
 import pytest
 from archives import ROOT, WriteArticle, files_of, ingest
-from object_stores import Fault, FaultProxy, S3Server, why_no_server
+from fault_proxy import Fault, FaultProxy
+from object_stores import S3Server, why_no_server
 
 import storage.stores.lease
 from flows.cli import main
