@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -12,13 +13,15 @@ import socket
 import subprocess
 import sysconfig
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import parse_qsl, quote, urlsplit
+
+import pytest
 
 HOST, REGION = "127.0.0.1", "us-east-1"
 ACCESS_KEY, SECRET_KEY = "SONGLINGPRESS0000001", "songling/fictional/secret/0000000000001"
@@ -235,6 +238,16 @@ class S3Server:
         for service, port in self._ports.items():
             options |= {f"{service}.port": port, f"{service}.port.grpc": port + _GRPC}
         return [f"-{name}={value}" for name, value in options.items()]
+
+
+@contextlib.contextmanager
+def started_server(folder: Path, bucket: str) -> Iterator[S3Server]:
+    """A server with a bucket; the test is skipped where there can be none."""
+    if why := why_no_server():
+        pytest.skip(why)
+    with S3Server(folder) as started:
+        started.create_bucket(bucket)
+        yield started
 
 
 _GRPC = 10_000

@@ -16,7 +16,16 @@ import object_stores
 import obstore
 import pytest
 from fault_proxy import KINDS, Fault, FaultProxy, Kind, Request
-from object_stores import ACCESS_KEY, REGION, SECRET_KEY, Reply, S3Server, ServerFailed, signed_request, why_no_server
+from object_stores import (
+    ACCESS_KEY,
+    REGION,
+    SECRET_KEY,
+    Reply,
+    S3Server,
+    ServerFailed,
+    signed_request,
+    started_server,
+)
 from obstore.exceptions import AlreadyExistsError, GenericError, PermissionDeniedError, PreconditionError
 from obstore.store import S3Store
 
@@ -26,10 +35,7 @@ TEXT = b"0123456789" * 10
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    if why := why_no_server():
-        pytest.skip(why)
-    with S3Server(tmp_path_factory.mktemp("s3")) as started:
-        started.create_bucket(BUCKET)
+    with started_server(tmp_path_factory.mktemp("s3"), BUCKET) as started:
         yield started
 
 

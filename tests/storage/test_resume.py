@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
@@ -17,22 +16,18 @@ from typing import Any
 import pytest
 from archives import ROOT, WriteArticle, files_of, ingest, read_table, rows_of, stamp
 from repositories import Repository, files_below
+from stopped_runs import SOURCES, run, write_sources
 
 import storage.batches
 import storage.ingestion
 import storage.staging
-from flows.job import run_ingest
 from storage.errors import LockedError
-from storage.ingestion import Progress, RunReport
-from storage.layout import STAGING, Output
-from storage.planning import Settings
-from storage.stores import publish
+from storage.ingestion import Progress
+from storage.layout import STAGING
 from storage.stores.folder import FolderStore
-from storage.verification import verify_output
 from transforms.records import Limits
 from transforms.selection import Selection, Wanted
 
-SOURCES = 20
 OUTLET = "songling-times-example"
 
 
@@ -55,22 +50,6 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(storage.batches, "parse", counted)
     return calls
-
-
-def write_sources(write_article: WriteArticle) -> list[str]:
-    for number in range(SOURCES - 1):
-        write_article(
-            f"{number:02d}.md",
-            url=f"https://songling-times.example/{number}",
-            at=f"2022-{1 + number % 3:02d}-04T00:00:00",
-            body=f"<p>林帆第{number}次到松岭。</p>",
-        )
-    write_article("bad.md").write_bytes(b"\xff")
-    return [*(f"{number:02d}.md" for number in range(SOURCES - 1)), "bad.md"]
-
-
-def run(source: Path, output: Path, number: int, progress: Progress = lambda *_: None, **settings: Any) -> RunReport:
-    return run_ingest(Settings(source, output, **settings), progress, stamp=stamp(number))
 
 
 def stopping(step: str, done: int) -> Progress:
@@ -420,124 +399,6 @@ def _free(output: Path) -> bool:
         except LockedError:
             time.sleep(0.05)
     return False
-
-
-STEPS = ("discover", "plan", "parse", "settle", "merge", "publish", "report")
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", STEPS)
-def test_ctrl_c_at_any_step_leaves_a_usable_output(
-    archive: Path,
-    write_article: WriteArticle,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-    after: bool,
-) -> None:
-    before, expected = prepare(archive, write_article, tmp_path)
-    plain = getattr(storage.ingestion.Ingestion, step)
-
-    def stopped(*arguments: Any) -> None:
-        if after:
-            plain(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(storage.ingestion.Ingestion, step, stopped)
-    with pytest.raises(KeyboardInterrupt):
-        run(archive, tmp_path / "out", 2, absent_is_deleted=True)
-    monkeypatch.setattr(storage.ingestion.Ingestion, step, plain)
-    published = (step, after) == ("publish", True) or step == "report"
-    assert files_of(tmp_path / "out") == (expected if published else before)
-    finish(archive, tmp_path, expected)
-
-
-def prepare(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """An output, the changes to its archive, and what it is after them; the files before and after."""
-    write_sources(write_article)
-    for output in ("out", "expected"):
-        run(archive, tmp_path / output, 1)
-    before = files_of(tmp_path / "out")
-    write_article("00.md", url="https://songling-times.example/0", body="<p>改</p>")
-    write_article("01.md", url="https://songling-times.example/1", at="2022-02-09T00:00:00")
-    write_article("new.md", url="https://songling-times.example/new")
-    write_article("bad.md", url="https://songling-times.example/mended")
-    (archive / "05.md").unlink()
-    run(archive, tmp_path / "expected", 2, absent_is_deleted=True)
-    expected = files_of(tmp_path / "expected")
-    assert expected != before
-    return before, expected
-
-
-def finish(archive: Path, tmp_path: Path, expected: dict[str, bytes]) -> None:
-    # The run goes on under its own name, or as the next one that has nothing to do.
-    run(archive, tmp_path / "out", 3, absent_is_deleted=True)
-    found = files_of(tmp_path / "out")
-    if found != expected:
-        # It was stopped before anything was staged, so its rows tell of the run that came after it.
-        assert found.keys() == expected.keys()
-        assert ("run-3",) in rows_of(tmp_path / "out", "articles", "run_id")
-    verified = verify_output(Output(tmp_path / "out"), archive, workers=1, progress=lambda *_: None)
-    assert verified.breaches == []
-    assert not (tmp_path / "out" / STAGING).exists()
-    assert not (tmp_path / "out" / publish.JOURNAL).exists()
-
-
-def test_ctrl_c_at_any_replacement_is_completed_by_the_next_run(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, expected = prepare(archive, write_article, tmp_path)
-    subprocess.run(["cp", "-r", str(tmp_path / "out"), str(tmp_path / "base")], check=True)
-    plain = publish._apply
-    steps = 0
-    finished = False
-    while not finished:
-        subprocess.run(["rm", "-r", str(tmp_path / "out")], check=True)
-        subprocess.run(["cp", "-r", str(tmp_path / "base"), str(tmp_path / "out")], check=True)
-        left = steps
-
-        def stopped(*arguments: Any) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise KeyboardInterrupt
-            plain(*arguments)
-
-        monkeypatch.setattr(publish, "_apply", stopped)
-        try:
-            run(archive, tmp_path / "out", 2, absent_is_deleted=True)
-            finished = True
-        except KeyboardInterrupt:
-            pass
-        monkeypatch.setattr(publish, "_apply", plain)
-        report = run(archive, tmp_path / "out", 3, absent_is_deleted=True)
-        assert (report.run_id, report.parsed) == ("run-3", 0)
-        assert files_of(tmp_path / "out") == expected, steps
-        steps += 1
-    assert steps > 6
-    assert expected != before
-
-
-def test_a_full_disk_clears_what_waits_but_not_what_a_journal_lists(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, expected = prepare(archive, write_article, tmp_path)
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    plain = publish._apply
-    for place in ("storage.batches._stage", "storage.stores.publish._apply"):
-        monkeypatch.setattr(place, full)
-        with pytest.raises(OSError, match="No space"):
-            run(archive, tmp_path / "out", 2, absent_is_deleted=True)
-        monkeypatch.undo()
-        monkeypatch.setattr("storage.inputs.folder.SETTLED_NS", 0)
-        assert files_of(tmp_path / "out") == before
-        assert (tmp_path / "out" / STAGING).exists() == (place != "storage.batches._stage")
-    assert publish._apply is plain
-    assert run(archive, tmp_path / "out", 3, absent_is_deleted=True).parsed == 0
-    assert files_of(tmp_path / "out") == expected
 
 
 def test_a_run_that_ends_well_leaves_no_staging(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
