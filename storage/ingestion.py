@@ -162,6 +162,7 @@ class Ingestion:
         self._history = settings.history
         self._plan = Plan([], [], 0, 0)
         self._kept = ParseCounts()
+        self._to_parse = 0
         self._to_parse_bytes = 0
         self._batches: list[Batch] = []
         self._parsed: dict[int, ParseCounts] = {}
@@ -209,6 +210,12 @@ class Ingestion:
         if self._batches:
             spans = [batch.span for batch in self._batches]
             write_batches(self._staging.workspace, self._batches[0].work, self._plan.sources, spans)
+        # From here on sources are read from the file of batches, as a whole archive's are too many to be kept.
+        self._plan = self._plan._replace(sources=())
+        self._listing = replace(self._listing, sources=())
+        if self._listing.complete and self._state.is_empty:
+            self._listing = replace(self._listing, ended={}, changed={})
+        pa.default_memory_pool().release_unused()
         return counts
 
     def compare(self) -> PlanCounts:
@@ -226,6 +233,7 @@ class Ingestion:
         sources, kept = self._staging.keep(to_parse, by_content=self._address.kind == "git")
         self._kept = sum(kept, ParseCounts())
         self._plan = self._plan._replace(sources=sources)
+        self._to_parse = len(sources)
         self._to_parse_bytes = sum(_sizes(sources))
         spans = self._pool.batches(_sizes(sources))
         first = self._staging.next_number
@@ -422,7 +430,8 @@ class Ingestion:
         return groups(len(self._work()), min(MOST_STEPS, self._all_parsed.source_bytes // STEP_BYTES + 1))
 
     def _batch_task(self, batch: Batch) -> BatchTask:
-        sources = self._plan.sources[batch.span.start : batch.span.stop]
+        told = bool(self._plan.required) or self._input.streamed
+        sources = batch_sources(self._staging.workspace, batch.work, batch.number) if told else []
         return BatchTask(
             self._staging.workspace,
             batch.work,
@@ -431,9 +440,7 @@ class Ingestion:
             self._settings.limits,
             self._stamp,
             self._settings.wanted,
-            self._plan.required.intersection(source.source_path for source in sources)
-            if self._plan.required
-            else frozenset(),
+            self._plan.required.intersection(source.source_path for source in sources),
             self._period,
             contents=tuple(self._input.contents(sources, self._settings.limits)) if self._input.streamed else None,
         )
@@ -461,7 +468,7 @@ class Ingestion:
         total = total + counts
         before = self._all_parsed
         done = total.sources + before.sources
-        self._progress("parse", done, self._kept.sources + len(self._plan.sources))
+        self._progress("parse", done, self._kept.sources + self._to_parse)
         return total
 
     def _parse_around(self, task: BatchTask) -> ParseCounts:

@@ -171,7 +171,7 @@ def plan_sources(
     known_state = None
     if listing.complete:
         known_state = state()
-        if not known_state.revisions.num_rows and not known_state.rejects:
+        if known_state.is_empty:
             return _first_plan(settings, archive, Sources.of(listing.sources))
     sources = list(listing.sources)
     paths = {source.source_path for source in sources} | listing.changed.keys()

@@ -74,6 +74,11 @@ class State:
     revisions: pa.Table
     rejects: list[KnownReject]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known."""
+        return not self.revisions.num_rows and not self.rejects
+
     def all(self) -> list[KnownRevision]:
         """Every row of `articles` and `revisions`."""
         return _records(self.revisions)

@@ -2,62 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from datetime import datetime
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-__all__ = ["Event", "Period", "Periods", "periods"]
+import pyarrow as pa
+import pyarrow.compute as pc
 
-Path = TypeVar("Path", bound=Hashable)
-Content = TypeVar("Content", bound=Hashable)
-
-
-class Event(NamedTuple, Generic[Path, Content]):
-    """From `at` on, `content` stands at `path`, or nothing. `at` is None where it is not known since when."""
-
-    path: Path
-    at: datetime | None
-    content: Content | None
+__all__ = ["Periods", "periods"]
 
 
-class Period(NamedTuple, Generic[Path, Content]):
-    """`content` stood at `path` from `valid_from` until just before `valid_to`; None where it still stands."""
+class Periods(NamedTuple):
+    """Periods that began with some events, in the order of their paths and beginnings: the events' columns, `at` being
+    the beginning, and `until` just before which each ended, null where it still stands. `first` and `last` are `path`
+    and `at` of the first and of the last event at each path."""
 
-    path: Path
-    content: Content
-    valid_from: datetime | None
-    valid_to: datetime | None
-
-
-class Periods(NamedTuple, Generic[Path, Content]):
-    """Periods that began with these events, in the order of their ends, those that have none last; and the first
-    event at each path."""
-
-    all: list[Period[Path, Content]]
-    first: Mapping[Path, datetime | None]
+    all: pa.Table
+    first: pa.Table
+    last: pa.Table
 
 
-def periods(events: Iterable[Event[Path, Content]]) -> Periods[Path, Content]:
-    """Periods from events in the order of time. What was replaced in the second in which it came has a period of no
-    length; of periods that nothing tells apart but their end, the last one is kept.
+def periods(events: pa.Table, content: Sequence[str]) -> Periods:
+    """Periods from events: at `path` something stands from `at` on, as the columns `content` say, or nothing, where
+    these are null. `position` is the order of events; `at` is null where it is not known since when.
 
-    >>> from datetime import datetime
-    >>> noon, night = datetime(2025, 1, 1, 12), datetime(2025, 1, 1, 23)
-    >>> made = periods([Event("a.md", noon, "x"), Event("a.md", night, "y")])
-    >>> [(period.content, period.valid_from.hour, period.valid_to and period.valid_to.hour) for period in made.all]
-    [('x', 12, 23), ('y', 23, None)]
+    What was replaced in the second in which it came has a period of no length; of periods that nothing tells apart but
+    their end, the last one is kept.
+
+    >>> events = {"path": [b"a.md", b"a.md"], "position": [0, 1], "at": [12, 23], "blob": [b"x", b"y"]}
+    >>> periods(pa.table(events), ["blob"]).all.select(["blob", "at", "until"]).to_pylist()
+    [{'blob': b'x', 'at': 12, 'until': 23}, {'blob': b'y', 'at': 23, 'until': None}]
     """
-    found: list[Period[Path, Content]] = []
-    standing: dict[Path, Period[Path, Content]] = {}
-    first: dict[Path, datetime | None] = {}
-    for path, at, content in events:
-        first.setdefault(path, at)
-        before = standing.get(path)
-        if before is not None:
-            if before.content == content:
-                continue
-            found.append(standing.pop(path)._replace(valid_to=at))
-        if content is not None:
-            standing[path] = Period(path, content, at, None)
-    distinct = {period[:3]: period for period in [*found, *standing.values()]}
-    return Periods(list(distinct.values()), first)
+    events = events.sort_by([("path", "ascending"), ("position", "ascending")]).combine_chunks()
+    again = _repeats(events, ["path"])
+    first = events.select(["path", "at"]).filter(pc.invert(again))
+    last = events.select(["path", "at"]).filter(pc.invert(_moved_up(again)))
+    events = events.filter(pc.invert(_repeats(events, ["path", *content])))
+    followed = _moved_up(_repeats(events, ["path"]))
+    at = _column(events, "at")
+    following = pa.concat_arrays([at[1:], pa.nulls(min(len(at), 1), at.type)])
+    events = events.append_column("until", pc.if_else(followed, following, pa.scalar(None, at.type)))
+    events = events.filter(pc.is_valid(events[content[0]]))
+    return Periods(_distinct(events, ["path", "at", *content]), first, last)
+
+
+def _distinct(rows: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The last of the rows with the same values, which are among those with the same `path` and `at`."""
+    together = _repeats(rows, ["path", "at"])
+    crowded = pc.indices_nonzero(pc.or_(together, _moved_up(together)))
+    latest: dict[tuple[Any, ...], int] = {}
+    superseded = []
+    for index, row in zip(crowded.to_pylist(), rows.select(names).take(crowded).to_pylist(), strict=True):
+        key = tuple(row.values())
+        if key in latest:
+            superseded.append(latest[key])
+        latest[key] = index
+    if not superseded:
+        return rows
+    numbers = pa.array(range(len(rows)), pa.uint64())
+    return rows.filter(pc.invert(pc.is_in(numbers, value_set=pa.array(superseded, pa.uint64()))))
+
+
+def _repeats(rows: pa.Table, names: Sequence[str]) -> pa.BooleanArray:
+    """For each row whether it has the values of the row before it; nulls are equal."""
+    found = pa.array([True] * max(len(rows) - 1, 0), pa.bool_())
+    for name in names:
+        before, after = (column := _column(rows, name))[:-1], column[1:]
+        both_null = pc.and_(pc.is_null(before), pc.is_null(after))
+        found = pc.and_(found, pc.or_(pc.fill_null(pc.equal(before, after), False), both_null))  # noqa: FBT003
+    return pa.concat_arrays([pa.array([False] * min(len(rows), 1), pa.bool_()), found])
+
+
+def _moved_up(flags: pa.BooleanArray) -> pa.BooleanArray:
+    """The next row's flag."""
+    return pa.concat_arrays([flags[1:], pa.array([False] * min(len(flags), 1), pa.bool_())])
+
+
+def _column(rows: pa.Table, name: str) -> pa.Array:
+    return rows[name].combine_chunks()

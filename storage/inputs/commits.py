@@ -12,18 +12,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import pyarrow as pa
+
 from storage.errors import InputError
-from storage.inputs.trees import Change, CorruptTree, changes_along
+from storage.inputs.source import LINK_PROBLEM
+from storage.inputs.trees import LINK, REGULAR, REPOSITORY, Change, CorruptTree, Entry, changes_along
 
 if TYPE_CHECKING:
     import pygit2
 
 __all__ = [
-    "CorruptObject", "Line", "Step", "changes_of", "check_loose", "commit_of", "entry_at", "main_line", "opened",
-    "side_changes", "tree_changes", "tree_of",
+    "CONTENT", "MISSING", "CorruptObject", "Line", "Step", "change_rows", "changes_of", "check_loose", "commit_of",
+    "entry_at", "main_line", "opened", "parent_ids", "side_changes", "size_of", "tree_changes", "tree_of",
 ]  # fmt: skip
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,6 +38,15 @@ MOST_SEGMENTS: Final = 16
 WINDOW_BYTES: Final = 4 << 20
 MAPPED_BYTES: Final = 32 << 20
 CHUNK_BYTES: Final = 1 << 20
+CHUNK_ROWS: Final = 4096
+# Columns that say what a change put at its path, null where it put nothing there; then what a source says of that.
+CONTENT: Final = ("kind", "locator")
+CHANGES: Final = pa.schema([
+    ("position", pa.int32()), ("path", pa.binary()), ("kind", pa.int32()), ("locator", pa.binary()),
+    ("source_bytes", pa.int64()), ("problem", pa.string()),
+])  # fmt: skip
+PROBLEMS: Final = {LINK: LINK_PROBLEM, REPOSITORY: "a submodule is not read; ingest its own repository"}
+MISSING: Final = "its object is missing or corrupt ({}); see `git fsck`, and fetch the repository again"
 
 
 class Step(NamedTuple):
@@ -173,45 +186,84 @@ def changes_of(
     since: str | None,
     pool: Callable[[Callable[[Any], Any], Sequence[Any]], Any],
     progress: Callable[[int], None],
-) -> list[tuple[int, Change]]:
-    """What the commits of the line changed below `subdir`, with their positions; those at one path are in order."""
+) -> pa.Table:
+    """What the commits of the line changed below `subdir`: a row of `CHANGES` each, with the commit's position."""
     commits = [step.commit for step in line.steps]
     size = max(WORTH_A_PROCESS, -(-len(commits) // MOST_SEGMENTS))
     segments = []
     for first in range(0, len(commits), size):
         before = commits[first - 1] if first else since if line.reached else None
         segments.append(_Segment(path, subdir, before, first, commits[first : first + size]))
-    found = {}
-    for first, changes in pool(_walk, segments):
-        found[first] = changes
-        progress(sum(map(len, found.values())))
-    return [change for first in sorted(found) for change in found[first]]
+    tables = [CHANGES.empty_table()]
+    for changes in pool(_walk, segments):
+        tables.append(changes)
+        progress(sum(map(len, tables)))
+    return pa.concat_tables(tables)
 
 
-def _walk(segment: _Segment) -> tuple[int, list[tuple[int, Change]]]:
+def _walk(segment: _Segment) -> pa.Table:
     repository = opened(segment.path)
     before = None
     if segment.before is not None:
         before = tree_of(repository, commit_of(repository, segment.before), segment.subdir)
     trees = [tree_of(repository, commit_of(repository, commit), segment.subdir) for commit in segment.commits]
-    changes = tree_changes(repository, before, trees)
-    return segment.first, [(segment.first + position, change) for position, change in changes]
+    found = tree_changes(repository, before, trees)
+    return change_rows(repository, ((segment.first + position, change) for position, change in found))
+
+
+def change_rows(repository: pygit2.Repository, changes: Iterable[tuple[int, Change]]) -> pa.Table:
+    """Rows of `CHANGES`, with what the repository says of each file."""
+    ahead = iter(changes)
+    batches = []
+    while chunk := list(islice(ahead, CHUNK_ROWS)):
+        rows = [(position, change.path, *_described(repository, change.after)) for position, change in chunk]
+        batches.append(pa.record_batch([list(column) for column in zip(*rows, strict=True)], schema=CHANGES))
+    return pa.Table.from_batches(batches, schema=CHANGES)
+
+
+def _described(
+    repository: pygit2.Repository, entry: Entry | None
+) -> tuple[int | None, bytes | None, int | None, str | None]:
+    """Kind, locator, size and problem of what stands at a path."""
+    if entry is None:
+        return None, None, None, None
+    locator = entry.blob.hex()
+    if entry.kind != REGULAR:
+        return entry.kind, locator.encode(), 0, PROBLEMS[entry.kind]
+    size, problem = size_of(repository, locator)
+    return entry.kind, locator.encode(), size, problem
+
+
+def size_of(repository: pygit2.Repository, locator: str) -> tuple[int, str | None]:
+    """The size of a file, and why it can't be read."""
+    import pygit2
+
+    try:
+        check_loose(repository, locator)
+        return repository.odb.read_header(pygit2.Oid(hex=locator))[1], None
+    except (KeyError, CorruptObject, pygit2.GitError) as error:
+        return 0, MISSING.format(error)
 
 
 def tree_changes(
     repository: pygit2.Repository, before: bytes | None, trees: Iterable[bytes | None]
-) -> list[tuple[int, Change]]:
+) -> Iterator[tuple[int, Change]]:
     """See `changes_along`; raises `InputError` where a tree is missing or corrupt."""
     import pygit2
 
     # Trees are read by the thousand, and hashing each of them costs half of the walk; files are verified.
     pygit2.settings.enable_strict_hash_verification(False)  # noqa: FBT003
     try:
-        return list(changes_along(lambda tree: _read_tree(repository, tree), before, trees))
+        yield from changes_along(lambda tree: _read_tree(repository, tree), before, trees)
     except CorruptTree as error:
         raise _corrupt(repository, error) from error
     finally:
         pygit2.settings.enable_strict_hash_verification(True)  # noqa: FBT003
+
+
+def parent_ids(repository: pygit2.Repository, commit: str) -> list[str]:
+    """Ids of a commit's parents."""
+    return [str(parent) for parent in commit_of(repository, commit).parent_ids]
 
 
 def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iterator[Change]:

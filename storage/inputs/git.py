@@ -4,39 +4,46 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.contract import TIMESTAMP
 from storage.errors import InputError
 from storage.inputs.commits import (
+    CONTENT,
+    MISSING,
     CorruptObject,
     Line,
+    change_rows,
     changes_of,
     check_loose,
     commit_of,
     entry_at,
     main_line,
     opened,
+    parent_ids,
     side_changes,
     tree_changes,
     tree_of,
 )
-from storage.inputs.names import ambiguous, named, path_of, source_paths
-from storage.inputs.source import LINK_PROBLEM, Listing, Request, Source, too_large, unreadable
-from storage.inputs.trees import LINK, REGULAR, REPOSITORY, Change, Entry
-from transforms.periods import Event, Period, periods
+from storage.inputs.names import ambiguous, named, path_column, path_of
+from storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
+from storage.inputs.sources import SOURCE_SCHEMA, Sources
+from storage.inputs.trees import REGULAR, Change
+from storage.later import Later
+from transforms.periods import Periods, periods
 from transforms.records import Limits, Reject
+from transforms.selection import Selection
 
 if TYPE_CHECKING:
     import pygit2
 
 __all__ = ["GitRepository"]
-
-PROBLEMS: Final = {LINK: LINK_PROBLEM, REPOSITORY: "a submodule is not read; ingest its own repository"}
-MISSING: Final = "its object is missing or corrupt ({}); see `git fsck`, and fetch the repository again"
 
 
 class GitRepository:
@@ -60,11 +67,11 @@ class GitRepository:
         if request.since is not None and not line.reached:
             notes.append(self._lost(repository, request.since.commit))
         walked = self._walk(repository, line, request)
-        if line.reached and self._renames_others(repository, head, walked.names):
+        if line.reached and self._renames_others(repository, head, walked):
             # What a name's path is depends on the other names, so all of them are listed.
             line = main_line(repository, head, None)
             walked = self._walk(repository, line, request)
-        sources, left_out = self._sources(repository, walked, request)
+        sources, left_out = _sources(walked, request.selection)
         return Listing(
             sources,
             complete=not line.reached,
@@ -79,13 +86,13 @@ class GitRepository:
     def find(self, paths: Iterable[str]) -> list[Source]:
         repository = opened(self._path)
         changes = tree_changes(repository, None, [tree_of(repository, self._head(repository), self._subdir)])
-        entries = {change.path: change.after for _, change in changes if change.after is not None}
+        rows = change_rows(repository, changes)
+        nowhen = pa.nulls(len(rows), TIMESTAMP)
+        names = rows["path"].combine_chunks()
+        rows = rows.append_column("at", nowhen).append_column("until", nowhen)
         wanted = set(paths)
-        return [
-            _source(repository, path, entry, None, None)
-            for path, entry in zip(source_paths([named(raw) for raw in entries]), entries.values(), strict=True)
-            if path in wanted
-        ]
+        sources, _ = _sources(_Walked(rows, names, path_column(names), {}, {}), EVERYTHING)
+        return [source for source in sources if source.source_path in wanted]
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         repository = opened(self._path)
@@ -111,97 +118,91 @@ class GitRepository:
     def _walk(self, repository: pygit2.Repository, line: Line, request: Request) -> _Walked:
         since = request.since.commit if request.since is not None else None
         found = changes_of(self._path, self._subdir, line, since, request.pool, request.progress)
-        events = [Event(change.path, line.steps[position].at, change.after) for position, change in found]
-        made = periods(events)
-        all_periods = list(made.all)
+        times = pa.array([step.at for step in line.steps], TIMESTAMP)
+        made = periods(found.append_column("at", times.take(found["position"].combine_chunks())), CONTENT)
+        kept = made.all
         if request.history:
-            all_periods += _beside(repository, line, found, self._subdir)
-        kept = [period for period in all_periods if _is_kept(period, history=request.history)]
-        raw_names = list(dict.fromkeys(period.path for period in kept))
-        names = [named(raw) for raw in raw_names]
-        paths = dict(zip(raw_names, source_paths(names), strict=True))
-        all_paths = {raw: paths.get(raw) or path_of(named(raw)) for raw in made.first}
-        latest = {event.path: event.at for event in events}
-        changes = made.first if line.reached else latest
-        return _Walked(
-            kept,
-            paths,
-            {name: raw for raw, name in zip(raw_names, names, strict=True)},
-            {
-                (all_paths[period.path], period.valid_from): period.valid_to
-                for period in made.all
-                if period.valid_to is not None
-            },
-            {all_paths[raw]: at for raw, at in changes.items() if at is not None},
-        )
+            beside = list(_beside(repository, line, found, self._subdir))
+            rows = change_rows(repository, beside)
+            at = times.take(rows["position"].combine_chunks())
+            kept = pa.concat_tables([kept, rows.append_column("at", at).append_column("until", at)])
+            # Of what no longer stands only files are kept: links and submodules have no bytes of their own.
+            kept = kept.filter(pc.or_(pc.is_null(kept["until"]), pc.equal(kept["kind"], REGULAR)))
+        else:
+            kept = kept.filter(pc.is_null(kept["until"]))
+        names = pc.unique(kept["path"])
+        paths = path_column(names)
+        return _Walked(kept, names, paths, *_times(made, names, paths, reached=line.reached))
 
-    def _renames_others(self, repository: pygit2.Repository, head: pygit2.Commit, names: Mapping[str, bytes]) -> bool:
-        """Whether the path of one of these names depends on names that are not among them."""
+    def _renames_others(self, repository: pygit2.Repository, head: pygit2.Commit, walked: _Walked) -> bool:
+        """Whether the path of one of these files depends on names that are not among them."""
+        names = {named(raw) for raw in walked.names.to_pylist()}
         if ambiguous(names):
             return True
         root = tree_of(repository, head, self._subdir)
         decomposed = (unicodedata.normalize("NFD", name) for name in names if not name.isascii())
         return any(entry_at(repository, root, name) is not None for name in decomposed if name not in names)
 
-    def _sources(self, repository: pygit2.Repository, walked: _Walked, request: Request) -> tuple[list[Source], int]:
-        takes = {path: request.selection.takes(path) for path in set(walked.paths.values())}
-        sources = [
-            _source(repository, walked.paths[raw], entry, valid_from, valid_to)
-            for raw, entry, valid_from, valid_to in walked.periods
-            if takes[walked.paths[raw]]
-        ]
-        left_out = Counter(takes[walked.paths[period.path]] for period in walked.periods)[False]
-        return sorted(sources, key=_order), left_out
+
+def _sources(walked: _Walked, selection: Selection) -> tuple[Sources, int]:
+    """The sources that a selection takes, and how many it does not."""
+    takes = pa.array([selection.takes(path) for path in walked.paths.to_pylist()], pa.bool_())
+    which = pc.index_in(walked.periods["path"].combine_chunks(), value_set=walked.names)
+    taken = takes.take(which)
+    rows = walked.periods.append_column("source_path", walked.paths.take(which)).filter(taken)
+    versions = pa.nulls(len(rows), pa.string()).fill_null("")
+    rows = rows.append_column("version", versions).rename_columns({"at": "valid_from", "until": "valid_to"})
+    sources = Sources(rows.select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA))
+    return sources.sorted_by("source_path", "valid_from", "locator"), taken.false_count
 
 
 class _Walked(NamedTuple):
-    """Periods of files, their paths, the names that have these, when known periods ended, and paths that changed."""
+    """Periods of files, the names that these have and the paths of these names, when periods that the commits tell of
+    ended, and the paths that changed."""
 
-    periods: list[Period[bytes, Entry]]
-    paths: dict[bytes, str]
-    names: dict[str, bytes]
-    ended: dict[tuple[str, datetime | None], datetime]
-    changed: dict[str, datetime]
-
-
-def _beside(
-    repository: pygit2.Repository, line: Line, found: list[tuple[int, Change]], subdir: str
-) -> Iterator[Period[bytes, Entry]]:
-    """What was committed on branches and is not what their merge has: periods of no length, at its time."""
-    brought: dict[int, set[Change]] = {}
-    for position, change in found:
-        brought.setdefault(position, set()).add(change)
-    for position, step in enumerate(line.steps):
-        seen = brought.get(position, set())
-        for change in side_changes(repository, step.commit, subdir):
-            if change.after is not None and change not in seen and not _has(repository, step.commit, subdir, change):
-                seen.add(change)
-                yield Period(change.path, change.after, step.at, step.at)
+    periods: pa.Table
+    names: pa.Array
+    paths: pa.Array
+    ended: Mapping[tuple[str, datetime | None], datetime]
+    changed: Mapping[str, datetime | None]
 
 
-def _is_kept(period: Period[bytes, Entry], *, history: bool) -> bool:
-    """Of what no longer stands only files are kept: links and submodules have no bytes of their own."""
-    return period.valid_to is None or (history and period.content.kind == REGULAR)
+def _times(
+    made: Periods, names: pa.Array, paths: pa.Array, *, reached: bool
+) -> tuple[Mapping[tuple[str, datetime | None], datetime], Mapping[str, datetime | None]]:
+    """When periods ended, and when paths changed: see `Listing`. Found out where somebody asks, as that is a lot of a
+    whole history."""
+    path = Later(lambda: dict(zip(names.to_pylist(), paths.to_pylist(), strict=True)))
+
+    def all_of(rows: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:
+        for raw, *values in zip(*(rows[name].to_pylist() for name in ("path", *columns)), strict=True):
+            yield (path.get(raw) or path_of(named(raw)), *values)
+
+    ended = made.all.select(["path", "at", "until"]).filter(pc.is_valid(made.all["until"]))
+    changes = (made.first if reached else made.last).select(["path", "at"])
+    return (
+        Later(lambda: {(path, at): until for path, at, until in all_of(ended, "at", "until")}),
+        Later(lambda: {path: at for path, at in all_of(changes, "at") if at is not None}),
+    )
 
 
-def _order(source: Source) -> tuple[str, bool, datetime | None, str]:
-    return source.source_path, source.valid_from is not None, source.valid_from, source.locator
-
-
-def _source(
-    repository: pygit2.Repository, path: str, entry: Entry, valid_from: datetime | None, valid_to: datetime | None
-) -> Source:
-    import pygit2
-
-    locator = entry.blob.hex()
-    if entry.kind != REGULAR:
-        return Source(path, locator, 0, PROBLEMS[entry.kind], valid_from, valid_to)
-    try:
-        check_loose(repository, locator)
-        size = repository.odb.read_header(pygit2.Oid(raw=entry.blob))[1]
-    except (KeyError, CorruptObject, pygit2.GitError) as error:
-        return Source(path, locator, 0, MISSING.format(error), valid_from, valid_to)
-    return Source(path, locator, size, None, valid_from, valid_to)
+def _beside(repository: pygit2.Repository, line: Line, found: pa.Table, subdir: str) -> Iterator[tuple[int, Change]]:
+    """What was committed on branches and is not what their merge has, which gets no time to stand; with the merge's
+    position."""
+    merges = [number for number, step in enumerate(line.steps) if len(parent_ids(repository, step.commit)) > 1]
+    brought: dict[int, set[tuple[bytes, bytes | None]]] = {merge: set() for merge in merges}
+    with_merges = found.filter(pc.is_in(found["position"], value_set=pa.array(merges, pa.int32())))
+    for row in with_merges.select(["position", "path", "locator"]).to_pylist():
+        brought[row["position"]].add((row["path"], row["locator"]))
+    for position, seen in brought.items():
+        commit = line.steps[position].commit
+        for change in side_changes(repository, commit, subdir):
+            if change.after is None:
+                continue
+            key = change.path, change.after.blob.hex().encode()
+            if key not in seen and not _has(repository, commit, subdir, change):
+                seen.add(key)
+                yield position, change
 
 
 def _read(repository: pygit2.Repository, source: Source, limits: Limits) -> bytes | Reject:

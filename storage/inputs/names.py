@@ -11,7 +11,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-__all__ = ["ambiguous", "escaped", "named", "path_of", "source_paths"]
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["ambiguous", "escaped", "named", "path_column", "path_of", "source_paths"]
 
 
 def named(raw: bytes) -> str:
@@ -45,6 +48,17 @@ def source_paths(names: Sequence[str]) -> list[str]:
     return [
         escaped(name) if counts[path] > 1 and name != path else path for name, path in zip(names, paths, strict=True)
     ]
+
+
+def path_column(names: pa.Array) -> pa.Array:
+    """`source_paths` of the bytes of names."""
+    try:
+        paths = names.cast(pa.string())
+    except pa.ArrowInvalid:
+        paths = None
+    if paths is not None and pc.utf8_normalize(paths, form="NFC").equals(paths):
+        return paths
+    return pa.array(source_paths([named(raw) for raw in names.to_pylist()]), pa.string())
 
 
 def ambiguous(names: Iterable[str]) -> bool:

@@ -22,6 +22,7 @@ from destinations import Warehouse, new_database, postgresql_server
 
 from storage.layout import Output
 from storage.reports import read_report
+from storage.stores.lock import publishing
 
 pytestmark = pytest.mark.prefect
 
@@ -235,15 +236,16 @@ def test_a_new_article_is_ingested_and_loaded(served: Served) -> None:
 
 
 def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: Served) -> None:
-    for number in range(6000):
-        head = f"<!--165{number:010}-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n"
-        (served.folder / "archive" / f"many-{number}.md").write_text(f"{head}<p>第{number}篇。</p>\n")
-    wait_for(lambda: list((served.folder / "out" / ".pressmark" / "staging").glob("*/batch-*")))
-    served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(90) == 0, (served.folder / "errors").read_text()
-    assert left_behind(served.folder / "prefect") == []
+    with publishing(served.folder / "out", shared=True):  # so that the run can't end before it is stopped
+        for number in range(600):
+            head = f"<!--165{number:010}-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n"
+            (served.folder / "archive" / f"many-{number}.md").write_text(f"{head}<p>第{number}篇。</p>\n")
+        wait_for(lambda: list((served.folder / "out" / ".pressmark" / "staging").glob("*/batch-*")))
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(90) == 0, (served.folder / "errors").read_text()
+        assert left_behind(served.folder / "prefect") == []
     report = ingest(served.folder / "archive", served.folder / "out")
-    assert report.unchanged + report.accepted >= 6000
+    assert report.unchanged + report.accepted >= 600
     printed = (served.folder / "printed").read_text() + (served.folder / "errors").read_text()
     assert "load    " in printed
     assert SECRET not in printed
