@@ -19,7 +19,7 @@ browser:
 	@command -v chromium > /dev/null || { apt-get update && apt-get install --yes --no-install-recommends chromium; } > /dev/null 2>&1 || echo "chromium can't be installed here"
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: $(READY)
 	@$(BIN)/ruff check .

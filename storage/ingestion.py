@@ -450,7 +450,8 @@ class Ingestion:
             raise RuntimeError("`merge` is called after `settle`")
         work = self._settlement.work[number]
         dropped = self._settlement.dropped_rejects if work.table == "rejects" else self._settlement.dropped_owners
-        staged = {name.rpartition(".")[0] for name, _ in work.staged}
+        staged = self._settlement.staged.of(work.table, work.partition)
+        stems = {name.rpartition(".")[0] for name, _ in staged}
         return MergeTask(
             number,
             self._output,
@@ -458,7 +459,8 @@ class Ingestion:
             self._staging.folder,
             self._settings.part_bytes,
             work,
-            {stem: rows for stem, rows in dropped.items() if stem in staged},
+            staged,
+            {stem: rows for stem, rows in dropped.items() if stem in stems},
         )
 
     def _work(self) -> list[PartitionWork]:

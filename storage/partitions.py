@@ -39,7 +39,7 @@ def merge_partition(task: MergeTask) -> MergedPartition:
     try:
         with task.workspace.scratch() as scratch:
             staged: list[SortedRows] = list(
-                staged_rows(task.workspace, work.staged, table, task.dropped, scratch / f"sorted-{task.number}")
+                staged_rows(task.workspace, task.staged, table, task.dropped, scratch / f"sorted-{task.number}")
             )
             # Staged rows replace those of their keys, also where the state did not tell of these: whoever takes a file
             # away by hand has its sources parsed again.

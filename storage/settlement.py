@@ -14,9 +14,8 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import TABLES
 from storage.layout import Output
-from storage.staged import VALID_TO, read_staged, staged_partitions
+from storage.staged import VALID_TO, StagedIndex, read_staged
 from storage.state import KnownReject, KnownRevision, State
 from storage.superseded import Origin, Superseded, Superseding
 from storage.work import PartitionWork
@@ -39,10 +38,11 @@ Key = tuple[str, str, datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Partition files to write, in the order to publish them, and staged rows that are not to be published: owners
-    of articles and positions of rejects, by the staged file's stem."""
+    """Partition files to write, in the order to publish them; where rows for them are staged; and staged rows that are
+    not to be published: owners of articles and positions of rejects, by the staged file's stem."""
 
     work: list[PartitionWork]
+    staged: StagedIndex
     dropped_owners: dict[str, set[int]]
     dropped_rejects: dict[str, set[int]]
 
@@ -113,7 +113,7 @@ def settle_run(
         if _key(row) in accepted or (row.live and row.article_id in touched and _key(row) not in settled.kept):
             changes.drop_known(row)
     superseded.write("settled.revisions")
-    return Settlement(changes.work(_staged_index(workspace)), settled.dropped_owners, dropped_rejects)
+    return Settlement(changes.work(), StagedIndex(workspace), settled.dropped_owners, dropped_rejects)
 
 
 class _Settled:
@@ -225,7 +225,7 @@ class _Changes:
     def add(self, table: str, partition: Partition | None, key: tuple[str, ...]) -> None:
         self._added[table, partition].add(key)
 
-    def work(self, staged: dict[Place, list[tuple[str, int]]]) -> list[PartitionWork]:
+    def work(self) -> list[PartitionWork]:
         """Partitions in the order to publish them: those that rows leave for another one come first, so that no
         reader sees a row twice, and `articles` comes after the other tables of its partition."""
         origin = {(place[0], key): place for place, keys in self._dropped.items() for key in keys}
@@ -246,7 +246,6 @@ class _Changes:
                 frozenset(self._dropped.get(place, ())),
                 place in leaving,
                 place in leaving and place in entering,
-                tuple(staged.get(place, ())),
             )
             for place in places
         ]
@@ -334,17 +333,6 @@ def _rejected(workspace: Workspace) -> Iterator[_Rejected]:
         for row, values in enumerate(staged.to_pylist()):
             stands = values.pop(VALID_TO) is None
             yield _Rejected(KnownReject(**values, stale=False), path.rpartition(".")[0], row, stands)
-
-
-def _staged_index(workspace: Workspace) -> dict[Place, list[tuple[str, int]]]:
-    """Staged files with rows for each table and partition, and the number of the record batch that has them."""
-    index: dict[Place, list[tuple[str, int]]] = defaultdict(list)
-    for table in TABLES:
-        for path in workspace.names(f".{table}"):
-            with workspace.open(path) as file:
-                for number, partition in enumerate(staged_partitions(file)):
-                    index[table, partition].append((path, number))
-    return index
 
 
 def _settle_rejects(

@@ -7,15 +7,19 @@ metadata lists.
 from __future__ import annotations
 
 import json
+from array import array
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
+from schemas import TABLES
+from storage.workspace import Workspace
 from transforms.records import Partition
 
-__all__ = ["OWNER", "VALID_TO", "read_staged", "staged_partitions", "write_staged"]
+__all__ = ["OWNER", "VALID_TO", "StagedIndex", "read_staged", "write_staged"]
 
 # Position of a row's article (or reject) in its batch's staged file: tells rows apart that are to be left out.
 OWNER: Final = "owner"
@@ -37,12 +41,6 @@ def write_staged(path: Path, rows: pa.Table, partitions: Sequence[tuple[Partitio
             start += count
 
 
-def staged_partitions(file: pa.NativeFile) -> list[Partition | None]:
-    """Partitions of a staged file, in the order of its record batches."""
-    metadata = pa.ipc.open_file(file).schema.metadata
-    return [Partition(*name) if name else None for name, _ in json.loads(metadata[b"partitions"])]
-
-
 def read_staged(file: pa.NativeFile, columns: Sequence[str]) -> tuple[list[tuple[Partition | None, int]], pa.Table]:
     """The partitions of a staged file with their numbers of rows, and some columns of all rows; others are not read."""
     names = pa.ipc.open_file(file).schema.names
@@ -50,3 +48,23 @@ def read_staged(file: pa.NativeFile, columns: Sequence[str]) -> tuple[list[tuple
     reader = pa.ipc.open_file(file, options=options)
     index = json.loads(reader.schema.metadata[b"partitions"])
     return [(Partition(*name) if name else None, count) for name, count in index], reader.read_all()
+
+
+class StagedIndex:
+    """Where rows are staged: a whole archive has as many places as files times partitions, so they are kept small."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._files: list[str] = []
+        self._places: dict[tuple[str, Partition | None], array[int]] = defaultdict(lambda: array("l"))
+        for table in TABLES:
+            for path in workspace.names(f".{table}"):
+                with workspace.open(path) as file:
+                    partitions = json.loads(pa.ipc.open_file(file).schema.metadata[b"partitions"])
+                for batch, (name, _) in enumerate(partitions):
+                    self._places[table, Partition(*name) if name else None].extend((len(self._files), batch))
+                self._files.append(path)
+
+    def of(self, table: str, partition: Partition | None) -> list[tuple[str, int]]:
+        """The files with rows for a partition of a table, each with the number of the record batch that has them."""
+        found = iter(self._places.get((table, partition), ()))
+        return [(self._files[file], batch) for file, batch in zip(found, found, strict=True)]

@@ -102,22 +102,19 @@ def batch_sources(workspace: Workspace, work: str, number: int) -> list[Source]:
 class PartitionWork(NamedTuple):
     """A partition to write: published rows to drop, by the table's `replace_keys`; whether some of them move to
     another partition; and whether it must be shown without them before rows move in, as they move to one that rows
-    also come from.
-
-    `staged` names the staged files with rows for it, each with the number of their record batch.
-    """
+    also come from."""
 
     table: str
     partition: Partition | None
     dropped: frozenset[tuple[str, ...]]
     leaving: bool
     removal_first: bool
-    staged: tuple[tuple[str, int], ...]
 
 
 class MergeTask(NamedTuple):
     """A partition to merge: its next files go below the output's folder `staging`, none larger than `part_bytes`
-    before compression; and which staged rows to leave out, by the names of their files."""
+    before compression. `staged` names the files with rows for it, each with the number of their record batch, and
+    `dropped` which of these rows to leave out, by the names of their files."""
 
     number: int
     output: Output
@@ -125,6 +122,7 @@ class MergeTask(NamedTuple):
     staging: str
     part_bytes: int
     work: PartitionWork
+    staged: list[tuple[str, int]]
     dropped: dict[str, set[int]]
 
 

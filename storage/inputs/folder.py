@@ -23,6 +23,7 @@ __all__ = ["Folder", "file_version"]
 
 SETTLED_NS: Final = 2_000_000_000
 VERSION_BYTES: Final = 10
+UNLISTED: Final = "the folder can't be listed ({})"
 
 
 class Folder:
@@ -49,8 +50,8 @@ class Folder:
             Source(path_of(entry.name), entry.name, entry.size, entry.problem, version=entry.version)
             for entry in entries
         )
-        found = _told_apart(found).sorted_by("source_path", "locator")
-        taken = pa.array([takes(path.as_py()) for path in found.column("source_path")], pa.bool_())
+        found = _told_apart(found)
+        taken = pa.array((takes(path.as_py()) for path in found.column("source_path")), pa.bool_(), size=len(found))
         chosen = found if len(found) == taken.true_count else found.take(pc.indices_nonzero(taken))
         return Listing(chosen, left_out=len(found) - len(chosen))
 
@@ -75,42 +76,50 @@ class Folder:
             return unreadable(source, f"{error.strerror or error}; mend the file or its permissions")
 
     def _walk(self, request: Request) -> Iterator[_Entry]:
+        """The files in the order of their names, so that a whole archive's need not be sorted."""
         leave_out = os.path.realpath(request.leave_out) if request.leave_out is not None else ""
-        pending = [""]
+        folders = [("", iter(self._entries("")))]
         count = 0
-        while pending:
-            folder = pending.pop()
-            try:
-                entries = os.scandir(os.path.join(self._root, folder))
-            except OSError as error:
-                problem = f"the folder can't be listed ({error.strerror})"
-                if not folder:
-                    raise InputError(problem, self._root, "mend its permissions") from error
-                yield _Entry(folder, 0, f"{problem}; mend its permissions")
+        while folders:
+            folder, ahead = folders[-1]
+            entry = next(ahead, None)
+            if entry is None:
+                folders.pop()
                 continue
-            with entries:
-                for entry in entries:
-                    if entry.name.startswith("."):
-                        continue
-                    name = os.path.join(folder, entry.name)
-                    if entry.is_dir(follow_symlinks=False):
-                        if not leave_out or os.path.realpath(entry.path) != leave_out:
-                            pending.append(name)
-                        continue
-                    count += 1
-                    if count % 1000 == 0:
-                        request.progress(count)
-                    yield _file(entry, name)
+            name = os.path.join(folder, entry.name)
+            if not entry.is_dir(follow_symlinks=False):
+                count += 1
+                if count % 1000 == 0:
+                    request.progress(count)
+                yield _file(entry, name)
+            elif not leave_out or os.path.realpath(entry.path) != leave_out:
+                try:
+                    folders.append((name, iter(self._entries(name))))
+                except OSError as error:
+                    yield _Entry(name, 0, f"{UNLISTED.format(error.strerror)}; mend its permissions")
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        """What a folder has that is not hidden, in the order of the paths below it; raises `InputError` for the root,
+        `OSError` for others."""
+        try:
+            with os.scandir(os.path.join(self._root, folder)) as found:
+                entries = [entry for entry in found if not entry.name.startswith(".")]
+        except OSError as error:
+            if folder:
+                raise
+            raise InputError(UNLISTED.format(error.strerror), self._root, "mend its permissions") from error
+        return sorted(entries, key=lambda entry: os.fsencode(entry.name) + b"/" * entry.is_dir(follow_symlinks=False))
 
 
 def _told_apart(found: Sources) -> Sources:
-    """The same sources, each with a path of its own."""
-    paths = found.column("source_path")
-    if pc.count_distinct(paths).as_py() == len(found):
+    """The same sources in order, each with a path of its own."""
+    if found.ascends("source_path"):
         return found
-    sources = list(found)
-    names = source_paths([source.locator for source in sources])
-    return Sources.of(source._replace(source_path=path) for source, path in zip(sources, names, strict=True))
+    if pc.count_distinct(found.column("source_path")).as_py() < len(found):
+        sources = list(found)
+        names = source_paths([source.locator for source in sources])
+        found = Sources.of(source._replace(source_path=path) for source, path in zip(sources, names, strict=True))
+    return found.sorted_by("source_path", "locator")
 
 
 class _Entry(NamedTuple):

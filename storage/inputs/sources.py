@@ -67,8 +67,21 @@ class Sources(Sequence[Source]):
         """The sources at these positions."""
         return Sources(self._rows.take(positions))
 
+    def ascends(self, name: str) -> bool:
+        """Whether each source has a value in this column, and a greater one than the source before it."""
+        last = None
+        for values in self._rows[name].chunks:
+            if values.null_count or (len(values) and last is not None and not last < values[0].as_py()):
+                return False
+            if not pc.all(pc.less(values[:-1], values[1:]), min_count=0).as_py():
+                return False
+            last = values[-1].as_py() if len(values) else last
+        return True
+
     def sorted_by(self, *columns: str) -> Sources:
         """The sources in the order of some columns, what has no value first."""
+        if self.ascends(columns[0]):
+            return self
         keys = [(name, "ascending", "at_start") for name in columns]
         return self.take(pc.sort_indices(self._rows, sort_keys=keys))
 
