@@ -13,12 +13,11 @@ __all__ = ["Periods", "periods"]
 
 class Periods(NamedTuple):
     """Periods that began with some events, in the order of their paths and beginnings: the events' columns, `at` being
-    the beginning, and `until` just before which each ended, null where it still stands. `first` and `last` are `path`
-    and `at` of the first and of the last event at each path."""
+    the beginning, and `until` just before which each ended, null where it still stands. `first` has `path` and `at` of
+    the first event at each path."""
 
     all: pa.Table
     first: pa.Table
-    last: pa.Table
 
 
 def periods(events: pa.Table, content: Sequence[str]) -> Periods:
@@ -26,23 +25,22 @@ def periods(events: pa.Table, content: Sequence[str]) -> Periods:
     these are null. `position` is the order of events; `at` is null where it is not known since when.
 
     What was replaced in the second in which it came has a period of no length; of periods that nothing tells apart but
-    their end, the last one is kept.
+    their end, the last one is kept. All that is made takes a few times the memory of `events`, which may be the events
+    at some paths only.
 
     >>> events = {"path": [b"a.md", b"a.md"], "position": [0, 1], "at": [12, 23], "blob": [b"x", b"y"]}
     >>> periods(pa.table(events), ["blob"]).all.select(["blob", "at", "until"]).to_pylist()
     [{'blob': b'x', 'at': 12, 'until': 23}, {'blob': b'y', 'at': 23, 'until': None}]
     """
     events = events.sort_by([("path", "ascending"), ("position", "ascending")]).combine_chunks()
-    again = _repeats(events, ["path"])
-    first = events.select(["path", "at"]).filter(pc.invert(again))
-    last = events.select(["path", "at"]).filter(pc.invert(_moved_up(again)))
+    first = events.select(["path", "at"]).filter(pc.invert(_repeats(events, ["path"])))
     events = events.filter(pc.invert(_repeats(events, ["path", *content])))
     followed = _moved_up(_repeats(events, ["path"]))
     at = _column(events, "at")
     following = pa.concat_arrays([at[1:], pa.nulls(min(len(at), 1), at.type)])
     events = events.append_column("until", pc.if_else(followed, following, pa.scalar(None, at.type)))
     events = events.filter(pc.is_valid(events[content[0]]))
-    return Periods(_distinct(events, ["path", "at", *content]), first, last)
+    return Periods(_distinct(events, ["path", "at", *content]), first)
 
 
 def _distinct(rows: pa.Table, names: Sequence[str]) -> pa.Table:

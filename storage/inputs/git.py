@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,7 +36,7 @@ from storage.inputs.source import EVERYTHING, Listing, Request, Source, too_larg
 from storage.inputs.sources import SOURCE_SCHEMA, Sources
 from storage.inputs.trees import REGULAR, Change
 from storage.later import Later
-from transforms.periods import Periods, periods
+from transforms.periods import periods
 from transforms.records import Limits, Reject
 from transforms.selection import Selection
 
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     import pygit2
 
 __all__ = ["GitRepository"]
+
+# Changes are made to periods so many at a time.
+PART_ROWS: Final = 16384
 
 
 class GitRepository:
@@ -72,11 +75,12 @@ class GitRepository:
             line = main_line(repository, head, None)
             walked = self._walk(repository, line, request)
         sources, left_out = _sources(walked, request.selection)
+        ended, changed = _times(walked)
         return Listing(
             sources,
             complete=not line.reached,
-            ended=walked.ended,
-            changed=walked.changed,
+            ended=ended,
+            changed=changed,
             left_out=left_out,
             commit=str(head.id),
             committed_at=line.steps[-1].at if line.steps else request.since and request.since.committed_at,
@@ -88,10 +92,9 @@ class GitRepository:
         changes = tree_changes(repository, None, [tree_of(repository, self._head(repository), self._subdir)])
         rows = change_rows(repository, changes)
         nowhen = pa.nulls(len(rows), TIMESTAMP)
-        names = rows["path"].combine_chunks()
         rows = rows.append_column("at", nowhen).append_column("until", nowhen)
         wanted = set(paths)
-        sources, _ = _sources(_Walked(rows, names, path_column(names), {}, {}), EVERYTHING)
+        sources, _ = _sources(_Walked(rows, path_column(rows["path"]), rows, None), EVERYTHING)
         return [source for source in sources if source.source_path in wanted]
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
@@ -119,24 +122,31 @@ class GitRepository:
         since = request.since.commit if request.since is not None else None
         found = changes_of(self._path, self._subdir, line, since, request.pool, request.progress)
         times = pa.array([step.at for step in line.steps], TIMESTAMP)
-        made = periods(found.append_column("at", times.take(found["position"].combine_chunks())), CONTENT)
-        kept = made.all
-        if request.history:
-            beside = list(_beside(repository, line, found, self._subdir))
+        beside = list(_beside(repository, line, found, self._subdir)) if request.history else []
+        kept, ended, first = [], [], []
+        for events in _by_path(found):
+            made = periods(events.append_column("at", times.take(events["position"].combine_chunks())), CONTENT)
+            stands = pc.is_null(made.all["until"])
+            # Of what no longer stands only files are kept: links and submodules have no bytes of their own.
+            is_file = pc.and_(pc.equal(made.all["kind"], REGULAR), request.history)
+            kept.append(made.all.filter(pc.or_(stands, is_file)))
+            ended.append(made.all.select(["path", "at", "until"]).filter(pc.invert(stands)))
+            first.append(made.first if line.reached else made.first.slice(0, 0))
+        if beside:
             rows = change_rows(repository, beside)
             at = times.take(rows["position"].combine_chunks())
-            kept = pa.concat_tables([kept, rows.append_column("at", at).append_column("until", at)])
-            # Of what no longer stands only files are kept: links and submodules have no bytes of their own.
-            kept = kept.filter(pc.or_(pc.is_null(kept["until"]), pc.equal(kept["kind"], REGULAR)))
-        else:
-            kept = kept.filter(pc.is_null(kept["until"]))
-        names = pc.unique(kept["path"])
-        paths = path_column(names)
-        return _Walked(kept, names, paths, *_times(made, names, paths, reached=line.reached))
+            kept.append(rows.append_column("at", at).append_column("until", at))
+        periods_kept = pa.concat_tables(kept)
+        return _Walked(
+            periods_kept,
+            path_column(periods_kept["path"]),
+            pa.concat_tables(ended),
+            pa.concat_tables(first) if line.reached else None,
+        )
 
     def _renames_others(self, repository: pygit2.Repository, head: pygit2.Commit, walked: _Walked) -> bool:
         """Whether the path of one of these files depends on names that are not among them."""
-        names = {named(raw) for raw in walked.names.to_pylist()}
+        names = {named(raw) for raw in pc.unique(walked.periods["path"]).to_pylist()}
         if ambiguous(names):
             return True
         root = tree_of(repository, head, self._subdir)
@@ -144,46 +154,64 @@ class GitRepository:
         return any(entry_at(repository, root, name) is not None for name in decomposed if name not in names)
 
 
+def _by_path(changes: pa.Table) -> Iterator[pa.Table]:
+    """Changes in parts that each have all changes at some paths: one at least, so that there is a schema."""
+    changes = changes.combine_chunks()
+    order = pc.sort_indices(changes, sort_keys=[("path", "ascending"), ("position", "ascending")])
+    start = 0
+    while start < len(order) or start == 0:
+        stop = min(start + PART_ROWS, len(order))
+        while (
+            0 < stop < len(order) and changes["path"][order[stop].as_py()] == changes["path"][order[stop - 1].as_py()]
+        ):
+            stop += 1
+        yield changes.take(order[start:stop])
+        start = max(stop, 1)
+
+
+class _Walked(NamedTuple):
+    """Periods of files and their paths; which periods that the commits tell of ended; and the first changes after the
+    commit that the walk began at, if it did."""
+
+    periods: pa.Table
+    paths: pa.ChunkedArray
+    ended: pa.Table
+    first: pa.Table | None
+
+
 def _sources(walked: _Walked, selection: Selection) -> tuple[Sources, int]:
     """The sources that a selection takes, and how many it does not."""
-    takes = pa.array([selection.takes(path) for path in walked.paths.to_pylist()], pa.bool_())
-    which = pc.index_in(walked.periods["path"].combine_chunks(), value_set=walked.names)
-    taken = takes.take(which)
-    rows = walked.periods.append_column("source_path", walked.paths.take(which)).filter(taken)
-    versions = pa.nulls(len(rows), pa.string()).fill_null("")
+    taken = pa.array((selection.takes(path.as_py()) for path in walked.paths), pa.bool_(), size=len(walked.paths))
+    rows = walked.periods.append_column("source_path", walked.paths)
+    if taken.false_count:
+        rows = rows.filter(taken)
+    versions = pa.repeat("", len(rows))
     rows = rows.append_column("version", versions).rename_columns({"at": "valid_from", "until": "valid_to"})
     sources = Sources(rows.select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA))
     return sources.sorted_by("source_path", "valid_from", "locator"), taken.false_count
 
 
-class _Walked(NamedTuple):
-    """Periods of files, the names that these have and the paths of these names, when periods that the commits tell of
-    ended, and the paths that changed."""
-
-    periods: pa.Table
-    names: pa.Array
-    paths: pa.Array
-    ended: Mapping[tuple[str, datetime | None], datetime]
-    changed: Mapping[str, datetime | None]
-
-
-def _times(
-    made: Periods, names: pa.Array, paths: pa.Array, *, reached: bool
-) -> tuple[Mapping[tuple[str, datetime | None], datetime], Mapping[str, datetime | None]]:
+def _times(walked: _Walked) -> tuple[Mapping[tuple[str, datetime | None], datetime], Mapping[str, datetime | None]]:
     """When periods ended, and when paths changed: see `Listing`. Found out where somebody asks, as that is a lot of a
     whole history."""
-    path = Later(lambda: dict(zip(names.to_pylist(), paths.to_pylist(), strict=True)))
+
+    def known() -> Mapping[bytes, str]:
+        return dict(zip(walked.periods["path"].to_pylist(), walked.paths.to_pylist(), strict=True))
+
+    path = Later(known)
 
     def all_of(rows: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:
         for raw, *values in zip(*(rows[name].to_pylist() for name in ("path", *columns)), strict=True):
             yield (path.get(raw) or path_of(named(raw)), *values)
 
-    ended = made.all.select(["path", "at", "until"]).filter(pc.is_valid(made.all["until"]))
-    changes = (made.first if reached else made.last).select(["path", "at"])
-    return (
-        Later(lambda: {(path, at): until for path, at, until in all_of(ended, "at", "until")}),
-        Later(lambda: {path: at for path, at in all_of(changes, "at") if at is not None}),
-    )
+    def changed() -> Mapping[str, datetime | None]:
+        if walked.first is not None:
+            return {name: at for name, at in all_of(walked.first, "at") if at is not None}
+        latest = dict(all_of(walked.ended, "until"))
+        standing = walked.periods.filter(pc.is_null(walked.periods["until"]))
+        return {**latest, **{name: at for name, at in all_of(standing, "at") if at is not None}}
+
+    return Later(lambda: {(name, at): until for name, at, until in all_of(walked.ended, "at", "until")}), Later(changed)
 
 
 def _beside(repository: pygit2.Repository, line: Line, found: pa.Table, subdir: str) -> Iterator[tuple[int, Change]]:

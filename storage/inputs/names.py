@@ -50,15 +50,17 @@ def source_paths(names: Sequence[str]) -> list[str]:
     ]
 
 
-def path_column(names: pa.Array) -> pa.Array:
-    """`source_paths` of the bytes of names."""
+def path_column(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`source_paths` of the bytes of names, which may come more than once."""
     try:
         paths = names.cast(pa.string())
     except pa.ArrowInvalid:
         paths = None
     if paths is not None and pc.utf8_normalize(paths, form="NFC").equals(paths):
         return paths
-    return pa.array(source_paths([named(raw) for raw in names.to_pylist()]), pa.string())
+    distinct = pc.unique(names)
+    made = pa.array(source_paths([named(raw) for raw in distinct.to_pylist()]), pa.string())
+    return pa.chunked_array([made.take(pc.index_in(names, value_set=distinct).combine_chunks())])
 
 
 def ambiguous(names: Iterable[str]) -> bool:

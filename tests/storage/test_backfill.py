@@ -94,7 +94,7 @@ def test_runs_with_a_limit_walk_through_the_archive(
         ),
         (Wanted(outlets=("nobody",)), lambda _: False),
     ],
-    ids=repr,
+    ids=["an outlet", "two outlets", "since", "an outlet since", "an outlet that there is not"],
 )
 def test_a_run_takes_what_it_asks_for_and_a_full_one_the_rest(
     archive: Path, write_article: WriteArticle, tmp_path: Path, wanted: Wanted, takes: Any

@@ -30,7 +30,6 @@ def test_each_content_stands_until_the_next_event_at_its_path() -> None:
     events: list[Event] = [("a", 1, "x"), ("b", 1, "x"), ("a", 2, "y"), ("a", 3, None)]
     assert found(events) == [("a", "x", 1, 2), ("a", "y", 2, 3), ("b", "x", 1, None)]
     assert periods_of(events).first.to_pylist() == [{"path": "a", "at": 1}, {"path": "b", "at": 1}]
-    assert periods_of(events).last.to_pylist() == [{"path": "a", "at": 3}, {"path": "b", "at": 1}]
 
 
 def test_what_comes_back_stands_twice_and_what_stays_once() -> None:
