@@ -127,6 +127,8 @@ def open_ingestion(settings: Settings, stamp: Stamp, progress: Progress) -> Iter
     `progress` is called with a step's name, how much is done, and how much there is to do.
     """
     output = settings.output_at
+    # Settling reads a little of thousands of files; Arrow's own pools keep a page for each of them.
+    pa.set_memory_pool(pa.system_memory_pool())
     with (
         output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)),
         open_pool(settings.workers, settings.dask) as pool,

@@ -35,8 +35,8 @@ LATEST: Final = datetime.max.replace(tzinfo=UTC, microsecond=0)
 # A walk shorter than this is done before another process has started.
 WORTH_A_PROCESS: Final = 64
 MOST_SEGMENTS: Final = 16
-WINDOW_BYTES: Final = 4 << 20
-MAPPED_BYTES: Final = 32 << 20
+WINDOW_BYTES: Final = 1 << 20
+MAPPED_BYTES: Final = 16 << 20
 CHUNK_BYTES: Final = 1 << 20
 CHUNK_ROWS: Final = 4096
 # Columns that say what a change put at its path, null where it put nothing there; then what a source says of that.

@@ -57,14 +57,14 @@ class Served:
         return [run for run in found if run["state_type"] in states]
 
 
-def wait_for(what: Callable[[], Any]) -> Any:
+def wait_for(what: Callable[[], Any], pause_s: float = 0.5) -> Any:
     """The first true answer."""
     deadline = time.monotonic() + LONGEST_S
     while time.monotonic() < deadline:
         found = what()
         if found:
             return found
-        time.sleep(0.5)
+        time.sleep(pause_s)
     raise AssertionError(f"waited {LONGEST_S} s in vain")
 
 
@@ -236,16 +236,19 @@ def test_a_new_article_is_ingested_and_loaded(served: Served) -> None:
 
 
 def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: Served) -> None:
-    with publishing(served.folder / "out", shared=True):  # so that the run can't end before it is stopped
-        for number in range(600):
-            head = f"<!--165{number:010}-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n"
-            (served.folder / "archive" / f"many-{number}.md").write_text(f"{head}<p>第{number}篇。</p>\n")
-        wait_for(lambda: list((served.folder / "out" / ".pressmark" / "staging").glob("*/batch-*")))
+    for number in range(3000):
+        head = f"<!--165{number:010}-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n"
+        (served.folder / "archive" / f"many-{number}.md").write_text(f"{head}<p>第{number}篇。</p>\n")
+    staging = served.folder / "out" / ".pressmark" / "staging"
+    wait_for(lambda: list(staging.glob("*/run.json")), pause_s=0.005)
+    # A run that has begun can't publish under a reader's lock, so it is stopped in its middle however fast it is.
+    with publishing(served.folder / "out", shared=True):
+        wait_for(lambda: list(staging.glob("*/batch-*")))
         served.process.send_signal(signal.SIGTERM)
         assert served.process.wait(90) == 0, (served.folder / "errors").read_text()
         assert left_behind(served.folder / "prefect") == []
     report = ingest(served.folder / "archive", served.folder / "out")
-    assert report.unchanged + report.accepted >= 600
+    assert report.unchanged + report.accepted >= 3000
     printed = (served.folder / "printed").read_text() + (served.folder / "errors").read_text()
     assert "load    " in printed
     assert SECRET not in printed

@@ -344,6 +344,20 @@ def test_a_source_that_kills_workers_is_rejected_and_the_others_are_published(
     assert "a worker process died on this source" in str(detail)
 
 
+@pytest.mark.prefect
+def test_a_recorded_run_does_its_work_there_too(
+    press: Press, cluster: DaskCluster, server: S3Server, tmp_path: Path
+) -> None:
+    expected = press.ingest_here()
+    press.upload()
+    environment = {**server.environment(), "PREFECT_HOME": str(tmp_path / "prefect")}
+    done = run_command(press, cluster.address, environment, "--flow", "--sync")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["articles"] == 36
+    assert press.objects.keys() == expected.keys()
+    assert press.left == set()
+
+
 def test_a_worker_with_another_version_is_refused(
     press: Press, cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -441,8 +455,11 @@ def test_without_a_worker_nothing_is_published_and_what_was_parsed_is_kept(
     assert verify_output(Output(press.output), press.source, workers=1, progress=lambda *_: None).breaches == []
 
 
-def run_command(press: Press, address: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run_command(
+    press: Press, address: str, environment: dict[str, str], *options: str
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "flows.cli", "ingest", press.source, press.output, "--dask", address, "--json"]
+    command += options
     base = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=ROOT, env={**base, **environment}, timeout=120
