@@ -90,7 +90,7 @@ def settle_run(
     """Settle which revision of each touched article is current, and stage the rows of those that are not.
 
     `gone` are paths whose sources no longer exist; with `history` what was rejected there stays. Rows for `revisions`
-    are staged as `settled.revisions`.
+    are staged in files named `settled-…`.
     """
     changes = _Changes()
     rejected = list(_rejected(workspace))
@@ -112,7 +112,7 @@ def settle_run(
     for row in known:
         if _key(row) in accepted or (row.live and row.article_id in touched and _key(row) not in settled.kept):
             changes.drop_known(row)
-    superseded.write("settled.revisions")
+    superseded.write("settled")
     return Settlement(changes.work(), StagedIndex(workspace), settled.dropped_owners, dropped_rejects)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -22,6 +22,8 @@ from transforms.rows import period_of
 
 __all__ = ["Origin", "Superseded", "Superseding"]
 
+# About so much text is held at a time.
+PART_CHARACTERS: Final = 2 << 20
 CARRIED: Final = ("source_path", "source_sha256", "source_bytes", "title", "text", "valid_from")
 
 Key = tuple[str, str, datetime | None]
@@ -40,7 +42,7 @@ class Superseding(NamedTuple):
 
 
 class Superseded:
-    """Collects rows of `revisions` and stages them, one record batch per partition."""
+    """Collects rows of `revisions` and stages them, one record batch per partition in each file."""
 
     def __init__(self, output: Output, workspace: Workspace, stamp: Stamp) -> None:
         self._output = output
@@ -52,20 +54,29 @@ class Superseded:
         revision = row.standing.revision
         self._rows[row.origin][revision.source_path, revision.source_sha256, revision.valid_from] = row
 
-    def write(self, target: str) -> None:
-        """Stage all rows; nothing where there are none. Raises `ValueError` where a row violates the schema."""
+    def write(self, stem: str) -> None:
+        """Stage all rows, in files whose names begin with `stem`. Raises `ValueError` where a row violates the
+        schema."""
+        part: list[tuple[Partition, dict[str, Any]]] = []
+        number = size = 0
+        for origin, wanted in self._rows.items():
+            for partition, row in self._carry(origin, wanted):
+                part.append((partition, row))
+                size += len(row["text"])
+                if size >= PART_CHARACTERS:
+                    self._write_part(f"{stem}-{number:06d}.revisions", part)
+                    part, number, size = [], number + 1, 0
+        if part:
+            self._write_part(f"{stem}-{number:06d}.revisions", part)
+
+    def _write_part(self, target: str, rows: list[tuple[Partition, dict[str, Any]]]) -> None:
         table = TABLES["revisions"]
-        rows = [row for origin, wanted in self._rows.items() for row in self._carry(origin, wanted)]
-        if not rows:
-            return
         rows.sort(key=lambda one: (one[0], *((one[1][name] is None, one[1][name]) for name in table.sort_keys)))
         staged = pa.Table.from_pylist([row for _, row in rows], schema=table.schema)
         violations = check_rows(staged, table)
         if violations:
             raise ValueError(f"rows of `revisions` that violate their schema: {violations[:3]}")
-        partitions: dict[Partition, int] = {}
-        for partition, _ in rows:
-            partitions[partition] = partitions.get(partition, 0) + 1
+        partitions = Counter(partition for partition, _ in rows)
         with self._workspace.draft(target) as path:
             write_staged(path, staged, list(partitions.items()))
 
