@@ -193,7 +193,8 @@ def staged_rows(
 
 
 def _piece(workspace: Workspace, name: str, number: int, dropped: Collection[int]) -> pa.Table:
-    with workspace.open(name) as file:
+    # Read and not mapped: the system maps much around the little that is read of each of hundreds of files.
+    with workspace.open(name, mapped=False) as file:
         batch = pa.ipc.open_file(file).get_batch(number)
     rows = pa.Table.from_batches([batch])
     if dropped:

@@ -43,8 +43,8 @@ class Workspace:
         names = (entry.name[start:] for entry in self.store.entries(self.prefix))
         return [name for name in names if name.endswith(suffix) and "/" not in name]
 
-    def open(self, name: str) -> pa.NativeFile:
-        """A file for reading; mapped where it lies on this machine."""
+    def open(self, name: str, *, mapped: bool = True) -> pa.NativeFile:
+        """A file for reading; where it lies on this machine it may be mapped."""
         if is_object_address(self.address):
             entry = self.store.find(self._full(name))
             if entry is None:
@@ -52,7 +52,8 @@ class Workspace:
             if entry.size > HELD_BYTES // HELD_FILES:
                 return self.store.open(entry)
             return pa.BufferReader(_held(self.address, entry.name, entry.version))
-        return pa.memory_map(str(Path(self.address, self._full(name))))
+        path = str(Path(self.address, self._full(name)))
+        return pa.memory_map(path) if mapped else pa.OSFile(path)
 
     def draft(self, name: str) -> AbstractContextManager[Path]:
         """A file of this machine that is there as `name` when the block ends."""
