@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 
 from storage.errors import InputError
+from storage.inputs.deltas import LARGE_BYTES, LargeObjects
 from storage.inputs.source import LINK_PROBLEM
 from storage.inputs.trees import LINK, REGULAR, REPOSITORY, Change, CorruptTree, Entry, changes_along
 
@@ -259,6 +260,7 @@ def tree_changes(
         raise _corrupt(repository, error) from error
     finally:
         pygit2.settings.enable_strict_hash_verification(True)  # noqa: FBT003
+        _large_objects.cache_clear()
 
 
 def parent_ids(repository: pygit2.Repository, commit: str) -> list[str]:
@@ -322,10 +324,19 @@ def _read_tree(repository: pygit2.Repository, object_id: bytes) -> bytes:
 
     try:
         check_loose(repository, object_id.hex())
-        data: bytes = repository.odb.read(pygit2.Oid(raw=object_id))[1]
+        oid = pygit2.Oid(raw=object_id)
+        size = repository.odb.read_header(oid)[1]
+        if size > LARGE_BYTES and (large := _large_objects(repository.path).read(object_id, size)) is not None:
+            return large
+        data: bytes = repository.odb.read(oid)[1]
     except (KeyError, CorruptObject, pygit2.GitError) as error:
         raise _corrupt(repository, error) from error
     return data
+
+
+@lru_cache(maxsize=1)
+def _large_objects(git_folder: str) -> LargeObjects:
+    return LargeObjects(_objects(git_folder))
 
 
 def _corrupt(repository: pygit2.Repository, error: Exception) -> InputError:

@@ -1,0 +1,236 @@
+"""Large trees of a repository, read from its packs.
+
+libgit2 keeps no object of more than 1 MB at hand, so that for each tree of a folder with more than some 20,000 files it
+unpacks a whole chain of deltas again: 3.4 ms and more, where applying one delta takes 0.3 ms. Neighbouring trees are
+read one after the other, so here the latest ones are kept. What is not as expected is left to libgit2.
+
+The formats are those of git's documents `gitformat-pack`.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import zlib
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, overload
+
+__all__ = ["LARGE_BYTES", "LargeObjects"]
+
+# What libgit2 does not keep.
+LARGE_BYTES: Final = 1 << 20
+KEPT_BYTES: Final = 24 << 20
+ID_BYTES: Final = 20
+INDEX_MAGIC: Final = b"\xfftOc\0\0\0\x02"
+FANOUT: Final = len(INDEX_MAGIC)
+NAMES: Final = FANOUT + 256 * 4
+OFFSET_DELTA: Final = 6
+ID_DELTA: Final = 7
+WHOLE: Final = range(1, 5)
+FAR: Final = 1 << 31
+LONGEST_CHAIN: Final = 5000
+
+
+class UnreadableError(ValueError):
+    """Bytes of a pack that are none that this module reads."""
+
+
+class LargeObjects:
+    """Objects in the packs of a folder of objects, the latest of them kept."""
+
+    def __init__(self, objects: str) -> None:
+        self._packs = []
+        for path in sorted(Path(objects, "pack").glob("*.idx")):
+            with suppress(OSError, ValueError):
+                self._packs.append(_Pack(path, path.with_suffix(".pack")))
+        self._kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._kept_bytes = 0
+
+    def read(self, object_id: bytes, size: int) -> bytes | None:
+        """The bytes of an object of a size; None where it is in no pack, or not in a way that is known here."""
+        try:
+            for number, pack in enumerate(self._packs):
+                offset = pack.offset_of(object_id)
+                if offset is not None:
+                    data = self._at(number, offset)
+                    return data if len(data) == size else None
+        except (UnreadableError, IndexError, zlib.error):
+            return None
+        return None
+
+    def _at(self, number: int, offset: int) -> bytes:
+        """An object: the chain of deltas is followed to the first one that is at hand, or that is whole."""
+        deltas: list[tuple[int, bytes]] = []
+        data = self._kept_at(number, offset)
+        while data is None:
+            base, content = self._packs[number].entry(offset)
+            if len(deltas) > LONGEST_CHAIN:
+                raise UnreadableError("a chain of deltas without an end")
+            if base is None:
+                data = content
+                self._keep(number, offset, data)
+            else:
+                deltas.append((offset, content))
+                offset = base
+                data = self._kept_at(number, offset)
+        for at, delta in reversed(deltas):
+            data = _applied(data, delta)
+            self._keep(number, at, data)
+        return data
+
+    def _kept_at(self, number: int, offset: int) -> bytes | None:
+        data = self._kept.get((number, offset))
+        if data is not None:
+            self._kept.move_to_end((number, offset))
+        return data
+
+    def _keep(self, number: int, offset: int, data: bytes) -> None:
+        self._kept[number, offset] = data
+        self._kept_bytes += len(data)
+        while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
+            self._kept_bytes -= len(self._kept.popitem(last=False)[1])
+
+
+class _Pack:
+    """A pack and its index, both mapped."""
+
+    def __init__(self, index: Path, pack: Path) -> None:
+        self._index = _mapped(index)
+        self._pack = _mapped(pack)
+        if self._index[:FANOUT] != INDEX_MAGIC:
+            raise UnreadableError(f"{index.name} has another version")
+        self._count = self._number(NAMES - 4)
+        self._ids = _Ids(self._index, self._count)
+        self._offsets = NAMES + self._count * (ID_BYTES + 4)
+
+    def offset_of(self, object_id: bytes) -> int | None:
+        """Where an object is; None where it is not in the pack."""
+        first = object_id[0]
+        low = self._number(FANOUT + 4 * (first - 1)) if first else 0
+        place = bisect_left(self._ids, object_id, low, self._number(FANOUT + 4 * first))
+        if place == self._count or self._ids[place] != object_id:
+            return None
+        offset = self._number(self._offsets + 4 * place)
+        if offset < FAR:
+            return offset
+        at = self._offsets + 4 * self._count + 8 * (offset - FAR)
+        return int.from_bytes(self._index[at : at + 8], "big")
+
+    def entry(self, offset: int) -> tuple[int | None, bytes]:
+        """What an object's delta is based on, None where it is whole, and the delta or the object."""
+        position = offset
+        byte = self._pack[position]
+        kind, size, shift = byte >> 4 & 7, byte & 15, 4
+        while byte & 0x80:
+            position += 1
+            byte = self._pack[position]
+            size |= (byte & 0x7F) << shift
+            shift += 7
+        position += 1
+        base: int | None = None
+        if kind == OFFSET_DELTA:
+            byte = self._pack[position]
+            back = byte & 0x7F
+            while byte & 0x80:
+                position += 1
+                byte = self._pack[position]
+                back = (back + 1) << 7 | byte & 0x7F
+            position += 1
+            base = offset - back
+            if base <= 0:
+                raise UnreadableError("a delta is based on nothing")
+        elif kind == ID_DELTA:
+            base = self.offset_of(self._pack[position : position + ID_BYTES])
+            position += ID_BYTES
+            if base is None:
+                raise UnreadableError("a delta is based on an object of another pack")
+        elif kind not in WHOLE:
+            raise UnreadableError(f"an object of type {kind}")
+        # What can't be made smaller takes some bytes more.
+        packed = self._pack[position : position + size + size // 1000 + 128]
+        unpacking = zlib.decompressobj()
+        data = unpacking.decompress(packed, size + 1)
+        if len(data) != size or not unpacking.eof:
+            raise UnreadableError(f"{len(data)} bytes instead of {size}")
+        return base, data
+
+    def _number(self, at: int) -> int:
+        return int.from_bytes(self._index[at : at + 4], "big")
+
+
+class _Ids(Sequence[bytes]):
+    """The ids in an index."""
+
+    def __init__(self, index: mmap.mmap, count: int) -> None:
+        self._index = index
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[bytes]: ...
+
+    def __getitem__(self, place: int | slice) -> bytes | list[bytes]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(self._count))]
+        at = NAMES + ID_BYTES * place
+        return self._index[at : at + ID_BYTES]
+
+
+def _applied(base: bytes, delta: bytes) -> bytes:
+    """What a delta makes of its base: pieces of it, and bytes of its own."""
+    before, position = _size(delta, 0)
+    after, position = _size(delta, position)
+    if before != len(base):
+        raise UnreadableError("a delta with another base")
+    parts: list[bytes | memoryview] = []
+    source = memoryview(base)
+    while position < len(delta):
+        code = delta[position]
+        position += 1
+        if not code & 0x80:
+            if not code:
+                raise UnreadableError("an instruction that is reserved")
+            parts.append(delta[position : position + code])
+            position += code
+            continue
+        start = length = 0
+        for bit in range(7):
+            if code & 1 << bit:
+                if bit < 4:
+                    start |= delta[position] << 8 * bit
+                else:
+                    length |= delta[position] << 8 * (bit - 4)
+                position += 1
+        parts.append(source[start : start + (length or 0x10000)])
+    data = b"".join(parts)
+    if len(data) != after:
+        raise UnreadableError("a delta that makes another size than it says")
+    return data
+
+
+def _size(delta: bytes, position: int) -> tuple[int, int]:
+    size = shift = 0
+    while True:
+        byte = delta[position]
+        position += 1
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return size, position
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
+    finally:
+        os.close(handle)
