@@ -104,7 +104,7 @@ def watch_cpu(pid: int, samples: list[tuple[float, float]]) -> None:
 def change_files(folder: Path) -> list[tuple[Path, bytes]]:
     """Change 100 files all over the folder; what they were before."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    chosen = paths[:: len(paths) // CHANGED][:CHANGED]
+    chosen = paths[:: max(len(paths) // CHANGED, 1)][:CHANGED]
     before = [(path, path.read_bytes()) for path in chosen]
     for path, data in before:
         path.write_bytes(data + b"<p>Nachtrag der Redaktion.</p>\n")

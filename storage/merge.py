@@ -31,7 +31,7 @@ __all__ = [
 ROW_GROUP_ROWS: Final = 4096
 ROW_GROUP_BYTES: Final = 1 << 20
 # Of a partition's staged rows, so much is sorted in memory at once.
-HELD_BYTES: Final = 2 << 20
+HELD_BYTES: Final = 1 << 20
 SPILL_ROWS: Final = 1024
 # Columns with few distinct values; a dictionary of any other column costs time and saves nothing.
 REPEATING: Final = (

@@ -55,7 +55,7 @@ class StagedIndex:
 
     def __init__(self, workspace: Workspace) -> None:
         self._files: list[str] = []
-        self._places: dict[tuple[str, Partition | None], array[int]] = defaultdict(lambda: array("l"))
+        self._places: dict[tuple[str, Partition | None], array[int]] = defaultdict(lambda: array("i"))
         for table in TABLES:
             for path in workspace.names(f".{table}"):
                 with workspace.open(path) as file:

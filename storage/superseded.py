@@ -23,7 +23,7 @@ from transforms.rows import period_of
 __all__ = ["Origin", "Superseded", "Superseding"]
 
 # About so much text is held at a time.
-PART_CHARACTERS: Final = 2 << 20
+PART_CHARACTERS: Final = 1 << 19
 CARRIED: Final = ("source_path", "source_sha256", "source_bytes", "title", "text", "valid_from")
 
 Key = tuple[str, str, datetime | None]
