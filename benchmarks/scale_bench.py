@@ -161,7 +161,9 @@ def main() -> int:
         seconds = figures.seconds or float("nan")
         print(
             f"| {kind}, {figures.sources:,} files, {figures.source_mb:,.0f} MB | {seconds:.1f} | "
-            f"{figures.sources / seconds:,.0f} | {figures.source_mb / seconds:.1f} | {figures.busy:.0%} | "
+            f"{figures.sources / seconds:,.0f} | {figures.source_mb / seconds:.1f} | "
+            # A parse of a few seconds prints too few lines to know when it went on.
+            f"{f'{figures.busy:.0%}' if figures.busy else ''} | "
             f"{figures.peak_mb:.0f} | {figures.output_mb:,.0f} |",
             flush=True,
         )

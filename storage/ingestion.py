@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -44,7 +45,7 @@ from storage.work import (
     work_file,
     write_batches,
 )
-from storage.workers import Pool, WorkerDiedError, Workers, open_pool
+from storage.workers import Pool, WorkerDiedError, Workers, give_back_at_once, open_pool
 from transforms.difference import ArticleState, OutletChanges, differences
 from transforms.plan import groups
 from transforms.records import Stamp
@@ -127,8 +128,8 @@ def open_ingestion(settings: Settings, stamp: Stamp, progress: Progress) -> Iter
     `progress` is called with a step's name, how much is done, and how much there is to do.
     """
     output = settings.output_at
-    # Settling reads a little of thousands of files; Arrow's own pools keep a page for each of them.
-    pa.set_memory_pool(pa.system_memory_pool())
+    # Settling reads a little of thousands of files, and most pools keep a page for each of them.
+    give_back_at_once()
     with (
         output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)),
         open_pool(settings.workers, settings.dask) as pool,
@@ -232,12 +233,14 @@ class Ingestion:
             history=self._history,
         )
         to_parse = self._plan.sources
+        sizes = _sizes(to_parse)
         sources, kept = self._staging.keep(to_parse, by_content=self._address.kind == "git")
         self._kept = sum(kept, ParseCounts())
         self._plan = self._plan._replace(sources=sources)
         self._to_parse = len(sources)
-        self._to_parse_bytes = sum(_sizes(sources))
-        spans = self._pool.batches(_sizes(sources))
+        left = sizes if sources is to_parse else _sizes(sources)
+        self._to_parse_bytes = sum(left)
+        spans = self._pool.batches(left)
         first = self._staging.next_number
         self._batches = [Batch(first + number, work_file(first), span) for number, span in enumerate(spans)]
         return PlanCounts(
@@ -245,7 +248,7 @@ class Ingestion:
             self._listing.left_out,
             self._plan.unchanged,
             len(to_parse),
-            sum(_sizes(to_parse)),
+            sum(sizes),
             len(self._plan.gone),
             len(self._parse_steps()),
             self._listing.notes,
@@ -488,7 +491,10 @@ class Ingestion:
         return parse(task._replace(fatal=tuple(fatal)))
 
 
-def _sizes(sources: Sequence[Source]) -> list[int]:
+def _sizes(sources: Sequence[Source]) -> Sequence[int]:
     if isinstance(sources, Sources):
-        return list(sources.column("source_bytes").to_pylist())
+        sizes = array("q")
+        for chunk in sources.column("source_bytes").chunks:
+            sizes.extend(chunk.to_pylist())
+        return sizes
     return [source.source_bytes for source in sources]
