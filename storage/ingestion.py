@@ -149,7 +149,7 @@ def plan_ingest(settings: Settings, stamp: Stamp, progress: Progress) -> PlanCou
 
 class Ingestion:
     """One run. Steps are called in the order `discover, plan, parse, settle, merge, publish, report`; `parse` and
-    `merge` once for each of the steps that `plan` and `settle` name. Repeating a step gives the same result."""
+    `merge` once for each of the steps that `plan` and `settle` name. A step that failed may be repeated."""
 
     def __init__(self, settings: Settings, output: Output, staging: Staging, pool: Pool, progress: Progress) -> None:
         self._settings = settings
