@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTENT", "MISSING", "CorruptObject", "Line", "Step", "change_rows", "changes_of", "check_loose", "commit_of",
-    "entry_at", "main_line", "opened", "parent_ids", "side_changes", "size_of", "tree_changes", "tree_of",
+    "entry_at", "main_line", "opened", "parent_ids", "side_changes", "tree_changes", "tree_of",
 ]  # fmt: skip
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -231,11 +231,11 @@ def _described(
     locator = entry.blob.hex()
     if entry.kind != REGULAR:
         return entry.kind, locator.encode(), 0, PROBLEMS[entry.kind]
-    size, problem = size_of(repository, locator)
+    size, problem = _size_of(repository, locator)
     return entry.kind, locator.encode(), size, problem
 
 
-def size_of(repository: pygit2.Repository, locator: str) -> tuple[int, str | None]:
+def _size_of(repository: pygit2.Repository, locator: str) -> tuple[int, str | None]:
     """The size of a file, and why it can't be read."""
     import pygit2
 

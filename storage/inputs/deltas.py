@@ -14,10 +14,9 @@ import os
 import zlib
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, overload
+from typing import Final
 
 __all__ = ["LARGE_BYTES", "LargeObjects"]
 
@@ -104,15 +103,15 @@ class _Pack:
         if self._index[:FANOUT] != INDEX_MAGIC:
             raise UnreadableError(f"{index.name} has another version")
         self._count = self._number(NAMES - 4)
-        self._ids = _Ids(self._index, self._count)
         self._offsets = NAMES + self._count * (ID_BYTES + 4)
 
     def offset_of(self, object_id: bytes) -> int | None:
         """Where an object is; None where it is not in the pack."""
         first = object_id[0]
         low = self._number(FANOUT + 4 * (first - 1)) if first else 0
-        place = bisect_left(self._ids, object_id, low, self._number(FANOUT + 4 * first))
-        if place == self._count or self._ids[place] != object_id:
+        high = self._number(FANOUT + 4 * first)
+        place = bisect_left(range(self._count), object_id, low, high, key=self._id)
+        if place == self._count or self._id(place) != object_id:
             return None
         offset = self._number(self._offsets + 4 * place)
         if offset < FAR:
@@ -158,31 +157,12 @@ class _Pack:
             raise UnreadableError(f"{len(data)} bytes instead of {size}")
         return base, data
 
-    def _number(self, at: int) -> int:
-        return int.from_bytes(self._index[at : at + 4], "big")
-
-
-class _Ids(Sequence[bytes]):
-    """The ids in an index."""
-
-    def __init__(self, index: mmap.mmap, count: int) -> None:
-        self._index = index
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, place: int) -> bytes: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[bytes]: ...
-
-    def __getitem__(self, place: int | slice) -> bytes | list[bytes]:
-        if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(self._count))]
+    def _id(self, place: int) -> bytes:
         at = NAMES + ID_BYTES * place
         return self._index[at : at + ID_BYTES]
+
+    def _number(self, at: int) -> int:
+        return int.from_bytes(self._index[at : at + 4], "big")
 
 
 def _applied(base: bytes, delta: bytes) -> bytes:
