@@ -46,7 +46,7 @@ from storage.work import (
     write_batches,
 )
 from storage.workers import Pool, WorkerDiedError, Workers, give_back_at_once, open_pool
-from transforms.difference import ArticleState, OutletChanges, differences
+from transforms.difference import OutletChanges, differences
 from transforms.plan import groups
 from transforms.records import Stamp
 
@@ -416,11 +416,8 @@ class Ingestion:
         places = {partition for partition, _ in written if partition is not None}
         if not places:
             return []
-        before = {
-            row.article_id: ArticleState(row.outlet, row.source_sha256, row.text_sha256, row.published_at)
-            for row in self._state.current(places)
-        }
-        if not before:
+        before = self._state.current(places)
+        if not before.num_rows:
             new: Counter[str] = Counter()
             for partition, rows in written:
                 if partition is not None:

@@ -19,7 +19,7 @@ from storage.errors import OutputError
 from storage.layout import Output
 from storage.stores.store import Stored
 from storage.versions import parser_version
-from transforms.difference import ArticleState
+from transforms.difference import ARTICLE_STATE
 from transforms.records import Partition
 
 __all__ = [
@@ -83,13 +83,12 @@ class State:
         """Every row of `articles` and `revisions`."""
         return _records(self.revisions)
 
-    def current(self, places: Collection[Partition]) -> list[KnownRevision]:
-        """Rows of `articles` in some partitions."""
-        outlets = pa.array(sorted({place.outlet for place in places}), pa.string())
-        periods = pa.array(sorted({place.period for place in places}), pa.string())
-        near = pc.and_(pc.is_in(self.revisions["outlet"], outlets), pc.is_in(self.revisions["period"], periods))
-        rows = _records(self.revisions.filter(pc.and_(self.revisions["current"], near)))
-        return [row for row in rows if row.partition in places]
+    def current(self, places: Collection[Partition]) -> pa.Table:
+        """Articles in some partitions, as `ARTICLE_STATE` has them."""
+        keys = pc.binary_join_element_wise(self.revisions["outlet"], self.revisions["period"], PLACE_MARK)
+        wanted = pa.array([PLACE_MARK.join(place) for place in places], pa.string())
+        chosen = pc.and_(self.revisions["current"], pc.is_in(keys, value_set=wanted))
+        return self.revisions.select(ARTICLE_STATE.names).filter(chosen)
 
     def at(self, paths: Iterable[str]) -> list[KnownRevision]:
         """Rows whose source has one of these paths."""
@@ -105,6 +104,8 @@ class State:
 
 
 WORTH_THREADS: Final = 64
+# Neither slugs nor periods have it.
+PLACE_MARK: Final = "/"
 THREADS: Final = 2
 # Under way at once at an object store, where each waits longer than it works.
 REQUESTS: Final = 16
@@ -165,18 +166,16 @@ def _records(rows: pa.Table) -> list[KnownRevision]:
     return list(map(KnownRevision._make, zip(*columns, strict=True)))
 
 
-def read_articles(output: Output, places: Collection[Partition]) -> dict[str, ArticleState]:
-    """Articles of some partitions, by `article_id`."""
-    found: dict[str, ArticleState] = {}
+def read_articles(output: Output, places: Collection[Partition]) -> pa.Table:
+    """Articles of some partitions, as `ARTICLE_STATE` has them."""
+    columns = [name for name in ARTICLE_STATE.names if name != "outlet"]
+    parts = [ARTICLE_STATE.empty_table()]
     for partition in sorted(places):
         for _, entry in output.parts_of(TABLES["articles"], partition):
-            _, rows = _read(output, entry, ["article_id", "source_sha256", "text_sha256", "published_at"])
-            columns = (
-                rows[name].to_pylist() for name in ("article_id", "source_sha256", "text_sha256", "published_at")
-            )
-            for article_id, *state in zip(*columns, strict=True):
-                found[article_id] = ArticleState(partition.outlet, *state)
-    return found
+            _, rows = _read(output, entry, columns)
+            outlets = pa.repeat(partition.outlet, rows.num_rows)
+            parts.append(rows.append_column("outlet", outlets).select(ARTICLE_STATE.names).cast(ARTICLE_STATE))
+    return pa.concat_tables(parts)
 
 
 @lru_cache(maxsize=100_000)
