@@ -38,8 +38,7 @@ class Link(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What a header says. `body_start` is the code point of the decoded source at which the body starts.
 
     `header_at` is the time of a `comment` header, also of one inside front matter; `front_matter_at` is
@@ -55,8 +54,7 @@ class Header:
     body_start: int
 
 
-@dataclass(frozen=True, slots=True)
-class Dates:
+class Dates(NamedTuple):
     """The date columns of an article; `month` is its partition."""
 
     published_at: datetime | None
@@ -94,8 +92,7 @@ class Paragraph(NamedTuple):
     links: tuple[Link, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Article:
+class Article(NamedTuple):
     """One row of `articles`, without run columns, and its paragraphs, with the reason for each one's role. `text` is
     UTF-8."""
 
@@ -120,8 +117,7 @@ class Article:
     reasons: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(NamedTuple):
     """One row of `rejects`, without run columns. `raw` is None only for `too_large` and `unreadable`."""
 
     source_path: str

@@ -90,7 +90,7 @@ def _record(found: Explanation) -> dict[str, Any]:
         "outlet": article.outlet,
         "has_layout": found.has_layout,
         "author": article.author,
-        "dates": {name: getattr(article.dates, name) for name in article.dates.__slots__},
+        "dates": article.dates._asdict(),
         "blocks": [
             {
                 **block.paragraph._asdict(),

@@ -51,7 +51,8 @@ class Folder:
             for entry in entries
         )
         found = _told_apart(found)
-        taken = pa.array((takes(path.as_py()) for path in found.column("source_path")), pa.bool_(), size=len(found))
+        paths = (path for chunk in found.column("source_path").chunks for path in chunk.to_pylist())
+        taken = pa.array(map(takes, paths), pa.bool_(), size=len(found))
         chosen = found if len(found) == taken.true_count else found.take(pc.indices_nonzero(taken))
         return Listing(chosen, left_out=len(found) - len(chosen))
 

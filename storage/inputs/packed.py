@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
@@ -157,7 +156,7 @@ def too_much(path: Path, limit: int) -> InputError:
 
 def _outcome(source: Source, data: bytes | Reject) -> bytes | Reject:
     if isinstance(data, Reject):
-        return replace(data, source_path=source.source_path)
+        return data._replace(source_path=source.source_path)
     # A bad name is no reason to lose what it names.
     return data if source.problem is None else unreadable(source, source.problem, data)
 
