@@ -11,7 +11,9 @@ from transforms.difference import ARTICLE_STATE, OutletChanges, differences
 TIMES = [None, datetime(1969, 12, 31, tzinfo=UTC), datetime(2024, 2, 29, 12, tzinfo=UTC)]
 STATES = st.dictionaries(
     st.sampled_from("abcdefgh"),
-    st.tuples(st.sampled_from(["pine", "reed"]), st.sampled_from("xyz"), st.sampled_from("tuv"), st.sampled_from(TIMES)),
+    st.tuples(
+        st.sampled_from(["pine", "reed"]), st.sampled_from("xyz"), st.sampled_from("tuv"), st.sampled_from(TIMES)
+    ),
 )
 
 
