@@ -6,7 +6,7 @@ Only the keys are read whole. As every input is sorted, the rows of one row grou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -67,6 +67,7 @@ class Published:
         self._file = open_part(output, entry)
         self._table = table
         self.dropped: set[tuple[str, ...]] = set()
+        self._dropped_at: list[int] = []
         self._kept = self._keep(dropped) if dropped else None
         self.rows_before: int = self._file.metadata.num_rows
         self.num_rows: int = self.rows_before if self._kept is None else len(self._kept)
@@ -89,10 +90,13 @@ class Published:
         return self._read(first, last).take(pc.subtract(kept, first))
 
     def dropped_rows(self) -> Iterator[dict[str, Any]]:
-        """All columns of the row groups with rows that are dropped."""
-        if self.dropped:
-            for group in range(self._file.metadata.num_row_groups):
-                yield from self._file.read_row_group(group, use_threads=False).to_pylist()
+        """The rows that are dropped, with all columns."""
+        if not self._dropped_at:
+            return
+        for group, (first, last) in enumerate(pairwise(self._group_ends)):
+            here = [position - first for position in self._dropped_at if first <= position < last]
+            if here:
+                yield from self._file.read_row_group(group, use_threads=False).take(here).to_pylist()
 
     def close(self) -> None:
         self._cached = None
@@ -104,6 +108,7 @@ class Published:
         keys = self._file.read(columns=[name], use_threads=False)[name]
         found = pc.is_in(keys, value_set=pa.array([key for (key,) in dropped], keys.type))
         self.dropped.update((key,) for key in pc.unique(keys.filter(found)).to_pylist())
+        self._dropped_at = pc.indices_nonzero(found).to_pylist()
         return pc.indices_nonzero(pc.invert(found)).cast(pa.int64()) if self.dropped else None
 
     def _ends(self) -> list[int]:
@@ -163,7 +168,9 @@ class Spilled:
             reader = pa.ipc.open_file(file)
             numbers = range(start // SPILL_ROWS, -(-stop // SPILL_ROWS))
             rows = pa.Table.from_batches([reader.get_batch(number) for number in numbers])
-            return rows.slice(start - numbers.start * SPILL_ROWS, stop - start)
+            base = numbers.start * SPILL_ROWS
+            # Copied, as a slice of a mapped file keeps all that was touched of it in memory, and there are many.
+            return rows.take(pa.array(range(start - base, stop - base), pa.int64()))
 
 
 def staged_rows(
@@ -171,19 +178,19 @@ def staged_rows(
     pieces: Iterable[tuple[str, int]],
     table: Table,
     dropped: Mapping[str, Collection[int]],
-    scratch: Path,
+    scratch: Callable[[], Path],
 ) -> Iterator[SortedRows]:
     """The staged rows of one partition in as few sorted inputs as memory allows; `pieces` are staged files and record
     batches in them, `dropped` the owners of rows to leave out, by the files' names without their ends.
 
-    What is more than may be held is sorted in parts that wait in files beside `scratch`.
+    What is more than may be held is sorted in parts that wait in files of the folder that `scratch` gives.
     """
     group: list[pa.Table] = []
     size = 0
     for number, (name, batch) in enumerate(pieces):
         rows = _piece(workspace, name, batch, dropped.get(name.rpartition(".")[0], ()))
         if group and size + rows.nbytes > HELD_BYTES:
-            yield Spilled(scratch.with_suffix(f".{number}"), _sorted_rows(group, table))
+            yield Spilled(scratch() / f"sorted.{number}", _sorted_rows(group, table))
             group, size = [], 0
             pa.default_memory_pool().release_unused()
         group.append(rows)
@@ -337,9 +344,7 @@ def _gather(group: Sequence[Unit], inputs: Sequence[SortedRows]) -> pa.Table:
     parts = []
     total = 0
     for number, start in first.items():
-        # Copied, as a slice of a mapped file keeps all that was touched of it in memory, and there are many of them.
-        rows = inputs[number].slice(start, last[number])
-        parts.append(rows.take(pa.array(range(rows.num_rows), pa.int64())))
+        parts.append(inputs[number].slice(start, last[number]))
         base[number] = total - start
         total += last[number] - start
     rows = pa.concat_tables(parts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -37,10 +39,10 @@ def merge_partition(task: MergeTask) -> MergedPartition:
     finals: list[Replacement] = []
     rows = file_bytes = 0
     try:
-        with task.workspace.scratch() as scratch:
-            staged: list[SortedRows] = list(
-                staged_rows(task.workspace, task.staged, table, task.dropped, scratch / f"sorted-{task.number}")
-            )
+        with contextlib.ExitStack() as stack:
+            # Most partitions need no folder.
+            scratch = cache(lambda: stack.enter_context(task.workspace.scratch()))
+            staged: list[SortedRows] = list(staged_rows(task.workspace, task.staged, table, task.dropped, scratch))
             # Staged rows replace those of their keys, also where the state did not tell of these: whoever takes a file
             # away by hand has its sources parsed again.
             dropped = work.dropped.union(*(_keys(table, rows) for rows in staged)) if entries else work.dropped

@@ -58,7 +58,25 @@ class Folder:
 
     def find(self, paths: Iterable[str]) -> list[Source]:
         wanted = set(paths)
-        return [source for source in self.listing(Request(EVERYTHING)).sources if source.source_path in wanted]
+        found = [source for path in sorted(wanted) if (source := self._named(path)) is not None]
+        if len(found) < len(wanted):
+            # Some are gone, or have a name that is not their path.
+            return [source for source in self.listing(Request(EVERYTHING)).sources if source.source_path in wanted]
+        return found
+
+    def _named(self, path: str) -> Source | None:
+        """The regular file whose name is the path, where no link leads to it."""
+        if not self._root.is_dir() or path_of(path) != path:
+            return None
+        try:
+            info = os.lstat(os.path.join(self._root, path))
+        except OSError:
+            return None
+        real = os.path.realpath(self._root)
+        folder = os.path.normpath(os.path.join(real, os.path.dirname(path)))
+        if not stat.S_ISREG(info.st_mode) or os.path.realpath(folder) != folder:
+            return None
+        return Source(path, path, info.st_size, version=file_version(info))
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         for source in sources:
