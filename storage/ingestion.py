@@ -375,7 +375,7 @@ class Ingestion:
 
     def _staged_row(self, report: RunReport) -> Replacement:
         from schemas.validation import check_rows
-        from storage.merge import write_single
+        from storage.parquet import write_single
 
         table = TABLES["runs"]
         row = pa.Table.from_pylist([asdict(report)], schema=table.schema)

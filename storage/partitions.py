@@ -16,7 +16,9 @@ import pyarrow.compute as pc
 from schemas import TABLES
 from schemas.contract import Table
 from storage.layout import part_name
-from storage.merge import Chosen, Merged, Published, SortedRows, merge_rows, sizes_of, staged_rows, units_in_order
+from storage.merge import Merged, merge_rows
+from storage.row_groups import sizes_of, units_in_order
+from storage.sorted_rows import Chosen, Published, SortedRows, staged_rows
 from storage.stores.store import Replacement, Stored
 from storage.work import MergedPartition, MergeTask
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -191,11 +191,13 @@ def count_rows(output: Output, table: Table) -> Iterator[tuple[Partition | None,
     return ((partition, rows_in(output, entry)) for partition, entry in output.parts(table))
 
 
-def open_part(output: Output, entry: Stored) -> pq.ParquetFile:
-    """A partition file; raises `OutputError` where it is none of this contract version's."""
+def open_part(output: Output, entry: Stored, codes_of: Sequence[str] = ()) -> pq.ParquetFile:
+    """A partition file, some of its columns as codes and dictionaries. Raises `OutputError` where it is none of this
+    contract version's."""
     path = output.location(entry.name)
     try:
-        file = pq.ParquetFile(path if output.is_local else output.store.open(entry))
+        source = path if output.is_local else output.store.open(entry)
+        file = pq.ParquetFile(source, read_dictionary=list(codes_of) or None)
     except (OSError, pa.ArrowInvalid) as error:
         raise OutputError(
             f"a partition file can't be read ({error})", path, "remove the file and ingest its sources again"

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from archives import WriteArticle, files_of, ingest, read_table, rows_of
 
-import storage.merge
+import storage.row_groups
 from storage.layout import Output
 from storage.verification import verify_output
 
@@ -16,7 +16,8 @@ from storage.verification import verify_output
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row groups of a few rows, so that small archives are merged the way large ones are."""
-    monkeypatch.setattr(storage.merge, "ROW_GROUP_ROWS", 6)
+    monkeypatch.setattr(storage.row_groups, "MOST_ROWS", 6)
+    monkeypatch.setattr(storage.row_groups, "LEAST_ROWS", 4)
 
 
 def many(write_article: WriteArticle, body: str = "") -> None:
@@ -34,7 +35,8 @@ def test_small_and_large_row_groups_hold_the_same_rows(
 ) -> None:
     many(write_article)
     ingest(archive, tmp_path / "large")
-    monkeypatch.setattr(storage.merge, "ROW_GROUP_ROWS", 6)
+    monkeypatch.setattr(storage.row_groups, "MOST_ROWS", 6)
+    monkeypatch.setattr(storage.row_groups, "LEAST_ROWS", 4)
     ingest(archive, tmp_path / "small")
     for name in ("articles", "paragraphs"):
         assert read_table(tmp_path / "small", name).to_pylist() == read_table(tmp_path / "large", name).to_pylist()

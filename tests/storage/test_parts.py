@@ -16,7 +16,7 @@ from archives import WriteArticle, files_of, ingest, read_table
 from destinations import Warehouse, load
 from repositories import Repository, files_below
 
-import storage.merge
+import storage.sorted_rows
 from schemas import TABLES
 from schemas.contract import Period
 from storage.errors import OutputError
@@ -111,7 +111,7 @@ def test_parts_do_not_depend_on_workers_batches_or_names(
     expected = files_of(tmp_path / "1")
     assert len(expected) > 6
     monkeypatch.setattr("transforms.plan.LARGEST_BATCH_SOURCES", 7)
-    monkeypatch.setattr(storage.merge, "HELD_BYTES", 2000)
+    monkeypatch.setattr(storage.sorted_rows, "HELD_BYTES", 2000)
     for workers in (1, 2, 3):
         output = tmp_path / f"small-{workers}"
         ingest(archive, output, part_bytes=SMALL, workers=workers)
@@ -286,7 +286,7 @@ def test_whatever_changes_no_mix_of_old_and_new_files_misleads(
             assert sorted_rows(tmp_path / "out", name) == sorted_rows(tmp_path / "one", name), (number, name)
             for path in (tmp_path / "out" / name).rglob("*.parquet"):
                 table = pq.ParquetFile(path).read()
-                positions = storage.merge.sorted_positions(table, TABLES[name]).to_pylist()
+                positions = storage.sorted_rows.sorted_positions(table, TABLES[name]).to_pylist()
                 assert positions == list(range(table.num_rows)), path
         assert breaches(tmp_path / "out", archive) == []
     assert steps > 50

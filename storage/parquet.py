@@ -1,0 +1,134 @@
+"""Writes partition files: rows by Arrow, and row groups of other files byte for byte, as if their rows were written."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas import TABLES
+from schemas.contract import DICTIONARY, Table
+from storage.footers import MAGIC, RowGroup, footer_of, footer_with
+from storage.versions import parser_version
+
+__all__ = ["PartWriter", "carries", "plain", "write_single"]
+
+# Changes whenever the same rows are written as other bytes than before.
+LAYOUT: Final = "2"
+# Columns with few distinct values; a dictionary of any other column costs time and saves nothing.
+REPEATING: Final = (
+    "outlet", "month", "dialect", "published_from", "language", "role", "change", "reason", "run_id", "article_id",
+    "source_sha256", "published_at", "dateline_at", "ingested_at", "local_date", "url_date", "first_seen_at", "author",
+)  # fmt: skip
+# The least and greatest value of these help nobody to pass over a row group.
+LONG: Final = frozenset({"text", "title", "raw", "detail", "arguments"})
+
+
+class PartWriter:
+    """A partition file in the making. The same rows give the same bytes, whether they are written or kept."""
+
+    def __init__(self, target: Path, table: Table) -> None:
+        self._table = table
+        self._sink = open(target, "wb")  # noqa: SIM115  # closed with this
+        self._sink.write(MAGIC)
+        self._groups: list[tuple[RowGroup, int]] = []
+        self._rows = 0
+
+    def __enter__(self) -> PartWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._sink:
+            if error is None:
+                self._sink.write(footer_with(_empty(self._table.name, parser_version()), self._groups, self._rows))
+
+    def write(self, rows: pa.Table) -> None:
+        """Add rows as a row group."""
+        sink = pa.BufferOutputStream()
+        with _writer(sink, self._table, parser_version()) as writer:
+            writer.write_table(_canonical(rows, self._table), row_group_size=rows.num_rows)
+        content = sink.getvalue().to_pybytes()
+        (group,) = footer_of(content, len(content)).groups
+        self._add(memoryview(content)[group.start : group.end], group, rows.num_rows)
+
+    def keep(self, file: pa.NativeFile, group: RowGroup, rows: int) -> None:
+        """Add a row group of another file that `carries` the table's rows."""
+        file.seek(group.start)
+        self._add(memoryview(file.read_buffer(group.end - group.start)), group, rows)
+
+    def _add(self, pages: memoryview, group: RowGroup, rows: int) -> None:
+        self._groups.append((group, self._sink.tell()))
+        self._sink.write(pages)
+        self._rows += rows
+
+
+def carries(metadata: pq.FileMetaData, table: Table) -> bool:
+    """Whether row groups of a file with this metadata are as they would be written now."""
+    written = pq.ParquetFile(pa.BufferReader(_empty(table.name, parser_version()))).metadata
+    return bool(metadata.created_by == written.created_by and metadata.metadata == written.metadata)
+
+
+def write_single(target: Path, rows: pa.Table, table: Table) -> None:
+    """Write rows that are in order as a file of their own."""
+    with _writer(target, table, parser_version()) as writer:
+        writer.write_table(_canonical(plain(rows, table), table))
+
+
+@lru_cache(maxsize=len(TABLES))
+def _empty(name: str, version: str) -> bytes:
+    """A file of a table without rows."""
+    sink = pa.BufferOutputStream()
+    _writer(sink, TABLES[name], version).close()
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _writer(target: Path | pa.NativeFile, table: Table, version: str) -> pq.ParquetWriter:
+    metadata = {
+        **(table.schema.metadata or {}),
+        "pressmark.parser_version": version,
+        "pressmark.layout": LAYOUT,
+    }
+    names = table.schema.names
+    return pq.ParquetWriter(
+        target,
+        table.schema.with_metadata(metadata),
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[name for name in REPEATING if name in names],
+        write_statistics=[name for name in names if name not in LONG],
+    )
+
+
+def _canonical(rows: pa.Table, table: Table) -> pa.Table:
+    """Rows in one piece, dictionaries in the order of first appearance, whatever inputs they came from."""
+    rows = rows.combine_chunks()
+    columns = []
+    for field in table.schema:
+        column = rows[field.name]
+        if field.type == DICTIONARY:
+            column = column.combine_chunks().dictionary_encode().cast(DICTIONARY)
+        columns.append(column)
+    return pa.Table.from_arrays(columns, schema=table.schema)
+
+
+def plain(rows: pa.Table, table: Table) -> pa.Table:
+    """The table's columns, dictionaries as text: those of different inputs differ."""
+    columns = []
+    for field in table.schema:
+        column = rows[field.name]
+        columns.append(column.cast(pa.string()) if field.type == DICTIONARY else column.cast(field.type))
+    return pa.Table.from_arrays(columns, schema=_plain_schema(table))
+
+
+def _plain_schema(table: Table) -> pa.Schema:
+    # Without nullability, so that rows of all kinds of inputs go together.
+    return pa.schema([
+        (field.name, pa.string() if field.type == DICTIONARY else field.type) for field in table.schema
+    ])  # fmt: skip

@@ -1,0 +1,309 @@
+"""Rows of one partition in the order of their table: those of its published file, and those that are staged for it.
+
+Each gives keys of all its rows, and whole rows a range at a time, so that memory depends on the range.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.contract import Table
+from storage.footers import TAIL, Footer, RowGroup, footer_of
+from storage.layout import Output
+from storage.parquet import carries, plain
+from storage.staged import OWNER
+from storage.state import open_part
+from storage.stores.store import Stored
+from storage.workspace import Workspace
+
+__all__ = ["Bound", "Chosen", "Published", "SortedRows", "sorted_positions", "staged_rows"]
+
+# Of a partition's staged rows, so much is sorted in memory at once.
+HELD_BYTES: Final = 1 << 20
+SPILL_ROWS: Final = 1024
+
+# Whether a value is null, and the value.
+Bound = tuple[bool, Any]
+NULL: Final[Bound] = (True, None)
+
+
+class SortedRows(Protocol):
+    """Rows in the order of their table's sort keys."""
+
+    num_rows: int
+    num_bytes: int
+
+    def keys(self, columns: Sequence[str]) -> pa.Table:
+        """The given columns of all rows."""
+
+    def slice(self, start: int, stop: int) -> pa.Table:
+        """Rows `[start, stop)`; called with ascending ranges that do not overlap."""
+
+
+class Published:
+    """The rows of a published file without those whose `replace_keys` are dropped."""
+
+    def __init__(self, output: Output, entry: Stored, table: Table, dropped: frozenset[tuple[str, ...]]) -> None:
+        self._output = output
+        self._entry = entry
+        self._table = table
+        # As codes, keys of rows are told apart ten times as fast.
+        self._file = open_part(output, entry, codes_of=table.replace_keys)
+        metadata = self._file.metadata
+        self.num_groups: int = metadata.num_row_groups
+        sizes = (metadata.row_group(group).num_rows for group in range(self.num_groups))
+        self._ends = list(accumulate(sizes, initial=0))
+        self.dropped: set[tuple[str, ...]] = set()
+        self._dropped_at = self._positions(dropped) if dropped else []
+        self._kept = self._positions_kept() if self._dropped_at else None
+        self.rows_before: int = metadata.num_rows
+        self.num_rows: int = self.rows_before - len(self._dropped_at)
+        self.num_bytes = sum(metadata.row_group(group).total_byte_size for group in range(self.num_groups))
+        self._cached: tuple[int, pa.Table] | None = None
+
+    def keys(self, columns: Sequence[str]) -> pa.Table:
+        return self.group_keys(0, self.num_groups, columns)
+
+    def slice(self, start: int, stop: int) -> pa.Table:
+        if self._kept is None:
+            return self._read(start, stop)
+        kept = self._kept.slice(start, stop - start)
+        first, last = kept[0].as_py(), kept[-1].as_py() + 1
+        return self._read(first, last).take(pc.subtract(kept, first))
+
+    def dropped_rows(self) -> Iterator[dict[str, Any]]:
+        """The rows that are dropped, with all columns."""
+        for group in self.groups_left:
+            first, last = self._ends[group : group + 2]
+            here = [position - first for position in self._dropped_at if first <= position < last]
+            yield from self._group(group).take(here).to_pylist()
+
+    def close(self) -> None:
+        self._cached = None
+        self._file.close()
+        if "file" in self.__dict__:
+            self.file.close()
+
+    # Row groups, by their numbers. Rows are counted without those that are dropped.
+
+    @property
+    def groups_left(self) -> list[int]:
+        """Row groups that rows are dropped from."""
+        return sorted({bisect.bisect_right(self._ends, position) - 1 for position in self._dropped_at})
+
+    def group_range(self, group: int) -> tuple[int, int]:
+        """First row of a row group, and the first one after it."""
+        first, last = self._ends[group : group + 2]
+        return first - bisect.bisect_left(self._dropped_at, first), last - bisect.bisect_left(self._dropped_at, last)
+
+    def group_keys(self, first: int, last: int, columns: Sequence[str]) -> pa.Table:
+        """The given columns of all rows of the row groups `[first, last)`."""
+        groups = range(first, last)
+        rows = self._file.read_row_groups(groups, columns=list(columns), use_threads=False).select(list(columns))
+        # Codes and dictionaries of row groups differ, and so may what is nullable elsewhere.
+        fields = [pa.field(field.name, _text_of(field.type)) for field in rows.schema]
+        rows = rows.cast(pa.schema(fields))
+        if self._kept is None:
+            return rows
+        start, stop = self.group_range(first)[0], self.group_range(last - 1)[1]
+        return rows.take(pc.subtract(self._kept.slice(start, stop - start), self._ends[first]))
+
+    def bounds(self, column: str) -> list[tuple[Bound, Bound]] | None:
+        """Least and greatest value of a column in each row group, null above all others; None where nobody knows."""
+        metadata = self._file.metadata
+        number = metadata.schema.names.index(column)
+        found = []
+        for group in range(self.num_groups):
+            chunk = metadata.row_group(group).column(number)
+            known = chunk.statistics
+            if known is None or not known.has_null_count:
+                return None
+            if not known.has_min_max:
+                if known.null_count < metadata.row_group(group).num_rows:
+                    return None
+                found.append((NULL, NULL))
+            else:
+                found.append(((False, known.min), NULL if known.null_count else (False, known.max)))
+        return found
+
+    @cached_property
+    def stays(self) -> bool:
+        """Whether row groups can go over to another file as they are."""
+        return carries(self._file.metadata, self._table) and self._footer is not None
+
+    def row_group(self, start: int, stop: int) -> RowGroup | None:
+        """The row group that consists of the rows `[start, stop)`; None where none does, or where it can't go over."""
+        if not self.stays or self._footer is None or stop - start == 0:
+            return None
+        first, last = (start, stop - 1) if self._kept is None else (self._kept[n].as_py() for n in (start, stop - 1))
+        group = bisect.bisect_right(self._ends, first) - 1
+        if self._ends[group : group + 2] != [first, last + 1] or last - first != stop - 1 - start:
+            return None
+        return self._footer.groups[group]
+
+    @cached_property
+    def file(self) -> pa.NativeFile:
+        """The file's bytes."""
+        return self._output.store.open(self._entry)
+
+    @cached_property
+    def _footer(self) -> Footer | None:
+        size = self._file.metadata.serialized_size + TAIL
+        self.file.seek(self._entry.size - size)
+        try:
+            return footer_of(self.file.read(size), self._entry.size)
+        except ValueError:
+            return None
+
+    def _positions(self, keys: frozenset[tuple[str, ...]]) -> list[int]:
+        """Positions of the rows with some keys."""
+        (name,) = self._table.replace_keys
+        wanted = pa.array([key for (key,) in keys], pa.string())
+        found: list[int] = []
+        start = 0
+        for chunk in self._file.read(columns=[name], use_threads=False)[name].chunks:
+            told = pc.is_in(chunk.dictionary, value_set=wanted)
+            if told.true_count:
+                self.dropped.update((key,) for key in chunk.dictionary.filter(told).to_pylist())
+                found += pc.add(pc.indices_nonzero(told.take(chunk.indices)).cast(pa.int64()), start).to_pylist()
+            start += len(chunk)
+        return found
+
+    def _positions_kept(self) -> pa.Array:
+        rows = pa.array(range(self._ends[-1]), pa.int64())
+        return rows.filter(pc.invert(pc.is_in(rows, value_set=pa.array(self._dropped_at, pa.int64()))))
+
+    def _read(self, start: int, stop: int) -> pa.Table:
+        parts = []
+        for group, (first, last) in enumerate(pairwise(self._ends)):
+            if first < stop and start < last:
+                rows = self._group(group)
+                parts.append(rows.slice(max(start - first, 0), min(stop, last) - max(start, first)))
+        return pa.concat_tables(parts)
+
+    def _group(self, group: int) -> pa.Table:
+        if self._cached is None or self._cached[0] != group:
+            self._cached = None
+            self._cached = (group, plain(self._file.read_row_group(group, use_threads=False), self._table))
+        return self._cached[1]
+
+
+class Held:
+    """Sorted rows in memory."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+        self.num_rows: int = rows.num_rows
+        self.num_bytes: int = rows.nbytes
+
+    def keys(self, columns: Sequence[str]) -> pa.Table:
+        return self._rows.select(list(columns))
+
+    def slice(self, start: int, stop: int) -> pa.Table:
+        return self._rows.slice(start, stop - start)
+
+
+class Spilled:
+    """Sorted rows in a file of their own, a record batch of which is held at a time."""
+
+    def __init__(self, path: Path, rows: pa.Table) -> None:
+        self._path = path
+        self.num_rows: int = rows.num_rows
+        self.num_bytes: int = rows.nbytes
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
+            writer.write_table(rows.combine_chunks(), max_chunksize=SPILL_ROWS)
+
+    def keys(self, columns: Sequence[str]) -> pa.Table:
+        with pa.memory_map(str(self._path)) as file:
+            names = pa.ipc.open_file(file).schema.names
+            options = pa.ipc.IpcReadOptions(included_fields=[names.index(column) for column in columns])
+            rows = pa.ipc.open_file(file, options=options).read_all()
+            return rows.take(pa.array(range(rows.num_rows), pa.int64()))
+
+    def slice(self, start: int, stop: int) -> pa.Table:
+        # Mapped anew for each slice: pages that were touched count as memory for as long as their map is in use.
+        with pa.memory_map(str(self._path)) as file:
+            reader = pa.ipc.open_file(file)
+            numbers = range(start // SPILL_ROWS, -(-stop // SPILL_ROWS))
+            rows = pa.Table.from_batches([reader.get_batch(number) for number in numbers])
+            base = numbers.start * SPILL_ROWS
+            # Copied, as a slice of a mapped file keeps all that was touched of it in memory, and there are many.
+            return rows.take(pa.array(range(start - base, stop - base), pa.int64()))
+
+
+def staged_rows(
+    workspace: Workspace,
+    pieces: Iterable[tuple[str, int]],
+    table: Table,
+    dropped: Mapping[str, Collection[int]],
+    scratch: Callable[[], Path],
+) -> Iterator[SortedRows]:
+    """The staged rows of one partition in as few sorted inputs as memory allows; `pieces` are staged files and record
+    batches in them, `dropped` the owners of rows to leave out, by the files' names without their ends.
+
+    What is more than may be held is sorted in parts that wait in files of the folder that `scratch` gives.
+    """
+    group: list[pa.Table] = []
+    size = 0
+    for number, (name, batch) in enumerate(pieces):
+        rows = _piece(workspace, name, batch, dropped.get(name.rpartition(".")[0], ()))
+        if group and size + rows.nbytes > HELD_BYTES:
+            yield Spilled(scratch() / f"sorted.{number}", _sorted_rows(group, table))
+            group, size = [], 0
+            pa.default_memory_pool().release_unused()
+        group.append(rows)
+        size += rows.nbytes
+    if group:
+        yield Held(_sorted_rows(group, table))
+
+
+def _piece(workspace: Workspace, name: str, number: int, dropped: Collection[int]) -> pa.Table:
+    # Read and not mapped: the system maps much around the little that is read of each of hundreds of files.
+    with workspace.open(name, mapped=False) as file:
+        batch = pa.ipc.open_file(file).get_batch(number)
+    rows = pa.Table.from_batches([batch])
+    if dropped:
+        rows = rows.filter(pc.invert(pc.is_in(rows[OWNER], pa.array(sorted(dropped), pa.int32()))))
+    return rows
+
+
+def _sorted_rows(parts: Sequence[pa.Table], table: Table) -> pa.Table:
+    rows = plain(pa.concat_tables(parts), table)
+    return rows.take(sorted_positions(rows, table)) if len(parts) > 1 else rows
+
+
+class Chosen:
+    """Some of the rows of another input; `positions` are those, ascending."""
+
+    def __init__(self, rows: SortedRows, positions: pa.Array) -> None:
+        self._rows = rows
+        self._positions = positions
+        self.num_rows: int = len(positions)
+        self.num_bytes = rows.num_bytes * len(positions) // max(rows.num_rows, 1)
+
+    def keys(self, columns: Sequence[str]) -> pa.Table:
+        return self._rows.keys(columns).take(self._positions)
+
+    def slice(self, start: int, stop: int) -> pa.Table:
+        chosen = self._positions.slice(start, stop - start)
+        if not len(chosen):
+            return self._rows.slice(0, 0)
+        first, last = chosen[0].as_py(), chosen[-1].as_py() + 1
+        return self._rows.slice(first, last).take(pc.subtract(chosen, first))
+
+
+def sorted_positions(rows: pa.Table, table: Table) -> pa.Array:
+    """Positions of rows in the order of the table."""
+    return pc.sort_indices(rows, sort_keys=[(name, "ascending", "at_end") for name in table.sort_keys])
+
+
+def _text_of(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
