@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from random import Random
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from archives import WriteArticle, files_of, ingest, read_table, rows_of
 
+import storage.parquet
 import storage.row_groups
 from storage.layout import Output
+from storage.parquet import PartWriter
+from storage.sorted_rows import Published
 from storage.verification import verify_output
 
 
@@ -73,3 +79,90 @@ def test_inputs_leave_no_trace_in_a_streamed_file(archive: Path, write_article: 
     one = read_table(tmp_path / "1", "paragraphs").to_pylist()
     assert [read_table(tmp_path / str(n), "paragraphs").to_pylist() for n in (2, 3)] == [one, one]
     assert files_of(tmp_path / "2") == files_of(tmp_path / "3")
+
+
+def change_at_random(archive: Path, write_article: WriteArticle, random: Random, turn: int) -> None:
+    """New, changed, moved and deleted articles; some without a time, some at the same one."""
+    for number in range(120):
+        chance = random.random()
+        if turn and chance > 0.04:
+            continue
+        path = archive / f"{number}.md"
+        if path.exists() and chance < 0.01:
+            path.unlink()
+            continue
+        body = "".join(f"<p>第{turn}次{'长' * random.randrange(400)}</p>" for _ in range(random.randrange(1, 9)))
+        write_article(
+            path.name,
+            url=f"https://songling-times.example/{number}",
+            at=f"2022-0{random.choice('333334')}-{random.randrange(1, 5):02d}T00:00:00",
+            body=body,
+        )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_row_groups_that_stay_are_as_if_they_were_written(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    least = (4, 12, 30)[seed % 3]
+    monkeypatch.setattr(storage.row_groups, "LEAST_ROWS", least)
+    monkeypatch.setattr(storage.row_groups, "MOST_ROWS", 2 * least)
+    monkeypatch.setattr(storage.row_groups, "ENDING", "0" if seed % 2 else "")
+    kept = Counter[bool]()
+    keep = PartWriter.keep
+    monkeypatch.setattr(PartWriter, "keep", lambda *given: (kept.update([True]), keep(*given))[1])
+    random = Random(seed)
+    for turn in range(5):
+        change_at_random(archive, write_article, random, turn)
+        ingest(archive, tmp_path / "kept", turn, absent_is_deleted=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(Published, "stays", False)
+            ingest(archive, tmp_path / "written", turn, absent_is_deleted=True)
+        assert files_of(tmp_path / "kept") == files_of(tmp_path / "written")
+    assert kept[True] >= 4
+    found = verify_output(Output(tmp_path / "kept"), archive, workers=1, progress=lambda *_: None)
+    assert found.breaches == []
+
+
+def test_a_change_reaches_few_row_groups(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage.row_groups, "LEAST_ROWS", 4)
+    for number in range(240):
+        write_article(f"{number}.md", url=f"https://songling-times.example/{number}", at="2022-03-01T00:00:00")
+    ingest(archive, tmp_path / "out", 1)
+    (part,) = (tmp_path / "out" / "articles").rglob("*.parquet")
+    groups = pq.ParquetFile(part).metadata.num_row_groups
+    write_article("3.md", url="https://songling-times.example/3", at="2022-03-01T00:00:00", body="<p>改</p><p>短</p>")
+    written = Counter[str]()
+    write = PartWriter.write
+
+    def counted(self: PartWriter, rows: pa.Table) -> None:
+        written.update([self._table.name])
+        write(self, rows)
+
+    monkeypatch.setattr(PartWriter, "write", counted)
+    ingest(archive, tmp_path / "out", 2)
+    # All have the same time, so every row group is looked into, and one is another.
+    assert groups > 4
+    assert written == {"articles": 1, "paragraphs": written["paragraphs"], "revisions": 1}
+    assert written["paragraphs"] <= 3
+
+
+def test_files_of_another_layout_are_written_anew(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(write_article)
+    monkeypatch.setattr(storage.row_groups, "LEAST_ROWS", 4)
+    storage.parquet._empty.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.parquet, "LAYOUT", "1")
+        ingest(archive, tmp_path / "out", 1)
+    storage.parquet._empty.cache_clear()
+    monkeypatch.setattr(storage.row_groups, "MOST_ROWS", 6)
+    write_article("new.md", url="https://songling-times.example/new", at="2022-03-05T00:00:00")
+    ingest(archive, tmp_path / "out", 2)
+    (part,) = (tmp_path / "out" / "paragraphs").rglob("*.parquet")
+    metadata = pq.ParquetFile(part).metadata
+    assert metadata.metadata[b"pressmark.layout"] == storage.parquet.LAYOUT.encode()
+    assert max(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)) <= 6
