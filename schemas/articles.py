@@ -54,7 +54,7 @@ TABLE = Table(
     ]),
     sort_keys=("published_at", "article_id"),
     replace_keys=("article_id",),
-    size_columns=("source_bytes",),
+    size_columns=("paragraph_bytes",),
     partitioned=True,
     closed_sets={"dialect": DIALECTS, "published_from": PUBLISHED_FROM},
     run_columns=("run_id", "ingested_at"),

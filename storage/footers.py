@@ -77,6 +77,7 @@ def footer_of(content: bytes, size: int) -> Footer:
             for _ in range(count):
                 group, position = _row_group(data, position)
                 groups.append(group)
+            break
     return Footer(groups, size - TAIL - len(data))
 
 
@@ -155,15 +156,19 @@ def _chunk_meta(data: bytes, position: int, begin: int, offsets: list[Integer]) 
     """Start and size of a column chunk's pages, and where the struct ends."""
     number = start = size = 0
     while header := data[position]:
-        number, position = _number(data, position, number)
+        if header >> 4:
+            number += header >> 4
+            position += 1
+        else:
+            number, position = _number(data, position, number)
         end = _past(data, position, header & 15)
-        if number in META_OFFSETS:
+        if number == META_COMPRESSED:
+            size = _read(data, position)
+        elif number in META_OFFSETS:
             value = _read(data, position)
             offsets.append(Integer(position - begin, end - begin, value))
             # A dictionary comes before the pages with data.
             start = min(start, value) if start else value
-        elif number == META_COMPRESSED:
-            size = _read(data, position)
         elif number == META_BLOOM_FILTER:
             raise ValueError("a column chunk with a filter")
         position = end
@@ -216,13 +221,13 @@ def _past(data: bytes, position: int, kind: int, *, in_list: bool = False) -> in
             position += 1
         return position + 1
     if kind == BINARY:
-        return _past_varint(data, position) + _unsigned(data, position)
+        length = data[position]
+        return position + 1 + length if length < 128 else _past_varint(data, position) + _unsigned(data, position)
     if kind == STRUCT:
         while header := data[position]:
-            position += 1
-            if not header >> 4:
-                position = _past_varint(data, position)
-            position = _past(data, position, header & 15)
+            position = position + 1 if header >> 4 else _past_varint(data, position + 1)
+            if header & 15 not in BOOLEANS:
+                position = _past(data, position, header & 15)
         return position + 1
     if kind in LISTS:
         count, element, position = _list_header(data, position)

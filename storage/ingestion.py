@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas import TABLES
 from schemas.contract import CONTRACT_VERSION, Period
@@ -423,7 +424,10 @@ class Ingestion:
                 if partition is not None:
                     new[partition.outlet] += rows
             return [OutletChanges(outlet, new=new[outlet]) for outlet in sorted(new)]
-        return differences(before, read_articles(self._output, places))
+        dropped = [key for one in work if one.table == "articles" for (key,) in one.dropped]
+        after = read_articles(self._output, places, self._stamp.run_id, pa.array(dropped, pa.string()))
+        touched = pa.concat_arrays([pa.array(dropped, pa.string()), *after["article_id"].chunks])
+        return differences(before.filter(pc.is_in(before["article_id"], value_set=touched)), after)
 
     def _parse_steps(self) -> list[range]:
         return groups(len(self._batches), min(MOST_STEPS, self._to_parse_bytes // STEP_BYTES + 1))

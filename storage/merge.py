@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 from schemas.contract import Table
-from storage.parquet import PartWriter
+from storage.parquet import CarryingWriter, PartWriter
 from storage.row_groups import Unit, row_groups, too_few_to_cut
 from storage.sorted_rows import Published, SortedRows
 
 __all__ = ["Merged", "merge_rows"]
+
+# So many slices are put together in less time than their rows are picked.
+FEW_RUNS: Final = 16
 
 
 class Merged(NamedTuple):
@@ -34,19 +37,22 @@ def merge_rows(target: Path, table: Table, inputs: Sequence[SortedRows]) -> Merg
     total = sum(rows.num_rows for rows in inputs)
     if not total:
         return Merged(0, 0)
-    with PartWriter(target, table) as writer:
-        few = too_few_to_cut(table, inputs)
-        if few is not None:
-            writer.write(few)
-        else:
+    few = too_few_to_cut(table, inputs)
+    if few is None and any(isinstance(rows, Published) and rows.stays for rows in inputs):
+        with CarryingWriter(target, table) as carrying:
             for units in row_groups(table, inputs):
-                if not _kept(units, inputs, writer):
-                    writer.write(_gather(units, inputs))
+                if not _kept(units, inputs, carrying):
+                    carrying.write(_gather(units, inputs))
+                pa.default_memory_pool().release_unused()
+    else:
+        with PartWriter(target, table) as writer:
+            for rows in [few] if few is not None else (_gather(units, inputs) for units in row_groups(table, inputs)):
+                writer.write(rows)
                 pa.default_memory_pool().release_unused()
     return Merged(total, target.stat().st_size)
 
 
-def _kept(units: Sequence[Unit], inputs: Sequence[SortedRows], writer: PartWriter) -> bool:
+def _kept(units: Sequence[Unit], inputs: Sequence[SortedRows], writer: CarryingWriter) -> bool:
     """Whether some units are a whole row group of a published file, which is added as it is."""
     number = units[0].number
     source = inputs[number]
@@ -62,20 +68,24 @@ def _kept(units: Sequence[Unit], inputs: Sequence[SortedRows], writer: PartWrite
 
 def _gather(group: Sequence[Unit], inputs: Sequence[SortedRows]) -> pa.Table:
     """The rows of some units, in their order. As inputs are sorted, those of each are one slice of it."""
+    runs: list[Unit] = []
+    for unit in group:
+        if runs and runs[-1].number == unit.number:
+            runs[-1] = runs[-1]._replace(length=runs[-1].length + unit.length)
+        else:
+            runs.append(unit)
     first: dict[int, int] = {}
     last: dict[int, int] = {}
-    for unit in group:
-        first.setdefault(unit.number, unit.start)
-        last[unit.number] = unit.start + unit.length
+    for run in runs:
+        first.setdefault(run.number, run.start)
+        last[run.number] = run.start + run.length
+    parts = {number: inputs[number].slice(start, last[number]) for number, start in first.items()}
+    if len(runs) <= FEW_RUNS:
+        return pa.concat_tables([parts[run.number].slice(run.start - first[run.number], run.length) for run in runs])
     base: dict[int, int] = {}
-    parts = []
     total = 0
     for number, start in first.items():
-        parts.append(inputs[number].slice(start, last[number]))
         base[number] = total - start
         total += last[number] - start
-    rows = pa.concat_tables(parts)
-    if len(parts) > 1:
-        order = [base[unit.number] + row for unit in group for row in range(unit.start, unit.start + unit.length)]
-        rows = rows.take(pa.array(order, pa.int64()))
-    return rows
+    order = [base[run.number] + row for run in runs for row in range(run.start, run.start + run.length)]
+    return pa.concat_tables(parts.values()).take(pa.array(order, pa.int64()))

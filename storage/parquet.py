@@ -15,7 +15,7 @@ from schemas.contract import DICTIONARY, Table
 from storage.footers import MAGIC, RowGroup, footer_of, footer_with
 from storage.versions import parser_version
 
-__all__ = ["PartWriter", "carries", "plain", "write_single"]
+__all__ = ["CarryingWriter", "PartWriter", "carries", "plain", "write_single"]
 
 # Changes whenever the same rows are written as other bytes than before.
 LAYOUT: Final = "2"
@@ -29,7 +29,28 @@ LONG: Final = frozenset({"text", "title", "raw", "detail", "arguments"})
 
 
 class PartWriter:
-    """A partition file in the making. The same rows give the same bytes, whether they are written or kept."""
+    """A partition file in the making, of rows alone."""
+
+    def __init__(self, target: Path, table: Table) -> None:
+        self._table = table
+        self._writer = _writer(target, table, parser_version())
+
+    def __enter__(self) -> PartWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+    def write(self, rows: pa.Table) -> None:
+        """Add rows as a row group."""
+        self._writer.write_table(_canonical(rows, self._table), row_group_size=rows.num_rows)
+
+
+class CarryingWriter:
+    """A partition file in the making, some of whose row groups come from another file. It has the bytes that a
+    `PartWriter` gives the same rows."""
 
     def __init__(self, target: Path, table: Table) -> None:
         self._table = table
@@ -38,7 +59,7 @@ class PartWriter:
         self._groups: list[tuple[RowGroup, int]] = []
         self._rows = 0
 
-    def __enter__(self) -> PartWriter:
+    def __enter__(self) -> CarryingWriter:
         return self
 
     def __exit__(

@@ -131,8 +131,9 @@ def _placed(
     last = max(published, default=0)
     if len(published) < 2:
         # Rows take more bytes in the file than their table counts for them.
-        sizes = sum(_size(table, rows) for rows in staged)
-        if sizes + (_size(table, published[last]) if published else 0) <= part_bytes:
+        most = sum(_size(table, rows) for rows in staged)
+        most += _sum_of_sizes(table, published[last].all_keys(table.size_columns)) if published else 0
+        if most <= part_bytes:
             return {last: list(staged)} if staged else {}
     homes = {key: number for number, part in published.items() for key in part.dropped}
     placed: dict[int, list[SortedRows]] = defaultdict(list)
@@ -166,8 +167,11 @@ def _keys(table: Table, rows: SortedRows) -> Iterator[Key]:
 
 
 def _size(table: Table, rows: SortedRows) -> int:
-    columns = list(table.size_columns)
-    return (pc.sum(sizes_of(rows.keys(columns).select(columns), table)).as_py() or 0) if rows.num_rows else 0
+    return _sum_of_sizes(table, rows.keys(table.size_columns)) if rows.num_rows else 0
+
+
+def _sum_of_sizes(table: Table, rows: pa.Table) -> int:
+    return pc.sum(sizes_of(rows, table)).as_py() or 0
 
 
 class _KeepingRunColumns:

@@ -29,6 +29,8 @@ __all__ = ["Bound", "Chosen", "Published", "SortedRows", "sorted_positions", "st
 # Of a partition's staged rows, so much is sorted in memory at once.
 HELD_BYTES: Final = 1 << 20
 SPILL_ROWS: Final = 1024
+# So many slices are put together in less time than their rows are picked.
+FEW_GAPS: Final = 16
 
 # Whether a value is null, and the value.
 Bound = tuple[bool, Any]
@@ -63,7 +65,8 @@ class Published:
         self._ends = list(accumulate(sizes, initial=0))
         self.dropped: set[tuple[str, ...]] = set()
         self._dropped_at = self._positions(dropped) if dropped else []
-        self._kept = self._positions_kept() if self._dropped_at else None
+        # How many rows before each dropped one stay.
+        self._staying_before = [position - number for number, position in enumerate(self._dropped_at)]
         self.rows_before: int = metadata.num_rows
         self.num_rows: int = self.rows_before - len(self._dropped_at)
         self.num_bytes = sum(metadata.row_group(group).total_byte_size for group in range(self.num_groups))
@@ -73,11 +76,12 @@ class Published:
         return self.group_keys(0, self.num_groups, columns)
 
     def slice(self, start: int, stop: int) -> pa.Table:
-        if self._kept is None:
-            return self._read(start, stop)
-        kept = self._kept.slice(start, stop - start)
-        first, last = kept[0].as_py(), kept[-1].as_py() + 1
-        return self._read(first, last).take(pc.subtract(kept, first))
+        first, last = self._place(start), self._place(stop - 1) + 1
+        return self._without_dropped(self._read(first, last), first)
+
+    def all_keys(self, columns: Sequence[str]) -> pa.Table:
+        """The given columns of all rows of the file, also of those that are dropped."""
+        return self._file.read(columns=list(columns), use_threads=False)
 
     def dropped_rows(self) -> Iterator[dict[str, Any]]:
         """The rows that are dropped, with all columns."""
@@ -111,10 +115,7 @@ class Published:
         # Codes and dictionaries of row groups differ, and so may what is nullable elsewhere.
         fields = [pa.field(field.name, _text_of(field.type)) for field in rows.schema]
         rows = rows.cast(pa.schema(fields))
-        if self._kept is None:
-            return rows
-        start, stop = self.group_range(first)[0], self.group_range(last - 1)[1]
-        return rows.take(pc.subtract(self._kept.slice(start, stop - start), self._ends[first]))
+        return self._without_dropped(rows, self._ends[first])
 
     def bounds(self, column: str) -> list[tuple[Bound, Bound]] | None:
         """Least and greatest value of a column in each row group, null above all others; None where nobody knows."""
@@ -143,7 +144,7 @@ class Published:
         """The row group that consists of the rows `[start, stop)`; None where none does, or where it can't go over."""
         if not self.stays or self._footer is None or stop - start == 0:
             return None
-        first, last = (start, stop - 1) if self._kept is None else (self._kept[n].as_py() for n in (start, stop - 1))
+        first, last = self._place(start), self._place(stop - 1)
         group = bisect.bisect_right(self._ends, first) - 1
         if self._ends[group : group + 2] != [first, last + 1] or last - first != stop - 1 - start:
             return None
@@ -177,9 +178,22 @@ class Published:
             start += len(chunk)
         return found
 
-    def _positions_kept(self) -> pa.Array:
-        rows = pa.array(range(self._ends[-1]), pa.int64())
-        return rows.filter(pc.invert(pc.is_in(rows, value_set=pa.array(self._dropped_at, pa.int64()))))
+    def _place(self, row: int) -> int:
+        """Where in the file a row lies."""
+        return row + bisect.bisect_right(self._staying_before, row)
+
+    def _without_dropped(self, rows: pa.Table, first: int) -> pa.Table:
+        """Consecutive rows of the file, of which the first one lies at `first`, without those that are dropped."""
+        start = bisect.bisect_left(self._dropped_at, first)
+        stop = bisect.bisect_left(self._dropped_at, first + rows.num_rows)
+        if start == stop:
+            return rows
+        gaps = [position - first for position in self._dropped_at[start:stop]]
+        if len(gaps) <= FEW_GAPS:
+            edges = pairwise([-1, *gaps, rows.num_rows])
+            return pa.concat_tables([rows.slice(before + 1, after - before - 1) for before, after in edges])
+        left = set(gaps)
+        return rows.take(pa.array([row for row in range(rows.num_rows) if row not in left], pa.int64()))
 
     def _read(self, start: int, stop: int) -> pa.Table:
         parts = []

@@ -24,7 +24,7 @@ from transforms.records import Partition
 
 __all__ = [
     "KnownReject", "KnownRevision", "State", "count_rows", "empty_state", "open_part", "part_metadata",
-    "read_articles", "read_state", "rows_in",
+    "read_articles", "read_state", "rows_in", "rows_where",
 ]  # fmt: skip
 
 
@@ -166,15 +166,19 @@ def _records(rows: pa.Table) -> list[KnownRevision]:
     return list(map(KnownRevision._make, zip(*columns, strict=True)))
 
 
-def read_articles(output: Output, places: Collection[Partition]) -> pa.Table:
-    """Articles of some partitions, as `ARTICLE_STATE` has them."""
+def read_articles(output: Output, places: Collection[Partition], run_id: str, article_ids: pa.Array) -> pa.Table:
+    """Articles of some partitions that a run wrote, and those with some ids, as `ARTICLE_STATE` has them."""
     columns = [name for name in ARTICLE_STATE.names if name != "outlet"]
     parts = [ARTICLE_STATE.empty_table()]
     for partition in sorted(places):
         for _, entry in output.parts_of(TABLES["articles"], partition):
-            _, rows = _read(output, entry, columns)
-            outlets = pa.repeat(partition.outlet, rows.num_rows)
-            parts.append(rows.append_column("outlet", outlets).select(ARTICLE_STATE.names).cast(ARTICLE_STATE))
+            with open_part(output, entry, codes_of=["article_id"]) as file:
+                found = file.read(["article_id", "run_id"], use_threads=False)
+                written = pc.equal(found["run_id"].cast(pa.string()), run_id)
+                chosen = pc.or_(written, pc.is_in(found["article_id"].cast(pa.string()), value_set=article_ids))
+                for rows in rows_where(file, chosen, columns):
+                    outlets = pa.repeat(partition.outlet, rows.num_rows)
+                    parts.append(rows.append_column("outlet", outlets).select(ARTICLE_STATE.names).cast(ARTICLE_STATE))
     return pa.concat_tables(parts)
 
 
@@ -212,6 +216,16 @@ def open_part(output: Output, entry: Stored, codes_of: Sequence[str] = ()) -> pq
             "choose another output folder, and ingest the archive into it",
         )
     return file
+
+
+def rows_where(file: pq.ParquetFile, chosen: pa.ChunkedArray, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Some columns of the rows that `chosen` tells, a row group at a time; others are not read."""
+    start = 0
+    for group in range(file.metadata.num_row_groups):
+        here = chosen.slice(start, file.metadata.row_group(group).num_rows)
+        start += len(here)
+        if pc.any(here).as_py():
+            yield file.read_row_group(group, columns=list(columns), use_threads=False).filter(here)
 
 
 def part_metadata(file: pq.ParquetFile, key: str) -> str | None:

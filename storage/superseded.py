@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +14,7 @@ from schemas import TABLES
 from schemas.validation import check_rows
 from storage.layout import Output
 from storage.staged import read_staged, write_staged
-from storage.state import open_part
+from storage.state import open_part, rows_where
 from storage.workspace import Workspace
 from transforms.records import Partition, Stamp
 from transforms.revise import Standing, row_id
@@ -108,19 +108,19 @@ class Superseded:
     def _rows_of(self, origin: Origin, paths: pa.Array) -> Iterator[dict[str, Any]]:
         """What a revision carries over, for the rows that are about one of `paths`; a row group at a time."""
         seen = "first_seen_at" if origin[0] == "revisions" else "ingested_at"
-        for rows in self._groups_of(origin, [*CARRIED, seen]):
-            wanted = rows.filter(pc.is_in(rows["source_path"], paths))
-            yield from (_renamed(row, seen) for row in wanted.to_pylist())
-
-    def _groups_of(self, origin: Origin, columns: Sequence[str]) -> Iterator[pa.Table]:
+        columns = [*CARRIED, seen]
         if isinstance(origin, str):
             with self._workspace.open(origin) as file:
-                yield read_staged(file, columns)[1]
+                rows = read_staged(file, columns)[1]
+                wanted = rows.filter(pc.is_in(rows["source_path"], paths))
+            yield from (_renamed(row, seen) for row in wanted.to_pylist())
             return
         for _, entry in self._output.parts_of(TABLES[origin[0]], origin[1]):
             with open_part(self._output, entry) as part:
-                for group in range(part.metadata.num_row_groups):
-                    yield part.read_row_group(group, columns=list(columns), use_threads=False)
+                # Texts are read where a row is wanted only.
+                wanted = pc.is_in(part.read(["source_path"], use_threads=False)["source_path"], paths)
+                for rows in rows_where(part, wanted, columns):
+                    yield from (_renamed(row, seen) for row in rows.to_pylist())
 
 
 def _renamed(row: dict[str, Any], seen: str) -> dict[str, Any]:

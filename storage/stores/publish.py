@@ -20,14 +20,15 @@ from storage.stores.store import Replacement
 __all__ = ["JOURNAL", "commit", "complete_interrupted", "replace_file", "sync_folder"]
 
 JOURNAL: Final = f"{PRIVATE}/journal.json"
+# Syncs of many files at once share the disk's journal commits; one after another, each waits for its own.
+SYNCS: Final = 8
 
 
 def commit(root: Path, steps: Sequence[Replacement]) -> None:
     """Publish all steps in order. Returns when they are durable; a kill at any point leaves the state before the
     journal was written, or one that `complete_interrupted` turns into the state after."""
     staged = [root / step.staged for step in steps if step.staged is not None]
-    with ThreadPoolExecutor(8) as pool:
-        # Syncs of many files at once share the disk's journal commits; one after another, each waits for its own.
+    with ThreadPoolExecutor(SYNCS) as pool:
         list(pool.map(_sync_file, staged))
     for folder in {path.parent for path in staged}:
         sync_folder(folder)
@@ -52,9 +53,8 @@ def _complete(root: Path) -> bool:
     touched: dict[Path, None] = {}
     for step in steps:
         _apply(root, step, touched)
-    for folder in touched:
-        if folder.exists():
-            sync_folder(folder)
+    with ThreadPoolExecutor(SYNCS) as pool:
+        list(pool.map(sync_folder, [folder for folder in touched if folder.exists()]))
     journal.unlink()
     sync_folder(journal.parent)
     return True
