@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 __all__ = ["Decision", "Found", "Known", "batches", "decide", "groups"]
 
-LARGEST_BATCH_BYTES: Final = 2 << 20
+LARGEST_BATCH_BYTES: Final = 3 << 19
 SMALLEST_BATCH_BYTES: Final = 256 << 10
 LARGEST_BATCH_SOURCES: Final = 1000
 
