@@ -54,15 +54,7 @@ from transforms.records import Stamp
 if TYPE_CHECKING:
     from storage.settlement import Settlement
 
-__all__ = [
-    "Ingestion",
-    "MergeCounts",
-    "PlanCounts",
-    "Progress",
-    "RunReport",
-    "open_ingestion",
-    "plan_ingest",
-]
+__all__ = ["Ingestion", "MergeCounts", "PlanCounts", "Progress", "RunReport", "open_ingestion", "plan_ingest"]
 
 # A step of the flow is worth seconds, and a run of any size has fewer than 200 of them.
 STEP_BYTES: Final = 64 << 20
