@@ -46,9 +46,10 @@ DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 class Table:
     """A table of the output: its schema, the order of its rows, and the closed sets of its columns.
 
-    Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a row in bytes: one
-    column with it, or a start and an end. `partitioned` tables live in `outlet=…/month=…` folders and carry both as
-    columns. `run_columns` keep their value where nothing else in the row changed.
+    Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a row in bytes: one column
+    with it, or a start and an end; `text_columns` that of its text, where it is much less. `partitioned` tables live in
+    `outlet=…/month=…` folders and carry both as columns. `run_columns` keep their value where nothing else in the row
+    changed.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Table:
     partitioned: bool
     closed_sets: dict[str, tuple[str, ...]]
     run_columns: tuple[str, ...] = ()
+    text_columns: tuple[str, ...] = ()
 
 
 def column(

@@ -43,7 +43,7 @@ def too_few_to_cut(table: Table, inputs: Sequence[SortedRows]) -> pa.Table | Non
     if sum(rows.num_rows for rows in inputs) >= LEAST_ROWS or sum(rows.num_bytes for rows in inputs) >= LEAST_BYTES:
         return None
     rows = pa.concat_tables([some.slice(0, some.num_rows) for some in inputs if some.num_rows])
-    if pc.sum(sizes_of(rows, table)).as_py() >= LEAST_BYTES:
+    if pc.sum(_sizes(rows, _text_columns(table))).as_py() >= LEAST_BYTES:
         return None
     return rows.take(sorted_positions(rows, table)) if len(inputs) > 1 else rows
 
@@ -57,19 +57,20 @@ def row_groups(table: Table, inputs: Sequence[SortedRows]) -> Iterator[list[Unit
     group = _Group()
     for number, rows in enumerate(inputs):
         bounds = rows.bounds(table.sort_keys[0]) if isinstance(rows, Published) and rows.stays else None
-        if isinstance(rows, Published) and bounds is not None:
+        if isinstance(rows, Published) and bounds:
             others = [(n, other) for n, other in enumerate(inputs) if n != number]
-            yield from _beside(_Part(table, number, rows, bounds), _units(table, others), group)
+            staged = _units(table, others, _text_columns(table))
+            yield from _beside(_Part(table, number, rows, bounds), staged, group)
             break
     else:
-        yield from group.add(units_in_order(table, inputs))
+        yield from group.add(_units(table, enumerate(inputs), _text_columns(table)).in_order(table))
     if group.units:
         yield group.units
 
 
 def units_in_order(table: Table, inputs: Sequence[SortedRows]) -> list[Unit]:
-    """All rows of the inputs, as units in the order of the table."""
-    return _units(table, enumerate(inputs)).in_order(table)
+    """All rows of the inputs, as units in the order of the table, with their sizes by its `size_columns`."""
+    return _units(table, enumerate(inputs), table.size_columns).in_order(table)
 
 
 class _Group:
@@ -114,8 +115,9 @@ class _Part(NamedTuple):
 
     def units(self, first: int, last: int) -> _Units:
         """Units of the row groups `[first, last)`."""
-        keys = self.rows.group_keys(first, last, _key_columns(self.table))
-        return _units_of(self.table, self.number, keys, self.rows.group_range(first)[0])
+        sizes = _text_columns(self.table)
+        keys = self.rows.group_keys(first, last, _key_columns(self.table, sizes))
+        return _units_of(self.table, self.number, keys, sizes, self.rows.group_range(first)[0])
 
     def homes(self, keys: Iterable[Any]) -> list[range]:
         """For first sort keys of rows, the row groups among whose rows they may come to lie, or after whose rows."""
@@ -151,22 +153,23 @@ def _beside(part: _Part, staged: _Units, group: _Group) -> Iterator[list[Unit]]:
         position = stop
 
 
-def _units(table: Table, inputs: Iterable[tuple[int, SortedRows]]) -> _Units:
-    parts = [_units_of(table, number, rows.keys(_key_columns(table)), 0) for number, rows in inputs if rows.num_rows]
+def _units(table: Table, inputs: Iterable[tuple[int, SortedRows]], sizes: Sequence[str]) -> _Units:
+    columns = _key_columns(table, sizes)
+    parts = [_units_of(table, number, rows.keys(columns), sizes, 0) for number, rows in inputs if rows.num_rows]
     units = [unit for part in parts for unit in part.units]
     nothing = pa.schema([(name, table.schema.field(name).type) for name in table.sort_keys]).empty_table()
     return _Units(units, pa.concat_tables([nothing, *(part.keys for part in parts)]))
 
 
-def _units_of(table: Table, number: int, keys: pa.Table, base: int) -> _Units:
+def _units_of(table: Table, number: int, keys: pa.Table, sizes: Sequence[str], base: int) -> _Units:
     """Units of rows with these keys, the first of which is the row `base` of its input."""
-    keys = keys.select(_key_columns(table))
+    keys = keys.select(_key_columns(table, sizes))
     if "ordinal" in table.sort_keys:
         starts = pc.indices_nonzero(pc.equal(keys["ordinal"], 0)).cast(pa.int64())
     else:
         starts = pa.array(range(keys.num_rows), pa.int64())
     ends = pa.concat_arrays([starts.slice(1), pa.array([keys.num_rows] if len(starts) else [], pa.int64())])
-    totals = pc.cumulative_sum(sizes_of(keys, table).cast(pa.int64())).take(pc.subtract(ends, 1)).to_pylist()
+    totals = pc.cumulative_sum(_sizes(keys, sizes).cast(pa.int64())).take(pc.subtract(ends, 1)).to_pylist()
     firsts = keys.take(starts)
     can_end = pc.starts_with(firsts[table.replace_keys[0]], ENDING).to_pylist()
     units = []
@@ -177,11 +180,19 @@ def _units_of(table: Table, number: int, keys: pa.Table, base: int) -> _Units:
     return _Units(units, firsts.select(list(table.sort_keys)))
 
 
-def _key_columns(table: Table) -> list[str]:
-    return list(dict.fromkeys((*table.sort_keys, *table.size_columns, *table.replace_keys)))
+def _key_columns(table: Table, sizes: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys((*table.sort_keys, *sizes, *table.replace_keys)))
+
+
+def _text_columns(table: Table) -> tuple[str, ...]:
+    return table.text_columns or table.size_columns
 
 
 def sizes_of(rows: pa.Table, table: Table) -> pa.ChunkedArray:
     """Bytes of each row, as its table tells them."""
-    first, *last = table.size_columns
+    return _sizes(rows, table.size_columns)
+
+
+def _sizes(rows: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:
+    first, *last = columns
     return pc.subtract(rows[last[0]], rows[first]) if last else rows[first]

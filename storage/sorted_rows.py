@@ -20,7 +20,7 @@ from storage.footers import TAIL, Footer, RowGroup, footer_of
 from storage.layout import Output
 from storage.parquet import carries, plain
 from storage.staged import OWNER
-from storage.state import open_part
+from storage.state import open_content, open_part
 from storage.stores.store import Stored
 from storage.workspace import Workspace
 
@@ -54,11 +54,11 @@ class Published:
     """The rows of a published file without those whose `replace_keys` are dropped."""
 
     def __init__(self, output: Output, entry: Stored, table: Table, dropped: frozenset[tuple[str, ...]]) -> None:
-        self._output = output
         self._entry = entry
         self._table = table
+        self.file = open_content(output, entry)
         # As codes, keys of rows are told apart ten times as fast.
-        self._file = open_part(output, entry, codes_of=table.replace_keys)
+        self._file = open_part(output, entry, codes_of=table.replace_keys, content=self.file)
         metadata = self._file.metadata
         self.num_groups: int = metadata.num_row_groups
         sizes = (metadata.row_group(group).num_rows for group in range(self.num_groups))
@@ -93,8 +93,7 @@ class Published:
     def close(self) -> None:
         self._cached = None
         self._file.close()
-        if "file" in self.__dict__:
-            self.file.close()
+        self.file.close()
 
     # Row groups, by their numbers. Rows are counted without those that are dropped.
 
@@ -149,11 +148,6 @@ class Published:
         if self._ends[group : group + 2] != [first, last + 1] or last - first != stop - 1 - start:
             return None
         return self._footer.groups[group]
-
-    @cached_property
-    def file(self) -> pa.NativeFile:
-        """The file's bytes."""
-        return self._output.store.open(self._entry)
 
     @cached_property
     def _footer(self) -> Footer | None:

@@ -23,7 +23,7 @@ from transforms.difference import ARTICLE_STATE
 from transforms.records import Partition
 
 __all__ = [
-    "KnownReject", "KnownRevision", "State", "count_rows", "empty_state", "open_part", "part_metadata",
+    "KnownReject", "KnownRevision", "State", "count_rows", "empty_state", "open_content", "open_part", "part_metadata",
     "read_articles", "read_state", "rows_in", "rows_where",
 ]  # fmt: skip
 
@@ -195,17 +195,20 @@ def count_rows(output: Output, table: Table) -> Iterator[tuple[Partition | None,
     return ((partition, rows_in(output, entry)) for partition, entry in output.parts(table))
 
 
-def open_part(output: Output, entry: Stored, codes_of: Sequence[str] = ()) -> pq.ParquetFile:
-    """A partition file, some of its columns as codes and dictionaries. Raises `OutputError` where it is none of this
-    contract version's."""
+def open_part(
+    output: Output, entry: Stored, codes_of: Sequence[str] = (), content: pa.NativeFile | None = None
+) -> pq.ParquetFile:
+    """A partition file, some of its columns as codes and dictionaries; `content` is the file, if it is open already.
+
+    Raises `OutputError` where it is none of this contract version's.
+    """
     path = output.location(entry.name)
     try:
-        source = path if output.is_local else output.store.open(entry)
-        file = pq.ParquetFile(source, read_dictionary=list(codes_of) or None)
+        if content is None and not output.is_local:
+            content = output.store.open(entry)
+        file = pq.ParquetFile(path if content is None else content, read_dictionary=list(codes_of) or None)
     except (OSError, pa.ArrowInvalid) as error:
-        raise OutputError(
-            f"a partition file can't be read ({error})", path, "remove the file and ingest its sources again"
-        ) from error
+        raise _unreadable(path, error) from error
     version = part_metadata(file, "contract_version")
     if version != CONTRACT_VERSION:
         found = "no contract version" if version is None else f"contract version {version}"
@@ -216,6 +219,20 @@ def open_part(output: Output, entry: Stored, codes_of: Sequence[str] = ()) -> pq
             "choose another output folder, and ingest the archive into it",
         )
     return file
+
+
+def open_content(output: Output, entry: Stored) -> pa.NativeFile:
+    """The bytes of a partition file; raises `OutputError` where it can't be read."""
+    try:
+        return output.store.open(entry)
+    except OSError as error:
+        raise _unreadable(output.location(entry.name), error) from error
+
+
+def _unreadable(path: str, error: Exception) -> OutputError:
+    return OutputError(
+        f"a partition file can't be read ({error})", path, "remove the file and ingest its sources again"
+    )
 
 
 def rows_where(file: pq.ParquetFile, chosen: pa.ChunkedArray, columns: Sequence[str]) -> Iterator[pa.Table]:

@@ -66,7 +66,14 @@ def test_every_column_has_a_meaning_and_no_null_type(name: str) -> None:
         assert not pa.types.is_null(field.type)
         if pa.types.is_integer(field.type) and field.name not in ("ordinal", "text_hash"):
             assert field.metadata[b"unit"], field.name
-    for names in (table.sort_keys, table.replace_keys, table.size_columns, table.run_columns, table.closed_sets):
+    for names in (
+        table.sort_keys,
+        table.replace_keys,
+        table.size_columns,
+        table.text_columns,
+        table.run_columns,
+        table.closed_sets,
+    ):
         assert set(names) <= set(table.schema.names)
 
 
