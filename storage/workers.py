@@ -156,10 +156,9 @@ def _start(count: int) -> ProcessPoolExecutor:
 
 
 def give_back_at_once() -> None:
-    """Have this process give memory back as soon as Arrow frees it, where there is a pool that can."""
-    if "jemalloc" in pa.supported_memory_backends():
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
-        pa.jemalloc_set_decay_ms(0)
+    """Have this process give memory back when Arrow is told to release what is unused."""
+    # The system's pool gives back all, where jemalloc keeps 80 MB of a listing of 300,000 files.
+    pa.set_memory_pool(pa.system_memory_pool())
 
 
 def _prepare(environment: Mapping[str, str]) -> None:
