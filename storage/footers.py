@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["MAGIC", "TAIL", "Footer", "RowGroup", "footer_of", "footer_with"]
+__all__ = ["MAGIC", "TAIL", "RowGroup", "footer_with", "row_groups_of"]
 
 MAGIC: Final = b"PAR1"
 TAIL: Final = 8
@@ -49,13 +49,6 @@ class RowGroup(NamedTuple):
     ordinal: Integer | None
 
 
-class Footer(NamedTuple):
-    """A file's row groups, and where its footer starts."""
-
-    groups: list[RowGroup]
-    start: int
-
-
 class Integer(NamedTuple):
     """An integer and `[start, end)` of its bytes in a struct."""
 
@@ -64,10 +57,10 @@ class Integer(NamedTuple):
     value: int
 
 
-def footer_of(content: bytes, size: int) -> Footer:
-    """The footer in the last bytes of a file of `size` bytes.
+def row_groups_of(content: bytes) -> list[RowGroup]:
+    """The row groups that the last bytes of a file tell of.
 
-    Raises `ValueError` where it is not all in them, and where a row group has more than pages side by side.
+    Raises `ValueError` where the footer is not all in them, and where a row group has more than pages side by side.
     """
     data = _footer_bytes(content)
     groups: list[RowGroup] = []
@@ -78,7 +71,7 @@ def footer_of(content: bytes, size: int) -> Footer:
                 group, position = _row_group(data, position)
                 groups.append(group)
             break
-    return Footer(groups, size - TAIL - len(data))
+    return groups
 
 
 def footer_with(empty: bytes, groups: list[tuple[RowGroup, int]], rows: int) -> bytes:

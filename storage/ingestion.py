@@ -46,7 +46,7 @@ from storage.work import (
     work_file,
     write_batches,
 )
-from storage.workers import Pool, WorkerDiedError, Workers, give_back_at_once, open_pool
+from storage.workers import Pool, WorkerDiedError, Workers, open_pool, take_memory_from_system
 from transforms.difference import OutletChanges, differences
 from transforms.plan import groups
 from transforms.records import Stamp
@@ -121,8 +121,7 @@ def open_ingestion(settings: Settings, stamp: Stamp, progress: Progress) -> Iter
     `progress` is called with a step's name, how much is done, and how much there is to do.
     """
     output = settings.output_at
-    # Settling reads a little of thousands of files, and most pools keep a page for each of them.
-    give_back_at_once()
+    take_memory_from_system()
     with (
         output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)),
         open_pool(settings.workers, settings.dask) as pool,

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from schemas import TABLES
 from schemas.contract import DICTIONARY, Table
-from storage.footers import MAGIC, RowGroup, footer_of, footer_with
+from storage.footers import MAGIC, RowGroup, footer_with, row_groups_of
 from storage.versions import parser_version
 
 __all__ = ["CarryingWriter", "PartWriter", "carries", "plain", "write_single"]
@@ -75,7 +75,7 @@ class CarryingWriter:
         with _writer(sink, self._table, parser_version()) as writer:
             writer.write_table(_canonical(rows, self._table), row_group_size=rows.num_rows)
         content = sink.getvalue().to_pybytes()
-        (group,) = footer_of(content, len(content)).groups
+        (group,) = row_groups_of(content)
         self._add(memoryview(content)[group.start : group.end], group, rows.num_rows)
 
     def keep(self, file: pa.NativeFile, group: RowGroup, rows: int) -> None:

@@ -7,9 +7,8 @@ run compares everything.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from dataclasses import replace
-from typing import IO, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,7 +31,7 @@ class Seen:
     def __init__(self, output: Output, source: str, arguments: str) -> None:
         self._output = output
         self._facts = f"{source}\n{arguments}\n{parser_version()}"
-        self._kept: IO[bytes] | None = None
+        self._kept = b""
 
     def since(self, listing: Listing) -> Listing:
         """The sources of a listing that changed since; the listing itself where nothing is known of that."""
@@ -44,9 +43,8 @@ class Seen:
         known = before["version"].combine_chunks().take(pc.index_in(paths, value_set=before["path"]))
         same = pc.fill_null(pc.and_(pc.equal(known, versions), pc.not_equal(versions, "")), False)  # noqa: FBT003
         changed = pc.indices_nonzero(pc.invert(same))
-        if self._kept is not None and not len(changed) and len(before["path"]) == len(paths):
-            self._kept.close()
-            self._kept = None
+        if not len(changed) and len(before["path"]) == len(paths):
+            self._kept = b""
         gone = before["path"].filter(pc.invert(pc.is_in(before["path"], value_set=paths))).to_pylist()
         return replace(
             listing,
@@ -59,21 +57,18 @@ class Seen:
     def keep(self, listing: Listing) -> None:
         """Prepare to write down a listing that is complete; before its sources are dropped."""
         sources = Sources.of(listing.sources)
-        if pc.any(pc.not_equal(sources.column("version"), "")).as_py():
-            rows = pa.table({"path": sources.column("source_path"), "version": sources.column("version")})
-            # In a file, as it is written when the run ends, and takes 40 bytes a source.
-            self._kept = tempfile.TemporaryFile()  # noqa: SIM115  # closed with this
-            options = pa.ipc.IpcWriteOptions(compression="zstd")
-            with pa.ipc.new_file(pa.PythonFile(self._kept, "w"), rows.schema, options=options) as writer:
+        paths, versions = _columns(sources)
+        if pc.any(pc.not_equal(versions, "")).as_py():
+            sink = pa.BufferOutputStream()
+            rows = pa.table({"path": paths, "version": versions})
+            with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
                 writer.write_table(rows)
+            self._kept = sink.getvalue().to_pybytes()
 
     def write(self) -> None:
         """Write down what was prepared, for the tables as they are now."""
-        if self._kept is not None:
-            with self._kept as file:
-                file.seek(0)
-                content = file.read()
-            self._output.store.write(NAME, self._digest(content) + content)
+        if self._kept:
+            self._output.store.write(NAME, self._digest(self._kept) + self._kept)
 
     def _read(self) -> pa.Table | None:
         try:

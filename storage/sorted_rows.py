@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.contract import Table
-from storage.footers import TAIL, Footer, RowGroup, footer_of
+from storage.footers import TAIL, RowGroup, row_groups_of
 from storage.layout import Output
 from storage.parquet import carries, plain
 from storage.staged import OWNER
@@ -137,24 +137,24 @@ class Published:
     @cached_property
     def stays(self) -> bool:
         """Whether row groups can go over to another file as they are."""
-        return carries(self._file.metadata, self._table) and self._footer is not None
+        return carries(self._file.metadata, self._table) and self._row_groups is not None
 
     def row_group(self, start: int, stop: int) -> RowGroup | None:
         """The row group that consists of the rows `[start, stop)`; None where none does, or where it can't go over."""
-        if not self.stays or self._footer is None or stop - start == 0:
+        if not self.stays or self._row_groups is None or stop - start == 0:
             return None
         first, last = self._place(start), self._place(stop - 1)
         group = bisect.bisect_right(self._ends, first) - 1
         if self._ends[group : group + 2] != [first, last + 1] or last - first != stop - 1 - start:
             return None
-        return self._footer.groups[group]
+        return self._row_groups[group]
 
     @cached_property
-    def _footer(self) -> Footer | None:
+    def _row_groups(self) -> list[RowGroup] | None:
         size = self._file.metadata.serialized_size + TAIL
         self.file.seek(self._entry.size - size)
         try:
-            return footer_of(self.file.read(size), self._entry.size)
+            return row_groups_of(self.file.read(size))
         except ValueError:
             return None
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from transforms.plan import batches
 
-__all__ = ["Pool", "WorkerDiedError", "Workers", "give_back_at_once", "open_pool"]
+__all__ = ["Pool", "WorkerDiedError", "Workers", "open_pool", "take_memory_from_system"]
 
 PARENT_CHECK_S: Final = 0.5
 # Tasks made for each process: one that it works on, one that waits at it, one on the way.
@@ -155,9 +155,9 @@ def _start(count: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, multiprocessing.get_context(method), _prepare, (dict(os.environ),))
 
 
-def give_back_at_once() -> None:
-    """Have this process give memory back when Arrow is told to release what is unused."""
-    # The system's pool gives back all, where jemalloc keeps 80 MB of a listing of 300,000 files.
+def take_memory_from_system() -> None:
+    """Have Arrow give all memory back when it is told to release what is unused."""
+    # Arrow's other pools keep some: jemalloc 80 MB after a listing of 300,000 files.
     pa.set_memory_pool(pa.system_memory_pool())
 
 

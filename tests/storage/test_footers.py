@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.footers import footer_of, footer_with
+from storage.footers import footer_with, row_groups_of
 
 SCHEMA = pa.schema([
     ("name", pa.string()), ("number", pa.int64()), ("code", pa.dictionary(pa.int32(), pa.string())),
@@ -58,7 +58,7 @@ def test_groups_put_together_are_the_file_of_all_rows(count: int, tmp_path: Path
     content, placed = b"PAR1", []
     for group in groups:
         part = written([group], tmp_path / "part")
-        (found,) = footer_of(part, len(part)).groups
+        (found,) = row_groups_of(part)
         placed.append((found, len(content)))
         content += part[found.start : found.end]
     assert content + footer_with(empty, placed, sum(group.num_rows for group in groups)) == whole
@@ -70,7 +70,7 @@ def test_groups_of_a_file_may_be_left_out_and_taken_from_another(tmp_path: Path)
     chosen = [(0, 4), (1, 0), (0, 1), (1, 1)]
     content, placed = b"PAR1", []
     for file, number in chosen:
-        group = footer_of(sources[file], len(sources[file])).groups[number]
+        group = row_groups_of(sources[file])[number]
         placed.append((group, len(content)))
         content += sources[file][group.start : group.end]
     made = content + footer_with(written([], tmp_path / "empty"), placed, 200)
@@ -81,14 +81,14 @@ def test_the_end_of_a_file_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "file"
     content = written([rows(30, 1), rows(30, 2)], path)
     length = pq.ParquetFile(path).metadata.serialized_size + 8
-    assert footer_of(content[-length:], len(content)) == footer_of(content, len(content))
+    assert row_groups_of(content[-length:]) == row_groups_of(content)
     with pytest.raises(ValueError, match="no whole footer"):
-        footer_of(content[-length + 1 :], len(content))
+        row_groups_of(content[-length + 1 :])
     with pytest.raises(ValueError, match="no whole footer"):
-        footer_of(content[:-1], len(content))
+        row_groups_of(content[:-1])
 
 
 def test_a_file_with_an_index_is_left_alone(tmp_path: Path) -> None:
     content = written([rows(30, 1)], tmp_path / "file", write_page_index=True)
     with pytest.raises(ValueError, match="index"):
-        footer_of(content, len(content))
+        row_groups_of(content)
