@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from schemas.contract import CONTENT_ROLES, Role
 from transforms.blocks import Block
+from transforms.compiled import SCAN
 from transforms.dates import DatelineReader
 from transforms.evidence import LONGEST_PLAIN_REMARK, Evidence, Finding
 
@@ -181,6 +182,9 @@ class _Classifier:
         """What the elements around a block say, and which one: the innermost that holds against any wording, else
         the innermost of all."""
         path, judged = block.path, self._judged
+        if SCAN is not None and (around := SCAN.judged_around(path, judged)) is not None:
+            around_block: tuple[Finding | None, int] = around
+            return around_block
         found: tuple[Finding | None, int] = NOTHING
         # From the innermost element outwards, to the first that was judged before.
         depth = len(path)
@@ -329,6 +333,8 @@ class _Classifier:
         )
 
     def _is_about_the_author(self, text: str) -> bool:
+        if not self._names:
+            return False
         folded = text.casefold()
         # A name with a colon is who speaks in an interview.
         return any(
