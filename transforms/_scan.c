@@ -593,34 +593,79 @@ static PyObject *languages(PyObject *module, PyObject *args) {
     return found;
 }
 
-PyDoc_STRVAR(judged_around_doc, "judged_around(path, judged)\n--\n\n"
-    "What `judged` says of the innermost element of `path` by its id, but for a `p` without attributes at its end;\n"
-    "None where it says nothing, or where no element is left.");
+PyDoc_STRVAR(surroundings_doc, "surroundings(blocks, judged, nothing, frames, by_name, of_element)\n--\n\n"
+    "What `transforms.roles._Classifier._inside` says of each block. `judged` maps ids of start tags to findings and is\n"
+    "added to; `by_name` has the findings that names of elements alone give; `of_element` judges any other start tag.");
 
-static PyObject *judged_around(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    if (count != 2 || !PyTuple_Check(args[0]) || !PyDict_Check(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "expected a tuple and a dict");
-        return NULL;
-    }
-    Py_ssize_t depth = PyTuple_GET_SIZE(args[0]);
-    if (depth) {
-        PyObject *token = PyTuple_GET_ITEM(args[0], depth - 1), *tag = PyObject_GetAttr(token, s_tag);
-        if (tag == NULL) return NULL;
-        if (PyUnicode_Check(tag) && PyUnicode_GET_LENGTH(tag) == 1 && PyUnicode_READ_CHAR(tag, 0) == 'p') {
-            PyObject *attributes = PyObject_GetAttr(token, s_attrs);
-            int some = attributes == NULL ? -1 : PyObject_IsTrue(attributes);
-            Py_XDECREF(attributes);
-            if (some < 0) { Py_DECREF(tag); return NULL; }
-            depth -= !some;
-        }
+typedef struct { PyObject *judged, *nothing, *frames, *by_name, *of_element; } Judging;
+
+/* Whether a start tag has no attributes, not even one that a scraper glued to its name; its name in `*tag`. */
+static int is_bare(PyObject *token, PyObject **tag) {
+    *tag = PyObject_GetAttr(token, s_tag);
+    PyObject *attributes = *tag ? PyObject_GetAttr(token, s_attrs) : NULL;
+    int some = attributes == NULL ? -1 : PyObject_IsTrue(attributes);
+    Py_XDECREF(attributes);
+    if (some == 0) some = PyUnicode_FindChar(*tag, '=', 0, PyUnicode_GET_LENGTH(*tag), 1) >= 0;
+    if (some < 0) Py_CLEAR(*tag);
+    return some < 0 ? -1 : !some;
+}
+
+static PyObject *finding_of(Judging *j, PyObject *token, PyObject *number) {
+    PyObject *tag, *finding;
+    int framing = PySet_Contains(j->frames, number);
+    if (framing) return framing < 0 ? NULL : Py_NewRef(Py_None);
+    int bare = is_bare(token, &tag);
+    if (bare < 0) return NULL;
+    if (bare) finding = Py_XNewRef(PyDict_GetItemWithError(j->by_name, tag));
+    else finding = PyObject_CallOneArg(j->of_element, token);
+    Py_DECREF(tag);
+    return finding || PyErr_Occurred() ? finding : Py_NewRef(Py_None);
+}
+
+static int is_strong(PyObject *finding) { return finding != Py_None && PyTuple_GET_ITEM(finding, 2) == Py_True; }
+
+static PyObject *surrounding(Judging *j, PyObject *path) {
+    Py_ssize_t length = PyTuple_GET_SIZE(path), depth;
+    PyObject *found = j->nothing, *tag;
+    if (length) {
+        int bare = is_bare(PyTuple_GET_ITEM(path, length - 1), &tag);
+        if (bare < 0) return NULL;
+        if (bare && PyUnicode_GET_LENGTH(tag) == 1 && PyUnicode_READ_CHAR(tag, 0) == 'p') length--;
         Py_DECREF(tag);
     }
-    if (depth == 0) Py_RETURN_NONE;
-    PyObject *number = PyLong_FromVoidPtr(PyTuple_GET_ITEM(args[0], depth - 1));
-    PyObject *found = number ? PyDict_GetItemWithError(args[1], number) : NULL;
-    Py_XDECREF(number);
-    if (found == NULL && PyErr_Occurred()) return NULL;
-    return Py_NewRef(found ? found : Py_None);
+    for (depth = length; depth; depth--) {
+        PyObject *number = PyLong_FromVoidPtr(PyTuple_GET_ITEM(path, depth - 1));
+        PyObject *known = number ? PyDict_GetItemWithError(j->judged, number) : NULL;
+        Py_XDECREF(number);
+        if (known) { found = known; break; }
+        if (PyErr_Occurred()) return NULL;
+    }
+    Py_INCREF(found);
+    for (; depth < length; depth++) {
+        PyObject *token = PyTuple_GET_ITEM(path, depth), *number = PyLong_FromVoidPtr(token);
+        PyObject *own = number ? finding_of(j, token, number) : NULL, *before = PyTuple_GET_ITEM(found, 0);
+        if (own && own != Py_None && (is_strong(own) || !is_strong(before)))
+            Py_SETREF(found, PyTuple_Pack(2, own, number));
+        if (own == NULL || found == NULL || PyDict_SetItem(j->judged, number, found)) Py_CLEAR(found);
+        Py_XDECREF(own);
+        Py_XDECREF(number);
+        if (found == NULL) return NULL;
+    }
+    return found;
+}
+
+static PyObject *surroundings(PyObject *module, PyObject *args) {
+    PyObject *blocks;
+    Judging j;
+    if (!PyArg_ParseTuple(args, "O!O!O!OO!O", &PyList_Type, &blocks, &PyDict_Type, &j.judged, &PyTuple_Type, &j.nothing,
+                          &j.frames, &PyDict_Type, &j.by_name, &j.of_element)) return NULL;
+    PyObject *found = PyList_New(PyList_GET_SIZE(blocks));
+    for (Py_ssize_t i = 0; found && i < PyList_GET_SIZE(found); i++) {
+        PyObject *one = surrounding(&j, PyTuple_GET_ITEM(PyList_GET_ITEM(blocks, i), 3));
+        if (one == NULL) Py_CLEAR(found);
+        else PyList_SET_ITEM(found, i, one);
+    }
+    return found;
 }
 
 static PyMethodDef METHODS[] = {
@@ -628,7 +673,7 @@ static PyMethodDef METHODS[] = {
     {"prepare", (PyCFunction)(void (*)(void))prepare, METH_FASTCALL, prepare_doc},
     {"paragraphs", paragraphs, METH_VARARGS, paragraphs_doc},
     {"languages", languages, METH_VARARGS, languages_doc},
-    {"judged_around", (PyCFunction)(void (*)(void))judged_around, METH_FASTCALL, judged_around_doc},
+    {"surroundings", surroundings, METH_VARARGS, surroundings_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -155,6 +155,8 @@ class DatelineReader:
         if len(text) > LONGEST_DATELINE:
             return None
         for shape in self._shapes:
+            if not _outline(shape).fullmatch(text):
+                continue
             try:
                 return _utc(datetime.strptime(text, shape), self._zone)  # noqa: DTZ007  # the zone follows
             except (ValueError, OverflowError):
@@ -174,6 +176,17 @@ class DatelineReader:
         """UTC time of the one date in a short text that says more than it, such as who published it, or None."""
         found = {match[0] for match in WITHIN.finditer(text)}
         return self.read(found.pop()) if len(found) == 1 else None
+
+
+@lru_cache(maxsize=256)
+def _outline(shape: str) -> re.Pattern[str]:
+    """What any text of a `strptime` shape matches: most blocks don't, and are told so in a tenth of the time."""
+    parts = re.split(r"(%.|\s+)", shape)
+    kinds = {"%Y": r"\d{4}", **dict.fromkeys(("%m", "%d", "%H", "%M", "%S"), r" ?\d{1,2}"), "%%": "%"}
+    outline = "".join(
+        kinds.get(part, ".+?") if part[:1] == "%" else r"\s+" if part.isspace() else re.escape(part) for part in parts
+    )
+    return re.compile(outline, re.IGNORECASE | re.DOTALL)
 
 
 def _utc(moment: datetime, zone: ZoneInfo) -> datetime:

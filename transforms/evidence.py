@@ -15,7 +15,7 @@ from schemas.contract import Role
 from transforms.blocks import RENAMED, block_name
 from transforms.outlets import Rules, class_words
 
-__all__ = ["LONGEST_PLAIN_REMARK", "Evidence", "Finding", "evidence_of"]
+__all__ = ["FINDINGS_BY_NAME", "LONGEST_PLAIN_REMARK", "Evidence", "Finding", "evidence_of"]
 
 # Content of these is never running text, whatever is around it.
 STRONG_ELEMENTS: Final[dict[str, Role]] = {
@@ -115,7 +115,7 @@ class Evidence:
             finding = self._named[names] if names in self._named else self._of_names(names)
             if finding is not None:
                 return finding
-        return ELEMENT_FINDINGS.get(RENAMED.get(tag, tag))
+        return FINDINGS_BY_NAME.get(tag)
 
     def _of_names(self, names: str) -> Finding | None:
         words = f" {class_words(names)} "
@@ -135,6 +135,10 @@ ELEMENT_FINDINGS: Final = {
     tag: Finding(role, f"inside `{tag}`", strong)
     for elements, strong in ((STRONG_ELEMENTS, True), (WEAK_ELEMENTS, False))
     for tag, role in elements.items()
+}
+# By any name that the cut gives an element.
+FINDINGS_BY_NAME: Final = ELEMENT_FINDINGS | {
+    renamed: ELEMENT_FINDINGS[tag] for renamed, tag in RENAMED.items() if tag in ELEMENT_FINDINGS
 }
 
 

@@ -126,7 +126,7 @@ def test_both_make_the_same_of_every_source(root: Path, monkeypatch: pytest.Monk
         (lambda: SCAN.prepare(1, 2), TypeError),
         (lambda: SCAN.languages(["One"], b"short", 80, language.TAGS, str), ValueError),
         (lambda: SCAN.languages([1], language._table(), 80, language.TAGS, str), TypeError),
-        (lambda: SCAN.judged_around([], {}), TypeError),
+        (lambda: SCAN.surroundings([], {}, (), {}, [], print), TypeError),
         (lambda: SCAN.paragraphs("One", [], ["body"], [], [], 0, Paragraph, hash), ValueError),
         (lambda: SCAN.paragraphs("One", [("One", 0, 9)], ["body"], ["en"], [()], 0, Paragraph, hash), ValueError),
         (lambda: SCAN.paragraphs("One", [Link("x", 2, 1)], ["body"], ["en"], [()], 0, Paragraph, hash), ValueError),
