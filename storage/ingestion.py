@@ -10,7 +10,6 @@ import importlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -85,8 +84,7 @@ class MergeCounts(NamedTuple):
     file_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunReport:
+class RunReport(NamedTuple):
     """The run's row in `runs`."""
 
     run_id: str
@@ -190,7 +188,7 @@ class Ingestion:
         self._history = request.history
         self._period = self._settings.period(self._last)
         listing = self._input.listing(request)
-        self._listing = replace(listing, sources=Sources.of(listing.sources))
+        self._listing = listing._replace(sources=Sources.of(listing.sources))
         found = len(self._listing.sources)
         if self._settings.wanted.everything:
             # A run for a part has not seen what it left out.
@@ -207,9 +205,9 @@ class Ingestion:
             write_batches(self._staging.workspace, self._batches[0].work, self._plan.sources, spans)
         # From here on sources are read from the file of batches, as a whole archive's are too many to be kept.
         self._plan = self._plan._replace(sources=())
-        self._listing = replace(self._listing, sources=())
+        self._listing = self._listing._replace(sources=())
         if self._listing.complete and self._state.is_empty:
-            self._listing = replace(self._listing, ended={}, changed={})
+            self._listing = self._listing._replace(ended={}, changed={})
         pa.default_memory_pool().release_unused()
         return counts
 
@@ -370,7 +368,7 @@ class Ingestion:
         from storage.parquet import write_single
 
         table = TABLES["runs"]
-        row = pa.Table.from_pylist([asdict(report)], schema=table.schema)
+        row = pa.Table.from_pylist([report._asdict()], schema=table.schema)
         violations = check_rows(row, table)
         if violations:
             raise ValueError(f"a row of `runs` that violates its schema: {violations}")
@@ -387,7 +385,7 @@ class Ingestion:
             self._output,
             report.run_id,
             {
-                "run": asdict(report),
+                "run": report._asdict(),
                 "notes": list(self._listing.notes),
                 "changes": [changes._asdict() for changes in self._changes()],
                 "rejects": [

@@ -12,9 +12,9 @@ enum { WHOLE_BLOCK = 8, RAW_TEXT = 16, IMPLIED_END = 32, PARAGRAPH = 64, BOLD = 
 
 #define END_TAG_REACH 64
 
-static PyObject *s_type, *s_col, *s_tag, *s_data, *s_self_closing, *s_attr, *s_attrs, *s_href, *s_empty, *s_line;
+static PyObject *s_type, *s_col, *s_tag, *s_data, *s_self_closing, *s_attr, *s_attrs, *s_href, *s_line;
 static PyObject *TOKENIZE, *TEXT, *START, *END, *TAGS, *DESCRIBE, *BLOCK_TYPE, *TOO_DEEP;
-static PyObject *COLLAPSE, *PLACE_LINKS, *FIRST_VISIBLE, *LAST_VISIBLE, *END_OF, *PLAIN, *LINK_TYPE;
+static PyObject *LINK_TYPE, *FIRST_VISIBLE, *LAST_VISIBLE, *END_OF, *PLAIN;
 
 /* Unicode's White_Space characters, U+200B and U+FEFF: `STRIPPED` of `blocks.py`. */
 static int is_stripped(Py_UCS4 c) {
@@ -33,7 +33,7 @@ static void visible_range(PyObject *text, Py_ssize_t *start, Py_ssize_t *end) {
     while (*start < *end && is_stripped(PyUnicode_READ(kind, data, *start))) ++*start;
 }
 
-/* Whether `_collapse` would change a text, or may. */
+/* Whether a text is as `_collapse` would make it; a text with line ends may be. */
 static int is_collapsed(PyObject *text) {
     int kind = PyUnicode_KIND(text);
     const void *data = PyUnicode_DATA(text);
@@ -45,23 +45,6 @@ static int is_collapsed(PyObject *text) {
         before = c;
     }
     return 1;
-}
-
-/* The next three take over the reference to `text`, and give a new one. */
-static PyObject *collapsed(PyObject *text) {
-    if (text == NULL || is_collapsed(text)) return text;
-    PyObject *result = PyObject_CallOneArg(COLLAPSE, text);
-    Py_DECREF(text);
-    return result;
-}
-
-static PyObject *stripped(PyObject *text) {
-    if (text == NULL) return NULL;
-    Py_ssize_t start, end;
-    visible_range(text, &start, &end);
-    PyObject *result = PyUnicode_Substring(text, start, end);
-    Py_DECREF(text);
-    return result;
 }
 
 static Py_ssize_t number_of(PyObject *object, PyObject *name) {
@@ -83,7 +66,43 @@ typedef struct {
     int drafting, breaks, bold, italic;
     PyObject *pieces, *links, *path, *href;
     Py_ssize_t link_from, start, end;
+    /* Its text while that is collapsed: `length` of `capacity` characters. */
+    Py_UCS4 *buffer;
+    Py_ssize_t length, capacity;
 } Cutter;
+
+/* Add a piece of text to the buffer: each run of white space as one space, and none around a line break. */
+static int collapse(Cutter *c, PyObject *piece) {
+    Py_ssize_t size = PyUnicode_GET_LENGTH(piece), length = c->length;
+    if (length + size > c->capacity) {
+        Py_ssize_t capacity = 2 * (length + size);
+        Py_UCS4 *buffer = PyMem_Realloc(c->buffer, capacity * sizeof(Py_UCS4));
+        if (buffer == NULL) { PyErr_NoMemory(); return -1; }
+        c->buffer = buffer;
+        c->capacity = capacity;
+    }
+    int kind = PyUnicode_KIND(piece);
+    const void *data = PyUnicode_DATA(piece);
+    Py_UCS4 last = length ? c->buffer[length - 1] : 0;
+    for (Py_ssize_t i = 0; i < size; i++) {
+        Py_UCS4 character = PyUnicode_READ(kind, data, i);
+        if (character == '\t') character = ' ';
+        if (character == ' ' && (last == ' ' || last == '\n')) continue;
+        if (character == '\n' && last == ' ') length--;
+        c->buffer[length++] = last = character;
+    }
+    c->length = length;
+    return 0;
+}
+
+/* What the buffer holds but for what is stripped at its ends; in `*leading` how much that is at its start. */
+static PyObject *collapsed_text(Cutter *c, Py_ssize_t *leading) {
+    Py_ssize_t start = 0, end = c->length;
+    while (end && is_stripped(c->buffer[end - 1])) end--;
+    while (start < end && is_stripped(c->buffer[start])) start++;
+    *leading = start;
+    return PyUnicode_FromKindAndData(PyUnicode_4BYTE_KIND, c->buffer + start, end - start);
+}
 
 static int push(Cutter *c, PyObject *name, PyObject *token, int traits) {
     if (c->depth == c->room) {
@@ -143,7 +162,12 @@ static int add_plain_block(Cutter *c, PyObject *text, Py_ssize_t text_start) {
     Py_ssize_t start, end;
     visible_range(text, &start, &end);
     if (start == end) return 0;
-    PyObject *visible = collapsed(PyUnicode_Substring(text, start, end));
+    PyObject *visible = PyUnicode_Substring(text, start, end);
+    if (visible && !is_collapsed(visible)) {
+        Py_ssize_t leading;
+        c->length = 0;
+        Py_SETREF(visible, collapse(c, visible) ? NULL : collapsed_text(c, &leading));
+    }
     return add_block(c, visible, text_start + start, text_start + end, path_of(c), c->bold_depth > 0,
                      c->italic_depth > 0, PyTuple_New(0));
 }
@@ -231,46 +255,44 @@ static PyObject *placed_link(PyObject *href, PyObject *text, Py_ssize_t start, P
     return link;
 }
 
-/* Links of a block whose pieces, joined and without `leading` characters and those at the end, are its text. */
-static PyObject *placed_links(Cutter *c, PyObject *text, Py_ssize_t leading) {
-    PyObject *links = PyList_New(0);
-    Py_ssize_t piece = 0, offset = 0;
-    for (Py_ssize_t i = 0; links && i < PyList_GET_SIZE(c->links); i++) {
-        PyObject *link = PyList_GET_ITEM(c->links, i);
-        Py_ssize_t first = PyLong_AsSsize_t(PyTuple_GET_ITEM(link, 1));
-        Py_ssize_t last = PyLong_AsSsize_t(PyTuple_GET_ITEM(link, 2)), start = 0;
-        for (; piece < last; piece++) {
-            if (piece == first) start = offset;
-            offset += PyUnicode_GET_LENGTH(PyList_GET_ITEM(c->pieces, piece));
-        }
-        PyObject *placed = placed_link(PyTuple_GET_ITEM(link, 0), text, start - leading, offset - leading);
-        if ((placed == NULL && PyErr_Occurred()) || (placed && PyList_Append(links, placed))) Py_CLEAR(links);
-        Py_XDECREF(placed);
-    }
-    PyObject *result = links ? PyList_AsTuple(links) : NULL;
-    Py_XDECREF(links);
-    return result;
-}
-
 /* Give out the block. A link that is still open goes on in the next one. */
 static int finish(Cutter *c) {
     if (keep_link(c)) return -1;
-    PyObject *joined = PyList_GET_SIZE(c->pieces) == 1 ? Py_NewRef(PyList_GET_ITEM(c->pieces, 0))
-                                                       : PyUnicode_Join(s_empty, c->pieces);
-    if (joined == NULL) return -1;
-    Py_ssize_t start, end;
-    visible_range(joined, &start, &end);
-    PyObject *text, *links;
-    if (is_collapsed(joined)) {
-        text = PyUnicode_Substring(joined, start, end);
-        links = text == NULL ? NULL : PyList_GET_SIZE(c->links) ? placed_links(c, text, start) : PyTuple_New(0);
-        Py_DECREF(joined);
+    Py_ssize_t count = PyList_GET_SIZE(c->pieces), link_count = PyList_GET_SIZE(c->links), leading, next = 0;
+    PyObject *only = count == 1 && link_count == 0 ? PyList_GET_ITEM(c->pieces, 0) : NULL, *text;
+    /* Where links start and end in the buffer, in turn: they do not overlap, and are in the order of the pieces. */
+    Py_ssize_t *edges = PyMem_New(Py_ssize_t, 2 * link_count + 1);
+    if (edges == NULL) { PyErr_NoMemory(); return -1; }
+    if (only && is_collapsed(only)) {
+        Py_ssize_t end;
+        visible_range(only, &leading, &end);
+        text = PyUnicode_Substring(only, leading, end);
     } else {
-        text = stripped(collapsed(joined));
-        links = text == NULL ? NULL
-            : PyList_GET_SIZE(c->links) ? PyObject_CallFunctionObjArgs(PLACE_LINKS, c->pieces, c->links, text, NULL)
-            : PyTuple_New(0);
+        int failed = 0;
+        c->length = 0;
+        for (Py_ssize_t piece = 0; !failed; piece++) {
+            while (next < 2 * link_count) {
+                PyObject *link = PyList_GET_ITEM(c->links, next / 2);
+                if (PyLong_AsSsize_t(PyTuple_GET_ITEM(link, 1 + next % 2)) != piece) break;
+                edges[next++] = c->length;
+            }
+            if (piece == count) break;
+            failed = collapse(c, PyList_GET_ITEM(c->pieces, piece));
+        }
+        text = failed ? NULL : collapsed_text(c, &leading);
     }
+    PyObject *links = text ? PyTuple_New(0) : NULL;
+    if (links && link_count) {
+        Py_SETREF(links, PyList_New(0));
+        for (Py_ssize_t i = 0; links && i < link_count; i++) {
+            PyObject *href = PyTuple_GET_ITEM(PyList_GET_ITEM(c->links, i), 0);
+            PyObject *link = placed_link(href, text, edges[2 * i] - leading, edges[2 * i + 1] - leading);
+            if ((link == NULL && PyErr_Occurred()) || (link && PyList_Append(links, link))) Py_CLEAR(links);
+            Py_XDECREF(link);
+        }
+        if (links) Py_SETREF(links, PyList_AsTuple(links));
+    }
+    PyMem_Free(edges);
     PyObject *path = c->path;
     c->path = NULL;
     if (add_block(c, text, c->start, c->end, path, c->bold, c->italic, links)) return -1;
@@ -450,6 +472,7 @@ static PyObject *cut(PyObject *module, PyObject *args) {
     int result = tokens && c.blocks && c.skipped && c.pieces && c.links ? take_tokens(&c, &skip, tokens, max_depth) : -1;
     while (c.depth) pop(&c);
     PyMem_Free(c.open);
+    PyMem_Free(c.buffer);
     Py_XDECREF(stream); Py_XDECREF(tokens); Py_XDECREF(skip.tag);
     Py_XDECREF(c.pieces); Py_XDECREF(c.links); Py_XDECREF(c.path); Py_XDECREF(c.href);
     PyObject *found = result == 1 ? Py_NewRef(Py_None)
@@ -461,8 +484,8 @@ static PyObject *cut(PyObject *module, PyObject *args) {
 PyDoc_STRVAR(prepare_doc, "prepare(*parts)\n--\n\nTake over what the Python loop uses: see `transforms.blocks`.");
 
 static PyObject *prepare(PyObject *module, PyObject *const *parts, Py_ssize_t count) {
-    PyObject **kept[] = {&TOKENIZE, &TEXT, &START, &END, &TAGS, &DESCRIBE, &BLOCK_TYPE, &LINK_TYPE, &TOO_DEEP, &COLLAPSE,
-                         &PLACE_LINKS, &FIRST_VISIBLE, &LAST_VISIBLE, &END_OF, &PLAIN};
+    PyObject **kept[] = {&TOKENIZE, &TEXT, &START, &END, &TAGS, &DESCRIBE, &BLOCK_TYPE, &LINK_TYPE, &TOO_DEEP,
+                         &FIRST_VISIBLE, &LAST_VISIBLE, &END_OF, &PLAIN};
     if (count != Py_ARRAY_LENGTH(kept) || !PyDict_Check(parts[4])) {
         PyErr_SetString(PyExc_TypeError, "`transforms.blocks` and its compiled loop are of different versions; install anew");
         return NULL;
@@ -688,7 +711,6 @@ PyMODINIT_FUNC PyInit__scan(void) {
     s_attr = PyUnicode_InternFromString("attr");
     s_attrs = PyUnicode_InternFromString("attrs");
     s_href = PyUnicode_InternFromString("href");
-    s_empty = PyUnicode_InternFromString("");
     s_line = PyUnicode_InternFromString("\n");
     if (PyErr_Occurred()) return NULL;
     return PyModule_Create(&MODULE);

@@ -18,7 +18,7 @@ from transforms import identity, language
 from transforms.authors import author_of
 from transforms.blocks import Block, TooDeep, cut
 from transforms.compiled import SCAN
-from transforms.dates import FAR_FUTURE, DatelineReader, url_date, weigh
+from transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
 from transforms.evidence import evidence_of
 from transforms.header import BadSource, read_header
 from transforms.outlets import Outlets
@@ -77,7 +77,7 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
     canonical = identity.canonical_url(header.url)
     outlet = outlets.find(identity.host_of(canonical))
     rules = outlet.rules_on(page_day(header))
-    reader = DatelineReader(outlet.zone, rules.datelines, outlet.languages)
+    reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     roles, reasons, dateline_at = classify(blocks, evidence_of(rules, outlets.general), reader)
     dates = weigh(
         header_at=header.header_at,

@@ -465,5 +465,5 @@ def _compiled_cut(source: str, max_depth: int) -> Cut | None:
 if SCAN is not None:
     SCAN.prepare(
         tokenize, _TEXT, _START, _END, {tag: _traits(tag) for tag in _TREATMENTS}, _traits, Block, Link, TooDeep,
-        _collapse, _place_links, _first_visible, _last_visible, _end_of, partial(REFERENCED_WHITE_SPACE.sub, " "),
+        _first_visible, _last_visible, _end_of, partial(REFERENCED_WHITE_SPACE.sub, " "),
     )  # fmt: skip

@@ -21,6 +21,7 @@ __all__ = [
     "FAR_FUTURE",
     "SCHEDULED_AHEAD",
     "DatelineReader",
+    "dateline_reader",
     "month_of",
     "parse_dateline",
     "parse_timestamp",
@@ -176,6 +177,12 @@ class DatelineReader:
         """UTC time of the one date in a short text that says more than it, such as who published it, or None."""
         found = {match[0] for match in WITHIN.finditer(text)}
         return self.read(found.pop()) if len(found) == 1 else None
+
+
+@lru_cache(maxsize=1024)
+def dateline_reader(zone: ZoneInfo, shapes: tuple[str, ...], languages: tuple[str, ...]) -> DatelineReader:
+    """The reader for the pages of one layout."""
+    return DatelineReader(zone, shapes, languages)
 
 
 @lru_cache(maxsize=256)

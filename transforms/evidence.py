@@ -73,6 +73,8 @@ class Evidence:
         remarks = dict(reversed([(text, (order, role)) for order, (text, role) in enumerate(rules.contains)]))
         self._remarks = {text: (order, Finding(role, f"contains `{text}`")) for text, (order, role) in remarks.items()}
         self._contains = [_any_of(part.contains) for part in (own, general) if part.contains]
+        # Most blocks contain none of them, which one search tells.
+        self._remark = _any_of(rules.contains)
         self._classes = [(f" {words} ", Finding(role, f"class words `{words}`")) for words, role in rules.classes]
         self._named: dict[str, Finding | None] = {}
         self.byline: Final = _credits(rules.byline_words)
@@ -81,7 +83,7 @@ class Evidence:
 
     def of_wording(self, text: str, *, at_edge: bool) -> Finding | None:
         """What the first words of a block say, or, outside the story, any words of a remark."""
-        if len(text) <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK):
+        if len(text) <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK) and self._remark.search(text):
             for contains in self._contains:
                 found = set(contains.findall(text))
                 if found:
@@ -130,6 +132,7 @@ def _announces(text: str, start: str) -> bool:
     return text[len(start) : len(start) + 1] in ENDS_WORDS or (len(text) <= SHORT and not SENTENCE.search(text))
 
 
+NEVER: Final = r"(?!)"
 MOST_NAMES: Final = 10_000
 ELEMENT_FINDINGS: Final = {
     tag: Finding(role, f"inside `{tag}`", strong)
@@ -148,13 +151,13 @@ def _any_of(contains: tuple[tuple[str, Role], ...]) -> re.Pattern[str]:
 
 @lru_cache(maxsize=256)
 def _pattern(texts: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, texts)))
+    return re.compile("|".join(map(re.escape, texts)) or NEVER)
 
 
 @lru_cache(maxsize=256)
 def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
     """Blocks that say what people did for an article, and their names."""
-    word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or r"(?!)"
+    word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or NEVER
     credit = rf"(?:{word})\s*(?:[:：/︱|｜]|\s)\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
     return re.compile(
         rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:[;；\n]\s*[^，。！？;；\n]{{1,60}})*"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -99,22 +99,31 @@ def _table() -> bytes:
 
 
 def _decoded(codec: str, rows: Iterable[int], cells: Iterable[int]) -> str:
-    columns = tuple(cells)
-    return bytes(byte for row in rows for cell in columns for byte in (row, cell)).decode(codec, "ignore")
+    columns = bytes(cells)
+    pairs = bytearray(2 * len(columns))
+    pairs[1::2] = columns
+    characters = []
+    for row in rows:
+        pairs[::2] = bytes([row]) * len(columns)
+        characters.append(pairs.decode(codec, "ignore"))
+    return "".join(characters)
 
 
 def _any_of(characters: set[str]) -> re.Pattern[str]:
     return re.compile(f"[{''.join(sorted(characters))}]")
 
 
-def detect_all(texts: Sequence[str]) -> tuple[list[str], str]:
+def detect_all(texts: list[str]) -> tuple[list[str], str]:
     """Tags of an article's blocks, and the article's own: the one with most characters.
 
     A block that doesn't tell by itself, such as a number or a name, is in the article's language; words in Latin
     letters are not in Chinese, whatever they are in.
     """
     tags = _detected(texts)
-    distinct = set(tags) - {UNDETERMINED}
+    distinct = set(tags)
+    if len(distinct) == 1:
+        return tags, distinct.pop()
+    distinct.discard(UNDETERMINED)
     if len(distinct) > 1:
         totals = dict.fromkeys(distinct, 0)
         for tag, text in zip(tags, texts, strict=True):
@@ -131,7 +140,7 @@ def detect_all(texts: Sequence[str]) -> tuple[list[str], str]:
     return tags, main
 
 
-def _detected(texts: Sequence[str]) -> list[str]:
+def _detected(texts: list[str]) -> list[str]:
     if SCAN is None:
         return [detect(text) for text in texts]
     tags: list[str] = SCAN.languages(texts, _table(), SAMPLE, TAGS, _without_han)
