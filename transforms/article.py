@@ -107,7 +107,7 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         language=main_language,
         text=full_text,
         text_sha256=hashlib.sha256(full_text).hexdigest(),
-        content_count=sum(role in CONTENT_ROLES for role in roles),
+        content_count=len([role for role in roles if role in CONTENT_ROLES]),
         header_bytes=header_bytes,
         paragraph_bytes=paragraph_bytes,
         skipped_bytes=skipped_bytes,
