@@ -271,6 +271,8 @@ class Ingestion:
             return 0
         from storage.settlement import Endings, settle_run
 
+        # Processes that parsed have no use for what they keep of it when they merge, nor has settling for them.
+        self._pool.renew()
         at = self._listing.committed_at or self._stamp.started_at
         self._settlement = settle_run(
             self._output,
