@@ -47,6 +47,8 @@ __all__ = ["GitRepository"]
 
 # Changes are made to periods so many at a time.
 PART_ROWS: Final = 16384
+# A file is mostly a delta of one that was committed right before it, and to unpack it git needs all of its chain.
+WINDOW_BYTES: Final = 12 << 20
 
 
 class GitRepository:
@@ -54,6 +56,7 @@ class GitRepository:
 
     deletes = True
     streamed = False
+    window_bytes = WINDOW_BYTES
 
     def __init__(self, path: Path, ref: str | None, subdir: str) -> None:
         self._path = path
