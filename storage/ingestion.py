@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
@@ -33,6 +34,7 @@ from storage.staging import Batch, Staging, open_staging, workspace_for
 from storage.state import State, read_articles, read_state
 from storage.stores.store import Replacement
 from storage.versions import load_outlets, parser_version
+from storage.windows import windows_of
 from storage.work import (
     BatchTask,
     MergedPartition,
@@ -42,6 +44,7 @@ from storage.work import (
     batch_sources,
     merge,
     parse,
+    parse_together,
     work_file,
     write_batches,
 )
@@ -158,6 +161,7 @@ class Ingestion:
         self._to_parse = 0
         self._to_parse_bytes = 0
         self._batches: list[Batch] = []
+        self._steps: list[list[range]] = []
         self._parsed: dict[int, ParseCounts] = {}
         self._settlement: Settlement | None = None
         self._merged: dict[int, MergedPartition] = {}
@@ -226,13 +230,15 @@ class Ingestion:
         sizes = _sizes(to_parse)
         sources, kept = self._staging.keep(to_parse, by_content=self._address.kind == "git")
         self._kept = sum(kept, ParseCounts())
-        self._plan = self._plan._replace(sources=sources)
         self._to_parse = len(sources)
         left = sizes if sources is to_parse else _sizes(sources)
         self._to_parse_bytes = sum(left)
         spans = self._pool.batches(left)
+        steps = groups(len(spans), min(MOST_STEPS, self._to_parse_bytes // STEP_BYTES + 1))
+        windows = windows_of(sources, left, spans, steps, self._settings.workers, self._input.window_bytes)
+        self._plan, self._steps = self._plan._replace(sources=windows.sources), windows.steps
         first = self._staging.next_number
-        self._batches = [Batch(first + number, work_file(first), span) for number, span in enumerate(spans)]
+        self._batches = [Batch(first + number, work_file(first), span) for number, span in enumerate(windows.spans)]
         return PlanCounts(
             self._plan.found,
             self._listing.left_out,
@@ -240,19 +246,19 @@ class Ingestion:
             len(to_parse),
             sum(sizes),
             len(self._plan.gone),
-            len(self._parse_steps()),
+            len(self._steps),
             self._listing.notes,
         )
 
     def parse(self, step: int) -> ParseCounts:
         """Parse and stage the batches of one step."""
-        tasks = [self._batches[number] for number in self._parse_steps()[step]]
-        if tasks:
+        windows = self._steps[step] if self._steps else []
+        if windows:
             # Loaded once, here, for all workers that are forked from this process.
             importlib.import_module("storage.batches")
             load_outlets()
         total = ParseCounts()
-        results = self._pool.map(parse, map(self._batch_task, tasks))
+        results = self._pool.map(parse_together, map(self._batch_tasks, windows))
         # Loaded while the workers parse, for what comes next here and in the workers that merge.
         for module in ("storage.settlement", "storage.partitions"):
             importlib.import_module(module)
@@ -260,7 +266,7 @@ class Ingestion:
             for counts in results:
                 total = self._add(total, counts)
         except WorkerDiedError as died:
-            for task in died.tasks:
+            for task in chain.from_iterable(died.tasks):
                 total = self._add(total, self._parse_around(task))
         self._parsed[step] = total
         return total
@@ -420,11 +426,11 @@ class Ingestion:
         touched = pa.concat_arrays([pa.array(dropped, pa.string()), *after["article_id"].chunks])
         return differences(before.filter(pc.is_in(before["article_id"], value_set=touched)), after)
 
-    def _parse_steps(self) -> list[range]:
-        return groups(len(self._batches), min(MOST_STEPS, self._to_parse_bytes // STEP_BYTES + 1))
-
     def _merge_steps(self) -> list[range]:
         return groups(len(self._work()), min(MOST_STEPS, self._all_parsed.source_bytes // STEP_BYTES + 1))
+
+    def _batch_tasks(self, window: range) -> tuple[BatchTask, ...]:
+        return tuple(self._batch_task(batch) for batch in self._batches[window.start : window.stop])
 
     def _batch_task(self, batch: Batch) -> BatchTask:
         told = bool(self._plan.required) or self._input.streamed

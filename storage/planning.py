@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,6 +19,7 @@ from storage.layout import Output
 from storage.runs import LastRun
 from storage.state import KnownRevision, State
 from storage.versions import parser_version
+from storage.work import EARLIEST
 from storage.workers import Workers
 from transforms.plan import Found, Known, decide
 from transforms.records import Limits, Reject
@@ -29,7 +29,6 @@ __all__ = ["Plan", "Settings", "plan_sources", "request_for"]
 
 PROGRESS_EVERY: Final = 500
 PART_BYTES: Final = 256 << 20
-EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

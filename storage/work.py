@@ -5,14 +5,15 @@ Imports no parser: a worker loads one when its first unit comes, and a run witho
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 from schemas.contract import Period
-from storage.inputs.opening import Address
+from storage.inputs.opening import Address, open_input
 from storage.inputs.source import Source
 from storage.inputs.sources import SOURCE_SCHEMA, source_batch, sources_of
 from storage.layout import Output
@@ -23,7 +24,7 @@ from transforms.selection import EVERY_ARTICLE, Wanted
 
 __all__ = [
     "DONE", "BatchTask", "MergeTask", "MergedPartition", "ParseCounts", "PartitionWork", "batch_sources", "merge",
-    "parse", "work_file", "write_batches",
+    "parse", "parse_together", "work_file", "write_batches",
 ]  # fmt: skip
 
 
@@ -70,6 +71,7 @@ class ParseCounts(NamedTuple):
 
 # Ends the name of the file that is written last for a batch, with its counts.
 DONE: Final = ".done"
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def write_batches(workspace: Workspace, work: str, sources: Sequence[Source], ranges: Iterable[range]) -> None:
@@ -143,6 +145,23 @@ def parse(task: BatchTask) -> ParseCounts:
     from storage.batches import parse_batch
 
     return parse_batch(task)
+
+
+def parse_together(tasks: Sequence[BatchTask]) -> ParseCounts:
+    """Parse batches whose sources are read in one go, in the order in which they came into the archive."""
+    if len(tasks) == 1:
+        return parse(tasks[0])
+    batch_of = {
+        source: task.number for task in tasks for source in batch_sources(task.workspace, task.work, task.number)
+    }
+    sources = sorted(batch_of, key=lambda source: (source.valid_from or EARLIEST, source.source_path))
+    read: dict[int, list[tuple[Source, bytes | Reject]]] = defaultdict(list)
+    for source, data in open_input(tasks[0].address).contents(sources, tasks[0].limits):
+        read[batch_of[source]].append((source, data))
+    total = ParseCounts()
+    for task in tasks:
+        total += parse(task._replace(contents=tuple(read.pop(task.number))))
+    return total
 
 
 def merge(task: MergeTask) -> MergedPartition:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 
 from storage.errors import InputError
-from storage.inputs.deltas import LARGE_BYTES, LargeObjects
+from storage.inputs.deltas import UNPACKED_BYTES, PackedObjects
 from storage.inputs.source import LINK_PROBLEM
 from storage.inputs.trees import LINK, REGULAR, REPOSITORY, Change, CorruptTree, Entry, changes_along
 
@@ -149,12 +149,6 @@ def _objects(git_folder: str) -> str:
     return os.path.join(git_folder, "objects")
 
 
-@lru_cache(maxsize=2)
-def _loose(folder: str, _changed_at: int) -> frozenset[str]:
-    """First digits of the ids of objects that are files of their own; a packed repository has none."""
-    return frozenset(os.listdir(folder))
-
-
 class CorruptObject(ValueError):
     """An object whose bytes are none."""
 
@@ -260,7 +254,7 @@ def tree_changes(
         raise _corrupt(repository, error) from error
     finally:
         pygit2.settings.enable_strict_hash_verification(True)  # noqa: FBT003
-        _large_objects.cache_clear()
+        _packed_objects.cache_clear()
 
 
 def parent_ids(repository: pygit2.Repository, commit: str) -> list[str]:
@@ -326,8 +320,8 @@ def _read_tree(repository: pygit2.Repository, object_id: bytes) -> bytes:
         check_loose(repository, object_id.hex())
         oid = pygit2.Oid(raw=object_id)
         size = repository.odb.read_header(oid)[1]
-        if size > LARGE_BYTES and (large := _large_objects(repository.path).read(object_id, size)) is not None:
-            return large
+        if size > UNPACKED_BYTES and (packed := _packed_objects(repository.path).read(object_id, size)) is not None:
+            return packed
         data: bytes = repository.odb.read(oid)[1]
     except (KeyError, CorruptObject, pygit2.GitError) as error:
         raise _corrupt(repository, error) from error
@@ -335,8 +329,8 @@ def _read_tree(repository: pygit2.Repository, object_id: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _large_objects(git_folder: str) -> LargeObjects:
-    return LargeObjects(_objects(git_folder))
+def _packed_objects(git_folder: str) -> PackedObjects:
+    return PackedObjects(_objects(git_folder))
 
 
 def _corrupt(repository: pygit2.Repository, error: Exception) -> InputError:

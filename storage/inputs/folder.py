@@ -33,6 +33,7 @@ class Folder:
 
     deletes = False
     streamed = False
+    window_bytes = 0
 
     def __init__(self, root: Path) -> None:
         self._root = root

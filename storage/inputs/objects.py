@@ -25,6 +25,7 @@ class Objects:
 
     deletes = False
     streamed = False
+    window_bytes = 0
 
     def __init__(self, address: str) -> None:
         self._address = address

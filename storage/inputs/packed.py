@@ -44,6 +44,7 @@ class PackedArchive:
 
     deletes = False
     streamed = True
+    window_bytes = 0
     member_errors: tuple[type[Exception], ...] = ()
     archive_errors: tuple[type[Exception], ...] = (OSError,)
 

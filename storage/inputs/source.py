@@ -99,11 +99,13 @@ class Input(Protocol):
     """An archive that is open for reading.
 
     `deletes`: what is absent from it was deleted. `streamed`: it is read from its start to its end, so only one
-    process can read it, and sources are best asked for in the order of their locators.
+    process can read it, and sources are best asked for in the order of their locators. `window_bytes`: about so many
+    bytes of what came together are read much faster in one go than source by source; 0 where that is all one.
     """
 
     deletes: bool
     streamed: bool
+    window_bytes: int
 
     def listing(self, request: Request) -> Listing:
         """What there is; raises `InputError` where the input can't be listed."""

@@ -1,4 +1,4 @@
-"""Large objects of packs: the same bytes as libgit2 reads, and none where a pack is damaged."""
+"""Objects of packs: the same bytes as libgit2 reads, and none where a pack is damaged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from repositories import Repository
 import storage.inputs.commits
 import storage.inputs.deltas
 from storage.inputs.commits import opened, tree_changes
-from storage.inputs.deltas import LargeObjects
+from storage.inputs.deltas import PackedObjects
 
 COMMITS = 40
 
@@ -44,7 +44,7 @@ def objects_of(repository: Repository) -> dict[bytes, bytes]:
 def test_every_object_is_what_libgit2_reads(packed: Repository, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage.inputs.deltas, "KEPT_BYTES", kept)
     expected = objects_of(packed)
-    objects = LargeObjects(str(packed.path / "objects"))
+    objects = PackedObjects(str(packed.path / "objects"))
     for object_id, data in random.Random(3).sample(sorted(expected.items()), len(expected)):
         assert objects.read(object_id, len(data)) == data
         assert objects.read(object_id, len(data) + 1) is None
@@ -60,16 +60,16 @@ def test_a_walk_finds_the_same_changes(packed: Repository, monkeypatch: pytest.M
     repository = opened(packed.path)
     trees = [repository[commit].peel(pygit2.Tree).id.raw for commit in packed.commits]
     expected = list(tree_changes(repository, None, trees))
-    monkeypatch.setattr(storage.inputs.commits, "LARGE_BYTES", 0)
+    monkeypatch.setattr(storage.inputs.commits, "UNPACKED_BYTES", 0)
     read: list[bool] = []
-    reads = LargeObjects.read
+    reads = PackedObjects.read
 
-    def noted(objects: LargeObjects, object_id: bytes, size: int) -> bytes | None:
+    def noted(objects: PackedObjects, object_id: bytes, size: int) -> bytes | None:
         data = reads(objects, object_id, size)
         read.append(data is not None)
         return data
 
-    monkeypatch.setattr(LargeObjects, "read", noted)
+    monkeypatch.setattr(PackedObjects, "read", noted)
     assert list(tree_changes(repository, None, trees)) == expected
     assert read == [True] * COMMITS
     assert len(expected) > 300
@@ -90,7 +90,7 @@ def test_damage_is_left_to_libgit2(packed: Repository) -> None:
             damaged.append(whole[:at] + bytes([whole[at] ^ 1 << draw.randrange(8)]) + whole[at + 1 :])
         for data in damaged:
             path.write_bytes(data)
-            objects = LargeObjects(str(packed.path / "objects"))
+            objects = PackedObjects(str(packed.path / "objects"))
             for object_id in draw.sample(sorted(expected), 40):
                 found = objects.read(object_id, len(expected[object_id]))
                 assert found is None or len(found) == len(expected[object_id])
