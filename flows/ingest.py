@@ -25,13 +25,13 @@ from flows.recording import StageArtifacts, asset, one_writer, say, table_assets
 from flows.summary import changes_line, markdown, reject_table
 from schemas.contract import Period
 from storage.errors import PressmarkError
-from storage.ingestion import RunReport
 from storage.inputs.opening import absolute
 from storage.inputs.source import ArchiveLimits
 from storage.layout import Output
 from storage.overview import outlet_counts, reject_lines
 from storage.planning import Settings
 from storage.reports import read_report
+from storage.runs import RunReport
 from transforms.records import Limits
 from transforms.selection import Selection, Wanted
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from flows.stamp import new_stamp
-from storage.ingestion import Progress, RunReport, open_ingestion
+from storage.ingestion import Progress, open_ingestion
 from storage.planning import Settings
+from storage.runs import RunReport
 from transforms.records import Stamp
 
 __all__ = ["Step", "call", "run_ingest"]

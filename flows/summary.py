@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from storage.ingestion import PlanCounts, RunReport
+    from storage.ingestion import PlanCounts
     from storage.overview import OutletCount, RejectLine
+    from storage.runs import RunReport
     from storage.verification import Verification
     from warehouses.loading import LoadPlan, LoadReport
 

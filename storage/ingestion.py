@@ -28,12 +28,12 @@ from storage.layout import PART_SUFFIX, Output
 from storage.overview import reject_lines
 from storage.planning import Plan, Settings, plan_sources, request_for
 from storage.reports import write_report
-from storage.runs import LastRun, read_last_run
+from storage.runs import LastRun, RunReport, read_last_run
 from storage.seen import Seen
 from storage.staging import Batch, Staging, open_staging, workspace_for
 from storage.state import State, read_articles, read_state
 from storage.stores.store import Replacement
-from storage.versions import load_outlets, parser_version
+from storage.versions import parser_version
 from storage.windows import windows_of
 from storage.work import (
     BatchTask,
@@ -42,6 +42,7 @@ from storage.work import (
     ParseCounts,
     PartitionWork,
     batch_sources,
+    load_parser,
     merge,
     parse,
     parse_together,
@@ -56,7 +57,7 @@ from transforms.records import Stamp
 if TYPE_CHECKING:
     from storage.settlement import Settlement
 
-__all__ = ["Ingestion", "MergeCounts", "PlanCounts", "Progress", "RunReport", "open_ingestion", "plan_ingest"]
+__all__ = ["Ingestion", "MergeCounts", "PlanCounts", "Progress", "open_ingestion", "plan_ingest"]
 
 # A step of the flow is worth seconds, and a run of any size has fewer than 200 of them.
 STEP_BYTES: Final = 64 << 20
@@ -85,34 +86,6 @@ class MergeCounts(NamedTuple):
 
     partitions: int
     file_bytes: int
-
-
-class RunReport(NamedTuple):
-    """The run's row in `runs`."""
-
-    run_id: str
-    started_at: datetime
-    finished_at: datetime
-    source: str
-    commit: str | None
-    committed_at: datetime | None
-    arguments: str
-    contract_version: str
-    parser_version: str
-    sources: int
-    left_out: int
-    unchanged: int
-    parsed: int
-    parsed_bytes: int
-    accepted: int
-    rejected: int
-    deleted: int
-    articles: int
-    paragraphs: int
-    revisions: int
-    rejects: int
-    partitions_written: int
-    output_bytes: int
 
 
 @contextlib.contextmanager
@@ -182,6 +155,9 @@ class Ingestion:
     def discover(self) -> int:
         """List the input; the number of sources found."""
         self._last = read_last_run(self._output)
+        if self._last is None and self._address.kind == "folder":
+            # All there is will be parsed. Other inputs are listed by processes of their own, or are not worth it.
+            self._pool.start(load_parser)
         request = request_for(
             self._settings,
             self._address,
@@ -253,10 +229,9 @@ class Ingestion:
     def parse(self, step: int) -> ParseCounts:
         """Parse and stage the batches of one step."""
         windows = self._steps[step] if self._steps else []
-        if windows:
-            # Loaded once, here, for all workers that are forked from this process.
-            importlib.import_module("storage.batches")
-            load_outlets()
+        if windows and not self._pool.started:
+            # Once, here, for all workers that are forked from this process.
+            load_parser()
         total = ParseCounts()
         results = self._pool.map(parse_together, map(self._batch_tasks, windows))
         # Loaded while the workers parse, for what comes next here and in the workers that merge.
@@ -277,8 +252,10 @@ class Ingestion:
             return 0
         from storage.settlement import Endings, settle_run
 
-        # Processes that parsed have no use for what they keep of it when they merge, nor has settling for them.
-        self._pool.renew()
+        if self._all_parsed.source_bytes > STEP_BYTES:
+            # Processes that parsed have no use for what they keep of it when they merge, nor has settling for them; to
+            # start others takes as long as to merge what a small archive has.
+            self._pool.renew()
         at = self._listing.committed_at or self._stamp.started_at
         self._settlement = settle_run(
             self._output,

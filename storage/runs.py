@@ -1,4 +1,4 @@
-"""What the latest run into an output did, from its row in `runs`."""
+"""What runs into an output did: the row of `runs` that a run writes, and what the next one asks of the latest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,35 @@ from storage.layout import Output
 from storage.state import open_part
 from storage.stores.store import Stored
 
-__all__ = ["LastRun", "last_run", "read_last_run"]
+__all__ = ["LastRun", "RunReport", "last_run", "read_last_run"]
+
+
+class RunReport(NamedTuple):
+    """The run's row in `runs`."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    source: str
+    commit: str | None
+    committed_at: datetime | None
+    arguments: str
+    contract_version: str
+    parser_version: str
+    sources: int
+    left_out: int
+    unchanged: int
+    parsed: int
+    parsed_bytes: int
+    accepted: int
+    rejected: int
+    deleted: int
+    articles: int
+    paragraphs: int
+    revisions: int
+    rejects: int
+    partitions_written: int
+    output_bytes: int
 
 
 class LastRun(NamedTuple):

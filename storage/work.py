@@ -5,6 +5,7 @@ Imports no parser: a worker loads one when its first unit comes, and a run witho
 
 from __future__ import annotations
 
+import importlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -18,13 +19,25 @@ from storage.inputs.source import Source
 from storage.inputs.sources import SOURCE_SCHEMA, source_batch, sources_of
 from storage.layout import Output
 from storage.stores.store import Replacement
+from storage.versions import load_outlets
 from storage.workspace import Workspace
 from transforms.records import Limits, Partition, Reject, Stamp
 from transforms.selection import EVERY_ARTICLE, Wanted
 
 __all__ = [
-    "DONE", "BatchTask", "MergeTask", "MergedPartition", "ParseCounts", "PartitionWork", "batch_sources", "merge",
-    "parse", "parse_together", "work_file", "write_batches",
+    "DONE",
+    "BatchTask",
+    "MergeTask",
+    "MergedPartition",
+    "ParseCounts",
+    "PartitionWork",
+    "batch_sources",
+    "load_parser",
+    "merge",
+    "parse",
+    "parse_together",
+    "work_file",
+    "write_batches",
 ]  # fmt: skip
 
 
@@ -138,6 +151,12 @@ class MergedPartition(NamedTuple):
     file_bytes: int
     removals: tuple[Replacement, ...]
     finals: tuple[Replacement, ...]
+
+
+def load_parser() -> None:
+    """Load what parsing takes."""
+    importlib.import_module("storage.batches")
+    load_outlets()
 
 
 def parse(task: BatchTask) -> ParseCounts:

@@ -44,6 +44,13 @@ class Pool(Protocol):
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Results as they come. Iterating raises `WorkerDiedError`, after all other results, where workers died."""
 
+    @property
+    def started(self) -> bool:
+        """Whether there are processes to give tasks to already."""
+
+    def start(self, load: Callable[[], object]) -> None:
+        """Have processes call `load` for tasks that will come, while this one does something else."""
+
     def renew(self) -> None:
         """End processes that are easily replaced, with all that they keep of earlier tasks; none has a task now."""
 
@@ -103,12 +110,24 @@ class Workers:
         first = list(islice(ahead, AHEAD * self.count))
         if self.count == 1 or len(first) < 2:
             return map(work, chain(first, ahead))
-        if self._pool is None:
-            self._forked = _can_fork()
-            self._pool = _start(self.count)
-        pool = self._pool
+        pool = self._pool or self._open(None)
         futures = {pool.submit(work, task): task for task in first}
         return self._results(pool, work, futures, ahead)
+
+    @property
+    def started(self) -> bool:
+        return self._pool is not None
+
+    def start(self, load: Callable[[], object]) -> None:
+        """Start the processes, each of which calls `load`, unless there is one process only."""
+        if self.count > 1 and self._pool is None:
+            # Processes are started with the first task.
+            self._open(load).submit(os.getpid)
+
+    def _open(self, load: Callable[[], object] | None) -> ProcessPoolExecutor:
+        self._forked = _can_fork()
+        self._pool = _start(self.count, load)
+        return self._pool
 
     def renew(self) -> None:
         """End the processes where they were forked: the next ones share what this process has loaded by then."""
@@ -164,9 +183,9 @@ def _can_fork() -> bool:
     return threading.active_count() == 1 and "obstore" not in sys.modules
 
 
-def _start(count: int) -> ProcessPoolExecutor:
+def _start(count: int, load: Callable[[], object] | None = None) -> ProcessPoolExecutor:
     method = "fork" if _can_fork() else "forkserver"
-    return ProcessPoolExecutor(count, multiprocessing.get_context(method), _prepare, (dict(os.environ),))
+    return ProcessPoolExecutor(count, multiprocessing.get_context(method), _prepare, (dict(os.environ), load))
 
 
 def take_memory_from_system() -> None:
@@ -175,7 +194,7 @@ def take_memory_from_system() -> None:
     pa.set_memory_pool(pa.system_memory_pool())
 
 
-def _prepare(environment: Mapping[str, str]) -> None:
+def _prepare(environment: Mapping[str, str], load: Callable[[], object] | None) -> None:
     # A fork server has the environment of its own start, which may lack the keys of a store.
     os.environ.update(environment)
     # Batches leave no cycles behind, so collections would only cost time.
@@ -187,6 +206,8 @@ def _prepare(environment: Mapping[str, str]) -> None:
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    if load is not None:
+        load()
 
 
 def _end_with_parent(parent: int) -> None:

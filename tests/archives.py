@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from flows.job import run_ingest
 from schemas import TABLES
-from storage.ingestion import RunReport
 from storage.layout import Output
 from storage.planning import Settings
+from storage.runs import RunReport
 from transforms.records import Stamp
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,8 +8,9 @@ from typing import Any
 from archives import WriteArticle, stamp
 
 from flows.job import run_ingest
-from storage.ingestion import Progress, RunReport
+from storage.ingestion import Progress
 from storage.planning import Settings
+from storage.runs import RunReport
 
 SOURCES = 20
 

@@ -14,11 +14,12 @@ from flows.progress import ProgressDisplay
 from flows.stamp import new_stamp
 from flows.summary import text_of_plan, text_of_run
 from storage.errors import InputError
-from storage.ingestion import RunReport, plan_ingest
+from storage.ingestion import plan_ingest
 from storage.inputs.source import ArchiveLimits
 from storage.overview import outlet_counts, reject_lines
 from storage.planning import Settings
 from storage.reports import read_report
+from storage.runs import RunReport
 from transforms.records import Limits
 from transforms.selection import BadPatternError, Selection, Wanted
 

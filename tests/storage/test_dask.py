@@ -23,9 +23,9 @@ import transforms.plan
 from flows.job import run_ingest
 from storage.dask_pool import DaskPool
 from storage.errors import OutputError, PoolError
-from storage.ingestion import RunReport
 from storage.layout import Output
 from storage.planning import Settings
+from storage.runs import RunReport
 from storage.stores.store import open_store
 from storage.verification import verify_output
 from storage.versions import parser_version
