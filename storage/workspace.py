@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -50,7 +51,7 @@ class Workspace(NamedTuple):
             if entry.size > HELD_BYTES // HELD_FILES:
                 return self.store.open(entry)
             return pa.BufferReader(_held(self.address, entry.name, entry.version))
-        path = str(Path(self.address, self._full(name)))
+        path = os.path.join(self.address, self._full(name))
         return pa.memory_map(path) if mapped else pa.OSFile(path)
 
     def draft(self, name: str) -> AbstractContextManager[Path]:
