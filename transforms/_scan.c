@@ -13,7 +13,7 @@ enum { WHOLE_BLOCK = 8, RAW_TEXT = 16, IMPLIED_END = 32, PARAGRAPH = 64, BOLD = 
 #define END_TAG_REACH 64
 
 static PyObject *s_type, *s_col, *s_tag, *s_data, *s_self_closing, *s_attr, *s_attrs, *s_href, *s_line;
-static PyObject *TOKENIZE, *TEXT, *START, *END, *TAGS, *DESCRIBE, *BLOCK_TYPE, *TOO_DEEP;
+static PyObject *TOKENIZE, *TEXT_TOKEN, *START, *END, *TAGS, *DESCRIBE, *BLOCK_TYPE, *TOO_DEEP;
 static PyObject *LINK_TYPE, *FIRST_VISIBLE, *LAST_VISIBLE, *END_OF, *PLAIN;
 
 /* Unicode's White_Space characters, U+200B and U+FEFF: `STRIPPED` of `blocks.py`. */
@@ -433,7 +433,7 @@ static int take_tokens(Cutter *c, Skip *skip, PyObject *tokens, Py_ssize_t max_d
             if (result) goto next;
         }
         if (skip->ended && leave_skipped(c, skip, position)) { result = -1; goto next; }
-        if (type == TEXT && skip->tag == NULL) {
+        if (type == TEXT_TOKEN && skip->tag == NULL) {
             text = PyObject_GetAttr(token, s_data);
             text_start = position;
             if (text == NULL) result = -1;
@@ -484,7 +484,7 @@ static PyObject *cut(PyObject *module, PyObject *args) {
 PyDoc_STRVAR(prepare_doc, "prepare(*parts)\n--\n\nTake over what the Python loop uses: see `transforms.blocks`.");
 
 static PyObject *prepare(PyObject *module, PyObject *const *parts, Py_ssize_t count) {
-    PyObject **kept[] = {&TOKENIZE, &TEXT, &START, &END, &TAGS, &DESCRIBE, &BLOCK_TYPE, &LINK_TYPE, &TOO_DEEP,
+    PyObject **kept[] = {&TOKENIZE, &TEXT_TOKEN, &START, &END, &TAGS, &DESCRIBE, &BLOCK_TYPE, &LINK_TYPE, &TOO_DEEP,
                          &FIRST_VISIBLE, &LAST_VISIBLE, &END_OF, &PLAIN};
     if (count != Py_ARRAY_LENGTH(kept) || !PyDict_Check(parts[4])) {
         PyErr_SetString(PyExc_TypeError, "`transforms.blocks` and its compiled loop are of different versions; install anew");
@@ -691,12 +691,113 @@ static PyObject *surroundings(PyObject *module, PyObject *args) {
     return found;
 }
 
+PyDoc_STRVAR(columns_doc, "columns(articles, roles)\n--\n\n"
+    "The columns of the rows in `articles`, a list of lists of `Paragraph`, as what Arrow takes for its buffers: owners,\n"
+    "ordinals, roles (their numbers in `roles`), ends of texts (with a 0 before), texts, char_start, char_end, byte_start,\n"
+    "byte_end, languages (numbers), text_hash; and the languages in the order of their numbers, and the links.");
+
+enum { OWNER, ORDINAL, ROLE, TEXT_END, TEXT, CHAR_START, CHAR_END, BYTE_START, BYTE_END, LANGUAGE, HASH, COLUMNS };
+static const int WIDTHS[COLUMNS] = {4, 4, 4, 4, 1, 4, 4, 8, 8, 4, 8};
+/* Where a row has what a column takes as it is. */
+static const int NUMBERS[][2] = {{CHAR_START, 2}, {CHAR_END, 3}, {BYTE_START, 4}, {BYTE_END, 5}};
+
+typedef struct { PyObject *buffers[COLUMNS], *languages, *codes, *links; Py_ssize_t row, text_end; } Columns;
+
+static void put(Columns *c, int column, Py_ssize_t place, long long number) {
+    char *buffer = PyBytes_AS_STRING(c->buffers[column]);
+    if (WIDTHS[column] == 4) ((int32_t *)buffer)[place] = (int32_t)number;
+    else ((int64_t *)buffer)[place] = number;
+}
+
+/* The number of a language; new ones get the next. */
+static long long language_code(Columns *c, PyObject *language) {
+    PyObject *code = PyDict_GetItemWithError(c->codes, language);
+    if (code != NULL) return PyLong_AsLongLong(code);
+    Py_ssize_t next = PyList_GET_SIZE(c->languages);
+    if (PyErr_Occurred() || PyList_Append(c->languages, language)) return -1;
+    code = PyLong_FromSsize_t(next);
+    int failed = code == NULL || PyDict_SetItem(c->codes, language, code);
+    Py_XDECREF(code);
+    return failed ? -1 : next;
+}
+
+static int add_row(Columns *c, PyObject *row, PyObject *roles, Py_ssize_t owner, Py_ssize_t ordinal) {
+    PyObject *role = PyDict_GetItemWithError(roles, PyTuple_GET_ITEM(row, 0)), *text = PyTuple_GET_ITEM(row, 1);
+    if (role == NULL) {
+        if (!PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, PyTuple_GET_ITEM(row, 0));
+        return -1;
+    }
+    Py_ssize_t size = PyBytes_GET_SIZE(text), at = c->row++;
+    memcpy(PyBytes_AS_STRING(c->buffers[TEXT]) + c->text_end, PyBytes_AS_STRING(text), size);
+    c->text_end += size;
+    put(c, OWNER, at, owner);
+    put(c, ORDINAL, at, ordinal);
+    put(c, ROLE, at, PyLong_AsLong(role));
+    put(c, TEXT_END, at + 1, c->text_end);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(NUMBERS); i++)
+        put(c, NUMBERS[i][0], at, PyLong_AsLongLong(PyTuple_GET_ITEM(row, NUMBERS[i][1])));
+    put(c, LANGUAGE, at, language_code(c, PyTuple_GET_ITEM(row, 6)));
+    put(c, HASH, at, (long long)PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(row, 7)));
+    PyList_SET_ITEM(c->links, at, Py_NewRef(PyTuple_GET_ITEM(row, 8)));
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* Rows of all articles and bytes of their texts; -1 where these are not what they are taken for. */
+static Py_ssize_t count_rows(PyObject *articles, Py_ssize_t *text_bytes) {
+    Py_ssize_t count = 0;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(articles); i++) {
+        PyObject *rows = PyList_GET_ITEM(articles, i);
+        if (!PyList_Check(rows)) { PyErr_SetString(PyExc_TypeError, "articles are lists of rows"); return -1; }
+        for (Py_ssize_t j = 0; j < PyList_GET_SIZE(rows); j++, count++) {
+            PyObject *row = PyList_GET_ITEM(rows, j);
+            if (!PyTuple_Check(row) || PyTuple_GET_SIZE(row) != 9 || !PyBytes_Check(PyTuple_GET_ITEM(row, 1))) {
+                PyErr_SetString(PyExc_TypeError, "rows are tuples of nine, with texts in UTF-8");
+                return -1;
+            }
+            *text_bytes += PyBytes_GET_SIZE(PyTuple_GET_ITEM(row, 1));
+        }
+    }
+    if (*text_bytes <= INT32_MAX) return count;
+    PyErr_SetString(PyExc_OverflowError, "the texts of one batch have more than 2 GiB");
+    return -1;
+}
+
+static PyObject *columns(PyObject *module, PyObject *args) {
+    PyObject *articles, *roles, *result = NULL;
+    Columns c = {0};
+    Py_ssize_t text_bytes = 0;
+    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &articles, &PyDict_Type, &roles)) return NULL;
+    Py_ssize_t count = count_rows(articles, &text_bytes);
+    if (count < 0) return NULL;
+    int failed = !(c.languages = PyList_New(0)) || !(c.codes = PyDict_New()) || !(c.links = PyList_New(count));
+    for (int i = 0; !failed && i < COLUMNS; i++) {
+        Py_ssize_t size = i == TEXT ? text_bytes : WIDTHS[i] * (count + (i == TEXT_END));
+        failed = !(c.buffers[i] = PyBytes_FromStringAndSize(NULL, size));
+    }
+    if (!failed) put(&c, TEXT_END, 0, 0);
+    for (Py_ssize_t owner = 0; !failed && owner < PyList_GET_SIZE(articles); owner++) {
+        PyObject *rows = PyList_GET_ITEM(articles, owner);
+        for (Py_ssize_t ordinal = 0; !failed && ordinal < PyList_GET_SIZE(rows); ordinal++)
+            failed = add_row(&c, PyList_GET_ITEM(rows, ordinal), roles, owner, ordinal);
+    }
+    PyObject *buffers = failed ? NULL : PyTuple_New(COLUMNS);
+    if (buffers) {
+        for (int i = 0; i < COLUMNS; i++) PyTuple_SET_ITEM(buffers, i, Py_NewRef(c.buffers[i]));
+        result = PyTuple_Pack(3, buffers, c.languages, c.links);
+        Py_DECREF(buffers);
+    }
+    for (int i = 0; i < COLUMNS; i++) Py_XDECREF(c.buffers[i]);
+    Py_XDECREF(c.languages); Py_XDECREF(c.codes); Py_XDECREF(c.links);
+    return result;
+}
+
 static PyMethodDef METHODS[] = {
     {"cut", cut, METH_VARARGS, cut_doc},
     {"prepare", (PyCFunction)(void (*)(void))prepare, METH_FASTCALL, prepare_doc},
     {"paragraphs", paragraphs, METH_VARARGS, paragraphs_doc},
     {"languages", languages, METH_VARARGS, languages_doc},
     {"surroundings", surroundings, METH_VARARGS, surroundings_doc},
+    {"columns", columns, METH_VARARGS, columns_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -24,11 +24,13 @@ from schemas.contract import (
     UNKNOWN_MONTH,
     Period,
 )
-from transforms.records import Article, Partition, Reject, Stamp
+from transforms.compiled import SCAN
+from transforms.records import Article, Paragraph, Partition, Reject, Stamp
 from transforms.revise import row_id
 
 __all__ = ["article_rows", "paragraph_rows", "partition_of", "period_of", "reject_rows", "sort_key"]
 
+ROLE_NUMBERS: Final = {role: number for number, role in enumerate(ROLES)}
 PERIOD_LENGTHS: Final[dict[Period, int]] = {"year": 4, "month": 7, "day": 10}
 
 
@@ -80,29 +82,15 @@ def article_rows(
 def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
     """Rows of `paragraphs`, articles in the order of the argument, blocks by ordinal; and each row's position of its
     article in the argument."""
-    counts = [len(article.paragraphs) for article in articles]
-    rows = list(chain.from_iterable([article.paragraphs for article in articles]))
-    role, text, char_start, char_end, byte_start, byte_end, language, text_hash, links = (
-        zip(*rows, strict=True) if rows else [()] * 9
-    )
-    owners = pa.array(list(chain.from_iterable([[i] * count for i, count in enumerate(counts)])), pa.int32())
-    ordinals = pa.array(list(chain.from_iterable(map(range, counts))), pa.int32())
+    own = _own_columns([article.paragraphs for article in articles])
+    owners, ordinals = own["owner"], own["ordinal"]
     article_ids = pa.array([article.article_id for article in articles], pa.string()).take(owners)
     columns: dict[str, Any] = {
+        **own,
         "article_id": article_ids,
         "paragraph_id": pc.binary_join_element_wise(
             article_ids, pc.utf8_lpad(ordinals.cast(pa.string()), 4, padding="0"), "-"
         ),
-        "ordinal": ordinals,
-        "role": _closed(role, ROLES),
-        "text": text,
-        "char_start": char_start,
-        "char_end": char_end,
-        "byte_start": byte_start,
-        "byte_end": byte_end,
-        "language": pa.array(language, pa.string()).dictionary_encode(),
-        "text_hash": text_hash,
-        "links": _links(links),
         "outlet": pa.array([article.outlet for article in articles], pa.string()).take(owners),
         "month": pa.array([article.dates.month for article in articles], pa.string()).take(owners),
         "source_sha256": pa.array([article.source_sha256 for article in articles], pa.string()).take(owners),
@@ -110,6 +98,57 @@ def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
         "dateline_at": pa.array([article.dates.dateline_at for article in articles], TIMESTAMP).take(owners),
     }
     return _table(columns, paragraphs_schema.TABLE.schema), owners
+
+
+def _own_columns(articles: list[list[Paragraph]]) -> dict[str, pa.Array]:
+    """What paragraphs have of their own, with `owner`, the position of a row's article."""
+    if SCAN is not None:
+        return _compiled_columns(articles)
+    counts = [len(rows) for rows in articles]
+    every = list(chain.from_iterable(articles))
+    role, text, char_start, char_end, byte_start, byte_end, language, text_hash, links = (
+        zip(*every, strict=True) if every else [()] * 9
+    )
+    return {
+        "owner": pa.array(list(chain.from_iterable([[i] * count for i, count in enumerate(counts)])), pa.int32()),
+        "ordinal": pa.array(list(chain.from_iterable(map(range, counts))), pa.int32()),
+        "role": _closed(role, ROLES),
+        "text": _texts(text),
+        "char_start": pa.array(char_start, pa.int32()),
+        "char_end": pa.array(char_end, pa.int32()),
+        "byte_start": pa.array(byte_start, pa.int64()),
+        "byte_end": pa.array(byte_end, pa.int64()),
+        "language": pa.array(language, pa.string()).dictionary_encode(),
+        "text_hash": pa.array(text_hash, pa.uint64()),
+        "links": _links(links),
+    }
+
+
+def _compiled_columns(articles: list[list[Paragraph]]) -> dict[str, pa.Array]:
+    if SCAN is None:
+        raise RuntimeError("the compiled part is not installed")
+    buffers, languages, links = SCAN.columns(articles, ROLE_NUMBERS)
+    owner, ordinal, role, ends, text, char_start, char_end, byte_start, byte_end, language, text_hash = map(
+        pa.py_buffer, buffers
+    )
+    size = len(links)
+
+    def numbers(type_: pa.DataType, buffer: pa.Buffer) -> pa.Array:
+        return pa.Array.from_buffers(type_, size, [None, buffer])
+
+    return {
+        "owner": numbers(pa.int32(), owner),
+        "ordinal": numbers(pa.int32(), ordinal),
+        "role": pa.DictionaryArray.from_arrays(numbers(pa.int32(), role), pa.array(ROLES, pa.string())),
+        "text": pa.StringArray.from_buffers(size, ends, text),
+        "char_start": numbers(pa.int32(), char_start),
+        "char_end": numbers(pa.int32(), char_end),
+        "byte_start": numbers(pa.int64(), byte_start),
+        "byte_end": numbers(pa.int64(), byte_end),
+        "language": pa.DictionaryArray.from_arrays(numbers(pa.int32(), language), pa.array(languages, pa.string())),
+        "text_hash": numbers(pa.uint64(), text_hash),
+        "links": _links(links),
+    }
 
 
 def reject_rows(rejects: Sequence[Reject], stamp: Stamp) -> pa.Table:

@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.versions import load_outlets
-from transforms import article, blocks, language, roles
+from transforms import article, blocks, language, roles, rows
 from transforms.article import parse
 from transforms.blocks import TooDeep
 from transforms.compiled import SCAN
-from transforms.records import Limits, Link, Paragraph
+from transforms.records import Article, Limits, Link, Paragraph
 
 CORPUS = ROOT.parent / "shared" / "corpus"
 HEADER = "<!--1646370367000-->\n[标题](https://songling-times.example/a)\n------\n"
-USERS = (article, blocks, language, roles)
+USERS = (article, blocks, language, roles, rows)
 
 compiled = pytest.mark.skipif(SCAN is None, reason="the compiled part is not installed: no C compiler was at hand")
 
@@ -119,6 +119,21 @@ def test_both_make_the_same_of_every_source(root: Path, monkeypatch: pytest.Monk
 
 
 @compiled
+@settings(max_examples=100, deadline=None)
+@given(st.lists(FRAGMENTS, max_size=4))
+def test_both_make_the_same_rows(markups: list[str]) -> None:
+    outcomes = [parse(f"{HEADER}{markup}".encode(), "a.md", load_outlets(), Limits()) for markup in markups]
+    articles = [outcome for outcome in outcomes if isinstance(outcome, Article)]
+    compiled_rows, compiled_owners = rows.paragraph_rows(articles)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "SCAN", None)
+        expected, owners = rows.paragraph_rows(articles)
+    compiled_rows.validate(full=True)
+    assert compiled_rows.equals(expected)
+    assert compiled_owners.equals(owners)
+
+
+@compiled
 @pytest.mark.parametrize(
     ("call", "error"),
     [
@@ -126,6 +141,10 @@ def test_both_make_the_same_of_every_source(root: Path, monkeypatch: pytest.Monk
         (lambda: SCAN.prepare(1, 2), TypeError),
         (lambda: SCAN.languages(["One"], b"short", 80, language.TAGS, str), ValueError),
         (lambda: SCAN.languages([1], language._table(), 80, language.TAGS, str), TypeError),
+        (lambda: SCAN.columns([()], {}), TypeError),
+        (lambda: SCAN.columns([[("body",)]], {}), TypeError),
+        (lambda: SCAN.columns([[Paragraph("none", b"One", 0, 3, 0, 3, "en", 1, ())]], {"body": 0}), KeyError),
+        (lambda: SCAN.columns([[Paragraph("body", b"One", 0, None, 0, 3, "en", 1, ())]], {"body": 0}), TypeError),
         (lambda: SCAN.surroundings([], {}, (), {}, [], print), TypeError),
         (lambda: SCAN.paragraphs("One", [], ["body"], [], [], 0, Paragraph, hash), ValueError),
         (lambda: SCAN.paragraphs("One", [("One", 0, 9)], ["body"], ["en"], [()], 0, Paragraph, hash), ValueError),
