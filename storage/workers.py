@@ -86,6 +86,7 @@ class Workers:
         self.count = count
         self._pool: ProcessPoolExecutor | None = None
         self._forked = False
+        self._keeps_memory = True
 
     def __enter__(self) -> Workers:
         return self
@@ -126,11 +127,14 @@ class Workers:
 
     def _open(self, load: Callable[[], object] | None) -> ProcessPoolExecutor:
         self._forked = _can_fork()
-        self._pool = _start(self.count, load)
+        self._pool = _start(self.count, load, keeps_memory=self._keeps_memory)
         return self._pool
 
     def renew(self) -> None:
-        """End the processes where they were forked: the next ones share what this process has loaded by then."""
+        """End the processes where they were forked: the next ones share what this process has loaded by then, and give
+        memory back at once."""
+        if self._pool is None or self._forked:
+            self._keeps_memory = False
         if self._pool is not None and self._forked:
             self._pool.shutdown()
             self._pool = None
@@ -183,9 +187,10 @@ def _can_fork() -> bool:
     return threading.active_count() == 1 and "obstore" not in sys.modules
 
 
-def _start(count: int, load: Callable[[], object] | None = None) -> ProcessPoolExecutor:
+def _start(count: int, load: Callable[[], object] | None = None, *, keeps_memory: bool = True) -> ProcessPoolExecutor:
     method = "fork" if _can_fork() else "forkserver"
-    return ProcessPoolExecutor(count, multiprocessing.get_context(method), _prepare, (dict(os.environ), load))
+    facts = dict(os.environ), load, keeps_memory
+    return ProcessPoolExecutor(count, multiprocessing.get_context(method), _prepare, facts)
 
 
 def take_memory_from_system() -> None:
@@ -194,12 +199,17 @@ def take_memory_from_system() -> None:
     pa.set_memory_pool(pa.system_memory_pool())
 
 
-def _prepare(environment: Mapping[str, str], load: Callable[[], object] | None) -> None:
+def _prepare(
+    environment: Mapping[str, str],
+    load: Callable[[], object] | None,
+    keeps_memory: bool,  # noqa: FBT001  # as a pool hands it on
+) -> None:
     # A fork server has the environment of its own start, which may lack the keys of a store.
     os.environ.update(environment)
     # Batches leave no cycles behind, so collections would only cost time.
     gc.disable()
-    if "jemalloc" in pa.supported_memory_backends():
+    # What merges has pieces of all sizes for long enough that jemalloc keeps 20 MB more than it uses.
+    if keeps_memory and "jemalloc" in pa.supported_memory_backends():
         # Gives memory back between batches at the least cost in page faults: 5 % of a run.
         pa.set_memory_pool(pa.jemalloc_memory_pool())
         pa.jemalloc_set_decay_ms(DECAY_MS)
