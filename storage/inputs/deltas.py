@@ -103,7 +103,7 @@ class _Pack:
     def __init__(self, index: Path, pack: Path) -> None:
         self._index = _mapped(index)
         # Not mapped, else all that was read of it counts as memory.
-        self._pack = open(pack, "rb", buffering=0)
+        self._pack = pack.open("rb", buffering=0)
         if self._index[:FANOUT] != INDEX_MAGIC:
             raise UnreadableError(f"{index.name} has another version")
         self._count = self._number(NAMES - 4)
