@@ -67,13 +67,18 @@ dates: $(READY)
 
 # The environment is made from the lock alone, with hashes, and byte-compiled: no start recompiles anything.
 # Pandas lies in a folder beside: pyarrow imports it wherever it is installed, 0.4 s of every start. Snippets use it.
-$(READY): requirements.lock bootstrap.lock pandas.lock pyproject.toml
+$(VENV)/.synced: requirements.lock bootstrap.lock pandas.lock
 	@echo "Creating the environment in $(VENV) …"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps --compile-bytecode --target $(VENV)/pandas -r pandas.lock
+	@touch $@
+
+# Installing compiles the loops over tokens and characters; where that fails, the second line says why, and Python does.
+$(READY): $(VENV)/.synced pyproject.toml hatch_build.py transforms/_scan.c
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
+	@ls transforms/_scan.*.so > /dev/null 2>&1 || $(BIN)/python hatch_build.py
 	@touch $@
 
 lock:
@@ -82,4 +87,4 @@ lock:
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --constraint requirements.lock $(SHARED:%=--no-emit-package %) pandas.in -o pandas.lock
 
 clean:
-	rm -rf $(VENV) output .prefect .bench
+	rm -rf $(VENV) output .prefect .bench transforms/_scan.*.so

@@ -5,8 +5,7 @@ Owns every name that more than one table uses. Imports nothing of ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 import pyarrow as pa
 
@@ -42,8 +41,7 @@ TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """A table of the output: its schema, the order of its rows, and the closed sets of its columns.
 
     Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a row in bytes: one column

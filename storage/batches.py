@@ -17,7 +17,7 @@ from schemas.contract import TIMESTAMP
 from schemas.validation import Violation, check_articles, check_paragraphs, check_rows
 from storage.inputs.opening import open_input
 from storage.inputs.source import Source
-from storage.staged import OWNER, VALID_TO, write_staged
+from storage.staged import IDENTITIES, OWNER, VALID_TO, write_identities, write_staged
 from storage.versions import load_outlets
 from storage.work import DONE, BatchTask, ParseCounts, batch_sources
 from transforms.article import parse
@@ -29,7 +29,7 @@ __all__ = ["parse_batch"]
 
 
 def parse_batch(task: BatchTask) -> ParseCounts:
-    """Read, parse and validate a batch, and stage its rows in three files of the workspace.
+    """Read, parse and validate a batch, and stage its rows in files of the workspace.
 
     Repeating it gives the same files. No source raises; a row that violates its schema makes its source a
     reject. Sources in `task.fatal` killed a worker before and are rejected unparsed.
@@ -81,7 +81,10 @@ def parse_batch(task: BatchTask) -> ParseCounts:
         for key, members in groupby(partition_of(one.article, task.partition_by) for one in accepted)
     ]
     ends = pa.array([one.source.valid_to for one in accepted], TIMESTAMP)
-    _stage(task, "articles", _numbered(articles).append_column(VALID_TO, ends), partitions)
+    staged = _numbered(articles).append_column(VALID_TO, ends)
+    _stage(task, "articles", staged, partitions)
+    with task.workspace.draft(f"batch-{task.number:06d}{IDENTITIES}") as path:
+        write_identities(path, staged, partitions)
     sizes = iter([len(one.article.paragraphs) for one in accepted])
     _stage(
         task,

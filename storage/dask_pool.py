@@ -110,6 +110,9 @@ class DaskPool:
         self._fill(work, ahead)
         return self._results(work, ahead)
 
+    def renew(self) -> None:
+        """Nothing: the workers are the scheduler's."""
+
     @staticmethod
     def survives(work: Callable[[Task], object], task: Task) -> bool:
         """Whether a process of its own, on this machine, lives through `work(task)`: what comes of a source that kills

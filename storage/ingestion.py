@@ -10,7 +10,6 @@ import importlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -88,8 +87,7 @@ class MergeCounts(NamedTuple):
     file_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunReport:
+class RunReport(NamedTuple):
     """The run's row in `runs`."""
 
     run_id: str
@@ -194,7 +192,7 @@ class Ingestion:
         self._history = request.history
         self._period = self._settings.period(self._last)
         listing = self._input.listing(request)
-        self._listing = replace(listing, sources=Sources.of(listing.sources))
+        self._listing = listing._replace(sources=Sources.of(listing.sources))
         found = len(self._listing.sources)
         if self._settings.wanted.everything:
             # A run for a part has not seen what it left out.
@@ -211,7 +209,7 @@ class Ingestion:
             write_batches(self._staging.workspace, self._batches[0].work, self._plan.sources, spans)
         # From here on sources are read from the file of batches, as a whole archive's are too many to be kept.
         self._plan = self._plan._replace(sources=())
-        self._listing = replace(self._listing, sources=())
+        self._listing = self._listing._replace(sources=())
         pa.default_memory_pool().release_unused()
         return counts
 
@@ -219,7 +217,7 @@ class Ingestion:
         """Compare what was found with what is published; writes nothing."""
         if self._listing.complete and self._state.is_empty:
             # Nothing stood before, so nothing ended; and what tells of that takes as much as the sources.
-            self._listing = replace(self._listing, ended={}, changed={})
+            self._listing = self._listing._replace(ended={}, changed={})
         self._plan = plan_sources(
             self._settings,
             self._input,
@@ -280,6 +278,8 @@ class Ingestion:
             return 0
         from storage.settlement import Endings, settle_run
 
+        # Processes that parsed have no use for what they keep of it when they merge, nor has settling for them.
+        self._pool.renew()
         at = self._listing.committed_at or self._stamp.started_at
         self._settlement = settle_run(
             self._output,
@@ -377,7 +377,7 @@ class Ingestion:
         from storage.parquet import write_single
 
         table = TABLES["runs"]
-        row = pa.Table.from_pylist([asdict(report)], schema=table.schema)
+        row = pa.Table.from_pylist([report._asdict()], schema=table.schema)
         violations = check_rows(row, table)
         if violations:
             raise ValueError(f"a row of `runs` that violates its schema: {violations}")
@@ -394,7 +394,7 @@ class Ingestion:
             self._output,
             report.run_id,
             {
-                "run": asdict(report),
+                "run": report._asdict(),
                 "notes": list(self._listing.notes),
                 "changes": [changes._asdict() for changes in self._changes()],
                 "rejects": [

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.contract import Table
 from storage.errors import OutputError
@@ -26,8 +25,7 @@ PART_STEM: Final = "part-"
 Part = tuple[Partition | None, Stored]
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """An output, by the address of its folder or of the objects that it consists of."""
 
     address: str | Path

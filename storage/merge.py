@@ -43,7 +43,7 @@ def merge_rows(target: Path, table: Table, inputs: Sequence[SortedRows]) -> Merg
             for units in row_groups(table, inputs):
                 if not _kept(units, inputs, carrying):
                     carrying.write(_gather(units, inputs))
-                pa.default_memory_pool().release_unused()
+                    pa.default_memory_pool().release_unused()
     else:
         with PartWriter(target, table) as writer:
             for rows in [few] if few is not None else (_gather(units, inputs) for units in row_groups(table, inputs)):

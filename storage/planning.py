@@ -66,7 +66,7 @@ class Settings:
         return {
             "source": str(self.source), "sync": self.absent_is_deleted, "history": self.history,
             "selection": [*self.selection.include, "", *self.selection.exclude], **asdict(self.limits),
-            "partition_by": self.partition_by, "wanted": json.loads(json.dumps(asdict(self.wanted), default=str)),
+            "partition_by": self.partition_by, "wanted": json.loads(json.dumps(self.wanted._asdict(), default=str)),
         }  # fmt: skip
 
     def period(self, last: LastRun | None) -> Period:
@@ -95,7 +95,7 @@ class Settings:
             "partition_by": period,
         }
         if not self.wanted.everything:
-            facts["wanted"] = asdict(self.wanted)
+            facts["wanted"] = self.wanted._asdict()
         return json.dumps(facts, sort_keys=True, default=str)
 
 

@@ -7,7 +7,6 @@ run compares everything.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Final
 
 import pyarrow as pa
@@ -46,8 +45,7 @@ class Seen:
         if not len(changed) and len(before["path"]) == len(paths):
             self._kept = b""
         gone = before["path"].filter(pc.invert(pc.is_in(before["path"], value_set=paths))).to_pylist()
-        return replace(
-            listing,
+        return listing._replace(
             sources=sources.take(changed),
             complete=False,
             changed=dict.fromkeys(gone),

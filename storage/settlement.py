@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.layout import Output
-from storage.staged import VALID_TO, StagedIndex, read_staged
+from storage.staged import IDENTITIES, IDENTITY_COLUMNS, VALID_TO, StagedIndex, articles_beside, read_staged
 from storage.state import KnownReject, KnownRevision, State
 from storage.superseded import Origin, Superseded, Superseding
 from storage.work import PartitionWork
@@ -25,9 +25,6 @@ from transforms.revise import Revision, Standing, row_id, settle
 
 __all__ = ["Endings", "Settlement", "settle_run"]
 
-ARTICLE_COLUMNS: Final = (
-    "article_id", "source_path", "source_sha256", "published_at", "text_sha256", "valid_from", VALID_TO,
-)  # fmt: skip
 REJECT_COLUMNS: Final = ("source_path", "source_sha256", "source_bytes", "reason", "detail", VALID_TO)
 
 ID_START: Final = 8
@@ -254,7 +251,7 @@ class _Changes:
 def _accepted(workspace: Workspace, state: State, changes: _Changes, stamp: Stamp) -> dict[Key, _Accepted]:
     """Sources that this run accepted, but for those that nothing stands against: an article that no other source and
     no published row is about only marks its partition as changed."""
-    files = workspace.names(".articles")
+    files = workspace.names(IDENTITIES)
     contested, known_paths = _repeated(workspace, files), pa.array([], pa.string())
     if state.revisions.num_rows:
         ids, paths = _column(workspace, files, "article_id"), _column(workspace, files, "source_path")
@@ -264,7 +261,7 @@ def _accepted(workspace: Workspace, state: State, changes: _Changes, stamp: Stam
     accepted: dict[Key, _Accepted] = {}
     for path in files:
         with workspace.open(path) as file:
-            index, staged = read_staged(file, ARTICLE_COLUMNS)
+            index, staged = read_staged(file, IDENTITY_COLUMNS)
         stands = pc.or_(pc.is_in(staged["article_id"], contested), pc.is_in(staged["source_path"], known_paths))
         owners = pc.indices_nonzero(pc.or_(stands, pc.is_valid(staged[VALID_TO])))
         partitions = []
@@ -276,7 +273,7 @@ def _accepted(workspace: Workspace, state: State, changes: _Changes, stamp: Stam
         for owner, values in zip(owners.to_pylist(), staged.take(owners).to_pylist(), strict=True):
             article_id = values.pop("article_id")
             revision = Revision(**values, came_at=values["valid_from"] or stamp.started_at)
-            accepted[_key(revision)] = _Accepted(article_id, revision, path, partitions[owner], owner)
+            accepted[_key(revision)] = _Accepted(article_id, revision, articles_beside(path), partitions[owner], owner)
     return accepted
 
 
@@ -310,7 +307,7 @@ def _start(ids: pa.Array) -> pa.Array:
 
 def _accepted_hashes(workspace: Workspace) -> Iterator[tuple[str, str, bool]]:
     """Path and hash of each source that this run accepted, and whether it stands."""
-    for name in workspace.names(".articles"):
+    for name in workspace.names(IDENTITIES):
         with workspace.open(name) as file:
             _, staged = read_staged(file, ("source_path", "source_sha256", VALID_TO))
         columns = (staged[name].to_pylist() for name in ("source_path", "source_sha256", VALID_TO))

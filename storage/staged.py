@@ -1,7 +1,8 @@
 """The files in which rows wait between parsing and publishing.
 
 A staged file holds the rows of one table, one record batch per partition, in the order that its schema's
-metadata lists.
+metadata lists. Beside the articles of a batch lie their identities in one record batch: settling reads these of all
+batches, and each record batch takes as long as a hundred rows.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from schemas import TABLES
 from storage.workspace import Workspace
 from transforms.records import Partition
 
-__all__ = ["OWNER", "VALID_TO", "StagedIndex", "read_staged", "write_staged"]
+__all__ = [
+    "IDENTITIES", "IDENTITY_COLUMNS", "OWNER", "VALID_TO", "StagedIndex", "articles_beside", "read_staged",
+    "write_identities", "write_staged",
+]  # fmt: skip
 
 # Position of a row's article (or reject) in its batch's staged file: tells rows apart that are to be left out.
 OWNER: Final = "owner"
@@ -27,10 +31,29 @@ OWNER: Final = "owner"
 VALID_TO: Final = "valid_to"
 
 
+# Ends the name of a file of identities.
+IDENTITIES: Final = ".identities"
+IDENTITY_COLUMNS: Final = (
+    "article_id", "source_path", "source_sha256", "published_at", "text_sha256", "valid_from", VALID_TO,
+)  # fmt: skip
+
+
+def write_identities(path: Path, articles: pa.Table, partitions: Sequence[tuple[Partition | None, int]]) -> None:
+    """Write what identifies the articles of a staged file, which has the same partitions."""
+    rows = articles.select(list(IDENTITY_COLUMNS)).combine_chunks()
+    schema = rows.schema.with_metadata({"partitions": json.dumps(partitions)})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        writer.write_table(rows)
+
+
+def articles_beside(identities: str) -> str:
+    """The staged file with the articles that a file of identities is about."""
+    return identities.removesuffix(IDENTITIES) + ".articles"
+
+
 def write_staged(path: Path, rows: pa.Table, partitions: Sequence[tuple[Partition | None, int]]) -> None:
     """Write rows that are sorted by partition; `partitions` names each one and its number of rows."""
-    index = json.dumps([[partition, count] for partition, count in partitions])
-    schema = rows.schema.with_metadata({"partitions": index})
+    schema = rows.schema.with_metadata({"partitions": json.dumps(partitions)})
     start = 0
     # All record batches of an IPC file share one dictionary per column, which `combine_chunks` makes.
     rows = rows.combine_chunks()

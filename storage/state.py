@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from schemas import TABLES
 from schemas.contract import CONTRACT_VERSION, TIMESTAMP, Table
@@ -21,6 +19,9 @@ from storage.stores.store import Stored
 from storage.versions import parser_version
 from transforms.difference import ARTICLE_STATE
 from transforms.records import Partition
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 __all__ = [
     "KnownReject", "KnownRevision", "State", "count_rows", "empty_state", "open_content", "open_part", "part_metadata",
@@ -67,8 +68,7 @@ class KnownReject(NamedTuple):
     stale: bool
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """All that is known of sources. Revisions stay in Arrow, as a run that changes little asks for few of them."""
 
     revisions: pa.Table
@@ -202,6 +202,9 @@ def open_part(
 
     Raises `OutputError` where it is none of this contract version's.
     """
+    # Takes as long to load as a thousand files to list, and a first run has time for it while its workers parse.
+    import pyarrow.parquet as pq
+
     path = output.location(entry.name)
     try:
         if content is None and not output.is_local:

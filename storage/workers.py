@@ -44,6 +44,9 @@ class Pool(Protocol):
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Results as they come. Iterating raises `WorkerDiedError`, after all other results, where workers died."""
 
+    def renew(self) -> None:
+        """End processes that are easily replaced, with all that they keep of earlier tasks; none has a task now."""
+
     def survives(self, work: Callable[[Task], object], task: Task) -> bool:
         """Whether a process of its own lives through `work(task)`."""
 
@@ -75,6 +78,7 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._pool: ProcessPoolExecutor | None = None
+        self._forked = False
 
     def __enter__(self) -> Workers:
         return self
@@ -100,10 +104,17 @@ class Workers:
         if self.count == 1 or len(first) < 2:
             return map(work, chain(first, ahead))
         if self._pool is None:
+            self._forked = _can_fork()
             self._pool = _start(self.count)
         pool = self._pool
         futures = {pool.submit(work, task): task for task in first}
         return self._results(pool, work, futures, ahead)
+
+    def renew(self) -> None:
+        """End the processes where they were forked: the next ones share what this process has loaded by then."""
+        if self._pool is not None and self._forked:
+            self._pool.shutdown()
+            self._pool = None
 
     def _results(
         self,
@@ -146,12 +157,15 @@ class Workers:
         return True
 
 
-def _start(count: int) -> ProcessPoolExecutor:
+def _can_fork() -> bool:
     # A fork shares the libraries that are loaded already, but copies locks that other threads may hold; so
     # beside threads, as in a Prefect flow, processes come from a server that has none.
     # An object store's client has threads of its own that Python does not count.
-    alone = threading.active_count() == 1 and "obstore" not in sys.modules
-    method = "fork" if alone else "forkserver"
+    return threading.active_count() == 1 and "obstore" not in sys.modules
+
+
+def _start(count: int) -> ProcessPoolExecutor:
+    method = "fork" if _can_fork() else "forkserver"
     return ProcessPoolExecutor(count, multiprocessing.get_context(method), _prepare, (dict(os.environ),))
 
 

@@ -6,10 +6,9 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
@@ -22,8 +21,7 @@ HELD_FILES: Final = 24
 HELD_BYTES: Final = 96 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(NamedTuple):
     """A run's own place in the store at `address`."""
 
     address: str

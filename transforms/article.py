@@ -17,7 +17,8 @@ from schemas.contract import CONTENT_ROLES, Role
 from transforms import identity, language
 from transforms.authors import author_of
 from transforms.blocks import Block, TooDeep, cut
-from transforms.dates import FAR_FUTURE, DatelineReader, url_date, weigh
+from transforms.compiled import SCAN
+from transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
 from transforms.evidence import evidence_of
 from transforms.header import BadSource, read_header
 from transforms.outlets import Outlets
@@ -76,7 +77,7 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
     canonical = identity.canonical_url(header.url)
     outlet = outlets.find(identity.host_of(canonical))
     rules = outlet.rules_on(page_day(header))
-    reader = DatelineReader(outlet.zone, rules.datelines, outlet.languages)
+    reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     roles, reasons, dateline_at = classify(blocks, evidence_of(rules, outlets.general), reader)
     dates = weigh(
         header_at=header.header_at,
@@ -106,7 +107,7 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         language=main_language,
         text=full_text,
         text_sha256=hashlib.sha256(full_text).hexdigest(),
-        content_count=sum(role in CONTENT_ROLES for role in roles),
+        content_count=len([role for role in roles if role in CONTENT_ROLES]),
         header_bytes=header_bytes,
         paragraph_bytes=paragraph_bytes,
         skipped_bytes=skipped_bytes,
@@ -131,24 +132,32 @@ def _paragraphs(
     base: str | None,
 ) -> list[Paragraph]:
     """Rows with char spans in the article's text and byte spans in the source, which start at `header_bytes`."""
+    links = [block.links and _resolved(block.links, base) for block in blocks]
+    if SCAN is not None:
+        found: list[Paragraph] = SCAN.paragraphs(
+            body, blocks, roles, languages, links, header_bytes, Paragraph, xxh3_64_intdigest
+        )
+        return found
     paragraphs = []
     char_start = position = 0
     byte_end = header_bytes
-    for block, role, tag in zip(blocks, roles, languages, strict=True):
-        text, start, end, _, _, _, links = block
+    for block, role, tag, resolved in zip(blocks, roles, languages, links, strict=True):
+        text, start, end, _, _, _, _ = block
         data = text.encode()
         char_end = char_start + len(text)
         byte_start = byte_end + len(body[position:start].encode())
         source = body[start:end]
         byte_end = byte_start + (len(data) if source == text else len(source.encode()))
-        if links:
-            links = tuple([Link(identity.resolve(link.href, base), link.start, link.end) for link in links])
         paragraphs.append(
-            Paragraph(role, data, char_start, char_end, byte_start, byte_end, tag, xxh3_64_intdigest(data), links)
+            Paragraph(role, data, char_start, char_end, byte_start, byte_end, tag, xxh3_64_intdigest(data), resolved)
         )
         char_start = char_end + len(SEPARATOR)
         position = end
     return paragraphs
+
+
+def _resolved(links: Sequence[Link], base: str | None) -> tuple[Link, ...]:
+    return tuple([Link(identity.resolve(link.href, base), link.start, link.end) for link in links])
 
 
 def _skipped_outside(body: str, blocks: Sequence[Block], skipped: Sequence[tuple[int, int]]) -> int:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from turbohtml import Token, TokenType, tokenize
 
+from transforms.compiled import SCAN
 from transforms.records import Link
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "block_name", "cut"]
@@ -136,9 +138,10 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     ['One\\ntwo', 'three four']
     """
     source = on_one_line(markup)
-    found = _cut(source, max_depth)
+    loop = _cut if SCAN is None else _compiled_cut
+    found = loop(source, max_depth)
     if found is None:
-        found = _cut(RAW_TEXT.sub(r"\1-", source), max_depth)
+        found = loop(RAW_TEXT.sub(r"\1-", source), max_depth)
     if found is None:
         raise AssertionError("no element with raw text is left after its name was changed")
     return found
@@ -146,7 +149,8 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
 
 def _cut(source: str, max_depth: int) -> Cut | None:
     """Blocks of `source`, which has one line; None where it holds an element that tokenizers take as raw text."""
-    # One long loop on purpose: it runs for every token of an archive, where a call costs as much as the work.
+    # One long loop on purpose: it runs for every token of an archive, where a call costs as much as the work. `_scan.c`
+    # has the same loop, and takes the rare cases from here.
     blocks: list[Block] = []
     skipped: list[tuple[int, int]] = []
     names: list[str] = []
@@ -280,6 +284,16 @@ _TREATMENTS: Final = {
         "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var",
     )
 }  # fmt: skip
+
+
+def _traits(tag: str) -> tuple[int, str]:
+    """A tag's treatment and name, with what else the compiled loop asks of it as the bits of one number."""
+    treatment, name = _TREATMENTS.get(tag) or _treatment(tag)
+    told = (
+        tag in WHOLE_BLOCK, tag in RAW_TEXT_NAMES, name in IMPLIED_END, name == "p", name in ("b", "strong"),
+        name in ("i", "em"), tag == "svg",
+    )  # fmt: skip
+    return treatment + sum(8 << place for place, holds in enumerate(told) if holds), name
 
 
 class _Draft:
@@ -441,3 +455,15 @@ def _last_visible(source: str, start: int, end: int) -> int:
         if visible:
             return unit_end if len(visible) == len(text) else unit_start + len(visible)
     raise AssertionError("a text token with visible text has a visible unit")
+
+
+def _compiled_cut(source: str, max_depth: int) -> Cut | None:
+    found = SCAN.cut(source, max_depth) if SCAN is not None else None
+    return Cut(*found) if found else None
+
+
+if SCAN is not None:
+    SCAN.prepare(
+        tokenize, _TEXT, _START, _END, {tag: _traits(tag) for tag in _TREATMENTS}, _traits, Block, Link, TooDeep,
+        _first_visible, _last_visible, _end_of, partial(REFERENCED_WHITE_SPACE.sub, " "),
+    )  # fmt: skip

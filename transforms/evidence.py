@@ -15,7 +15,7 @@ from schemas.contract import Role
 from transforms.blocks import RENAMED, block_name
 from transforms.outlets import Rules, class_words
 
-__all__ = ["LONGEST_PLAIN_REMARK", "Evidence", "Finding", "evidence_of"]
+__all__ = ["FINDINGS_BY_NAME", "LONGEST_PLAIN_REMARK", "Evidence", "Finding", "evidence_of"]
 
 # Content of these is never running text, whatever is around it.
 STRONG_ELEMENTS: Final[dict[str, Role]] = {
@@ -73,6 +73,8 @@ class Evidence:
         remarks = dict(reversed([(text, (order, role)) for order, (text, role) in enumerate(rules.contains)]))
         self._remarks = {text: (order, Finding(role, f"contains `{text}`")) for text, (order, role) in remarks.items()}
         self._contains = [_any_of(part.contains) for part in (own, general) if part.contains]
+        # Most blocks contain none of them, which one search tells.
+        self._remark = _any_of(rules.contains)
         self._classes = [(f" {words} ", Finding(role, f"class words `{words}`")) for words, role in rules.classes]
         self._named: dict[str, Finding | None] = {}
         self.byline: Final = _credits(rules.byline_words)
@@ -81,7 +83,7 @@ class Evidence:
 
     def of_wording(self, text: str, *, at_edge: bool) -> Finding | None:
         """What the first words of a block say, or, outside the story, any words of a remark."""
-        if len(text) <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK):
+        if len(text) <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK) and self._remark.search(text):
             for contains in self._contains:
                 found = set(contains.findall(text))
                 if found:
@@ -115,7 +117,7 @@ class Evidence:
             finding = self._named[names] if names in self._named else self._of_names(names)
             if finding is not None:
                 return finding
-        return ELEMENT_FINDINGS.get(RENAMED.get(tag, tag))
+        return FINDINGS_BY_NAME.get(tag)
 
     def _of_names(self, names: str) -> Finding | None:
         words = f" {class_words(names)} "
@@ -130,11 +132,16 @@ def _announces(text: str, start: str) -> bool:
     return text[len(start) : len(start) + 1] in ENDS_WORDS or (len(text) <= SHORT and not SENTENCE.search(text))
 
 
+NEVER: Final = r"(?!)"
 MOST_NAMES: Final = 10_000
 ELEMENT_FINDINGS: Final = {
     tag: Finding(role, f"inside `{tag}`", strong)
     for elements, strong in ((STRONG_ELEMENTS, True), (WEAK_ELEMENTS, False))
     for tag, role in elements.items()
+}
+# By any name that the cut gives an element.
+FINDINGS_BY_NAME: Final = ELEMENT_FINDINGS | {
+    renamed: ELEMENT_FINDINGS[tag] for renamed, tag in RENAMED.items() if tag in ELEMENT_FINDINGS
 }
 
 
@@ -144,13 +151,13 @@ def _any_of(contains: tuple[tuple[str, Role], ...]) -> re.Pattern[str]:
 
 @lru_cache(maxsize=256)
 def _pattern(texts: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, texts)))
+    return re.compile("|".join(map(re.escape, texts)) or NEVER)
 
 
 @lru_cache(maxsize=256)
 def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
     """Blocks that say what people did for an article, and their names."""
-    word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or r"(?!)"
+    word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or NEVER
     credit = rf"(?:{word})\s*(?:[:：/︱|｜]|\s)\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
     return re.compile(
         rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:[;；\n]\s*[^，。！？;；\n]{{1,60}})*"

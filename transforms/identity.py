@@ -17,7 +17,7 @@ TRACKING: Final = re.compile(
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
 ESCAPES: Final = re.compile(r"(?:%[0-9a-fA-F]{2})+")
-# Most addresses need no more than https.
+# Most addresses need no more than https, single slashes and upper-case escapes.
 PLAIN: Final = re.compile(r"https?://([a-z0-9.-]+[a-z0-9]/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)")
 LOWER_CASE_ESCAPE: Final = re.compile(r"%(?:[a-f]|.[a-f])")
 SLASHES: Final = re.compile(r"/{2,}")
@@ -33,8 +33,9 @@ def canonical_url(url: str | None) -> str | None:
     if url is None:
         return None
     plain = PLAIN.fullmatch(url)
-    if plain and "//" not in plain[1] and not LOWER_CASE_ESCAPE.search(plain[1]):
-        return f"https://{plain[1]}"
+    if plain:
+        address = SLASHES.sub("/", plain[1]) if "//" in plain[1] else plain[1]
+        return f"https://{_in_upper_case(address) if LOWER_CASE_ESCAPE.search(address) else address}"
     try:
         parts = urlsplit(url.strip())
         if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:
@@ -63,7 +64,11 @@ def _ascii_host(host: str) -> str:
 def _escape(part: str) -> str:
     if not part.isascii() or " " in part or '"' in part:
         part = quote(part, safe=SAFE)
-    return ESCAPES.sub(lambda escapes: escapes[0].upper(), part) if "%" in part else part
+    return _in_upper_case(part) if "%" in part else part
+
+
+def _in_upper_case(part: str) -> str:
+    return ESCAPES.sub(lambda escapes: escapes[0].upper(), part)
 
 
 def article_id(canonical: str | None, source_path: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.contract import ROLES, Role
@@ -74,8 +74,7 @@ class Rules:
 NO_RULES: Final = Rules()
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How an outlet's pages looked from `since` on, and until before `until`; an end that is not known is None."""
 
     since: date | None
@@ -87,8 +86,7 @@ class Layout:
         return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
 
 
-@dataclass(frozen=True, slots=True)
-class Outlet:
+class Outlet(NamedTuple):
     """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`. `languages` are
     BCP 47 tags, the most frequent one first. `layouts` do not overlap and are in the order of time."""
 

@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 
 from schemas.contract import CONTENT_ROLES, Role
 from transforms.blocks import Block
+from transforms.compiled import SCAN
 from transforms.dates import DatelineReader
-from transforms.evidence import LONGEST_PLAIN_REMARK, Evidence, Finding
+from transforms.evidence import FINDINGS_BY_NAME, LONGEST_PLAIN_REMARK, Evidence, Finding
 
 __all__ = ["Classified", "classify"]
 
@@ -75,6 +76,10 @@ SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|�
 BODY: Final = Finding("body", "running text")
 
 
+# What an element around a block says, and its number; None where none says anything.
+Surrounding = tuple[Finding | None, int]
+
+
 class Classified(NamedTuple):
     """One role for each block, and why; and the first dateline at the top, if there is one."""
 
@@ -83,7 +88,7 @@ class Classified(NamedTuple):
     dateline_at: datetime | None
 
 
-def classify(blocks: Sequence[Block], evidence: Evidence, reader: DatelineReader) -> Classified:
+def classify(blocks: list[Block], evidence: Evidence, reader: DatelineReader) -> Classified:
     """Roles of an article's blocks, judged with what is known of its layout."""
     return _Classifier(blocks, evidence, reader).run()
 
@@ -91,7 +96,7 @@ def classify(blocks: Sequence[Block], evidence: Evidence, reader: DatelineReader
 class _Classifier:
     """Judges an article's blocks from first to last; what it has seen so far counts for the next one."""
 
-    def __init__(self, blocks: Sequence[Block], evidence: Evidence, reader: DatelineReader) -> None:
+    def __init__(self, blocks: list[Block], evidence: Evidence, reader: DatelineReader) -> None:
         self._blocks = blocks
         self._evidence = evidence
         self._reader = reader
@@ -100,44 +105,38 @@ class _Classifier:
         self._story_started = False
         self._after: Finding | None = None
         # Most blocks share their ancestors, so each start tag is judged once: by its number, what holds inside it.
-        self._judged: dict[int, tuple[Finding | None, int]] = {}
+        self._judged: dict[int, Surrounding] = {}
         self._frames: frozenset[int] = frozenset()
 
     def run(self) -> Classified:
         blocks = self._blocks
-        inside = [self._inside(block) for block in blocks]
+        inside = self._surroundings()
         while frames := self._frames_among(inside):
             self._judged.clear()
             self._frames |= frames
-            inside = [self._inside(block) for block in blocks]
+            inside = self._surroundings()
         findings = []
         last = len(blocks) - LAST_BLOCKS
+        telling = self._evidence.telling
         for index, (block, (context, _)) in enumerate(zip(blocks, inside, strict=True)):
-            if (
-                context is None
-                and self._after is None
-                and self._story_started
-                and index < last
-                and self._is_plain(block)
-            ):
-                findings.append(BODY)
-                continue
+            if context is None and self._after is None and self._story_started and index < last:
+                # For most blocks inside the story no rule can hold, which spares asking each of them.
+                text, _, _, _, bold, italic, links = block
+                size = len(text)
+                if (
+                    size > LONGEST_PLAIN_REMARK
+                    and (size > LONGEST_CREDIT or text[-1] in ENDS_SENTENCE)
+                    and text[0] not in telling
+                    and not (bold or italic or links)
+                ):
+                    findings.append(BODY)
+                    continue
             finding = self._judge(index, block, context)
             if finding.role == "body":
                 self._story_started = True
             findings.append(finding)
         _join_editors_words(findings, blocks)
         return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
-
-    def _is_plain(self, block: Block) -> bool:
-        """Whether no rule can hold for a block inside the story, as for most: it spares asking each of them."""
-        text, size = block.text, len(block.text)
-        return (
-            size > LONGEST_PLAIN_REMARK
-            and (size > LONGEST_CREDIT or text[-1] in ENDS_SENTENCE)
-            and text[0] not in self._evidence.telling
-            and not (block.bold or block.italic or block.links)
-        )
 
     def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
@@ -177,11 +176,19 @@ class _Classifier:
 
     # What stands around a block.
 
-    def _inside(self, block: Block) -> tuple[Finding | None, int]:
+    def _surroundings(self) -> list[Surrounding]:
+        if SCAN is None:
+            return [self._inside(block) for block in self._blocks]
+        found: list[Surrounding] = SCAN.surroundings(
+            self._blocks, self._judged, NOTHING, self._frames, FINDINGS_BY_NAME, self._evidence.of_element
+        )
+        return found
+
+    def _inside(self, block: Block) -> Surrounding:
         """What the elements around a block say, and which one: the innermost that holds against any wording, else
         the innermost of all."""
         path, judged = block.path, self._judged
-        found: tuple[Finding | None, int] = NOTHING
+        found = NOTHING
         # From the innermost element outwards, to the first that was judged before.
         depth = len(path)
         if depth and path[-1].tag == "p" and not path[-1].attrs:
@@ -202,17 +209,15 @@ class _Classifier:
             judged[number] = found
         return found
 
-    def _frames_among(self, inside: Sequence[tuple[Finding | None, int]]) -> frozenset[int]:
+    def _frames_among(self, inside: Sequence[Surrounding]) -> frozenset[int]:
         """Elements that hold so much of the text that they are the article's frame."""
-        if not any(finding is not None and finding.strong for finding, _ in inside):
-            return frozenset()
         held: dict[int, int] = {}
-        total = 0
         for block, (finding, number) in zip(self._blocks, inside, strict=True):
-            size = len(block.text)
-            total += size
             if finding is not None and finding.strong and finding.role not in QUOTING:
-                held[number] = held.get(number, 0) + size
+                held[number] = held.get(number, 0) + len(block.text)
+        if not held:
+            return frozenset()
+        total = sum([len(block.text) for block in self._blocks])
         return frozenset(number for number, size in held.items() if size > total * FRAME_SHARE)
 
     def _continued(self, block: Block, strong: Finding | None) -> Finding | None:
@@ -329,6 +334,8 @@ class _Classifier:
         )
 
     def _is_about_the_author(self, text: str) -> bool:
+        if not self._names:
+            return False
         folded = text.casefold()
         # A name with a colon is who speaks in an interview.
         return any(
@@ -359,7 +366,7 @@ def _link_share(block: Block) -> float:
 
 
 BOLD: Final = frozenset({"b", "strong"})
-NOTHING: Final[tuple[Finding | None, int]] = (None, 0)
+NOTHING: Final[Surrounding] = (None, 0)
 LINKED_ROLES: Final = frozenset({"list_item", "heading"})
 QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import accumulate, chain
@@ -132,10 +133,18 @@ def _table(columns: dict[str, Any], schema: pa.Schema) -> pa.Table:
         if not isinstance(values, pa.Array):
             if field.type == DICTIONARY:
                 values = pa.array(values, pa.string()).dictionary_encode()
+            elif field.name == "text":
+                values = _texts(values)
             else:
                 values = pa.array(values, field.type)
         arrays.append(values)
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _texts(values: Sequence[bytes]) -> pa.StringArray:
+    """Texts that were UTF-8 from the start: laid end to end, in half the time that looking at each one takes."""
+    ends = array("i", accumulate(map(len, values), initial=0))
+    return pa.StringArray.from_buffers(len(values), pa.py_buffer(ends), pa.py_buffer(b"".join(values)))
 
 
 def _closed(values: Sequence[str], members: tuple[str, ...]) -> pa.DictionaryArray:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["EVERY_ARTICLE", "BadPatternError", "Selection", "Wanted"]
 
@@ -29,8 +29,7 @@ class BadPatternError(ValueError):
     """A pattern that is none; the message names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """Articles that a run asks for: published at `since` or later, of one of `outlets`; the first `limit` sources.
 
     >>> Wanted(outlets=("rfi",)).takes("rfi", None), Wanted(outlets=("rfi",)).takes("voa", None)

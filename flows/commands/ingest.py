@@ -7,7 +7,6 @@ import gc
 import json
 import os
 import sys
-from dataclasses import asdict
 
 from flows.cli import EXIT_OK, EXIT_REJECTS, MIB
 from flows.job import run_ingest
@@ -62,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             gc.enable()
     output = settings.output_at
     if arguments.json:
-        print(json.dumps(asdict(report), default=str))
+        print(json.dumps(report._asdict(), default=str))
     else:
         details = read_report(output, report.run_id)
         for note in details["notes"]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote
 
 from storage.errors import InputError
@@ -22,8 +21,7 @@ TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzs
 Kind = Literal["folder", "git", "tar", "zip", "objects"]
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Where an input is: a folder or a single file, a git repository (at `ref`, below `subdir`), a tar or zip; or, by
     its `url`, objects in a store."""
 
@@ -39,7 +37,7 @@ class Address:
 
     def at(self, commit: str | None) -> Address:
         """The same input as of a commit; itself where it has no commits."""
-        return self if commit is None or self.kind != "git" else replace(self, ref=commit)
+        return self if commit is None or self.kind != "git" else self._replace(ref=commit)
 
 
 def parse_address(text: str) -> Address:

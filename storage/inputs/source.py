@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -58,15 +58,14 @@ class Since(NamedTuple):
     committed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What to list: files that `selection` takes, those below the folder `leave_out` excepted.
 
     With `since`, an input with commits lists only what changed after that one; with `history`, also every file that
     no longer stands. `pool` maps a function over tasks, in processes if there are any.
     """
 
-    selection: Selection = field(default_factory=Selection)
+    selection: Selection = Selection()
     leave_out: Path | None = None
     since: Since | None = None
     history: bool = False
@@ -74,8 +73,7 @@ class Request:
     pool: Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]] = map
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """Sources in the order of `source_path`; all of them, or, where not `complete`, those that came after
     `Request.since`.
 
@@ -88,8 +86,8 @@ class Listing:
 
     sources: Sequence[Source]
     complete: bool = True
-    ended: Mapping[tuple[str, datetime | None], datetime] = field(default_factory=dict)
-    changed: Mapping[str, datetime | None] = field(default_factory=dict)
+    ended: Mapping[tuple[str, datetime | None], datetime] = {}  # never changed
+    changed: Mapping[str, datetime | None] = {}  # never changed
     left_out: int = 0
     total: int | None = None
     commit: str | None = None

@@ -289,6 +289,20 @@ def test_a_plain_run_imports_no_prefect() -> None:
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
+def test_the_program_has_one_pool_of_memory_for_all_that_arrow_does(output: Path) -> None:
+    program = (
+        "import atexit, sys\n"
+        f"sys.argv = ['pressmark', 'status', {str(output)!r}]\n"
+        "atexit.register(lambda: print(sys.modules['pyarrow'].default_memory_pool().backend_name))\n"
+        "from flows.cli import script; script()"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "system"
+
+
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     actions = [action for action in build_parser()._actions if action.choices]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import pytest
 from archives import ROOT, WriteArticle, rows_of
+
+from storage.workers import Workers
 
 DEADLY_RUN = """
 import os, signal, sys
@@ -61,3 +66,27 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def test_renewed_workers_are_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.delitem(sys.modules, "obstore", raising=False)
+    with Workers(2) as workers:
+        before = set(workers.map(_process, range(8)))
+        workers.renew()
+        after = set(workers.map(_process, range(8)))
+    assert before.isdisjoint(after)
+
+
+def test_workers_of_a_fork_server_stay_as_they_would_load_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "active_count", lambda: 2)
+    with Workers(2) as workers:
+        before = set(workers.map(_process, range(8)))
+        workers.renew()
+        after = set(workers.map(_process, range(8)))
+    assert before & after
+
+
+def _process(_: int) -> int:
+    time.sleep(0.05)
+    return os.getpid()

@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from transforms.dates import DatelineReader, month_of, parse_dateline, parse_timestamp, url_date, weigh
+from transforms.dates import DatelineReader, _printed, month_of, parse_dateline, parse_timestamp, url_date, weigh
 from transforms.records import Dates
 
 PARIS, SHANGHAI, TAIPEI, NEW_YORK = map(ZoneInfo, ("Europe/Paris", "Asia/Shanghai", "Asia/Taipei", "America/New_York"))
@@ -378,3 +380,23 @@ def test_a_number_that_begins_a_title_is_no_day_of_a_url() -> None:
 
 def test_a_language_that_the_reader_of_dates_does_not_know_is_left_out() -> None:
     assert DatelineReader(PARIS, [], ["nan-Hant"]).read("May 14th 2020") == datetime(2020, 5, 13, 22, tzinfo=UTC)
+
+
+@settings(max_examples=500)
+@given(
+    st.sampled_from(
+        ["%d/%m/%Y - %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y年 %m月 %d日", "%Y%m%d", "%H时%M分 100%%", "%b %d, %Y"]
+    ),
+    st.from_regex(r"[ ]?[0-9]{1,4}[年/ -]{0,2}[0-9]{0,2}[月/ T-]{0,2}[0-9]{0,2}[ -]{0,3}[0-9:日]{0,8}", fullmatch=True)
+    | st.datetimes().flatmap(
+        lambda moment: st.sampled_from(
+            ["%d/%m/%Y - %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y年 %m月 %d日", "%Y%m%d", "%b %d, %Y"]
+        ).map(lambda shape: moment.strftime(shape))
+    ),
+)
+def test_a_printed_date_is_what_strptime_reads(shape: str, text: str) -> None:
+    try:
+        expected = datetime.strptime(text, shape)  # noqa: DTZ007  # as it is printed
+    except ValueError:
+        expected = None
+    assert _printed(text, shape) == expected

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
+from fragments import FRAGMENTS
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from transforms import blocks, reference
 from transforms.header import read_header
@@ -198,48 +198,8 @@ def test_depth_is_no_limit_of_the_reference():
     assert slow_path("<i>" * 3000 + "One") == [("One", 9000, 9003)]
 
 
-def nested(children):
-    """Elements around `children`: closed, left open, stray ends, glued, and with raw text for some parsers."""
-    tags = [
-        *((f"<{name}>", f"</{name}>") for name in ("p", "div", "li", "blockquote", "b", "span", "noscript", "iframe")),
-        *((f"<{name}>", f"</{name}>") for name in ("td", "textarea", "title", "xmp", "noembed", "noframes", "object")),
-        ('<a href="?a=1&b=>">', "</a>"),
-        ('<divclass="wide ad "data-x="1">', "</div>"),
-        ("<pid='x'>", "</p>"),
-        ("<H2\n CLASS=x>", "</h2\r\n>"),
-        ("<p/>", ""),
-        ("<p>", ""),
-        ("<i>", ""),
-        ("", "</div>"),
-        ("", "</span>"),
-    ]
-    return st.builds(
-        lambda tag, content: tag[0] + "".join(content) + tag[1], st.sampled_from(tags), st.lists(children, max_size=4)
-    )
-
-
-WORDS: Final = ["One", "two.", "中文", "「引」", "é", "😀", "Array", "\x1c", "\u200d", "a < b", "<3", "</>"]
-SPACES: Final = [" ", "\n", "\r", "\r\n", "\t", "\f", "\x0b", "\xa0", "\x85", "\u3000", "\u200b", "\ufeff", "\u2028"]
-REFERENCES: Final = [
-    *("&amp;", "&lt;", "&quot;", "&eacute;", "&#20013;", "&#x1F600;", "&#128;", "&#0;", "&NotEqualTilde;", "&amp;lt;"),
-    *("&nbsp;", "&emsp;", "&#8203;", "&#xFEFF;", "&#12288;", "&#32;", "&#9;", "&#10;", "&#13;", "&NewLine;"),
-    *("&lt ", "&amp ", "&copy。", "&#65 ", "&nbsp ", "&", "& ", "&;", "&nosuch;", "&#;"),
-]
-SKIPPED: Final = [
-    *("<!-- x -->", "<!--<p>x</p>-->", "<!---->", "<!doctype html>", "<?x y?>", "<!x>", "</3>", "<![CDATA[x]]>"),
-    *("<script>if (a<b) '</p><br>'</script>", "<script src='x'></script>", "<style>p > b {}</style>"),
-    *("<svg><g><text>x</text></g></svg>", "<svg/>", "<template><p>x<br><br>y</p></template>"),
-]
-VOID: Final = ["<img src='x'>", '<imgsrc="x y">', "<hr>", "<wbr>", "<embed src=x>", "<img alt='a > b'/>"]
-BREAKS: Final = ["<br>", "<br/>", "<br />", "</br>", "<BR>", "<br><br>", "<br/> <br/>", "<br>\u3000\n<br>&nbsp;<br>"]
-text = st.lists(st.sampled_from(WORDS + SPACES + REFERENCES), min_size=1, max_size=5).map("".join)
-leaf = st.one_of(text, text, st.sampled_from(BREAKS), st.sampled_from(SKIPPED + VOID))
-ends = st.sampled_from(["", "", "", "<", "<p", "</p", "<a href='x>two</a>", "<!-- x</p>", "<?x", "<!x", "</><p>", "\r"])
-fragments = st.tuples(st.lists(st.recursive(leaf, nested, max_leaves=12), max_size=6).map("".join), ends).map("".join)
-
-
 @settings(max_examples=300, deadline=None)
-@given(fragments)
+@given(FRAGMENTS)
 def test_fast_path_and_reference_agree_on_generated_fragments(markup):
     assert fast_path(markup) == slow_path(markup)
 
