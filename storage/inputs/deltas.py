@@ -25,7 +25,7 @@ __all__ = ["UNPACKED_BYTES", "PackedObjects"]
 UNPACKED_BYTES: Final = 1 << 14
 # Holds most deltas of trees.
 READ_BYTES: Final = 2048
-KEPT_BYTES: Final = 24 << 20
+KEPT_BYTES: Final = 16 << 20
 ID_BYTES: Final = 20
 INDEX_MAGIC: Final = b"\xfftOc\0\0\0\x02"
 FANOUT: Final = len(INDEX_MAGIC)
