@@ -186,13 +186,14 @@ class Ingestion:
         # From here on sources are read from the file of batches, as a whole archive's are too many to be kept.
         self._plan = self._plan._replace(sources=())
         self._listing = self._listing._replace(sources=())
-        if self._listing.complete and self._state.is_empty:
-            self._listing = self._listing._replace(ended={}, changed={})
         pa.default_memory_pool().release_unused()
         return counts
 
     def compare(self) -> PlanCounts:
         """Compare what was found with what is published; writes nothing."""
+        if self._listing.complete and self._state.is_empty:
+            # Nothing stood before, so nothing ended; and what tells of that takes as much as the sources.
+            self._listing = self._listing._replace(ended={}, changed={})
         self._plan = plan_sources(
             self._settings,
             self._input,

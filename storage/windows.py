@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, chain
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, overload
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,7 +58,34 @@ def windows_of(
     order = pa.concat_arrays([_by_path(columns, window_rows) for window_rows in rows])
     sizes = [sizes[position] for position in order.to_pylist()]
     cut = [_parts(sizes, window_rows, len(batches)) for window_rows, batches in zip(rows, members, strict=True)]
-    return Windows(columns.take(order), list(chain.from_iterable(cut)), windows)
+    return Windows(_Ordered(columns, order), list(chain.from_iterable(cut)), windows)
+
+
+class _Ordered(Sequence[Source]):
+    """Sources in another order, in which neighbours come from near each other. A whole copy would take as much again as
+    they do."""
+
+    def __init__(self, sources: Sources, order: pa.Array) -> None:
+        self._sources = sources
+        self._order = order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, index: int) -> Source: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Source]: ...
+
+    def __getitem__(self, index: int | slice) -> Source | list[Source]:
+        if not isinstance(index, slice):
+            return self[index : index + 1][0]
+        positions = self._order[index]
+        if not len(positions):
+            return []
+        first, last = pc.min_max(positions).as_py().values()
+        return list(self._sources.part(first, last + 1).take(pc.subtract(positions, first)))
 
 
 def _by_path(sources: Sources, rows: range) -> pa.Array:

@@ -25,7 +25,7 @@ __all__ = ["UNPACKED_BYTES", "PackedObjects"]
 UNPACKED_BYTES: Final = 1 << 14
 # Holds most deltas of trees.
 READ_BYTES: Final = 2048
-KEPT_BYTES: Final = 24 << 20
+KEPT_BYTES: Final = 16 << 20
 ID_BYTES: Final = 20
 INDEX_MAGIC: Final = b"\xfftOc\0\0\0\x02"
 FANOUT: Final = len(INDEX_MAGIC)
@@ -103,7 +103,7 @@ class _Pack:
     def __init__(self, index: Path, pack: Path) -> None:
         self._index = _mapped(index)
         # Not mapped, else all that was read of it counts as memory.
-        self._pack = open(pack, "rb", buffering=0)  # noqa: SIM115  # closed with this
+        self._pack = pack.open("rb", buffering=0)
         if self._index[:FANOUT] != INDEX_MAGIC:
             raise UnreadableError(f"{index.name} has another version")
         self._count = self._number(NAMES - 4)

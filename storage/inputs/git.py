@@ -77,6 +77,8 @@ class GitRepository:
             # What a name's path is depends on the other names, so all of them are listed.
             line = main_line(repository, head, None)
             walked = self._walk(repository, line, request)
+        # What the walk took lies in many small pieces, which stay with this process until it asks for them.
+        pa.default_memory_pool().release_unused()
         sources, left_out = _sources(walked, request.selection)
         ended, changed = _times(walked)
         return Listing(

@@ -63,6 +63,10 @@ class Sources(Sequence[Source]):
         """One value of each source."""
         return self._rows[name]
 
+    def part(self, start: int, stop: int) -> Sources:
+        """The sources from one position up to another, not copied."""
+        return Sources(self._rows.slice(start, stop - start))
+
     def take(self, positions: pa.Array) -> Sources:
         """The sources at these positions."""
         return Sources(self._rows.take(positions))
