@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import random
-import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from archives import files_of, ingest, rows_of
+from archives import ROOT, files_of, ingest, rows_of
 from repositories import Repository, article
 
-import storage.batches
 from storage.inputs.git import GitRepository
 from storage.inputs.source import Source
 from storage.inputs.sources import Sources
 from storage.windows import windows_of
 from transforms.plan import batches, groups
+
+# A process of its own, from which workers are forked.
+DEADLY_RUN = f"""
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+import storage.batches, transforms.plan
+from archives import ingest
+
+transforms.plan.LARGEST_BATCH_SOURCES = 4
+parent, real = os.getpid(), storage.batches.parse
+def deadly(data, path, *rest):
+    if path == "b/7.md" and os.getpid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(data, path, *rest)
+storage.batches.parse = deadly
+report = ingest(Path(sys.argv[1]), Path(sys.argv[2]), workers=2)
+print(report.accepted, report.rejected)
+"""
 
 
 @pytest.fixture
@@ -71,18 +90,7 @@ def test_tables_are_the_same_whatever_is_read_together(
     assert {name: apart[name] for name in tables} == {name: together[name] for name in tables}
 
 
-def test_a_source_that_kills_its_worker_takes_none_of_its_window_down(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("transforms.plan.LARGEST_BATCH_SOURCES", 4)
-    parse = storage.batches.parse
-
-    def deadly(data: bytes, path: str, *rest: object) -> object:
-        if path == "b/7.md":
-            signal.raise_signal(signal.SIGKILL)
-        return parse(data, path, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(storage.batches, "parse", deadly)
-    ingest(repository.path, tmp_path / "out", workers=2)
+def test_a_source_that_kills_its_worker_takes_none_of_its_window_down(repository: Repository, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", DEADLY_RUN, str(repository.path), str(tmp_path / "out")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "89 1\n"
     assert rows_of(tmp_path / "out", "rejects", "source_path") == [("b/7.md",)]
-    assert len(rows_of(tmp_path / "out", "articles", "source_path")) == 89
