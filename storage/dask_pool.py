@@ -110,12 +110,11 @@ class DaskPool:
         self._fill(work, ahead)
         return self._results(work, ahead)
 
-    @property
-    def started(self) -> bool:
-        return True
-
     def start(self, load: Callable[[], object]) -> None:
         """Nothing: the workers are the scheduler's, and load what they need with their first task."""
+
+    def load(self, load: Callable[[], object]) -> None:
+        """Nothing, as above."""
 
     def renew(self) -> None:
         """Nothing: the workers are the scheduler's."""

@@ -42,6 +42,7 @@ from storage.work import (
     ParseCounts,
     PartitionWork,
     batch_sources,
+    load_merge,
     load_parser,
     merge,
     parse,
@@ -230,13 +231,12 @@ class Ingestion:
     def parse(self, step: int) -> ParseCounts:
         """Parse and stage the batches of one step."""
         windows = self._steps[step] if self._steps else []
-        if windows and not self._pool.started:
-            # Once, here, for all workers that are forked from this process.
-            load_parser()
+        if windows:
+            self._pool.load(load_parser)
         total = ParseCounts()
         results = self._pool.map(parse_together, map(self._batch_tasks, windows))
-        # Loaded while the workers parse, for what comes next here and in the workers that merge.
-        for module in ("storage.settlement", "storage.partitions"):
+        # Loaded while the workers parse, for what comes next here.
+        for module in ("storage.settlement", "storage.parquet"):
             importlib.import_module(module)
         try:
             for counts in results:
@@ -257,6 +257,7 @@ class Ingestion:
             # Processes that parsed have no use for what they keep of it when they merge, nor has settling for them; to
             # start others takes as long as to merge what a small archive has.
             self._pool.renew()
+        self._pool.load(load_merge)
         at = self._listing.committed_at or self._stamp.started_at
         self._settlement = settle_run(
             self._output,

@@ -32,7 +32,7 @@ __all__ = [
     "ParseCounts",
     "PartitionWork",
     "batch_sources",
-    "load_parser",
+    "load_merge", "load_parser",
     "merge",
     "parse",
     "parse_together",
@@ -157,6 +157,11 @@ def load_parser() -> None:
     """Load what parsing takes."""
     importlib.import_module("storage.batches")
     load_outlets()
+
+
+def load_merge() -> None:
+    """Load what merging takes."""
+    importlib.import_module("storage.partitions")
 
 
 def parse(task: BatchTask) -> ParseCounts:

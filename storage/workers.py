@@ -44,12 +44,12 @@ class Pool(Protocol):
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Results as they come. Iterating raises `WorkerDiedError`, after all other results, where workers died."""
 
-    @property
-    def started(self) -> bool:
-        """Whether there are processes to give tasks to already."""
-
     def start(self, load: Callable[[], object]) -> None:
         """Have processes call `load` for tasks that will come, while this one does something else."""
+
+    def load(self, load: Callable[[], object]) -> None:
+        """Have `load` called where tasks will come to: by the processes that there are, or by this one for those that
+        will be forked from it."""
 
     def renew(self) -> None:
         """End processes that are easily replaced, with all that they keep of earlier tasks; none has a task now."""
@@ -115,15 +115,19 @@ class Workers:
         futures = {pool.submit(work, task): task for task in first}
         return self._results(pool, work, futures, ahead)
 
-    @property
-    def started(self) -> bool:
-        return self._pool is not None
-
     def start(self, load: Callable[[], object]) -> None:
         """Start the processes, each of which calls `load`, unless there is one process only."""
         if self.count > 1 and self._pool is None:
             # Processes are started with the first task.
             self._open(load).submit(os.getpid)
+
+    def load(self, load: Callable[[], object]) -> None:
+        """Have each process call `load` while this one goes on; where there are none yet, call it here."""
+        if self._pool is None:
+            load()
+        else:
+            for _ in range(self.count):
+                self._pool.submit(load)
 
     def _open(self, load: Callable[[], object] | None) -> ProcessPoolExecutor:
         self._forked = _can_fork()
