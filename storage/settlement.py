@@ -260,8 +260,7 @@ def _accepted(workspace: Workspace, state: State, changes: _Changes, stamp: Stam
         known_paths = pc.unique(state.revisions["source_path"].filter(pc.is_in(state.revisions["source_path"], paths)))
     accepted: dict[Key, _Accepted] = {}
     for path in files:
-        with workspace.open(path) as file:
-            index, staged = read_staged(file, IDENTITY_COLUMNS)
+        index, staged = read_staged(workspace, path, IDENTITY_COLUMNS)
         stands = pc.or_(pc.is_in(staged["article_id"], contested), pc.is_in(staged["source_path"], known_paths))
         owners = pc.indices_nonzero(pc.or_(stands, pc.is_valid(staged[VALID_TO])))
         partitions = []
@@ -284,9 +283,8 @@ def _column(
     nothing = pa.array([], pa.string())
     parts = [made(nothing)]
     for path in files:
-        with workspace.open(path) as file:
-            # Copied, as an array of a mapped file keeps all of the map in memory.
-            parts.append(made(pa.concat_arrays([nothing, *read_staged(file, [name])[1][name].chunks])))
+        # Copied, as an array of a mapped file keeps all of the map in memory.
+        parts.append(made(pa.concat_arrays([nothing, *read_staged(workspace, path, [name])[1][name].chunks])))
     return pa.concat_arrays(parts)
 
 
@@ -308,8 +306,7 @@ def _start(ids: pa.Array) -> pa.Array:
 def _accepted_hashes(workspace: Workspace) -> Iterator[tuple[str, str, bool]]:
     """Path and hash of each source that this run accepted, and whether it stands."""
     for name in workspace.names(IDENTITIES):
-        with workspace.open(name) as file:
-            _, staged = read_staged(file, ("source_path", "source_sha256", VALID_TO))
+        _, staged = read_staged(workspace, name, ("source_path", "source_sha256", VALID_TO))
         columns = (staged[name].to_pylist() for name in ("source_path", "source_sha256", VALID_TO))
         yield from ((path, sha256, valid_to is None) for path, sha256, valid_to in zip(*columns, strict=True))
 
@@ -325,8 +322,7 @@ class _Rejected(NamedTuple):
 
 def _rejected(workspace: Workspace) -> Iterator[_Rejected]:
     for path in workspace.names(".rejects"):
-        with workspace.open(path) as file:
-            _, staged = read_staged(file, REJECT_COLUMNS)
+        _, staged = read_staged(workspace, path, REJECT_COLUMNS)
         for row, values in enumerate(staged.to_pylist()):
             stands = values.pop(VALID_TO) is None
             yield _Rejected(KnownReject(**values, stale=False), path.rpartition(".")[0], row, stands)

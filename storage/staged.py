@@ -31,6 +31,8 @@ OWNER: Final = "owner"
 VALID_TO: Final = "valid_to"
 
 
+# What staged rows of a table have beside its own columns.
+ADDED: Final = {"articles": (OWNER, VALID_TO), "paragraphs": (OWNER,), "rejects": (OWNER, VALID_TO)}
 # Ends the name of a file of identities.
 IDENTITIES: Final = ".identities"
 IDENTITY_COLUMNS: Final = (
@@ -64,13 +66,31 @@ def write_staged(path: Path, rows: pa.Table, partitions: Sequence[tuple[Partitio
             start += count
 
 
-def read_staged(file: pa.NativeFile, columns: Sequence[str]) -> tuple[list[tuple[Partition | None, int]], pa.Table]:
+def read_staged(
+    workspace: Workspace, name: str, columns: Sequence[str]
+) -> tuple[list[tuple[Partition | None, int]], pa.Table]:
     """The partitions of a staged file with their numbers of rows, and some columns of all rows; others are not read."""
-    names = pa.ipc.open_file(file).schema.names
-    options = pa.ipc.IpcReadOptions(included_fields=[names.index(column) for column in columns])
-    reader = pa.ipc.open_file(file, options=options)
-    index = json.loads(reader.schema.metadata[b"partitions"])
-    return [(Partition(*name) if name else None, count) for name, count in index], reader.read_all()
+    every = _columns_of(name)
+    options = pa.ipc.IpcReadOptions(included_fields=sorted(every.index(column) for column in columns))
+    with workspace.open(name) as file:
+        reader = pa.ipc.open_file(file, options=options)
+        if set(reader.schema.names) != set(columns):
+            raise ValueError(f"`{name}`: staged with other columns than {every}")
+        return _partitions(reader.schema), reader.read_all().select(list(columns))
+
+
+def _columns_of(name: str) -> tuple[str, ...]:
+    """Columns of a staged file, which saves opening it twice."""
+    ending = name[name.rindex(".") :]
+    if ending == IDENTITIES:
+        return IDENTITY_COLUMNS
+    table = TABLES[ending[1:]]
+    return (*table.schema.names, *ADDED.get(table.name, ()))
+
+
+def _partitions(schema: pa.Schema) -> list[tuple[Partition | None, int]]:
+    index = json.loads(schema.metadata[b"partitions"])
+    return [(Partition(*name) if name else None, count) for name, count in index]
 
 
 class StagedIndex:
@@ -79,13 +99,25 @@ class StagedIndex:
     def __init__(self, workspace: Workspace) -> None:
         self._files: list[str] = []
         self._places: dict[tuple[str, Partition | None], array[int]] = defaultdict(lambda: array("i"))
-        for table in TABLES:
-            for path in workspace.names(f".{table}"):
-                with workspace.open(path) as file:
-                    partitions = json.loads(pa.ipc.open_file(file).schema.metadata[b"partitions"])
-                for batch, (name, _) in enumerate(partitions):
-                    self._places[table, Partition(*name) if name else None].extend((len(self._files), batch))
-                self._files.append(path)
+        for name in workspace.names(IDENTITIES):
+            partitions = self._partitions_of(workspace, name)
+            stem = name.removesuffix(IDENTITIES)
+            self._add(f"{stem}.articles", partitions)
+            self._add(f"{stem}.paragraphs", partitions)
+        for ending in (".rejects", ".revisions"):
+            for name in workspace.names(ending):
+                self._add(name, self._partitions_of(workspace, name))
+
+    @staticmethod
+    def _partitions_of(workspace: Workspace, name: str) -> list[tuple[Partition | None, int]]:
+        with workspace.open(name) as file:
+            return _partitions(pa.ipc.open_file(file).schema)
+
+    def _add(self, name: str, partitions: Sequence[tuple[Partition | None, int]]) -> None:
+        table = name.rpartition(".")[2]
+        for batch, (partition, _) in enumerate(partitions):
+            self._places[table, partition].extend((len(self._files), batch))
+        self._files.append(name)
 
     def of(self, table: str, partition: Partition | None) -> list[tuple[str, int]]:
         """The files with rows for a partition of a table, each with the number of the record batch that has them."""

@@ -110,9 +110,8 @@ class Superseded:
         seen = "first_seen_at" if origin[0] == "revisions" else "ingested_at"
         columns = [*CARRIED, seen]
         if isinstance(origin, str):
-            with self._workspace.open(origin) as file:
-                rows = read_staged(file, columns)[1]
-                wanted = rows.filter(pc.is_in(rows["source_path"], paths))
+            rows = read_staged(self._workspace, origin, columns)[1]
+            wanted = rows.filter(pc.is_in(rows["source_path"], paths))
             yield from (_renamed(row, seen) for row in wanted.to_pylist())
             return
         for _, entry in self._output.parts_of(TABLES[origin[0]], origin[1]):
