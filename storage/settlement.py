@@ -281,10 +281,9 @@ def _column(
 ) -> pa.Array:
     """What is made of a text column of all staged rows."""
     nothing = pa.array([], pa.string())
-    parts = [made(nothing)]
-    for path in files:
-        # Copied, as an array of a mapped file keeps all of the map in memory.
-        parts.append(made(pa.concat_arrays([nothing, *read_staged(workspace, path, [name])[1][name].chunks])))
+    # Copied, as an array of a mapped file keeps all of the map in memory.
+    texts = (pa.concat_arrays([nothing, *read_staged(workspace, path, [name])[1][name].chunks]) for path in files)
+    parts = [made(nothing), *map(made, texts)]
     return pa.concat_arrays(parts)
 
 
