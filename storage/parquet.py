@@ -18,12 +18,18 @@ from storage.versions import parser_version
 __all__ = ["CarryingWriter", "PartWriter", "carries", "plain", "write_single"]
 
 # Changes whenever the same rows are written as other bytes than before.
-LAYOUT: Final = "2"
+LAYOUT: Final = "3"
 # Columns with few distinct values; a dictionary of any other column costs time and saves nothing.
 REPEATING: Final = (
     "outlet", "month", "dialect", "published_from", "language", "role", "change", "reason", "run_id", "article_id",
     "source_sha256", "published_at", "dateline_at", "ingested_at", "local_date", "url_date", "first_seen_at", "author",
 )  # fmt: skip
+# So short, or so varied, that compressing them takes time and saves nothing.
+PLAIN: Final = frozenset({
+    "outlet", "month", "dialect", "published_from", "run_id", "ingested_at", "published_at", "dateline_at", "url_date",
+    "local_date", "date_conflict", "valid_from", "valid_to", "first_seen_at", "author", "paragraph_count",
+    "content_count", "text_hash", "change",
+})  # fmt: skip
 # The least and greatest value of these help nobody to pass over a row group.
 LONG: Final = frozenset({"text", "title", "raw", "detail", "arguments"})
 
@@ -117,14 +123,23 @@ def _writer(target: Path | pa.NativeFile, table: Table, version: str) -> pq.Parq
         "pressmark.layout": LAYOUT,
     }
     names = table.schema.names
+    paths = [path for name in names for path in _leaves(table.schema.field(name))]
+    packed = [path for path in paths if path not in PLAIN]
     return pq.ParquetWriter(
         target,
         table.schema.with_metadata(metadata),
-        compression="zstd",
-        compression_level=1,
+        compression=dict.fromkeys(paths, "none") | dict.fromkeys(packed, "zstd"),
+        compression_level=dict.fromkeys(packed, 1),
         use_dictionary=[name for name in REPEATING if name in names],
         write_statistics=[name for name in names if name not in LONG],
     )
+
+
+def _leaves(field: pa.Field) -> list[str]:
+    """Paths of what a column consists of in a file, as Parquet names them."""
+    if pa.types.is_list(field.type):
+        return [f"{field.name}.list.element.{part.name}" for part in field.type.value_type]
+    return [field.name]
 
 
 def _canonical(rows: pa.Table, table: Table) -> pa.Table:
