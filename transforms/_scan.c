@@ -691,6 +691,71 @@ static PyObject *surroundings(PyObject *module, PyObject *args) {
     return found;
 }
 
+PyDoc_STRVAR(plain_doc, "plain(blocks, around, table, remarks, sizes)\n--\n\n"
+    "For each block a byte of what `transforms.roles._Classifier._plain` says. `table` has a byte for each character of\n"
+    "the Basic Multilingual Plane, `sizes` are the four that it goes by.");
+
+enum { STARTS_REMARK = 1, TELLING = 2, ENDS_SENTENCE = 4, TRANSLATES = 8 };
+enum { PLAIN_INSIDE = 1, PLAIN_AT_EDGE = 2 };
+
+static int character_traits(const unsigned char *table, Py_UCS4 c) { return c <= 0xffff ? table[c] : 0; }
+
+/* What a text says of itself anywhere: bits of `STARTS_REMARK`, where it contains a remark, and of `TRANSLATES`. */
+static int telling_parts(PyObject *text, const unsigned char *table, PyObject *remarks) {
+    int kind = PyUnicode_KIND(text), found = 0;
+    const void *data = PyUnicode_DATA(text);
+    Py_ssize_t length = PyUnicode_GET_LENGTH(text);
+    for (Py_ssize_t i = 0; i < length; i++) {
+        Py_UCS4 first = PyUnicode_READ(kind, data, i);
+        int traits = character_traits(table, first);
+        found |= traits & TRANSLATES;
+        if (!(traits & STARTS_REMARK) || found & STARTS_REMARK) continue;
+        for (Py_ssize_t j = 0; j < PyTuple_GET_SIZE(remarks); j++) {
+            if (PyUnicode_READ_CHAR(PyTuple_GET_ITEM(remarks, j), 0) != first) continue;
+            Py_ssize_t matches = PyUnicode_Tailmatch(text, PyTuple_GET_ITEM(remarks, j), i, length, -1);
+            if (matches < 0) return -1;
+            if (matches) { found |= STARTS_REMARK; break; }
+        }
+    }
+    return found;
+}
+
+static int plainness(PyObject *block, const unsigned char *table, PyObject *remarks, const Py_ssize_t *sizes,
+                     int at_edge) {
+    PyObject *text = PyTuple_GET_ITEM(block, 0);
+    Py_ssize_t length = PyUnicode_GET_LENGTH(text);
+    if (length == 0 || PyTuple_GET_ITEM(block, 4) == Py_True || PyTuple_GET_ITEM(block, 5) == Py_True
+        || PyTuple_GET_SIZE(PyTuple_GET_ITEM(block, 6))) return 0;
+    if (character_traits(table, PyUnicode_READ_CHAR(text, 0)) & TELLING) return 0;
+    if (length <= sizes[1] && !(character_traits(table, PyUnicode_READ_CHAR(text, length - 1)) & ENDS_SENTENCE)) return 0;
+    if (!at_edge && length > sizes[0]) return PLAIN_INSIDE;
+    int parts = telling_parts(text, table, remarks);
+    if (parts < 0) return -1;
+    int remark = parts & STARTS_REMARK;
+    return (remark && length <= sizes[0] ? 0 : PLAIN_INSIDE)
+        | (!at_edge || (remark && length <= sizes[2]) || parts & TRANSLATES ? 0 : PLAIN_AT_EDGE);
+}
+
+static PyObject *plain(PyObject *module, PyObject *args) {
+    PyObject *blocks, *around, *remarks, *found = NULL;
+    Py_buffer table;
+    Py_ssize_t sizes[4];
+    if (!PyArg_ParseTuple(args, "O!O!y*O!(nnnn)", &PyList_Type, &blocks, &PyList_Type, &around, &table, &PyTuple_Type,
+                          &remarks, sizes, sizes + 1, sizes + 2, sizes + 3)) return NULL;
+    Py_ssize_t count = PyList_GET_SIZE(blocks);
+    if (table.len != 0x10000 || PyList_GET_SIZE(around) != count)
+        PyErr_SetString(PyExc_ValueError, "the table has 65536 bytes, and each block something around it");
+    else found = PyBytes_FromStringAndSize(NULL, count);
+    for (Py_ssize_t i = 0; found && i < count; i++) {
+        int bare = PyTuple_GET_ITEM(PyList_GET_ITEM(around, i), 0) == Py_None;
+        int bits = bare ? plainness(PyList_GET_ITEM(blocks, i), table.buf, remarks, sizes, count - i <= sizes[3]) : 0;
+        if (bits < 0) Py_CLEAR(found);
+        else PyBytes_AS_STRING(found)[i] = (char)bits;
+    }
+    PyBuffer_Release(&table);
+    return found;
+}
+
 PyDoc_STRVAR(columns_doc, "columns(articles, roles)\n--\n\n"
     "The columns of the rows in `articles`, a list of lists of `Paragraph`, as what Arrow takes for its buffers: owners,\n"
     "ordinals, roles (their numbers in `roles`), ends of texts (with a 0 before), texts, char_start, char_end, byte_start,\n"
@@ -797,6 +862,7 @@ static PyMethodDef METHODS[] = {
     {"paragraphs", paragraphs, METH_VARARGS, paragraphs_doc},
     {"languages", languages, METH_VARARGS, languages_doc},
     {"surroundings", surroundings, METH_VARARGS, surroundings_doc},
+    {"plain", plain, METH_VARARGS, plain_doc},
     {"columns", columns, METH_VARARGS, columns_doc},
     {NULL, NULL, 0, NULL},
 };

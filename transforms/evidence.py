@@ -15,7 +15,7 @@ from schemas.contract import Role
 from transforms.blocks import RENAMED, block_name
 from transforms.outlets import Rules, class_words
 
-__all__ = ["FINDINGS_BY_NAME", "LONGEST_PLAIN_REMARK", "Evidence", "Finding", "evidence_of"]
+__all__ = ["FINDINGS_BY_NAME", "LONGEST_PLAIN_REMARK", "LONGEST_REMARK", "Evidence", "Finding", "evidence_of"]
 
 # Content of these is never running text, whatever is around it.
 STRONG_ELEMENTS: Final[dict[str, Role]] = {
@@ -74,16 +74,30 @@ class Evidence:
         self._remarks = {text: (order, Finding(role, f"contains `{text}`")) for text, (order, role) in remarks.items()}
         self._contains = [_any_of(part.contains) for part in (own, general) if part.contains]
         # Most blocks contain none of them, which one search tells.
-        self._remark = _any_of(rules.contains)
+        self.remark: Final = _any_of(rules.contains)
         self._classes = [(f" {words} ", Finding(role, f"class words `{words}`")) for words, role in rules.classes]
         self._named: dict[str, Finding | None] = {}
+        self._table = b""
         self.byline: Final = _credits(rules.byline_words)
+        self.remarks: Final = tuple(self._remarks)
         # A block that begins with none of these has no wording that tells, but for a remark in a short one.
         self.telling: Final = frozenset(self._starts) | frozenset(OPENING)
 
+    def table(self, ends_sentence: str, translates: str) -> bytes:
+        """For each character of the Basic Multilingual Plane what it tells the compiled part: that it starts a remark,
+        that a block that begins with it may tell, that it ends a sentence, that it is of a word for translating."""
+        if not self._table:
+            table = bytearray(0x10000)
+            starts = {remark[0] for remark in self.remarks}
+            for bit, characters in ((1, starts), (2, self.telling), (4, ends_sentence), (8, translates)):
+                for character in characters:
+                    table[ord(character)] |= bit
+            self._table = bytes(table)
+        return self._table
+
     def of_wording(self, text: str, *, at_edge: bool) -> Finding | None:
         """What the first words of a block say, or, outside the story, any words of a remark."""
-        if len(text) <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK) and self._remark.search(text):
+        if len(text) <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK) and self.remark.search(text):
             for contains in self._contains:
                 found = set(contains.findall(text))
                 if found:

@@ -15,7 +15,7 @@ from schemas.contract import CONTENT_ROLES, Role
 from transforms.blocks import Block
 from transforms.compiled import SCAN
 from transforms.dates import DatelineReader
-from transforms.evidence import FINDINGS_BY_NAME, LONGEST_PLAIN_REMARK, Evidence, Finding
+from transforms.evidence import FINDINGS_BY_NAME, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
 
 __all__ = ["Classified", "classify"]
 
@@ -66,12 +66,17 @@ REPORTERS: Final = re.compile(
 )
 TEAM: Final = re.compile(r"[/／].*[（(]|[综綜]合报[道導导]")
 TRANSLATED: Final = re.compile(r"^(?:翻译|翻譯|译者|譯者|編譯|编译)\s*[：:]", re.MULTILINE)
+# All words of the pattern above have one of these.
+TRANSLATES: Final = "译譯"
 GALLERY: Final = re.compile(r"(?:相关|相關)?(?:图集|圖集|图辑|圖輯|图片故事)")
 EXTRACT_HEAD: Final = re.compile(r"(?:导读|導讀|摘要|提要|核心提示|内容提要|文章摘要|Summary|Abstract)[:：]?")
 EDITORS_WORD: Final = re.compile(r"[【（(\[]?(?:编者按|編者按|编按|編按|编者注|编辑注)")
 QUOTED: Final = re.compile(r"[“「『\"].+[”」』\"]", re.DOTALL)
 PARENTHESISED: Final = re.compile(r"（[^（）]{2,}）|\([^()]{2,}\)|【[^【】]{2,}】", re.DOTALL)
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")
+
+PLAIN_INSIDE, PLAIN_AT_EDGE = 1, 2
+PLAIN_SIZES: Final = (LONGEST_PLAIN_REMARK, LONGEST_CREDIT, LONGEST_REMARK, LAST_BLOCKS)
 
 BODY: Final = Finding("body", "running text")
 
@@ -115,28 +120,49 @@ class _Classifier:
             self._judged.clear()
             self._frames |= frames
             inside = self._surroundings()
+        plain = self._plain(inside)
         findings = []
         last = len(blocks) - LAST_BLOCKS
-        telling = self._evidence.telling
         for index, (block, (context, _)) in enumerate(zip(blocks, inside, strict=True)):
-            if context is None and self._after is None and self._story_started and index < last:
-                # For most blocks inside the story no rule can hold, which spares asking each of them.
-                text, _, _, _, bold, italic, links = block
-                size = len(text)
-                if (
-                    size > LONGEST_PLAIN_REMARK
-                    and (size > LONGEST_CREDIT or text[-1] in ENDS_SENTENCE)
-                    and text[0] not in telling
-                    and not (bold or italic or links)
-                ):
-                    findings.append(BODY)
-                    continue
+            if (
+                self._story_started
+                and self._after is None
+                and (plain[index] & PLAIN_INSIDE if index < last else plain[index] & PLAIN_AT_EDGE and not self._names)
+            ):
+                findings.append(BODY)
+                continue
             finding = self._judge(index, block, context)
             if finding.role == "body":
                 self._story_started = True
             findings.append(finding)
         _join_editors_words(findings, blocks)
         return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
+
+    def _plain(self, inside: list[Surrounding]) -> Sequence[int]:
+        """For each block, whether no rule can hold for it once the story has started, as for most: this spares asking
+        each of them. Bits tell of its middle, and of its edge, where more rules hold."""
+        evidence = self._evidence
+        if SCAN is not None:
+            found: bytes = SCAN.plain(
+                self._blocks, inside, evidence.table(ENDS_SENTENCE, TRANSLATES), evidence.remarks, PLAIN_SIZES
+            )
+            return found
+        found_here = []
+        for (text, _, _, _, bold, italic, links), (context, _) in zip(self._blocks, inside, strict=True):
+            size, bits = len(text), 0
+            if (
+                context is None
+                and not (bold or italic or links)
+                and text[0] not in evidence.telling
+                and (size > LONGEST_CREDIT or text[-1] in ENDS_SENTENCE)
+            ):
+                remark = size <= LONGEST_REMARK and evidence.remark.search(text) is not None
+                if not remark or size > LONGEST_PLAIN_REMARK:
+                    bits |= PLAIN_INSIDE
+                if not remark and not any(character in text for character in TRANSLATES):
+                    bits |= PLAIN_AT_EDGE
+            found_here.append(bits)
+        return found_here
 
     def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text

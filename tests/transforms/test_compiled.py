@@ -145,6 +145,8 @@ def test_both_make_the_same_rows(markups: list[str]) -> None:
         (lambda: SCAN.columns([[("body",)]], {}), TypeError),
         (lambda: SCAN.columns([[Paragraph("none", b"One", 0, 3, 0, 3, "en", 1, ())]], {"body": 0}), KeyError),
         (lambda: SCAN.columns([[Paragraph("body", b"One", 0, None, 0, 3, "en", 1, ())]], {"body": 0}), TypeError),
+        (lambda: SCAN.plain([], [(None, 0)], bytes(65536), (), (1, 2, 3, 4)), ValueError),
+        (lambda: SCAN.plain([], [], b"short", (), (1, 2, 3, 4)), ValueError),
         (lambda: SCAN.surroundings([], {}, (), {}, [], print), TypeError),
         (lambda: SCAN.paragraphs("One", [], ["body"], [], [], 0, Paragraph, hash), ValueError),
         (lambda: SCAN.paragraphs("One", [("One", 0, 9)], ["body"], ["en"], [()], 0, Paragraph, hash), ValueError),
