@@ -8,6 +8,8 @@ they are go over byte for byte.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -68,24 +70,25 @@ def _kept(units: Sequence[Unit], inputs: Sequence[SortedRows], writer: CarryingW
 
 def _gather(group: Sequence[Unit], inputs: Sequence[SortedRows]) -> pa.Table:
     """The rows of some units, in their order. As inputs are sorted, those of each are one slice of it."""
-    runs: list[Unit] = []
-    for unit in group:
-        if runs and runs[-1].number == unit.number:
-            runs[-1] = runs[-1]._replace(length=runs[-1].length + unit.length)
-        else:
-            runs.append(unit)
+    # Numbers of inputs, and `[start, stop)` of the rows that follow each other there as here.
+    runs: list[tuple[int, int, int]] = []
+    for number, units in groupby(group, key=attrgetter("number")):
+        some = list(units)
+        runs.append((number, some[0].start, some[-1].start + some[-1].length))
     first: dict[int, int] = {}
     last: dict[int, int] = {}
-    for run in runs:
-        first.setdefault(run.number, run.start)
-        last[run.number] = run.start + run.length
+    for number, start, stop in runs:
+        first.setdefault(number, start)
+        last[number] = stop
     parts = {number: inputs[number].slice(start, last[number]) for number, start in first.items()}
     if len(runs) <= FEW_RUNS:
-        return pa.concat_tables([parts[run.number].slice(run.start - first[run.number], run.length) for run in runs])
+        return pa.concat_tables(
+            [parts[number].slice(start - first[number], stop - start) for number, start, stop in runs]
+        )
     base: dict[int, int] = {}
     total = 0
     for number, start in first.items():
         base[number] = total - start
         total += last[number] - start
-    order = [base[run.number] + row for run in runs for row in range(run.start, run.start + run.length)]
+    order = [base[number] + row for number, start, stop in runs for row in range(start, stop)]
     return pa.concat_tables(parts.values()).take(pa.array(order, pa.int64()))

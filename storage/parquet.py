@@ -159,7 +159,8 @@ def plain(rows: pa.Table, table: Table) -> pa.Table:
     columns = []
     for field in table.schema:
         column = rows[field.name]
-        columns.append(column.cast(pa.string()) if field.type == DICTIONARY else column.cast(field.type))
+        wanted = pa.string() if field.type == DICTIONARY else field.type
+        columns.append(column if column.type == wanted else column.cast(wanted))
     return pa.Table.from_arrays(columns, schema=_plain_schema(table))
 
 
