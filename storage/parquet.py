@@ -14,6 +14,7 @@ from schemas import TABLES
 from schemas.contract import DICTIONARY, Table
 from storage.footers import MAGIC, RowGroup, footer_with, row_groups_of
 from storage.versions import parser_version
+from storage.workspace import written
 
 __all__ = ["CarryingWriter", "PartWriter", "carries", "plain", "write_single"]
 
@@ -39,7 +40,8 @@ class PartWriter:
 
     def __init__(self, target: Path, table: Table) -> None:
         self._table = table
-        self._writer = _writer(target, table, parser_version())
+        self._sink = written(target)
+        self._writer = _writer(self._sink, table, parser_version())
 
     def __enter__(self) -> PartWriter:
         return self
@@ -48,6 +50,7 @@ class PartWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.close()
+        self._sink.close()
 
     def write(self, rows: pa.Table) -> None:
         """Add rows as a row group."""
@@ -103,7 +106,7 @@ def carries(metadata: pq.FileMetaData, table: Table) -> bool:
 
 def write_single(target: Path, rows: pa.Table, table: Table) -> None:
     """Write rows that are in order as a file of their own."""
-    with _writer(target, table, parser_version()) as writer:
+    with written(target) as sink, _writer(sink, table, parser_version()) as writer:
         writer.write_table(_canonical(plain(rows, table), table))
 
 
@@ -116,7 +119,7 @@ def _empty(name: str, version: str) -> bytes:
     return content
 
 
-def _writer(target: Path | pa.NativeFile, table: Table, version: str) -> pq.ParquetWriter:
+def _writer(target: pa.NativeFile, table: Table, version: str) -> pq.ParquetWriter:
     metadata = {
         **(table.schema.metadata or {}),
         "pressmark.parser_version": version,

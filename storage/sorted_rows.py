@@ -22,7 +22,7 @@ from storage.parquet import carries, plain
 from storage.staged import OWNER
 from storage.state import open_content, open_part
 from storage.stores.store import Stored
-from storage.workspace import Workspace
+from storage.workspace import Workspace, written
 
 __all__ = ["Bound", "Chosen", "Published", "SortedRows", "sorted_positions", "staged_rows"]
 
@@ -228,7 +228,7 @@ class Spilled:
         self._path = path
         self.num_rows: int = rows.num_rows
         self.num_bytes: int = rows.nbytes
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
+        with written(path) as sink, pa.ipc.new_file(sink, rows.schema) as writer:
             writer.write_table(rows.combine_chunks(), max_chunksize=SPILL_ROWS)
 
     def keys(self, columns: Sequence[str]) -> pa.Table:

@@ -17,7 +17,7 @@ from typing import Final
 import pyarrow as pa
 
 from schemas import TABLES
-from storage.workspace import Workspace
+from storage.workspace import Workspace, written
 from transforms.records import Partition
 
 __all__ = [
@@ -44,7 +44,7 @@ def write_identities(path: Path, articles: pa.Table, partitions: Sequence[tuple[
     """Write what identifies the articles of a staged file, which has the same partitions."""
     rows = articles.select(list(IDENTITY_COLUMNS)).combine_chunks()
     schema = rows.schema.with_metadata({"partitions": json.dumps(partitions)})
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with written(path) as sink, pa.ipc.new_file(sink, schema) as writer:
         writer.write_table(rows)
 
 
@@ -59,7 +59,7 @@ def write_staged(path: Path, rows: pa.Table, partitions: Sequence[tuple[Partitio
     start = 0
     # All record batches of an IPC file share one dictionary per column, which `combine_chunks` makes.
     rows = rows.combine_chunks()
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with written(path) as sink, pa.ipc.new_file(sink, schema) as writer:
         for _, count in partitions:
             for batch in rows.slice(start, count).to_batches():
                 writer.write_batch(batch)

@@ -20,7 +20,7 @@ from storage.inputs.sources import SOURCE_SCHEMA, source_batch, sources_of
 from storage.layout import Output
 from storage.stores.store import Replacement
 from storage.versions import load_outlets
-from storage.workspace import Workspace
+from storage.workspace import Workspace, written
 from transforms.records import Limits, Partition, Reject, Stamp
 from transforms.selection import EVERY_ARTICLE, Wanted
 
@@ -91,7 +91,7 @@ def write_batches(workspace: Workspace, work: str, sources: Sequence[Source], ra
     """Write the file that tells workers which sources each batch has."""
     with (
         workspace.draft(work) as path,
-        pa.OSFile(str(path), "wb") as sink,
+        written(path) as sink,
         pa.ipc.new_file(sink, SOURCE_SCHEMA) as writer,
     ):
         for span in ranges:

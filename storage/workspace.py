@@ -15,11 +15,18 @@ import pyarrow as pa
 
 from storage.stores.store import Store, is_object_address, open_store
 
-__all__ = ["Workspace"]
+__all__ = ["Workspace", "written"]
 
 # A merge reads a few rows of many staged files, and the next merge others of the same ones; so a process keeps some.
 HELD_FILES: Final = 24
 HELD_BYTES: Final = 96 << 20
+# So much goes to the system at once.
+WRITTEN_BYTES: Final = 256 << 10
+
+
+def written(path: Path) -> pa.NativeFile:
+    """A file of this machine for writing, closed with this. Arrow writes each buffer of each column by itself."""
+    return pa.BufferedOutputStream(pa.OSFile(str(path), "wb"), WRITTEN_BYTES)
 
 
 class Workspace(NamedTuple):
@@ -52,7 +59,8 @@ class Workspace(NamedTuple):
                 return self.store.open(entry)
             return pa.BufferReader(_held(self.address, entry.name, entry.version))
         path = os.path.join(self.address, self._full(name))
-        return pa.memory_map(path) if mapped else pa.OSFile(path)
+        # Of what is no buffer, Arrow reads each piece in another thread, which takes longer than reading it.
+        return pa.BufferReader(pa.memory_map(path).read_buffer()) if mapped else pa.OSFile(path)
 
     def draft(self, name: str) -> AbstractContextManager[Path]:
         """A file of this machine that is there as `name` when the block ends."""
