@@ -55,10 +55,10 @@ class Seen:
     def keep(self, listing: Listing) -> None:
         """Prepare to write down a listing that is complete; before its sources are dropped."""
         sources = Sources.of(listing.sources)
-        paths, versions = _columns(sources)
+        versions = sources.column("version")
         if pc.any(pc.not_equal(versions, "")).as_py():
             sink = pa.BufferOutputStream()
-            rows = pa.table({"path": paths, "version": versions})
+            rows = pa.table({"path": sources.column("source_path"), "version": versions})
             with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
                 writer.write_table(rows)
             self._kept = sink.getvalue().to_pybytes()

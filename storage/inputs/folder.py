@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import InputError
@@ -53,9 +52,7 @@ class Folder:
             for entry in entries
         )
         found = _told_apart(found)
-        paths = (path for chunk in found.column("source_path").chunks for path in chunk.to_pylist())
-        taken = pa.array(map(takes, paths), pa.bool_(), size=len(found))
-        chosen = found if len(found) == taken.true_count else found.take(pc.indices_nonzero(taken))
+        chosen = found.where(takes)
         return Listing(chosen, left_out=len(found) - len(chosen))
 
     def find(self, paths: Iterable[str]) -> list[Source]:
@@ -103,14 +100,15 @@ class Folder:
     def _walk(self, request: Request) -> Iterator[_Entry]:
         """The files in the order of their names, so that a whole archive's need not be sorted."""
         leave_out = os.path.realpath(request.leave_out) if request.leave_out is not None else ""
-        folders = [("", iter(self._entries("")))]
+        # What was looked at is dropped at once, as it keeps what the system says of it.
+        folders = [("", self._entries(""))]
         count = 0
         while folders:
             folder, ahead = folders[-1]
-            entry = next(ahead, None)
-            if entry is None:
+            if not ahead:
                 folders.pop()
                 continue
+            entry = ahead.pop()
             name = os.path.join(folder, entry.name)
             if not entry.is_dir(follow_symlinks=False):
                 count += 1
@@ -119,12 +117,12 @@ class Folder:
                 yield _file(entry, name)
             elif not leave_out or os.path.realpath(entry.path) != leave_out:
                 try:
-                    folders.append((name, iter(self._entries(name))))
+                    folders.append((name, self._entries(name)))
                 except OSError as error:
                     yield _Entry(name, 0, f"{UNLISTED.format(error.strerror)}; mend its permissions")
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
-        """What a folder has that is not hidden, in the order of the paths below it; raises `InputError` for the root,
+        """What a folder has that is not hidden, the last of the paths below it first; raises `InputError` for the root,
         `OSError` for others."""
         try:
             with os.scandir(os.path.join(self._root, folder)) as found:
@@ -133,7 +131,10 @@ class Folder:
             if folder:
                 raise
             raise InputError(UNLISTED.format(error.strerror), self._root, "mend its permissions") from error
-        return sorted(entries, key=lambda entry: os.fsencode(entry.name) + b"/" * entry.is_dir(follow_symlinks=False))
+        entries.sort(
+            key=lambda entry: os.fsencode(entry.name) + b"/" * entry.is_dir(follow_symlinks=False), reverse=True
+        )
+        return entries
 
 
 def _all_of(number: int, size: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, overload
 
@@ -70,6 +70,14 @@ class Sources(Sequence[Source]):
     def take(self, positions: pa.Array) -> Sources:
         """The sources at these positions."""
         return Sources(self._rows.take(positions))
+
+    def where(self, chosen: Callable[[str], bool]) -> Sources:
+        """The sources whose path is chosen; where most are, most are not copied."""
+        batches = []
+        for batch in self._rows.to_batches():
+            mask = pa.array(map(chosen, batch.column("source_path").to_pylist()), pa.bool_(), size=batch.num_rows)
+            batches.append(batch if mask.true_count == batch.num_rows else batch.filter(mask))
+        return Sources(pa.Table.from_batches(batches, schema=SOURCE_SCHEMA))
 
     def ascends(self, name: str) -> bool:
         """Whether each source has a value in this column, and a greater one than the source before it."""
