@@ -169,6 +169,10 @@ class Ingestion:
         self._history = request.history
         self._period = self._settings.period(self._last)
         listing = self._input.listing(request)
+        if listing.complete and self._last is None and self._state.is_empty:
+            # Nothing stood before, so nothing ended; and what tells of that takes as much as the sources.
+            listing = listing._replace(ended={}, changed={})
+        pa.default_memory_pool().release_unused()
         self._listing = listing._replace(sources=Sources.of(listing.sources))
         found = len(self._listing.sources)
         if self._settings.wanted.everything:
@@ -192,9 +196,6 @@ class Ingestion:
 
     def compare(self) -> PlanCounts:
         """Compare what was found with what is published; writes nothing."""
-        if self._listing.complete and self._state.is_empty:
-            # Nothing stood before, so nothing ended; and what tells of that takes as much as the sources.
-            self._listing = self._listing._replace(ended={}, changed={})
         self._plan = plan_sources(
             self._settings,
             self._input,
@@ -472,6 +473,7 @@ def _sizes(sources: Sequence[Source]) -> Sequence[int]:
     if isinstance(sources, Sources):
         sizes = array("q")
         for chunk in sources.column("source_bytes").chunks:
-            sizes.extend(chunk.to_pylist())
+            start = chunk.offset * sizes.itemsize
+            sizes.frombytes(memoryview(chunk.buffers()[1])[start : start + len(chunk) * sizes.itemsize])
         return sizes
     return [source.source_bytes for source in sources]

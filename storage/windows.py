@@ -8,7 +8,7 @@ reads a window of some megabytes in the input's order, and parses it in batches 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Final, NamedTuple, overload
 
 import pyarrow as pa
@@ -56,8 +56,8 @@ def windows_of(
     rows = [range(batches[0].start, batches[-1].stop) for batches in members]
     columns = Sources.of(sources)
     order = pa.concat_arrays([_by_path(columns, window_rows) for window_rows in rows])
-    sizes = [sizes[position] for position in order.to_pylist()]
-    cut = [_parts(sizes, window_rows, len(batches)) for window_rows, batches in zip(rows, members, strict=True)]
+    in_order = pa.array(sizes, pa.int64()).take(order)
+    cut = [_parts(in_order, window_rows, len(batches)) for window_rows, batches in zip(rows, members, strict=True)]
     return Windows(_Ordered(columns, order), list(chain.from_iterable(cut)), windows)
 
 
@@ -95,9 +95,9 @@ def _by_path(sources: Sources, rows: range) -> pa.Array:
     return pc.add(order.cast(pa.int64()), rows.start)
 
 
-def _parts(sizes: Sequence[int], rows: range, count: int) -> list[range]:
+def _parts(sizes: pa.Array, rows: range, count: int) -> list[range]:
     """Rows in `count` ranges of nearly as many bytes, none of which is empty."""
-    sums = list(accumulate(sizes[row] for row in rows))
+    sums = pc.cumulative_sum(sizes.slice(rows.start, len(rows))).to_pylist()
     ranges = []
     start = 0
     for part in range(1, count + 1):

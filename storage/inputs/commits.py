@@ -254,7 +254,9 @@ def tree_changes(
         raise _corrupt(repository, error) from error
     finally:
         pygit2.settings.enable_strict_hash_verification(True)  # noqa: FBT003
-        _packed_objects.cache_clear()
+        if _packed_objects.cache_info().currsize:
+            _packed_objects(repository.path).close()
+            _packed_objects.cache_clear()
 
 
 def parent_ids(repository: pygit2.Repository, commit: str) -> list[str]:

@@ -25,7 +25,7 @@ __all__ = ["UNPACKED_BYTES", "PackedObjects"]
 UNPACKED_BYTES: Final = 1 << 14
 # Holds most deltas of trees.
 READ_BYTES: Final = 2048
-KEPT_BYTES: Final = 16 << 20
+KEPT_BYTES: Final = 8 << 20
 ID_BYTES: Final = 20
 INDEX_MAGIC: Final = b"\xfftOc\0\0\0\x02"
 FANOUT: Final = len(INDEX_MAGIC)
@@ -51,6 +51,11 @@ class PackedObjects:
                 self._packs.append(_Pack(path, path.with_suffix(".pack")))
         self._kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._kept_bytes = 0
+
+    def close(self) -> None:
+        """Close the packs."""
+        for pack in self._packs:
+            pack.close()
 
     def read(self, object_id: bytes, size: int) -> bytes | None:
         """The bytes of an object of a size; None where it is in no pack, or not in a way that is known here."""
@@ -102,12 +107,16 @@ class _Pack:
 
     def __init__(self, index: Path, pack: Path) -> None:
         self._index = _mapped(index)
-        # Not mapped, else all that was read of it counts as memory.
-        self._pack = pack.open("rb", buffering=0)
         if self._index[:FANOUT] != INDEX_MAGIC:
             raise UnreadableError(f"{index.name} has another version")
         self._count = self._number(NAMES - 4)
         self._offsets = NAMES + self._count * (ID_BYTES + 4)
+        # Not mapped, else all that was read of it counts as memory.
+        self._pack = pack.open("rb", buffering=0)
+
+    def close(self) -> None:
+        self._pack.close()
+        self._index.close()
 
     def offset_of(self, object_id: bytes) -> int | None:
         """Where an object is; None where it is not in the pack."""

@@ -54,6 +54,7 @@ def test_every_object_is_what_libgit2_reads(packed: Repository, kept: int, monke
     (pack,) = objects._packs
     bases = [pack.entry(pack.offset_of(object_id) or 0)[0] for object_id in expected]
     assert sum(base is not None for base in bases) >= COMMITS - 2
+    objects.close()
 
 
 def test_a_walk_finds_the_same_changes(packed: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,5 +96,6 @@ def test_damage_is_left_to_libgit2(packed: Repository) -> None:
                 found = objects.read(object_id, len(expected[object_id]))
                 assert found is None or len(found) == len(expected[object_id])
                 refused += found is None
+            objects.close()
         path.write_bytes(whole)
     assert refused > 100
