@@ -8,9 +8,10 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import pyarrow.compute as pc
+from xxhash import xxh3_64_hexdigest
 
 from storage.errors import InputError
 from storage.inputs.names import path_of, source_paths
@@ -21,7 +22,6 @@ from transforms.records import Limits, Reject
 __all__ = ["Folder", "file_version"]
 
 SETTLED_NS: Final = 2_000_000_000
-VERSION_BYTES: Final = 10
 UNLISTED: Final = "the folder can't be listed ({})"
 READ_BYTES: Final = 1 << 20
 
@@ -41,17 +41,13 @@ class Folder:
     def listing(self, request: Request) -> Listing:
         if self._root.is_file():
             info = self._root.stat()
-            entries: Iterable[_Entry] = [_Entry(self._root.name, info.st_size, version=file_version(info))]
+            sources: Iterable[Source] = [_source(self._root.name, info.st_size, version=file_version(info))]
         elif self._root.is_dir():
-            entries = self._walk(request)
+            sources = self._walk(request)
         else:
             raise InputError("there is no such file or folder", self._root, "give the folder that holds the archive")
         takes = request.selection.takes if self._root.is_dir() else lambda _: True
-        found = Sources.of(
-            Source(path_of(entry.name), entry.name, entry.size, entry.problem, version=entry.version)
-            for entry in entries
-        )
-        found = _told_apart(found)
+        found = _told_apart(Sources.of(sources))
         chosen = found.where(takes)
         return Listing(chosen, left_out=len(found) - len(chosen))
 
@@ -97,7 +93,7 @@ class Folder:
         except OSError as error:
             return unreadable(source, f"{error.strerror or error}; mend the file or its permissions")
 
-    def _walk(self, request: Request) -> Iterator[_Entry]:
+    def _walk(self, request: Request) -> Iterator[Source]:
         """The files in the order of their names, so that a whole archive's need not be sorted."""
         leave_out = os.path.realpath(request.leave_out) if request.leave_out is not None else ""
         # What was looked at is dropped at once, as it keeps what the system says of it.
@@ -109,7 +105,7 @@ class Folder:
                 folders.pop()
                 continue
             entry = ahead.pop()
-            name = os.path.join(folder, entry.name)
+            name = f"{folder}/{entry.name}" if folder else entry.name
             if not entry.is_dir(follow_symlinks=False):
                 count += 1
                 if count % 1000 == 0:
@@ -119,7 +115,7 @@ class Folder:
                 try:
                     folders.append((name, self._entries(name)))
                 except OSError as error:
-                    yield _Entry(name, 0, f"{UNLISTED.format(error.strerror)}; mend its permissions")
+                    yield _source(name, 0, f"{UNLISTED.format(error.strerror)}; mend its permissions")
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         """What a folder has that is not hidden, the last of the paths below it first; raises `InputError` for the root,
@@ -160,23 +156,20 @@ def _told_apart(found: Sources) -> Sources:
     return found.sorted_by("source_path", "locator")
 
 
-class _Entry(NamedTuple):
-    name: str
-    size: int
-    problem: str | None = None
-    version: str = ""
-
-
-def _file(entry: os.DirEntry[str], name: str) -> _Entry:
+def _file(entry: os.DirEntry[str], name: str) -> Source:
     try:
         info = entry.stat(follow_symlinks=False)
     except OSError as error:
-        return _Entry(name, 0, f"{error.strerror or error}; mend or remove it")
+        return _source(name, 0, f"{error.strerror or error}; mend or remove it")
     if stat.S_ISLNK(info.st_mode):
-        return _Entry(name, 0, LINK_PROBLEM, file_version(info))
+        return _source(name, 0, LINK_PROBLEM, file_version(info))
     if not stat.S_ISREG(info.st_mode):
-        return _Entry(name, 0, "no regular file; remove it from the archive", file_version(info))
-    return _Entry(name, info.st_size, None, file_version(info))
+        return _source(name, 0, "no regular file; remove it from the archive", file_version(info))
+    return _source(name, info.st_size, None, file_version(info))
+
+
+def _source(name: str, size: int, problem: str | None = None, version: str = "") -> Source:
+    return Source(path_of(name), name, size, problem, None, None, version)
 
 
 def file_version(info: os.stat_result) -> str:
@@ -184,5 +177,5 @@ def file_version(info: os.stat_result) -> str:
     change may follow within the same tick of the clock."""
     if time.time_ns() - max(info.st_mtime_ns, info.st_ctime_ns) < SETTLED_NS:
         return ""
-    facts = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
-    return hashlib.blake2b(repr(facts).encode(), digest_size=VERSION_BYTES).hexdigest()
+    facts = f"{info.st_dev} {info.st_ino} {info.st_size} {info.st_mtime_ns} {info.st_ctime_ns}"
+    return xxh3_64_hexdigest(facts.encode())
