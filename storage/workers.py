@@ -112,7 +112,13 @@ class Workers:
         if self.count == 1 or len(first) < 2:
             return map(work, chain(first, ahead))
         pool = self._pool or self._open(None)
-        futures = {pool.submit(work, task): task for task in first}
+        try:
+            futures = {pool.submit(work, task): task for task in first}
+        except BrokenProcessPool:
+            # A process died while it waited, and no task with it: others take its place.
+            self._close()
+            pool = self._open(None)
+            futures = {pool.submit(work, task): task for task in first}
         return self._results(pool, work, futures, ahead)
 
     def start(self, load: Callable[[], object]) -> None:
@@ -123,11 +129,14 @@ class Workers:
 
     def load(self, load: Callable[[], object]) -> None:
         """Have each process call `load` while this one goes on; where there are none yet, call it here."""
+        if self._pool is not None:
+            try:
+                for _ in range(self.count):
+                    self._pool.submit(load)
+            except BrokenProcessPool:
+                self._close()
         if self._pool is None:
             load()
-        else:
-            for _ in range(self.count):
-                self._pool.submit(load)
 
     def _open(self, load: Callable[[], object] | None) -> ProcessPoolExecutor:
         self._forked = _can_fork()
@@ -139,7 +148,11 @@ class Workers:
         memory back at once."""
         if self._pool is None or self._forked:
             self._keeps_memory = False
-        if self._pool is not None and self._forked:
+        if self._forked:
+            self._close()
+
+    def _close(self) -> None:
+        if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
 
@@ -168,9 +181,8 @@ class Workers:
                 yield result
         if died:
             died += ahead
-        if died and self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        if died:
+            self._close()
             raise WorkerDiedError(died)
 
     @staticmethod

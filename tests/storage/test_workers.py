@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -66,6 +67,20 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+@pytest.mark.parametrize("loads", [True, False], ids=["before they load", "before their next task"])
+def test_workers_that_die_while_they_wait_are_replaced(loads: bool) -> None:
+    with Workers(2) as workers:
+        before = set(workers.map(_process, range(8)))
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while not workers._pool._broken and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if loads:
+            workers.load(os.getpid)
+        assert before.isdisjoint(workers.map(_process, range(8)))
 
 
 def test_renewed_workers_are_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
