@@ -1,7 +1,7 @@
 /* The loops of `transforms` that run for every token or every character of an archive, compiled.
 
-   `blocks.py`, `language.py` and `article.py` hold the same in Python: they say what is right, serve where no C compiler
-   was at hand, and tests hold the two against each other. Everything rare is left to them, by callbacks. */
+   `blocks.py`, `language.py`, `roles.py`, `article.py` and `rows.py` hold the same in Python: they say what is right,
+   serve where no C compiler was at hand, and tests hold the two against each other. Everything rare is left to them. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
