@@ -698,7 +698,10 @@ PyDoc_STRVAR(plain_doc, "plain(blocks, around, table, remarks, sizes)\n--\n\n"
 enum { STARTS_REMARK = 1, TELLING = 2, ENDS_SENTENCE = 4, TRANSLATES = 8 };
 enum { PLAIN_INSIDE = 1, PLAIN_AT_EDGE = 2 };
 
-static int character_traits(const unsigned char *table, Py_UCS4 c) { return c <= 0xffff ? table[c] : 0; }
+/* Of what the table does not have, anything may be true that leaves a block to the rules. */
+static int character_traits(const unsigned char *table, Py_UCS4 c) {
+    return c <= 0xffff ? table[c] : STARTS_REMARK | TELLING | TRANSLATES;
+}
 
 /* What a text says of itself anywhere: bits of `STARTS_REMARK`, where it contains a remark, and of `TRANSLATES`. */
 static int telling_parts(PyObject *text, const unsigned char *table, PyObject *remarks) {

@@ -91,7 +91,8 @@ class Evidence:
             starts = {remark[0] for remark in self.remarks}
             for bit, characters in ((1, starts), (2, self.telling), (4, ends_sentence), (8, translates)):
                 for character in characters:
-                    table[ord(character)] |= bit
+                    if ord(character) < len(table):
+                        table[ord(character)] |= bit
             self._table = bytes(table)
         return self._table
 

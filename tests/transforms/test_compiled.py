@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from archives import ROOT
@@ -19,6 +20,9 @@ from transforms import article, blocks, language, roles, rows
 from transforms.article import parse
 from transforms.blocks import TooDeep
 from transforms.compiled import SCAN
+from transforms.dates import DatelineReader
+from transforms.evidence import Evidence
+from transforms.outlets import Rules
 from transforms.records import Article, Limits, Link, Paragraph
 
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -131,6 +135,19 @@ def test_both_make_the_same_rows(markups: list[str]) -> None:
     compiled_rows.validate(full=True)
     assert compiled_rows.equals(expected)
     assert compiled_owners.equals(owners)
+
+
+@compiled
+def test_both_judge_by_wording_outside_the_basic_plane_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = Rules(starts=(("📷", "caption"),), contains=(("🗞订阅", "note"),))
+    story = "松岭市的故事在这里继续，说明为什么这一段足够长，因此没有任何规则适用于它，除非有登记的词语。"
+    texts = [story, f"📷{story}", f"🗞{story}", f"{story[:20]}🗞订阅。", f"{story}🗞", story, story, story, story]
+    cut = blocks.cut("".join(f"<p>{text}</p>" for text in texts)).blocks
+    reader = DatelineReader(ZoneInfo("UTC"))
+    found = roles.classify(cut, Evidence(rules, Rules()), reader)
+    monkeypatch.setattr(roles, "SCAN", None)
+    assert found == roles.classify(cut, Evidence(rules, Rules()), reader)
+    assert found.roles[:4] == ["body", "caption", "body", "note"]
 
 
 @compiled
