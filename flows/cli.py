@@ -6,6 +6,7 @@ Commands are imported when they are called, so that `pressmark --help` and a pla
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import importlib
 import os
@@ -16,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn
+
+from flows.early import early_workers
 
 __all__ = ["build_parser", "main", "script"]
 
@@ -56,6 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
     arguments = build_parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _interrupt)
+    with contextlib.ExitStack() as ending:
+        if arguments.command == "ingest":
+            arguments.early = early_workers(arguments, ending)
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     command = _imported(arguments.command)
     # Errors are defined beside what raises them; importing them here would cost every start.
     from storage.errors import PressmarkError

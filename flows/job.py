@@ -12,6 +12,7 @@ from flows.stamp import new_stamp
 from storage.ingestion import Progress, open_ingestion
 from storage.planning import Settings
 from storage.runs import RunReport
+from storage.workers import Workers
 from transforms.records import Stamp
 
 __all__ = ["Step", "call", "run_ingest"]
@@ -24,12 +25,20 @@ def call(step: Callable[..., Any], *arguments: int) -> Any:
     return step(*arguments)
 
 
-def run_ingest(settings: Settings, progress: Progress, *, step: Step = call, stamp: Stamp | None = None) -> RunReport:
-    """Ingest an archive: discover, plan, parse, settle, merge, publish, report.
+def run_ingest(
+    settings: Settings,
+    progress: Progress,
+    *,
+    step: Step = call,
+    stamp: Stamp | None = None,
+    early: Workers | None = None,
+) -> RunReport:
+    """Ingest an archive: discover, plan, parse, settle, merge, publish, report; by processes that were started `early`,
+    where there are any.
 
     Raises `PressmarkError` where the run can't be done; bad sources never raise.
     """
-    with open_ingestion(settings, stamp or new_stamp(), progress) as run:
+    with open_ingestion(settings, stamp or new_stamp(), progress, early) as run:
         step(run.discover)
         plan = step(run.plan)
         for number in range(plan.steps):

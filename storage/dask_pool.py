@@ -119,6 +119,9 @@ class DaskPool:
     def renew(self) -> None:
         """Nothing: the workers are the scheduler's."""
 
+    def dismiss(self) -> None:
+        """Nothing, as above."""
+
     @staticmethod
     def survives(work: Callable[[Task], object], task: Task) -> bool:
         """Whether a process of its own, on this machine, lives through `work(task)`: what comes of a source that kills

@@ -90,8 +90,11 @@ class MergeCounts(NamedTuple):
 
 
 @contextlib.contextmanager
-def open_ingestion(settings: Settings, stamp: Stamp, progress: Progress) -> Iterator[Ingestion]:
-    """A run that holds the output's lock, after what a killed run left is completed, taken over or cleared.
+def open_ingestion(
+    settings: Settings, stamp: Stamp, progress: Progress, early: Workers | None = None
+) -> Iterator[Ingestion]:
+    """A run that holds the output's lock, after what a killed run left is completed, taken over or cleared; by
+    processes that were started `early`, where there are any.
 
     `progress` is called with a step's name, how much is done, and how much there is to do.
     """
@@ -99,7 +102,7 @@ def open_ingestion(settings: Settings, stamp: Stamp, progress: Progress) -> Iter
     take_memory_from_system()
     with (
         output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)),
-        open_pool(settings.workers, settings.dask) as pool,
+        open_pool(settings.workers, settings.dask, early) as pool,
         open_staging(output, stamp, settings.staging_facts, shared=settings.dask is not None) as staging,
     ):
         yield Ingestion(settings, output, staging, pool, progress)
@@ -279,10 +282,13 @@ class Ingestion:
         tasks = [self._merge_task(number) for number in numbers]
         results: list[MergedPartition] = []
         try:
-            for merged in self._pool.map(merge, tasks):
-                results.append(merged)
-                self._merged[merged.number] = merged
-                self._progress("merge", len(self._merged), len(self._work()))
+            with self._output.store.preparing() as prepare:
+                for merged in self._pool.map(merge, tasks):
+                    results.append(merged)
+                    self._merged[merged.number] = merged
+                    for final in merged.finals:
+                        prepare(final)
+                    self._progress("merge", len(self._merged), len(self._work()))
         except WorkerDiedError as died:
             raise OutputError(
                 f"{died} while merging", self._output.address, "nothing was published; free memory and run again"
@@ -293,6 +299,7 @@ class Ingestion:
     def publish(self) -> int:
         """Replace the changed partition files and add the run's row, all or none after a kill; the number of
         partitions that changed."""
+        self._pool.dismiss()
         ordered = [self._merged[number] for number in range(len(self._work()))]
         removals = [removal for merged in ordered for removal in merged.removals]
         finals = [final for merged in ordered for final in merged.finals]

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         gc.disable()
         try:
             with ProgressDisplay() as progress:
-                report = run_ingest(settings, progress)
+                report = run_ingest(settings, progress, early=arguments.early)
         finally:
             gc.enable()
     output = settings.output_at

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
 
 from storage.stores.lock import exclusive
-from storage.stores.publish import commit, complete_interrupted, replace_file
+from storage.stores.publish import commit, complete_interrupted, prepare, replace_file
 from storage.stores.store import Replacement, Stored, Waiting
 
 __all__ = ["FolderStore"]
@@ -71,6 +72,11 @@ class FolderStore:
         with exclusive(self._root, run_id):
             complete_interrupted(self._root)
             yield
+
+    @contextlib.contextmanager
+    def preparing(self) -> Iterator[Callable[[Replacement], object]]:
+        with ThreadPoolExecutor(1) as beside:
+            yield lambda step: beside.submit(prepare, self._root, step)
 
     def commit(self, steps: Sequence[Replacement]) -> None:
         commit(self._root, steps)

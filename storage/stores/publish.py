@@ -17,11 +17,18 @@ from typing import Final
 from storage.stores.lock import PRIVATE, clear_readers, publishing
 from storage.stores.store import Replacement
 
-__all__ = ["JOURNAL", "commit", "complete_interrupted", "replace_file", "sync_folder"]
+__all__ = ["JOURNAL", "commit", "complete_interrupted", "prepare", "replace_file", "sync_folder"]
 
 JOURNAL: Final = f"{PRIVATE}/journal.json"
 # Syncs of many files at once share the disk's journal commits; one after another, each waits for its own.
 SYNCS: Final = 8
+
+
+def prepare(root: Path, step: Replacement) -> None:
+    """Make a staged file durable, and its partition's folder, which is no partition while it is empty."""
+    if step.staged is not None:
+        _sync_file(root / step.staged)
+        (root / step.target).parent.mkdir(parents=True, exist_ok=True)
 
 
 def commit(root: Path, steps: Sequence[Replacement]) -> None:

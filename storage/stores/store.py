@@ -73,6 +73,9 @@ class Store(Protocol):
     def writing(self, run_id: str, waiting: Waiting) -> AbstractContextManager[None]:
         """Be the only writer, after what a killed one left is completed. Raises `LockedError` where there is one."""
 
+    def preparing(self) -> AbstractContextManager[Callable[[Replacement], object]]:
+        """Takes steps that will be committed, and does what can be done for them while others are made."""
+
     def commit(self, steps: Sequence[Replacement]) -> None:
         """Carry out all steps: durable on return, and after a kill at any point none or, once the next writer came,
         all of them."""
