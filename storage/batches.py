@@ -92,15 +92,11 @@ def parse_batch(task: BatchTask) -> ParseCounts:
         paragraphs.append_column(OWNER, owners),
         [(key, sum(next(sizes) for _ in range(count))) for key, count in partitions],
     )
-    rejected = reject_rows([reject for reject, _ in rejects], task.stamp)
-    _raise_if_any(check_rows(rejected, TABLES["rejects"]))
-    ends = pa.array([valid_to for _, valid_to in rejects], TIMESTAMP)
-    _stage(
-        task,
-        "rejects",
-        _numbered(rejected).append_column(VALID_TO, ends),
-        [(None, len(rejects))] if rejects else [],
-    )
+    if rejects:
+        rejected = reject_rows([reject for reject, _ in rejects], task.stamp)
+        _raise_if_any(check_rows(rejected, TABLES["rejects"]))
+        ends = pa.array([valid_to for _, valid_to in rejects], TIMESTAMP)
+        _stage(task, "rejects", _numbered(rejected).append_column(VALID_TO, ends), [(None, len(rejects))])
     reasons = Counter(str(reject.reason) for reject, _ in rejects)
     counts = ParseCounts(len(sources), total_bytes, len(accepted), left_out, dict(reasons))
     with task.workspace.draft(f"batch-{task.number:06d}{DONE}") as path:

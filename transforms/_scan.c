@@ -691,12 +691,12 @@ static PyObject *surroundings(PyObject *module, PyObject *args) {
     return found;
 }
 
-PyDoc_STRVAR(plain_doc, "plain(blocks, around, table, remarks, sizes)\n--\n\n"
-    "For each block a byte of what `transforms.roles._Classifier._plain` says. `table` has a byte for each character of\n"
+PyDoc_STRVAR(told_doc, "told(blocks, around, table, remarks, sizes)\n--\n\n"
+    "For each block a byte of what `transforms.roles._Classifier._told` says. `table` has a byte for each character of\n"
     "the Basic Multilingual Plane, `sizes` are the four that it goes by.");
 
 enum { STARTS_REMARK = 1, TELLING = 2, ENDS_SENTENCE = 4, TRANSLATES = 8 };
-enum { PLAIN_INSIDE = 1, PLAIN_AT_EDGE = 2 };
+enum { PLAIN_INSIDE = 1, PLAIN_AT_EDGE = 2, TELLS = 4 };
 
 /* Of what the table does not have, anything may be true that leaves a block to the rules. */
 static int character_traits(const unsigned char *table, Py_UCS4 c) {
@@ -723,23 +723,25 @@ static int telling_parts(PyObject *text, const unsigned char *table, PyObject *r
     return found;
 }
 
-static int plainness(PyObject *block, const unsigned char *table, PyObject *remarks, const Py_ssize_t *sizes,
+static int traits_told(PyObject *block, int bare, const unsigned char *table, PyObject *remarks, const Py_ssize_t *sizes,
                      int at_edge) {
     PyObject *text = PyTuple_GET_ITEM(block, 0);
     Py_ssize_t length = PyUnicode_GET_LENGTH(text);
-    if (length == 0 || PyTuple_GET_ITEM(block, 4) == Py_True || PyTuple_GET_ITEM(block, 5) == Py_True
-        || PyTuple_GET_SIZE(PyTuple_GET_ITEM(block, 6))) return 0;
-    if (character_traits(table, PyUnicode_READ_CHAR(text, 0)) & TELLING) return 0;
-    if (length <= sizes[1] && !(character_traits(table, PyUnicode_READ_CHAR(text, length - 1)) & ENDS_SENTENCE)) return 0;
-    if (!at_edge && length > sizes[0]) return PLAIN_INSIDE;
-    int parts = telling_parts(text, table, remarks);
+    if (length == 0) return 0;
+    int telling = character_traits(table, PyUnicode_READ_CHAR(text, 0)) & TELLING;
+    int plain = bare && !telling && PyTuple_GET_ITEM(block, 4) != Py_True && PyTuple_GET_ITEM(block, 5) != Py_True
+        && !PyTuple_GET_SIZE(PyTuple_GET_ITEM(block, 6))
+        && (length > sizes[1] || character_traits(table, PyUnicode_READ_CHAR(text, length - 1)) & ENDS_SENTENCE);
+    if (plain && !at_edge && length > sizes[0]) return PLAIN_INSIDE | TELLS;
+    int parts = length <= sizes[2] || (plain && at_edge) ? telling_parts(text, table, remarks) : 0;
     if (parts < 0) return -1;
-    int remark = parts & STARTS_REMARK;
-    return (remark && length <= sizes[0] ? 0 : PLAIN_INSIDE)
-        | (!at_edge || (remark && length <= sizes[2]) || parts & TRANSLATES ? 0 : PLAIN_AT_EDGE);
+    int remark = parts & STARTS_REMARK && length <= sizes[2], bits = telling || remark ? TELLS : 0;
+    if (plain && !(remark && length <= sizes[0])) bits |= PLAIN_INSIDE;
+    if (plain && at_edge && !remark && !(parts & TRANSLATES)) bits |= PLAIN_AT_EDGE;
+    return bits;
 }
 
-static PyObject *plain(PyObject *module, PyObject *args) {
+static PyObject *told(PyObject *module, PyObject *args) {
     PyObject *blocks, *around, *remarks, *found = NULL;
     Py_buffer table;
     Py_ssize_t sizes[4];
@@ -751,7 +753,7 @@ static PyObject *plain(PyObject *module, PyObject *args) {
     else found = PyBytes_FromStringAndSize(NULL, count);
     for (Py_ssize_t i = 0; found && i < count; i++) {
         int bare = PyTuple_GET_ITEM(PyList_GET_ITEM(around, i), 0) == Py_None;
-        int bits = bare ? plainness(PyList_GET_ITEM(blocks, i), table.buf, remarks, sizes, count - i <= sizes[3]) : 0;
+        int bits = traits_told(PyList_GET_ITEM(blocks, i), bare, table.buf, remarks, sizes, count - i <= sizes[3]);
         if (bits < 0) Py_CLEAR(found);
         else PyBytes_AS_STRING(found)[i] = (char)bits;
     }
@@ -865,7 +867,7 @@ static PyMethodDef METHODS[] = {
     {"paragraphs", paragraphs, METH_VARARGS, paragraphs_doc},
     {"languages", languages, METH_VARARGS, languages_doc},
     {"surroundings", surroundings, METH_VARARGS, surroundings_doc},
-    {"plain", plain, METH_VARARGS, plain_doc},
+    {"told", told, METH_VARARGS, told_doc},
     {"columns", columns, METH_VARARGS, columns_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from schemas.contract import UNKNOWN_MONTH, PublishedFrom
@@ -96,6 +96,8 @@ URL_DATES: Final = (
     # RFA ends its paths in month, day, year and time of day without a separator.
     re.compile(r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?:\d{6})?(?!\d)"),
 )
+# All of them have one, which tells most of the paths without a date.
+YEAR: Final = re.compile(r"(?:19|20)\d{2}")
 
 
 def parse_timestamp(text: str) -> datetime | None:
@@ -248,6 +250,8 @@ def url_date(url: str | None) -> date | None:
     if url is None:
         return None
     path = url.partition("://")[2].partition("/")[2].partition("?")[0]
+    if not YEAR.search(path):
+        return None
     for shape in URL_DATES:
         for match in shape.finditer(path):
             try:
@@ -271,15 +275,19 @@ def weigh(
     The dateline wins over a header that is over 7 days away from both the dateline and the URL's date, where these two
     agree to 2 days. A date before 1990 or after `latest` is a conflict and no date.
     """
-    found = {
-        "header": header_at,
-        "front_matter": front_matter_at,
-        "dateline": dateline_at,
-        "url": datetime(url_day.year, url_day.month, url_day.day, tzinfo=zone).astimezone(UTC) if url_day else None,
-    }
-    facts = {name: moment for name, moment in found.items() if moment is not None and EARLIEST <= moment <= latest}
-    slips = sum(moment is not None for moment in found.values()) - len(facts)
-    published_from = cast(PublishedFrom, next(iter(facts), "none"))
+    url_at = datetime(url_day.year, url_day.month, url_day.day, tzinfo=zone).astimezone(UTC) if url_day else None
+    facts: dict[PublishedFrom, datetime] = {}
+    slipped = False
+    found: tuple[tuple[PublishedFrom, datetime | None], ...] = (
+        ("header", header_at), ("front_matter", front_matter_at), ("dateline", dateline_at), ("url", url_at),
+    )  # fmt: skip
+    for name, moment in found:
+        if moment is not None:
+            if EARLIEST <= moment <= latest:
+                facts[name] = moment
+            else:
+                slipped = True
+    published_from: PublishedFrom = next(iter(facts), "none")
     header, dateline, url = facts.get("header"), facts.get("dateline"), facts.get("url")
     if (
         header is not None
@@ -296,7 +304,7 @@ def weigh(
         published_from=published_from,
         dateline_at=dateline,
         url_date=url_day if url is not None else None,
-        date_conflict=bool(slips) or (bool(facts) and max(facts.values()) - min(facts.values()) > CONFLICT),
+        date_conflict=slipped or (len(facts) > 1 and max(facts.values()) - min(facts.values()) > CONFLICT),
         local_date=None if published_at is None else published_at.astimezone(zone).date(),
         month=month_of(published_at),
     )

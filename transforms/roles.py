@@ -75,7 +75,7 @@ QUOTED: Final = re.compile(r"[“「『\"].+[”」』\"]", re.DOTALL)
 PARENTHESISED: Final = re.compile(r"（[^（）]{2,}）|\([^()]{2,}\)|【[^【】]{2,}】", re.DOTALL)
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")
 
-PLAIN_INSIDE, PLAIN_AT_EDGE = 1, 2
+PLAIN_INSIDE, PLAIN_AT_EDGE, TELLS = 1, 2, 4
 PLAIN_SIZES: Final = (LONGEST_PLAIN_REMARK, LONGEST_CREDIT, LONGEST_REMARK, LAST_BLOCKS)
 
 BODY: Final = Finding("body", "running text")
@@ -120,36 +120,35 @@ class _Classifier:
             self._judged.clear()
             self._frames |= frames
             inside = self._surroundings()
-        plain = self._plain(inside)
         findings = []
         last = len(blocks) - LAST_BLOCKS
-        for index, (block, (context, _)) in enumerate(zip(blocks, inside, strict=True)):
+        for index, (block, (context, _), told) in enumerate(zip(blocks, inside, self._told(inside), strict=True)):
             if (
                 self._story_started
                 and self._after is None
-                and (plain[index] & PLAIN_INSIDE if index < last else plain[index] & PLAIN_AT_EDGE and not self._names)
+                and (told & PLAIN_INSIDE if index < last else told & PLAIN_AT_EDGE and not self._names)
             ):
                 findings.append(BODY)
                 continue
-            finding = self._judge(index, block, context)
+            finding = self._judge(index, block, context, tells=told & TELLS != 0)
             if finding.role == "body":
                 self._story_started = True
             findings.append(finding)
         _join_editors_words(findings, blocks)
         return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
 
-    def _plain(self, inside: list[Surrounding]) -> Sequence[int]:
-        """For each block, whether no rule can hold for it once the story has started, as for most: this spares asking
-        each of them. Bits tell of its middle, and of its edge, where more rules hold."""
+    def _told(self, inside: list[Surrounding]) -> Sequence[int]:
+        """For each block bits that spare asking most of them: whether no rule can hold for it once the story has
+        started, in its middle, and at its edge, where more rules hold; and whether its wording may tell."""
         evidence = self._evidence
         if SCAN is not None:
-            found: bytes = SCAN.plain(
+            found: bytes = SCAN.told(
                 self._blocks, inside, evidence.table(ENDS_SENTENCE, TRANSLATES), evidence.remarks, PLAIN_SIZES
             )
             return found
         found_here = []
         for (text, _, _, _, bold, italic, links), (context, _) in zip(self._blocks, inside, strict=True):
-            size, bits = len(text), 0
+            size, bits = len(text), TELLS
             if (
                 context is None
                 and not (bold or italic or links)
@@ -164,7 +163,7 @@ class _Classifier:
             found_here.append(bits)
         return found_here
 
-    def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
+    def _judge(self, index: int, block: Block, context: Finding | None, *, tells: bool) -> Finding:
         text = block.text
         if index < TOP_BLOCKS and not self._story_started and len(text) <= LONGEST_CREDIT and DIGIT.search(text):
             dated = self._dated(text, bold=block.bold)
@@ -177,7 +176,7 @@ class _Classifier:
         if strong is not None and self._fits(strong, text):
             return strong
         at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
-        finding = self._evidence.of_wording(text, at_edge=at_edge)
+        finding = self._evidence.of_wording(text, at_edge=at_edge) if tells else None
         # Most blocks end like a sentence, which none of the short forms does.
         if finding is None and len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
             finding = self._of_short_form(index, block, at_edge=at_edge)
