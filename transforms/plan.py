@@ -86,18 +86,23 @@ def _same(source: Found, row: Known) -> bool:
 
 def batches(sizes: Sequence[int], workers: int, most: int = LARGEST_BATCH_BYTES) -> list[range]:
     """Consecutive ranges of sources: small enough to keep all workers busy and memory low, and the same number of
-    them for each worker where they are many; no larger than `most` bytes but for a single source."""
+    them for each worker where they are many; no larger than `most` bytes but for a single source. The last ones are
+    half as large, so that no worker waits long for another."""
     total = sum(sizes)
     largest = min(max(total // (workers * 6), SMALLEST_BATCH_BYTES), most)
     rounds = -(-total // (largest * workers))
     # A batch ends before the source that does not fit, so on average by half a source too early.
     target = min(largest, total // max(rounds * workers, 1) + total // max(len(sizes), 1))
     ranges = []
+    left, limit = total, target
     start = total = 0
     for position, size in enumerate(sizes):
-        if position > start and (total + size > target or position - start == LARGEST_BATCH_SOURCES):
+        if position > start and (total + size > limit or position - start == LARGEST_BATCH_SOURCES):
             ranges.append(range(start, position))
+            left -= total
             start, total = position, 0
+            if left <= target * workers:
+                limit = max(target // 2, SMALLEST_BATCH_BYTES)
         total += size
     if start < len(sizes):
         ranges.append(range(start, len(sizes)))

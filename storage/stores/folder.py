@@ -24,6 +24,7 @@ class FolderStore:
     def __init__(self, address: str) -> None:
         self.address = address
         self._root = Path(address)
+        self._durable: set[str | None] = set()
 
     def entries(self, prefix: str) -> list[Stored]:
         found = [_stored(name, entry.stat()) for name, entry in _files(os.path.join(self.address, prefix), prefix)]
@@ -76,10 +77,17 @@ class FolderStore:
     @contextlib.contextmanager
     def preparing(self) -> Iterator[Callable[[Replacement], object]]:
         with ThreadPoolExecutor(1) as beside:
-            yield lambda step: beside.submit(prepare, self._root, step)
+            yield lambda step: beside.submit(self._prepare, step)
 
     def commit(self, steps: Sequence[Replacement]) -> None:
-        commit(self._root, steps)
+        durable, self._durable = self._durable, set()
+        commit(self._root, steps, durable)
+
+    def _prepare(self, step: Replacement) -> None:
+        # What fails here fails again, and is told, when it is committed.
+        self._durable.discard(step.staged)
+        prepare(self._root, step)
+        self._durable.add(step.staged)
 
 
 def _stored(name: str, info: os.stat_result) -> Stored:

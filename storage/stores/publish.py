@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -31,12 +31,12 @@ def prepare(root: Path, step: Replacement) -> None:
         (root / step.target).parent.mkdir(parents=True, exist_ok=True)
 
 
-def commit(root: Path, steps: Sequence[Replacement]) -> None:
-    """Publish all steps in order. Returns when they are durable; a kill at any point leaves the state before the
+def commit(root: Path, steps: Sequence[Replacement], durable: Collection[str | None] = ()) -> None:
+    """Publish all steps in order; `durable` are staged files that need no more syncing. Returns when they are durable; a kill at any point leaves the state before the
     journal was written, or one that `complete_interrupted` turns into the state after."""
     staged = [root / step.staged for step in steps if step.staged is not None]
     with ThreadPoolExecutor(SYNCS) as pool:
-        list(pool.map(_sync_file, staged))
+        list(pool.map(_sync_file, [root / step.staged for step in steps if step.staged and step.staged not in durable]))
     for folder in {path.parent for path in staged}:
         sync_folder(folder)
     with publishing(root, shared=False):
