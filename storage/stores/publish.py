@@ -32,8 +32,9 @@ def prepare(root: Path, step: Replacement) -> None:
 
 
 def commit(root: Path, steps: Sequence[Replacement], durable: Collection[str | None] = ()) -> None:
-    """Publish all steps in order; `durable` are staged files that need no more syncing. Returns when they are durable; a kill at any point leaves the state before the
-    journal was written, or one that `complete_interrupted` turns into the state after."""
+    """Publish all steps in order; `durable` are staged files that need no more syncing. Returns when all are durable; a
+    kill at any point leaves the state before the journal was written, or one that `complete_interrupted` turns into the
+    state after."""
     staged = [root / step.staged for step in steps if step.staged is not None]
     with ThreadPoolExecutor(SYNCS) as pool:
         list(pool.map(_sync_file, [root / step.staged for step in steps if step.staged and step.staged not in durable]))
