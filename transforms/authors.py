@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["author_of"]
@@ -38,6 +39,7 @@ def author_of(bylines: Iterable[str]) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def _names(line: str) -> str | None:
     after = WROTE_AFTER.match(line)
     wrote = None if after else WROTE.search(line)

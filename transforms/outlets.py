@@ -102,7 +102,10 @@ class Outlet(NamedTuple):
         """What is known of the pages of a day; of the latest ones where the day is not known."""
         if day is None:
             return self.layouts[-1].rules if self.layouts else NO_RULES
-        return next((layout.rules for layout in self.layouts if layout.holds_on(day)), NO_RULES)
+        for layout in self.layouts:
+            if layout.holds_on(day):
+                return layout.rules
+        return NO_RULES
 
 
 @dataclass(frozen=True)
@@ -145,11 +148,12 @@ class Outlets:
         """The outlet of a host. One that no entry knows gets UTC and a slug from its registrable domain."""
         if host is None:
             return self._unknown(UNKNOWN)
-        labels = host.split(".")
-        for first in range(len(labels) - 1):
-            outlet = self._by_host.get(".".join(labels[first:]))
+        domain = host
+        while "." in domain:
+            outlet = self._by_host.get(domain)
             if outlet is not None:
                 return outlet
+            domain = domain.partition(".")[2]
         return self._unknown(host)
 
     def without(self, slug: str) -> Outlets:

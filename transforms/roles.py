@@ -236,9 +236,12 @@ class _Classifier:
 
     def _frames_among(self, inside: Sequence[Surrounding]) -> frozenset[int]:
         """Elements that hold so much of the text that they are the article's frame."""
+        # Most articles have no element that could be one.
+        if not any(_is_framing(finding) for finding, _ in self._judged.values()):
+            return frozenset()
         held: dict[int, int] = {}
         for block, (finding, number) in zip(self._blocks, inside, strict=True):
-            if finding is not None and finding.strong and finding.role not in QUOTING:
+            if _is_framing(finding):
                 held[number] = held.get(number, 0) + len(block.text)
         if not held:
             return frozenset()
@@ -366,6 +369,10 @@ class _Classifier:
         return any(
             folded.startswith(name) and folded[len(name) :].lstrip()[:1] not in ("：", ":") for name in self._names
         )
+
+
+def _is_framing(finding: Finding | None) -> bool:
+    return finding is not None and finding.strong and finding.role not in QUOTING
 
 
 def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> None:
