@@ -27,7 +27,7 @@ from storage.workspace import Workspace, written
 __all__ = ["Bound", "Chosen", "Published", "SortedRows", "sorted_positions", "staged_rows"]
 
 # Of a partition's staged rows, so much is sorted in memory at once.
-HELD_BYTES: Final = 1 << 20
+HELD_BYTES: Final = 4 << 20
 SPILL_ROWS: Final = 1024
 # So many slices are put together in less time than their rows are picked.
 FEW_GAPS: Final = 16
