@@ -1,4 +1,4 @@
-"""Processes that load what parsing takes while the program loads the rest: for a run that surely has much to parse.
+"""Processes that load what parsing and merging take while the program loads the rest and looks for changes.
 
 Imports next to nothing, as what it has loaded by then is loaded before the processes start.
 """
@@ -19,9 +19,9 @@ __all__ = ["early_workers"]
 
 
 def early_workers(arguments: argparse.Namespace, ending: contextlib.ExitStack) -> Workers | None:
-    """The processes of a first run over a folder, which end with `ending`; None where a run may have little to parse,
-    or is carried out elsewhere."""
-    if not _parses_here(arguments) or not _is_first(arguments.source, arguments.output):
+    """The processes of a run over a folder or repository, which end with `ending`; None where it is carried out
+    elsewhere, and for a repository's first run."""
+    if not _works_here(arguments) or not _gains(arguments.source, arguments.output):
         return None
     from storage.workers import Workers
 
@@ -30,15 +30,17 @@ def early_workers(arguments: argparse.Namespace, ending: contextlib.ExitStack) -
     return workers
 
 
-def _parses_here(arguments: argparse.Namespace) -> bool:
+def _works_here(arguments: argparse.Namespace) -> bool:
     elsewhere = arguments.dry_run or arguments.dask or arguments.flow or os.environ.get("PREFECT_API_URL")
     return arguments.workers > 1 and not elsewhere and "fork" in multiprocessing.get_all_start_methods()
 
 
-def _is_first(source: str, output: Path | str) -> bool:
-    # A repository is listed by processes of its own, and takes longer than these need.
+def _gains(source: str, output: Path | str) -> bool:
+    if not os.path.isdir(source) or not isinstance(output, Path):
+        return False
+    # All of a repository is listed by processes of its own, and takes longer than these need.
     repository = any(os.path.exists(os.path.join(source, name)) for name in (".git", "HEAD"))
-    return os.path.isdir(source) and not repository and isinstance(output, Path) and not output.exists()
+    return output.exists() or not repository
 
 
 def _load() -> None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from schemas.contract import Table
 from storage.parquet import CarryingWriter, PartWriter
 from storage.row_groups import Unit, row_groups, too_few_to_cut
-from storage.sorted_rows import Published, SortedRows
+from storage.sorted_rows import Published, SortedRows, give_back
 
 __all__ = ["Merged", "merge_rows"]
 
@@ -44,13 +44,14 @@ def merge_rows(target: Path, table: Table, inputs: Sequence[SortedRows]) -> Merg
         with CarryingWriter(target, table) as carrying:
             for units in row_groups(table, inputs):
                 if not _kept(units, inputs, carrying):
-                    carrying.write(_gather(units, inputs))
-                    pa.default_memory_pool().release_unused()
+                    rows = _gather(units, inputs)
+                    carrying.write(rows)
+                    give_back(rows.nbytes)
     else:
         with PartWriter(target, table) as writer:
             for rows in [few] if few is not None else (_gather(units, inputs) for units in row_groups(table, inputs)):
                 writer.write(rows)
-                pa.default_memory_pool().release_unused()
+                give_back(rows.nbytes)
     return Merged(total, target.stat().st_size)
 
 

@@ -64,7 +64,6 @@ def merge_partition(task: MergeTask) -> MergedPartition:
     finally:
         for part_rows in published.values():
             part_rows.close()
-        pa.default_memory_pool().release_unused()
     rows_before = sum(part_rows.rows_before for part_rows in published.values())
     return MergedPartition(task.number, rows_before, rows, file_bytes, tuple(removals), tuple(finals))
 

@@ -24,7 +24,7 @@ from storage.state import open_content, open_part
 from storage.stores.store import Stored
 from storage.workspace import Workspace, written
 
-__all__ = ["Bound", "Chosen", "Published", "SortedRows", "sorted_positions", "staged_rows"]
+__all__ = ["Bound", "Chosen", "Published", "SortedRows", "give_back", "sorted_positions", "staged_rows"]
 
 # Of a partition's staged rows, so much is sorted in memory at once.
 HELD_BYTES: Final = 4 << 20
@@ -32,9 +32,26 @@ SPILL_ROWS: Final = 1024
 # So many slices are put together in less time than their rows are picked.
 FEW_GAPS: Final = 16
 
+# Arrow keeps what was freed until it is told, which takes a millisecond.
+KEPT_BYTES: Final = 8 << 20
+
 # Whether a value is null, and the value.
 Bound = tuple[bool, Any]
 NULL: Final[Bound] = (True, None)
+
+
+class _Freed:
+    """How much was freed since memory was given back."""
+
+    size = 0
+
+
+def give_back(size: int) -> None:
+    """Give memory back to the system from time to time; `size` are the bytes of rows that are no longer needed."""
+    _Freed.size += size
+    if _Freed.size >= KEPT_BYTES:
+        pa.default_memory_pool().release_unused()
+        _Freed.size = 0
 
 
 class SortedRows(Protocol):
@@ -267,8 +284,8 @@ def staged_rows(
         rows = _piece(workspace, name, batch, dropped.get(name.rpartition(".")[0], ()))
         if group and size + rows.nbytes > HELD_BYTES:
             yield Spilled(scratch() / f"sorted.{number}", _sorted_rows(group, table))
+            give_back(size)
             group, size = [], 0
-            pa.default_memory_pool().release_unused()
         group.append(rows)
         size += rows.nbytes
     if group:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -103,6 +104,9 @@ class State(NamedTuple):
         return _records(self.revisions.filter(pc.is_in(self.revisions[column], wanted)))
 
 
+Place = TypeVar("Place")
+Result = TypeVar("Result")
+
 WORTH_THREADS: Final = 64
 # Neither slugs nor periods have it.
 PLACE_MARK: Final = "/"
@@ -127,12 +131,7 @@ def read_state(output: Output) -> State:
     this contract version did not write."""
     places = [(name, *part) for name in ("articles", "revisions") for part in output.partitions(TABLES[name])]
     whole = {partition for partition, _ in output.partitions(TABLES["paragraphs"])} if places else set()
-    if len(places) < WORTH_THREADS:
-        parts = [_known_rows(output, whole, *place) for place in places]
-    else:
-        # Arrow reads beside Python; no thread is left when processes are forked.
-        with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
-            parts = list(threads.map(lambda place: _known_rows(output, whole, *place), places))
+    parts = _read_beside(output, lambda place: _known_rows(output, whole, *place), places)
     rejects: list[KnownReject] = []
     for _, entry in output.parts(TABLES["rejects"]):
         names = [name for name in KnownReject._fields if name != "stale"]
@@ -169,8 +168,9 @@ def _records(rows: pa.Table) -> list[KnownRevision]:
 def read_articles(output: Output, places: Collection[Partition], run_id: str, article_ids: pa.Array) -> pa.Table:
     """Articles of some partitions that a run wrote, and those with some ids, as `ARTICLE_STATE` has them."""
     columns = [name for name in ARTICLE_STATE.names if name != "outlet"]
-    parts = [ARTICLE_STATE.empty_table()]
-    for partition in sorted(places):
+
+    def articles_of(partition: Partition) -> list[pa.Table]:
+        parts = []
         for _, entry in output.parts_of(TABLES["articles"], partition):
             with open_part(output, entry, codes_of=["article_id"]) as file:
                 found = file.read(["article_id", "run_id"], use_threads=False)
@@ -179,7 +179,19 @@ def read_articles(output: Output, places: Collection[Partition], run_id: str, ar
                 for rows in rows_where(file, chosen, columns):
                     outlets = pa.repeat(partition.outlet, rows.num_rows)
                     parts.append(rows.append_column("outlet", outlets).select(ARTICLE_STATE.names).cast(ARTICLE_STATE))
-    return pa.concat_tables(parts)
+        return parts
+
+    parts = chain.from_iterable(_read_beside(output, articles_of, sorted(places)))
+    return pa.concat_tables([ARTICLE_STATE.empty_table(), *parts])
+
+
+def _read_beside(output: Output, read: Callable[[Place], Result], places: Sequence[Place]) -> list[Result]:
+    """What `read` gives for each place."""
+    if len(places) < WORTH_THREADS:
+        return list(map(read, places))
+    # Arrow reads beside Python; no thread is left when processes are forked.
+    with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
+        return list(threads.map(read, places))
 
 
 @lru_cache(maxsize=100_000)

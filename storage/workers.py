@@ -110,6 +110,8 @@ class Workers:
         self._crew: dict[Connection, _Worker] = {}
         self._busy: dict[Connection, _Tried] = {}
         self._gone: list[_Worker] = []
+        # The process that loads for others, until it has work.
+        self._loading: BaseProcess | None = None
         self._forked = False
         self._keeps_memory = True
 
@@ -148,6 +150,7 @@ class Workers:
         pipes = [context.Pipe() for _ in range(self.count)]
         process = context.Process(target=_found, args=(pipes, load))
         process.start()
+        self._loading = process
         for number, (ours, theirs) in enumerate(pipes):
             theirs.close()
             self._crew[ours] = _Worker(ours, None if number else process)
@@ -178,6 +181,10 @@ class Workers:
 
     def dismiss(self) -> None:
         """End the processes, while this one goes on."""
+        if self._loading is not None:
+            # Nobody needs what it loads.
+            self._loading.terminate()
+            self._loading = None
         for pipe in list(self._crew):
             self._drop(pipe)
 
@@ -196,6 +203,7 @@ class Workers:
 
     def _give(self, work: Callable[[Any], object], tasks: _Tasks) -> None:
         """Give each process that has none a task; those that come next are made while all work."""
+        self._loading = None
         while len(self._busy) < self.count and (tried := tasks.take()) is not None:
             pipe = next((pipe for pipe in self._crew if pipe not in self._busy), None) or self._add(None)
             try:
@@ -327,6 +335,7 @@ def take_memory_from_system() -> None:
 def _found(pipes: Sequence[tuple[Connection, Connection]], load: Callable[[], object]) -> None:
     """The first of several processes: loads, and starts the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.disable()
     if sys.platform == "linux" and "pyarrow" not in sys.modules:
         # Arrow asks for no other pool where it writes files, and all its builds for Linux have this one. 5 % of a run.
