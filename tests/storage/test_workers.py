@@ -137,6 +137,16 @@ def test_workers_that_are_started_early_end_with_what_they_do() -> None:
     assert not any(Path(f"/proc/{pid}").exists() for pid in processes)
 
 
+def test_workers_that_load_in_vain_end_at_once() -> None:
+    started = time.monotonic()
+    with Workers(2) as workers:
+        workers.fork_early(partial(_sleep, 60))
+        assert workers._loading is not None
+        pid = workers._loading.pid
+    assert time.monotonic() - started < 30
+    assert not Path(f"/proc/{pid}").exists()
+
+
 def test_renewed_workers_are_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     monkeypatch.delitem(sys.modules, "obstore", raising=False)
