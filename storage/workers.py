@@ -29,6 +29,8 @@ from transforms.plan import batches
 
 __all__ = ["Pool", "WorkerDiedError", "Workers", "open_pool", "take_memory_from_system"]
 
+# A run that turns out to have little to do has no use for more.
+EARLY: Final = 4
 # A process may die before it begins with a task, or of something else, so another one tries.
 TRIES: Final = 2
 # What a process that waits for work needs to end by itself when this one is gone.
@@ -144,10 +146,10 @@ class Workers:
         return self._results(work, waiting)
 
     def fork_early(self, load: Callable[[], object]) -> None:
-        """Start the processes while this one has loaded next to nothing: the first of them calls `load`, and the others
+        """Start the first processes while this one has loaded next to nothing: one of them calls `load`, and the others
         are forked from it."""
         context = multiprocessing.get_context("fork")
-        pipes = [context.Pipe() for _ in range(self.count)]
+        pipes = [context.Pipe() for _ in range(min(self.count, EARLY))]
         process = context.Process(target=_found, args=(pipes, load))
         process.start()
         self._loading = process
@@ -182,8 +184,8 @@ class Workers:
     def dismiss(self) -> None:
         """End the processes, while this one goes on."""
         if self._loading is not None:
-            # Nobody needs what it loads.
-            self._loading.terminate()
+            # Nobody needs what it loads. It may not have set up yet how it takes other signals.
+            self._loading.kill()
             self._loading = None
         for pipe in list(self._crew):
             self._drop(pipe)
@@ -335,7 +337,6 @@ def take_memory_from_system() -> None:
 def _found(pipes: Sequence[tuple[Connection, Connection]], load: Callable[[], object]) -> None:
     """The first of several processes: loads, and starts the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.disable()
     if sys.platform == "linux" and "pyarrow" not in sys.modules:
         # Arrow asks for no other pool where it writes files, and all its builds for Linux have this one. 5 % of a run.
