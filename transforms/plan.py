@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 __all__ = ["Decision", "Found", "Known", "batches", "decide", "groups"]
 
-LARGEST_BATCH_BYTES: Final = 3 << 19
+LARGEST_BATCH_BYTES: Final = 2 << 20
 SMALLEST_BATCH_BYTES: Final = 256 << 10
 LARGEST_BATCH_SOURCES: Final = 1000
 
@@ -89,7 +89,7 @@ def batches(sizes: Sequence[int], workers: int, most: int = LARGEST_BATCH_BYTES)
     them for each worker where they are many; no larger than `most` bytes but for a single source. The last ones are
     half as large, so that no worker waits long for another."""
     total = sum(sizes)
-    largest = min(max(total // (workers * 6), SMALLEST_BATCH_BYTES), most)
+    largest = min(max(total // (workers * 4), SMALLEST_BATCH_BYTES), most)
     rounds = -(-total // (largest * workers))
     # A batch ends before the source that does not fit, so on average by half a source too early.
     target = min(largest, total // max(rounds * workers, 1) + total // max(len(sizes), 1))
