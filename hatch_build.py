@@ -1,4 +1,4 @@
-"""Compiles `transforms/_scan.c` where a C compiler and Python's headers are at hand; elsewhere Python does its work.
+"""Compiles the modules in C where a C compiler and Python's headers are at hand; elsewhere Python does their work.
 
 Hatchling calls this for each install and each wheel; `python hatch_build.py` does the same by hand.
 """
@@ -16,33 +16,35 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("transforms/_scan.c")
+SOURCES = (Path("transforms/_scan.c"), Path("storage/inputs/_trees.c"))
 FLAGS = ["-O2", "-fPIC", "-shared", "-fvisibility=hidden"]
 
 
 class CompileHook(BuildHookInterface[Any]):
-    """Adds the compiled module to what is installed."""
+    """Adds the compiled modules to what is installed."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # Hatchling's signature
-        built = compile_scan(Path(self.root))
-        if built is not None:
-            build_data["artifacts"].append(f"/{built}")
+        built = compile_modules(Path(self.root))
+        if built:
+            build_data["artifacts"] += [f"/{module}" for module in built]
             build_data["pure_python"] = False
             build_data["infer_tag"] = True
 
 
-def compile_scan(root: Path) -> Path | None:
-    """The compiled module, relative to `root`; None, with a word on why and what to do, where it can't be compiled."""
-    target = SOURCE.with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
-    for old in (root / SOURCE.parent).glob("_scan.*.so"):
-        old.unlink()
+def compile_modules(root: Path) -> list[Path]:
+    """The compiled modules, relative to `root`; none, with a word on why and what to do, where they can't be compiled."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    for source in SOURCES:
+        for old in (root / source.parent).glob(f"{source.stem}.*.so"):
+            old.unlink()
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-    with tempfile.TemporaryDirectory(dir=root / SOURCE.parent) as folder:
-        draft = Path(folder, target.name)
-        headers = sysconfig.get_path("include")
-        command = [*compiler, *FLAGS, f"-I{headers}", str(root / SOURCE), "-o", str(draft)]
+    headers = sysconfig.get_path("include")
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        drafts = {source.with_suffix(suffix): Path(folder, source.with_suffix(suffix).name) for source in SOURCES}
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
+            for source, draft in zip(SOURCES, drafts.values(), strict=True):
+                command = [*compiler, *FLAGS, f"-I{headers}", str(root / source), "-o", str(draft)]
+                subprocess.run(command, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             why = (getattr(error, "stderr", None) or str(error)).strip()
             print(
@@ -50,10 +52,11 @@ def compile_scan(root: Path) -> Path | None:
                 "To have it, install a C compiler and Python's headers, and install pressmark again.",
                 file=sys.stderr,
             )
-            return None
-        draft.replace(root / target)
-    return target
+            return []
+        for target, draft in drafts.items():
+            draft.replace(root / target)
+    return list(drafts)
 
 
 if __name__ == "__main__":
-    compile_scan(Path(__file__).parent)
+    compile_modules(Path(__file__).parent)

@@ -76,16 +76,16 @@ class _Ordered(Sequence[Source]):
     def __getitem__(self, index: int) -> Source: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[Source]: ...
+    def __getitem__(self, index: slice) -> Sources: ...
 
-    def __getitem__(self, index: int | slice) -> Source | list[Source]:
+    def __getitem__(self, index: int | slice) -> Source | Sources:
         if not isinstance(index, slice):
-            return self[index : index + 1][0]
+            return self._sources[self._order[index].as_py()]
         positions = self._order[index]
         if not len(positions):
-            return []
+            return self._sources[:0]
         first, last = pc.min_max(positions).as_py().values()
-        return list(self._sources.part(first, last + 1).take(pc.subtract(positions, first)))
+        return self._sources[first : last + 1].take(pc.subtract(positions, first))
 
 
 def _by_path(sources: Sources, rows: range) -> pa.Array:

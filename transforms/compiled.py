@@ -10,6 +10,12 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Final
 
-__all__ = ["SCAN"]
+__all__ = ["SCAN", "compiled"]
 
-SCAN: Final[ModuleType | None] = import_module("transforms._scan") if find_spec("transforms._scan") else None
+
+def compiled(name: str) -> ModuleType | None:
+    """A compiled module, where it was installed."""
+    return import_module(name) if find_spec(name) else None
+
+
+SCAN: Final[ModuleType | None] = compiled("transforms._scan")

@@ -30,6 +30,7 @@ from storage.inputs.commits import (
     side_changes,
     tree_changes,
     tree_of,
+    unverified,
 )
 from storage.inputs.names import ambiguous, named, path_column, path_of
 from storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
@@ -104,8 +105,10 @@ class GitRepository:
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         repository = opened(self._path)
-        for source in sources:
-            yield source, _read(repository, source, limits)
+        # `_verified` does the check itself, in a quarter of the time.
+        with unverified():
+            for source in sources:
+                yield source, _read(repository, source, limits)
 
     def _head(self, repository: pygit2.Repository) -> pygit2.Commit:
         import pygit2
@@ -260,12 +263,7 @@ def _verified(repository: pygit2.Repository, object_id: str) -> bytes:
     """A file's bytes; raises `CorruptObject` where they are not those of its id."""
     import pygit2
 
-    # libgit2's own check also looks for forged collisions, which takes four times as long.
-    pygit2.settings.enable_strict_hash_verification(False)  # noqa: FBT003
-    try:
-        data: bytes = repository.odb.read(pygit2.Oid(hex=object_id))[1]
-    finally:
-        pygit2.settings.enable_strict_hash_verification(True)  # noqa: FBT003
+    data: bytes = repository.odb.read(pygit2.Oid(hex=object_id))[1]
     digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
     digest.update(data)
     if digest.hexdigest() != object_id:

@@ -22,7 +22,7 @@ CHUNK_ROWS: Final = 4096
 
 
 class Sources(Sequence[Source]):
-    """An immutable sequence of sources; records are made as they are asked for."""
+    """An immutable sequence of sources; records are made as they are asked for, and slices copy nothing."""
 
     def __init__(self, rows: pa.Table) -> None:
         self._rows = rows
@@ -46,14 +46,16 @@ class Sources(Sequence[Source]):
     def __getitem__(self, index: int) -> Source: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[Source]: ...
+    def __getitem__(self, index: slice) -> Sources: ...
 
-    def __getitem__(self, index: int | slice) -> Source | list[Source]:
-        if isinstance(index, slice):
-            start, stop, step = index.indices(len(self))
-            rows = self._rows.slice(start, max(stop - start, 0))
-            return [source for batch in rows.to_batches() for source in sources_of(batch)][::step]
-        return self[index : index + 1][0]
+    def __getitem__(self, index: int | slice) -> Source | Sources:
+        if not isinstance(index, slice):
+            (source,) = self[range(len(self))[index] :][:1]
+            return source
+        start, stop, step = index.indices(len(self))
+        if step != 1:
+            return self.take(pa.array(range(start, stop, step), pa.int64()))
+        return Sources(self._rows.slice(start, max(stop - start, 0)))
 
     def __iter__(self) -> Iterator[Source]:
         for batch in self._rows.to_batches(max_chunksize=CHUNK_ROWS):
@@ -63,9 +65,10 @@ class Sources(Sequence[Source]):
         """One value of each source."""
         return self._rows[name]
 
-    def part(self, start: int, stop: int) -> Sources:
-        """The sources from one position up to another, not copied."""
-        return Sources(self._rows.slice(start, stop - start))
+    def batch(self) -> pa.RecordBatch:
+        """The sources as one record batch."""
+        arrays = [column.combine_chunks() for column in self._rows.columns]
+        return pa.record_batch(arrays, schema=SOURCE_SCHEMA)
 
     def take(self, positions: pa.Array) -> Sources:
         """The sources at these positions."""
@@ -100,6 +103,8 @@ class Sources(Sequence[Source]):
 
 def source_batch(sources: Sequence[Source]) -> pa.RecordBatch:
     """Some sources as a record batch."""
+    if isinstance(sources, Sources):
+        return sources.batch()
     return pa.record_batch(
         [
             [source.source_path for source in sources],

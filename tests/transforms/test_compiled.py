@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from archives import ROOT
 from fragments import FRAGMENTS
+from hatch_build import SOURCES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -176,12 +177,13 @@ def test_the_compiled_part_refuses_what_it_can_not_use(call, error) -> None:
 
 
 def test_without_a_compiler_the_build_says_what_is_missing_and_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "transforms").mkdir()
-    shutil.copy(ROOT / "transforms" / "_scan.c", tmp_path / "transforms")
+    for source in SOURCES:
+        (tmp_path / source).parent.mkdir(parents=True)
+        shutil.copy(ROOT / source, tmp_path / source)
     shutil.copy(ROOT / "hatch_build.py", tmp_path)
     built = subprocess.run(
         [sys.executable, "hatch_build.py"], cwd=tmp_path, env={"CC": "no-such-compiler"}, capture_output=True, text=True
     )
     assert built.returncode == 0
     assert "install a C compiler and Python's headers" in built.stderr
-    assert [path.name for path in (tmp_path / "transforms").iterdir()] == ["_scan.c"]
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*.*")} == {*SOURCES, Path("hatch_build.py")}

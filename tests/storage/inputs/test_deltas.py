@@ -7,14 +7,18 @@ import subprocess
 
 import pygit2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from repositories import Repository
 
 import storage.inputs.commits
 import storage.inputs.deltas
 from storage.inputs.commits import opened, tree_changes
-from storage.inputs.deltas import PackedObjects
+from storage.inputs.deltas import PackedObjects, UnreadableError, _applied, _applied_in_python
+from storage.inputs.trees import TREES
 
 COMMITS = 40
+BASE = bytes(range(256)) * 300
 
 
 @pytest.fixture(scope="module", params=["offsets", "ids"])
@@ -99,3 +103,53 @@ def test_damage_is_left_to_libgit2(packed: Repository) -> None:
             objects.close()
         path.write_bytes(whole)
     assert refused > 100
+
+
+def sized(number: int) -> bytes:
+    """A number as deltas begin with: seven bits a byte, the lowest ones first."""
+    digits = [number >> shift & 0x7F for shift in range(0, max(number.bit_length(), 1), 7)]
+    return bytes([digit | 0x80 for digit in digits[:-1]] + digits[-1:])
+
+
+def copied(start: int, length: int) -> bytes:
+    """The instruction to copy bytes of the base."""
+    parts = [start >> 8 * byte & 0xFF for byte in range(4)] + [length >> 8 * byte & 0xFF for byte in range(3)]
+    return bytes([0x80 | sum(1 << bit for bit, part in enumerate(parts) if part)] + [part for part in parts if part])
+
+
+INSTRUCTIONS = st.lists(
+    st.one_of(
+        st.binary(min_size=1, max_size=127).map(lambda data: (bytes([len(data)]) + data, data)),
+        st.tuples(st.integers(0, len(BASE) - 1), st.integers(1, 70_000)).map(
+            lambda at: (copied(at[0], len(BASE[at[0] : sum(at)])), BASE[at[0] : sum(at)])
+        ),
+        st.just((copied(5, 0), BASE[5 : 5 + 0x10000])),
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.skipif(TREES is None, reason="no C compiler was at hand")
+@given(parts=INSTRUCTIONS, damage=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=2))
+def test_deltas_make_the_same_compiled_or_not(parts: list[tuple[bytes, bytes]], damage: list[tuple[int, int]]) -> None:
+    expected = b"".join(made for _, made in parts)
+    delta = bytearray(sized(len(BASE)) + sized(len(expected)) + b"".join(instruction for instruction, _ in parts))
+    assert _applied(BASE, bytes(delta)) == _applied_in_python(BASE, bytes(delta)) == expected
+    for at, byte in damage:
+        delta[at % len(delta)] = byte
+
+    def outcome(apply) -> bytes | None:
+        try:
+            made: bytes = apply(BASE, bytes(delta))
+        except (UnreadableError, IndexError):
+            return None
+        return made
+
+    assert outcome(_applied) == outcome(_applied_in_python)
+
+
+@pytest.mark.parametrize("delta", [b"", b"\x80", sized(len(BASE)), sized(len(BASE)) + b"\xff" * 9])
+@pytest.mark.parametrize("apply", [_applied, _applied_in_python])
+def test_no_delta_makes_nothing(apply, delta: bytes) -> None:
+    with pytest.raises((UnreadableError, IndexError)):
+        apply(BASE, delta)

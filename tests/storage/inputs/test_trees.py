@@ -1,4 +1,4 @@
-"""Comparing trees by their bytes finds what comparing all their entries finds."""
+"""Comparing trees by their bytes finds what comparing all their entries finds, compiled or not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.inputs.trees import REGULAR, Change, CorruptTree, Entry, changes_along
+from storage.inputs import trees
+from storage.inputs.trees import REGULAR, TREES, Change, CorruptTree, Entry, changes_along
+
+both = pytest.mark.parametrize(
+    "compiled",
+    [
+        pytest.param(True, marks=pytest.mark.skipif(TREES is None, reason="no C compiler was at hand")),
+        False,
+    ],
+)
 
 Files = dict[tuple[bytes, ...], bytes]
 NAMES = st.binary(min_size=1, max_size=30).filter(
@@ -50,14 +59,23 @@ def shown(files: Files) -> Files:
     return {parts: blob for parts, blob in files.items() if len(parts) > 1 or parts[0] not in folders}
 
 
-@given(st.lists(ARCHIVES, min_size=1, max_size=6), st.booleans())
-def test_changes_lead_from_each_tree_to_the_next(archives: list[Files], from_nothing: bool) -> None:
+def changes(compiled: bool, *arguments) -> list[tuple[int, Change]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trees, "TREES", TREES if compiled else None)
+        return list(changes_along(*arguments))
+
+
+@both
+@given(archives=st.lists(ARCHIVES, min_size=1, max_size=6), from_nothing=st.booleans())
+def test_changes_lead_from_each_tree_to_the_next(compiled: bool, archives: list[Files], from_nothing: bool) -> None:
     store = Store()
     archives = [shown(files) for files in archives]
     ids = [store.put(files) for files in archives]
     before = {} if from_nothing else archives[0]
     found: dict[int, dict[bytes, bytes | None]] = {}
-    for position, (path, after) in changes_along(store.trees.__getitem__, None if from_nothing else ids[0], ids):
+    for position, (path, after) in changes(
+        compiled, store.trees.__getitem__, None if from_nothing else ids[0], ids
+    ):
         assert path not in found.setdefault(position, {})
         found[position][path] = after.blob if after is not None else None
     for position, files in enumerate(archives):
@@ -68,25 +86,52 @@ def test_changes_lead_from_each_tree_to_the_next(archives: list[Files], from_not
         before = files
 
 
-def test_thousands_of_entries_with_scattered_changes() -> None:
+@both
+def test_thousands_of_entries_with_scattered_changes(compiled: bool) -> None:
     store = Store()
     files: Files = {(b"%05d" % n,): bytes([n % 251]) * 20 for n in range(5000)}
     changed = {name: blob for name, blob in files.items() if int(name[0]) % 700}
     changed |= {(b"%05d-new" % n,): b"n" * 20 for n in range(0, 5000, 900)}
     ids = [store.put(files), store.put(changed), store.put({}), store.put(files)]
     counts = [0] * 4
-    for position, _ in changes_along(store.trees.__getitem__, None, ids):
+    for position, _ in changes(compiled, store.trees.__getitem__, None, ids):
         counts[position] += 1
     assert counts == [5000, 8 + 6, 5000 - 8 + 6, 5000]
 
 
-def test_an_executable_file_is_a_file_and_a_mode_is_no_change() -> None:
-    trees = {b"1" * 20: b"100644 a\0" + b"x" * 20, b"2" * 20: b"100755 a\0" + b"x" * 20}
-    found = list(changes_along(trees.__getitem__, None, [b"1" * 20, b"2" * 20]))
+@both
+def test_an_executable_file_is_a_file_and_a_mode_is_no_change(compiled: bool) -> None:
+    stored = {b"1" * 20: b"100644 a\0" + b"x" * 20, b"2" * 20: b"100755 a\0" + b"x" * 20}
+    found = changes(compiled, stored.__getitem__, None, [b"1" * 20, b"2" * 20])
     assert found == [(0, Change(b"a", Entry(REGULAR, b"x" * 20)))]
 
 
+@both
 @pytest.mark.parametrize("data", [b"x", b"100644 a", b"100644 a\0short", b"100644 a\0" + b"x" * 20 + b"y"])
-def test_bytes_that_are_no_tree_say_so(data: bytes) -> None:
+def test_bytes_that_are_no_tree_say_so(compiled: bool, data: bytes) -> None:
     with pytest.raises(CorruptTree, match="no entry of a tree at byte"):
-        list(changes_along(lambda _: data, None, [b"1" * 20]))
+        changes(compiled, lambda _: data, None, [b"1" * 20])
+
+
+@pytest.mark.skipif(TREES is None, reason="no C compiler was at hand")
+@given(
+    before=ARCHIVES.map(shown),
+    after=ARCHIVES.map(shown),
+    at=st.integers(0, 500),
+    instead=st.sampled_from([b"", b"\0", b" ", b"0", b"99999999 ", b"7777777777777 x"]),
+)
+def test_damaged_trees_give_the_same_changes_or_none(before: Files, after: Files, at: int, instead: bytes) -> None:
+    store = Store()
+    ids = [store.put(before), store.put(after)]
+    data = store.trees[ids[1]]
+    store.trees[b"d" * 20] = data[:at] + instead + data[at + 1 :]
+
+    def outcome(compiled: bool) -> object:
+        try:
+            found = changes(compiled, store.trees.__getitem__, ids[0], [b"d" * 20])
+        # A folder that is none.
+        except (CorruptTree, KeyError) as error:
+            return type(error)
+        return sorted(found, key=repr)
+
+    assert outcome(True) == outcome(False)
