@@ -32,7 +32,7 @@ class CompileHook(BuildHookInterface[Any]):
 
 
 def compile_modules(root: Path) -> list[Path]:
-    """The compiled modules, relative to `root`; none, with a word on why and what to do, where they can't be compiled."""
+    """The compiled modules, relative to `root`; none, with a word on why and what to do, where one can't be made."""
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     for source in SOURCES:
         for old in (root / source.parent).glob(f"{source.stem}.*.so"):

@@ -296,10 +296,21 @@ def _piece(workspace: Workspace, name: str, number: int, dropped: Collection[int
     # Read and not mapped: the system maps much around the little that is read of each of hundreds of files.
     with workspace.open(name, mapped=False) as file:
         batch = pa.ipc.open_file(file).get_batch(number)
-    rows = pa.Table.from_batches([batch])
-    if dropped:
-        rows = rows.filter(pc.invert(pc.is_in(rows[OWNER], pa.array(sorted(dropped), pa.int32()))))
-    return rows
+    left = _left(batch.column(OWNER), dropped) if dropped and batch.num_rows else [(0, batch.num_rows)]
+    return pa.Table.from_batches([batch.slice(start, stop - start) for start, stop in left], schema=batch.schema)
+
+
+def _left(owners: pa.Array, dropped: Collection[int]) -> list[tuple[int, int]]:
+    """Ranges of the rows of other owners than some: rows are staged in the order of their owners. To filter them would
+    copy all columns."""
+    first, last = owners[0].as_py(), owners[-1].as_py()
+    here = sorted(owner for owner in dropped if first <= owner <= last)
+    known = owners.to_pylist() if here else []
+    edges = [0]
+    for owner in here:
+        edges += [bisect.bisect_left(known, owner), bisect.bisect_right(known, owner)]
+    edges.append(len(owners))
+    return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if start < stop]
 
 
 def _sorted_rows(parts: Sequence[pa.Table], table: Table) -> pa.Table:

@@ -80,7 +80,8 @@ class _Ordered(Sequence[Source]):
 
     def __getitem__(self, index: int | slice) -> Source | Sources:
         if not isinstance(index, slice):
-            return self._sources[self._order[index].as_py()]
+            position: int = self._order[index].as_py()
+            return self._sources[position]
         positions = self._order[index]
         if not len(positions):
             return self._sources[:0]

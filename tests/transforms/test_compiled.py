@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from archives import ROOT
 from fragments import FRAGMENTS
-from hatch_build import SOURCES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hatch_build import SOURCES
 from storage.versions import load_outlets
 from transforms import article, blocks, language, roles, rows
 from transforms.article import parse

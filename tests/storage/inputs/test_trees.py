@@ -73,9 +73,7 @@ def test_changes_lead_from_each_tree_to_the_next(compiled: bool, archives: list[
     ids = [store.put(files) for files in archives]
     before = {} if from_nothing else archives[0]
     found: dict[int, dict[bytes, bytes | None]] = {}
-    for position, (path, after) in changes(
-        compiled, store.trees.__getitem__, None if from_nothing else ids[0], ids
-    ):
+    for position, (path, after) in changes(compiled, store.trees.__getitem__, None if from_nothing else ids[0], ids):
         assert path not in found.setdefault(position, {})
         found[position][path] = after.blob if after is not None else None
     for position, files in enumerate(archives):
