@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from storage.compiled import FORMATS
+
 __all__ = ["MAGIC", "TAIL", "RowGroup", "footer_with", "row_groups_of"]
 
 MAGIC: Final = b"PAR1"
@@ -49,12 +51,8 @@ class RowGroup(NamedTuple):
     ordinal: Integer | None
 
 
-class Integer(NamedTuple):
-    """An integer and `[start, end)` of its bytes in a struct."""
-
-    start: int
-    end: int
-    value: int
+# `[start, end)` of an integer's bytes in a struct, and its value.
+Integer = tuple[int, int, int]
 
 
 def row_groups_of(content: bytes) -> list[RowGroup]:
@@ -63,6 +61,16 @@ def row_groups_of(content: bytes) -> list[RowGroup]:
     Raises `ValueError` where the footer is not all in them, and where a row group has more than pages side by side.
     """
     data = _footer_bytes(content)
+    if FORMATS is not None:
+        return [RowGroup(*group) for group in FORMATS.row_groups(data)]
+    try:
+        return _row_groups(data)
+    except IndexError as error:
+        raise ValueError("a footer that is cut short") from error
+
+
+def _row_groups(data: bytes) -> list[RowGroup]:
+    """The same as `_formats.c` gives."""
     groups: list[RowGroup] = []
     for number, kind, position in _fields(data):
         if number == FILE_GROUPS and kind in LISTS:
@@ -100,7 +108,6 @@ def _footer_bytes(content: bytes) -> bytes:
 
 def _row_group(data: bytes, begin: int) -> tuple[RowGroup, int]:
     """The row group whose struct is at a position, and where that ends."""
-    # One pass by hand, as a file has a thousand column chunks, and there are hundreds of files.
     offsets: list[Integer] = []
     ordinal: Integer | None = None
     first = last = -1
@@ -119,7 +126,7 @@ def _row_group(data: bytes, begin: int) -> tuple[RowGroup, int]:
             continue
         end = _past(data, position, header & 15)
         if number in (GROUP_OFFSET, GROUP_ORDINAL):
-            integer = Integer(position - begin, end - begin, _read(data, position))
+            integer = position - begin, end - begin, _offset(data, position, header)
             if number == GROUP_ORDINAL:
                 ordinal = integer
             else:
@@ -140,7 +147,7 @@ def _chunk(data: bytes, position: int, begin: int, offsets: list[Integer]) -> tu
             raise ValueError("a column chunk with an index")
         end = _past(data, position, header & 15)
         if number == CHUNK_OFFSET:
-            offsets.append(Integer(position - begin, end - begin, _read(data, position)))
+            offsets.append((position - begin, end - begin, _offset(data, position, header)))
         position = end
     return start, start + size, position + 1
 
@@ -158,8 +165,8 @@ def _chunk_meta(data: bytes, position: int, begin: int, offsets: list[Integer]) 
         if number == META_COMPRESSED:
             size = _read(data, position)
         elif number in META_OFFSETS:
-            value = _read(data, position)
-            offsets.append(Integer(position - begin, end - begin, value))
+            value = _offset(data, position, header)
+            offsets.append((position - begin, end - begin, value))
             # A dictionary comes before the pages with data.
             start = min(start, value) if start else value
         elif number == META_BLOOM_FILTER:
@@ -171,11 +178,11 @@ def _chunk_meta(data: bytes, position: int, begin: int, offsets: list[Integer]) 
 def _moved(group: RowGroup, distance: int, ordinal: int) -> bytes:
     """A row group's struct, its pages further on by some bytes."""
     # Writers that do not tell an offset write 0.
-    changes = [(offset, offset.value + distance if offset.value else 0) for offset in group.offsets]
+    changes = [(start, end, value + distance if value else 0) for start, end, value in group.offsets]
     if group.ordinal is not None:
-        changes.append((group.ordinal, ordinal))
+        changes.append((*group.ordinal[:2], ordinal))
     pieces, position = [], 0
-    for (start, end, _), value in sorted(changes):
+    for start, end, value in sorted(changes):
         pieces += [group.struct[position:start], _integer(value)]
         position = end
     return b"".join([*pieces, group.struct[position:]])
@@ -262,6 +269,12 @@ def _unsigned(data: bytes, position: int) -> int:
 def _read(data: bytes, position: int) -> int:
     value = _unsigned(data, position)
     return value >> 1 ^ -(value & 1)
+
+
+def _offset(data: bytes, position: int, header: int) -> int:
+    if header & 15 not in INTEGERS:
+        raise ValueError("an offset that is no integer")
+    return _read(data, position)
 
 
 def _varint(value: int) -> bytes:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from storage.inputs.trees import TREES
+from storage.compiled import FORMATS
 
 __all__ = ["UNPACKED_BYTES", "PackedObjects"]
 
@@ -189,17 +189,17 @@ class _Pack:
 
 def _applied(base: bytes, delta: bytes) -> bytes:
     """What a delta makes of its base: pieces of it, and bytes of its own."""
-    if TREES is None:
+    if FORMATS is None:
         return _applied_in_python(base, delta)
     try:
-        made: bytes = TREES.applied(base, delta)
+        made: bytes = FORMATS.applied(base, delta)
     except ValueError as error:
         raise UnreadableError(str(error)) from error
     return made
 
 
 def _applied_in_python(base: bytes, delta: bytes) -> bytes:
-    """The same as `_trees.c` gives."""
+    """The same as `_formats.c` gives."""
     before, position = _size(delta, 0)
     after, position = _size(delta, position)
     if before != len(base):

@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from types import ModuleType
 from typing import Final, NamedTuple
 
-from transforms.compiled import compiled
+from storage.compiled import FORMATS
 
-__all__ = ["LINK", "REGULAR", "REPOSITORY", "TREES", "Change", "CorruptTree", "Entry", "changes_along"]
-
-# What `_trees.c` holds of this module and of `deltas.py`.
-TREES: Final[ModuleType | None] = compiled("storage.inputs._trees")
+__all__ = ["LINK", "REGULAR", "REPOSITORY", "Change", "CorruptTree", "Entry", "changes_along"]
 
 # An entry: mode, name, and 20 bytes of object id.
 ENTRY: Final = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
@@ -97,22 +93,22 @@ def _along(
 
 
 def _whole(data: bytes) -> _Tree:
-    return _Tree(data, [] if TREES is not None else _parsed(data, 0, None, {})[0])
+    return _Tree(data, [] if FORMATS is not None else _parsed(data, 0, None, {})[0])
 
 
 def _compared(before: _Tree, after: bytes) -> tuple[Entries, Entries, _Tree]:
     """Entries of both trees, without most of those that both have."""
-    if TREES is None:
+    if FORMATS is None:
         return _compared_in_python(before, after)
     try:
-        removed, added = TREES.compared(before.data, after, Entry)
+        removed, added = FORMATS.compared(before.data, after, Entry)
     except ValueError as error:
         raise CorruptTree(str(error)) from error
     return removed, added, _Tree(after, [])
 
 
 def _compared_in_python(before: _Tree, after: bytes) -> tuple[Entries, Entries, _Tree]:
-    """The same as `_trees.c` gives, and some entries that both trees have."""
+    """The same as `_formats.c` gives, and some entries that both trees have."""
     old, starts = before
     ends = [*starts[1:], len(old)]
     removed: Entries = {}

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.footers import footer_with, row_groups_of
+from storage.compiled import FORMATS
+from storage.footers import _footer_bytes, _row_groups, footer_with, row_groups_of
 
 SCHEMA = pa.schema([
     ("name", pa.string()), ("number", pa.int64()), ("code", pa.dictionary(pa.int32(), pa.string())),
@@ -92,3 +93,25 @@ def test_a_file_with_an_index_is_left_alone(tmp_path: Path) -> None:
     content = written([rows(30, 1)], tmp_path / "file", write_page_index=True)
     with pytest.raises(ValueError, match="index"):
         row_groups_of(content)
+
+
+@pytest.mark.skipif(FORMATS is None, reason="no C compiler was at hand")
+def test_damaged_footers_tell_the_same_compiled_or_not(tmp_path: Path) -> None:
+    content = written([rows(30, n) for n in range(3)], tmp_path / "file")
+    footer = _footer_bytes(content)
+    assert len(_row_groups(footer)) == 3
+    assert row_groups_of(content) == _row_groups(footer)
+    random = Random(1)
+    damaged = [footer[: random.randrange(len(footer))] for _ in range(300)]
+    for _ in range(3000):
+        at = random.randrange(len(footer))
+        damaged.append(footer[:at] + random.randbytes(random.randrange(1, 3)) + footer[at + 1 :])
+    refused = 0
+    for data in damaged:
+        try:
+            groups = row_groups_of(data + len(data).to_bytes(4, "little") + b"PAR1")
+        except ValueError:
+            refused += 1
+        else:
+            assert groups == _row_groups(data)
+    assert 300 < refused < len(damaged)

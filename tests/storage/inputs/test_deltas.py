@@ -13,9 +13,9 @@ from repositories import Repository
 
 import storage.inputs.commits
 import storage.inputs.deltas
+from storage.compiled import FORMATS
 from storage.inputs.commits import opened, tree_changes
 from storage.inputs.deltas import PackedObjects, UnreadableError, _applied, _applied_in_python
-from storage.inputs.trees import TREES
 
 COMMITS = 40
 BASE = bytes(range(256)) * 300
@@ -129,7 +129,7 @@ INSTRUCTIONS = st.lists(
 )
 
 
-@pytest.mark.skipif(TREES is None, reason="no C compiler was at hand")
+@pytest.mark.skipif(FORMATS is None, reason="no C compiler was at hand")
 @given(parts=INSTRUCTIONS, damage=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=2))
 def test_deltas_make_the_same_compiled_or_not(parts: list[tuple[bytes, bytes]], damage: list[tuple[int, int]]) -> None:
     expected = b"".join(made for _, made in parts)

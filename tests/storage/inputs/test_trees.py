@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.compiled import FORMATS
 from storage.inputs import trees
-from storage.inputs.trees import REGULAR, TREES, Change, CorruptTree, Entry, changes_along
+from storage.inputs.trees import REGULAR, Change, CorruptTree, Entry, changes_along
 
 both = pytest.mark.parametrize(
     "compiled",
     [
-        pytest.param(True, marks=pytest.mark.skipif(TREES is None, reason="no C compiler was at hand")),
+        pytest.param(True, marks=pytest.mark.skipif(FORMATS is None, reason="no C compiler was at hand")),
         False,
     ],
 )
@@ -61,7 +62,7 @@ def shown(files: Files) -> Files:
 
 def changes(compiled: bool, *arguments) -> list[tuple[int, Change]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trees, "TREES", TREES if compiled else None)
+        patch.setattr(trees, "FORMATS", FORMATS if compiled else None)
         return list(changes_along(*arguments))
 
 
@@ -111,7 +112,7 @@ def test_bytes_that_are_no_tree_say_so(compiled: bool, data: bytes) -> None:
         changes(compiled, lambda _: data, None, [b"1" * 20])
 
 
-@pytest.mark.skipif(TREES is None, reason="no C compiler was at hand")
+@pytest.mark.skipif(FORMATS is None, reason="no C compiler was at hand")
 @given(
     before=ARCHIVES.map(shown),
     after=ARCHIVES.map(shown),
