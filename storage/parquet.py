@@ -100,14 +100,20 @@ class CarryingWriter:
 
 def carries(metadata: pq.FileMetaData, table: Table) -> bool:
     """Whether row groups of a file with this metadata are as they would be written now."""
-    written = pq.ParquetFile(pa.BufferReader(_empty(table.name, parser_version()))).metadata
-    return bool(metadata.created_by == written.created_by and metadata.metadata == written.metadata)
+    return (metadata.created_by, metadata.metadata) == _written_as(table.name, parser_version())
 
 
 def write_single(target: Path, rows: pa.Table, table: Table) -> None:
     """Write rows that are in order as a file of their own."""
     with written(target) as sink, _writer(sink, table, parser_version()) as writer:
         writer.write_table(_canonical(plain(rows, table), table))
+
+
+@lru_cache(maxsize=len(TABLES))
+def _written_as(name: str, version: str) -> tuple[str, dict[bytes, bytes]]:
+    """What the files of a table say they were written by, and their metadata."""
+    metadata = pq.ParquetFile(pa.BufferReader(_empty(name, version))).metadata
+    return metadata.created_by, metadata.metadata
 
 
 @lru_cache(maxsize=len(TABLES))

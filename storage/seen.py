@@ -39,12 +39,15 @@ class Seen:
             return listing
         sources = Sources.of(listing.sources)
         paths, versions = _columns(sources)
-        known = before["version"].combine_chunks().take(pc.index_in(paths, value_set=before["path"]))
+        places = pc.index_in(paths, value_set=before["path"])
+        known = before["version"].combine_chunks().take(places)
         same = pc.fill_null(pc.and_(pc.equal(known, versions), pc.not_equal(versions, "")), False)  # noqa: FBT003
         changed = pc.indices_nonzero(pc.invert(same))
         if not len(changed) and len(before["path"]) == len(paths):
             self._kept = b""
-        gone = before["path"].filter(pc.invert(pc.is_in(before["path"], value_set=paths))).to_pylist()
+        gone = []
+        if len(before["path"]) > len(paths) - places.null_count:
+            gone = before["path"].filter(pc.invert(pc.is_in(before["path"], value_set=paths))).to_pylist()
         return listing._replace(
             sources=sources.take(changed),
             complete=False,

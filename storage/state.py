@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KnownReject", "KnownRevision", "State", "count_rows", "empty_state", "open_content", "open_part", "part_metadata",
-    "read_articles", "read_state", "rows_in", "rows_where",
+    "read_articles", "read_beside", "read_state", "rows_in", "rows_where",
 ]  # fmt: skip
 
 
@@ -131,7 +132,7 @@ def read_state(output: Output) -> State:
     this contract version did not write."""
     places = [(name, *part) for name in ("articles", "revisions") for part in output.partitions(TABLES[name])]
     whole = {partition for partition, _ in output.partitions(TABLES["paragraphs"])} if places else set()
-    parts = _read_beside(output, lambda place: _known_rows(output, whole, *place), places)
+    parts = list(read_beside(output, lambda place: _known_rows(output, whole, *place), places))
     rejects: list[KnownReject] = []
     for _, entry in output.parts(TABLES["rejects"]):
         names = [name for name in KnownReject._fields if name != "stale"]
@@ -145,10 +146,13 @@ def _known_rows(
 ) -> pa.Table:
     """Rows of a partition file of `articles` or `revisions` as `REVISION_SCHEMA` has them. Articles of a partition that
     is not `whole`, as it has no paragraphs any more, are to be parsed again."""
-    columns = [column for column in REVISION_SCHEMA.names if column in TABLES[name].schema.names]
+    in_place = partition._asdict()
+    columns = [
+        column for column in REVISION_SCHEMA.names if column in TABLES[name].schema.names and column not in in_place
+    ]
     stale, rows = _read(output, entry, columns)
     stale = stale or (name == "articles" and partition not in whole)
-    constants = {"current": name == "articles", "stale": stale, "period": partition.period}
+    constants = {"current": name == "articles", "stale": stale, **in_place}
     arrays = []
     for field in REVISION_SCHEMA:
         if field.name in columns:
@@ -181,17 +185,25 @@ def read_articles(output: Output, places: Collection[Partition], run_id: str, ar
                     parts.append(rows.append_column("outlet", outlets).select(ARTICLE_STATE.names).cast(ARTICLE_STATE))
         return parts
 
-    parts = chain.from_iterable(_read_beside(output, articles_of, sorted(places)))
+    parts = chain.from_iterable(read_beside(output, articles_of, sorted(places)))
     return pa.concat_tables([ARTICLE_STATE.empty_table(), *parts])
 
 
-def _read_beside(output: Output, read: Callable[[Place], Result], places: Sequence[Place]) -> list[Result]:
-    """What `read` gives for each place."""
+def read_beside(output: Output, read: Callable[[Place], Result], places: Collection[Place]) -> Iterator[Result]:
+    """What `read` gives for each place, in their order; some of it is read ahead."""
     if len(places) < WORTH_THREADS:
-        return list(map(read, places))
+        yield from map(read, places)
+        return
+    most = THREADS if output.is_local else REQUESTS
     # Arrow reads beside Python; no thread is left when processes are forked.
-    with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
-        return list(threads.map(read, places))
+    with ThreadPoolExecutor(most) as threads:
+        ahead: deque[Future[Result]] = deque()
+        for place in places:
+            ahead.append(threads.submit(read, place))
+            if len(ahead) > 2 * most:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 @lru_cache(maxsize=100_000)

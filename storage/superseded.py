@@ -14,7 +14,7 @@ from schemas import TABLES
 from schemas.validation import check_rows
 from storage.layout import Output
 from storage.staged import read_staged, write_staged
-from storage.state import open_part, rows_where
+from storage.state import open_part, read_beside, rows_where
 from storage.workspace import Workspace
 from transforms.records import Partition, Stamp
 from transforms.revise import Standing, row_id
@@ -59,8 +59,8 @@ class Superseded:
         schema."""
         part: list[tuple[Partition, dict[str, Any]]] = []
         number = size = 0
-        for origin, wanted in self._rows.items():
-            for partition, row in self._carry(origin, wanted):
+        for rows in read_beside(self._output, lambda origin: list(self._carry(*origin)), self._rows.items()):
+            for partition, row in rows:
                 part.append((partition, row))
                 size += len(row["text"])
                 if size >= PART_CHARACTERS:

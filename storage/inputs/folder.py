@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -96,30 +97,33 @@ class Folder:
     def _walk(self, request: Request) -> Iterator[Source]:
         """The files in the order of their names, so that a whole archive's need not be sorted."""
         leave_out = os.path.realpath(request.leave_out) if request.leave_out is not None else ""
+        # What changes from now on is too new to be told by its times.
+        settled = time.time_ns() - SETTLED_NS
         # What was looked at is dropped at once, as it keeps what the system says of it.
-        folders = [("", self._entries(""))]
+        folders = [("", *self._entries(""))]
         count = 0
         while folders:
-            folder, ahead = folders[-1]
-            if not ahead:
+            prefix, ahead, inside = folders[-1]
+            while ahead:
+                entry = ahead.pop()
+                name = prefix + entry.name
+                if entry.name not in inside:
+                    count += 1
+                    if count % 1000 == 0:
+                        request.progress(count)
+                    yield _file(entry, name, settled)
+                elif not leave_out or os.path.realpath(entry.path) != leave_out:
+                    try:
+                        folders.append((f"{name}/", *self._entries(name)))
+                        break
+                    except OSError as error:
+                        yield _source(name, 0, f"{UNLISTED.format(error.strerror)}; mend its permissions")
+            else:
                 folders.pop()
-                continue
-            entry = ahead.pop()
-            name = f"{folder}/{entry.name}" if folder else entry.name
-            if not entry.is_dir(follow_symlinks=False):
-                count += 1
-                if count % 1000 == 0:
-                    request.progress(count)
-                yield _file(entry, name)
-            elif not leave_out or os.path.realpath(entry.path) != leave_out:
-                try:
-                    folders.append((name, self._entries(name)))
-                except OSError as error:
-                    yield _source(name, 0, f"{UNLISTED.format(error.strerror)}; mend its permissions")
 
-    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
-        """What a folder has that is not hidden, the last of the paths below it first; raises `InputError` for the root,
-        `OSError` for others."""
+    def _entries(self, folder: str) -> tuple[list[os.DirEntry[str]], set[str]]:
+        """What a folder has that is not hidden, the last of the paths below it first, and which of these are folders;
+        raises `InputError` for the root, `OSError` for others."""
         try:
             with os.scandir(os.path.join(self._root, folder)) as found:
                 entries = [entry for entry in found if not entry.name.startswith(".")]
@@ -127,10 +131,12 @@ class Folder:
             if folder:
                 raise
             raise InputError(UNLISTED.format(error.strerror), self._root, "mend its permissions") from error
-        entries.sort(
-            key=lambda entry: os.fsencode(entry.name) + b"/" * entry.is_dir(follow_symlinks=False), reverse=True
-        )
-        return entries
+        inside = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+        if inside:
+            entries.sort(key=lambda entry: f"{entry.name}/" if entry.name in inside else entry.name, reverse=True)
+        else:
+            entries.sort(key=attrgetter("name"), reverse=True)
+        return entries, inside
 
 
 def _all_of(number: int, size: int) -> bytes:
@@ -156,16 +162,17 @@ def _told_apart(found: Sources) -> Sources:
     return found.sorted_by("source_path", "locator")
 
 
-def _file(entry: os.DirEntry[str], name: str) -> Source:
+def _file(entry: os.DirEntry[str], name: str, settled: int) -> Source:
     try:
         info = entry.stat(follow_symlinks=False)
     except OSError as error:
         return _source(name, 0, f"{error.strerror or error}; mend or remove it")
+    version = _version(info, settled)
+    if stat.S_ISREG(info.st_mode):
+        return Source(path_of(name), name, info.st_size, None, None, None, version)
     if stat.S_ISLNK(info.st_mode):
-        return _source(name, 0, LINK_PROBLEM, file_version(info))
-    if not stat.S_ISREG(info.st_mode):
-        return _source(name, 0, "no regular file; remove it from the archive", file_version(info))
-    return _source(name, info.st_size, None, file_version(info))
+        return _source(name, 0, LINK_PROBLEM, version)
+    return _source(name, 0, "no regular file; remove it from the archive", version)
 
 
 def _source(name: str, size: int, problem: str | None = None, version: str = "") -> Source:
@@ -175,7 +182,11 @@ def _source(name: str, size: int, problem: str | None = None, version: str = "")
 def file_version(info: os.stat_result) -> str:
     """What changes whenever the file's bytes do, as git's index takes it; nothing where the file is so new that a
     change may follow within the same tick of the clock."""
-    if time.time_ns() - max(info.st_mtime_ns, info.st_ctime_ns) < SETTLED_NS:
+    return _version(info, time.time_ns() - SETTLED_NS)
+
+
+def _version(info: os.stat_result, settled: int) -> str:
+    modified, changed = info.st_mtime_ns, info.st_ctime_ns
+    if modified > settled or changed > settled:
         return ""
-    facts = f"{info.st_dev} {info.st_ino} {info.st_size} {info.st_mtime_ns} {info.st_ctime_ns}"
-    return xxh3_64_hexdigest(facts.encode())
+    return xxh3_64_hexdigest(b"%d %d %d %d %d" % (info.st_dev, info.st_ino, info.st_size, modified, changed))

@@ -105,18 +105,9 @@ def source_batch(sources: Sequence[Source]) -> pa.RecordBatch:
     """Some sources as a record batch."""
     if isinstance(sources, Sources):
         return sources.batch()
-    return pa.record_batch(
-        [
-            [source.source_path for source in sources],
-            [source.locator.encode("utf-8", "surrogateescape") for source in sources],
-            [source.source_bytes for source in sources],
-            [source.problem for source in sources],
-            [source.valid_from for source in sources],
-            [source.valid_to for source in sources],
-            [source.version for source in sources],
-        ],
-        schema=SOURCE_SCHEMA,
-    )
+    paths, locators, *others = zip(*sources, strict=True) if sources else [()] * len(SOURCE_SCHEMA)
+    named = [locator.encode("utf-8", "surrogateescape") for locator in locators]
+    return pa.record_batch([paths, named, *others], schema=SOURCE_SCHEMA)
 
 
 def sources_of(rows: pa.RecordBatch) -> list[Source]:
