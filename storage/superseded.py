@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain, starmap
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -24,6 +25,8 @@ __all__ = ["Origin", "Superseded", "Superseding"]
 
 # About so much text is held at a time.
 PART_CHARACTERS: Final = 1 << 19
+# So few rows of an origin are held while others are read.
+FEW: Final = 256
 CARRIED: Final = ("source_path", "source_sha256", "source_bytes", "title", "text", "valid_from")
 
 Key = tuple[str, str, datetime | None]
@@ -59,13 +62,15 @@ class Superseded:
         schema."""
         part: list[tuple[Partition, dict[str, Any]]] = []
         number = size = 0
-        for rows in read_beside(self._output, lambda origin: list(self._carry(*origin)), self._rows.items()):
-            for partition, row in rows:
-                part.append((partition, row))
-                size += len(row["text"])
-                if size >= PART_CHARACTERS:
-                    self._write_part(f"{stem}-{number:06d}.revisions", part)
-                    part, number, size = [], number + 1, 0
+        few = [origin for origin in self._rows.items() if len(origin[1]) <= FEW]
+        many = [origin for origin in self._rows.items() if len(origin[1]) > FEW]
+        beside = read_beside(self._output, lambda origin: list(self._carry(*origin)), few)
+        for partition, row in chain(chain.from_iterable(beside), chain.from_iterable(starmap(self._carry, many))):
+            part.append((partition, row))
+            size += len(row["text"])
+            if size >= PART_CHARACTERS:
+                self._write_part(f"{stem}-{number:06d}.revisions", part)
+                part, number, size = [], number + 1, 0
         if part:
             self._write_part(f"{stem}-{number:06d}.revisions", part)
 

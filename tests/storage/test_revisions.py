@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archives import WriteArticle, ingest, rows_of, stamp
+import pytest
+from archives import WriteArticle, files_of, ingest, rows_of, stamp
 
 from storage.layout import Output
 from storage.verification import verify_output
@@ -42,6 +43,24 @@ def test_change_tells_text_from_markup_from_copy(archive: Path, write_article: W
         ("2.md", "markup"),
         ("3.md", "copy"),
     ]
+
+
+def test_many_superseded_texts_are_carried_over_as_few_are(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in (1, 2):
+        for month in range(1, 10):
+            for number in range(3):
+                at = f"2022-{month:02d}-0{number + 1}T00:00:00"
+                url = f"https://songling-times.example/{month}-{number}"
+                write_article(f"{month}-{number}.md", at=at, url=url, body=f"<p>稿 {run}</p>")
+        for output, few, threads in (("few", 2, 99), ("threads", 256, 1), ("many", 0, 99)):
+            with monkeypatch.context() as patch:
+                patch.setattr("storage.superseded.FEW", few)
+                patch.setattr("storage.state.WORTH_THREADS", threads)
+                ingest(archive, tmp_path / output, run)
+    assert len(rows_of(tmp_path / "few", "revisions", "source_path")) == 27
+    assert files_of(tmp_path / "few") == files_of(tmp_path / "threads") == files_of(tmp_path / "many")
 
 
 def test_equal_times_are_settled_by_the_greatest_path(
