@@ -436,14 +436,17 @@ def test_without_a_worker_nothing_is_published_and_what_was_parsed_is_kept(
     press: Press, server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = press.ingest_here()
-    monkeypatch.setattr(storage.dask_pool, "CONNECT_S", 2)
-    monkeypatch.setattr(storage.dask_pool, "RETURN_S", 0.5)
     with DaskCluster(tmp_path / "dask", 0, environment=server.environment()) as cluster:
-        with pytest.raises(PoolError, match=f"no worker: `{cluster.address}`; start `dask worker {cluster.address}`"):
-            press.ingest_there(cluster.address)
+        with monkeypatch.context() as patch:
+            patch.setattr(storage.dask_pool, "CONNECT_S", 2)
+            at = cluster.address
+            with pytest.raises(PoolError, match=f"no worker: `{at}`; start `dask worker {at}`"):
+                press.ingest_there(at)
         only = cluster.add_worker()
-        with pytest.raises(PoolError, match="all workers of the scheduler are gone.*what was parsed is kept"):
-            press.ingest_there(cluster.address, 1, Once("parse", lambda: cluster.kill_worker(only)))
+        with monkeypatch.context() as patch:
+            patch.setattr(storage.dask_pool, "RETURN_S", 0.5)
+            with pytest.raises(PoolError, match="all workers of the scheduler are gone.*what was parsed is kept"):
+                press.ingest_there(cluster.address, 1, Once("parse", lambda: cluster.kill_worker(only)))
         assert press.objects == {}
         cluster.add_worker()
         first = Once("parse", lambda: None)
