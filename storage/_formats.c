@@ -40,7 +40,9 @@ static int compare_names(const Entry *one, const Entry *other) {
 
 static int tell(PyObject *entries, const Entry *entry, PyObject *type) {
     PyObject *name = PyBytes_FromStringAndSize(entry->name, name_length(entry));
-    PyObject *told = name ? PyObject_CallFunction(type, "Iy#", entry->mode & KIND, entry->id, (Py_ssize_t)ID_BYTES) : NULL;
+    int known = name ? PyDict_Contains(entries, name) : -1;
+    if (known > 0) PyErr_SetString(PyExc_ValueError, "no entry of a tree, as its name is there twice");
+    PyObject *told = known == 0 ? PyObject_CallFunction(type, "Iy#", entry->mode & KIND, entry->id, (Py_ssize_t)ID_BYTES) : NULL;
     int failed = told == NULL || PyDict_SetItem(entries, name, told) < 0;
     Py_XDECREF(name); Py_XDECREF(told);
     return failed ? -1 : 0;
@@ -222,7 +224,8 @@ static long long read_integer(Footer *f) {
 static int read_field(Footer *f, long long *number) {
     int header = read_byte(f);
     if (header == 0) return 0;
-    *number = header >> 4 ? *number + (header >> 4) : read_integer(f);
+    /* No struct has so many fields. */
+    *number = header >> 4 ? *number + (header >> 4) : read_integer(f) & 0xffffff;
     return header & 15 ? header & 15 : fail(f, "a field without a type");
 }
 

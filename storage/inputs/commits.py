@@ -7,6 +7,7 @@ it merges at the time of the merge. What was committed on a branch and never sto
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     import pygit2
 
 __all__ = [
-    "CONTENT", "MISSING", "CorruptObject", "Line", "Step", "change_rows", "changes_of", "check_loose", "commit_of",
-    "entry_at", "main_line", "opened", "parent_ids", "side_changes", "tree_changes", "tree_of", "unverified",
+    "CONTENT", "MISSING", "CorruptObject", "Line", "Step", "change_rows", "changes_of", "check_loose", "check_tip",
+    "commit_of", "entry_at", "main_line", "opened", "parent_ids", "side_changes", "tree_changes", "tree_of",
+    "unverified",
 ]  # fmt: skip
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,12 +42,16 @@ WINDOW_BYTES: Final = 1 << 20
 MAPPED_BYTES: Final = 16 << 20
 CHUNK_BYTES: Final = 1 << 20
 CHUNK_ROWS: Final = 4096
+OBJECT_ID: Final = re.compile("[0-9a-f]{40}")
+# Where what follows a name in an expression such as `main~2` begins.
+EXPRESSION: Final = re.compile(r"[~^@:]")
 # Columns that say what a change put at its path, null where it put nothing there; then what a source says of that.
 CONTENT: Final = ("kind", "locator")
 CHANGES: Final = pa.schema([
     ("position", pa.int32()), ("path", pa.binary()), ("kind", pa.int32()), ("locator", pa.binary()),
     ("source_bytes", pa.int64()), ("problem", pa.string()),
 ])  # fmt: skip
+UNKNOWN: Final = "an entry of the type {:o}, which git does not know; see `git fsck`"
 PROBLEMS: Final = {LINK: LINK_PROBLEM, REPOSITORY: "a submodule is not read; ingest its own repository"}
 MISSING: Final = "its object is missing or corrupt ({}); see `git fsck`, and fetch the repository again"
 
@@ -124,10 +130,14 @@ def _parents(repository: pygit2.Repository, commit: pygit2.Commit) -> list[pygit
 
 def check_loose(repository: pygit2.Repository, object_id: str) -> None:
     """Raises `CorruptObject` where an object is a file of its own that is cut short: libgit2 would read it for ever."""
-    path = f"{_objects(repository.path)}/{object_id[:2]}/{object_id[2:]}"
-    # Asked for each file of an archive, most of which are in packs: an exception would take ten times as long.
-    if not os.access(path, os.F_OK):
-        return
+    for objects in _all_objects(repository.path):
+        path = f"{objects}/{object_id[:2]}/{object_id[2:]}"
+        # Asked for each file of an archive, most of which are in packs: an exception would take ten times as long.
+        if os.access(path, os.F_OK):
+            _check_file(path, object_id)
+
+
+def _check_file(path: str, object_id: str) -> None:
     with suppress(FileNotFoundError), open(path, "rb") as file:
         unpacking = zlib.decompressobj()
         try:
@@ -139,6 +149,17 @@ def check_loose(repository: pygit2.Repository, object_id: str) -> None:
             raise CorruptObject(f"object {object_id}: {error}") from error
         if not unpacking.eof:
             raise CorruptObject(f"object {object_id} is cut short")
+
+
+@lru_cache(maxsize=4)
+def _all_objects(git_folder: str) -> tuple[str, ...]:
+    """The folder of a repository's objects, and those that it borrows from."""
+    own = _objects(git_folder)
+    try:
+        borrowed = Path(own, "info", "alternates").read_bytes().splitlines()
+    except FileNotFoundError:
+        return (own,)
+    return own, *(os.path.join(own, os.fsdecode(line)) for line in borrowed if line and not line.startswith(b"#"))
 
 
 @contextmanager
@@ -160,6 +181,28 @@ def _objects(git_folder: str) -> str:
     if os.path.exists(common):
         git_folder = os.path.join(git_folder, Path(common).read_text("utf-8").strip())
     return os.path.join(git_folder, "objects")
+
+
+def check_tip(repository: pygit2.Repository, ref: str) -> None:
+    """Raises `InputError` where the commit or tag that a name, or the start of an expression, stands for is cut short:
+    see `check_loose`."""
+    import pygit2
+
+    name = EXPRESSION.split(ref, maxsplit=1)[0] or "HEAD"
+    try:
+        tip = str(repository.lookup_reference_dwim(name).resolve().target)
+    except (KeyError, ValueError, pygit2.GitError):
+        # No name of a branch or tag: an id, if it is anything.
+        tip = name
+    if not OBJECT_ID.fullmatch(tip):
+        return
+    try:
+        check_loose(repository, tip)
+        while isinstance(found := repository.get(tip), pygit2.Tag):
+            tip = str(found.target)
+            check_loose(repository, tip)
+    except (CorruptObject, pygit2.GitError) as error:
+        raise _corrupt(repository, error) from error
 
 
 class CorruptObject(ValueError):
@@ -237,7 +280,7 @@ def _described(
         return None, None, None, None
     locator = entry.blob.hex()
     if entry.kind != REGULAR:
-        return entry.kind, locator.encode(), 0, PROBLEMS[entry.kind]
+        return entry.kind, locator.encode(), 0, PROBLEMS.get(entry.kind, UNKNOWN.format(entry.kind))
     size, problem = _size_of(repository, locator)
     return entry.kind, locator.encode(), size, problem
 
@@ -279,6 +322,7 @@ def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iter
 
     A merge on the branch itself brings only what none of its parents has.
     """
+    import pygit2
     from pygit2.enums import SortMode
 
     parents = _parents(repository, commit_of(repository, merge))
@@ -288,7 +332,11 @@ def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iter
     for parent in parents[2:]:
         walker.push(parent.id)
     walker.hide(parents[0].id)
-    for commit in walker:
+    try:
+        commits = list(walker)
+    except (KeyError, pygit2.GitError) as error:
+        raise _corrupt(repository, error) from error
+    for commit in commits:
         brought: set[Change] | None = None
         befores: list[pygit2.Commit | None] = [*_parents(repository, commit)]
         after = [tree_of(repository, commit, subdir)]
@@ -305,7 +353,12 @@ def tree_of(repository: pygit2.Repository, commit: pygit2.Commit, subdir: str) -
 
     try:
         check_loose(repository, str(commit.tree_id))
-        found: pygit2.Object = commit.tree[subdir] if subdir else commit.tree
+        found: pygit2.Object = commit.tree
+        for name in filter(None, subdir.split("/")):
+            if not isinstance(found, pygit2.Tree):
+                return None
+            found = found[name]
+            check_loose(repository, str(found.id))
     except KeyError:
         return None
     except (CorruptObject, pygit2.GitError) as error:
@@ -327,15 +380,21 @@ def entry_at(repository: pygit2.Repository, root: bytes | None, name: str) -> by
 
 def _read_tree(repository: pygit2.Repository, object_id: bytes) -> bytes:
     import pygit2
+    from pygit2.enums import ObjectType
 
     try:
         check_loose(repository, object_id.hex())
         oid = pygit2.Oid(raw=object_id)
-        size = repository.odb.read_header(oid)[1]
-        if size > UNPACKED_BYTES and (packed := _packed_objects(repository.path).read(object_id, size)) is not None:
-            return packed
-        data: bytes = repository.odb.read(oid)[1]
+        kind, size = repository.odb.read_header(oid)
     except (KeyError, CorruptObject, pygit2.GitError) as error:
+        raise _corrupt(repository, error) from error
+    if kind != ObjectType.TREE:
+        raise _corrupt(repository, CorruptObject(f"object {oid} stands for a folder and is none"))
+    if size > UNPACKED_BYTES and (packed := _packed_objects(repository.path).read(object_id, size)) is not None:
+        return packed
+    try:
+        data: bytes = repository.odb.read(oid)[1]
+    except (KeyError, pygit2.GitError) as error:
         raise _corrupt(repository, error) from error
     return data
 

@@ -22,6 +22,7 @@ from storage.inputs.commits import (
     change_rows,
     changes_of,
     check_loose,
+    check_tip,
     commit_of,
     entry_at,
     main_line,
@@ -113,6 +114,7 @@ class GitRepository:
     def _head(self, repository: pygit2.Repository) -> pygit2.Commit:
         import pygit2
 
+        check_tip(repository, self._ref)
         try:
             return repository.revparse_single(self._ref).peel(pygit2.Commit)
         except (KeyError, ValueError, pygit2.GitError) as error:

@@ -25,6 +25,8 @@ REPOSITORY: Final = 0o160000
 KIND: Final = 0o170000
 # Trees are compared in pieces of about so many bytes.
 PIECE_BYTES: Final = 1024
+# No archive has so many folders in each other, and each takes some calls.
+DEEPEST: Final = 200
 
 Read = Callable[[bytes], bytes]
 Entries = dict[bytes, "Entry"]
@@ -69,6 +71,8 @@ def changes_along(
 def _along(
     read: Read, before: bytes | None, trees: Iterable[tuple[int, bytes | None]], path: bytes
 ) -> Iterator[tuple[int, Change]]:
+    if path.count(b"/") > DEEPEST:
+        raise CorruptTree(f"folders in folders, more than {DEEPEST} deep, below `{path[:40].decode(errors='replace')}`")
     at = _Tree(b"", []) if before is None else _whole(read(before))
     folders: dict[bytes, tuple[bytes | None, list[tuple[int, bytes | None]]]] = {}
     for position, tree in trees:
@@ -77,6 +81,8 @@ def _along(
         removed, added, at = _compared(at, b"" if tree is None else read(tree))
         before = tree
         for name in removed.keys() | added.keys():
+            if b"/" in name or name in (b".", b".."):
+                raise CorruptTree(f"an entry named `{name.decode(errors='replace')}`")
             old, new = removed.get(name), added.get(name)
             if old == new:
                 continue
@@ -153,6 +159,8 @@ def _parsed(
             break
         if not starts or position - starts[-1] >= PIECE_BYTES:
             starts.append(position)
+        if name in entries:
+            raise CorruptTree(f"no entry of a tree at byte {position}: its name is there twice")
         entries[name] = Entry(int(mode, 8) & KIND, blob)
         position = match.end()
     return starts, position

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pygit2
 import pytest
 from archives import files_of, ingest, rows_of, stamp
 from repositories import FIRST_COMMIT_S, SUBMODULE, Repository, Special, article
@@ -295,17 +297,103 @@ def test_a_bad_blob_is_a_reject_and_the_rest_is_read(repository: Repository, out
 
 
 @pytest.mark.parametrize("kind", ["tree", "commit"])
-@pytest.mark.parametrize("damage", ["missing", "corrupt"])
+@pytest.mark.parametrize("damage", ["missing", "corrupt", "truncated"])
 def test_a_bad_tree_or_commit_stops_the_run(repository: Repository, output: Path, kind: str, damage: str) -> None:
     repository.commit({"a.md": article("a"), "b.md": article("b")})
     file = loose(repository, kind)
     data = file.read_bytes()
     file.unlink()
-    if damage == "corrupt":
-        file.write_bytes(data[:20] + b"\xff\xff" + data[22:])
+    if damage != "missing":
+        file.write_bytes(data[: len(data) // 2] if damage == "truncated" else data[:20] + b"\xff\xff" + data[22:])
     with pytest.raises(InputError, match="corrupt|has no commit|has no folder"):
         ingest(str(repository.path), output)
     assert not list(output.rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("ref", ["main~0", "v1", "id"])
+def test_a_tip_that_is_cut_short_is_not_read_for_ever(repository: Repository, output: Path, ref: str) -> None:
+    repository.commit({"b.md": article("b")})
+    commit = repository.git.revparse_single("main")
+    signature = pygit2.Signature("x", "x@songling-times.example")
+    tag = repository.git.create_tag("v1", commit.id, pygit2.GIT_OBJECT_COMMIT, signature, "x")
+    found = str(tag if ref == "v1" else commit.id)
+    file = repository.path / "objects" / found[:2] / found[2:]
+    data = file.read_bytes()
+    file.unlink()
+    file.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="is cut short.*git fsck"):
+        ingest(f"git+file://{repository.path}@{found if ref == 'id' else ref}", output)
+
+
+def committed(repository: Repository, tree: bytes) -> None:
+    """Make the bytes of a tree the next commit's, whatever they are."""
+    git = ["git", "--git-dir", str(repository.path)]
+    made = subprocess.run(
+        [*git, "hash-object", "-t", "tree", "-w", "--literally", "--stdin"], input=tree, capture_output=True, check=True
+    )
+    who = pygit2.Signature("x", "x@songling-times.example", 0, 0)
+    main = repository.git.references.get("refs/heads/main")
+    parents = [] if main is None else [main.target]
+    repository.git.create_commit("refs/heads/main", who, who, "x", made.stdout.decode().strip(), parents)
+
+
+@pytest.mark.parametrize("mode", [b"644", b"60000"])
+def test_an_entry_of_a_type_that_git_does_not_know_is_named(repository: Repository, output: Path, mode: bytes) -> None:
+    blob = repository.git.create_blob(article("a")).raw
+    committed(repository, b"100644 a.md\0" + blob + mode + b" b.md\0" + blob)
+    ingest(str(repository.path), output)
+    assert paths(output) == ["a.md"]
+    ((path, reason, detail),) = rows_of(output, "rejects", "source_path", "reason", "detail")
+    assert (path, reason) == ("b.md", "unreadable")
+    assert "git fsck" in str(detail)
+
+
+@pytest.mark.parametrize("name", [b"..", b".", b"x/y.md", b"../../a.md"])
+def test_a_name_that_no_entry_may_have_is_an_error(repository: Repository, output: Path, name: bytes) -> None:
+    committed(repository, b"100644 " + name + b"\0" + repository.git.create_blob(article("a")).raw)
+    with pytest.raises(InputError, match=f"an entry named `{re.escape(name.decode())}`.*git fsck"):
+        ingest(str(repository.path), output)
+
+
+def test_a_name_that_is_there_twice_is_an_error(repository: Repository, output: Path) -> None:
+    entries = [b"100644 a.md\0" + repository.git.create_blob(article(name)).raw for name in "ab"]
+    committed(repository, b"".join(entries))
+    with pytest.raises(InputError, match="its name is there twice.*git fsck"):
+        ingest(str(repository.path), output)
+
+
+def test_a_folder_that_is_an_empty_file_is_an_error(repository: Repository, output: Path) -> None:
+    committed(repository, b"40000 b\0" + repository.git.create_blob(b"").raw)
+    with pytest.raises(InputError, match="stands for a folder and is none.*git fsck"):
+        ingest(str(repository.path), output)
+
+
+def test_a_borrowed_object_that_is_cut_short_is_not_read_for_ever(
+    repository: Repository, output: Path, tmp_path: Path
+) -> None:
+    repository.commit({"a.md": article("a"), "b.md": article("b")})
+    file = loose(repository, "blob")
+    subprocess.run(["git", "clone", "-q", "--shared", "--bare", repository.path, tmp_path / "other.git"], check=True)
+    data = file.read_bytes()
+    file.unlink()
+    file.write_bytes(data[: len(data) // 2])
+    ingest(str(tmp_path / "other.git"), output)
+    assert paths(output) == ["a.md"]
+    ((path, reason, detail),) = rows_of(output, "rejects", "source_path", "reason", "detail")
+    assert (path, reason) == ("b.md", "unreadable")
+    assert "cut short" in str(detail)
+
+
+def test_folders_deeper_than_any_archive_are_an_error(repository: Repository, output: Path) -> None:
+    repository.commit({"/".join(["d"] * 150 + ["a.md"]): article("a")})
+    ingest(str(repository.path), output, 1)
+    assert len(paths(output)) == 1
+    tree = b"100644 a.md\0" + repository.git.create_blob(article("a")).raw
+    for _ in range(2000):
+        tree = b"40000 d\0" + repository.git.odb.write(pygit2.GIT_OBJECT_TREE, tree).raw
+    committed(repository, tree)
+    with pytest.raises(InputError, match="more than 200 deep, below `d/d/"):
+        ingest(str(repository.path), output, 2)
 
 
 def test_a_corrupt_pack_never_gives_wrong_rows(repository: Repository, output: Path) -> None:
