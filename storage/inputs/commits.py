@@ -317,10 +317,11 @@ def parent_ids(repository: pygit2.Repository, commit: str) -> list[str]:
     return [str(parent) for parent in commit_of(repository, commit).parent_ids]
 
 
-def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iterator[Change]:
+def side_changes(repository: pygit2.Repository, merge: str, subdir: str, checked: set[str]) -> Iterator[Change]:
     """What the commits that a merge brought to the main line put at a path, the merge itself excepted.
 
-    A merge on the branch itself brings only what none of its parents has.
+    A merge on the branch itself brings only what none of its parents has. `checked` are commits that are known to be
+    whole; more are added.
     """
     import pygit2
     from pygit2.enums import SortMode
@@ -328,6 +329,7 @@ def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iter
     parents = _parents(repository, commit_of(repository, merge))
     if len(parents) < 2:
         return
+    _check_ancestors(repository, parents, checked)
     walker = repository.walk(parents[1].id, SortMode.TOPOLOGICAL | SortMode.REVERSE)
     for parent in parents[2:]:
         walker.push(parent.id)
@@ -345,6 +347,15 @@ def side_changes(repository: pygit2.Repository, merge: str, subdir: str) -> Iter
             changes = {change for _, change in tree_changes(repository, tree, after)}
             brought = changes if brought is None else brought & changes
         yield from sorted(brought or (), key=lambda change: change.path)
+
+
+def _check_ancestors(repository: pygit2.Repository, commits: Iterable[pygit2.Commit], checked: set[str]) -> None:
+    """Raises `InputError` where a commit that led to these is missing or corrupt: libgit2's walk does not look."""
+    ahead = list(commits)
+    while ahead:
+        new = {str(parent) for parent in ahead.pop().parent_ids} - checked
+        checked |= new
+        ahead += [commit_of(repository, parent) for parent in new]
 
 
 def tree_of(repository: pygit2.Repository, commit: pygit2.Commit, subdir: str) -> bytes | None:

@@ -235,9 +235,10 @@ def _beside(repository: pygit2.Repository, line: Line, found: pa.Table, subdir: 
     with_merges = found.filter(pc.is_in(found["position"], value_set=pa.array(merges, pa.int32())))
     for row in with_merges.select(["position", "path", "locator"]).to_pylist():
         brought[row["position"]].add((row["path"], row["locator"]))
+    checked = {step.commit for step in line.steps}
     for position, seen in brought.items():
         commit = line.steps[position].commit
-        for change in side_changes(repository, commit, subdir):
+        for change in side_changes(repository, commit, subdir, checked):
             if change.after is None:
                 continue
             key = change.path, change.after.blob.hex().encode()

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from archives import ingest, read_table, rows_of, stamp
-from repositories import FIRST_COMMIT_S, Repository, article
+from repositories import FIRST_COMMIT_S, Repository, Special, article
 
 from benchmarks.generate import ARCHIVE, Ledger, append, generate
 from storage.errors import InputError, OutputError
@@ -183,6 +183,23 @@ def test_times_never_go_back(tmp_path: Path) -> None:
     ingest(str(repository.path), tmp_path / "out", history=True)
     assert rows_of(tmp_path / "out", "revisions", "valid_from", "valid_to") == [(hour(2), hour(2))]
     assert rows_of(tmp_path / "out", "articles", "valid_from") == [(hour(2),)]
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_a_bad_commit_on_a_branch_is_an_error_that_ends(tmp_path: Path, damage: str) -> None:
+    repository = Repository(tmp_path / "archive.git")
+    files: dict[str | bytes, bytes | Special] = {"a.md": article("a")}
+    base = repository.commit(files)
+    bad = repository.commit(files, parents=[base], branch=None)
+    side = repository.commit({**files, "b.md": article("b")}, parents=[bad], branch=None)
+    repository.commit({**files, "b.md": article("b")}, parents=[base, side])
+    file = repository.path / "objects" / bad[:2] / bad[2:]
+    data = file.read_bytes()
+    file.unlink()
+    if damage == "truncated":
+        file.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="missing or corrupt.*git fsck"):
+        ingest(str(repository.path), tmp_path / "out", history=True)
 
 
 def test_what_a_branch_had_and_its_merge_has_not_is_a_row_of_no_length(tmp_path: Path) -> None:
