@@ -177,6 +177,8 @@ def _chunk_meta(data: bytes, position: int, begin: int, offsets: list[Integer]) 
 
 def _moved(group: RowGroup, distance: int, ordinal: int) -> bytes:
     """A row group's struct, its pages further on by some bytes."""
+    if not distance and (group.ordinal is None or group.ordinal[2] == ordinal):
+        return group.struct
     # Writers that do not tell an offset write 0.
     changes = [(start, end, value + distance if value else 0) for start, end, value in group.offsets]
     if group.ordinal is not None:

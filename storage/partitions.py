@@ -6,7 +6,7 @@ import contextlib
 import filecmp
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -47,13 +47,20 @@ def merge_partition(task: MergeTask) -> MergedPartition:
             staged: list[SortedRows] = list(staged_rows(task.workspace, task.staged, table, task.dropped, scratch))
             # Staged rows replace those of their keys, also where the state did not tell of these: whoever takes a file
             # away by hand has its sources parsed again.
-            dropped = work.dropped.union(*(_keys(table, rows) for rows in staged)) if entries else work.dropped
-            for number, entry in entries.items():
-                published[number] = Published(task.output, entry, table, dropped)
+            coming: set[Key] = {key for rows in staged for key in _keys(table, rows)} if entries else set()
+            dropped = work.dropped.keys() | coming
+            # The state tells where rows are that it knows. Where not all are there, they may be anywhere.
+            for near in [None] if coming - work.dropped.keys() else [set(work.dropped.values()), None]:
+                for number, entry in entries.items():
+                    published[number] = Published(task.output, entry, table, dropped, near)
+                if near is None or sum(len(part.dropped) for part in published.values()) >= len(dropped):
+                    break
+                for opened in published.values():
+                    opened.close()
             before = dict(_run_columns(published, table, dropped)) if dropped else {}
             if before:
                 staged = [_KeepingRunColumns(some, table, before) for some in staged]
-            placed = _placed(table, published, staged, task.part_bytes)
+            placed = _placed(table, published, staged, coming, task.part_bytes)
             for number in sorted(published.keys() | placed.keys()):
                 part = _NextPart(task, table, number, entries.get(number), published.get(number))
                 merged = part.merge(placed.get(number, []))
@@ -124,10 +131,16 @@ class _NextPart:
 
 
 def _placed(
-    table: Table, published: Mapping[int, Published], staged: Sequence[SortedRows], part_bytes: int
+    table: Table,
+    published: Mapping[int, Published],
+    staged: Sequence[SortedRows],
+    coming: Collection[Key],
+    part_bytes: int,
 ) -> dict[int, list[SortedRows]]:
-    """Staged rows by the number of the part that they go to."""
+    """Staged rows, whose keys are `coming`, by the number of the part that they go to."""
     last = max(published, default=0)
+    if len(published) == 1 and published[last].dropped.issuperset(coming):
+        return {last: list(staged)} if staged else {}
     if len(published) < 2:
         # Rows take more bytes in the file than their table counts for them.
         most = sum(_size(table, rows) for rows in staged)
@@ -200,7 +213,7 @@ class _KeepingRunColumns:
 
 
 def _run_columns(
-    published: Mapping[int, Published], table: Table, dropped: frozenset[Key]
+    published: Mapping[int, Published], table: Table, dropped: Collection[Key]
 ) -> Iterator[tuple[Key, tuple[bytes, dict[str, Any]]]]:
     """Content and run columns of the published rows that are dropped, by key."""
     if not table.run_columns:

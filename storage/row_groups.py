@@ -56,7 +56,7 @@ def row_groups(table: Table, inputs: Sequence[SortedRows]) -> Iterator[list[Unit
     """
     group = _Group()
     for number, rows in enumerate(inputs):
-        bounds = rows.bounds(table.sort_keys[0]) if isinstance(rows, Published) and rows.stays else None
+        bounds = rows.bounds if isinstance(rows, Published) and rows.stays else None
         if isinstance(rows, Published) and bounds:
             others = [(n, other) for n, other in enumerate(inputs) if n != number]
             staged = _units(table, others, _text_columns(table))

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -201,18 +201,19 @@ class _Changes:
     """Rows to drop and to add, per table and partition."""
 
     def __init__(self) -> None:
-        self._dropped: dict[Place, set[tuple[str, ...]]] = defaultdict(set)
+        self._dropped: dict[Place, dict[tuple[str, ...], Any]] = defaultdict(dict)
         self._added: dict[Place, set[tuple[str, ...]]] = defaultdict(set)
 
-    def drop(self, table: str, partition: Partition | None, key: tuple[str, ...]) -> None:
-        self._dropped[table, partition].add(key)
+    def drop(self, table: str, partition: Partition | None, key: tuple[str, ...], near: Any) -> None:
+        """Drop the row with a key, whose first sort key is `near`."""
+        self._dropped[table, partition][key] = near
 
     def drop_known(self, row: KnownRevision) -> None:
         if row.current:
-            self.drop("articles", row.partition, (row.article_id,))
-            self.drop("paragraphs", row.partition, (row.article_id,))
+            self.drop("articles", row.partition, (row.article_id,), row.published_at)
+            self.drop("paragraphs", row.partition, (row.article_id,), row.published_at)
         else:
-            self.drop("revisions", row.partition, (row_id(*_key(row)),))
+            self.drop("revisions", row.partition, (row_id(*_key(row)),), row.published_at)
 
     def touch(self, partition: Partition) -> None:
         """Have a partition's articles and paragraphs written, whatever else comes of it."""
@@ -240,7 +241,7 @@ class _Changes:
         return [
             PartitionWork(
                 *place,
-                frozenset(self._dropped.get(place, ())),
+                self._dropped.get(place, {}),
                 place in leaving,
                 place in leaving and place in entering,
             )
@@ -350,7 +351,7 @@ def _settle_rejects(
         else:
             changes.add("rejects", None, (row_id(*key),))
             if key in known:
-                changes.drop("rejects", None, (row_id(*key),))
+                changes.drop("rejects", None, (row_id(*key),), key[0])
         staged.add(key)
     if not known:
         return left_out
@@ -361,7 +362,7 @@ def _settle_rejects(
     for key in known.keys() - staged:
         # What can't be read has no bytes to keep, and no place in history.
         if key in parsed or (key[0] in replaced and (key[1] is None or not history)):
-            changes.drop("rejects", None, (row_id(*key),))
+            changes.drop("rejects", None, (row_id(*key),), key[0])
     return left_out
 
 

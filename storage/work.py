@@ -9,7 +9,7 @@ import importlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -115,13 +115,13 @@ def batch_sources(workspace: Workspace, work: str, number: int) -> list[Source]:
 
 
 class PartitionWork(NamedTuple):
-    """A partition to write: published rows to drop, by the table's `replace_keys`; whether some of them move to
-    another partition; and whether it must be shown without them before rows move in, as they move to one that rows
-    also come from."""
+    """A partition to write: published rows to drop, by the table's `replace_keys`, each with its first sort key;
+    whether some of them move to another partition; and whether it must be shown without them before rows move in, as
+    they move to one that rows also come from."""
 
     table: str
     partition: Partition | None
-    dropped: frozenset[tuple[str, ...]]
+    dropped: dict[tuple[str, ...], Any]
     leaving: bool
     removal_first: bool
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from archives import WriteArticle, files_of, ingest, read_table, rows_of
@@ -166,3 +168,21 @@ def test_files_of_another_layout_are_written_anew(
     metadata = pq.ParquetFile(part).metadata
     assert metadata.metadata[b"pressmark.layout"] == storage.parquet.LAYOUT.encode()
     assert max(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)) <= 6
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_rows_that_lie_elsewhere_than_the_state_says_are_dropped(
+    archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    many(write_article)
+    ingest(archive, tmp_path / "out", 1)
+    (part,) = (tmp_path / "out" / "paragraphs").rglob("*.parquet")
+    # Rows of the month in which paragraphs, and not their articles, were published days later.
+    rows = pq.ParquetFile(part).read()
+    later = pc.add(rows["published_at"], pa.scalar(timedelta(days=9))).cast(rows.schema.field("published_at").type)
+    pq.write_table(rows.set_column(rows.schema.get_field_index("published_at"), "published_at", later), part)
+    write_article("3.md", url="https://songling-times.example/3", at="2022-03-04T00:00:00", body="<p>改</p>")
+    ingest(archive, tmp_path / "out", 2)
+    ids = dict(rows_of(tmp_path / "out", "articles", "source_path", "article_id"))
+    texts = rows_of(tmp_path / "out", "paragraphs", "article_id", "text")
+    assert [text for article_id, text in texts if article_id == ids["3.md"]] == ["改"]
