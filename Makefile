@@ -76,9 +76,9 @@ $(VENV)/.synced: requirements.lock bootstrap.lock pandas.lock
 	@touch $@
 
 # Installing compiles the loops over tokens and characters; where that fails, the second line says why, and Python does.
-$(READY): $(VENV)/.synced pyproject.toml hatch_build.py transforms/_scan.c storage/_formats.c
+$(READY): $(VENV)/.synced pyproject.toml hatch_build.py transforms/_scan.c storage/_formats.c storage/_folders.c
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
-	@ls storage/_formats.*.so > /dev/null 2>&1 || $(BIN)/python hatch_build.py
+	@ls storage/_folders.*.so > /dev/null 2>&1 || $(BIN)/python hatch_build.py
 	@touch $@
 
 lock:
@@ -87,4 +87,4 @@ lock:
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --constraint requirements.lock $(SHARED:%=--no-emit-package %) pandas.in -o pandas.lock
 
 clean:
-	rm -rf $(VENV) output .prefect .bench transforms/_scan.*.so storage/_formats.*.so
+	rm -rf $(VENV) output .prefect .bench transforms/_scan.*.so storage/_formats.*.so storage/_folders.*.so

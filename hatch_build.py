@@ -16,7 +16,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = (Path("transforms/_scan.c"), Path("storage/_formats.c"))
+SOURCES = (Path("transforms/_scan.c"), Path("storage/_formats.c"), Path("storage/_folders.c"))
 FLAGS = ["-O2", "-fPIC", "-shared", "-fvisibility=hidden"]
 
 

@@ -207,8 +207,7 @@ def sliced(sources: int, slice_sources: int) -> None:
         seen.keep(Listing([Source(path, path, 0, version=f"{SOURCE_BYTES}-{tag}") for path, tag in names]))
         clocked("write seen.arrow", seen.write)
         listing = clocked("list", lambda paths=paths: listed(paths, later))
-        clocked("prepare seen.arrow", lambda listing=listing: seen.keep(listing))
-        since = clocked("compare", lambda listing=listing: seen.since(listing))
+        since = clocked("compare and prepare seen.arrow", lambda listing=listing: seen.since(listing))
         chosen = clocked("plan", lambda known=known, since=since: plan_over(known, since))
         totals["sources changed"] += len(chosen.sources)
         del listing, since, chosen, paths, known, names

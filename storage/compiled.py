@@ -1,4 +1,4 @@
-"""The loops that `_formats.c` holds, where a C compiler was at hand at installation; else None, and Python serves."""
+"""What `_folders.c` and `_formats.c` hold, where a C compiler was at hand at installation; else None: Python serves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from transforms.compiled import compiled
 
-__all__ = ["FORMATS"]
+__all__ = ["FOLDERS", "FORMATS"]
 
+FOLDERS: Final[ModuleType | None] = compiled("storage._folders")
 FORMATS: Final[ModuleType | None] = compiled("storage._formats")

@@ -181,7 +181,6 @@ class Ingestion:
         if self._settings.wanted.everything:
             # A run for a part has not seen what it left out.
             self._seen = Seen(self._output, str(self._settings.source), self._arguments)
-            self._seen.keep(self._listing)
             self._listing = self._seen.since(self._listing)
         return found
 

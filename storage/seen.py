@@ -33,30 +33,37 @@ class Seen:
         self._kept = b""
 
     def since(self, listing: Listing) -> Listing:
-        """The sources of a listing that changed since; the listing itself where nothing is known of that."""
-        before = self._read()
-        if before is None or not listing.sources or not listing.complete:
+        """The sources of a listing that changed since; the listing itself where nothing is known of that. Prepares to
+        write down a listing that is another one now."""
+        if not listing.complete:
             return listing
         sources = Sources.of(listing.sources)
-        paths, versions = _columns(sources)
-        places = pc.index_in(paths, value_set=before["path"])
-        known = before["version"].combine_chunks().take(places)
+        before = self._read() if len(sources) else None
+        if before is None:
+            self.keep(listing)
+            return listing
+        paths, versions = sources.column("source_path"), sources.column("version")
+        known, missing = before["version"], 0
+        if not before["path"].equals(paths):
+            places = pc.index_in(paths, value_set=before["path"])
+            known = known.combine_chunks().take(places)
+            missing = len(before) - len(paths) + places.null_count
         same = pc.fill_null(pc.and_(pc.equal(known, versions), pc.not_equal(versions, "")), False)  # noqa: FBT003
         changed = pc.indices_nonzero(pc.invert(same))
-        if not len(changed) and len(before["path"]) == len(paths):
-            self._kept = b""
         gone = []
-        if len(before["path"]) > len(paths) - places.null_count:
+        if missing:
             gone = before["path"].filter(pc.invert(pc.is_in(before["path"], value_set=paths))).to_pylist()
+        if len(changed) or gone:
+            self.keep(listing)
         return listing._replace(
             sources=sources.take(changed),
             complete=False,
             changed=dict.fromkeys(gone),
-            total=len(listing.sources),
+            total=len(sources),
         )
 
     def keep(self, listing: Listing) -> None:
-        """Prepare to write down a listing that is complete; before its sources are dropped."""
+        """Prepare to write down a listing that is complete."""
         sources = Sources.of(listing.sources)
         versions = sources.column("version")
         if pc.any(pc.not_equal(versions, "")).as_py():
@@ -89,7 +96,3 @@ class Seen:
                 state.update(f"{entry.name} {entry.size} {entry.version}\n".encode())
         state.update(content)
         return state.digest()
-
-
-def _columns(sources: Sources) -> tuple[pa.Array, pa.Array]:
-    return sources.column("source_path").combine_chunks(), sources.column("version").combine_chunks()

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 __all__ = ["EVERY_ARTICLE", "BadPatternError", "Selection", "Wanted"]
 
 # What accompanies articles: pages about the archive, indexes, the folders and files that make a site of it.
@@ -20,9 +23,11 @@ LEFT_OUT: Final = re.compile(
         | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|bmp|avif|css|scss|js|mjs|ts|map|woff2?|ttf|eot|otf|mp[34]|webm|m4a|pdf
                    |zip|gz|zst|py|rb|sh|json|ya?ml|toml|xml|csv|lock|parquet)
     )\Z""",
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+    re.IGNORECASE | re.VERBOSE | re.DOTALL | re.ASCII,
 )
 HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
+# As Arrow has it, ten times as fast: what `HIDDEN` and `LEFT_OUT` match, and a little more.
+DOUBTFUL: Final = r"(?s)(?:\A|/)\.|" + re.sub(r"\s", "", LEFT_OUT.pattern).replace(r"\Z", r"\z")
 
 
 class BadPatternError(ValueError):
@@ -82,6 +87,16 @@ class Selection:
         if self._included is not None:
             return self._included.search(path) is not None
         return LEFT_OUT.match(path) is None
+
+    def taken(self, paths: pa.StringArray) -> pa.BooleanArray:
+        """`takes` of each of the paths."""
+        if self.include or self.exclude:
+            return pa.array(map(self.takes, paths.to_pylist()), pa.bool_(), size=len(paths))
+        doubtful = pc.match_substring_regex(paths, DOUBTFUL, ignore_case=True)
+        if not doubtful.true_count:
+            return pc.invert(doubtful)
+        judged = [self.takes(path) for path in paths.filter(doubtful).to_pylist()]
+        return pc.replace_with_mask(pc.invert(doubtful), doubtful, pa.array(judged, pa.bool_()))
 
 
 def _compiled(patterns: Sequence[str]) -> re.Pattern[str] | None:

@@ -5,24 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import time
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
 import pyarrow.compute as pc
-from xxhash import xxh3_64_hexdigest
 
 from storage.errors import InputError
-from storage.inputs.names import path_of, source_paths
+from storage.inputs.entries import FOLDER, Entries, entries_of, file_version, settled_now
+from storage.inputs.names import named, path_of, paths_of, source_paths
 from storage.inputs.source import EVERYTHING, LINK_PROBLEM, Listing, Request, Source, too_large, unreadable
-from storage.inputs.sources import Sources
+from storage.inputs.sources import SOURCE_SCHEMA, Sources, source_batch
 from transforms.records import Limits, Reject
 
-__all__ = ["Folder", "file_version"]
+__all__ = ["Folder"]
 
-SETTLED_NS: Final = 2_000_000_000
+BATCH_ROWS: Final = 16384
 UNLISTED: Final = "the folder can't be listed ({})"
 READ_BYTES: Final = 1 << 20
 
@@ -42,14 +41,12 @@ class Folder:
     def listing(self, request: Request) -> Listing:
         if self._root.is_file():
             info = self._root.stat()
-            sources: Iterable[Source] = [_source(self._root.name, info.st_size, version=file_version(info))]
-        elif self._root.is_dir():
-            sources = self._walk(request)
-        else:
+            version = file_version(info, settled_now())
+            return Listing([_source(self._root.name, info.st_size, version=version)])
+        if not self._root.is_dir():
             raise InputError("there is no such file or folder", self._root, "give the folder that holds the archive")
-        takes = request.selection.takes if self._root.is_dir() else lambda _: True
-        found = _told_apart(Sources.of(sources))
-        chosen = found.where(takes)
+        found = _told_apart(Sources.of_batches(self._walk(request)))
+        chosen = found.where(request.selection.taken)
         return Listing(chosen, left_out=len(found) - len(chosen))
 
     def find(self, paths: Iterable[str]) -> list[Source]:
@@ -72,7 +69,7 @@ class Folder:
         folder = os.path.normpath(os.path.join(real, os.path.dirname(path)))
         if not stat.S_ISREG(info.st_mode) or os.path.realpath(folder) != folder:
             return None
-        return Source(path, path, info.st_size, version=file_version(info))
+        return Source(path, path, info.st_size, version=file_version(info, settled_now()))
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         for source in sources:
@@ -94,49 +91,39 @@ class Folder:
         except OSError as error:
             return unreadable(source, f"{error.strerror or error}; mend the file or its permissions")
 
-    def _walk(self, request: Request) -> Iterator[Source]:
+    def _walk(self, request: Request) -> Iterator[pa.RecordBatch]:
         """The files in the order of their names, so that a whole archive's need not be sorted."""
-        leave_out = os.path.realpath(request.leave_out) if request.leave_out is not None else ""
-        # What changes from now on is too new to be told by its times.
-        settled = time.time_ns() - SETTLED_NS
-        # What was looked at is dropped at once, as it keeps what the system says of it.
-        folders = [("", *self._entries(""))]
+        leave_out = os.fsencode(os.path.realpath(request.leave_out)) if request.leave_out is not None else b""
+        settled = settled_now()
+        root = os.path.join(os.fsencode(self._root), b"")
+        # Prefix of the paths, what the folder has, and how much of that was looked at.
+        folders = [(b"", self._root_entries(root, settled), 0)]
         count = 0
         while folders:
-            prefix, ahead, inside = folders[-1]
-            while ahead:
-                entry = ahead.pop()
-                name = prefix + entry.name
-                if entry.name not in inside:
-                    count += 1
-                    if count % 1000 == 0:
-                        request.progress(count)
-                    yield _file(entry, name, settled)
-                elif not leave_out or os.path.realpath(entry.path) != leave_out:
-                    try:
-                        folders.append((f"{name}/", *self._entries(name)))
-                        break
-                    except OSError as error:
-                        yield _source(name, 0, f"{UNLISTED.format(error.strerror)}; mend its permissions")
-            else:
-                folders.pop()
+            prefix, entries, done = folders.pop()
+            stop = entries.next_but_regular(done)
+            for batch in _files(prefix, entries, done, stop):
+                count += batch.num_rows
+                request.progress(count)
+                yield batch
+            if stop == len(entries.kinds):
+                continue
+            folders.append((prefix, entries, stop + 1))
+            name = prefix + entries.names[stop].as_py()
+            if entries.kinds[stop] != FOLDER:
+                yield source_batch([_irregular(root, name, settled)])
+            elif not leave_out or os.path.realpath(root + name) != leave_out:
+                try:
+                    folders.append((name, entries_of(root + name, settled), 0))
+                except OSError as error:
+                    problem = f"{UNLISTED.format(error.strerror)}; mend its permissions"
+                    yield source_batch([_source(named(name[:-1]), 0, problem)])
 
-    def _entries(self, folder: str) -> tuple[list[os.DirEntry[str]], set[str]]:
-        """What a folder has that is not hidden, the last of the paths below it first, and which of these are folders;
-        raises `InputError` for the root, `OSError` for others."""
+    def _root_entries(self, root: bytes, settled: int) -> Entries:
         try:
-            with os.scandir(os.path.join(self._root, folder)) as found:
-                entries = [entry for entry in found if not entry.name.startswith(".")]
+            return entries_of(root, settled)
         except OSError as error:
-            if folder:
-                raise
             raise InputError(UNLISTED.format(error.strerror), self._root, "mend its permissions") from error
-        inside = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
-        if inside:
-            entries.sort(key=lambda entry: f"{entry.name}/" if entry.name in inside else entry.name, reverse=True)
-        else:
-            entries.sort(key=attrgetter("name"), reverse=True)
-        return entries, inside
 
 
 def _all_of(number: int, size: int) -> bytes:
@@ -162,14 +149,31 @@ def _told_apart(found: Sources) -> Sources:
     return found.sorted_by("source_path", "locator")
 
 
-def _file(entry: os.DirEntry[str], name: str, settled: int) -> Source:
+def _files(prefix: bytes, entries: Entries, start: int, stop: int) -> Iterator[pa.RecordBatch]:
+    """Regular files among the entries `[start, stop)`."""
+    for first in range(start, stop, BATCH_ROWS):
+        rows = min(BATCH_ROWS, stop - first)
+        names = entries.names.slice(first, rows).cast(pa.binary())
+        locators = pc.binary_join_element_wise(pa.scalar(prefix), names, pa.scalar(b""))
+        columns = {
+            "source_path": paths_of(locators), "locator": locators, "source_bytes": entries.sizes.slice(first, rows),
+            "version": entries.versions.slice(first, rows),
+        }  # fmt: skip
+        empty = (pa.nulls(rows, field.type) for field in SOURCE_SCHEMA)
+        arrays = [columns.get(field.name, nothing) for field, nothing in zip(SOURCE_SCHEMA, empty, strict=True)]
+        yield pa.record_batch(arrays, schema=SOURCE_SCHEMA)
+
+
+def _irregular(root: bytes, raw: bytes, settled: int) -> Source:
+    """What is neither a folder nor a file that can be read, unless it became one."""
+    name = named(raw)
     try:
-        info = entry.stat(follow_symlinks=False)
+        info = os.lstat(root + raw)
     except OSError as error:
         return _source(name, 0, f"{error.strerror or error}; mend or remove it")
-    version = _version(info, settled)
+    version = file_version(info, settled)
     if stat.S_ISREG(info.st_mode):
-        return Source(path_of(name), name, info.st_size, None, None, None, version)
+        return _source(name, info.st_size, version=version)
     if stat.S_ISLNK(info.st_mode):
         return _source(name, 0, LINK_PROBLEM, version)
     return _source(name, 0, "no regular file; remove it from the archive", version)
@@ -177,16 +181,3 @@ def _file(entry: os.DirEntry[str], name: str, settled: int) -> Source:
 
 def _source(name: str, size: int, problem: str | None = None, version: str = "") -> Source:
     return Source(path_of(name), name, size, problem, None, None, version)
-
-
-def file_version(info: os.stat_result) -> str:
-    """What changes whenever the file's bytes do, as git's index takes it; nothing where the file is so new that a
-    change may follow within the same tick of the clock."""
-    return _version(info, time.time_ns() - SETTLED_NS)
-
-
-def _version(info: os.stat_result, settled: int) -> str:
-    modified, changed = info.st_mtime_ns, info.st_ctime_ns
-    if modified > settled or changed > settled:
-        return ""
-    return xxh3_64_hexdigest(b"%d %d %d %d %d" % (info.st_dev, info.st_ino, info.st_size, modified, changed))

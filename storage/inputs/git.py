@@ -194,14 +194,15 @@ class _Walked(NamedTuple):
 
 def _sources(walked: _Walked, selection: Selection) -> tuple[Sources, int]:
     """The sources that a selection takes, and how many it does not."""
-    taken = pa.array((selection.takes(path.as_py()) for path in walked.paths), pa.bool_(), size=len(walked.paths))
+    taken = pa.chunked_array([selection.taken(paths) for paths in walked.paths.chunks], pa.bool_())
     rows = walked.periods.append_column("source_path", walked.paths)
-    if taken.false_count:
+    left_out = len(taken) - (pc.sum(taken).as_py() or 0)
+    if left_out:
         rows = rows.filter(taken)
     versions = pa.repeat("", len(rows))
     rows = rows.append_column("version", versions).rename_columns({"at": "valid_from", "until": "valid_to"})
     sources = Sources(rows.select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA))
-    return sources.sorted_by("source_path", "valid_from", "locator"), taken.false_count
+    return sources.sorted_by("source_path", "valid_from", "locator"), left_out
 
 
 def _times(walked: _Walked) -> tuple[Mapping[tuple[str, datetime | None], datetime], Mapping[str, datetime | None]]:

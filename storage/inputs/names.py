@@ -10,11 +10,15 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["ambiguous", "escaped", "named", "path_column", "path_of", "source_paths"]
+__all__ = ["ambiguous", "escaped", "named", "path_column", "path_of", "paths_of", "source_paths"]
+
+
+Names = TypeVar("Names", pa.Array, pa.ChunkedArray)
 
 
 def named(raw: bytes) -> str:
@@ -52,15 +56,27 @@ def source_paths(names: Sequence[str]) -> list[str]:
 
 def path_column(names: pa.ChunkedArray) -> pa.ChunkedArray:
     """`source_paths` of the bytes of names, which may come more than once."""
-    try:
-        paths = names.cast(pa.string())
-    except pa.ArrowInvalid:
-        paths = None
-    if paths is not None and pc.utf8_normalize(paths, form="NFC").equals(paths):
+    paths = _as_they_are(names)
+    if paths is not None:
         return paths
     distinct = pc.unique(names)
     made = pa.array(source_paths([named(raw) for raw in distinct.to_pylist()]), pa.string())
     return pa.chunked_array([made.take(pc.index_in(names, value_set=distinct).combine_chunks())])
+
+
+def paths_of(names: pa.BinaryArray) -> pa.StringArray:
+    """`path_of` each of the names with these bytes."""
+    paths = _as_they_are(names)
+    return paths if paths is not None else pa.array([path_of(named(raw)) for raw in names.to_pylist()], pa.string())
+
+
+def _as_they_are(names: Names) -> Names | None:
+    """Names as text where that is the `source_path` of each."""
+    try:
+        paths = names.cast(pa.string())
+    except pa.ArrowInvalid:
+        return None
+    return paths if pc.utf8_normalize(paths, form="NFC").equals(paths) else None
 
 
 def ambiguous(names: Iterable[str]) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from storage.errors import InputError
-from storage.inputs.folder import file_version
+from storage.inputs.entries import file_version, settled_now
 from storage.inputs.names import source_paths
 from storage.inputs.source import EVERYTHING, ArchiveLimits, Listing, Request, Source, too_large, unreadable
 from transforms.records import Limits, Reject
@@ -61,7 +61,7 @@ class PackedArchive:
 
     def listing(self, request: Request) -> Listing:
         self._state = self._state_now()
-        version = file_version(os.stat(self.path))
+        version = file_version(os.stat(self.path), settled_now())
         members: list[Member] = []
         for member, _ in self.opened():
             members.append(member)

@@ -36,7 +36,12 @@ class Sources(Sequence[Source]):
         batches = []
         while chunk := list(islice(ahead, CHUNK_ROWS)):
             batches.append(source_batch(chunk))
-        return cls(pa.Table.from_batches(batches, schema=SOURCE_SCHEMA))
+        return cls.of_batches(batches)
+
+    @classmethod
+    def of_batches(cls, batches: Iterable[pa.RecordBatch]) -> Sources:
+        """The sources of record batches."""
+        return cls(pa.Table.from_batches(list(batches), schema=SOURCE_SCHEMA))
 
     def __len__(self) -> int:
         rows: int = self._rows.num_rows
@@ -74,13 +79,13 @@ class Sources(Sequence[Source]):
         """The sources at these positions."""
         return Sources(self._rows.take(positions))
 
-    def where(self, chosen: Callable[[str], bool]) -> Sources:
-        """The sources whose path is chosen; where most are, most are not copied."""
+    def where(self, chosen: Callable[[pa.StringArray], pa.BooleanArray]) -> Sources:
+        """The sources whose paths are chosen; where most are, most are not copied."""
         batches = []
         for batch in self._rows.to_batches():
-            mask = pa.array(map(chosen, batch.column("source_path").to_pylist()), pa.bool_(), size=batch.num_rows)
+            mask = chosen(batch.column("source_path"))
             batches.append(batch if mask.true_count == batch.num_rows else batch.filter(mask))
-        return Sources(pa.Table.from_batches(batches, schema=SOURCE_SCHEMA))
+        return Sources.of_batches(batches)
 
     def ascends(self, name: str) -> bool:
         """Whether each source has a value in this column, and a greater one than the source before it."""

@@ -21,7 +21,7 @@ from storage.verification import verify_output
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of three sources, and files that count as settled at once."""
     monkeypatch.setattr("transforms.plan.LARGEST_BATCH_SOURCES", 3)
-    monkeypatch.setattr("storage.inputs.folder.SETTLED_NS", 0)
+    monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 0)
 
 
 STEPS = ("discover", "plan", "parse", "settle", "merge", "publish", "report")
@@ -134,7 +134,7 @@ def test_a_full_disk_clears_what_waits_but_not_what_a_journal_lists(
         with pytest.raises(OSError, match="No space"):
             run(archive, tmp_path / "out", 2, absent_is_deleted=True)
         monkeypatch.undo()
-        monkeypatch.setattr("storage.inputs.folder.SETTLED_NS", 0)
+        monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 0)
         assert files_of(tmp_path / "out") == before
         assert (tmp_path / "out" / STAGING).exists() == (place != "storage.batches._stage")
     assert publish._apply is plain

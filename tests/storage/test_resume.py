@@ -35,7 +35,7 @@ OUTLET = "songling-times-example"
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of three sources, and files that count as settled at once."""
     monkeypatch.setattr("transforms.plan.LARGEST_BATCH_SOURCES", 3)
-    monkeypatch.setattr("storage.inputs.folder.SETTLED_NS", 0)
+    monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 0)
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_source_too_new_to_tell_is_parsed_again(
     archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_sources(write_article)
-    monkeypatch.setattr("storage.inputs.folder.SETTLED_NS", 1 << 62)
+    monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 1 << 62)
     stop(archive, tmp_path / "out", 1, done=12)
     (archive / "01.md").write_bytes((archive / "01.md").read_bytes().replace("第1次".encode(), "第7次".encode()))
     run(archive, tmp_path / "out", 2)
@@ -341,10 +341,10 @@ import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 from archives import ingest
-import storage.batches, storage.inputs.folder, transforms.plan
+import storage.batches, storage.inputs.entries, transforms.plan
 
 transforms.plan.LARGEST_BATCH_SOURCES = 3
-storage.inputs.folder.SETTLED_NS = 0
+storage.inputs.entries.SETTLED_NS = 0
 left = int(sys.argv[1])
 parent = os.getpid()
 parse = storage.batches.parse

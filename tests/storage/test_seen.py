@@ -65,7 +65,7 @@ def opens(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opens]:
 @pytest.fixture(autouse=True)
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that count as settled at once."""
-    monkeypatch.setattr("storage.inputs.folder.SETTLED_NS", 0)
+    monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 0)
 
 
 @pytest.fixture
@@ -259,8 +259,8 @@ def test_a_file_of_this_moment_is_read_again(
 ) -> None:
     (output / NAME).unlink()
     now = max((archive / name).stat().st_ctime_ns for name in all_names(archive)) + 1_000_000_000
-    monkeypatch.setattr("storage.inputs.folder.SETTLED_NS", 2_000_000_000)
-    monkeypatch.setattr("storage.inputs.folder.time.time_ns", lambda: now)
+    monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 2_000_000_000)
+    monkeypatch.setattr("storage.inputs.entries.time.time_ns", lambda: now)
     for number in (2, 3):
         opens.clear()
         assert ingest(archive, output, number).parsed == 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transforms.selection import BadPatternError, Selection
 
@@ -67,3 +70,17 @@ def test_globs_are_those_of_gitignore(
 def test_a_pattern_that_matches_nothing_is_refused(pattern: str) -> None:
     with pytest.raises(BadPatternError, match="matches nothing|is no pattern"):
         Selection((pattern,))
+
+
+PARTS = st.sampled_from(
+    ["readme", "README", "index", "licence", "LICENSE", "_config", "assets", "vendor", "node_modules", "松岭", "a",
+     "\n", ".", "..", "robots.txt",
+     "/", ".md", ".JPG", ".yml", ".", "-", "ı", "K", "ſ", "summary", "ChangeLog", "cname"]
+)  # fmt: skip
+
+
+@given(paths=st.lists(st.lists(PARTS, min_size=1, max_size=6).map("".join), max_size=30))
+@pytest.mark.parametrize("given_patterns", [{}, {"include": ("*.md",)}, {"exclude": ("a*",)}], ids=str)
+def test_paths_are_judged_together_as_one_by_one(paths: list[str], given_patterns: dict[str, tuple[str, ...]]) -> None:
+    selection = Selection(**given_patterns)
+    assert selection.taken(pa.array(paths, pa.string())).to_pylist() == [selection.takes(path) for path in paths]
