@@ -407,9 +407,10 @@ class Ingestion:
                 if partition is not None:
                     new[partition.outlet] += rows
             return [OutletChanges(outlet, new=new[outlet]) for outlet in sorted(new)]
-        dropped = [key for one in work if one.table == "articles" for (key,) in one.dropped]
-        after = read_articles(self._output, places, self._stamp.run_id, pa.array(dropped, pa.string()))
-        touched = pa.concat_arrays([pa.array(dropped, pa.string()), *after["article_id"].chunks])
+        dropped = {one.partition: one.dropped for one in work if one.table == "articles" and one.partition is not None}
+        after = read_articles(self._output, {place: dropped[place] for place in places}, self._stamp.run_id)
+        known = pa.array([article_id for keys in dropped.values() for (article_id,) in keys], pa.string())
+        touched = pa.concat_arrays([known, *after["article_id"].chunks])
         return differences(before.filter(pc.is_in(before["article_id"], value_set=touched)), after)
 
     def _merge_steps(self) -> list[range]:

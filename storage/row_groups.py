@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.contract import Table
-from storage.sorted_rows import Bound, Published, SortedRows, sorted_positions
+from storage.bounds import Bound
+from storage.sorted_rows import Published, SortedRows, sorted_positions
 
 __all__ = ["Unit", "row_groups", "sizes_of", "too_few_to_cut", "units_in_order"]
 

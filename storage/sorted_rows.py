@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.contract import Table
+from storage.bounds import Bound, bounds_of, groups_with
 from storage.footers import TAIL, RowGroup, row_groups_of
 from storage.layout import Output
 from storage.parquet import carries, plain
@@ -24,7 +25,7 @@ from storage.state import open_content, open_part
 from storage.stores.store import Stored
 from storage.workspace import Workspace, written
 
-__all__ = ["Bound", "Chosen", "Published", "SortedRows", "give_back", "sorted_positions", "staged_rows"]
+__all__ = ["Chosen", "Published", "SortedRows", "give_back", "sorted_positions", "staged_rows"]
 
 # Of a partition's staged rows, so much is sorted in memory at once.
 HELD_BYTES: Final = 4 << 20
@@ -34,10 +35,6 @@ FEW_GAPS: Final = 16
 
 # Arrow keeps what was freed until it is told, which takes a millisecond.
 KEPT_BYTES: Final = 8 << 20
-
-# Whether a value is null, and the value.
-Bound = tuple[bool, Any]
-NULL: Final[Bound] = (True, None)
 
 
 class _Freed:
@@ -135,6 +132,9 @@ class Published:
     def group_keys(self, first: int, last: int, columns: Sequence[str]) -> pa.Table:
         """The given columns of all rows of the row groups `[first, last)`."""
         groups = range(first, last)
+        if len(groups) == 1:
+            # Whoever asks for the keys of one will ask for its rows.
+            return self._without_dropped(self._group(first).select(list(columns)), self._ends[first])
         rows = self._file.read_row_groups(groups, columns=list(columns), use_threads=False).select(list(columns))
         # Codes and dictionaries of row groups differ, and so may what is nullable elsewhere.
         fields = [pa.field(field.name, _text_of(field.type)) for field in rows.schema]
@@ -144,24 +144,7 @@ class Published:
     @cached_property
     def bounds(self) -> list[tuple[Bound, Bound]] | None:
         """Least and greatest first sort key in each row group, null above all others; None where nobody knows."""
-        metadata = self._file.metadata
-        column = self._table.sort_keys[0]
-        first = metadata.row_group(0) if self.num_groups else None
-        # Not from `metadata.schema`, which holds the metadata that holds it: 0.2 MB a file that no worker gets rid of.
-        number = next((n for n in range(metadata.num_columns) if first and first.column(n).path_in_schema == column), 0)
-        found = []
-        for group in range(self.num_groups):
-            chunk = metadata.row_group(group).column(number)
-            known = chunk.statistics
-            if known is None or not known.has_null_count:
-                return None
-            if not known.has_min_max:
-                if known.null_count < metadata.row_group(group).num_rows:
-                    return None
-                found.append((NULL, NULL))
-            else:
-                found.append(((False, known.min), NULL if known.null_count else (False, known.max)))
-        return found
+        return bounds_of(self._file.metadata, self._table.sort_keys[0])
 
     @cached_property
     def stays(self) -> bool:
@@ -192,7 +175,7 @@ class Published:
         (name,) = self._table.replace_keys
         wanted = pa.array([key for (key,) in keys], pa.string())
         found: list[int] = []
-        for group in self._groups_with(near):
+        for group in groups_with(self._file.metadata, self._table.sort_keys[0], near):
             start = self._ends[group]
             for chunk in self._file.read_row_group(group, columns=[name], use_threads=False)[name].chunks:
                 told = pc.is_in(chunk.dictionary, value_set=wanted)
@@ -201,14 +184,6 @@ class Published:
                     found += pc.add(pc.indices_nonzero(told.take(chunk.indices)).cast(pa.int64()), start).to_pylist()
                 start += len(chunk)
         return found
-
-    def _groups_with(self, near: Collection[Any] | None) -> Sequence[int]:
-        """Row groups that may have rows with some first sort keys."""
-        # As many keys as row groups are in most of them.
-        if near is None or len(near) > self.num_groups or self.bounds is None:
-            return range(self.num_groups)
-        places = [(key is None, key) for key in near]
-        return [group for group, (low, high) in enumerate(self.bounds) if any(low <= place <= high for place in places)]
 
     def _place(self, row: int) -> int:
         """Where in the file a row lies."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from schemas import TABLES
 from schemas.contract import CONTRACT_VERSION, TIMESTAMP, Table
+from storage.bounds import groups_with
 from storage.errors import OutputError
 from storage.layout import Output
 from storage.stores.store import Stored
@@ -169,18 +170,27 @@ def _records(rows: pa.Table) -> list[KnownRevision]:
     return list(map(KnownRevision._make, zip(*columns, strict=True)))
 
 
-def read_articles(output: Output, places: Collection[Partition], run_id: str, article_ids: pa.Array) -> pa.Table:
-    """Articles of some partitions that a run wrote, and those with some ids, as `ARTICLE_STATE` has them."""
+def read_articles(
+    output: Output, places: Mapping[Partition, Mapping[tuple[str, ...], datetime | None]], run_id: str
+) -> pa.Table:
+    """Articles of some partitions that a run wrote, as `ARTICLE_STATE` has them, and those with some ids that were
+    published at some times."""
     columns = [name for name in ARTICLE_STATE.names if name != "outlet"]
 
     def articles_of(partition: Partition) -> list[pa.Table]:
+        known = places[partition]
+        article_ids = pa.array([article_id for (article_id,) in known], pa.string())
+
+        def chosen(rows: pa.Table) -> pa.ChunkedArray:
+            written = pc.equal(rows["run_id"].cast(pa.string()), run_id)
+            return pc.or_(written, pc.is_in(rows["article_id"].cast(pa.string()), value_set=article_ids))
+
         parts = []
         for _, entry in output.parts_of(TABLES["articles"], partition):
-            with open_part(output, entry, codes_of=["article_id"]) as file:
-                found = file.read(["article_id", "run_id"], use_threads=False)
-                written = pc.equal(found["run_id"].cast(pa.string()), run_id)
-                chosen = pc.or_(written, pc.is_in(found["article_id"].cast(pa.string()), value_set=article_ids))
-                for rows in rows_where(file, chosen, columns):
+            with open_part(output, entry) as file:
+                groups = {*groups_with(file.metadata, "run_id", [run_id])}
+                groups.update(groups_with(file.metadata, "published_at", set(known.values())))
+                for rows in rows_where(file, sorted(groups), ["article_id", "run_id"], chosen, columns):
                     outlets = pa.repeat(partition.outlet, rows.num_rows)
                     parts.append(rows.append_column("outlet", outlets).select(ARTICLE_STATE.names).cast(ARTICLE_STATE))
         return parts
@@ -267,12 +277,16 @@ def _unreadable(path: str, error: Exception) -> OutputError:
     )
 
 
-def rows_where(file: pq.ParquetFile, chosen: pa.ChunkedArray, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Some columns of the rows that `chosen` tells, a row group at a time; others are not read."""
-    start = 0
-    for group in range(file.metadata.num_row_groups):
-        here = chosen.slice(start, file.metadata.row_group(group).num_rows)
-        start += len(here)
+def rows_where(
+    file: pq.ParquetFile,
+    groups: Iterable[int],
+    by: Sequence[str],
+    chosen: Callable[[pa.Table], pa.ChunkedArray],
+    columns: Sequence[str],
+) -> Iterator[pa.Table]:
+    """Some columns of the rows that are `chosen` by others, a row group at a time; texts of others are not read."""
+    for group in groups:
+        here = chosen(file.read_row_group(group, columns=list(by), use_threads=False))
         if pc.any(here).as_py():
             yield file.read_row_group(group, columns=list(columns), use_threads=False).filter(here)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from itertools import chain, starmap
 from typing import Any, Final, NamedTuple
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from schemas import TABLES
 from schemas.validation import check_rows
+from storage.bounds import groups_with
 from storage.layout import Output
 from storage.staged import read_staged, write_staged
 from storage.state import open_part, read_beside, rows_where
@@ -86,44 +87,54 @@ class Superseded:
             write_staged(path, staged, list(partitions.items()))
 
     def _carry(self, origin: Origin, wanted: dict[Key, Superseding]) -> Iterator[tuple[Partition, dict[str, Any]]]:
-        for carried in self._rows_of(origin, pa.array({path for path, _, _ in wanted}, pa.string())):
-            row = wanted.get((carried["source_path"], carried["source_sha256"], carried["valid_from"]))
-            if row is None:
-                continue
-            revision, superseded_by, change = row.standing
-            first_seen_at = carried.pop("first_seen_at")
-            yield (
-                row.partition,
-                {
-                    **carried,
-                    "outlet": row.partition.outlet,
-                    "month": period_of(revision.published_at, "month"),
-                    "revision_id": row_id(revision.source_path, revision.source_sha256, revision.valid_from),
-                    "article_id": row.article_id,
-                    "published_at": revision.published_at,
-                    "text_sha256": revision.text_sha256,
-                    "change": change,
-                    "superseded_by": superseded_by,
-                    "valid_to": revision.valid_to,
-                    "first_seen_at": self._stamp.started_at if row.is_new else first_seen_at,
-                    "run_id": self._stamp.run_id,
-                },
-            )
+        left = dict(wanted)
+        # The state tells where rows lie. Where not all do, they may be anywhere.
+        for near in ({row.standing.revision.published_at for row in wanted.values()}, None):
+            for carried in self._rows_of(origin, list(left), near):
+                row = left.pop((carried["source_path"], carried["source_sha256"], carried["valid_from"]), None)
+                if row is not None:
+                    yield row.partition, self._row(row, carried)
+            if not left:
+                return
 
-    def _rows_of(self, origin: Origin, paths: pa.Array) -> Iterator[dict[str, Any]]:
-        """What a revision carries over, for the rows that are about one of `paths`; a row group at a time."""
+    def _row(self, row: Superseding, carried: dict[str, Any]) -> dict[str, Any]:
+        revision, superseded_by, change = row.standing
+        first_seen_at = carried.pop("first_seen_at")
+        return {
+            **carried,
+            "outlet": row.partition.outlet,
+            "month": period_of(revision.published_at, "month"),
+            "revision_id": row_id(revision.source_path, revision.source_sha256, revision.valid_from),
+            "article_id": row.article_id,
+            "published_at": revision.published_at,
+            "text_sha256": revision.text_sha256,
+            "change": change,
+            "superseded_by": superseded_by,
+            "valid_to": revision.valid_to,
+            "first_seen_at": self._stamp.started_at if row.is_new else first_seen_at,
+            "run_id": self._stamp.run_id,
+        }
+
+    def _rows_of(
+        self, origin: Origin, keys: Collection[Key], near: Collection[datetime | None] | None
+    ) -> Iterator[dict[str, Any]]:
+        """What a revision carries over, for the rows that are about one of the paths; a row group at a time, and only
+        those near some times of publication, if any are given."""
+        paths = pa.array({path for path, _, _ in keys}, pa.string())
         seen = "first_seen_at" if origin[0] == "revisions" else "ingested_at"
         columns = [*CARRIED, seen]
+
+        def about_paths(rows: pa.Table) -> pa.ChunkedArray:
+            return pc.is_in(rows["source_path"], paths)
+
         if isinstance(origin, str):
             rows = read_staged(self._workspace, origin, columns)[1]
-            wanted = rows.filter(pc.is_in(rows["source_path"], paths))
-            yield from (_renamed(row, seen) for row in wanted.to_pylist())
+            yield from (_renamed(row, seen) for row in rows.filter(about_paths(rows)).to_pylist())
             return
         for _, entry in self._output.parts_of(TABLES[origin[0]], origin[1]):
             with open_part(self._output, entry) as part:
-                # Texts are read where a row is wanted only.
-                wanted = pc.is_in(part.read(["source_path"], use_threads=False)["source_path"], paths)
-                for rows in rows_where(part, wanted, columns):
+                groups = groups_with(part.metadata, "published_at", near)
+                for rows in rows_where(part, groups, ["source_path"], about_paths, columns):
                     yield from (_renamed(row, seen) for row in rows.to_pylist())
 
 
