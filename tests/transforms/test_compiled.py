@@ -178,7 +178,7 @@ def test_the_compiled_part_refuses_what_it_can_not_use(call, error) -> None:
 
 def test_without_a_compiler_the_build_says_what_is_missing_and_goes_on(tmp_path: Path) -> None:
     for source in SOURCES:
-        (tmp_path / source).parent.mkdir(parents=True)
+        (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / source, tmp_path / source)
     shutil.copy(ROOT / "hatch_build.py", tmp_path)
     built = subprocess.run(
