@@ -90,47 +90,52 @@ static int read_folder(const char *path, long long settled, Entries *entries) {
     return wrong;
 }
 
-/* `kinds`, where each name ends in `names`, `names`, `sizes` and `facts`: the columns of the entries, side by side. */
-static PyObject *columns(const Entries *entries) {
-    size_t count = entries->count, bytes = 0;
+/* Kinds, lengths of paths, paths, sizes and facts of the entries: each of these side by side. */
+static PyObject *columns(const Entries *entries, const char *prefix, Py_ssize_t prefix_length) {
+    size_t count = entries->count, bytes = count * (size_t)prefix_length;
     for (size_t n = 0; n < count; n++) bytes += entries->all[n].length;
     PyObject *kinds = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)count);
-    PyObject *ends = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)((count + 1) * sizeof(int64_t)));
-    PyObject *names = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bytes);
+    PyObject *lengths = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(int64_t)));
+    PyObject *paths = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bytes);
     PyObject *sizes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(int64_t)));
     PyObject *facts = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(Facts)));
     PyObject *told = NULL;
-    if (kinds && ends && names && sizes && facts) {
-        int64_t end = 0;
-        memcpy(PyBytes_AS_STRING(ends), &end, sizeof end);
+    if (kinds && lengths && paths && sizes && facts) {
+        char *path = PyBytes_AS_STRING(paths);
         for (size_t n = 0; n < count; n++) {
             const Entry *entry = &entries->all[n];
-            memcpy(PyBytes_AS_STRING(names) + end, entry->name, entry->length);
-            end += (int64_t)entry->length;
+            int64_t length = prefix_length + (int64_t)entry->length;
+            memcpy(path, prefix, (size_t)prefix_length);
+            memcpy(path + prefix_length, entry->name, entry->length);
+            path += length;
             PyBytes_AS_STRING(kinds)[n] = entry->kind;
-            memcpy(PyBytes_AS_STRING(ends) + (n + 1) * sizeof end, &end, sizeof end);
+            memcpy(PyBytes_AS_STRING(lengths) + n * sizeof length, &length, sizeof length);
             memcpy(PyBytes_AS_STRING(sizes) + n * sizeof entry->size, &entry->size, sizeof entry->size);
             memcpy(PyBytes_AS_STRING(facts) + n * sizeof entry->facts, &entry->facts, sizeof entry->facts);
         }
-        told = PyTuple_Pack(5, kinds, ends, names, sizes, facts);
+        told = PyTuple_Pack(5, kinds, lengths, paths, sizes, facts);
     }
-    Py_XDECREF(kinds); Py_XDECREF(ends); Py_XDECREF(names); Py_XDECREF(sizes); Py_XDECREF(facts);
+    Py_XDECREF(kinds); Py_XDECREF(lengths); Py_XDECREF(paths); Py_XDECREF(sizes); Py_XDECREF(facts);
     return told;
 }
 
-PyDoc_STRVAR(entries_doc, "entries(folder, settled): kinds, ends of names, names, sizes and facts of what is in a folder.");
+PyDoc_STRVAR(entries_doc, "entries(folder, prefix, settled): what is in a folder, see `Entries` in `inputs/entries.py`.");
 
 static PyObject *entries(PyObject *module, PyObject *args) {
-    const char *path;
+    const char *path, *prefix;
+    Py_ssize_t prefix_length;
     long long settled;
-    if (!PyArg_ParseTuple(args, "yL", &path, &settled)) return NULL;
+    if (!PyArg_ParseTuple(args, "yy#L", &path, &prefix, &prefix_length, &settled)) return NULL;
     Entries found = {NULL, 0, 0};
     int wrong;
     Py_BEGIN_ALLOW_THREADS
     wrong = read_folder(path, settled, &found);
     Py_END_ALLOW_THREADS
     errno = wrong;
-    PyObject *told = wrong == ENOMEM ? PyErr_NoMemory() : wrong ? PyErr_SetFromErrno(PyExc_OSError) : columns(&found);
+    PyObject *told = NULL;
+    if (wrong == ENOMEM) PyErr_NoMemory();
+    else if (wrong) PyErr_SetFromErrno(PyExc_OSError);
+    else told = columns(&found, prefix, prefix_length);
     for (size_t n = 0; n < found.count; n++) free(found.all[n].name);
     free(found.all);
     return told;

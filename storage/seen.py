@@ -54,6 +54,7 @@ class Seen:
         if missing:
             gone = before["path"].filter(pc.invert(pc.is_in(before["path"], value_set=paths))).to_pylist()
         if len(changed) or gone:
+            del before, known, same
             self.keep(listing)
         return listing._replace(
             sources=sources.take(changed),

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import InputError
-from storage.inputs.entries import FOLDER, Entries, entries_of, file_version, settled_now
-from storage.inputs.names import named, path_of, paths_of, source_paths
+from storage.inputs.entries import FOLDER, REGULAR, Entries, Found, entries_of, file_version, settled_now
+from storage.inputs.names import named, path_of, source_paths
 from storage.inputs.source import EVERYTHING, LINK_PROBLEM, Listing, Request, Source, too_large, unreadable
-from storage.inputs.sources import SOURCE_SCHEMA, Sources, source_batch
+from storage.inputs.sources import Sources
 from transforms.records import Limits, Reject
 
 __all__ = ["Folder"]
@@ -93,35 +93,42 @@ class Folder:
 
     def _walk(self, request: Request) -> Iterator[pa.RecordBatch]:
         """The files in the order of their names, so that a whole archive's need not be sorted."""
-        leave_out = os.fsencode(os.path.realpath(request.leave_out)) if request.leave_out is not None else b""
-        settled = settled_now()
         root = os.path.join(os.fsencode(self._root), b"")
-        # Prefix of the paths, what the folder has, and how much of that was looked at.
-        folders = [(b"", self._root_entries(root, settled), 0)]
-        count = 0
+        left_out = _below(root, request.leave_out) if request.leave_out is not None else None
+        settled = settled_now()
+        found, count = Found(), 0
+        # What a folder has, how many entries of it were looked at, and how long their paths are.
+        folders = [(self._root_entries(root, settled), 0, 0)]
         while folders:
-            prefix, entries, done = folders.pop()
-            stop = entries.next_but_regular(done)
-            for batch in _files(prefix, entries, done, stop):
-                count += batch.num_rows
+            entries, done, place = folders.pop()
+            stop = min(entries.next_but_regular(done), done + BATCH_ROWS)
+            end = place + entries.path_bytes(done, stop)
+            found.add(entries, done, stop, entries.paths[place:end])
+            if len(found) >= BATCH_ROWS:
+                count += len(found)
                 request.progress(count)
-                yield batch
+                yield found.take()
             if stop == len(entries.kinds):
                 continue
-            folders.append((prefix, entries, stop + 1))
-            name = prefix + entries.names[stop].as_py()
+            if entries.kinds[stop] == REGULAR:
+                folders.append((entries, stop, end))
+                continue
+            after = end + entries.path_bytes(stop, stop + 1)
+            path = entries.paths[end:after]
+            folders.append((entries, stop + 1, after))
             if entries.kinds[stop] != FOLDER:
-                yield source_batch([_irregular(root, name, settled)])
-            elif not leave_out or os.path.realpath(root + name) != leave_out:
+                found.add_other(_irregular(root, path, settled))
+            elif path != left_out:
                 try:
-                    folders.append((name, entries_of(root + name, settled), 0))
+                    folders.append((entries_of(root + path, path, settled), 0, 0))
                 except OSError as error:
                     problem = f"{UNLISTED.format(error.strerror)}; mend its permissions"
-                    yield source_batch([_source(named(name[:-1]), 0, problem)])
+                    found.add_other(_source(named(path[:-1]), 0, problem))
+        yield found.take()
 
     def _root_entries(self, root: bytes, settled: int) -> Entries:
         try:
-            return entries_of(root, settled)
+            return entries_of(root, b"", settled)
         except OSError as error:
             raise InputError(UNLISTED.format(error.strerror), self._root, "mend its permissions") from error
 
@@ -149,19 +156,10 @@ def _told_apart(found: Sources) -> Sources:
     return found.sorted_by("source_path", "locator")
 
 
-def _files(prefix: bytes, entries: Entries, start: int, stop: int) -> Iterator[pa.RecordBatch]:
-    """Regular files among the entries `[start, stop)`."""
-    for first in range(start, stop, BATCH_ROWS):
-        rows = min(BATCH_ROWS, stop - first)
-        names = entries.names.slice(first, rows).cast(pa.binary())
-        locators = pc.binary_join_element_wise(pa.scalar(prefix), names, pa.scalar(b""))
-        columns = {
-            "source_path": paths_of(locators), "locator": locators, "source_bytes": entries.sizes.slice(first, rows),
-            "version": entries.versions.slice(first, rows),
-        }  # fmt: skip
-        empty = (pa.nulls(rows, field.type) for field in SOURCE_SCHEMA)
-        arrays = [columns.get(field.name, nothing) for field, nothing in zip(SOURCE_SCHEMA, empty, strict=True)]
-        yield pa.record_batch(arrays, schema=SOURCE_SCHEMA)
+def _below(root: bytes, folder: Path) -> bytes | None:
+    """A folder's path from `root` on, if it lies below that."""
+    base, path = os.path.join(os.path.realpath(root), b""), os.fsencode(os.path.realpath(folder))
+    return path[len(base) :] + b"/" if path.startswith(base) else None
 
 
 def _irregular(root: bytes, raw: bytes, settled: int) -> Source:
