@@ -148,9 +148,8 @@ def _known_rows(
     """Rows of a partition file of `articles` or `revisions` as `REVISION_SCHEMA` has them. Articles of a partition that
     is not `whole`, as it has no paragraphs any more, are to be parsed again."""
     in_place = partition._asdict()
-    columns = [
-        column for column in REVISION_SCHEMA.names if column in TABLES[name].schema.names and column not in in_place
-    ]
+    there = TABLES[name].schema.names
+    columns = [column for column in REVISION_SCHEMA.names if column in there and column not in in_place]
     stale, rows = _read(output, entry, columns)
     stale = stale or (name == "articles" and partition not in whole)
     constants = {"current": name == "articles", "stale": stale, **in_place}
