@@ -61,7 +61,9 @@ if TYPE_CHECKING:
 __all__ = ["Ingestion", "MergeCounts", "PlanCounts", "Progress", "open_ingestion", "plan_ingest"]
 
 # A step of the flow is worth seconds, and a run of any size has fewer than 200 of them.
-STEP_BYTES: Final = 64 << 20
+STEP_BYTES: Final = 128 << 20
+# So much was parsed that to start other processes takes less than what these keep of it.
+RENEW_BYTES: Final = 64 << 20
 MOST_STEPS: Final = 90
 # Whoever sees a run's row sees all of its files.
 LAST_RANK: Final = 4
@@ -256,7 +258,7 @@ class Ingestion:
             return 0
         from storage.settlement import Endings, settle_run
 
-        if self._all_parsed.source_bytes > STEP_BYTES:
+        if self._all_parsed.source_bytes > RENEW_BYTES:
             # Processes that parsed have no use for what they keep of it when they merge, nor has settling for them; to
             # start others takes as long as to merge what a small archive has.
             self._pool.renew()
