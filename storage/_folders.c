@@ -18,7 +18,7 @@
 #define CHANGED(info) (info).st_ctim
 #endif
 
-enum { REGULAR = 'f', FOLDER = 'd', OTHER = '?', FEW = 256 };
+enum { REGULAR = 'f', FOLDER = 'd', OTHER = '?', FEW = 256, MANY = 4096 };
 
 /* What tells that a file changed; all zero where it is too new for that. */
 typedef struct { unsigned long long device, inode; long long size, modified, changed; } Facts;
@@ -67,8 +67,16 @@ static int by_name(const void *one, const void *other) {
     return strcmp(((const Entry *)one)->name, ((const Entry *)other)->name);
 }
 
-/* Zero, or the number of the error. */
-static int read_folder(const char *path, long long settled, Entries *entries) {
+/* Whether somebody interrupts, which a folder of a slow network is long enough for. */
+static int interrupted(PyThreadState **state) {
+    PyEval_RestoreThread(*state);
+    int raised = PyErr_CheckSignals();
+    *state = PyEval_SaveThread();
+    return raised;
+}
+
+/* Zero, or the number of the error; `state` is that of the thread, which is left to others. */
+static int read_folder(const char *path, long long settled, Entries *entries, PyThreadState **state) {
     DIR *folder = opendir(path);
     if (folder == NULL) return errno;
     int wrong = 0;
@@ -84,7 +92,10 @@ static int read_folder(const char *path, long long settled, Entries *entries) {
             break;
         }
     }
-    for (size_t n = 0; !wrong && n < entries->count; n++) look_at(dirfd(folder), &entries->all[n], settled);
+    for (size_t n = 0; !wrong && n < entries->count; n++) {
+        look_at(dirfd(folder), &entries->all[n], settled);
+        if (n % MANY == MANY - 1 && interrupted(state)) wrong = EINTR;
+    }
     closedir(folder);
     if (!wrong && entries->count) qsort(entries->all, entries->count, sizeof *entries->all, by_name);
     return wrong;
@@ -127,15 +138,14 @@ static PyObject *entries(PyObject *module, PyObject *args) {
     long long settled;
     if (!PyArg_ParseTuple(args, "yy#L", &path, &prefix, &prefix_length, &settled)) return NULL;
     Entries found = {NULL, 0, 0};
-    int wrong;
-    Py_BEGIN_ALLOW_THREADS
-    wrong = read_folder(path, settled, &found);
-    Py_END_ALLOW_THREADS
+    PyThreadState *state = PyEval_SaveThread();
+    int wrong = read_folder(path, settled, &found, &state);
+    PyEval_RestoreThread(state);
     errno = wrong;
     PyObject *told = NULL;
     if (wrong == ENOMEM) PyErr_NoMemory();
-    else if (wrong) PyErr_SetFromErrno(PyExc_OSError);
-    else told = columns(&found, prefix, prefix_length);
+    else if (wrong && !PyErr_Occurred()) PyErr_SetFromErrno(PyExc_OSError);
+    else if (!wrong) told = columns(&found, prefix, prefix_length);
     for (size_t n = 0; n < found.count; n++) free(found.all[n].name);
     free(found.all);
     return told;
