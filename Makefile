@@ -32,7 +32,7 @@ format: $(READY)
 
 # docs/columns.md, from the schemas.
 docs: $(READY)
-	@$(BIN)/python -m schemas.description > $(VENV)/columns.md
+	@$(BIN)/python -m pressmark.schemas.description > $(VENV)/columns.md
 	@mv $(VENV)/columns.md docs/columns.md
 
 bench: $(READY)
@@ -75,10 +75,8 @@ $(VENV)/.synced: requirements.lock bootstrap.lock pandas.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps --compile-bytecode --target $(VENV)/pandas -r pandas.lock
 	@touch $@
 
-# Installing compiles the loops over tokens and characters; where that fails, the second line says why, and Python does.
-$(READY): $(VENV)/.synced pyproject.toml hatch_build.py transforms/_scan.c storage/_formats.c storage/_folders.c
+$(READY): $(VENV)/.synced pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
-	@ls storage/_folders.*.so > /dev/null 2>&1 || $(BIN)/python hatch_build.py
 	@touch $@
 
 lock:
@@ -87,4 +85,5 @@ lock:
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --constraint requirements.lock $(SHARED:%=--no-emit-package %) pandas.in -o pandas.lock
 
 clean:
-	rm -rf $(VENV) output .prefect .bench transforms/_scan.*.so storage/_formats.*.so storage/_folders.*.so
+	rm -rf $(VENV) .prefect .bench build dist
+	find output -mindepth 1 ! -name .gitignore -delete

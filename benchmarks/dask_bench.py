@@ -23,7 +23,7 @@ from benchmarks.scale_bench import archive_of
 # A run with batches of a given size, whatever the archive's size says.
 SIZED_RUN = """
 import os, sys
-import storage.dask_pool
+import pressmark.storage.dask_pool
 
 def sized(sizes, workers, most):
     start = total = 0
@@ -39,7 +39,7 @@ def sized(sizes, workers, most):
 if os.environ.get("BATCH_MB"):
     storage.dask_pool.BATCH_BYTES = int(float(os.environ["BATCH_MB"]) * (1 << 20))
     storage.dask_pool.batches = sized
-from flows.cli import main
+from pressmark.flows.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 WORKERS = 2
@@ -49,7 +49,7 @@ BUCKET = "songling-press"
 
 def upload(source: Path, address: str) -> int:
     """Put an archive's files into the store; their number."""
-    from storage.stores.store import open_store
+    from pressmark.storage.stores.store import open_store
 
     store = open_store(address)
     paths = [path for path in source.rglob("*") if path.is_file()]
@@ -59,7 +59,7 @@ def upload(source: Path, address: str) -> int:
 
 
 def overhead(address: str, scheduler: int, tasks: int) -> Iterator[str]:
-    import storage.dask_pool as pools
+    import pressmark.storage.dask_pool as pools
 
     yield "| tasks that do nothing | ms each | peak memory of the scheduler before, MB | after, MB |"
     yield "|---|--:|--:|--:|"

@@ -14,10 +14,10 @@ from pathlib import Path
 from statistics import quantiles
 
 from benchmarks.scoring import SHARED
-from storage.versions import load_outlets
-from transforms.article import parse
-from transforms.dates import url_date
-from transforms.records import Article, Limits
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import parse
+from pressmark.transforms.dates import url_date
+from pressmark.transforms.records import Article, Limits
 
 TOP_BLOCKS = 6
 DATE_WORDS = re.compile(
@@ -97,7 +97,7 @@ def main() -> int:
 
 
 def _zone(outlets, url):  # type: ignore[no-untyped-def]
-    from transforms.identity import host_of
+    from pressmark.transforms.identity import host_of
 
     return outlets.find(host_of(url)).zone
 

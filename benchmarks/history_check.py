@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.generate import Ledger, read_ledger
-from transforms.identity import article_id, canonical_url
+from pressmark.transforms.identity import article_id, canonical_url
 
 WITHOUT_ARTICLE = "README.md"
 

@@ -63,14 +63,14 @@ def campaign(warehouse: Warehouse, first: Path, second: Path, kills: int) -> int
     states, times = {}, []
     for output in (first, second, first):
         started = time.perf_counter()
-        command = [sys.executable, "-m", "flows.cli", "load", str(output), warehouse.address]
+        command = [sys.executable, "-m", "pressmark.flows.cli", "load", str(output), warehouse.address]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         times.append(time.perf_counter() - started)
         states[output] = content(warehouse)
     left = {"old": 0, "new": 0, "else": 0}
     old, new = first, second
     for number in range(kills):
-        command = [sys.executable, "-m", "flows.cli", "load", str(new), warehouse.address]
+        command = [sys.executable, "-m", "pressmark.flows.cli", "load", str(new), warehouse.address]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(random.Random(number).uniform(0.1, 1.05) * times[-1])
         process.send_signal(signal.SIGKILL)

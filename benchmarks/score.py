@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.scoring import SHARED, gold_articles, score
-from storage.versions import load_outlets
+from pressmark.storage.versions import load_outlets
 
 WORK = Path(__file__).parent.parent / ".bench"
 

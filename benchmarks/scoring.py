@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from schemas.contract import CONTENT_ROLES
-from transforms.article import parse
-from transforms.outlets import Outlets
-from transforms.records import Article, Limits
+from pressmark.schemas.contract import CONTENT_ROLES
+from pressmark.transforms.article import parse
+from pressmark.transforms.outlets import Outlets
+from pressmark.transforms.records import Article, Limits
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -33,11 +33,11 @@ import pyarrow.dataset as ds
 from benchmarks.bench import WORK, fresh
 from benchmarks.scale_bench import CHANGED, change_files
 from benchmarks.simulate_plan import STEPS, Meter, memory_mb, sliced
-from flows.job import run_ingest
-from schemas import TABLES
-from storage.layout import Output
-from storage.planning import Settings
-from storage.state import read_state
+from pressmark.flows.job import run_ingest
+from pressmark.schemas import TABLES
+from pressmark.storage.layout import Output
+from pressmark.storage.planning import Settings
+from pressmark.storage.state import read_state
 
 PLACE = WORK / "simulate-archive"
 BUCKET = "simulate"
@@ -204,7 +204,7 @@ def in_store(files: list[tuple[str, bytes]]) -> Iterator[tuple[str, str, Callabl
     with S3Server(PLACE / "server") as server, FaultProxy(server) as proxy:
         server.create_bucket(BUCKET)
         os.environ.update(server.environment())
-        from storage.stores.objects import connect
+        from pressmark.storage.stores.objects import connect
 
         client = connect(f"s3://{BUCKET}/archive")
         for name, data in files:

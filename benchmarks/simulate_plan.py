@@ -16,15 +16,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import storage.inputs.objects
 from benchmarks.bench import WORK
-from storage.inputs.objects import Objects
-from storage.inputs.source import Listing, Request, Source
-from storage.layout import Output
-from storage.planning import Settings, plan_sources
-from storage.seen import Seen
-from storage.state import REVISION_SCHEMA, State, empty_state
-from storage.stores.store import Stored
+from pressmark.storage.inputs.objects import Objects
+from pressmark.storage.inputs.source import Listing, Request, Source
+from pressmark.storage.layout import Output
+from pressmark.storage.planning import Settings, plan_sources
+from pressmark.storage.seen import Seen
+from pressmark.storage.state import REVISION_SCHEMA, State, empty_state
+from pressmark.storage.stores.store import Stored
 
 PLACE = WORK / "simulate"
 SOURCE_BYTES = 10_000
@@ -121,7 +120,7 @@ class Archive:
 
 def listed(paths: pa.Array, tags: pa.Array) -> Listing:
     """The product's listing of a bucket with these objects."""
-    storage.inputs.objects.open_store = lambda _: Entries(paths, tags)
+    pressmark.storage.inputs.objects.open_store = lambda _: Entries(paths, tags)
     return Objects("s3://made/up").listing(Request())
 
 

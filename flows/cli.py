@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from flows.early import early_workers
+from pressmark.flows.early import early_workers
 
 __all__ = ["build_parser", "main", "script"]
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     command = _imported(arguments.command)
     # Errors are defined beside what raises them; importing them here would cost every start.
-    from storage.errors import PressmarkError
+    from pressmark.storage.errors import PressmarkError
 
     try:
         return int(command.run(arguments))
@@ -92,7 +92,7 @@ def _imported(name: str) -> ModuleType:
     # Modules stay: looking for garbage among them only takes time.
     gc.disable()
     try:
-        return importlib.import_module(f"flows.commands.{name}")
+        return importlib.import_module(f"pressmark.flows.commands.{name}")
     finally:
         gc.enable()
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from warehouses.address import MASK, Address, parse_address
-from warehouses.errors import DestinationError
+from pressmark.warehouses.address import MASK, Address, parse_address
+from pressmark.warehouses.errors import DestinationError
 
 __all__ = ["VARIABLE", "as_parameter", "from_parameter"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from storage.workers import Workers
+    from pressmark.storage.workers import Workers
 
 __all__ = ["early_workers"]
 
@@ -23,7 +23,7 @@ def early_workers(arguments: argparse.Namespace, ending: contextlib.ExitStack) -
     elsewhere, and for a repository's first run."""
     if not _works_here(arguments) or not _gains(arguments.source, arguments.output):
         return None
-    from storage.workers import Workers
+    from pressmark.storage.workers import Workers
 
     workers = ending.enter_context(Workers(arguments.workers))
     workers.fork_early(_load)
@@ -44,7 +44,7 @@ def _gains(source: str, output: Path | str) -> bool:
 
 
 def _load() -> None:
-    from storage.work import load_merge, load_parser
+    from pressmark.storage.work import load_merge, load_parser
 
     load_parser()
     load_merge()

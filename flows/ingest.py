@@ -19,21 +19,21 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.deployments import run_deployment
 from prefect.tasks import Task
 
-from flows.job import run_ingest
-from flows.progress import ProgressDisplay
-from flows.recording import StageArtifacts, asset, one_writer, say, table_assets
-from flows.summary import changes_line, markdown, reject_table
-from schemas.contract import Period
-from storage.errors import PressmarkError
-from storage.inputs.opening import absolute
-from storage.inputs.source import ArchiveLimits
-from storage.layout import Output
-from storage.overview import outlet_counts, reject_lines
-from storage.planning import Settings
-from storage.reports import read_report
-from storage.runs import RunReport
-from transforms.records import Limits
-from transforms.selection import Selection, Wanted
+from pressmark.flows.job import run_ingest
+from pressmark.flows.progress import ProgressDisplay
+from pressmark.flows.recording import StageArtifacts, asset, one_writer, say, table_assets
+from pressmark.flows.summary import changes_line, markdown, reject_table
+from pressmark.schemas.contract import Period
+from pressmark.storage.errors import PressmarkError
+from pressmark.storage.inputs.opening import absolute
+from pressmark.storage.inputs.source import ArchiveLimits
+from pressmark.storage.layout import Output
+from pressmark.storage.overview import outlet_counts, reject_lines
+from pressmark.storage.planning import Settings
+from pressmark.storage.reports import read_report
+from pressmark.storage.runs import RunReport
+from pressmark.transforms.records import Limits
+from pressmark.transforms.selection import Selection, Wanted
 
 __all__ = ["ingest", "ingest_settings"]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flows.stamp import new_stamp
-from storage.ingestion import Progress, open_ingestion
-from storage.planning import Settings
-from storage.runs import RunReport
-from storage.workers import Workers
-from transforms.records import Stamp
+from pressmark.flows.stamp import new_stamp
+from pressmark.storage.ingestion import Progress, open_ingestion
+from pressmark.storage.planning import Settings
+from pressmark.storage.runs import RunReport
+from pressmark.storage.workers import Workers
+from pressmark.transforms.records import Stamp
 
 __all__ = ["Step", "call", "run_ingest"]
 

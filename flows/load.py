@@ -12,16 +12,16 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
-from flows.destinations import from_parameter
-from flows.progress import ProgressDisplay
-from flows.recording import asset, say, table_assets
-from flows.stamp import new_stamp
-from flows.summary import load_markdown
-from storage.errors import PressmarkError
-from storage.layout import Output
-from storage.reports import write_report
-from warehouses.errors import DestinationBusyError
-from warehouses.loading import LoadReport, load_output
+from pressmark.flows.destinations import from_parameter
+from pressmark.flows.progress import ProgressDisplay
+from pressmark.flows.recording import asset, say, table_assets
+from pressmark.flows.stamp import new_stamp
+from pressmark.flows.summary import load_markdown
+from pressmark.storage.errors import PressmarkError
+from pressmark.storage.layout import Output
+from pressmark.storage.reports import write_report
+from pressmark.warehouses.errors import DestinationBusyError
+from pressmark.warehouses.loading import LoadReport, load_output
 
 __all__ = ["load"]
 

@@ -17,9 +17,9 @@ from prefect.assets import Asset, AssetProperties
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 
-from schemas import TABLES
-from storage.errors import LockedError
-from storage.inputs.opening import absolute
+from pressmark.schemas import TABLES
+from pressmark.storage.errors import LockedError
+from pressmark.storage.inputs.opening import absolute
 
 __all__ = ["SERVING", "StageArtifacts", "asset", "one_writer", "say", "table_assets"]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final
 
-from storage.errors import PressmarkError
+from pressmark.storage.errors import PressmarkError
 
 __all__ = ["ServerError", "prefect_server"]
 

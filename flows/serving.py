@@ -18,17 +18,17 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
-from flows.destinations import as_parameter
-from flows.ingest import ingest
-from flows.load import load
-from flows.recording import SERVING
-from flows.verify import verify
-from storage.inputs.opening import absolute
+from pressmark.flows.destinations import as_parameter
+from pressmark.flows.ingest import ingest
+from pressmark.flows.load import load
+from pressmark.flows.recording import SERVING
+from pressmark.flows.verify import verify
+from pressmark.storage.inputs.opening import absolute
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
-    from warehouses.address import Address
+    from pressmark.warehouses.address import Address
 
 __all__ = ["Plan", "deployments", "serve_until_stopped"]
 

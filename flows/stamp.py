@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from transforms.records import Stamp
+from pressmark.transforms.records import Stamp
 
 __all__ = ["new_stamp"]
 

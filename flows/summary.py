@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from storage.ingestion import PlanCounts
-    from storage.overview import OutletCount, RejectLine
-    from storage.runs import RunReport
-    from storage.verification import Verification
-    from warehouses.loading import LoadPlan, LoadReport
+    from pressmark.storage.ingestion import PlanCounts
+    from pressmark.storage.overview import OutletCount, RejectLine
+    from pressmark.storage.runs import RunReport
+    from pressmark.storage.verification import Verification
+    from pressmark.warehouses.loading import LoadPlan, LoadReport
 
 __all__ = [
     "LAWS", "changes_line", "load_markdown", "markdown", "printable", "reject_table", "table", "text_of_load",

@@ -8,14 +8,14 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.progress import ProgressDisplay
-from flows.recording import one_writer, say
-from flows.stamp import new_stamp
-from flows.summary import verify_markdown
-from storage.errors import OutputError
-from storage.layout import Output
-from storage.reports import write_report
-from storage.verification import Verification, verify_output
+from pressmark.flows.progress import ProgressDisplay
+from pressmark.flows.recording import one_writer, say
+from pressmark.flows.stamp import new_stamp
+from pressmark.flows.summary import verify_markdown
+from pressmark.storage.errors import OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.reports import write_report
+from pressmark.storage.verification import Verification, verify_output
 
 __all__ = ["verify"]
 

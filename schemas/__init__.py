@@ -1,7 +1,7 @@
 """One Arrow schema per table: the only place where columns are defined."""
 
-from schemas import articles, paragraphs, rejects, revisions, runs
-from schemas.contract import Table
+from pressmark.schemas import articles, paragraphs, rejects, revisions, runs
+from pressmark.schemas.contract import Table
 
 __all__ = ["TABLES"]
 

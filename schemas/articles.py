@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.contract import (
+from pressmark.schemas.contract import (
     DIALECTS,
     DICTIONARY,
     MONTH,

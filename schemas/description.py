@@ -1,4 +1,4 @@
-"""The tables as a page of Markdown, made from the schemas: `python -m schemas.description` prints docs/columns.md."""
+"""The tables as a page of Markdown, made from the schemas, for docs/columns.md: `make docs` prints it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 
 import pyarrow as pa
 
-from schemas import TABLES
-from schemas.contract import CONTRACT_VERSION, DICTIONARY, Table
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import CONTRACT_VERSION, DICTIONARY, Table
 
 __all__ = ["columns_page"]
 
@@ -27,7 +27,7 @@ def columns_page() -> str:
 
 
 def _section(table: Table) -> list[str]:
-    meaning = inspect.getdoc(importlib.import_module(f"schemas.{table.name}")) or ""
+    meaning = inspect.getdoc(importlib.import_module(f"pressmark.schemas.{table.name}")) or ""
     meaning = meaning.partition(": ")[2]
     folder = f"{table.name}/outlet=…/month=…/" if table.partitioned else f"{table.name}/"
     lines = [

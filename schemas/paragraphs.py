@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.contract import DICTIONARY, MONTH, OUTLET, ROLES, TIMESTAMP, Table, column, table_schema
+from pressmark.schemas.contract import DICTIONARY, MONTH, OUTLET, ROLES, TIMESTAMP, Table, column, table_schema
 
 __all__ = ["LINK", "TABLE"]
 

@@ -2,7 +2,17 @@
 
 import pyarrow as pa
 
-from schemas.contract import CHANGES, DICTIONARY, MONTH, OUTLET, RUN_ID, TIMESTAMP, Table, column, table_schema
+from pressmark.schemas.contract import (
+    CHANGES,
+    DICTIONARY,
+    MONTH,
+    OUTLET,
+    RUN_ID,
+    TIMESTAMP,
+    Table,
+    column,
+    table_schema,
+)
 
 __all__ = ["TABLE"]
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.contract import RUN_ID, TIMESTAMP, Table, column, table_schema
+from pressmark.schemas.contract import RUN_ID, TIMESTAMP, Table, column, table_schema
 
 __all__ = ["TABLE"]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.contract import UNKNOWN_MONTH, Table
+from pressmark.schemas.contract import UNKNOWN_MONTH, Table
 
 __all__ = ["Violation", "check_articles", "check_paragraphs", "check_rows"]
 

@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from schemas import TABLES
-from schemas.contract import TIMESTAMP
-from schemas.validation import Violation, check_articles, check_paragraphs, check_rows
-from storage.inputs.opening import open_input
-from storage.inputs.source import Source
-from storage.staged import IDENTITIES, OWNER, VALID_TO, write_identities, write_staged
-from storage.versions import load_outlets
-from storage.work import DONE, BatchTask, ParseCounts, batch_sources
-from transforms.article import parse
-from transforms.dates import SCHEDULED_AHEAD
-from transforms.records import Article, Partition, Reject, Stamp
-from transforms.rows import article_rows, paragraph_rows, partition_of, reject_rows, sort_key
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import TIMESTAMP
+from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
+from pressmark.storage.inputs.opening import open_input
+from pressmark.storage.inputs.source import Source
+from pressmark.storage.staged import IDENTITIES, OWNER, VALID_TO, write_identities, write_staged
+from pressmark.storage.versions import load_outlets
+from pressmark.storage.work import DONE, BatchTask, ParseCounts, batch_sources
+from pressmark.transforms.article import parse
+from pressmark.transforms.dates import SCHEDULED_AHEAD
+from pressmark.transforms.records import Article, Partition, Reject, Stamp
+from pressmark.transforms.rows import article_rows, paragraph_rows, partition_of, reject_rows, sort_key
 
 __all__ = ["parse_batch"]
 

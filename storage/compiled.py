@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from transforms.compiled import compiled
+from pressmark.transforms.compiled import compiled
 
 __all__ = ["FOLDERS", "FORMATS"]
 
-FOLDERS: Final[ModuleType | None] = compiled("storage._folders")
-FORMATS: Final[ModuleType | None] = compiled("storage._formats")
+FOLDERS: Final[ModuleType | None] = compiled("pressmark.storage._folders")
+FORMATS: Final[ModuleType | None] = compiled("pressmark.storage._formats")

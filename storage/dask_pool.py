@@ -18,11 +18,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 
-from schemas.contract import CONTRACT_VERSION
-from storage.errors import PoolError, PressmarkError
-from storage.versions import parser_version
-from storage.workers import WorkerDiedError, Workers
-from transforms.plan import batches
+from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.storage.errors import PoolError, PressmarkError
+from pressmark.storage.versions import parser_version
+from pressmark.storage.workers import WorkerDiedError, Workers
+from pressmark.transforms.plan import batches
 
 __all__ = ["DaskPool"]
 

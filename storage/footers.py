@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from storage.compiled import FORMATS
+from pressmark.storage.compiled import FORMATS
 
 __all__ = ["MAGIC", "TAIL", "RowGroup", "footer_with", "row_groups_of"]
 

@@ -18,24 +18,24 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import TABLES
-from schemas.contract import CONTRACT_VERSION, Period
-from storage.errors import OutputError
-from storage.inputs.opening import Address, open_input, parse_address
-from storage.inputs.source import Input, Listing, Source
-from storage.inputs.sources import Sources
-from storage.layout import PART_SUFFIX, Output
-from storage.overview import reject_lines
-from storage.planning import Plan, Settings, plan_sources, request_for
-from storage.reports import write_report
-from storage.runs import LastRun, RunReport, read_last_run
-from storage.seen import Seen
-from storage.staging import Batch, Staging, open_staging, workspace_for
-from storage.state import State, read_articles, read_state
-from storage.stores.store import Replacement
-from storage.versions import parser_version
-from storage.windows import windows_of
-from storage.work import (
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import CONTRACT_VERSION, Period
+from pressmark.storage.errors import OutputError
+from pressmark.storage.inputs.opening import Address, open_input, parse_address
+from pressmark.storage.inputs.source import Input, Listing, Source
+from pressmark.storage.inputs.sources import Sources
+from pressmark.storage.layout import PART_SUFFIX, Output
+from pressmark.storage.overview import reject_lines
+from pressmark.storage.planning import Plan, Settings, plan_sources, request_for
+from pressmark.storage.reports import write_report
+from pressmark.storage.runs import LastRun, RunReport, read_last_run
+from pressmark.storage.seen import Seen
+from pressmark.storage.staging import Batch, Staging, open_staging, workspace_for
+from pressmark.storage.state import State, read_articles, read_state
+from pressmark.storage.stores.store import Replacement
+from pressmark.storage.versions import parser_version
+from pressmark.storage.windows import windows_of
+from pressmark.storage.work import (
     BatchTask,
     MergedPartition,
     MergeTask,
@@ -50,13 +50,13 @@ from storage.work import (
     work_file,
     write_batches,
 )
-from storage.workers import Pool, WorkerDiedError, Workers, open_pool, take_memory_from_system
-from transforms.difference import OutletChanges, differences
-from transforms.plan import groups
-from transforms.records import Stamp
+from pressmark.storage.workers import Pool, WorkerDiedError, Workers, open_pool, take_memory_from_system
+from pressmark.transforms.difference import OutletChanges, differences
+from pressmark.transforms.plan import groups
+from pressmark.transforms.records import Stamp
 
 if TYPE_CHECKING:
-    from storage.settlement import Settlement
+    from pressmark.storage.settlement import Settlement
 
 __all__ = ["Ingestion", "MergeCounts", "PlanCounts", "Progress", "open_ingestion", "plan_ingest"]
 
@@ -241,7 +241,7 @@ class Ingestion:
         total = ParseCounts()
         results = self._pool.map(parse_together, map(self._batch_tasks, windows))
         # Loaded while the workers parse, for what comes next here.
-        for module in ("storage.settlement", "storage.parquet"):
+        for module in ("pressmark.storage.settlement", "pressmark.storage.parquet"):
             importlib.import_module(module)
         try:
             for counts in results:
@@ -256,7 +256,7 @@ class Ingestion:
         """Decide which partitions change; the number of merge steps."""
         if not self._all_parsed.sources and not self._plan.gone:
             return 0
-        from storage.settlement import Endings, settle_run
+        from pressmark.storage.settlement import Endings, settle_run
 
         if self._all_parsed.source_bytes > RENEW_BYTES:
             # Processes that parsed have no use for what they keep of it when they merge, nor has settling for them; to
@@ -360,8 +360,8 @@ class Ingestion:
         return before + sum(merged.rows - merged.rows_before for merged in changes)
 
     def _staged_row(self, report: RunReport) -> Replacement:
-        from schemas.validation import check_rows
-        from storage.parquet import write_single
+        from pressmark.schemas.validation import check_rows
+        from pressmark.storage.parquet import write_single
 
         table = TABLES["runs"]
         row = pa.Table.from_pylist([report._asdict()], schema=table.schema)

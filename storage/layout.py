@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from schemas.contract import Table
-from storage.errors import OutputError
-from storage.stores.store import Store, Stored, is_object_address, open_store
-from transforms.records import Partition
+from pressmark.schemas.contract import Table
+from pressmark.storage.errors import OutputError
+from pressmark.storage.stores.store import Store, Stored, is_object_address, open_store
+from pressmark.transforms.records import Partition
 
 __all__ = ["PART_SUFFIX", "STAGING", "Output", "Part", "part_name"]
 
@@ -81,7 +81,7 @@ class Output(NamedTuple):
 def part_name(table: Table, partition: Partition | None, number: int = 0) -> str:
     """Name of a file of a partition; of the whole table where it has no partitions.
 
-    >>> from schemas import TABLES
+    >>> from pressmark.schemas import TABLES
     >>> part_name(TABLES["articles"], Partition("rfi", "month=2022-01"))
     'articles/outlet=rfi/month=2022-01/part-0.parquet'
     """

@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from schemas.contract import Table
-from storage.parquet import CarryingWriter, PartWriter
-from storage.row_groups import Unit, row_groups, too_few_to_cut
-from storage.sorted_rows import Published, SortedRows, give_back
+from pressmark.schemas.contract import Table
+from pressmark.storage.parquet import CarryingWriter, PartWriter
+from pressmark.storage.row_groups import Unit, row_groups, too_few_to_cut
+from pressmark.storage.sorted_rows import Published, SortedRows, give_back
 
 __all__ = ["Merged", "merge_rows"]
 

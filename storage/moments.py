@@ -7,11 +7,11 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from schemas import TABLES
-from storage.errors import OutputError
-from storage.layout import Output
-from storage.runs import LastRun, last_run
-from storage.scan import scan
+from pressmark.schemas import TABLES
+from pressmark.storage.errors import OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.runs import LastRun, last_run
+from pressmark.storage.scan import scan
 
 __all__ = ["Stage", "articles_at", "stages_of"]
 

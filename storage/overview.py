@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from schemas import TABLES
-from schemas.contract import UNKNOWN_MONTH
-from storage.layout import Output
-from storage.state import count_rows, open_part
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import UNKNOWN_MONTH
+from pressmark.storage.layout import Output
+from pressmark.storage.state import count_rows, open_part
 
 __all__ = ["OutletCount", "RejectLine", "outlet_counts", "reject_lines"]
 

@@ -10,11 +10,11 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas import TABLES
-from schemas.contract import DICTIONARY, Table
-from storage.footers import MAGIC, RowGroup, footer_with, row_groups_of
-from storage.versions import parser_version
-from storage.workspace import written
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import DICTIONARY, Table
+from pressmark.storage.footers import MAGIC, RowGroup, footer_with, row_groups_of
+from pressmark.storage.versions import parser_version
+from pressmark.storage.workspace import written
 
 __all__ = ["CarryingWriter", "PartWriter", "carries", "plain", "write_single"]
 

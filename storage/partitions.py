@@ -13,14 +13,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import TABLES
-from schemas.contract import Table
-from storage.layout import part_name
-from storage.merge import Merged, merge_rows
-from storage.row_groups import sizes_of, units_in_order
-from storage.sorted_rows import Chosen, Published, SortedRows, staged_rows
-from storage.stores.store import Replacement, Stored
-from storage.work import MergedPartition, MergeTask
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import Table
+from pressmark.storage.layout import part_name
+from pressmark.storage.merge import Merged, merge_rows
+from pressmark.storage.row_groups import sizes_of, units_in_order
+from pressmark.storage.sorted_rows import Chosen, Published, SortedRows, staged_rows
+from pressmark.storage.stores.store import Replacement, Stored
+from pressmark.storage.work import MergedPartition, MergeTask
 
 __all__ = ["merge_partition"]
 

@@ -10,20 +10,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from schemas.contract import Period
-from storage.errors import InputError, OutputError
-from storage.inputs.opening import Address
-from storage.inputs.source import ArchiveLimits, Input, Listing, Request, Since, Source
-from storage.inputs.sources import Sources
-from storage.layout import Output
-from storage.runs import LastRun
-from storage.state import KnownRevision, State
-from storage.versions import parser_version
-from storage.work import EARLIEST
-from storage.workers import Workers
-from transforms.plan import Found, Known, decide
-from transforms.records import Limits, Reject
-from transforms.selection import EVERY_ARTICLE, Selection, Wanted
+from pressmark.schemas.contract import Period
+from pressmark.storage.errors import InputError, OutputError
+from pressmark.storage.inputs.opening import Address
+from pressmark.storage.inputs.source import ArchiveLimits, Input, Listing, Request, Since, Source
+from pressmark.storage.inputs.sources import Sources
+from pressmark.storage.layout import Output
+from pressmark.storage.runs import LastRun
+from pressmark.storage.state import KnownRevision, State
+from pressmark.storage.versions import parser_version
+from pressmark.storage.work import EARLIEST
+from pressmark.storage.workers import Workers
+from pressmark.transforms.plan import Found, Known, decide
+from pressmark.transforms.records import Limits, Reject
+from pressmark.transforms.selection import EVERY_ARTICLE, Selection, Wanted
 
 __all__ = ["Plan", "Settings", "plan_sources", "request_for"]
 

@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.contract import Table
-from storage.bounds import Bound
-from storage.sorted_rows import Published, SortedRows, sorted_positions
+from pressmark.schemas.contract import Table
+from pressmark.storage.bounds import Bound
+from pressmark.storage.sorted_rows import Published, SortedRows, sorted_positions
 
 __all__ = ["Unit", "row_groups", "sizes_of", "too_few_to_cut", "units_in_order"]
 

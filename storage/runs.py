@@ -6,11 +6,11 @@ import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from schemas import TABLES
-from storage.errors import OutputError
-from storage.layout import Output
-from storage.state import open_part
-from storage.stores.store import Stored
+from pressmark.schemas import TABLES
+from pressmark.storage.errors import OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.state import open_part
+from pressmark.storage.stores.store import Stored
 
 __all__ = ["LastRun", "RunReport", "last_run", "read_last_run"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.contract import Table
-from storage.layout import Output
+from pressmark.schemas.contract import Table
+from pressmark.storage.layout import Output
 
 if TYPE_CHECKING:
     import polars as pl

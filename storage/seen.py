@@ -12,11 +12,11 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import TABLES
-from storage.inputs.source import Listing
-from storage.inputs.sources import Sources
-from storage.layout import Output
-from storage.versions import parser_version
+from pressmark.schemas import TABLES
+from pressmark.storage.inputs.source import Listing
+from pressmark.storage.inputs.sources import Sources
+from pressmark.storage.layout import Output
+from pressmark.storage.versions import parser_version
 
 __all__ = ["Seen"]
 

@@ -14,14 +14,14 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.layout import Output
-from storage.staged import IDENTITIES, IDENTITY_COLUMNS, VALID_TO, StagedIndex, articles_beside, read_staged
-from storage.state import KnownReject, KnownRevision, State
-from storage.superseded import Origin, Superseded, Superseding
-from storage.work import PartitionWork
-from storage.workspace import Workspace
-from transforms.records import Partition, Stamp
-from transforms.revise import Revision, Standing, row_id, settle
+from pressmark.storage.layout import Output
+from pressmark.storage.staged import IDENTITIES, IDENTITY_COLUMNS, VALID_TO, StagedIndex, articles_beside, read_staged
+from pressmark.storage.state import KnownReject, KnownRevision, State
+from pressmark.storage.superseded import Origin, Superseded, Superseding
+from pressmark.storage.work import PartitionWork
+from pressmark.storage.workspace import Workspace
+from pressmark.transforms.records import Partition, Stamp
+from pressmark.transforms.revise import Revision, Standing, row_id, settle
 
 __all__ = ["Endings", "Settlement", "settle_run"]
 

@@ -17,14 +17,14 @@ from typing import Final, NamedTuple
 
 import xxhash
 
-from schemas import TABLES
-from schemas.contract import UNKNOWN_MONTH
-from storage.errors import OutputError
-from storage.layout import Output
-from storage.stores.lock import PRIVATE, exclusive, held_folder, publishing
-from storage.stores.publish import JOURNAL, complete_interrupted
-from storage.stores.store import Stored
-from transforms.records import Partition
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import UNKNOWN_MONTH
+from pressmark.storage.errors import OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.stores.lock import PRIVATE, exclusive, held_folder, publishing
+from pressmark.storage.stores.publish import JOURNAL, complete_interrupted
+from pressmark.storage.stores.store import Stored
+from pressmark.transforms.records import Partition
 
 __all__ = ["Part", "Snapshot", "snapshot"]
 

@@ -16,9 +16,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from schemas import TABLES
-from storage.workspace import Workspace, written
-from transforms.records import Partition
+from pressmark.schemas import TABLES
+from pressmark.storage.workspace import Workspace, written
+from pressmark.transforms.records import Partition
 
 __all__ = [
     "IDENTITIES", "IDENTITY_COLUMNS", "OWNER", "VALID_TO", "StagedIndex", "articles_beside", "read_staged",

@@ -14,15 +14,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from schemas.contract import CONTRACT_VERSION
-from storage.inputs.source import Source
-from storage.layout import STAGING, Output
-from storage.stores.publish import JOURNAL
-from storage.stores.store import Store, open_store
-from storage.versions import parser_version
-from storage.work import DONE, ParseCounts, batch_sources
-from storage.workspace import Workspace
-from transforms.records import Stamp
+from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.storage.inputs.source import Source
+from pressmark.storage.layout import STAGING, Output
+from pressmark.storage.stores.publish import JOURNAL
+from pressmark.storage.stores.store import Store, open_store
+from pressmark.storage.versions import parser_version
+from pressmark.storage.work import DONE, ParseCounts, batch_sources
+from pressmark.storage.workspace import Workspace
+from pressmark.transforms.records import Stamp
 
 __all__ = ["Batch", "Staging", "open_staging", "workspace_for"]
 

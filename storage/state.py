@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import TABLES
-from schemas.contract import CONTRACT_VERSION, TIMESTAMP, Table
-from storage.bounds import groups_with
-from storage.errors import OutputError
-from storage.layout import Output
-from storage.stores.store import Stored
-from storage.versions import parser_version
-from transforms.difference import ARTICLE_STATE
-from transforms.records import Partition
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import CONTRACT_VERSION, TIMESTAMP, Table
+from pressmark.storage.bounds import groups_with
+from pressmark.storage.errors import OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.stores.store import Stored
+from pressmark.storage.versions import parser_version
+from pressmark.transforms.difference import ARTICLE_STATE
+from pressmark.transforms.records import Partition
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

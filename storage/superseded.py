@@ -11,16 +11,16 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import TABLES
-from schemas.validation import check_rows
-from storage.bounds import groups_with
-from storage.layout import Output
-from storage.staged import read_staged, write_staged
-from storage.state import open_part, read_beside, rows_where
-from storage.workspace import Workspace
-from transforms.records import Partition, Stamp
-from transforms.revise import Standing, row_id
-from transforms.rows import period_of
+from pressmark.schemas import TABLES
+from pressmark.schemas.validation import check_rows
+from pressmark.storage.bounds import groups_with
+from pressmark.storage.layout import Output
+from pressmark.storage.staged import read_staged, write_staged
+from pressmark.storage.state import open_part, read_beside, rows_where
+from pressmark.storage.workspace import Workspace
+from pressmark.transforms.records import Partition, Stamp
+from pressmark.transforms.revise import Standing, row_id
+from pressmark.transforms.rows import period_of
 
 __all__ = ["Origin", "Superseded", "Superseding"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NamedTuple
 
-from schemas import TABLES
-from schemas.contract import Table
-from storage.errors import InputError, OutputError
-from storage.inputs.source import ANY_SIZE
-from storage.layout import Output
-from storage.state import open_part
-from storage.verification import archive_of
-from transforms.records import Reject
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import Table
+from pressmark.storage.errors import InputError, OutputError
+from pressmark.storage.inputs.source import ANY_SIZE
+from pressmark.storage.layout import Output
+from pressmark.storage.state import open_part
+from pressmark.storage.verification import archive_of
+from pressmark.transforms.records import Reject
 
 __all__ = ["Trace", "trace_paragraph"]
 

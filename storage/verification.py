@@ -10,14 +10,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from schemas import TABLES
-from storage.inputs.opening import Address, open_input, parse_address
-from storage.inputs.source import ANY_SIZE, EVERYTHING, ArchiveLimits, Input, Request, Source
-from storage.layout import Output
-from storage.runs import last_run
-from storage.state import open_part
-from storage.workers import Workers
-from transforms.laws import (
+from pressmark.schemas import TABLES
+from pressmark.storage.inputs.opening import Address, open_input, parse_address
+from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, ArchiveLimits, Input, Request, Source
+from pressmark.storage.layout import Output
+from pressmark.storage.runs import last_run
+from pressmark.storage.state import open_part
+from pressmark.storage.workers import Workers
+from pressmark.transforms.laws import (
     ARTICLE_COLUMNS,
     PARAGRAPH_COLUMNS,
     Breach,
@@ -26,8 +26,8 @@ from transforms.laws import (
     completeness,
     completeness_of_history,
 )
-from transforms.records import Partition, Reject
-from transforms.selection import Selection
+from pressmark.transforms.records import Partition, Reject
+from pressmark.transforms.selection import Selection
 
 __all__ = ["Verification", "archive_of", "verify_output"]
 

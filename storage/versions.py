@@ -8,12 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import schemas
-import transforms
-from storage.errors import InputError
+from pressmark import schemas, transforms
+from pressmark.storage.errors import InputError
 
 if TYPE_CHECKING:
-    from transforms.outlets import Outlets
+    from pressmark.transforms.outlets import Outlets
 
 __all__ = ["load_outlets", "parser_version"]
 
@@ -42,7 +41,7 @@ def parser_version() -> str:
 def load_outlets() -> Outlets:
     """The registry that comes with the package."""
     # The registry's own module is for whoever parses.
-    from transforms.outlets import Outlets, RegistryError
+    from pressmark.transforms.outlets import Outlets, RegistryError
 
     path = Path(transforms.__path__[0]) / "outlets.toml"
     try:

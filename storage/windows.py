@@ -14,9 +14,9 @@ from typing import Final, NamedTuple, overload
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.inputs.source import Source
-from storage.inputs.sources import Sources
-from transforms.plan import groups
+from pressmark.storage.inputs.source import Source
+from pressmark.storage.inputs.sources import Sources
+from pressmark.transforms.plan import groups
 
 __all__ = ["Windows", "windows_of"]
 

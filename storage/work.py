@@ -13,16 +13,16 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from schemas.contract import Period
-from storage.inputs.opening import Address, open_input
-from storage.inputs.source import Source
-from storage.inputs.sources import SOURCE_SCHEMA, source_batch, sources_of
-from storage.layout import Output
-from storage.stores.store import Replacement
-from storage.versions import load_outlets
-from storage.workspace import Workspace, written
-from transforms.records import Limits, Partition, Reject, Stamp
-from transforms.selection import EVERY_ARTICLE, Wanted
+from pressmark.schemas.contract import Period
+from pressmark.storage.inputs.opening import Address, open_input
+from pressmark.storage.inputs.source import Source
+from pressmark.storage.inputs.sources import SOURCE_SCHEMA, source_batch, sources_of
+from pressmark.storage.layout import Output
+from pressmark.storage.stores.store import Replacement
+from pressmark.storage.versions import load_outlets
+from pressmark.storage.workspace import Workspace, written
+from pressmark.transforms.records import Limits, Partition, Reject, Stamp
+from pressmark.transforms.selection import EVERY_ARTICLE, Wanted
 
 __all__ = [
     "DONE",
@@ -155,18 +155,18 @@ class MergedPartition(NamedTuple):
 
 def load_parser() -> None:
     """Load what parsing takes."""
-    importlib.import_module("storage.batches")
+    importlib.import_module("pressmark.storage.batches")
     load_outlets()
 
 
 def load_merge() -> None:
     """Load what merging takes."""
-    importlib.import_module("storage.partitions")
+    importlib.import_module("pressmark.storage.partitions")
 
 
 def parse(task: BatchTask) -> ParseCounts:
-    """See `storage.batches.parse_batch`."""
-    from storage.batches import parse_batch
+    """See `pressmark.storage.batches.parse_batch`."""
+    from pressmark.storage.batches import parse_batch
 
     return parse_batch(task)
 
@@ -189,7 +189,7 @@ def parse_together(tasks: Sequence[BatchTask]) -> ParseCounts:
 
 
 def merge(task: MergeTask) -> MergedPartition:
-    """See `storage.partitions.merge_partition`."""
-    from storage.partitions import merge_partition
+    """See `pressmark.storage.partitions.merge_partition`."""
+    from pressmark.storage.partitions import merge_partition
 
     return merge_partition(task)

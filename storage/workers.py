@@ -25,7 +25,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from transforms.plan import batches
+from pressmark.transforms.plan import batches
 
 __all__ = ["Pool", "WorkerDiedError", "Workers", "open_pool", "take_memory_from_system"]
 
@@ -73,7 +73,7 @@ def open_pool(count: int, dask: str | None = None, early: Workers | None = None)
     """Processes of this machine, those that were started early where there are any, or the workers of the Dask
     scheduler at an address."""
     if dask is not None:
-        from storage.dask_pool import DaskPool
+        from pressmark.storage.dask_pool import DaskPool
 
         with DaskPool(dask) as pool:
             yield pool

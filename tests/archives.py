@@ -9,12 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.job import run_ingest
-from schemas import TABLES
-from storage.layout import Output
-from storage.planning import Settings
-from storage.runs import RunReport
-from transforms.records import Stamp
+from pressmark.flows.job import run_ingest
+from pressmark.schemas import TABLES
+from pressmark.storage.layout import Output
+from pressmark.storage.planning import Settings
+from pressmark.storage.runs import RunReport
+from pressmark.transforms.records import Stamp
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_RUN = datetime(2026, 1, 1, tzinfo=UTC)

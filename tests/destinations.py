@@ -14,11 +14,11 @@ import duckdb
 import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
 
-from storage.layout import Output
-from warehouses.address import parse_address
-from warehouses.iceberg import CATALOG, NAMESPACE
-from warehouses.loading import LoadReport, load_output
-from warehouses.relations import RELATIONS, Relation
+from pressmark.storage.layout import Output
+from pressmark.warehouses.address import parse_address
+from pressmark.warehouses.iceberg import CATALOG, NAMESPACE
+from pressmark.warehouses.loading import LoadReport, load_output
+from pressmark.warehouses.relations import RELATIONS, Relation
 
 KINDS = ("duckdb", "postgresql", "iceberg")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from archives import WriteArticle, stamp
 
-from flows.job import run_ingest
-from storage.ingestion import Progress
-from storage.planning import Settings
-from storage.runs import RunReport
+from pressmark.flows.job import run_ingest
+from pressmark.storage.ingestion import Progress
+from pressmark.storage.planning import Settings
+from pressmark.storage.runs import RunReport
 
 SOURCES = 20
 

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from archives import ingest, rows_of
 
-from storage.layout import Output
-from storage.verification import verify_output
+from pressmark.storage.layout import Output
+from pressmark.storage.verification import verify_output
 
 pytestmark = pytest.mark.corpus
 

@@ -10,9 +10,9 @@ import pytest
 from archives import ROOT
 
 from benchmarks.scoring import gold_articles, score
-from storage.versions import load_outlets
-from transforms import article as article_module
-from transforms.outlets import Outlets
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms import article as article_module
+from pressmark.transforms.outlets import Outlets
 
 pytestmark = pytest.mark.corpus
 

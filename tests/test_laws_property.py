@@ -9,11 +9,11 @@ from archives import ROOT, stamp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.versions import load_outlets
-from transforms.article import parse
-from transforms.laws import check_article
-from transforms.records import Article, Limits
-from transforms.rows import article_rows, paragraph_rows
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import parse
+from pressmark.transforms.laws import check_article
+from pressmark.transforms.records import Article, Limits
+from pressmark.transforms.rows import article_rows, paragraph_rows
 
 BLOCK_TAGS = ["p", "div", "li", "blockquote", "h2", "figcaption", "td", "section", "noscript", "iframe", "video"]
 INLINE_TAGS = ["b", "strong", "i", "span", "a", "small", "noembed", "title", "textarea"]

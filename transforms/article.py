@@ -13,17 +13,17 @@ from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
-from schemas.contract import CONTENT_ROLES, Role
-from transforms import identity, language
-from transforms.authors import author_of
-from transforms.blocks import Block, TooDeep, cut
-from transforms.compiled import SCAN
-from transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
-from transforms.evidence import evidence_of
-from transforms.header import BadSource, read_header
-from transforms.outlets import Outlets
-from transforms.records import Article, Header, Limits, Link, Paragraph, Reject
-from transforms.roles import classify
+from pressmark.schemas.contract import CONTENT_ROLES, Role
+from pressmark.transforms import identity, language
+from pressmark.transforms.authors import author_of
+from pressmark.transforms.blocks import Block, TooDeep, cut
+from pressmark.transforms.compiled import SCAN
+from pressmark.transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
+from pressmark.transforms.evidence import evidence_of
+from pressmark.transforms.header import BadSource, read_header
+from pressmark.transforms.outlets import Outlets
+from pressmark.transforms.records import Article, Header, Limits, Link, Paragraph, Reject
+from pressmark.transforms.roles import classify
 
 __all__ = ["SEPARATOR", "Article", "Limits", "Reject", "decode", "page_day", "parse"]
 

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from turbohtml import Token, TokenType, tokenize
 
-from transforms.compiled import SCAN
-from transforms.records import Link
+from pressmark.transforms.compiled import SCAN
+from pressmark.transforms.records import Link
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "block_name", "cut"]
 

@@ -18,4 +18,4 @@ def compiled(name: str) -> ModuleType | None:
     return import_module(name) if find_spec(name) else None
 
 
-SCAN: Final[ModuleType | None] = compiled("transforms._scan")
+SCAN: Final[ModuleType | None] = compiled("pressmark.transforms._scan")

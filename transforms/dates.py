@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from schemas.contract import UNKNOWN_MONTH, PublishedFrom
-from transforms.records import Dates
+from pressmark.schemas.contract import UNKNOWN_MONTH, PublishedFrom
+from pressmark.transforms.records import Dates
 
 __all__ = [
     "FAR_FUTURE",

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.contract import TIMESTAMP
+from pressmark.schemas.contract import TIMESTAMP
 
 __all__ = ["ARTICLE_STATE", "OutletChanges", "differences"]
 

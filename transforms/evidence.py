@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 from turbohtml import Token
 
-from schemas.contract import Role
-from transforms.blocks import RENAMED, block_name
-from transforms.outlets import Rules, class_words
+from pressmark.schemas.contract import Role
+from pressmark.transforms.blocks import RENAMED, block_name
+from pressmark.transforms.outlets import Rules, class_words
 
 __all__ = ["FINDINGS_BY_NAME", "LONGEST_PLAIN_REMARK", "LONGEST_REMARK", "Evidence", "Finding", "evidence_of"]
 

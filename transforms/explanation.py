@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from turbohtml import Token
 
-from transforms.article import decode, page_day, parse
-from transforms.blocks import cut
-from transforms.dates import FAR_FUTURE
-from transforms.identity import host_of
-from transforms.outlets import NO_RULES, Outlet, Outlets
-from transforms.records import Article, Limits, Paragraph, Reject
+from pressmark.transforms.article import decode, page_day, parse
+from pressmark.transforms.blocks import cut
+from pressmark.transforms.dates import FAR_FUTURE
+from pressmark.transforms.identity import host_of
+from pressmark.transforms.outlets import NO_RULES, Outlet, Outlets
+from pressmark.transforms.records import Article, Limits, Paragraph, Reject
 
 __all__ = ["ExplainedBlock", "Explanation", "explain"]
 

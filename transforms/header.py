@@ -10,9 +10,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from schemas.contract import Reason
-from transforms.dates import parse_timestamp
-from transforms.records import Header
+from pressmark.schemas.contract import Reason
+from pressmark.transforms.dates import parse_timestamp
+from pressmark.transforms.records import Header
 
 __all__ = ["BadSource", "read_header"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from transforms.compiled import SCAN
+from pressmark.transforms.compiled import SCAN
 
 __all__ = ["UNDETERMINED", "detect", "detect_all"]
 

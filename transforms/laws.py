@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from transforms.article import SEPARATOR, decode
-from transforms.blocks import cut
-from transforms.header import BadSource, read_header
+from pressmark.transforms.article import SEPARATOR, decode
+from pressmark.transforms.blocks import cut
+from pressmark.transforms.header import BadSource, read_header
 
 __all__ = [
     "ARTICLE_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "Stood", "check_article", "completeness",

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from schemas.contract import ROLES, Role
+from pressmark.schemas.contract import ROLES, Role
 
 __all__ = ["NO_RULES", "Layout", "Outlet", "Outlets", "RegistryError", "Rules", "class_words"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from schemas.contract import Dialect, PublishedFrom, Reason, Role
+from pressmark.schemas.contract import Dialect, PublishedFrom, Reason, Role
 
 __all__ = [
     "Article", "Dates", "Header", "Limits", "Link", "Paragraph", "Partition", "Reject", "Stamp",

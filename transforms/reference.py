@@ -1,7 +1,7 @@
 """Cuts an HTML fragment into blocks a second time, by Beautiful Soup and Python's `html.parser`.
 
 Owns the reading of the contract's section 2 that tests hold the fast path against, so it shares neither
-code nor method with `transforms.blocks`: it builds a tree, drops what is skipped from it, and reads the
+code nor method with `pressmark.transforms.blocks`: it builds a tree, drops what is skipped from it, and reads the
 blocks off what is left, with a source position for every single character. Slow; no flow uses it.
 """
 

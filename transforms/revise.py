@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from schemas.contract import Change
+from pressmark.schemas.contract import Change
 
 __all__ = ["Revision", "Standing", "change_between", "rank", "row_id", "settle"]
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from schemas.contract import CONTENT_ROLES, Role
-from transforms.blocks import Block
-from transforms.compiled import SCAN
-from transforms.dates import DatelineReader
-from transforms.evidence import FINDINGS_BY_NAME, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
+from pressmark.schemas.contract import CONTENT_ROLES, Role
+from pressmark.transforms.blocks import Block
+from pressmark.transforms.compiled import SCAN
+from pressmark.transforms.dates import DatelineReader
+from pressmark.transforms.evidence import FINDINGS_BY_NAME, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
 
 __all__ = ["Classified", "classify"]
 

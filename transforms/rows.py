@@ -11,10 +11,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import articles as articles_schema
-from schemas import paragraphs as paragraphs_schema
-from schemas import rejects as rejects_schema
-from schemas.contract import (
+from pressmark.schemas import articles as articles_schema
+from pressmark.schemas import paragraphs as paragraphs_schema
+from pressmark.schemas import rejects as rejects_schema
+from pressmark.schemas.contract import (
     DIALECTS,
     DICTIONARY,
     PUBLISHED_FROM,
@@ -24,9 +24,9 @@ from schemas.contract import (
     UNKNOWN_MONTH,
     Period,
 )
-from transforms.compiled import SCAN
-from transforms.records import Article, Paragraph, Partition, Reject, Stamp
-from transforms.revise import row_id
+from pressmark.transforms.compiled import SCAN
+from pressmark.transforms.records import Article, Paragraph, Partition, Reject, Stamp
+from pressmark.transforms.revise import row_id
 
 __all__ = ["article_rows", "paragraph_rows", "partition_of", "period_of", "reject_rows", "sort_key"]
 

@@ -7,7 +7,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from warehouses.errors import DestinationError
+from pressmark.warehouses.errors import DestinationError
 
 __all__ = ["FILE_SCHEMES", "MASK", "Address", "parse_address"]
 

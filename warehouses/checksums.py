@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 import pyarrow as pa
 
-from warehouses.relations import Column, Relation
+from pressmark.warehouses.relations import Column, Relation
 
 __all__ = ["Checked", "Method", "checksum_query", "partition_sql"]
 

@@ -12,8 +12,8 @@ from typing import Final, Literal, get_args
 
 import pyarrow as pa
 
-from schemas.contract import CONTRACT_VERSION
-from warehouses.relations import RELATIONS, Column, Relation
+from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.warehouses.relations import RELATIONS, Column, Relation
 
 __all__ = ["DIALECTS", "Dialect", "statements"]
 

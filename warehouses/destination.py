@@ -9,14 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from storage.snapshot import Part
-from warehouses.address import Address
-from warehouses.checksums import Checked, Method
-from warehouses.errors import DestinationError
-from warehouses.relations import Column, Relation
+from pressmark.storage.snapshot import Part
+from pressmark.warehouses.address import Address
+from pressmark.warehouses.checksums import Checked, Method
+from pressmark.warehouses.errors import DestinationError
+from pressmark.warehouses.relations import Column, Relation
 
 if TYPE_CHECKING:
-    from warehouses.source import Source
+    from pressmark.warehouses.source import Source
 
 __all__ = ["Change", "Destination", "FoundColumn", "LoadedPartition", "is_current", "open_destination"]
 
@@ -117,7 +117,7 @@ def is_current(address: Address, parts: Sequence[Part], relations: Sequence[Rela
     """Whether a load would surely change nothing, as far as that can be told without opening the destination."""
     if address.scheme != "iceberg":
         return False
-    from warehouses import memory
+    from pressmark.warehouses import memory
 
     return memory.is_current(Path(address.target).absolute(), parts, relations)
 
@@ -125,9 +125,9 @@ def is_current(address: Address, parts: Sequence[Part], relations: Sequence[Rela
 def open_destination(address: Address) -> Destination:
     """The destination of an address; raises `DestinationError` where its driver is not installed."""
     try:
-        module = importlib.import_module(f"warehouses.{MODULES[address.scheme]}")
+        module = importlib.import_module(f"pressmark.warehouses.{MODULES[address.scheme]}")
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] in ("warehouses", "storage", "schemas"):
+        if error.name is None or error.name.partition(".")[0] in ("pressmark",):
             raise
         raise DestinationError(
             f"`{error.name}` is not installed, which {address.scheme} needs", address.shown,

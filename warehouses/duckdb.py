@@ -11,13 +11,13 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from storage.snapshot import Part
-from warehouses.address import Address
-from warehouses.checksums import Checked, checksum_query, partition_sql
-from warehouses.destination import Change, FoundColumn, LoadedPartition
-from warehouses.errors import DestinationBusyError, DestinationError
-from warehouses.relations import LOADS, Column, Relation
-from warehouses.source import Source, literal
+from pressmark.storage.snapshot import Part
+from pressmark.warehouses.address import Address
+from pressmark.warehouses.checksums import Checked, checksum_query, partition_sql
+from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition
+from pressmark.warehouses.errors import DestinationBusyError, DestinationError
+from pressmark.warehouses.relations import LOADS, Column, Relation
+from pressmark.warehouses.source import Source, literal
 
 __all__ = ["DuckDB", "open_address"]
 
@@ -33,7 +33,7 @@ def open_address(address: Address) -> DuckDB:
 
 
 class DuckDB:
-    """A DuckDB file; made where there is none. See `warehouses.destination.Destination`."""
+    """A DuckDB file; made where there is none. See `pressmark.warehouses.destination.Destination`."""
 
     method: Final = "duckdb-hash"
 

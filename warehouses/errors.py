@@ -1,6 +1,6 @@
 """Errors of loading, named by what an operator does about them. None of them shows a password."""
 
-from storage.errors import PressmarkError
+from pressmark.storage.errors import PressmarkError
 
 __all__ = ["DestinationBusyError", "DestinationError", "ReconciliationError", "SourceError"]
 

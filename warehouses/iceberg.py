@@ -39,14 +39,14 @@ from pyiceberg.types import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage.snapshot import Part
-from warehouses.address import Address
-from warehouses.checksums import Checked, checksum_query
-from warehouses.destination import Change, FoundColumn, LoadedPartition
-from warehouses.errors import DestinationBusyError, DestinationError
-from warehouses.memory import CATALOG, pointers, remember
-from warehouses.relations import LOADS, Column, Relation
-from warehouses.source import Source
+from pressmark.storage.snapshot import Part
+from pressmark.warehouses.address import Address
+from pressmark.warehouses.checksums import Checked, checksum_query
+from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition
+from pressmark.warehouses.errors import DestinationBusyError, DestinationError
+from pressmark.warehouses.memory import CATALOG, pointers, remember
+from pressmark.warehouses.relations import LOADS, Column, Relation
+from pressmark.warehouses.source import Source
 
 __all__ = ["NAMESPACE", "Iceberg", "open_address"]
 
@@ -66,7 +66,7 @@ def open_address(address: Address) -> Iceberg:
 
 
 class Iceberg:
-    """A folder of Iceberg tables; made where there is none. See `warehouses.destination.Destination`."""
+    """A folder of Iceberg tables; made where there is none. See `pressmark.warehouses.destination.Destination`."""
 
     method: Final = "duckdb-hash"
 

@@ -12,16 +12,23 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from schemas.contract import CONTRACT_VERSION
-from storage.errors import PressmarkError
-from storage.layout import Output
-from storage.snapshot import Part, snapshot
-from warehouses.address import FILE_SCHEMES, Address
-from warehouses.checksums import Checked
-from warehouses.destination import Change, Destination, FoundColumn, LoadedPartition, is_current, open_destination
-from warehouses.errors import DestinationError, ReconciliationError
-from warehouses.relations import LOADS, RELATIONS, Column, Relation
-from warehouses.source import Source
+from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.storage.errors import PressmarkError
+from pressmark.storage.layout import Output
+from pressmark.storage.snapshot import Part, snapshot
+from pressmark.warehouses.address import FILE_SCHEMES, Address
+from pressmark.warehouses.checksums import Checked
+from pressmark.warehouses.destination import (
+    Change,
+    Destination,
+    FoundColumn,
+    LoadedPartition,
+    is_current,
+    open_destination,
+)
+from pressmark.warehouses.errors import DestinationError, ReconciliationError
+from pressmark.warehouses.relations import LOADS, RELATIONS, Column, Relation
+from pressmark.warehouses.source import Source
 
 __all__ = ["LoadPlan", "LoadReport", "Progress", "TableLoad", "load_output", "plan_load"]
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.contract import CONTRACT_VERSION
-from storage.snapshot import Part
-from storage.stores.publish import replace_file
-from warehouses.relations import Relation
+from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.storage.snapshot import Part
+from pressmark.storage.stores.publish import replace_file
+from pressmark.warehouses.relations import Relation
 
 __all__ = ["CATALOG", "is_current", "pointers", "remember"]
 

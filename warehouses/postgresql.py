@@ -15,13 +15,13 @@ import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from storage.snapshot import Part
-from warehouses.address import Address
-from warehouses.checksums import Checked, checksum_query
-from warehouses.destination import Change, FoundColumn, LoadedPartition
-from warehouses.errors import DestinationBusyError, DestinationError, ReconciliationError
-from warehouses.relations import LOADS, Column, Relation
-from warehouses.source import Source, literal
+from pressmark.storage.snapshot import Part
+from pressmark.warehouses.address import Address
+from pressmark.warehouses.checksums import Checked, checksum_query
+from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition
+from pressmark.warehouses.errors import DestinationBusyError, DestinationError, ReconciliationError
+from pressmark.warehouses.relations import LOADS, Column, Relation
+from pressmark.warehouses.source import Source, literal
 
 __all__ = ["PostgreSQL", "open_address"]
 
@@ -46,7 +46,7 @@ def open_address(address: Address) -> PostgreSQL:
 
 
 class PostgreSQL:
-    """A PostgreSQL database, version 12 or newer. See `warehouses.destination.Destination`."""
+    """A PostgreSQL database, version 12 or newer. See `pressmark.warehouses.destination.Destination`."""
 
     method: Final = "md5"
 

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from schemas import TABLES
-from schemas.contract import TIMESTAMP
-from schemas.paragraphs import LINK
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import TIMESTAMP
+from pressmark.schemas.paragraphs import LINK
 
 __all__ = ["LOADS", "RELATIONS", "Column", "Relation"]
 

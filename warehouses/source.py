@@ -12,12 +12,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas import TABLES
-from schemas.contract import CONTRACT_VERSION
-from storage.snapshot import Part, Snapshot
-from warehouses.checksums import Checked, Method, checksum_query
-from warehouses.errors import SourceError
-from warehouses.relations import Relation
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.storage.snapshot import Part, Snapshot
+from pressmark.warehouses.checksums import Checked, Method, checksum_query
+from pressmark.warehouses.errors import SourceError
+from pressmark.warehouses.relations import Relation
 
 __all__ = ["Source", "literal"]
 

@@ -6,10 +6,10 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
-from flows.cli import EXIT_OK
-from flows.summary import printable, table
-from storage.layout import Output
-from storage.moments import articles_at
+from pressmark.flows.cli import EXIT_OK
+from pressmark.flows.summary import printable, table
+from pressmark.storage.layout import Output
+from pressmark.storage.moments import articles_at
 
 __all__ = ["run"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import shtab
 
-from flows.cli import EXIT_OK, build_parser
+from pressmark.flows.cli import EXIT_OK, build_parser
 
 __all__ = ["run"]
 

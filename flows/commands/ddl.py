@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from flows.cli import EXIT_OK
-from warehouses.ddl import statements
+from pressmark.flows.cli import EXIT_OK
+from pressmark.warehouses.ddl import statements
 
 __all__ = ["run"]
 

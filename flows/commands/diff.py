@@ -7,12 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from flows.cli import EXIT_OK
-from flows.summary import printable, table
-from storage.errors import OutputError
-from storage.layout import Output
-from storage.moments import Stage, stages_of
-from transforms.comparison import Difference, compare, marked, paragraphs_of
+from pressmark.flows.cli import EXIT_OK
+from pressmark.flows.summary import printable, table
+from pressmark.storage.errors import OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.moments import Stage, stages_of
+from pressmark.transforms.comparison import Difference, compare, marked, paragraphs_of
 
 __all__ = ["run"]
 

@@ -7,15 +7,15 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.cli import EXIT_OK, EXIT_REJECTS, MIB
-from flows.summary import printable
-from storage.errors import InputError
-from storage.inputs.folder import Folder
-from storage.inputs.source import Request
-from storage.versions import load_outlets
-from transforms.dates import SCHEDULED_AHEAD
-from transforms.explanation import Explanation, explain
-from transforms.records import Limits, Reject
+from pressmark.flows.cli import EXIT_OK, EXIT_REJECTS, MIB
+from pressmark.flows.summary import printable
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.folder import Folder
+from pressmark.storage.inputs.source import Request
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.dates import SCHEDULED_AHEAD
+from pressmark.transforms.explanation import Explanation, explain
+from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["run"]
 

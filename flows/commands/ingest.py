@@ -8,20 +8,20 @@ import json
 import os
 import sys
 
-from flows.cli import EXIT_OK, EXIT_REJECTS, MIB
-from flows.job import run_ingest
-from flows.progress import ProgressDisplay
-from flows.stamp import new_stamp
-from flows.summary import text_of_plan, text_of_run
-from storage.errors import InputError
-from storage.ingestion import plan_ingest
-from storage.inputs.source import ArchiveLimits
-from storage.overview import outlet_counts, reject_lines
-from storage.planning import Settings
-from storage.reports import read_report
-from storage.runs import RunReport
-from transforms.records import Limits
-from transforms.selection import BadPatternError, Selection, Wanted
+from pressmark.flows.cli import EXIT_OK, EXIT_REJECTS, MIB
+from pressmark.flows.job import run_ingest
+from pressmark.flows.progress import ProgressDisplay
+from pressmark.flows.stamp import new_stamp
+from pressmark.flows.summary import text_of_plan, text_of_run
+from pressmark.storage.errors import InputError
+from pressmark.storage.ingestion import plan_ingest
+from pressmark.storage.inputs.source import ArchiveLimits
+from pressmark.storage.overview import outlet_counts, reject_lines
+from pressmark.storage.planning import Settings
+from pressmark.storage.reports import read_report
+from pressmark.storage.runs import RunReport
+from pressmark.transforms.records import Limits
+from pressmark.transforms.selection import BadPatternError, Selection, Wanted
 
 __all__ = ["run", "selection_of"]
 
@@ -81,9 +81,9 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
 
 def _recorded(settings: Settings) -> RunReport:
     # Prefect takes seconds to import, so only a recorded run does it.
-    from flows.server import prefect_server
+    from pressmark.flows.server import prefect_server
 
     with prefect_server():
-        from flows.ingest import ingest_settings
+        from pressmark.flows.ingest import ingest_settings
 
         return ingest_settings(settings)

@@ -8,15 +8,15 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from flows.cli import EXIT_OK
-from flows.destinations import as_parameter
-from flows.progress import ProgressDisplay
-from flows.stamp import new_stamp
-from flows.summary import text_of_load, text_of_load_plan
-from storage.layout import Output
-from warehouses.address import Address, parse_address
-from warehouses.errors import DestinationError
-from warehouses.loading import LoadPlan, LoadReport, load_output, plan_load
+from pressmark.flows.cli import EXIT_OK
+from pressmark.flows.destinations import as_parameter
+from pressmark.flows.progress import ProgressDisplay
+from pressmark.flows.stamp import new_stamp
+from pressmark.flows.summary import text_of_load, text_of_load_plan
+from pressmark.storage.layout import Output
+from pressmark.warehouses.address import Address, parse_address
+from pressmark.warehouses.errors import DestinationError
+from pressmark.warehouses.loading import LoadPlan, LoadReport, load_output, plan_load
 
 __all__ = ["run"]
 
@@ -48,10 +48,10 @@ def _direct(output: Output, address: Address, *, full: bool) -> LoadReport:
 
 def _recorded(output: Output, address: Address, *, full: bool) -> LoadReport:
     # Prefect takes seconds to import, so only a recorded run does it.
-    from flows.server import prefect_server
+    from pressmark.flows.server import prefect_server
 
     with prefect_server():
-        from flows.load import load
+        from pressmark.flows.load import load
 
         return load(str(output.address), as_parameter(address), full)
 

@@ -8,16 +8,16 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from flows.cli import EXIT_OK
-from flows.commands.ingest import selection_of
-from flows.server import prefect_server
-from storage.errors import PressmarkError
-from storage.inputs.opening import absolute, open_input
-from storage.inputs.opening import parse_address as parse_input
-from warehouses.address import parse_address
+from pressmark.flows.cli import EXIT_OK
+from pressmark.flows.commands.ingest import selection_of
+from pressmark.flows.server import prefect_server
+from pressmark.storage.errors import PressmarkError
+from pressmark.storage.inputs.opening import absolute, open_input
+from pressmark.storage.inputs.opening import parse_address as parse_input
+from pressmark.warehouses.address import parse_address
 
 if TYPE_CHECKING:
-    from flows.serving import Plan
+    from pressmark.flows.serving import Plan
 
 __all__ = ["ScheduleError", "run"]
 
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     destination = parse_address(arguments.destination).absolute() if arguments.destination else None
     with prefect_server(ui=True) as address:
         # Prefect reads its settings once, so it is imported when the server is known.
-        from flows.serving import Plan, deployments, serve_until_stopped
+        from pressmark.flows.serving import Plan, deployments, serve_until_stopped
 
         plan = Plan(
             source, arguments.output, destination, arguments.cron, arguments.interval, arguments.verify_cron,

@@ -8,12 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from flows.cli import EXIT_OK
-from flows.summary import table
-from schemas import TABLES
-from storage.errors import OutputError
-from storage.layout import Output
-from storage.scan import scan
+from pressmark.flows.cli import EXIT_OK
+from pressmark.flows.summary import table
+from pressmark.schemas import TABLES
+from pressmark.storage.errors import OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.scan import scan
 
 __all__ = ["run"]
 

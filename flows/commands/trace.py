@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 
-from flows.cli import EXIT_OK
-from flows.summary import printable
-from storage.layout import Output
-from storage.tracing import Trace, trace_paragraph
+from pressmark.flows.cli import EXIT_OK
+from pressmark.flows.summary import printable
+from pressmark.storage.layout import Output
+from pressmark.storage.tracing import Trace, trace_paragraph
 
 __all__ = ["run"]
 

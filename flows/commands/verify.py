@@ -6,11 +6,11 @@ import argparse
 import json
 import time
 
-from flows.cli import EXIT_OK, EXIT_REJECTS
-from flows.progress import ProgressDisplay
-from flows.summary import LAWS, printable
-from storage.layout import Output
-from storage.verification import Verification, verify_output
+from pressmark.flows.cli import EXIT_OK, EXIT_REJECTS
+from pressmark.flows.progress import ProgressDisplay
+from pressmark.flows.summary import LAWS, printable
+from pressmark.storage.layout import Output
+from pressmark.storage.verification import Verification, verify_output
 
 __all__ = ["run"]
 

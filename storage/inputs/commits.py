@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from storage.errors import InputError
-from storage.inputs.deltas import UNPACKED_BYTES, PackedObjects
-from storage.inputs.source import LINK_PROBLEM
-from storage.inputs.trees import LINK, REGULAR, REPOSITORY, Change, CorruptTree, Entry, changes_along
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.deltas import UNPACKED_BYTES, PackedObjects
+from pressmark.storage.inputs.source import LINK_PROBLEM
+from pressmark.storage.inputs.trees import LINK, REGULAR, REPOSITORY, Change, CorruptTree, Entry, changes_along
 
 if TYPE_CHECKING:
     import pygit2

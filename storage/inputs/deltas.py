@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from storage.compiled import FORMATS
+from pressmark.storage.compiled import FORMATS
 
 __all__ = ["UNPACKED_BYTES", "PackedObjects"]
 

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from xxhash import xxh3_64_hexdigest
 
-from storage.compiled import FOLDERS
-from storage.inputs.names import paths_of
-from storage.inputs.source import Source
-from storage.inputs.sources import SOURCE_SCHEMA
+from pressmark.storage.compiled import FOLDERS
+from pressmark.storage.inputs.names import paths_of
+from pressmark.storage.inputs.source import Source
+from pressmark.storage.inputs.sources import SOURCE_SCHEMA
 
 __all__ = ["FOLDER", "REGULAR", "Entries", "Found", "entries_of", "file_version", "settled_now"]
 

@@ -12,12 +12,12 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.errors import InputError
-from storage.inputs.entries import FOLDER, REGULAR, Entries, Found, entries_of, file_version, settled_now
-from storage.inputs.names import named, path_of, source_paths
-from storage.inputs.source import EVERYTHING, LINK_PROBLEM, Listing, Request, Source, too_large, unreadable
-from storage.inputs.sources import Sources
-from transforms.records import Limits, Reject
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.entries import FOLDER, REGULAR, Entries, Found, entries_of, file_version, settled_now
+from pressmark.storage.inputs.names import named, path_of, source_paths
+from pressmark.storage.inputs.source import EVERYTHING, LINK_PROBLEM, Listing, Request, Source, too_large, unreadable
+from pressmark.storage.inputs.sources import Sources
+from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["Folder"]
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.contract import TIMESTAMP
-from storage.errors import InputError
-from storage.inputs.commits import (
+from pressmark.schemas.contract import TIMESTAMP
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.commits import (
     CONTENT,
     MISSING,
     CorruptObject,
@@ -33,14 +33,14 @@ from storage.inputs.commits import (
     tree_of,
     unverified,
 )
-from storage.inputs.names import ambiguous, named, path_column, path_of
-from storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
-from storage.inputs.sources import SOURCE_SCHEMA, Sources
-from storage.inputs.trees import REGULAR, Change
-from storage.later import Later
-from transforms.periods import periods
-from transforms.records import Limits, Reject
-from transforms.selection import Selection
+from pressmark.storage.inputs.names import ambiguous, named, path_column, path_of
+from pressmark.storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
+from pressmark.storage.inputs.sources import SOURCE_SCHEMA, Sources
+from pressmark.storage.inputs.trees import REGULAR, Change
+from pressmark.storage.later import Later
+from pressmark.transforms.periods import periods
+from pressmark.transforms.records import Limits, Reject
+from pressmark.transforms.selection import Selection
 
 if TYPE_CHECKING:
     import pygit2

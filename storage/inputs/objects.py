@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
-from storage.errors import InputError
-from storage.inputs.names import source_paths
-from storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
-from storage.stores.store import Stored, open_store
-from transforms.records import Limits, Reject
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.names import source_paths
+from pressmark.storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
+from pressmark.storage.stores.store import Stored, open_store
+from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["Objects"]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote
 
-from storage.errors import InputError
-from storage.inputs.folder import Folder
-from storage.inputs.source import ArchiveLimits, Input
-from storage.stores.store import is_object_address
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.folder import Folder
+from pressmark.storage.inputs.source import ArchiveLimits, Input
+from pressmark.storage.stores.store import is_object_address
 
 __all__ = ["Address", "absolute", "open_input", "parse_address"]
 
@@ -76,22 +76,22 @@ def absolute(text: str) -> str:
 def open_input(address: Address, limits: ArchiveLimits | None = None) -> Input:
     """The input at an address. Nothing is read yet; raises `InputError` where nothing is there."""
     if address.kind == "objects":
-        from storage.inputs.objects import Objects
+        from pressmark.storage.inputs.objects import Objects
 
         return Objects(address.url)
     if not os.path.lexists(address.path):
         raise InputError("there is no such file or folder", address.path, "give the folder that holds the archive")
     # Each kind is loaded where it is used: a folder needs none of the others' libraries.
     if address.kind == "git":
-        from storage.inputs.git import GitRepository
+        from pressmark.storage.inputs.git import GitRepository
 
         return GitRepository(address.path, address.ref, address.subdir)
     if address.kind == "tar":
-        from storage.inputs.tar import TarArchive
+        from pressmark.storage.inputs.tar import TarArchive
 
         return TarArchive(address.path, limits or ArchiveLimits())
     if address.kind == "zip":
-        from storage.inputs.zipped import ZipArchive
+        from pressmark.storage.inputs.zipped import ZipArchive
 
         return ZipArchive(address.path, limits or ArchiveLimits())
     return Folder(address.path)

@@ -13,11 +13,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from storage.errors import InputError
-from storage.inputs.entries import file_version, settled_now
-from storage.inputs.names import source_paths
-from storage.inputs.source import EVERYTHING, ArchiveLimits, Listing, Request, Source, too_large, unreadable
-from transforms.records import Limits, Reject
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.entries import file_version, settled_now
+from pressmark.storage.inputs.names import source_paths
+from pressmark.storage.inputs.source import EVERYTHING, ArchiveLimits, Listing, Request, Source, too_large, unreadable
+from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["Member", "Opened", "PackedArchive", "too_much"]
 

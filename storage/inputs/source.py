@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from transforms.records import Limits, Reject
-from transforms.selection import Selection
+from pressmark.transforms.records import Limits, Reject
+from pressmark.transforms.selection import Selection
 
 __all__ = [
     "ANY_SIZE", "EVERYTHING", "LINK_PROBLEM", "ArchiveLimits", "Input", "Listing", "Request", "Since", "Source",

@@ -9,8 +9,8 @@ from typing import Final, overload
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.contract import TIMESTAMP
-from storage.inputs.source import Source
+from pressmark.schemas.contract import TIMESTAMP
+from pressmark.storage.inputs.source import Source
 
 __all__ = ["SOURCE_SCHEMA", "Sources", "source_batch", "sources_of"]
 

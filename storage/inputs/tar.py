@@ -9,10 +9,10 @@ from typing import IO, Final
 
 import pyarrow as pa
 
-from storage.errors import InputError
-from storage.inputs.names import named
-from storage.inputs.packed import Member, Opened, PackedArchive, too_much
-from storage.inputs.source import LINK_PROBLEM
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.names import named
+from pressmark.storage.inputs.packed import Member, Opened, PackedArchive, too_much
+from pressmark.storage.inputs.source import LINK_PROBLEM
 
 __all__ = ["TarArchive"]
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from storage.compiled import FORMATS
+from pressmark.storage.compiled import FORMATS
 
 __all__ = ["LINK", "REGULAR", "REPOSITORY", "Change", "CorruptTree", "Entry", "changes_along"]
 

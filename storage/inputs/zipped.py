@@ -9,9 +9,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO, Final
 
-from storage.inputs.names import named
-from storage.inputs.packed import Member, Opened, PackedArchive, too_much
-from storage.inputs.source import LINK_PROBLEM
+from pressmark.storage.inputs.names import named
+from pressmark.storage.inputs.packed import Member, Opened, PackedArchive, too_much
+from pressmark.storage.inputs.source import LINK_PROBLEM
 
 __all__ = ["ZipArchive"]
 

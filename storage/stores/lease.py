@@ -15,11 +15,11 @@ import uuid
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from storage.errors import LockedError, OutputError, PressmarkError
+from pressmark.storage.errors import LockedError, OutputError, PressmarkError
 
 if TYPE_CHECKING:
-    from storage.stores.objects import ObjectStore
-    from storage.stores.store import Waiting
+    from pressmark.storage.stores.objects import ObjectStore
+    from pressmark.storage.stores.store import Waiting
 
 __all__ = ["Lease"]
 

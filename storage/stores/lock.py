@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from storage.errors import LockedError, OutputError
+from pressmark.storage.errors import LockedError, OutputError
 
 __all__ = ["PRIVATE", "clear_readers", "exclusive", "held_folder", "publishing"]
 

@@ -16,8 +16,8 @@ import pytest
 from benchmarks.generate import ARCHIVE, LEDGER, Ledger, append, export_head, generate, read_ledger
 from benchmarks.ledger import Stretch
 from benchmarks.pages import BadKind, Version, bad_source, render, story_of
-from storage.versions import load_outlets
-from transforms.article import Article, Limits, Reject, parse
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import Article, Limits, Reject, parse
 
 COUNT = 300
 # With 50 commits there are side branches with and without commits of the main line beside them.

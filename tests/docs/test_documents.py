@@ -17,8 +17,8 @@ from archives import ROOT
 from documents import DOCUMENTS, NOT_RUN, Block, Session, blocks_of, fits, shown_by
 from repositories import Repository, files_below
 
-from flows.cli import main
-from schemas.contract import CONTENT_ROLES, ROLES
+from pressmark.flows.cli import main
+from pressmark.schemas.contract import CONTENT_ROLES, ROLES
 
 BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from archives import ROOT, WriteArticle, files_of, ingest, read_table
 
-from flows.cli import build_parser, main
+from pressmark.flows.cli import build_parser, main
 
 COMMANDS = ["ingest", "verify", "trace", "status", "explain", "asof", "diff", "completion", "load", "ddl", "serve"]
 

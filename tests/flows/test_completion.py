@@ -10,7 +10,7 @@ import pytest
 import shtab
 from archives import ROOT
 
-from flows.cli import SHELLS, main
+from pressmark.flows.cli import SHELLS, main
 
 
 def complete(words: list[str], folder: Path, script: str) -> list[str]:

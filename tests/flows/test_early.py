@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import build_parser
-from flows.early import early_workers
+from pressmark.flows.cli import build_parser
+from pressmark.flows.early import early_workers
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from archives import ROOT, WriteArticle, files_of, ingest, read_table
 
-from warehouses.address import parse_address
+from pressmark.warehouses.address import parse_address
 
 pytestmark = pytest.mark.prefect
 
@@ -29,7 +29,7 @@ def test_the_flow_records_its_steps_and_figures(harness: None, seeds: Path, tmp_
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 
-    from flows.ingest import ingest as ingest_flow
+    from pressmark.flows.ingest import ingest as ingest_flow
 
     state = ingest_flow(source=str(seeds), output=str(tmp_path / "flow"), workers=2, return_state=True)
     assert state.is_completed()
@@ -62,7 +62,7 @@ def test_a_flow_that_cannot_run_fails_with_the_remedy_and_no_retry(harness: None
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.sorting import TaskRunSort
 
-    from flows.ingest import ingest as ingest_flow
+    from pressmark.flows.ingest import ingest as ingest_flow
 
     state = ingest_flow(source=str(tmp_path / "nowhere"), output=str(tmp_path / "out"), return_state=True)
     assert state.is_failed()
@@ -79,7 +79,7 @@ def test_a_flow_that_cannot_run_fails_with_the_remedy_and_no_retry(harness: None
 def test_a_breach_fails_the_verification_and_is_named(
     harness: None, archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
-    from flows.verify import verify
+    from pressmark.flows.verify import verify
 
     source = write_article("a.md")
     ingest(archive, tmp_path / "out")
@@ -96,8 +96,8 @@ def test_a_breach_fails_the_verification_and_is_named(
 def test_a_load_finds_the_password_that_its_parameter_hides(
     harness: None, archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.destinations import as_parameter, from_parameter
-    from flows.load import load
+    from pressmark.flows.destinations import as_parameter, from_parameter
+    from pressmark.flows.load import load
 
     whole = "postgresql://ann:s3cret-Wort@127.0.0.1:1/news"
     monkeypatch.setenv("PRESSMARK_DESTINATION", "duckdb:///elsewhere.duckdb")
@@ -122,7 +122,7 @@ def test_a_recorded_run_starts_and_ends_its_own_server(seeds: Path, tmp_path: Pa
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "HOME": str(tmp_path),
     }
-    command = [sys.executable, "-m", "flows.cli", "ingest", "--flow", str(seeds), str(tmp_path / "out")]
+    command = [sys.executable, "-m", "pressmark.flows.cli", "ingest", "--flow", str(seeds), str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == ["starting a local Prefect server; the first start takes about half a minute …"]

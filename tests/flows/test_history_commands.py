@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from repositories import FIRST_COMMIT_S, Repository, article
 
-from flows.cli import main
+from pressmark.flows.cli import main
 
 OLD, NEW = "<p>松岭市图书馆今天开放。</p><p>馆长林帆致辞。</p>", "<p>松岭市图书馆明天开放。</p><p>馆长林帆致辞。</p>"
 

@@ -20,9 +20,9 @@ import pytest
 from archives import ROOT, ingest, read_table
 from destinations import Warehouse, new_database, postgresql_server
 
-from storage.layout import Output
-from storage.reports import read_report
-from storage.stores.lock import publishing
+from pressmark.storage.layout import Output
+from pressmark.storage.reports import read_report
+from pressmark.storage.stores.lock import publishing
 
 pytestmark = pytest.mark.prefect
 
@@ -77,7 +77,7 @@ def start(folder: Path, destination: str) -> tuple[subprocess.Popen[str], str]:
         "PRESSMARK_DESTINATION": destination,
         "PYTHONUNBUFFERED": "1",
     }
-    command = [sys.executable, "-m", "flows.cli", "serve", str(folder / "archive"), str(folder / "out")]
+    command = [sys.executable, "-m", "pressmark.flows.cli", "serve", str(folder / "archive"), str(folder / "out")]
     with open(folder / "printed", "w") as printed, open(folder / "errors", "w") as errors:
         process = subprocess.Popen(
             [*command, "--interval", "20"], cwd=ROOT, env=environment, stdout=printed, stderr=errors, text=True

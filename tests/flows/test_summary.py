@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flows.summary import reject_table
-from storage.overview import RejectLine
+from pressmark.flows.summary import reject_table
+from pressmark.storage.overview import RejectLine
 
 
 @pytest.mark.parametrize(

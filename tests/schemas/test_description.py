@@ -6,8 +6,8 @@ import re
 
 from archives import ROOT
 
-from schemas import TABLES
-from schemas.description import columns_page
+from pressmark.schemas import TABLES
+from pressmark.schemas.description import columns_page
 
 
 def test_the_page_in_docs_is_what_the_schemas_give() -> None:

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas import TABLES
-from schemas.contract import CONTENT_ROLES, CONTRACT_VERSION
-from schemas.paragraphs import LINK as LINKS
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import CONTENT_ROLES, CONTRACT_VERSION
+from pressmark.schemas.paragraphs import LINK as LINKS
 
 S, I32, I64, B, D = pa.string(), pa.int32(), pa.int64(), pa.bool_(), pa.date32()
 T = pa.timestamp("us", tz="UTC")

@@ -9,13 +9,12 @@ import pyarrow as pa
 import pytest
 from archives import WriteArticle, ingest, rows_of, stamp
 
-import storage.batches
-from schemas import TABLES
-from schemas.validation import Violation, check_articles, check_paragraphs, check_rows
-from storage.versions import load_outlets
-from transforms.article import parse
-from transforms.records import Article, Limits
-from transforms.rows import article_rows, paragraph_rows
+from pressmark.schemas import TABLES
+from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import parse
+from pressmark.transforms.records import Article, Limits
+from pressmark.transforms.rows import article_rows, paragraph_rows
 
 SOURCE = (
     "<!--1646370367000-->\n[标题](https://songling-times.example/{})\n------\n<p>松岭</p><p>云港<a href='/x'>甲</a></p>"
@@ -294,7 +293,7 @@ def test_a_violation_rejects_its_source_and_no_other(
     """A bug in a transform, planted here, gives a reject that names column and value, never a bad row."""
     write_article("good.md", url="https://songling-times.example/good")
     write_article("bad.md", url="https://songling-times.example/bad")
-    real = storage.batches.parse
+    real = pressmark.storage.batches.parse
 
     def wrong(data: bytes, path: str, *rest: object) -> object:
         article = real(data, path, *rest)  # type: ignore[arg-type]
@@ -302,7 +301,7 @@ def test_a_violation_rejects_its_source_and_no_other(
             article.paragraphs[1] = article.paragraphs[1]._replace(byte_end=99_999)  # type: ignore[union-attr]
         return article
 
-    monkeypatch.setattr(storage.batches, "parse", wrong)
+    monkeypatch.setattr(pressmark.storage.batches, "parse", wrong)
     ingest(archive, tmp_path / "out", workers=1)
     assert rows_of(tmp_path / "out", "articles", "source_path") == [("good.md",)]
     ((path, reason, detail, raw),) = rows_of(tmp_path / "out", "rejects", "source_path", "reason", "detail", "raw")
@@ -314,18 +313,17 @@ def test_a_violation_rejects_its_source_and_no_other(
 def test_an_exception_on_one_source_rejects_it_with_the_traceback(
     archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import transforms.article
 
     write_article("good.md", url="https://songling-times.example/good")
     write_article("bad.md", url="https://songling-times.example/bad", title="坏")
-    real = transforms.article.read_header
+    real = pressmark.transforms.article.read_header
 
     def broken(text: str) -> object:
         if "坏" in text:
             raise RuntimeError("planted")
         return real(text)
 
-    monkeypatch.setattr(transforms.article, "read_header", broken)
+    monkeypatch.setattr(pressmark.transforms.article, "read_header", broken)
     ingest(archive, tmp_path / "out", workers=1)
     assert rows_of(tmp_path / "out", "articles", "source_path") == [("good.md",)]
     ((reason, detail),) = rows_of(tmp_path / "out", "rejects", "reason", "detail")

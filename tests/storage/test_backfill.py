@@ -13,11 +13,11 @@ import pytest
 from archives import WriteArticle, files_of, ingest, read_table, rows_of
 from repositories import Repository, article, files_below
 
-from flows.cli import main
-from schemas import TABLES
-from storage.layout import Output
-from storage.verification import Verification, verify_output
-from transforms.selection import Wanted
+from pressmark.flows.cli import main
+from pressmark.schemas import TABLES
+from pressmark.storage.layout import Output
+from pressmark.storage.verification import Verification, verify_output
+from pressmark.transforms.selection import Wanted
 
 STATE = ("articles", "paragraphs", "revisions", "rejects")
 SONGLING, YUNGANG = "songling-times-example", "yungang-daily-example"

@@ -17,18 +17,15 @@ from archives import ROOT, WriteArticle, files_of, ingest, rows_of, stamp
 from dask_cluster import HOST, DaskCluster, why_no_cluster
 from object_stores import S3Server, why_no_server
 
-import storage.dask_pool
-import storage.stores.lease
-import transforms.plan
-from flows.job import run_ingest
-from storage.dask_pool import DaskPool
-from storage.errors import OutputError, PoolError
-from storage.layout import Output
-from storage.planning import Settings
-from storage.runs import RunReport
-from storage.stores.store import open_store
-from storage.verification import verify_output
-from storage.versions import parser_version
+from pressmark.flows.job import run_ingest
+from pressmark.storage.dask_pool import DaskPool
+from pressmark.storage.errors import OutputError, PoolError
+from pressmark.storage.layout import Output
+from pressmark.storage.planning import Settings
+from pressmark.storage.runs import RunReport
+from pressmark.storage.stores.store import open_store
+from pressmark.storage.verification import verify_output
+from pressmark.storage.versions import parser_version
 
 BUCKET = "songling-press"
 TABLES = ("articles", "paragraphs", "revisions", "rejects")
@@ -36,45 +33,45 @@ TABLES = ("articles", "paragraphs", "revisions", "rejects")
 FATAL = "致命"
 KILLER = f"""
 import os
-import transforms.article
-parse = transforms.article.parse
+import pressmark.transforms.article
+parse = pressmark.transforms.article.parse
 def fatal(data, *arguments):
     if "{FATAL}".encode() in data:
         os._exit(139)
     return parse(data, *arguments)
-transforms.article.parse = fatal
+pressmark.transforms.article.parse = fatal
 """
 # Takes what it is given, and never has it done.
 SLOW = """
 import pathlib, time
-import storage.work
+import pressmark.storage.work
 def never(task):
     pathlib.Path("begun").touch()
     time.sleep(1000)
-storage.work.{step} = never
+pressmark.storage.work.{step} = never
 """
 # Takes its time over its first batch.
 SLOW_ONCE = """
 import pathlib, time
-import storage.work
-def slow(task, parse=storage.work.parse):
+import pressmark.storage.work
+def slow(task, parse=pressmark.storage.work.parse):
     if not pathlib.Path("begun").exists():
         pathlib.Path("begun").touch()
         time.sleep(2)
     return parse(task)
-storage.work.parse = slow
+pressmark.storage.work.parse = slow
 """
 KILLED_RUN = f"""
 import sys
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
-import storage.dask_pool, transforms.plan
-storage.dask_pool.BATCH_BYTES, transforms.plan.SMALLEST_BATCH_BYTES = 600, 1
+import pressmark.storage.dask_pool, transforms.plan
+pressmark.storage.dask_pool.BATCH_BYTES, pressmark.transforms.plan.SMALLEST_BATCH_BYTES = 600, 1
 from archives import ingest
 ingest(sys.argv[1], sys.argv[2], dask=sys.argv[3], absent_is_deleted=True)
 """
 OTHER_PARSER = """
-import storage.versions
-storage.versions.parser_version = lambda: "0123456789abcdef"
+import pressmark.storage.versions
+pressmark.storage.versions.parser_version = lambda: "0123456789abcdef"
 """
 
 
@@ -98,10 +95,10 @@ def cluster(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def small(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few articles make many batches, and nobody waits for long."""
     for name, value in (("LEASE_S", 1.0), ("BEAT_S", 0.2), ("SAFE_S", 0.6)):
-        monkeypatch.setattr(storage.stores.lease, name, value)
-    monkeypatch.setattr(storage.dask_pool, "BATCH_BYTES", 600)
-    monkeypatch.setattr(transforms.plan, "SMALLEST_BATCH_BYTES", 1)
-    monkeypatch.setattr(storage.dask_pool, "LOOK_S", 0.2)
+        monkeypatch.setattr(pressmark.storage.stores.lease, name, value)
+    monkeypatch.setattr(pressmark.storage.dask_pool, "BATCH_BYTES", 600)
+    monkeypatch.setattr(pressmark.transforms.plan, "SMALLEST_BATCH_BYTES", 1)
+    monkeypatch.setattr(pressmark.storage.dask_pool, "LOOK_S", 0.2)
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
     open_store.cache_clear()
@@ -379,7 +376,9 @@ def test_a_worker_with_another_version_is_refused(
 
 
 def test_an_error_that_nobody_foresaw_comes_through(press: Press, cluster: DaskCluster, tmp_path: Path) -> None:
-    (tmp_path / "deep.py").write_text("import storage.work\ndef deep(task): deep(task)\nstorage.work.parse = deep\n")
+    (tmp_path / "deep.py").write_text(
+        "import pressmark.storage.work\ndef deep(task): deep(task)\nstorage.work.parse = deep\n"
+    )
     other = cluster.add_worker(options=("--preload", str(tmp_path / "deep.py")))
     try:
         with pytest.raises(RuntimeError, match="RecursionError.* on the Dask worker tcp://"):
@@ -424,7 +423,7 @@ def test_a_worker_without_access_stops_the_run_and_nothing_is_published(
 
 
 def test_no_scheduler_is_an_error_that_says_so(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage.dask_pool, "CONNECT_S", 0.5)
+    monkeypatch.setattr(pressmark.storage.dask_pool, "CONNECT_S", 0.5)
     with pytest.raises(PoolError, match=f"does not answer: `tcp://{HOST}:9`; start it"):
         press.ingest_there(f"tcp://{HOST}:9")
     with pytest.raises(PoolError, match="does not answer: `nonsense://there`"):
@@ -438,13 +437,13 @@ def test_without_a_worker_nothing_is_published_and_what_was_parsed_is_kept(
     expected = press.ingest_here()
     with DaskCluster(tmp_path / "dask", 0, environment=server.environment()) as cluster:
         with monkeypatch.context() as patch:
-            patch.setattr(storage.dask_pool, "CONNECT_S", 2)
+            patch.setattr(pressmark.storage.dask_pool, "CONNECT_S", 2)
             at = cluster.address
             with pytest.raises(PoolError, match=f"no worker: `{at}`; start `dask worker {at}`"):
                 press.ingest_there(at)
         only = cluster.add_worker()
         with monkeypatch.context() as patch:
-            patch.setattr(storage.dask_pool, "RETURN_S", 0.5)
+            patch.setattr(pressmark.storage.dask_pool, "RETURN_S", 0.5)
             with pytest.raises(PoolError, match="all workers of the scheduler are gone.*what was parsed is kept"):
                 press.ingest_there(cluster.address, 1, Once("parse", lambda: cluster.kill_worker(only)))
         assert press.objects == {}
@@ -461,7 +460,17 @@ def test_without_a_worker_nothing_is_published_and_what_was_parsed_is_kept(
 def run_command(
     press: Press, address: str, environment: dict[str, str], *options: str
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flows.cli", "ingest", press.source, press.output, "--dask", address, "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "pressmark.flows.cli",
+        "ingest",
+        press.source,
+        press.output,
+        "--dask",
+        address,
+        "--json",
+    ]
     command += options
     base = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.compiled import FORMATS
-from storage.footers import _footer_bytes, _row_groups, footer_with, row_groups_of
+from pressmark.storage.compiled import FORMATS
+from pressmark.storage.footers import _footer_bytes, _row_groups, footer_with, row_groups_of
 
 SCHEMA = pa.schema([
     ("name", pa.string()), ("number", pa.int64()), ("code", pa.dictionary(pa.int32(), pa.string())),

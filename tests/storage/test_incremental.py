@@ -90,7 +90,7 @@ def test_a_reject_leaves_when_it_parses_and_is_not_tried_before(
 
 
 def test_a_raised_limit_tries_what_was_too_large(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    from transforms.records import Limits
+    from pressmark.transforms.records import Limits
 
     write_article("a.md", body="<p>" + "长" * 1000 + "</p>")
     ingest(archive, tmp_path / "out", 1, limits=Limits(source_bytes=1000))

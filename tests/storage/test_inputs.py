@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from archives import WriteArticle, ingest, rows_of
 
-from storage.errors import InputError
-from storage.inputs.folder import Folder
-from storage.inputs.source import Request
-from storage.layout import Output
-from storage.verification import verify_output
-from transforms.records import Limits, Reject
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.folder import Folder
+from pressmark.storage.inputs.source import Request
+from pressmark.storage.layout import Output
+from pressmark.storage.verification import verify_output
+from pressmark.transforms.records import Limits, Reject
 
 
 def rejects(output: Path) -> dict[object, object]:

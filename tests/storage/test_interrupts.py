@@ -11,17 +11,16 @@ import pytest
 from archives import WriteArticle, files_of, rows_of
 from stopped_runs import run, write_sources
 
-import storage.ingestion
-from storage.layout import STAGING, Output
-from storage.stores import publish
-from storage.verification import verify_output
+from pressmark.storage.layout import STAGING, Output
+from pressmark.storage.stores import publish
+from pressmark.storage.verification import verify_output
 
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of three sources, and files that count as settled at once."""
-    monkeypatch.setattr("transforms.plan.LARGEST_BATCH_SOURCES", 3)
-    monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 0)
+    monkeypatch.setattr("pressmark.transforms.plan.LARGEST_BATCH_SOURCES", 3)
+    monkeypatch.setattr("pressmark.storage.inputs.entries.SETTLED_NS", 0)
 
 
 STEPS = ("discover", "plan", "parse", "settle", "merge", "publish", "report")
@@ -38,17 +37,17 @@ def test_ctrl_c_at_any_step_leaves_a_usable_output(
     after: bool,
 ) -> None:
     before, expected = prepare(archive, write_article, tmp_path)
-    plain = getattr(storage.ingestion.Ingestion, step)
+    plain = getattr(pressmark.storage.ingestion.Ingestion, step)
 
     def stopped(*arguments: Any) -> None:
         if after:
             plain(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(storage.ingestion.Ingestion, step, stopped)
+    monkeypatch.setattr(pressmark.storage.ingestion.Ingestion, step, stopped)
     with pytest.raises(KeyboardInterrupt):
         run(archive, tmp_path / "out", 2, absent_is_deleted=True)
-    monkeypatch.setattr(storage.ingestion.Ingestion, step, plain)
+    monkeypatch.setattr(pressmark.storage.ingestion.Ingestion, step, plain)
     published = (step, after) == ("publish", True) or step == "report"
     assert files_of(tmp_path / "out") == (expected if published else before)
     finish(archive, tmp_path, expected)
@@ -129,14 +128,14 @@ def test_a_full_disk_clears_what_waits_but_not_what_a_journal_lists(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     plain = publish._apply
-    for place in ("storage.batches._stage", "storage.stores.publish._apply"):
+    for place in ("pressmark.storage.batches._stage", "pressmark.storage.stores.publish._apply"):
         monkeypatch.setattr(place, full)
         with pytest.raises(OSError, match="No space"):
             run(archive, tmp_path / "out", 2, absent_is_deleted=True)
         monkeypatch.undo()
-        monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 0)
+        monkeypatch.setattr("pressmark.storage.inputs.entries.SETTLED_NS", 0)
         assert files_of(tmp_path / "out") == before
-        assert (tmp_path / "out" / STAGING).exists() == (place != "storage.batches._stage")
+        assert (tmp_path / "out" / STAGING).exists() == (place != "pressmark.storage.batches._stage")
     assert publish._apply is plain
     assert run(archive, tmp_path / "out", 3, absent_is_deleted=True).parsed == 0
     assert files_of(tmp_path / "out") == expected

@@ -13,19 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 from archives import WriteArticle, files_of, ingest, read_table, rows_of
 
-import storage.parquet
-import storage.row_groups
-from storage.layout import Output
-from storage.parquet import CarryingWriter
-from storage.sorted_rows import Published
-from storage.verification import verify_output
+from pressmark.storage.layout import Output
+from pressmark.storage.parquet import CarryingWriter
+from pressmark.storage.sorted_rows import Published
+from pressmark.storage.verification import verify_output
 
 
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row groups of a few rows, so that small archives are merged the way large ones are."""
-    monkeypatch.setattr(storage.row_groups, "MOST_ROWS", 6)
-    monkeypatch.setattr(storage.row_groups, "LEAST_ROWS", 4)
+    monkeypatch.setattr(pressmark.storage.row_groups, "MOST_ROWS", 6)
+    monkeypatch.setattr(pressmark.storage.row_groups, "LEAST_ROWS", 4)
 
 
 def many(write_article: WriteArticle, body: str = "") -> None:
@@ -43,8 +41,8 @@ def test_small_and_large_row_groups_hold_the_same_rows(
 ) -> None:
     many(write_article)
     ingest(archive, tmp_path / "large")
-    monkeypatch.setattr(storage.row_groups, "MOST_ROWS", 6)
-    monkeypatch.setattr(storage.row_groups, "LEAST_ROWS", 4)
+    monkeypatch.setattr(pressmark.storage.row_groups, "MOST_ROWS", 6)
+    monkeypatch.setattr(pressmark.storage.row_groups, "LEAST_ROWS", 4)
     ingest(archive, tmp_path / "small")
     for name in ("articles", "paragraphs"):
         assert read_table(tmp_path / "small", name).to_pylist() == read_table(tmp_path / "large", name).to_pylist()
@@ -107,9 +105,9 @@ def test_row_groups_that_stay_are_as_if_they_were_written(
     archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     least = (4, 12, 30)[seed % 3]
-    monkeypatch.setattr(storage.row_groups, "LEAST_ROWS", least)
-    monkeypatch.setattr(storage.row_groups, "MOST_ROWS", 2 * least)
-    monkeypatch.setattr(storage.row_groups, "ENDING", "0" if seed % 2 else "")
+    monkeypatch.setattr(pressmark.storage.row_groups, "LEAST_ROWS", least)
+    monkeypatch.setattr(pressmark.storage.row_groups, "MOST_ROWS", 2 * least)
+    monkeypatch.setattr(pressmark.storage.row_groups, "ENDING", "0" if seed % 2 else "")
     kept = Counter[bool]()
     keep = CarryingWriter.keep
     monkeypatch.setattr(CarryingWriter, "keep", lambda *given: (kept.update([True]), keep(*given))[1])
@@ -129,7 +127,7 @@ def test_row_groups_that_stay_are_as_if_they_were_written(
 def test_a_change_reaches_few_row_groups(
     archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage.row_groups, "LEAST_ROWS", 4)
+    monkeypatch.setattr(pressmark.storage.row_groups, "LEAST_ROWS", 4)
     for number in range(240):
         write_article(f"{number}.md", url=f"https://songling-times.example/{number}", at="2022-03-01T00:00:00")
     ingest(archive, tmp_path / "out", 1)
@@ -155,18 +153,18 @@ def test_files_of_another_layout_are_written_anew(
     archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(write_article)
-    monkeypatch.setattr(storage.row_groups, "LEAST_ROWS", 4)
-    storage.parquet._empty.cache_clear()
+    monkeypatch.setattr(pressmark.storage.row_groups, "LEAST_ROWS", 4)
+    pressmark.storage.parquet._empty.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(storage.parquet, "LAYOUT", "1")
+        patch.setattr(pressmark.storage.parquet, "LAYOUT", "1")
         ingest(archive, tmp_path / "out", 1)
-    storage.parquet._empty.cache_clear()
-    monkeypatch.setattr(storage.row_groups, "MOST_ROWS", 6)
+    pressmark.storage.parquet._empty.cache_clear()
+    monkeypatch.setattr(pressmark.storage.row_groups, "MOST_ROWS", 6)
     write_article("new.md", url="https://songling-times.example/new", at="2022-03-05T00:00:00")
     ingest(archive, tmp_path / "out", 2)
     (part,) = (tmp_path / "out" / "paragraphs").rglob("*.parquet")
     metadata = pq.ParquetFile(part).metadata
-    assert metadata.metadata[b"pressmark.layout"] == storage.parquet.LAYOUT.encode()
+    assert metadata.metadata[b"pressmark.layout"] == pressmark.storage.parquet.LAYOUT.encode()
     assert max(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)) <= 6
 
 

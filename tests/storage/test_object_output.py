@@ -21,15 +21,14 @@ from archives import ROOT, WriteArticle, files_of, ingest
 from fault_proxy import Fault, FaultProxy
 from object_stores import S3Server, started_server
 
-import storage.stores.lease
-from flows.cli import main
-from storage.errors import LockedError, OutputError
-from storage.layout import Output
-from storage.snapshot import snapshot
-from storage.stores.objects import ObjectStore
-from storage.stores.store import Store, open_store
-from storage.verification import verify_output
-from transforms.records import Limits
+from pressmark.flows.cli import main
+from pressmark.storage.errors import LockedError, OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.snapshot import snapshot
+from pressmark.storage.stores.objects import ObjectStore
+from pressmark.storage.stores.store import Store, open_store
+from pressmark.storage.verification import verify_output
+from pressmark.transforms.records import Limits
 
 BUCKET = "songling-press"
 TABLES = ("articles", "paragraphs", "revisions", "rejects")
@@ -40,19 +39,19 @@ KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
-import storage.stores.lease, storage.stores.objects
-storage.stores.lease.LEASE_S, storage.stores.lease.BEAT_S, storage.stores.lease.SAFE_S = 1.0, 0.2, 0.6
+import pressmark.storage.stores.lease, storage.stores.objects
+pressmark.storage.stores.lease.LEASE_S, pressmark.storage.stores.lease.BEAT_S, pressmark.storage.stores.lease.SAFE_S = 1.0, 0.2, 0.6
 from archives import ingest
 
 steps = int(sys.argv[1])
-request = storage.stores.objects.ObjectStore._tried
+request = pressmark.storage.stores.objects.ObjectStore._tried
 def counted(*arguments):
     global steps
     steps -= 1
     if steps < 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return request(*arguments)
-storage.stores.objects.ObjectStore._tried = counted
+pressmark.storage.stores.objects.ObjectStore._tried = counted
 ingest(Path(sys.argv[2]), sys.argv[3], 2, absent_is_deleted=True)
 print("finished")
 """
@@ -68,7 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def fresh_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Clients keep what the environment said when they were made."""
     for name, value in (("LEASE_S", 1.0), ("BEAT_S", 0.2), ("SAFE_S", 0.6)):
-        monkeypatch.setattr(storage.stores.lease, name, value)
+        monkeypatch.setattr(pressmark.storage.stores.lease, name, value)
     open_store.cache_clear()
     yield
     open_store.cache_clear()
@@ -401,7 +400,7 @@ def test_clocks_may_differ(
 
 
 def run_command(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flows.cli", *arguments]
+    command = [sys.executable, "-m", "pressmark.flows.cli", *arguments]
     base = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=ROOT, env={**base, **environment}, timeout=300

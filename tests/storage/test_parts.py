@@ -16,15 +16,14 @@ from archives import WriteArticle, files_of, ingest, read_table
 from destinations import Warehouse, load
 from repositories import Repository, files_below
 
-import storage.sorted_rows
-from schemas import TABLES
-from schemas.contract import Period
-from storage.errors import OutputError
-from storage.layout import Output
-from storage.stores import publish
-from storage.tracing import trace_paragraph
-from storage.verification import verify_output
-from transforms.selection import Wanted
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import Period
+from pressmark.storage.errors import OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.stores import publish
+from pressmark.storage.tracing import trace_paragraph
+from pressmark.storage.verification import verify_output
+from pressmark.transforms.selection import Wanted
 
 PLACE = "outlet=songling-times-example/month=2022-03"
 PARTITIONED = ("articles", "paragraphs", "revisions")
@@ -110,8 +109,8 @@ def test_parts_do_not_depend_on_workers_batches_or_names(
     ingest(archive, tmp_path / "1", part_bytes=SMALL)
     expected = files_of(tmp_path / "1")
     assert len(expected) > 6
-    monkeypatch.setattr("transforms.plan.LARGEST_BATCH_SOURCES", 7)
-    monkeypatch.setattr(storage.sorted_rows, "HELD_BYTES", 2000)
+    monkeypatch.setattr("pressmark.transforms.plan.LARGEST_BATCH_SOURCES", 7)
+    monkeypatch.setattr(pressmark.storage.sorted_rows, "HELD_BYTES", 2000)
     for workers in (1, 2, 3):
         output = tmp_path / f"small-{workers}"
         ingest(archive, output, part_bytes=SMALL, workers=workers)
@@ -286,7 +285,7 @@ def test_whatever_changes_no_mix_of_old_and_new_files_misleads(
             assert sorted_rows(tmp_path / "out", name) == sorted_rows(tmp_path / "one", name), (number, name)
             for path in (tmp_path / "out" / name).rglob("*.parquet"):
                 table = pq.ParquetFile(path).read()
-                positions = storage.sorted_rows.sorted_positions(table, TABLES[name]).to_pylist()
+                positions = pressmark.storage.sorted_rows.sorted_positions(table, TABLES[name]).to_pylist()
                 assert positions == list(range(table.num_rows)), path
         assert breaches(tmp_path / "out", archive) == []
     assert steps > 50

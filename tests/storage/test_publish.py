@@ -14,19 +14,19 @@ import polars as pl
 import pytest
 from archives import ROOT, WriteArticle, files_of, ingest, rows_of
 
-from storage.errors import LockedError, OutputError
-from storage.layout import STAGING, Output
-from storage.stores.lock import exclusive
-from storage.stores.publish import JOURNAL
-from storage.verification import verify_output
+from pressmark.storage.errors import LockedError, OutputError
+from pressmark.storage.layout import STAGING, Output
+from pressmark.storage.stores.lock import exclusive
+from pressmark.storage.stores.publish import JOURNAL
+from pressmark.storage.verification import verify_output
 
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 from archives import ingest
-from storage.stores import publish
-import storage.ingestion
+from pressmark.storage.stores import publish
+import pressmark.storage.ingestion
 
 steps = int(sys.argv[1])
 def count(*_):

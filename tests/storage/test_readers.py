@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from archives import ingest
 
-from schemas import TABLES
-from schemas.contract import CONTRACT_VERSION
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import CONTRACT_VERSION
 
 
 @pytest.fixture

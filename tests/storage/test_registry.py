@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
-import transforms
-from storage.errors import InputError
-from storage.versions import load_outlets
+from pressmark.storage.errors import InputError
+from pressmark.storage.versions import load_outlets
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder in the place of the package, so that its registry can be another one."""
-    importlib.import_module("transforms.outlets")
-    monkeypatch.setattr(transforms, "__path__", [str(tmp_path)])
+    importlib.import_module("pressmark.transforms.outlets")
+    monkeypatch.setattr(pressmark.transforms, "__path__", [str(tmp_path)])
     load_outlets.cache_clear()
     yield tmp_path
     load_outlets.cache_clear()

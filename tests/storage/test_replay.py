@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from archives import files_of, ingest, read_table
 
-from schemas import TABLES
+from pressmark.schemas import TABLES
 
 SEED_COPIES = 4
 
@@ -88,7 +88,7 @@ def test_a_row_that_did_not_change_keeps_its_run(mixed: Path, tmp_path: Path, mo
     ingest(mixed, tmp_path / "out", 1)
     before = {name: read_table(tmp_path / "out", name).to_pylist() for name in ("articles", "rejects", "revisions")}
     # Another parser version parses everything again; rows that come out the same are the same rows.
-    for module in ("storage.state", "storage.parquet", "storage.ingestion"):
+    for module in ("pressmark.storage.state", "pressmark.storage.parquet", "pressmark.storage.ingestion"):
         monkeypatch.setattr(f"{module}.parser_version", lambda: "another")
     report = ingest(mixed, tmp_path / "out", 2)
     assert report.parsed == report.sources

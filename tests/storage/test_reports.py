@@ -6,8 +6,8 @@ from pathlib import Path
 
 from archives import WriteArticle, ingest
 
-from storage.layout import Output
-from storage.reports import read_report
+from pressmark.storage.layout import Output
+from pressmark.storage.reports import read_report
 
 
 def changes(output: Path, number: int) -> dict[str, dict[str, int]]:

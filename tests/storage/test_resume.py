@@ -18,15 +18,12 @@ from archives import ROOT, WriteArticle, files_of, ingest, read_table, rows_of, 
 from repositories import Repository, files_below
 from stopped_runs import SOURCES, run, write_sources
 
-import storage.batches
-import storage.ingestion
-import storage.staging
-from storage.errors import LockedError
-from storage.ingestion import Progress
-from storage.layout import STAGING
-from storage.stores.folder import FolderStore
-from transforms.records import Limits
-from transforms.selection import Selection, Wanted
+from pressmark.storage.errors import LockedError
+from pressmark.storage.ingestion import Progress
+from pressmark.storage.layout import STAGING
+from pressmark.storage.stores.folder import FolderStore
+from pressmark.transforms.records import Limits
+from pressmark.transforms.selection import Selection, Wanted
 
 OUTLET = "songling-times-example"
 
@@ -34,21 +31,21 @@ OUTLET = "songling-times-example"
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of three sources, and files that count as settled at once."""
-    monkeypatch.setattr("transforms.plan.LARGEST_BATCH_SOURCES", 3)
-    monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 0)
+    monkeypatch.setattr("pressmark.transforms.plan.LARGEST_BATCH_SOURCES", 3)
+    monkeypatch.setattr("pressmark.storage.inputs.entries.SETTLED_NS", 0)
 
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Paths of the sources in the order in which they were parsed."""
     calls: list[str] = []
-    parse = storage.batches.parse
+    parse = pressmark.storage.batches.parse
 
     def counted(data: bytes, source_path: str, *arguments: Any) -> Any:
         calls.append(source_path)
         return parse(data, source_path, *arguments)
 
-    monkeypatch.setattr(storage.batches, "parse", counted)
+    monkeypatch.setattr(pressmark.storage.batches, "parse", counted)
     return calls
 
 
@@ -149,7 +146,7 @@ def test_a_source_too_new_to_tell_is_parsed_again(
     archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_sources(write_article)
-    monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 1 << 62)
+    monkeypatch.setattr("pressmark.storage.inputs.entries.SETTLED_NS", 1 << 62)
     stop(archive, tmp_path / "out", 1, done=12)
     (archive / "01.md").write_bytes((archive / "01.md").read_bytes().replace("第1次".encode(), "第7次".encode()))
     run(archive, tmp_path / "out", 2)
@@ -216,11 +213,11 @@ def test_another_parser_or_another_boot_begins_anew(
     write_sources(write_article)
     boot = tmp_path / "boot"
     boot.write_text("first")
-    monkeypatch.setattr(storage.staging, "BOOT_ID", boot)
+    monkeypatch.setattr(pressmark.storage.staging, "BOOT_ID", boot)
     stop(archive, tmp_path / "out", 1)
     boot.write_text("second")
     stop(archive, tmp_path / "out", 2)
-    monkeypatch.setattr(storage.staging, "parser_version", lambda: "another")
+    monkeypatch.setattr(pressmark.storage.staging, "parser_version", lambda: "another")
     parsed.clear()
     assert run(archive, tmp_path / "out", 3).run_id == "run-3"
     assert len(parsed) == SOURCES
@@ -241,7 +238,7 @@ def test_what_a_published_run_left_is_not_taken_up(
 ) -> None:
     """Killed after the journal: all is published, and what is staged belongs to a run that is over."""
     write_sources(write_article)
-    monkeypatch.setattr(storage.ingestion.Ingestion, "report", _interrupt)
+    monkeypatch.setattr(pressmark.storage.ingestion.Ingestion, "report", _interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(archive, tmp_path / "out", 1)
     monkeypatch.undo()
@@ -341,13 +338,13 @@ import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 from archives import ingest
-import storage.batches, storage.inputs.entries, transforms.plan
+import pressmark.storage.batches, storage.inputs.entries, transforms.plan
 
-transforms.plan.LARGEST_BATCH_SOURCES = 3
-storage.inputs.entries.SETTLED_NS = 0
+pressmark.transforms.plan.LARGEST_BATCH_SOURCES = 3
+pressmark.storage.inputs.entries.SETTLED_NS = 0
 left = int(sys.argv[1])
 parent = os.getpid()
-parse = storage.batches.parse
+parse = pressmark.storage.batches.parse
 def counted(*arguments):
     global left
     left -= 1
@@ -358,7 +355,7 @@ def counted(*arguments):
     with open(sys.argv[4], "a") as calls:
         calls.write(arguments[1] + "\\n")
     return parse(*arguments)
-storage.batches.parse = counted
+pressmark.storage.batches.parse = counted
 ingest(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[5]), workers=int(sys.argv[6]))
 print("finished")
 """

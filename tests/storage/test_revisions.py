@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from archives import WriteArticle, files_of, ingest, rows_of, stamp
 
-from storage.layout import Output
-from storage.verification import verify_output
+from pressmark.storage.layout import Output
+from pressmark.storage.verification import verify_output
 
 STANDING = ("source_path", "change", "valid_to")
 
@@ -56,8 +56,8 @@ def test_many_superseded_texts_are_carried_over_as_few_are(
                 write_article(f"{month}-{number}.md", at=at, url=url, body=f"<p>稿 {run}</p>")
         for output, few, threads in (("few", 2, 99), ("threads", 256, 1), ("many", 0, 99)):
             with monkeypatch.context() as patch:
-                patch.setattr("storage.superseded.FEW", few)
-                patch.setattr("storage.state.WORTH_THREADS", threads)
+                patch.setattr("pressmark.storage.superseded.FEW", few)
+                patch.setattr("pressmark.storage.state.WORTH_THREADS", threads)
                 ingest(archive, tmp_path / output, run)
     assert len(rows_of(tmp_path / "few", "revisions", "source_path")) == 27
     assert files_of(tmp_path / "few") == files_of(tmp_path / "threads") == files_of(tmp_path / "many")
@@ -169,7 +169,7 @@ def test_articles_that_swap_months_are_never_shown_twice(
     write_article("1.md", **first, at="2022-04-01T00:00:00")
     write_article("2.md", **second, at="2022-03-01T00:00:00")
     seen = []
-    from storage.stores import publish
+    from pressmark.storage.stores import publish
 
     apply = publish._apply
 

@@ -13,12 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from archives import WriteArticle, files_of, ingest, read_table, rows_of
 
-import storage.seen
-from storage.layout import Output
-from storage.seen import NAME
-from storage.verification import verify_output
-from transforms.records import Limits
-from transforms.selection import Selection, Wanted
+from pressmark.storage.layout import Output
+from pressmark.storage.seen import NAME
+from pressmark.storage.verification import verify_output
+from pressmark.transforms.records import Limits
+from pressmark.transforms.selection import Selection, Wanted
 
 COUNT = 8
 PLACE = "outlet=songling-times-example/month=2022-03/part-0.parquet"
@@ -65,7 +64,7 @@ def opens(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opens]:
 @pytest.fixture(autouse=True)
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that count as settled at once."""
-    monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 0)
+    monkeypatch.setattr("pressmark.storage.inputs.entries.SETTLED_NS", 0)
 
 
 @pytest.fixture
@@ -236,7 +235,7 @@ def test_other_settings_compare_everything(archive: Path, output: Path, opens: O
 def test_another_parser_compares_everything(
     archive: Path, output: Path, opens: Opens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage.seen, "parser_version", lambda: "another")
+    monkeypatch.setattr(pressmark.storage.seen, "parser_version", lambda: "another")
     opens.clear()
     ingest(archive, output, 2)
     assert_compared(opens, archive)
@@ -259,8 +258,8 @@ def test_a_file_of_this_moment_is_read_again(
 ) -> None:
     (output / NAME).unlink()
     now = max((archive / name).stat().st_ctime_ns for name in all_names(archive)) + 1_000_000_000
-    monkeypatch.setattr("storage.inputs.entries.SETTLED_NS", 2_000_000_000)
-    monkeypatch.setattr("storage.inputs.entries.time.time_ns", lambda: now)
+    monkeypatch.setattr("pressmark.storage.inputs.entries.SETTLED_NS", 2_000_000_000)
+    monkeypatch.setattr("pressmark.storage.inputs.entries.time.time_ns", lambda: now)
     for number in (2, 3):
         opens.clear()
         assert ingest(archive, output, number).parsed == 0

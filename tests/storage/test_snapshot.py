@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from archives import WriteArticle, files_of, ingest
 
-from storage.errors import OutputError
-from storage.layout import Output
-from storage.snapshot import Part, snapshot
-from storage.stores import publish
+from pressmark.storage.errors import OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.snapshot import Part, snapshot
+from pressmark.storage.stores import publish
 
 
 def texts(parts: tuple[Part, ...]) -> list[str]:

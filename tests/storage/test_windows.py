@@ -11,18 +11,18 @@ import pytest
 from archives import ROOT, files_of, ingest, rows_of
 from repositories import Repository, article
 
-from storage.inputs.git import GitRepository
-from storage.inputs.source import Source
-from storage.inputs.sources import Sources
-from storage.windows import windows_of
-from transforms.plan import batches, groups
+from pressmark.storage.inputs.git import GitRepository
+from pressmark.storage.inputs.source import Source
+from pressmark.storage.inputs.sources import Sources
+from pressmark.storage.windows import windows_of
+from pressmark.transforms.plan import batches, groups
 
 # A process of its own, from which workers are forked.
 DEADLY_RUN = f"""
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
-import storage.batches, transforms.plan
+import pressmark.storage.batches, transforms.plan
 from archives import ingest
 
 transforms.plan.LARGEST_BATCH_SOURCES = 4
@@ -79,7 +79,7 @@ def slices(span: range) -> slice:
 def test_tables_are_the_same_whatever_is_read_together(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: bool, workers: int
 ) -> None:
-    monkeypatch.setattr("transforms.plan.LARGEST_BATCH_SOURCES", 4)
+    monkeypatch.setattr("pressmark.transforms.plan.LARGEST_BATCH_SOURCES", 4)
     monkeypatch.setattr(GitRepository, "window_bytes", 0)
     ingest(repository.path, tmp_path / "apart", history=history)
     monkeypatch.setattr(GitRepository, "window_bytes", 20_000)

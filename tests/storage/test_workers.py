@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from archives import ROOT, WriteArticle, rows_of
 
-from storage.workers import WorkerDiedError, Workers
+from pressmark.storage.workers import WorkerDiedError, Workers
 
 DEADLY_RUN = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
-import storage.batches
+import pressmark.storage.batches
 from archives import ingest
 
 parent, real = os.getpid(), storage.batches.parse

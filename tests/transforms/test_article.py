@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
-from storage.versions import load_outlets
-from transforms.article import SEPARATOR, decode, parse
-from transforms.outlets import Outlet, Outlets
-from transforms.records import Article, Dates, Header, Limits, Link, Paragraph, Reject
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import SEPARATOR, decode, parse
+from pressmark.transforms.outlets import Outlet, Outlets
+from pressmark.transforms.records import Article, Dates, Header, Limits, Link, Paragraph, Reject
 
 REGISTRY = Outlets.from_toml(
     '[[outlet]]\nslug = "songling"\nname_zh = "松岭时报"\nname_en = "Songling Times"\n'

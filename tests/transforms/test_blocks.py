@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.blocks import Cut, TooDeep, block_name, cut
-from transforms.records import Link
+from pressmark.transforms.blocks import Cut, TooDeep, block_name, cut
+from pressmark.transforms.records import Link
 
 BLOCK_LEVEL = (
     "address article aside audio blockquote body caption center col colgroup dd details dialog dir div dl dt embed "

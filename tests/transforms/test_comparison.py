@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.comparison import compare, marked, paragraphs_of
+from pressmark.transforms.comparison import compare, marked, paragraphs_of
 
 OLD = ["松岭市图书馆今天开放。", "读者从早晨开始排队。", "馆长林帆致辞。", "雨一直下到傍晚。"]
 

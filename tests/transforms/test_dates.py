@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.dates import DatelineReader, _printed, month_of, parse_dateline, parse_timestamp, url_date, weigh
-from transforms.records import Dates
+from pressmark.transforms.dates import (
+    DatelineReader,
+    _printed,
+    month_of,
+    parse_dateline,
+    parse_timestamp,
+    url_date,
+    weigh,
+)
+from pressmark.transforms.records import Dates
 
 PARIS, SHANGHAI, TAIPEI, NEW_YORK = map(ZoneInfo, ("Europe/Paris", "Asia/Shanghai", "Asia/Taipei", "America/New_York"))
 UTC_ZONE = ZoneInfo("UTC")

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.difference import ARTICLE_STATE, OutletChanges, differences
+from pressmark.transforms.difference import ARTICLE_STATE, OutletChanges, differences
 
 TIMES = [None, datetime(1969, 12, 31, tzinfo=UTC), datetime(2024, 2, 29, 12, tzinfo=UTC)]
 STATES = st.dictionaries(

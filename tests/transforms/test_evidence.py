@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from archives import ROOT
 
-from storage.versions import load_outlets
-from transforms.article import parse
-from transforms.language import detect
-from transforms.outlets import Outlets, RegistryError
-from transforms.records import Article, Limits
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import parse
+from pressmark.transforms.language import detect
+from pressmark.transforms.outlets import Outlets, RegistryError
+from pressmark.transforms.records import Article, Limits
 
 ENTRY = (
     '[[outlet]]\nslug = "x"\nname_zh = "甲"\nname_en = "X"\nhosts = ["x.example"]\nzone = "UTC"\nlanguages = ["en"]\n'

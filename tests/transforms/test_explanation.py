@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from archives import ROOT
 
-from storage.versions import load_outlets
-from transforms.article import parse
-from transforms.explanation import Explanation, explain
-from transforms.outlets import Outlets
-from transforms.records import Limits, Reject
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import parse
+from pressmark.transforms.explanation import Explanation, explain
+from pressmark.transforms.outlets import Outlets
+from pressmark.transforms.records import Limits, Reject
 
 REGISTRY = Outlets.from_toml(
     """

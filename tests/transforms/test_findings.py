@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.contract import Role
-from storage.versions import load_outlets
-from transforms.blocks import cut
-from transforms.evidence import Evidence, Finding, evidence_of
-from transforms.outlets import NO_RULES, Rules
+from pressmark.schemas.contract import Role
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.blocks import cut
+from pressmark.transforms.evidence import Evidence, Finding, evidence_of
+from pressmark.transforms.outlets import NO_RULES, Rules
 
 RULES = Rules(
     starts=(
@@ -156,7 +156,7 @@ def test_the_first_of_several_class_words_decides_whatever_their_order_on_the_pa
 
 
 def test_more_names_of_classes_than_are_kept_are_judged_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("transforms.evidence.MOST_NAMES", 1)
+    monkeypatch.setattr("pressmark.transforms.evidence.MOST_NAMES", 1)
     evidence = Evidence(NO_RULES, RULES)
     tokens = [cut(f"<div class='{name}'>渡轮").blocks[0].path[0] for name in ("ad", "story-lead", "x", "ad")]
     found = [evidence.of_element(token) for token in tokens * 2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from transforms.header import BadSource, read_header
+from pressmark.transforms.header import BadSource, read_header
 
 URL = "https://songling-times.example/a"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from transforms.identity import article_id, canonical_url, host_of, resolve
+from pressmark.transforms.identity import article_id, canonical_url, host_of, resolve
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.contract import ROLES, Role
-from storage.versions import load_outlets
-from transforms.blocks import cut
-from transforms.dates import DatelineReader
-from transforms.evidence import evidence_of
-from transforms.outlets import NO_RULES, Rules
-from transforms.roles import Classified, classify
+from pressmark.schemas.contract import ROLES, Role
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.blocks import cut
+from pressmark.transforms.dates import DatelineReader
+from pressmark.transforms.evidence import evidence_of
+from pressmark.transforms.outlets import NO_RULES, Rules
+from pressmark.transforms.roles import Classified, classify
 
 NUMBERS = "一二三四五六七八"
 STORY = "".join(f"<p>松岭市第{number}条渡轮航线今天在海湾里试航，乘客从清晨开始排队。</p>" for number in NUMBERS[:3])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.language import UNDETERMINED, detect, detect_all
+from pressmark.transforms.language import UNDETERMINED, detect, detect_all
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from archives import stamp
 
-from storage.versions import load_outlets
-from transforms.article import parse
-from transforms.laws import check_article, completeness
-from transforms.records import Article, Limits
-from transforms.rows import article_rows, paragraph_rows
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import parse
+from pressmark.transforms.laws import check_article, completeness
+from pressmark.transforms.records import Article, Limits
+from pressmark.transforms.rows import article_rows, paragraph_rows
 
 HEADER = "<!--1646370367000-->\n[标题](https://songling-times.example/a)\n------\n"
 DATA = f"{HEADER}<p>松岭<b>市</b></p><!-- 注 --><p>云港</p>".encode()

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from transforms.outlets import NO_RULES, Outlet, Outlets, RegistryError
+from pressmark.transforms.outlets import NO_RULES, Outlet, Outlets, RegistryError
 
 ENTRY = """
 [[outlet]]

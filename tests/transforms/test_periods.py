@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from transforms.periods import Periods, periods
+from pressmark.transforms.periods import Periods, periods
 
 Event = tuple[str, int | None, str | None]
 SCHEMA = pa.schema([("path", pa.string()), ("at", pa.int64()), ("text", pa.string()), ("position", pa.int64())])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from transforms.plan import Decision, Found, Known, batches, decide, groups
+from pressmark.transforms.plan import Decision, Found, Known, batches, decide, groups
 
 EARLY, LATE = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ import pytest
 from fragments import FRAGMENTS
 from hypothesis import given, settings
 
-from transforms import blocks, reference
-from transforms.header import read_header
+from pressmark.transforms import blocks, reference
+from pressmark.transforms.header import read_header
 
 CORPUS: Final = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from transforms.revise import Revision, Standing, change_between, rank, row_id, settle
+from pressmark.transforms.revise import Revision, Standing, change_between, rank, row_id, settle
 
 
 def candidate(path: str, day: int | None = 1, *, source: str | None = None, text: str | None = None) -> Revision:

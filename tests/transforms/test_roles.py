@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.contract import CONTENT_ROLES, ROLES
-from storage.versions import load_outlets
-from transforms.blocks import cut
-from transforms.dates import DatelineReader
-from transforms.evidence import evidence_of
-from transforms.outlets import NO_RULES
-from transforms.roles import classify
+from pressmark.schemas.contract import CONTENT_ROLES, ROLES
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.blocks import cut
+from pressmark.transforms.dates import DatelineReader
+from pressmark.transforms.evidence import evidence_of
+from pressmark.transforms.outlets import NO_RULES
+from pressmark.transforms.roles import classify
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 STORY = "".join(f"<p>松岭市第{number}条渡轮航线今天在海湾里试航，乘客从清晨开始排队。</p>" for number in "一二三")

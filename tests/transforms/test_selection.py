@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.selection import BadPatternError, Selection
+from pressmark.transforms.selection import BadPatternError, Selection
 
 
 @pytest.mark.parametrize(

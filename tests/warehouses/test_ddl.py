@@ -6,9 +6,9 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from flows.cli import main
-from warehouses.ddl import DIALECTS, Dialect, statements
-from warehouses.relations import RELATIONS
+from pressmark.flows.cli import main
+from pressmark.warehouses.ddl import DIALECTS, Dialect, statements
+from pressmark.warehouses.relations import RELATIONS
 
 # What sqlglot keeps as words of its dialect, without looking inside.
 KEPT_AS_WORDS = {"bigquery": {"LOAD"}, "snowflake": set(), "redshift": set(), "clickhouse": {"EXCHANGE"}}

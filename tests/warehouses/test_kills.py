@@ -11,7 +11,7 @@ import pytest
 from archives import ROOT, WriteArticle, ingest
 from destinations import Warehouse, load
 
-from warehouses.relations import LOADS
+from pressmark.warehouses.relations import LOADS
 
 # Ends the process at a point of a load: the Nth call of a step of the destination, or just after the commit.
 KILLED = """
@@ -19,8 +19,8 @@ import os, signal, sys
 sys.path[:0] = ["tests", "."]
 from destinations import load
 from pathlib import Path
-from warehouses.address import parse_address
-from warehouses.destination import open_destination
+from pressmark.warehouses.address import parse_address
+from pressmark.warehouses.destination import open_destination
 
 output, address, step, number = sys.argv[1:]
 kind = type(open_destination(parse_address(address)))

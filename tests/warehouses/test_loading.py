@@ -12,8 +12,8 @@ import pytest
 from archives import WriteArticle, ingest, read_table
 from destinations import Warehouse, load
 
-from warehouses.errors import DestinationError
-from warehouses.relations import LOADS, RELATIONS, Relation
+from pressmark.warehouses.errors import DestinationError
+from pressmark.warehouses.relations import LOADS, RELATIONS, Relation
 
 BY_NAME = {relation.name: relation for relation in RELATIONS}
 

@@ -19,12 +19,12 @@ import pytest
 from archives import ROOT, WriteArticle, ingest
 from destinations import Warehouse, load, new_database
 
-from flows.cli import main
-from storage.errors import OutputError
-from warehouses.address import parse_address
-from warehouses.checksums import Checked
-from warehouses.errors import DestinationBusyError, DestinationError, ReconciliationError, SourceError
-from warehouses.relations import LOADS
+from pressmark.flows.cli import main
+from pressmark.storage.errors import OutputError
+from pressmark.warehouses.address import parse_address
+from pressmark.warehouses.checksums import Checked
+from pressmark.warehouses.errors import DestinationBusyError, DestinationError, ReconciliationError, SourceError
+from pressmark.warehouses.relations import LOADS
 
 SECRET = "s3cret-Wort"
 
@@ -136,8 +136,8 @@ def test_rows_changed_on_their_way_fail_the_load_and_name_the_partition(
 def test_what_arrives_otherwise_than_it_was_sent_is_not_kept(
     warehouse: Warehouse, output: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    from warehouses import duckdb as in_duckdb
-    from warehouses import iceberg, postgresql
+    from pressmark.warehouses import duckdb as in_duckdb
+    from pressmark.warehouses import iceberg, postgresql
 
     kinds = {"duckdb": in_duckdb.DuckDB, "postgresql": postgresql.PostgreSQL, "iceberg": iceberg.Iceberg}
     kind: Any = kinds[warehouse.kind]
@@ -252,7 +252,7 @@ def test_a_folder_without_an_output_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_second_load_at_the_same_time_is_refused(warehouse: Warehouse, output: Path) -> None:
-    from warehouses.destination import open_destination
+    from pressmark.warehouses.destination import open_destination
 
     if warehouse.kind == "duckdb":
         path = parse_address(warehouse.address).target

@@ -11,11 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from repositories import Repository
 
-import storage.inputs.commits
-import storage.inputs.deltas
-from storage.compiled import FORMATS
-from storage.inputs.commits import opened, tree_changes
-from storage.inputs.deltas import PackedObjects, UnreadableError, _applied, _applied_in_python
+from pressmark.storage.compiled import FORMATS
+from pressmark.storage.inputs.commits import opened, tree_changes
+from pressmark.storage.inputs.deltas import PackedObjects, UnreadableError, _applied, _applied_in_python
 
 COMMITS = 40
 BASE = bytes(range(256)) * 300
@@ -46,7 +44,7 @@ def objects_of(repository: Repository) -> dict[bytes, bytes]:
 
 @pytest.mark.parametrize("kept", [1, 50_000, 24 << 20])
 def test_every_object_is_what_libgit2_reads(packed: Repository, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage.inputs.deltas, "KEPT_BYTES", kept)
+    monkeypatch.setattr(pressmark.storage.inputs.deltas, "KEPT_BYTES", kept)
     expected = objects_of(packed)
     objects = PackedObjects(str(packed.path / "objects"))
     for object_id, data in random.Random(3).sample(sorted(expected.items()), len(expected)):
@@ -65,7 +63,7 @@ def test_a_walk_finds_the_same_changes(packed: Repository, monkeypatch: pytest.M
     repository = opened(packed.path)
     trees = [repository[commit].peel(pygit2.Tree).id.raw for commit in packed.commits]
     expected = list(tree_changes(repository, None, trees))
-    monkeypatch.setattr(storage.inputs.commits, "UNPACKED_BYTES", 0)
+    monkeypatch.setattr(pressmark.storage.inputs.commits, "UNPACKED_BYTES", 0)
     read: list[bool] = []
     reads = PackedObjects.read
 

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xxhash import xxh3_64_hexdigest
 
-from storage.compiled import FOLDERS
-from storage.inputs import entries, folder
-from storage.inputs.entries import Found, entries_of, file_version, settled_now
-from storage.inputs.folder import Folder
-from storage.inputs.source import EVERYTHING, Request, Source
-from storage.inputs.sources import SOURCE_SCHEMA
+from pressmark.storage.compiled import FOLDERS
+from pressmark.storage.inputs import entries, folder
+from pressmark.storage.inputs.entries import Found, entries_of, file_version, settled_now
+from pressmark.storage.inputs.folder import Folder
+from pressmark.storage.inputs.source import EVERYTHING, Request, Source
+from pressmark.storage.inputs.sources import SOURCE_SCHEMA
 
 LATER = 1 << 62
 NAMES = st.binary(min_size=1, max_size=40).filter(lambda name: not set(name) & set(b"\0/") and name[0] != ord("."))

@@ -14,11 +14,11 @@ import pytest
 from archives import files_of, ingest, rows_of, stamp
 from repositories import FIRST_COMMIT_S, SUBMODULE, Repository, Special, article
 
-from storage.errors import InputError, OutputError
-from storage.ingestion import plan_ingest
-from storage.layout import Output
-from storage.planning import Settings
-from storage.verification import verify_output
+from pressmark.storage.errors import InputError, OutputError
+from pressmark.storage.ingestion import plan_ingest
+from pressmark.storage.layout import Output
+from pressmark.storage.planning import Settings
+from pressmark.storage.verification import verify_output
 
 
 def hour(number: int) -> datetime:
@@ -123,7 +123,7 @@ def test_only_changed_files_are_read_and_the_rows_are_those_of_one_run(
 def test_nothing_is_read_of_files_that_did_not_change(
     repository: Repository, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import storage.inputs.git as module
+    import pressmark.storage.inputs.git as module
 
     repository.commit({f"{n}.md": article(str(n)) for n in range(50)})
     ingest(str(repository.path), output, 1)
@@ -200,7 +200,7 @@ def test_other_settings_or_another_archive_compare_everything(
 ) -> None:
     repository.commit({"a.md": article("a"), "README.md": article("r")})
     ingest(str(repository.path), output, 1)
-    from transforms.selection import Selection
+    from pressmark.transforms.selection import Selection
 
     report = ingest(str(repository.path), output, 2, selection=Selection(("*.md",)))
     assert (report.sources, report.unchanged, report.articles) == (2, 1, 2)

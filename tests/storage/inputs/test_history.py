@@ -13,11 +13,11 @@ from archives import ingest, read_table, rows_of, stamp
 from repositories import FIRST_COMMIT_S, Repository, Special, article
 
 from benchmarks.generate import ARCHIVE, Ledger, append, generate
-from storage.errors import InputError, OutputError
-from storage.layout import Output
-from storage.moments import articles_at, stages_of
-from storage.verification import verify_output
-from transforms.identity import article_id, canonical_url
+from pressmark.storage.errors import InputError, OutputError
+from pressmark.storage.layout import Output
+from pressmark.storage.moments import articles_at, stages_of
+from pressmark.storage.verification import verify_output
+from pressmark.transforms.identity import article_id, canonical_url
 
 ARTICLES = 300
 

@@ -13,11 +13,11 @@ import pytest
 from archives import ingest, read_table, rows_of
 from repositories import Repository, article, files_below
 
-from storage.layout import Output
-from storage.tracing import trace_paragraph
-from storage.verification import verify_output
-from transforms.records import Limits
-from transforms.selection import Selection
+from pressmark.storage.layout import Output
+from pressmark.storage.tracing import trace_paragraph
+from pressmark.storage.verification import verify_output
+from pressmark.transforms.records import Limits
+from pressmark.transforms.selection import Selection
 
 # What an input with commits says of its sources, and the others don't.
 OF_COMMITS = {"valid_from", "revision_id"}

@@ -14,10 +14,10 @@ import pytest
 from archives import ingest, rows_of
 from repositories import article
 
-from storage.errors import InputError
-from storage.inputs.source import ArchiveLimits
-from storage.layout import Output
-from storage.verification import verify_output
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.source import ArchiveLimits
+from pressmark.storage.layout import Output
+from pressmark.storage.verification import verify_output
 
 MEMBERS = {f"{name}.md": article(name) for name in ("a", "b", "c")}
 
@@ -193,7 +193,7 @@ def test_zip_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
 def test_an_archive_that_changes_while_it_is_read_stops_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from storage import ingestion
+    from pressmark.storage import ingestion
 
     path = tmp_path / "a.tar"
     path.write_bytes(PACKED["a.tar"])

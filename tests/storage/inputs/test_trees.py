@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.compiled import FORMATS
-from storage.inputs import trees
-from storage.inputs.trees import REGULAR, Change, CorruptTree, Entry, changes_along
+from pressmark.storage.compiled import FORMATS
+from pressmark.storage.inputs import trees
+from pressmark.storage.inputs.trees import REGULAR, Change, CorruptTree, Entry, changes_along
 
 both = pytest.mark.parametrize(
     "compiled",
