@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["InputError", "LockedError", "OutputError", "PoolError", "PressmarkError"]
+__all__ = ["InputError", "LockedError", "OutputError", "PoolError", "PressmarkError", "SettingsError"]
 
 
 class PressmarkError(Exception):
@@ -35,3 +35,7 @@ class LockedError(PressmarkError):
 
 class PoolError(PressmarkError):
     """The workers can't be used as they are: start or mend them."""
+
+
+class SettingsError(PressmarkError):
+    """A setting can't be used: give another value."""

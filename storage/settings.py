@@ -1,0 +1,205 @@
+"""What a run is asked to do: each setting once, with its default, its unit and its help.
+
+The command line, the parameters of the Prefect flow, `pressmark.ingest` and the column `arguments` of `runs` are all made
+from the fields below.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from pressmark.schemas.contract import PERIODS, Period
+from pressmark.storage.errors import SettingsError
+from pressmark.transforms.records import Limits
+from pressmark.transforms.selection import BadPatternError, Selection, Wanted
+
+__all__ = ["ArchiveLimits", "IngestSettings", "Option", "base_name", "options"]
+
+MIB: Final = 1 << 20
+GIB: Final = 1 << 30
+
+
+class ArchiveLimits(NamedTuple):
+    """What a tar or zip archive may unpack to: so many times its own size, and so many bytes in all."""
+
+    ratio: int = 200
+    unpacked_bytes: int = 64 * GIB
+
+
+class Option(NamedTuple):
+    """One setting: its name, default, help (the default is said at its end) and, for the command line, the flag, the
+    word for its value, its choices, and the group in which help shows it. `rows` tells that it can change rows; such
+    settings stand in `runs.arguments`, and the next run compares them."""
+
+    name: str
+    default: Any
+    help: str
+    flag: str
+    metavar: str | None
+    choices: tuple[str, ...] | None
+    group: str | None
+    rows: bool
+
+
+def option(
+    default: Any, help_: str, *, flag: str | None = None, metavar: str | None = None,
+    choices: tuple[str, ...] | None = None, group: str | None = None, rows: bool = False,
+) -> Any:  # fmt: skip
+    """A field of `IngestSettings`."""
+    facts = {"help": help_, "flag": flag, "metavar": metavar, "choices": choices, "group": group, "rows": rows}
+    return field(default=default, metadata=facts)
+
+
+SELECTION: Final = "which files are taken"
+PART: Final = "a part of the archive (what is published already stays and is kept up)"
+LAYOUT: Final = "the output's files (fixed by the first run)"
+LIMITS: Final = "limits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSettings:
+    """What one ingest is asked to do. Raises `SettingsError` where a value can't be used."""
+
+    source: str = option(
+        "seeds",
+        "folder or file with the articles, a git repository (its folder, or git+file:///path[@ref][#subdir]), a .tar, "
+        ".tar.gz, .tar.zst or .zip, or s3://bucket/prefix (gs://, az://) [seeds]",
+    )
+    output: str = option("output", "folder of the dataset, or s3://bucket/prefix (gs://, az://) [output]")
+    archive: str | None = option(
+        None, "the archive's name; needed for a second archive in one output [the input's base name]", metavar="NAME"
+    )
+    workers: int = option(os.cpu_count() or 1, "processes [cores]", metavar="N")
+    include: tuple[str, ...] = option(
+        (),
+        "take only files that match, as `*.md` or `rfi/**`; may be repeated [all but README, index pages, images, "
+        "scripts and the like; hidden files never]",
+        metavar="GLOB", group=SELECTION, rows=True,
+    )  # fmt: skip
+    exclude: tuple[str, ...] = option(
+        (), "leave out files that match; may be repeated", metavar="GLOB", group=SELECTION, rows=True
+    )
+    history: bool = option(
+        False, "also read every revision that was ever committed to the git repository; kept up by later runs",
+        group=SELECTION, rows=True,
+    )  # fmt: skip
+    moves: bool = option(
+        False, "with --history: a file that moved unchanged is a revision at each of its paths, not at the last one only",
+        group=SELECTION, rows=True,
+    )  # fmt: skip
+    sync: bool | None = option(
+        None, "treat sources that are absent as deleted [only for a git repository]", group=SELECTION, rows=True
+    )
+    limit: int | None = option(None, "parse at most N new sources", metavar="N", group=PART, rows=True)
+    since: datetime | None = option(
+        None, "of new sources take only articles published then or later", metavar="TIME", group=PART, rows=True
+    )
+    outlets: tuple[str, ...] = option(
+        (), "of new sources take only articles of this outlet; may be repeated", flag="outlet", metavar="SLUG",
+        group=PART, rows=True,
+    )  # fmt: skip
+    partition: Period | None = option(
+        None, "a folder for each month, day or year [that of the output; month]", choices=PERIODS, group=LAYOUT,
+        rows=True,
+    )  # fmt: skip
+    buckets: int | None = option(
+        None, "files in a partition: an article's file follows from its id alone [those of the output; 1]",
+        metavar="N", group=LAYOUT, rows=True,
+    )  # fmt: skip
+    max_source_mib: int = option(16, "reject sources above N MiB [16]", metavar="N", group=LIMITS, rows=True)
+    max_ratio: int = option(
+        200, "refuse what unpacks to more than N times its size [200]", metavar="N", group=LIMITS, rows=True
+    )
+    max_unpacked_gib: int = option(
+        64, "refuse archives that unpack to more than N GiB [64]", metavar="N", group=LIMITS, rows=True
+    )
+    dask: str | None = option(
+        None, "have the work done by the workers of the Dask scheduler at this address; needs pressmark[dask], and "
+        "input and output that they reach", metavar="ADDRESS",
+    )  # fmt: skip
+    single_writer: bool = option(
+        False, "promise that no other run writes to this output, for object stores that can't tell"
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("source", "output"):
+            object.__setattr__(self, name, str(getattr(self, name)))
+        for name in ("include", "exclude", "outlets"):
+            object.__setattr__(self, name, tuple(getattr(self, name) or ()))
+        for name in ("workers", "limit", "buckets", "max_source_mib", "max_ratio", "max_unpacked_gib"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingsError(f"`{name}` must be at least 1", str(value), "give a whole number from 1 on")
+        if self.partition is not None and self.partition not in PERIODS:
+            raise SettingsError("`partition` is none of " + ", ".join(PERIODS), self.partition, "name one of them")
+        if self.archive is not None and not self.archive.strip():
+            raise SettingsError("the archive has no name", repr(self.archive), "give --archive a name")
+        _ = self.selection
+
+    @property
+    def selection(self) -> Selection:
+        """The files to take; raises `SettingsError` where a pattern is none."""
+        try:
+            return Selection(self.include, self.exclude)
+        except BadPatternError as error:
+            raise SettingsError("a pattern is wrong", str(error), "write it as in `.gitignore`") from error
+
+    @property
+    def wanted(self) -> Wanted:
+        """The part of the archive that is asked for."""
+        return Wanted(self.since, self.outlets, self.limit)
+
+    @property
+    def limits(self) -> Limits:
+        """What one source may be."""
+        return Limits(source_bytes=self.max_source_mib * MIB)
+
+    @property
+    def archive_limits(self) -> ArchiveLimits:
+        """What a packed archive may be."""
+        return ArchiveLimits(self.max_ratio, self.max_unpacked_gib * GIB)
+
+    def with_(self, **changes: Any) -> IngestSettings:
+        """The same settings with some changed."""
+        return replace(self, **changes)
+
+    def arguments(self, **settled: Any) -> dict[str, Any]:
+        """The settings that can change rows, as JSON has them; `settled` are those that the run decided itself."""
+        values = {**{one.name: getattr(self, one.name) for one in options() if one.rows}, **settled}
+        found: dict[str, Any] = json.loads(json.dumps(values, sort_keys=True, default=str))
+        return found
+
+    def parameters(self) -> dict[str, Any]:
+        """All settings by name, as a Prefect deployment keeps them: lists, texts and numbers."""
+        values = asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def options() -> Iterator[Option]:
+    """The settings in the order of their help."""
+    for one in fields(IngestSettings):
+        facts = one.metadata
+        default = None if one.default is MISSING else one.default
+        flag = "--" + (facts["flag"] or one.name).replace("_", "-")
+        yield Option(
+            one.name, default, facts["help"], flag, facts["metavar"], facts["choices"], facts["group"], facts["rows"]
+        )
+
+
+def base_name(address: str) -> str:
+    """The last name in an address: what an archive is called that has no other name.
+
+    >>> base_name("/data/news/"), base_name("git+file:///data/news.git@main#rfi"), base_name("s3://bucket/press")
+    ('news', 'news.git', 'press')
+    """
+    place = address.partition("#")[0]
+    if "://" in place:
+        scheme, _, place = place.partition("://")
+        place = place.partition("@")[0] if scheme.startswith("git") else place
+    return Path(os.path.abspath(place) if "://" not in address else place).name or "archive"
