@@ -35,7 +35,7 @@ from benchmarks.scale_bench import CHANGED, change_files
 from benchmarks.simulate_plan import STEPS, Meter, memory_mb, sliced
 from pressmark.flows.job import run_ingest
 from pressmark.schemas import TABLES
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Settings
 from pressmark.storage.state import read_state
 
@@ -204,7 +204,7 @@ def in_store(files: list[tuple[str, bytes]]) -> Iterator[tuple[str, str, Callabl
     with S3Server(PLACE / "server") as server, FaultProxy(server) as proxy:
         server.create_bucket(BUCKET)
         os.environ.update(server.environment())
-        from pressmark.storage.stores.objects import connect
+        from pressmark.storage.output.objects import connect
 
         client = connect(f"s3://{BUCKET}/archive")
         for name, data in files:

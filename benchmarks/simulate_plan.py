@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 from benchmarks.bench import WORK
 from pressmark.storage.inputs.objects import Objects
 from pressmark.storage.inputs.source import Listing, Request, Source
-from pressmark.storage.layout import Output
+from pressmark.storage.output.store import Stored
+from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Settings, plan_sources
 from pressmark.storage.seen import Seen
 from pressmark.storage.state import REVISION_SCHEMA, State, empty_state
-from pressmark.storage.stores.store import Stored
 
 PLACE = WORK / "simulate"
 SOURCE_BYTES = 10_000

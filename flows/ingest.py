@@ -27,7 +27,7 @@ from pressmark.schemas.contract import Period
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.inputs.opening import absolute
 from pressmark.storage.inputs.source import ArchiveLimits
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.overview import outlet_counts, reject_lines
 from pressmark.storage.planning import Settings
 from pressmark.storage.reports import read_report

@@ -18,7 +18,7 @@ from pressmark.flows.recording import asset, say, table_assets
 from pressmark.flows.stamp import new_stamp
 from pressmark.flows.summary import load_markdown
 from pressmark.storage.errors import PressmarkError
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.reports import write_report
 from pressmark.warehouses.errors import DestinationBusyError
 from pressmark.warehouses.loading import LoadReport, load_output

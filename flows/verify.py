@@ -13,7 +13,7 @@ from pressmark.flows.recording import one_writer, say
 from pressmark.flows.stamp import new_stamp
 from pressmark.flows.summary import verify_markdown
 from pressmark.storage.errors import OutputError
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.reports import write_report
 from pressmark.storage.verification import Verification, verify_output
 

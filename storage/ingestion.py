@@ -24,7 +24,8 @@ from pressmark.storage.errors import OutputError
 from pressmark.storage.inputs.opening import Address, open_input, parse_address
 from pressmark.storage.inputs.source import Input, Listing, Source
 from pressmark.storage.inputs.sources import Sources
-from pressmark.storage.layout import PART_SUFFIX, Output
+from pressmark.storage.output.store import Replacement
+from pressmark.storage.output.tables import PART_SUFFIX, Output
 from pressmark.storage.overview import reject_lines
 from pressmark.storage.planning import Plan, Settings, plan_sources, request_for
 from pressmark.storage.reports import write_report
@@ -32,7 +33,6 @@ from pressmark.storage.runs import LastRun, RunReport, read_last_run
 from pressmark.storage.seen import Seen
 from pressmark.storage.staging import Batch, Staging, open_staging, workspace_for
 from pressmark.storage.state import State, read_articles, read_state
-from pressmark.storage.stores.store import Replacement
 from pressmark.storage.versions import parser_version
 from pressmark.storage.windows import windows_of
 from pressmark.storage.work import (

@@ -9,7 +9,7 @@ import polars as pl
 
 from pressmark.schemas import TABLES
 from pressmark.storage.errors import OutputError
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import LastRun, last_run
 from pressmark.storage.scan import scan
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import UNKNOWN_MONTH
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.state import count_rows, open_part
 
 __all__ = ["OutletCount", "RejectLine", "outlet_counts", "reject_lines"]

@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import Table
-from pressmark.storage.layout import part_name
 from pressmark.storage.merge import Merged, merge_rows
+from pressmark.storage.output.store import Replacement, Stored
+from pressmark.storage.output.tables import part_name
 from pressmark.storage.row_groups import sizes_of, units_in_order
 from pressmark.storage.sorted_rows import Chosen, Published, SortedRows, staged_rows
-from pressmark.storage.stores.store import Replacement, Stored
 from pressmark.storage.work import MergedPartition, MergeTask
 
 __all__ = ["merge_partition"]

@@ -15,7 +15,7 @@ from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.opening import Address
 from pressmark.storage.inputs.source import ArchiveLimits, Input, Listing, Request, Since, Source
 from pressmark.storage.inputs.sources import Sources
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import LastRun
 from pressmark.storage.state import KnownRevision, State
 from pressmark.storage.versions import parser_version

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 
 __all__ = ["read_report", "write_report"]
 

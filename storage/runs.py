@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from pressmark.schemas import TABLES
 from pressmark.storage.errors import OutputError
-from pressmark.storage.layout import Output
+from pressmark.storage.output.store import Stored
+from pressmark.storage.output.tables import Output
 from pressmark.storage.state import open_part
-from pressmark.storage.stores.store import Stored
 
 __all__ = ["LastRun", "RunReport", "last_run", "read_last_run"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pressmark.schemas.contract import Table
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 
 if TYPE_CHECKING:
     import polars as pl

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pressmark.schemas import TABLES
 from pressmark.storage.inputs.source import Listing
 from pressmark.storage.inputs.sources import Sources
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.versions import parser_version
 
 __all__ = ["Seen"]

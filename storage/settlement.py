@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.staged import IDENTITIES, IDENTITY_COLUMNS, VALID_TO, StagedIndex, articles_beside, read_staged
 from pressmark.storage.state import KnownReject, KnownRevision, State
 from pressmark.storage.superseded import Origin, Superseded, Superseding

@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 from pressmark.schemas.contract import Table
 from pressmark.storage.bounds import Bound, bounds_of, groups_with
 from pressmark.storage.footers import TAIL, RowGroup, row_groups_of
-from pressmark.storage.layout import Output
+from pressmark.storage.output.store import Stored
+from pressmark.storage.output.tables import Output
 from pressmark.storage.parquet import carries, plain
 from pressmark.storage.staged import OWNER
 from pressmark.storage.state import open_content, open_part
-from pressmark.storage.stores.store import Stored
 from pressmark.storage.workspace import Workspace, written
 
 __all__ = ["Chosen", "Published", "SortedRows", "give_back", "sorted_positions", "staged_rows"]

@@ -16,9 +16,9 @@ from typing import Any, Final, NamedTuple
 
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.inputs.source import Source
-from pressmark.storage.layout import STAGING, Output
-from pressmark.storage.stores.publish import JOURNAL
-from pressmark.storage.stores.store import Store, open_store
+from pressmark.storage.output.publish import JOURNAL
+from pressmark.storage.output.store import Store, open_store
+from pressmark.storage.output.tables import STAGING, Output
 from pressmark.storage.versions import parser_version
 from pressmark.storage.work import DONE, ParseCounts, batch_sources
 from pressmark.storage.workspace import Workspace

@@ -17,8 +17,8 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, TIMESTAMP, Table
 from pressmark.storage.bounds import groups_with
 from pressmark.storage.errors import OutputError
-from pressmark.storage.layout import Output
-from pressmark.storage.stores.store import Stored
+from pressmark.storage.output.store import Stored
+from pressmark.storage.output.tables import Output
 from pressmark.storage.versions import parser_version
 from pressmark.transforms.difference import ARTICLE_STATE
 from pressmark.transforms.records import Partition

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pressmark.schemas import TABLES
 from pressmark.schemas.validation import check_rows
 from pressmark.storage.bounds import groups_with
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.staged import read_staged, write_staged
 from pressmark.storage.state import open_part, read_beside, rows_where
 from pressmark.storage.workspace import Workspace

@@ -9,7 +9,7 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import Table
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.source import ANY_SIZE
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.state import open_part
 from pressmark.storage.verification import archive_of
 from pressmark.transforms.records import Reject

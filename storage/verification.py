@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from pressmark.schemas import TABLES
 from pressmark.storage.inputs.opening import Address, open_input, parse_address
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, ArchiveLimits, Input, Request, Source
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import last_run
 from pressmark.storage.state import open_part
 from pressmark.storage.workers import Workers

@@ -17,8 +17,8 @@ from pressmark.schemas.contract import Period
 from pressmark.storage.inputs.opening import Address, open_input
 from pressmark.storage.inputs.source import Source
 from pressmark.storage.inputs.sources import SOURCE_SCHEMA, source_batch, sources_of
-from pressmark.storage.layout import Output
-from pressmark.storage.stores.store import Replacement
+from pressmark.storage.output.store import Replacement
+from pressmark.storage.output.tables import Output
 from pressmark.storage.versions import load_outlets
 from pressmark.storage.workspace import Workspace, written
 from pressmark.transforms.records import Limits, Partition, Reject, Stamp

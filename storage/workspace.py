@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from pressmark.storage.stores.store import Store, is_object_address, open_store
+from pressmark.storage.output.store import Store, is_object_address, open_store
 
 __all__ = ["Workspace", "written"]
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pressmark.flows.job import run_ingest
 from pressmark.schemas import TABLES
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Settings
 from pressmark.storage.runs import RunReport
 from pressmark.transforms.records import Stamp

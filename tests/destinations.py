@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
 
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.warehouses.address import parse_address
 from pressmark.warehouses.iceberg import CATALOG, NAMESPACE
 from pressmark.warehouses.loading import LoadReport, load_output

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from archives import ingest, rows_of
 
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import verify_output
 
 pytestmark = pytest.mark.corpus

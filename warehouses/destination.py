@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from pressmark.storage.snapshot import Part
+from pressmark.storage.output.snapshot import Part
 from pressmark.warehouses.address import Address
 from pressmark.warehouses.checksums import Checked, Method
 from pressmark.warehouses.errors import DestinationError

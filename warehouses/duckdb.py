@@ -11,7 +11,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from pressmark.storage.snapshot import Part
+from pressmark.storage.output.snapshot import Part
 from pressmark.warehouses.address import Address
 from pressmark.warehouses.checksums import Checked, checksum_query, partition_sql
 from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition

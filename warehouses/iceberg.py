@@ -39,7 +39,7 @@ from pyiceberg.types import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from pressmark.storage.snapshot import Part
+from pressmark.storage.output.snapshot import Part
 from pressmark.warehouses.address import Address
 from pressmark.warehouses.checksums import Checked, checksum_query
 from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.errors import PressmarkError
-from pressmark.storage.layout import Output
-from pressmark.storage.snapshot import Part, snapshot
+from pressmark.storage.output.snapshot import Part, snapshot
+from pressmark.storage.output.tables import Output
 from pressmark.warehouses.address import FILE_SCHEMES, Address
 from pressmark.warehouses.checksums import Checked
 from pressmark.warehouses.destination import (

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pressmark.schemas.contract import CONTRACT_VERSION
-from pressmark.storage.snapshot import Part
-from pressmark.storage.stores.publish import replace_file
+from pressmark.storage.output.publish import replace_file
+from pressmark.storage.output.snapshot import Part
 from pressmark.warehouses.relations import Relation
 
 __all__ = ["CATALOG", "is_current", "pointers", "remember"]

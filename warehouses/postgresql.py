@@ -15,7 +15,7 @@ import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from pressmark.storage.snapshot import Part
+from pressmark.storage.output.snapshot import Part
 from pressmark.warehouses.address import Address
 from pressmark.warehouses.checksums import Checked, checksum_query
 from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
-from pressmark.storage.snapshot import Part, Snapshot
+from pressmark.storage.output.snapshot import Part, Snapshot
 from pressmark.warehouses.checksums import Checked, Method, checksum_query
 from pressmark.warehouses.errors import SourceError
 from pressmark.warehouses.relations import Relation

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from pressmark.flows.cli import EXIT_OK
 from pressmark.flows.summary import printable, table
-from pressmark.storage.layout import Output
 from pressmark.storage.moments import articles_at
+from pressmark.storage.output.tables import Output
 
 __all__ = ["run"]
 

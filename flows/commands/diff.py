@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pressmark.flows.cli import EXIT_OK
 from pressmark.flows.summary import printable, table
 from pressmark.storage.errors import OutputError
-from pressmark.storage.layout import Output
 from pressmark.storage.moments import Stage, stages_of
+from pressmark.storage.output.tables import Output
 from pressmark.transforms.comparison import Difference, compare, marked, paragraphs_of
 
 __all__ = ["run"]

@@ -13,7 +13,7 @@ from pressmark.flows.destinations import as_parameter
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.stamp import new_stamp
 from pressmark.flows.summary import text_of_load, text_of_load_plan
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.warehouses.address import Address, parse_address
 from pressmark.warehouses.errors import DestinationError
 from pressmark.warehouses.loading import LoadPlan, LoadReport, load_output, plan_load

@@ -12,7 +12,7 @@ from pressmark.flows.cli import EXIT_OK
 from pressmark.flows.summary import table
 from pressmark.schemas import TABLES
 from pressmark.storage.errors import OutputError
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.scan import scan
 
 __all__ = ["run"]

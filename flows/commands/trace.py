@@ -7,7 +7,7 @@ import json
 
 from pressmark.flows.cli import EXIT_OK
 from pressmark.flows.summary import printable
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.tracing import Trace, trace_paragraph
 
 __all__ = ["run"]

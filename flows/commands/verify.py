@@ -9,7 +9,7 @@ import time
 from pressmark.flows.cli import EXIT_OK, EXIT_REJECTS
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import LAWS, printable
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import Verification, verify_output
 
 __all__ = ["run"]

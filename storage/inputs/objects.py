@@ -11,7 +11,7 @@ from typing import Final
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.names import source_paths
 from pressmark.storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
-from pressmark.storage.stores.store import Stored, open_store
+from pressmark.storage.output.store import Stored, open_store
 from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["Objects"]

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.folder import Folder
 from pressmark.storage.inputs.source import ArchiveLimits, Input
-from pressmark.storage.stores.store import is_object_address
+from pressmark.storage.output.store import is_object_address
 
 __all__ = ["Address", "absolute", "open_input", "parse_address"]
 

@@ -20,9 +20,9 @@ import pytest
 from archives import ROOT, ingest, read_table
 from destinations import Warehouse, new_database, postgresql_server
 
-from pressmark.storage.layout import Output
+from pressmark.storage.output.lock import publishing
+from pressmark.storage.output.tables import Output
 from pressmark.storage.reports import read_report
-from pressmark.storage.stores.lock import publishing
 
 pytestmark = pytest.mark.prefect
 

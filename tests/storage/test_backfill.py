@@ -15,7 +15,7 @@ from repositories import Repository, article, files_below
 
 from pressmark.flows.cli import main
 from pressmark.schemas import TABLES
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import Verification, verify_output
 from pressmark.transforms.selection import Wanted
 

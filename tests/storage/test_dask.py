@@ -20,10 +20,10 @@ from object_stores import S3Server, why_no_server
 from pressmark.flows.job import run_ingest
 from pressmark.storage.dask_pool import DaskPool
 from pressmark.storage.errors import OutputError, PoolError
-from pressmark.storage.layout import Output
+from pressmark.storage.output.store import open_store
+from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Settings
 from pressmark.storage.runs import RunReport
-from pressmark.storage.stores.store import open_store
 from pressmark.storage.verification import verify_output
 from pressmark.storage.versions import parser_version
 
@@ -95,7 +95,7 @@ def cluster(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def small(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few articles make many batches, and nobody waits for long."""
     for name, value in (("LEASE_S", 1.0), ("BEAT_S", 0.2), ("SAFE_S", 0.6)):
-        monkeypatch.setattr(pressmark.storage.stores.lease, name, value)
+        monkeypatch.setattr(pressmark.storage.output.lease, name, value)
     monkeypatch.setattr(pressmark.storage.dask_pool, "BATCH_BYTES", 600)
     monkeypatch.setattr(pressmark.transforms.plan, "SMALLEST_BATCH_BYTES", 1)
     monkeypatch.setattr(pressmark.storage.dask_pool, "LOOK_S", 0.2)

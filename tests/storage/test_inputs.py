@@ -13,7 +13,7 @@ from archives import WriteArticle, ingest, rows_of
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.folder import Folder
 from pressmark.storage.inputs.source import Request
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import verify_output
 from pressmark.transforms.records import Limits, Reject
 

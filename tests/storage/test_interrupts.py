@@ -11,8 +11,8 @@ import pytest
 from archives import WriteArticle, files_of, rows_of
 from stopped_runs import run, write_sources
 
-from pressmark.storage.layout import STAGING, Output
-from pressmark.storage.stores import publish
+from pressmark.storage.output import publish
+from pressmark.storage.output.tables import STAGING, Output
 from pressmark.storage.verification import verify_output
 
 
@@ -128,7 +128,7 @@ def test_a_full_disk_clears_what_waits_but_not_what_a_journal_lists(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     plain = publish._apply
-    for place in ("pressmark.storage.batches._stage", "pressmark.storage.stores.publish._apply"):
+    for place in ("pressmark.storage.batches._stage", "pressmark.storage.output.publish._apply"):
         monkeypatch.setattr(place, full)
         with pytest.raises(OSError, match="No space"):
             run(archive, tmp_path / "out", 2, absent_is_deleted=True)

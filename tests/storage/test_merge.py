@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from archives import WriteArticle, files_of, ingest, read_table, rows_of
 
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.parquet import CarryingWriter
 from pressmark.storage.sorted_rows import Published
 from pressmark.storage.verification import verify_output

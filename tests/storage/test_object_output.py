@@ -23,10 +23,10 @@ from object_stores import S3Server, started_server
 
 from pressmark.flows.cli import main
 from pressmark.storage.errors import LockedError, OutputError
-from pressmark.storage.layout import Output
-from pressmark.storage.snapshot import snapshot
-from pressmark.storage.stores.objects import ObjectStore
-from pressmark.storage.stores.store import Store, open_store
+from pressmark.storage.output.objects import ObjectStore
+from pressmark.storage.output.snapshot import snapshot
+from pressmark.storage.output.store import Store, open_store
+from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import verify_output
 from pressmark.transforms.records import Limits
 
@@ -39,19 +39,19 @@ KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
-import pressmark.storage.stores.lease, storage.stores.objects
-pressmark.storage.stores.lease.LEASE_S, pressmark.storage.stores.lease.BEAT_S, pressmark.storage.stores.lease.SAFE_S = 1.0, 0.2, 0.6
+import pressmark.storage.output.lease, storage.stores.objects
+pressmark.storage.output.lease.LEASE_S, pressmark.storage.output.lease.BEAT_S, pressmark.storage.output.lease.SAFE_S = 1.0, 0.2, 0.6
 from archives import ingest
 
 steps = int(sys.argv[1])
-request = pressmark.storage.stores.objects.ObjectStore._tried
+request = pressmark.storage.output.objects.ObjectStore._tried
 def counted(*arguments):
     global steps
     steps -= 1
     if steps < 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return request(*arguments)
-pressmark.storage.stores.objects.ObjectStore._tried = counted
+pressmark.storage.output.objects.ObjectStore._tried = counted
 ingest(Path(sys.argv[2]), sys.argv[3], 2, absent_is_deleted=True)
 print("finished")
 """
@@ -67,7 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def fresh_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Clients keep what the environment said when they were made."""
     for name, value in (("LEASE_S", 1.0), ("BEAT_S", 0.2), ("SAFE_S", 0.6)):
-        monkeypatch.setattr(pressmark.storage.stores.lease, name, value)
+        monkeypatch.setattr(pressmark.storage.output.lease, name, value)
     open_store.cache_clear()
     yield
     open_store.cache_clear()

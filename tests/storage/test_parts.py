@@ -19,8 +19,8 @@ from repositories import Repository, files_below
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import Period
 from pressmark.storage.errors import OutputError
-from pressmark.storage.layout import Output
-from pressmark.storage.stores import publish
+from pressmark.storage.output import publish
+from pressmark.storage.output.tables import Output
 from pressmark.storage.tracing import trace_paragraph
 from pressmark.storage.verification import verify_output
 from pressmark.transforms.selection import Wanted

@@ -15,9 +15,9 @@ import pytest
 from archives import ROOT, WriteArticle, files_of, ingest, rows_of
 
 from pressmark.storage.errors import LockedError, OutputError
-from pressmark.storage.layout import STAGING, Output
-from pressmark.storage.stores.lock import exclusive
-from pressmark.storage.stores.publish import JOURNAL
+from pressmark.storage.output.lock import exclusive
+from pressmark.storage.output.publish import JOURNAL
+from pressmark.storage.output.tables import STAGING, Output
 from pressmark.storage.verification import verify_output
 
 KILLED_RUN = """
@@ -25,7 +25,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 from archives import ingest
-from pressmark.storage.stores import publish
+from pressmark.storage.output import publish
 import pressmark.storage.ingestion
 
 steps = int(sys.argv[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from archives import WriteArticle, ingest
 
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.reports import read_report
 
 

@@ -20,8 +20,8 @@ from stopped_runs import SOURCES, run, write_sources
 
 from pressmark.storage.errors import LockedError
 from pressmark.storage.ingestion import Progress
-from pressmark.storage.layout import STAGING
-from pressmark.storage.stores.folder import FolderStore
+from pressmark.storage.output.folder import FolderStore
+from pressmark.storage.output.tables import STAGING
 from pressmark.transforms.records import Limits
 from pressmark.transforms.selection import Selection, Wanted
 

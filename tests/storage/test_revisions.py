@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from archives import WriteArticle, files_of, ingest, rows_of, stamp
 
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import verify_output
 
 STANDING = ("source_path", "change", "valid_to")
@@ -169,7 +169,7 @@ def test_articles_that_swap_months_are_never_shown_twice(
     write_article("1.md", **first, at="2022-04-01T00:00:00")
     write_article("2.md", **second, at="2022-03-01T00:00:00")
     seen = []
-    from pressmark.storage.stores import publish
+    from pressmark.storage.output import publish
 
     apply = publish._apply
 

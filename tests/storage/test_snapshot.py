@@ -11,9 +11,9 @@ import pytest
 from archives import WriteArticle, files_of, ingest
 
 from pressmark.storage.errors import OutputError
-from pressmark.storage.layout import Output
-from pressmark.storage.snapshot import Part, snapshot
-from pressmark.storage.stores import publish
+from pressmark.storage.output import publish
+from pressmark.storage.output.snapshot import Part, snapshot
+from pressmark.storage.output.tables import Output
 
 
 def texts(parts: tuple[Part, ...]) -> list[str]:

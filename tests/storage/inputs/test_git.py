@@ -16,7 +16,7 @@ from repositories import FIRST_COMMIT_S, SUBMODULE, Repository, Special, article
 
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.ingestion import plan_ingest
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Settings
 from pressmark.storage.verification import verify_output
 

@@ -14,8 +14,8 @@ from repositories import FIRST_COMMIT_S, Repository, Special, article
 
 from benchmarks.generate import ARCHIVE, Ledger, append, generate
 from pressmark.storage.errors import InputError, OutputError
-from pressmark.storage.layout import Output
 from pressmark.storage.moments import articles_at, stages_of
+from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import verify_output
 from pressmark.transforms.identity import article_id, canonical_url
 

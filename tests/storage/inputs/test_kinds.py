@@ -13,7 +13,7 @@ import pytest
 from archives import ingest, read_table, rows_of
 from repositories import Repository, article, files_below
 
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.tracing import trace_paragraph
 from pressmark.storage.verification import verify_output
 from pressmark.transforms.records import Limits

@@ -16,7 +16,7 @@ from repositories import article
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.source import ArchiveLimits
-from pressmark.storage.layout import Output
+from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import verify_output
 
 MEMBERS = {f"{name}.md": article(name) for name in ("a", "b", "c")}

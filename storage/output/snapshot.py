@@ -20,10 +20,10 @@ import xxhash
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import UNKNOWN_MONTH
 from pressmark.storage.errors import OutputError
-from pressmark.storage.layout import Output
-from pressmark.storage.stores.lock import PRIVATE, exclusive, held_folder, publishing
-from pressmark.storage.stores.publish import JOURNAL, complete_interrupted
-from pressmark.storage.stores.store import Stored
+from pressmark.storage.output.lock import PRIVATE, exclusive, held_folder, publishing
+from pressmark.storage.output.publish import JOURNAL, complete_interrupted
+from pressmark.storage.output.store import Stored
+from pressmark.storage.output.tables import Output
 from pressmark.transforms.records import Partition
 
 __all__ = ["Part", "Snapshot", "snapshot"]

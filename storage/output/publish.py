@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from pressmark.storage.stores.lock import PRIVATE, clear_readers, publishing
-from pressmark.storage.stores.store import Replacement
+from pressmark.storage.output.lock import PRIVATE, clear_readers, publishing
+from pressmark.storage.output.store import Replacement
 
 __all__ = ["JOURNAL", "commit", "complete_interrupted", "prepare", "replace_file", "sync_folder"]
 

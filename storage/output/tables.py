@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import Table
 from pressmark.storage.errors import OutputError
-from pressmark.storage.stores.store import Store, Stored, is_object_address, open_store
+from pressmark.storage.output.store import Store, Stored, is_object_address, open_store
 from pressmark.transforms.records import Partition
 
 __all__ = ["PART_SUFFIX", "STAGING", "Output", "Part", "part_name"]

@@ -28,9 +28,9 @@ from obstore.exceptions import (
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from pressmark.storage.errors import OutputError
-from pressmark.storage.stores.config import allows_http, s3_config
-from pressmark.storage.stores.lease import Lease
-from pressmark.storage.stores.store import Replacement, Stored, Waiting
+from pressmark.storage.output.credentials import allows_http, s3_config
+from pressmark.storage.output.lease import Lease
+from pressmark.storage.output.store import Replacement, Stored, Waiting
 
 if TYPE_CHECKING:
     from obstore.store import S3Config

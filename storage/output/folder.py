@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pressmark.storage.stores.lock import exclusive
-from pressmark.storage.stores.publish import commit, complete_interrupted, prepare, replace_file
-from pressmark.storage.stores.store import Replacement, Stored, Waiting
+from pressmark.storage.output.lock import exclusive
+from pressmark.storage.output.publish import commit, complete_interrupted, prepare, replace_file
+from pressmark.storage.output.store import Replacement, Stored, Waiting
 
 __all__ = ["FolderStore"]
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pressmark.storage.errors import LockedError, OutputError, PressmarkError
 
 if TYPE_CHECKING:
-    from pressmark.storage.stores.objects import ObjectStore
-    from pressmark.storage.stores.store import Waiting
+    from pressmark.storage.output.objects import ObjectStore
+    from pressmark.storage.output.store import Waiting
 
 __all__ = ["Lease"]
 

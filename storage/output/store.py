@@ -94,9 +94,9 @@ def open_store(address: str, *, single_writer: bool = False) -> Store:
     """
     # Each kind is loaded where it is used.
     if is_object_address(address):
-        from pressmark.storage.stores.objects import ObjectStore
+        from pressmark.storage.output.objects import ObjectStore
 
         return ObjectStore(address, single_writer=single_writer)
-    from pressmark.storage.stores.folder import FolderStore
+    from pressmark.storage.output.folder import FolderStore
 
     return FolderStore(address)
