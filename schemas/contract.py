@@ -10,16 +10,23 @@ from typing import Final, Literal, NamedTuple, get_args
 import pyarrow as pa
 
 __all__ = [
-    "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "DIALECTS", "DICTIONARY", "PUBLISHED_FROM", "REASONS",
-    "ROLES", "TIMESTAMP", "UNKNOWN_MONTH", "Change", "Dialect", "PublishedFrom", "Reason", "Role", "Table", "column",
+    "ARCHIVE", "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "DIALECTS", "DICTIONARY", "FLAGS", "MARKUPS",
+    "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES", "RUN_ID", "TIMESTAMP", "UNKNOWN_PERIODS",
+    "Change", "Dialect", "Flag", "Markup", "Period", "PublishedFrom", "Reason", "Role", "Table", "column",
+    "table_schema",
 ]  # fmt: skip
 
-CONTRACT_VERSION: Final = "2"
+CONTRACT_VERSION: Final = "3"
 
-Dialect = Literal["comment", "bare", "front_matter"]
-Role = Literal[
-    "body", "lede", "heading", "quote", "list_item", "caption", "byline", "dateline", "note", "related", "boilerplate"
+Dialect = Literal["comment", "bare", "front_matter", "json_comment", "page", "record"]
+Markup = Literal["html", "markdown"]
+Flag = Literal[
+    "date_conflict", "mostly_skipped", "mojibake", "title_only", "no_content", "hidden_text", "markup_in_text"
 ]
+Role = Literal[
+    "body", "lede", "heading", "quote", "list_item", "caption", "byline", "dateline", "note", "related", "boilerplate",
+    "table",
+]  # fmt: skip
 Reason = Literal[
     "empty_file", "invalid_utf8", "no_header", "bad_timestamp", "no_text", "too_large", "too_complex",
     "unreadable", "parser_error",
@@ -28,15 +35,25 @@ PublishedFrom = Literal["header", "front_matter", "dateline", "url", "none"]
 Change = Literal["text", "markup", "copy"]
 
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
+MARKUPS: Final[tuple[Markup, ...]] = get_args(Markup)
+FLAGS: Final[tuple[Flag, ...]] = get_args(Flag)
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-CONTENT_ROLES: Final[frozenset[Role]] = frozenset({"body", "lede", "heading", "quote", "list_item"})
+CONTENT_ROLES: Final[frozenset[Role]] = frozenset({"body", "lede", "heading", "quote", "list_item", "table"})
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 PUBLISHED_FROM: Final[tuple[PublishedFrom, ...]] = get_args(PublishedFrom)
 CHANGES: Final[tuple[Change, ...]] = get_args(Change)
 
-UNKNOWN_MONTH: Final = "unknown"
 Period = Literal["month", "day", "year"]
 PERIODS: Final[tuple[Period, ...]] = get_args(Period)
+# The value of a partition key for articles without a time: of the key's own type, as readers want it.
+UNKNOWN_PERIODS: Final[dict[Period, str]] = {"month": "unknown", "day": "0001-01-01", "year": "0"}
+# Keys that the path of a file names and its columns do not: type and meaning.
+PARTITION_KEYS: Final[dict[str, tuple[str, str]]] = {
+    "outlet": ("string", "ASCII slug of the outlet, at most 64 characters"),
+    "month": ("string", "UTC month of `published_at` as YYYY-MM, `unknown` where there is none"),
+    "day": ("date", "in place of `month` with `--partition day`: UTC day, `0001-01-01` where there is none"),
+    "year": ("number", "in place of `month` with `--partition year`: UTC year, `0` where there is none"),
+}
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
@@ -46,8 +63,8 @@ class Table(NamedTuple):
 
     Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a row in bytes: one column
     with it, or a start and an end; `text_columns` that of its text, where it is much less. `partitioned` tables live in
-    `outlet=…/month=…` folders and carry both as columns. `run_columns` keep their value where nothing else in the row
-    changed.
+    `outlet=…/month=…` folders, whose names alone hold both. `run_columns` keep their value where nothing else in the
+    row changed.
     """
 
     name: str
@@ -76,6 +93,5 @@ def table_schema(columns: list[pa.Field]) -> pa.Schema:
     return pa.schema(columns, metadata={"pressmark.contract_version": CONTRACT_VERSION})
 
 
-OUTLET: Final = column("outlet", pa.string(), "ASCII slug of the outlet; the same as in the path")
-MONTH: Final = column("month", pa.string(), "UTC month of `published_at` as YYYY-MM, `unknown` when there is none")
+ARCHIVE: Final = column("archive", pa.string(), "name of the archive: `--archive`, else the input's base name")
 RUN_ID: Final = column("run_id", pa.string(), "run that wrote this row")

@@ -9,7 +9,7 @@ import sys
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import CONTRACT_VERSION, DICTIONARY, Table
+from pressmark.schemas.contract import CONTRACT_VERSION, DICTIONARY, PARTITION_KEYS, Table
 
 __all__ = ["columns_page"]
 
@@ -18,7 +18,15 @@ HEAD = f"""\
 
 Contract version {CONTRACT_VERSION}. This page is made from `schemas/` by `make docs`. Each Parquet file carries the
 same descriptions in the metadata of its columns. [analyst.md](analyst.md) shows how to use them.
-"""
+
+## Partition keys
+
+`articles`, `paragraphs` and `revisions` are folders of folders, such as `articles/outlet=rfi/month=2022-01/`. The
+keys stand in the path alone; readers of partitioned folders give them as columns.
+
+| key | type | meaning |
+|---|---|---|
+{"".join(f"| `{key}` | {type_} | {meaning} |\n" for key, (type_, meaning) in PARTITION_KEYS.items())}"""
 
 
 def columns_page() -> str:
@@ -44,7 +52,7 @@ def _section(table: Table) -> list[str]:
     ]
     for field in table.schema:
         lines.append(_line(field.name, field))
-        if pa.types.is_list(field.type):
+        if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type):
             lines += [_line(f"{field.name}[].{inner.name}", inner) for inner in field.type.value_type]
     return [*lines, ""]
 
@@ -62,7 +70,7 @@ def _type(type_: pa.DataType) -> str:
     if type_ == DICTIONARY:
         return "dictionary of string"
     if pa.types.is_list(type_):
-        return "list of struct"
+        return "list of struct" if pa.types.is_struct(type_.value_type) else f"list of {_type(type_.value_type)}"
     if pa.types.is_timestamp(type_):
         return f"timestamp, {type_.unit}, {type_.tz}"
     return str(type_)

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from pressmark.schemas.contract import DICTIONARY, MONTH, OUTLET, ROLES, TIMESTAMP, Table, column, table_schema
+from pressmark.schemas.contract import DICTIONARY, ROLES, TIMESTAMP, Table, column, table_schema
 
 __all__ = ["LINK", "TABLE"]
 
@@ -15,8 +15,6 @@ LINK = pa.struct([
 TABLE = Table(
     name="paragraphs",
     schema=table_schema([
-        OUTLET,
-        MONTH,
         column("paragraph_id", pa.string(), "`article_id`, `-`, and `ordinal` in at least 4 digits"),
         column("article_id", pa.string(), "the article this block belongs to"),
         column("ordinal", pa.int32(), "position of the block in its article, from 0"),
@@ -29,7 +27,7 @@ TABLE = Table(
         column("source_sha256", pa.string(), "hex SHA-256 of the source that the byte range indexes"),
         column("published_at", TIMESTAMP, "of the article", nullable=True),
         column("dateline_at", TIMESTAMP, "of the article", nullable=True),
-        column("language", DICTIONARY, "BCP 47 tag of the block, `und` where it can't be told"),
+        column("language", DICTIONARY, "BCP 47 tag of the block, `und` where it is not known"),
         column("text_hash", pa.uint64(), "XXH3-64 of `text` in UTF-8"),
         column("links", pa.list_(pa.field("element", LINK, nullable=False)),
                "hyperlinks whose text is in this block"),

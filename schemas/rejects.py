@@ -2,14 +2,15 @@
 
 import pyarrow as pa
 
-from pressmark.schemas.contract import DICTIONARY, REASONS, RUN_ID, TIMESTAMP, Table, column, table_schema
+from pressmark.schemas.contract import ARCHIVE, DICTIONARY, REASONS, RUN_ID, TIMESTAMP, Table, column, table_schema
 
 __all__ = ["TABLE"]
 
 TABLE = Table(
     name="rejects",
     schema=table_schema([
-        column("reject_id", pa.string(), "first 32 hex digits of SHA-256 of `source_path` and `source_sha256`"),
+        column("reject_id", pa.string(), "first 32 hex digits of SHA-256 of `archive`, `source_path` and `source_sha256`"),
+        ARCHIVE,
         column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
         column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes; null when it could not be read",
                nullable=True),
@@ -22,7 +23,7 @@ TABLE = Table(
         column("first_seen_at", TIMESTAMP, "start of the run that first rejected these bytes"),
         RUN_ID,
     ]),
-    sort_keys=("source_path", "source_sha256"),
+    sort_keys=("archive", "source_path", "source_sha256"),
     replace_keys=("reject_id",),
     size_columns=("source_bytes",),
     partitioned=False,

@@ -3,10 +3,9 @@
 import pyarrow as pa
 
 from pressmark.schemas.contract import (
+    ARCHIVE,
     CHANGES,
     DICTIONARY,
-    MONTH,
-    OUTLET,
     RUN_ID,
     TIMESTAMP,
     Table,
@@ -19,17 +18,17 @@ __all__ = ["TABLE"]
 TABLE = Table(
     name="revisions",
     schema=table_schema([
-        OUTLET,
-        MONTH,
         column("revision_id", pa.string(),
-               "first 32 hex digits of SHA-256 of `source_path`, `source_sha256` and `valid_from`"),
+               "first 32 hex digits of SHA-256 of `archive`, `source_path`, `source_sha256` and `valid_from`"),
         column("article_id", pa.string(), "the article this is a revision of"),
+        ARCHIVE,
         column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
         column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes"),
         column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
         column("published_at", TIMESTAMP, "when this revision says it was published", nullable=True),
         column("title", pa.string(), "title of this revision"),
-        column("text", pa.string(), "texts of all blocks, joined by two line feeds"),
+        column("text", pa.string(), "texts of all blocks, joined by two line feeds; null where the row that supersedes "
+               "this one has the same `text_sha256`", nullable=True),
         column("text_sha256", pa.string(), "hex SHA-256 of `text` in UTF-8"),
         column("change", DICTIONARY,
                "what the next revision changed: text, markup (same text, other bytes) or copy (same bytes); "
@@ -44,7 +43,7 @@ TABLE = Table(
         column("first_seen_at", TIMESTAMP, "start of the run that first ingested this source"),
         RUN_ID,
     ]),
-    sort_keys=("published_at", "article_id", "source_path", "source_sha256", "valid_from"),
+    sort_keys=("published_at", "article_id", "archive", "source_path", "source_sha256", "valid_from"),
     replace_keys=("revision_id",),
     size_columns=("source_bytes",),
     partitioned=True,

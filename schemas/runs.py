@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from pressmark.schemas.contract import RUN_ID, TIMESTAMP, Table, column, table_schema
+from pressmark.schemas.contract import ARCHIVE, RUN_ID, TIMESTAMP, Table, column, table_schema
 
 __all__ = ["TABLE"]
 
@@ -12,6 +12,7 @@ TABLE = Table(
         RUN_ID,
         column("started_at", TIMESTAMP, "start of the run"),
         column("finished_at", TIMESTAMP, "when all other tables were published"),
+        ARCHIVE,
         column("source", pa.string(), "input, as given"),
         column("commit", pa.string(), "commit that was ingested; null where the input has none", nullable=True),
         column("committed_at", TIMESTAMP, "its time", nullable=True),

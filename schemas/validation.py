@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pressmark.schemas.contract import UNKNOWN_MONTH, Table
+from pressmark.schemas.contract import Table
 
 __all__ = ["Violation", "check_articles", "check_paragraphs", "check_rows"]
 
@@ -27,7 +27,7 @@ class Violation(NamedTuple):
 
 
 def check_rows(rows: pa.Table, table: Table) -> list[Violation]:
-    """Violations of types, nullability, closed sets and partition values.
+    """Violations of types, nullability and closed sets.
 
     Raises `TypeError` where the columns are not the schema's, which is a bug and no bad row.
     """
@@ -38,16 +38,12 @@ def check_rows(rows: pa.Table, table: Table) -> list[Violation]:
         column = rows[field.name]
         if not field.nullable and column.null_count:
             found += _where(pc.is_null(column), rows, field.name, "null")
+        members = table.closed_sets.get(field.name)
         if pa.types.is_list(field.type):
-            found += _nulls_inside(column, field)
-        if field.name in table.closed_sets:
-            members = pa.array([*table.closed_sets[field.name], *([None] if field.nullable else [])], pa.string())
-            found += _where(pc.invert(pc.is_in(column.cast(pa.string()), members)), rows, field.name, "not a member")
-    if table.partitioned:
-        slug = pc.match_substring_regex(rows["outlet"], "^[a-z0-9][a-z0-9-]*$")
-        found += _where(pc.invert(slug), rows, "outlet", "no slug")
-        month = pc.fill_null(_months(rows["published_at"]), UNKNOWN_MONTH)
-        found += _where(pc.not_equal(rows["month"], month), rows, "month", "not the month of `published_at`")
+            found += _inside_lists(column, field, members)
+        elif members is not None:
+            allowed = pa.array([*members, *([None] if field.nullable else [])], pa.string())
+            found += _where(pc.invert(pc.is_in(column.cast(pa.string()), allowed)), rows, field.name, "not a member")
     return found
 
 
@@ -108,23 +104,21 @@ def _text_law(rows: pa.Table, articles: pa.Table) -> list[Violation]:
     ]
 
 
-def _nulls_inside(column: pa.ChunkedArray, field: pa.Field) -> list[Violation]:
-    """Nulls in the fields of a list's structs where these may have none."""
-    found = []
+def _inside_lists(column: pa.ChunkedArray, field: pa.Field, members: tuple[str, ...] | None) -> list[Violation]:
+    """Nulls in the fields of a list's structs where these may have none, and values outside a list's closed set."""
     lists = column.combine_chunks()
-    owners, structs = pc.list_parent_indices(lists), pc.list_flatten(lists)
+    owners, values = pc.list_parent_indices(lists), pc.list_flatten(lists)
+    if members is not None:
+        strange = pc.invert(pc.is_in(values.cast(pa.string()), pa.array(members, pa.string())))
+        pairs = zip(owners.filter(strange).to_pylist(), values.filter(strange).to_pylist(), strict=True)
+        return [Violation(row, field.name, f"not a member: `{str(value)[:80]}`") for row, value in pairs]
+    found = []
     for part in field.type.value_type:
-        values = structs.field(part.name)
-        if not part.nullable and values.null_count:
-            rows = owners.filter(pc.is_null(values)).unique().to_pylist()
+        inner = values.field(part.name)
+        if not part.nullable and inner.null_count:
+            rows = owners.filter(pc.is_null(inner)).unique().to_pylist()
             found += [Violation(row, field.name, f"null in `{part.name}`") for row in rows]
     return found
-
-
-def _months(moments: pa.ChunkedArray) -> pa.Array:
-    # An article's time is repeated in each of its paragraphs, and writing out a time costs more than telling it apart.
-    distinct = moments.combine_chunks().dictionary_encode()
-    return pc.strftime(distinct.dictionary, format="%Y-%m").take(distinct.indices)
 
 
 def _shift(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -13,16 +13,15 @@ from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
-from pressmark.schemas.contract import CONTENT_ROLES, Role
+from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Role
 from pressmark.transforms import identity, language
 from pressmark.transforms.authors import author_of
 from pressmark.transforms.blocks import Block, TooDeep, cut
-from pressmark.transforms.compiled import SCAN
 from pressmark.transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
 from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.header import BadSource, read_header
 from pressmark.transforms.outlets import Outlets
-from pressmark.transforms.records import Article, Header, Limits, Link, Paragraph, Reject
+from pressmark.transforms.records import Article, Dates, Header, Limits, Link, Paragraph, Reject
 from pressmark.transforms.roles import classify
 
 __all__ = ["SEPARATOR", "Article", "Limits", "Reject", "decode", "page_day", "parse"]
@@ -33,17 +32,23 @@ BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def parse(
-    data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE
+    data: bytes,
+    source_path: str,
+    outlets: Outlets,
+    limits: Limits,
+    latest: datetime = FAR_FUTURE,
+    *,
+    archive: str = "",
 ) -> Article | Reject:
     """The article in `data`, or the reject that says why there is none. Never raises for bad data.
 
-    A date after `latest` is no fact; whoever runs this knows what day it is.
-
-    An exception on this one source is a reject too (`parser_error`), with the traceback as its detail.
+    A date after `latest` is ignored. `archive` and `source_path` name the source; a source without a URL has its
+    identity from them. An exception on this one source is a reject too (`parser_error`), with the traceback as its
+    detail.
     """
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        return _parse(data, sha256, source_path, outlets, limits, latest)
+        return _parse(data, sha256, archive, source_path, outlets, limits, latest)
     except UnicodeDecodeError as error:
         first_bad = error.start + len(data) - len(error.object)
         detail = f"{error.reason}: byte 0x{data[first_bad]:02x}; convert the file to UTF-8"
@@ -61,7 +66,9 @@ def decode(data: bytes) -> tuple[str, int]:
     return data[mark:].decode("utf-8"), mark
 
 
-def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits: Limits, latest: datetime) -> Article:
+def _parse(
+    data: bytes, sha256: str, archive: str, source_path: str, outlets: Outlets, limits: Limits, latest: datetime
+) -> Article:
     if not data:
         raise BadSource("empty_file", "the file has no bytes; exclude it or restore it", 0)
     text, mark = decode(data)
@@ -70,12 +77,13 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
     try:
         blocks, skipped = cut(body, max_depth=limits.depth)
     except TooDeep as deep:
-        detail = f"{deep}; raise the limit or mend the file"
+        detail = f"{deep}; raise the limit or correct the file"
         raise BadSource("too_complex", detail, header.body_start + deep.position) from None
     if not blocks:
         raise BadSource("no_text", "no visible text after the header", header.body_start)
     canonical = identity.canonical_url(header.url)
-    outlet = outlets.find(identity.host_of(canonical))
+    host = identity.host_of(canonical)
+    outlet = outlets.find(host)
     rules = outlet.rules_on(page_day(header))
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     roles, reasons, dateline_at = classify(blocks, evidence_of(rules, outlets.general), reader)
@@ -87,19 +95,24 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         zone=outlet.zone,
         latest=latest,
     )
-    header_bytes = mark + len(text[: header.body_start].encode())
+    header_bytes = mark + _size(text[: header.body_start])
     languages, main_language = language.detect_all([block.text for block in blocks])
     paragraphs = _paragraphs(body, blocks, roles, languages, header_bytes, canonical)
     full_text = SEPARATOR_BYTES.join([paragraph.text for paragraph in paragraphs])
     paragraph_bytes = sum([paragraph.byte_end - paragraph.byte_start for paragraph in paragraphs])
-    skipped_bytes = _skipped_outside(body, blocks, skipped)
+    skipped_bytes, all_skipped = _skipped_sizes(body, blocks, skipped)
+    content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
     return Article(
-        article_id=identity.article_id(canonical, source_path),
+        archive=archive,
+        article_id=identity.article_id(canonical, archive, source_path),
         source_path=source_path,
         source_sha256=sha256,
         source_bytes=len(data),
         header=header,
+        encoding="utf-8",
+        markup="html",
         canonical_url=canonical,
+        host=outlets.domain_of(host),
         outlet=outlet.slug,
         author=header.author
         or author_of(block.text for block, role in zip(blocks, roles, strict=True) if role == "byline"),
@@ -107,14 +120,27 @@ def _parse(data: bytes, sha256: str, source_path: str, outlets: Outlets, limits:
         language=main_language,
         text=full_text,
         text_sha256=hashlib.sha256(full_text).hexdigest(),
-        content_count=len([role for role in roles if role in CONTENT_ROLES]),
+        content_count=len(content),
         header_bytes=header_bytes,
         paragraph_bytes=paragraph_bytes,
         skipped_bytes=skipped_bytes,
         markup_bytes=len(data) - header_bytes - paragraph_bytes - skipped_bytes,
         paragraphs=paragraphs,
+        flags=_flags(dates, header.title, content, mostly_skipped=2 * all_skipped > len(data) - header_bytes),
         reasons=reasons,
     )
+
+
+def _flags(dates: Dates, title: str, content: Sequence[str], *, mostly_skipped: bool) -> tuple[Flag, ...]:
+    """What a reader of the rows should know, in the order of the closed set."""
+    repeats_title = bool(content) and all(" ".join(text.split()) == title for text in content)
+    raised = {
+        "date_conflict": dates.date_conflict,
+        "mostly_skipped": mostly_skipped,
+        "title_only": repeats_title,
+        "no_content": not content,
+    }
+    return tuple([flag for flag in FLAGS if raised.get(flag)])
 
 
 def page_day(header: Header) -> date | None:
@@ -132,22 +158,16 @@ def _paragraphs(
     base: str | None,
 ) -> list[Paragraph]:
     """Rows with char spans in the article's text and byte spans in the source, which start at `header_bytes`."""
-    links = [block.links and _resolved(block.links, base) for block in blocks]
-    if SCAN is not None:
-        found: list[Paragraph] = SCAN.paragraphs(
-            body, blocks, roles, languages, links, header_bytes, Paragraph, xxh3_64_intdigest
-        )
-        return found
     paragraphs = []
     char_start = position = 0
     byte_end = header_bytes
-    for block, role, tag, resolved in zip(blocks, roles, languages, links, strict=True):
-        text, start, end, _, _, _, _ = block
+    for (text, start, end, _, _, _, links), role, tag in zip(blocks, roles, languages, strict=True):
         data = text.encode()
         char_end = char_start + len(text)
-        byte_start = byte_end + len(body[position:start].encode())
+        byte_start = byte_end + _size(body[position:start])
         source = body[start:end]
-        byte_end = byte_start + (len(data) if source == text else len(source.encode()))
+        byte_end = byte_start + (len(data) if source == text else _size(source))
+        resolved = tuple([Link(identity.resolve(link.href, base), link.start, link.end) for link in links])
         paragraphs.append(
             Paragraph(role, data, char_start, char_end, byte_start, byte_end, tag, xxh3_64_intdigest(data), resolved)
         )
@@ -156,21 +176,24 @@ def _paragraphs(
     return paragraphs
 
 
-def _resolved(links: Sequence[Link], base: str | None) -> tuple[Link, ...]:
-    return tuple([Link(identity.resolve(link.href, base), link.start, link.end) for link in links])
+def _size(text: str) -> int:
+    """Bytes of `text` in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
-def _skipped_outside(body: str, blocks: Sequence[Block], skipped: Sequence[tuple[int, int]]) -> int:
-    """Bytes of skipped elements and comments that no block's span covers."""
-    total = index = 0
+def _skipped_sizes(body: str, blocks: Sequence[Block], skipped: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Bytes of skipped elements and comments: of those that no block's span covers, and of all."""
+    outside = total = index = 0
     for start, end in skipped:
         while index < len(blocks) and blocks[index].end <= start:
             index += 1
+        size = _size(body[start:end])
+        total += size
         if index == len(blocks) or start < blocks[index].start:
-            total += len(body[start:end].encode())
-    return total
+            outside += size
+    return outside, total
 
 
 def _byte_offset(data: bytes, position: int) -> int:
     text, mark = decode(data)
-    return mark + len(text[:position].encode())
+    return mark + _size(text[:position])

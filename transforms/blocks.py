@@ -7,17 +7,16 @@ roles; it hands on the open elements of each block as evidence for whoever judge
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Final, NamedTuple
 
 from turbohtml import Token, TokenType, tokenize
 
-from pressmark.transforms.compiled import SCAN
 from pressmark.transforms.records import Link
 
-__all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "block_name", "cut"]
+__all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]
 
 # Unicode's White_Space characters, U+200B and U+FEFF. `str.strip()` without an argument would take
 # U+001C to U+001F as well, which Unicode does not call white space.
@@ -40,12 +39,22 @@ WHOLE_BLOCK: Final = BLOCK_LEVEL - VOID
 # An open element of these ends where another of the same name starts; a `p` ends at any block-level start.
 IMPLIED_END: Final = frozenset({"p", "li", "dd", "dt", "option", "tr", "td", "th"})
 
-# A scraper that drops the space after a tag's name writes `<divclass="…">`, which is an element named
-# `divclass="…`. It stands for the block-level element it was.
-GLUED_NAME: Final = re.compile(
-    r"(" + "|".join(sorted(BLOCK_LEVEL, key=len, reverse=True)) + r")"
-    r"(?:class|id|style|data-|aria-|role|src|href|title|itemprop|property|lang|dir|align|width|height)[^=]*="
+INLINE: Final = frozenset(
+    "a abbr b bdi bdo big br button cite code data del dfn em font i ins kbd label map mark q rp rt ruby s samp small "
+    "span strike strong sub sup time tt u var".split()
 )
+# A scraper that drops the space after a tag's name writes `<divclass="…">`, which is an element named
+# `divclass="…`. It stands for the element it was.
+ATTRIBUTES: Final = (
+    "class|id|style|data-|aria-|role|src|href|title|itemprop|property|lang|dir|align|width|height|type|rel|target|alt|"
+    "name|async|defer|charset|datetime|cite|color|face|size|border|colspan|rowspan|onclick|onload"
+)
+GLUED_NAME: Final = re.compile(
+    rf"({'|'.join(sorted(BLOCK_LEVEL | SKIPPED | VOID | INLINE, key=len, reverse=True))})(?:{ATTRIBUTES})[^=]*="
+)
+GLUED_HREF: Final = re.compile(r"<ahref=(\"[^\"]*|'[^']*|[^\t\n\f\r >]*)", re.IGNORECASE)
+# The content of these is no markup. Their attributes say nothing here, so that the first letter of one may go.
+GLUED_RAW_TEXT: Final = re.compile(rf"(<(?:script|style))(?=(?:{ATTRIBUTES})[^=\t\n\f\r />]*=)[a-z]", re.IGNORECASE)
 
 # HTML tokenizers hand the content of these over as raw text; the contract cuts it like other markup. The
 # last letter of their names becomes `-`, which keeps all offsets and makes them ordinary elements.
@@ -65,6 +74,7 @@ RENAMED: Final = {
     "plaintex-": "plaintext",
 }
 RAW_TEXT_NAMES: Final = frozenset(RENAMED.values())
+SKIPPED_RAW_TEXT: Final = frozenset({"script", "style"})
 WHITE_SPACE_RUN: Final = re.compile(r"[\t ]+")
 REFERENCED_WHITE_SPACE: Final = re.compile(r"[\n\f\r]")
 # An end tag closes an element at most this many levels up, so that stray end tags cost no time.
@@ -107,17 +117,14 @@ class TooDeep(Exception):
         self.depth = depth
 
 
-def block_name(tag: str) -> str | None:
-    """Name of the block-level element that `tag` stands for, or None for an inline element.
+def element_name(tag: str) -> str:
+    """Name of the element that a tag's name stands for.
 
-    >>> block_name("div"), block_name('divclass="ad'), block_name("span")
-    ('div', 'div', None)
+    >>> element_name("div"), element_name('divclass="ad'), element_name("noscrip-"), element_name("x-y")
+    ('div', 'div', 'noscript', 'x-y')
     """
-    name = RENAMED.get(tag, tag)
-    if name in BLOCK_LEVEL:
-        return name
     glued = GLUED_NAME.match(tag) if "=" in tag else None
-    return glued[1] if glued else None
+    return glued[1] if glued else RENAMED.get(tag, tag)
 
 
 def on_one_line(markup: str) -> str:
@@ -138,19 +145,17 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     ['One\\ntwo', 'three four']
     """
     source = on_one_line(markup)
-    loop = _cut if SCAN is None else _compiled_cut
-    found = loop(source, max_depth)
+    found = _cut(source, max_depth)
     if found is None:
-        found = loop(RAW_TEXT.sub(r"\1-", source), max_depth)
+        found = _cut(GLUED_RAW_TEXT.sub(r"\1 ", RAW_TEXT.sub(r"\1-", source)), max_depth)
     if found is None:
         raise AssertionError("no element with raw text is left after its name was changed")
     return found
 
 
 def _cut(source: str, max_depth: int) -> Cut | None:
-    """Blocks of `source`, which has one line; None where it holds an element that tokenizers take as raw text."""
-    # One long loop on purpose: it runs for every token of an archive, where a call costs as much as the work. `_scan.c`
-    # has the same loop, and takes the rare cases from here.
+    """Blocks of `source`, which has one line; None where tokenizers see raw text where markup is, or the reverse."""
+    # One long loop on purpose: it runs for every token of an archive, where a call costs as much as the work.
     blocks: list[Block] = []
     skipped: list[tuple[int, int]] = []
     names: list[str] = []
@@ -196,9 +201,10 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             skip_ended = False
         if skip_tag is not None:
             # Only the skipped element's own tags matter until it ends.
-            if kind is _START and token.tag in RAW_TEXT_NAMES:
+            tag = token.tag or ""
+            if kind is _START and (tag in RAW_TEXT_NAMES or ("=" in tag and element_name(tag) in SKIPPED_RAW_TEXT)):
                 return None
-            if token.tag == skip_tag:
+            if tag == skip_tag or ("=" in tag and element_name(tag) == skip_tag):
                 skip_depth += 1 if kind is _START and not (token.self_closing and skip_tag == "svg") else 0
                 skip_depth -= kind is _END
                 if skip_depth == 0:
@@ -207,7 +213,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         if kind is not _START and kind is not _END:
             skip_start, skip_ended, skip_end = position, True, position
             continue
-        tag: str = token.tag  # type: ignore[assignment]  # tags of start and end tokens are never None
+        tag = token.tag or ""
         try:
             treatment, name = _TREATMENTS[tag]
         except KeyError:
@@ -229,11 +235,13 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             if treatment == _LINK:
                 draft.end_link()
         elif treatment == _SKIPPED:
+            if tag != name and name in SKIPPED_RAW_TEXT:
+                return None
             skip_start = position
-            if token.self_closing and tag == "svg":
+            if token.self_closing and name == "svg":
                 skip_ended, skip_end = True, position
             else:
-                skip_tag, skip_depth = tag, 1
+                skip_tag, skip_depth = name, 1
         elif treatment == _BLOCK or treatment == _INLINE or treatment == _LINK:
             if tag in RAW_TEXT_NAMES:
                 return None
@@ -245,7 +253,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             names.append(name)
             tokens.append(token)
             if treatment == _LINK:
-                draft.start_link(token.attr("href"))
+                draft.start_link(token.attr("href") or (_glued_href(source, position) if tag != "a" else None))
 
     if text is not None:
         draft.add_text(text, text_start, len(source), tokens, names)
@@ -263,37 +271,25 @@ def _end_of(source: str, start: int, limit: int) -> int:
     return limit
 
 
+def _glued_href(source: str, start: int) -> str | None:
+    found = GLUED_HREF.match(source, start)
+    return html.unescape(found[1].lstrip("\"'")) if found else None
+
+
 def _treatment(tag: str) -> tuple[int, str]:
     """How the loop treats a tag, and the name of the element that it stands for."""
-    name = block_name(tag)
-    if name is not None:
+    name = element_name(tag)
+    if name in BLOCK_LEVEL:
         return (_VOID_BLOCK if name in VOID else _BLOCK), name
-    if tag in SKIPPED:
-        return _SKIPPED, tag
-    if tag in VOID:
-        return _VOID, tag
-    return {"br": _BREAK, "a": _LINK}.get(tag, _INLINE), RENAMED.get(tag, tag)
+    if name in SKIPPED:
+        return _SKIPPED, name
+    if name in VOID:
+        return _VOID, name
+    return {"br": _BREAK, "a": _LINK}.get(name, _INLINE), name
 
 
 # Names outside HTML are not kept, as an archive can hold any number of them.
-_TREATMENTS: Final = {
-    tag: _treatment(tag)
-    for tag in (
-        *BLOCK_LEVEL, *SKIPPED, *VOID, *RENAMED, "br", "a", "abbr", "b", "bdi", "bdo", "big", "button", "cite", "code",
-        "data", "del", "dfn", "em", "font", "i", "ins", "kbd", "label", "map", "mark", "q", "rp", "rt", "ruby", "s",
-        "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var",
-    )
-}  # fmt: skip
-
-
-def _traits(tag: str) -> tuple[int, str]:
-    """A tag's treatment and name, with what else the compiled loop asks of it as the bits of one number."""
-    treatment, name = _TREATMENTS.get(tag) or _treatment(tag)
-    told = (
-        tag in WHOLE_BLOCK, tag in RAW_TEXT_NAMES, name in IMPLIED_END, name == "p", name in ("b", "strong"),
-        name in ("i", "em"), tag == "svg",
-    )  # fmt: skip
-    return treatment + sum(8 << place for place, holds in enumerate(told) if holds), name
+_TREATMENTS: Final = {tag: _treatment(tag) for tag in (*BLOCK_LEVEL, *SKIPPED, *VOID, *RENAMED, *INLINE)}
 
 
 class _Draft:
@@ -455,15 +451,3 @@ def _last_visible(source: str, start: int, end: int) -> int:
         if visible:
             return unit_end if len(visible) == len(text) else unit_start + len(visible)
     raise AssertionError("a text token with visible text has a visible unit")
-
-
-def _compiled_cut(source: str, max_depth: int) -> Cut | None:
-    found = SCAN.cut(source, max_depth) if SCAN is not None else None
-    return Cut(*found) if found else None
-
-
-if SCAN is not None:
-    SCAN.prepare(
-        tokenize, _TEXT, _START, _END, {tag: _traits(tag) for tag in _TREATMENTS}, _traits, Block, Link, TooDeep,
-        _first_visible, _last_visible, _end_of, partial(REFERENCED_WHITE_SPACE.sub, " "),
-    )  # fmt: skip

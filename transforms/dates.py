@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from pressmark.schemas.contract import UNKNOWN_MONTH, PublishedFrom
+from pressmark.schemas.contract import PublishedFrom
 from pressmark.transforms.records import Dates
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "SCHEDULED_AHEAD",
     "DatelineReader",
     "dateline_reader",
-    "month_of",
     "parse_dateline",
     "parse_timestamp",
     "url_date",
@@ -306,10 +305,4 @@ def weigh(
         url_date=url_day if url is not None else None,
         date_conflict=slipped or (len(facts) > 1 and max(facts.values()) - min(facts.values()) > CONFLICT),
         local_date=None if published_at is None else published_at.astimezone(zone).date(),
-        month=month_of(published_at),
     )
-
-
-def month_of(moment: datetime | None) -> str:
-    """Partition of a time: its UTC month as YYYY-MM."""
-    return UNKNOWN_MONTH if moment is None else f"{moment.year:04d}-{moment.month:02d}"

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 from turbohtml import Token
 
 from pressmark.schemas.contract import Role
-from pressmark.transforms.blocks import RENAMED, block_name
+from pressmark.transforms.blocks import RENAMED, element_name
 from pressmark.transforms.outlets import Rules, class_words
 
-__all__ = ["FINDINGS_BY_NAME", "LONGEST_PLAIN_REMARK", "LONGEST_REMARK", "Evidence", "Finding", "evidence_of"]
+__all__ = ["LONGEST_PLAIN_REMARK", "LONGEST_REMARK", "Evidence", "Finding", "evidence_of"]
 
 # Content of these is never running text, whatever is around it.
 STRONG_ELEMENTS: Final[dict[str, Role]] = {
@@ -77,24 +77,9 @@ class Evidence:
         self.remark: Final = _any_of(rules.contains)
         self._classes = [(f" {words} ", Finding(role, f"class words `{words}`")) for words, role in rules.classes]
         self._named: dict[str, Finding | None] = {}
-        self._table = b""
         self.byline: Final = _credits(rules.byline_words)
-        self.remarks: Final = tuple(self._remarks)
-        # A block that begins with none of these has no wording that tells, but for a remark in a short one.
+        # A block that begins with none of these has no telling words, but for a remark in a short one.
         self.telling: Final = frozenset(self._starts) | frozenset(OPENING)
-
-    def table(self, ends_sentence: str, translates: str) -> bytes:
-        """For each character of the Basic Multilingual Plane what it tells the compiled part: that it starts a remark,
-        that a block that begins with it may tell, that it ends a sentence, that it is of a word for translating."""
-        if not self._table:
-            table = bytearray(0x10000)
-            starts = {remark[0] for remark in self.remarks}
-            for bit, characters in ((1, starts), (2, self.telling), (4, ends_sentence), (8, translates)):
-                for character in characters:
-                    if ord(character) < len(table):
-                        table[ord(character)] |= bit
-            self._table = bytes(table)
-        return self._table
 
     def of_wording(self, text: str, *, at_edge: bool) -> Finding | None:
         """What the first words of a block say, or, outside the story, any words of a remark."""
@@ -127,7 +112,7 @@ class Evidence:
         if "=" in tag:
             # A scraper dropped the space, so the first attribute is part of the name.
             names += tag
-            tag = block_name(tag) or tag
+            tag = element_name(tag)
         if names:
             finding = self._named[names] if names in self._named else self._of_names(names)
             if finding is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
-__all__ = ["article_id", "canonical_url", "host_of", "resolve"]
+__all__ = ["article_id", "canonical_url", "host_of", "resolve", "row_id"]
 
 TRACKING: Final = re.compile(
     r"(?:utm_[^=]*|at_[a-z_]+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_cid|mc_eid|spm|ref_src|ref_url|ocid|"
@@ -71,9 +72,18 @@ def _in_upper_case(part: str) -> str:
     return ESCAPES.sub(lambda escapes: escapes[0].upper(), part)
 
 
-def article_id(canonical: str | None, source_path: str) -> str:
-    """First 32 hex digits of SHA-256 of the canonical URL, of the path where there is none."""
-    return hashlib.sha256((canonical or source_path).encode()).hexdigest()[:32]
+def article_id(canonical: str | None, archive: str, source_path: str) -> str:
+    """First 32 hex digits of SHA-256 of the canonical URL; of archive, line feed and path where there is none."""
+    return _digest(canonical or f"{archive}\n{source_path}")
+
+
+def row_id(archive: str, source_path: str, source_sha256: str | None, valid_from: datetime | None = None) -> str:
+    """First 32 hex digits of SHA-256 of a source's archive and path, its hash, and the time from which it was there."""
+    return _digest("\0".join((archive, source_path, source_sha256 or "", valid_from.isoformat() if valid_from else "")))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def host_of(canonical: str | None) -> str | None:

@@ -7,14 +7,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from pressmark.transforms.compiled import SCAN
-
 __all__ = ["UNDETERMINED", "detect", "detect_all"]
 
 UNDETERMINED: Final = "und"
 HAN: Final = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 KANA: Final = re.compile(r"[\u3041-\u30fa]")
-HAN_CODES: Final = range(0x3400, 0xA000)
 KANA_CODES: Final = range(0x3041, 0x30FB)
 HANGUL: Final = re.compile(r"[\uac00-\ud7a3]")
 LATIN_WORD: Final = re.compile(r"[A-Za-z\u00c0-\u024f]+")
@@ -29,12 +26,6 @@ GB2312_ROWS: Final = range(0xB0, 0xF8)
 GB2312_CELLS: Final = range(0xA1, 0xFF)
 BIG5_ROWS: Final = range(0xA4, 0xC7)
 BIG5_CELLS: Final = (*range(0x40, 0x7F), *range(0xA1, 0xFF))
-
-# In the order of the compiled loop's numbers; the first of these leaves it to the words.
-TAGS: Final = ("", "zh-Hans", "zh-Hant", "ja", UNDETERMINED)
-# What the compiled loop is told of a character, as bits.
-SIMPLIFIED_ONLY, TRADITIONAL_ONLY, IS_KANA, IS_HAN = 1, 2, 4, 8
-PLANE: Final = 0x10000
 
 NOT_LATIN: Final = frozenset({"zh", "ja", "ko"})
 LATIN_WORDS: Final = 4
@@ -71,31 +62,14 @@ def detect(text: str) -> str:
 def _scripts() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     """Characters that only the simplified and only the traditional standard character set has, and the latter with
     kana: most texts have some of the one and none of the other."""
-    only_simplified, only_traditional = _character_sets()
+    simplified = set(_decoded("gb2312", GB2312_ROWS, GB2312_CELLS))
+    traditional = set(_decoded("big5", BIG5_ROWS, BIG5_CELLS))
+    only_simplified, only_traditional = simplified - traditional, traditional - simplified
     return (
         _any_of(only_simplified),
         _any_of(only_traditional),
         _any_of(only_traditional | {chr(code) for code in KANA_CODES}),
     )
-
-
-def _character_sets() -> tuple[set[str], set[str]]:
-    simplified = set(_decoded("gb2312", GB2312_ROWS, GB2312_CELLS))
-    traditional = set(_decoded("big5", BIG5_ROWS, BIG5_CELLS))
-    return simplified - traditional, traditional - simplified
-
-
-@lru_cache(maxsize=1)
-def _table() -> bytes:
-    """For each character of the Basic Multilingual Plane, what it tells of a text."""
-    table = bytearray(PLANE)
-    only_simplified, only_traditional = _character_sets()
-    table[HAN_CODES.start : HAN_CODES.stop] = bytes([IS_HAN]) * len(HAN_CODES)
-    table[KANA_CODES.start : KANA_CODES.stop] = bytes([IS_KANA]) * len(KANA_CODES)
-    for characters, bit in ((only_simplified, SIMPLIFIED_ONLY), (only_traditional, TRADITIONAL_ONLY)):
-        for character in characters:
-            table[ord(character)] |= bit
-    return bytes(table)
 
 
 def _decoded(codec: str, rows: Iterable[int], cells: Iterable[int]) -> str:
@@ -119,7 +93,7 @@ def detect_all(texts: list[str]) -> tuple[list[str], str]:
     A block that doesn't tell by itself, such as a number or a name, is in the article's language; words in Latin
     letters are not in Chinese, whatever they are in.
     """
-    tags = _detected(texts)
+    tags = [detect(text) for text in texts]
     distinct = set(tags)
     if len(distinct) == 1:
         return tags, distinct.pop()
@@ -138,13 +112,6 @@ def detect_all(texts: list[str]) -> tuple[list[str], str]:
             for tag, text in zip(tags, texts, strict=True)
         ]
     return tags, main
-
-
-def _detected(texts: list[str]) -> list[str]:
-    if SCAN is None:
-        return [detect(text) for text in texts]
-    tags: list[str] = SCAN.languages(texts, _table(), SAMPLE, TAGS, _without_han)
-    return tags
 
 
 def _is_latin(text: str) -> bool:

@@ -6,6 +6,7 @@ Owns the registry's form and its checks. What its entries mean for a block is de
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,11 @@ SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?")
 WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 UNKNOWN: Final = "unknown"
+LONGEST_SLUG: Final = 64
+# Names that a file system keeps for devices, and values that readers of partitioned folders take for something else.
+RESERVED: Final = re.compile(
+    r"con|prn|aux|nul|com[0-9]|lpt[0-9]|null|none|nan|inf|infinity|true|false|[0-9]+(?:e[0-9]+)?|[0-9]+-[0-9]+-[0-9]+"
+)
 
 
 def class_words(name: str) -> str:
@@ -168,13 +174,32 @@ class Outlets:
             self.general,
         )
 
+    def domain_of(self, host: str | None) -> str | None:
+        """Registrable domain of a host; an IP address, and a host that is none, are their own."""
+        if host is None:
+            return None
+        # Of a domain with two labels that the registry names, the list of public suffixes knows no more.
+        domain = ".".join(host.rsplit(".", 2)[-2:])
+        return domain if domain in self._by_host else _registrable_domain(host)
+
     def _unknown(self, host: str) -> Outlet:
-        slug = re.sub(r"[^a-z0-9]+", "-", _registrable_domain(host)).strip("-") or UNKNOWN
+        slug = _slug(_registrable_domain(host))
         return Outlet(slug, (host,), self._utc, name_zh=slug, name_en=slug)
 
     @cached_property
     def _utc(self) -> ZoneInfo:
         return ZoneInfo("UTC")
+
+
+def _slug(domain: str) -> str:
+    """`domain` as the name of a folder, at most 64 characters and never a reserved name."""
+    slug = re.sub(r"[^a-z0-9]+", "-", domain).strip("-") or UNKNOWN
+    if RESERVED.fullmatch(slug):
+        slug = f"host-{slug}"
+    if len(slug) > LONGEST_SLUG:
+        digest = hashlib.sha256(slug.encode()).hexdigest()[:8]
+        slug = f"{slug[: LONGEST_SLUG - 9]}-{digest}"
+    return slug
 
 
 @lru_cache(maxsize=4096)
@@ -205,6 +230,8 @@ def _entry(table: Mapping[str, Any]) -> Outlet:
             raise RegistryError(name, f"key `{key}` is missing")
     if not SLUG.fullmatch(name):
         raise RegistryError(name, "`slug` must be lower-case ASCII letters, digits and `-`")
+    if name != _slug(name):
+        raise RegistryError(name, f"`slug` is longer than {LONGEST_SLUG} characters, or a reserved name")
     try:
         zone = ZoneInfo(table["zone"])
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from pressmark.schemas.contract import Dialect, PublishedFrom, Reason, Role
+from pressmark.schemas.contract import Dialect, Flag, Markup, PublishedFrom, Reason, Role
 
 __all__ = [
     "Article", "Dates", "Header", "Limits", "Link", "Paragraph", "Partition", "Reject", "Stamp",
@@ -55,7 +55,7 @@ class Header(NamedTuple):
 
 
 class Dates(NamedTuple):
-    """The date columns of an article; `month` is its partition."""
+    """The date columns of an article."""
 
     published_at: datetime | None
     published_from: PublishedFrom
@@ -63,7 +63,6 @@ class Dates(NamedTuple):
     url_date: date | None
     date_conflict: bool
     local_date: date | None
-    month: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +95,16 @@ class Article(NamedTuple):
     """One row of `articles`, without run columns, and its paragraphs, with the reason for each one's role. `text` is
     UTF-8."""
 
+    archive: str
     article_id: str
     source_path: str
     source_sha256: str
     source_bytes: int
     header: Header
+    encoding: str
+    markup: Markup
     canonical_url: str | None
+    host: str | None
     outlet: str
     author: str | None
     dates: Dates
@@ -114,6 +117,7 @@ class Article(NamedTuple):
     skipped_bytes: int
     markup_bytes: int
     paragraphs: list[Paragraph]
+    flags: tuple[Flag, ...]
     reasons: list[str]
 
 

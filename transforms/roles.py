@@ -13,9 +13,8 @@ from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import CONTENT_ROLES, Role
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.compiled import SCAN
 from pressmark.transforms.dates import DatelineReader
-from pressmark.transforms.evidence import FINDINGS_BY_NAME, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
+from pressmark.transforms.evidence import LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
 
 __all__ = ["Classified", "classify"]
 
@@ -75,9 +74,6 @@ QUOTED: Final = re.compile(r"[“「『\"].+[”」』\"]", re.DOTALL)
 PARENTHESISED: Final = re.compile(r"（[^（）]{2,}）|\([^()]{2,}\)|【[^【】]{2,}】", re.DOTALL)
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")
 
-PLAIN_INSIDE, PLAIN_AT_EDGE, TELLS = 1, 2, 4
-PLAIN_SIZES: Final = (LONGEST_PLAIN_REMARK, LONGEST_CREDIT, LONGEST_REMARK, LAST_BLOCKS)
-
 BODY: Final = Finding("body", "running text")
 
 
@@ -115,55 +111,45 @@ class _Classifier:
 
     def run(self) -> Classified:
         blocks = self._blocks
-        inside = self._surroundings()
+        inside = [self._inside(block) for block in blocks]
         while frames := self._frames_among(inside):
             self._judged.clear()
             self._frames |= frames
-            inside = self._surroundings()
+            inside = [self._inside(block) for block in blocks]
         findings = []
         last = len(blocks) - LAST_BLOCKS
-        for index, (block, (context, _), told) in enumerate(zip(blocks, inside, self._told(inside), strict=True)):
+        for index, (block, (context, _)) in enumerate(zip(blocks, inside, strict=True)):
             if (
                 self._story_started
+                and context is None
                 and self._after is None
-                and (told & PLAIN_INSIDE if index < last else told & PLAIN_AT_EDGE and not self._names)
+                and self._is_plain(block, at_edge=index >= last)
             ):
                 findings.append(BODY)
                 continue
-            finding = self._judge(index, block, context, tells=told & TELLS != 0)
+            finding = self._judge(index, block, context)
             if finding.role == "body":
                 self._story_started = True
             findings.append(finding)
         _join_editors_words(findings, blocks)
         return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
 
-    def _told(self, inside: list[Surrounding]) -> Sequence[int]:
-        """For each block bits that spare asking most of them: whether no rule can hold for it once the story has
-        started, in its middle, and at its edge, where more rules hold; and whether its wording may tell."""
-        evidence = self._evidence
-        if SCAN is not None:
-            found: bytes = SCAN.told(
-                self._blocks, inside, evidence.table(ENDS_SENTENCE, TRANSLATES), evidence.remarks, PLAIN_SIZES
-            )
-            return found
-        found_here = []
-        for (text, _, _, _, bold, italic, links), (context, _) in zip(self._blocks, inside, strict=True):
-            size, bits = len(text), TELLS
-            if (
-                context is None
-                and not (bold or italic or links)
-                and text[0] not in evidence.telling
-                and (size > LONGEST_CREDIT or text[-1] in ENDS_SENTENCE)
-            ):
-                remark = size <= LONGEST_REMARK and evidence.remark.search(text) is not None
-                if not remark or size > LONGEST_PLAIN_REMARK:
-                    bits |= PLAIN_INSIDE
-                if not remark and not any(character in text for character in TRANSLATES):
-                    bits |= PLAIN_AT_EDGE
-            found_here.append(bits)
-        return found_here
+    def _is_plain(self, block: Block, *, at_edge: bool) -> bool:
+        """Whether no rule can hold for a block of a story that has started, which spares asking for most of them."""
+        text, _, _, _, bold, italic, links = block
+        size = len(text)
+        if (
+            bold
+            or italic
+            or links
+            or text[0] in self._evidence.telling
+            or (size <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE)
+            or (size <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK) and self._evidence.remark.search(text))
+        ):
+            return False
+        return not at_edge or not (self._names or any(character in text for character in TRANSLATES))
 
-    def _judge(self, index: int, block: Block, context: Finding | None, *, tells: bool) -> Finding:
+    def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
         if index < TOP_BLOCKS and not self._story_started and len(text) <= LONGEST_CREDIT and DIGIT.search(text):
             dated = self._dated(text, bold=block.bold)
@@ -176,7 +162,7 @@ class _Classifier:
         if strong is not None and self._fits(strong, text):
             return strong
         at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
-        finding = self._evidence.of_wording(text, at_edge=at_edge) if tells else None
+        finding = self._evidence.of_wording(text, at_edge=at_edge)
         # Most blocks end like a sentence, which none of the short forms does.
         if finding is None and len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
             finding = self._of_short_form(index, block, at_edge=at_edge)
@@ -200,14 +186,6 @@ class _Classifier:
         return True
 
     # What stands around a block.
-
-    def _surroundings(self) -> list[Surrounding]:
-        if SCAN is None:
-            return [self._inside(block) for block in self._blocks]
-        found: list[Surrounding] = SCAN.surroundings(
-            self._blocks, self._judged, NOTHING, self._frames, FINDINGS_BY_NAME, self._evidence.of_element
-        )
-        return found
 
     def _inside(self, block: Block) -> Surrounding:
         """What the elements around a block say, and which one: the innermost that holds against any wording, else

@@ -17,20 +17,20 @@ from pressmark.schemas import rejects as rejects_schema
 from pressmark.schemas.contract import (
     DIALECTS,
     DICTIONARY,
+    FLAGS,
+    MARKUPS,
     PUBLISHED_FROM,
     REASONS,
     ROLES,
     TIMESTAMP,
-    UNKNOWN_MONTH,
+    UNKNOWN_PERIODS,
     Period,
 )
-from pressmark.transforms.compiled import SCAN
+from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Article, Paragraph, Partition, Reject, Stamp
-from pressmark.transforms.revise import row_id
 
 __all__ = ["article_rows", "paragraph_rows", "partition_of", "period_of", "reject_rows", "sort_key"]
 
-ROLE_NUMBERS: Final = {role: number for number, role in enumerate(ROLES)}
 PERIOD_LENGTHS: Final[dict[Period, int]] = {"year": 4, "month": 7, "day": 10}
 
 
@@ -40,8 +40,16 @@ def partition_of(article: Article, by: Period) -> Partition:
 
 
 def period_of(moment: datetime | None, by: Period) -> str:
-    """The UTC year, month or day of a time, as in a partition's path."""
-    return UNKNOWN_MONTH if moment is None else moment.date().isoformat()[: PERIOD_LENGTHS[by]]
+    """The UTC year, month or day of a time, as in a partition's path.
+
+    >>> period_of(None, "month"), period_of(None, "year"), period_of(None, "day")
+    ('unknown', '0', '0001-01-01')
+    """
+    if moment is None:
+        return UNKNOWN_PERIODS[by]
+    period = moment.date().isoformat()[: PERIOD_LENGTHS[by]]
+    # A number has no zeros before it, which readers would not see.
+    return period.lstrip("0") if by == "year" else period
 
 
 def sort_key(article: Article) -> tuple[bool, datetime | None, str]:
@@ -53,13 +61,13 @@ def sort_key(article: Article) -> tuple[bool, datetime | None, str]:
 def article_rows(
     articles: Sequence[Article], stamp: Stamp, valid_from: Sequence[datetime | None] | None = None
 ) -> pa.Table:
-    """Rows of `articles`, in the order of the argument; `valid_from` is what an input with commits tells of each."""
+    """Rows of `articles`, in the order of the argument; `valid_from` holds the time of each one's commit."""
     headers = [article.header for article in articles]
     dates = [article.dates for article in articles]
     columns: dict[str, Any] = {
-        "outlet": [article.outlet for article in articles],
-        "month": [date.month for date in dates],
         "dialect": _closed([header.dialect for header in headers], DIALECTS),
+        "markup": _closed([article.markup for article in articles], MARKUPS),
+        "flags": _flags([article.flags for article in articles]),
         "url": [header.url for header in headers],
         "title": [header.title for header in headers],
         "published_at": [date.published_at for date in dates],
@@ -91,8 +99,6 @@ def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
         "paragraph_id": pc.binary_join_element_wise(
             article_ids, pc.utf8_lpad(ordinals.cast(pa.string()), 4, padding="0"), "-"
         ),
-        "outlet": pa.array([article.outlet for article in articles], pa.string()).take(owners),
-        "month": pa.array([article.dates.month for article in articles], pa.string()).take(owners),
         "source_sha256": pa.array([article.source_sha256 for article in articles], pa.string()).take(owners),
         "published_at": pa.array([article.dates.published_at for article in articles], TIMESTAMP).take(owners),
         "dateline_at": pa.array([article.dates.dateline_at for article in articles], TIMESTAMP).take(owners),
@@ -102,8 +108,6 @@ def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
 
 def _own_columns(articles: list[list[Paragraph]]) -> dict[str, pa.Array]:
     """What paragraphs have of their own, with `owner`, the position of a row's article."""
-    if SCAN is not None:
-        return _compiled_columns(articles)
     counts = [len(rows) for rows in articles]
     every = list(chain.from_iterable(articles))
     role, text, char_start, char_end, byte_start, byte_end, language, text_hash, links = (
@@ -124,37 +128,11 @@ def _own_columns(articles: list[list[Paragraph]]) -> dict[str, pa.Array]:
     }
 
 
-def _compiled_columns(articles: list[list[Paragraph]]) -> dict[str, pa.Array]:
-    if SCAN is None:
-        raise RuntimeError("the compiled part is not installed")
-    buffers, languages, links = SCAN.columns(articles, ROLE_NUMBERS)
-    owner, ordinal, role, ends, text, char_start, char_end, byte_start, byte_end, language, text_hash = map(
-        pa.py_buffer, buffers
-    )
-    size = len(links)
-
-    def numbers(type_: pa.DataType, buffer: pa.Buffer) -> pa.Array:
-        return pa.Array.from_buffers(type_, size, [None, buffer])
-
-    return {
-        "owner": numbers(pa.int32(), owner),
-        "ordinal": numbers(pa.int32(), ordinal),
-        "role": pa.DictionaryArray.from_arrays(numbers(pa.int32(), role), pa.array(ROLES, pa.string())),
-        "text": pa.StringArray.from_buffers(size, ends, text),
-        "char_start": numbers(pa.int32(), char_start),
-        "char_end": numbers(pa.int32(), char_end),
-        "byte_start": numbers(pa.int64(), byte_start),
-        "byte_end": numbers(pa.int64(), byte_end),
-        "language": pa.DictionaryArray.from_arrays(numbers(pa.int32(), language), pa.array(languages, pa.string())),
-        "text_hash": numbers(pa.uint64(), text_hash),
-        "links": _links(links),
-    }
-
-
-def reject_rows(rejects: Sequence[Reject], stamp: Stamp) -> pa.Table:
-    """Rows of `rejects`, in the order of the argument."""
+def reject_rows(rejects: Sequence[Reject], stamp: Stamp, archive: str) -> pa.Table:
+    """Rows of `rejects`, in the order of the argument; all are sources of one archive."""
     columns: dict[str, Any] = {
-        "reject_id": [row_id(reject.source_path, reject.source_sha256) for reject in rejects],
+        "reject_id": [row_id(archive, reject.source_path, reject.source_sha256) for reject in rejects],
+        "archive": [archive] * len(rejects),
         "reason": _closed([reject.reason for reject in rejects], REASONS),
         "first_seen_at": [stamp.started_at] * len(rejects),
         "run_id": [stamp.run_id] * len(rejects),
@@ -191,6 +169,12 @@ def _closed(values: Sequence[str], members: tuple[str, ...]) -> pa.DictionaryArr
     return pa.DictionaryArray.from_arrays(
         pa.array([codes[value] for value in values], pa.int32()), pa.array(members, pa.string())
     )
+
+
+def _flags(rows: Sequence[Sequence[str]]) -> pa.ListArray:
+    offsets = pa.array(list(accumulate(map(len, rows), initial=0)), pa.int32())
+    values = _closed(list(chain.from_iterable(rows)), FLAGS)
+    return pa.ListArray.from_arrays(offsets, values, type=articles_schema.TABLE.schema.field("flags").type)
 
 
 def _links(rows: Sequence[Sequence[tuple[str, int, int]]]) -> pa.ListArray:
