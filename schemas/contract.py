@@ -11,8 +11,8 @@ import pyarrow as pa
 
 __all__ = [
     "ARCHIVE", "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "DIALECTS", "DICTIONARY", "FLAGS", "MARKUPS",
-    "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES", "RUN_ID", "TIMESTAMP", "UNKNOWN_PERIODS",
-    "Change", "Dialect", "Flag", "Markup", "Period", "PublishedFrom", "Reason", "Role", "Table", "column",
+    "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES", "RUN_ID", "TIMESTAMP", "UNKNOWN_MONTH",
+    "UNKNOWN_PERIODS",    "Change", "Dialect", "Flag", "Markup", "Period", "PublishedFrom", "Reason", "Role", "Table", "column",
     "table_schema",
 ]  # fmt: skip
 
@@ -46,7 +46,8 @@ CHANGES: Final[tuple[Change, ...]] = get_args(Change)
 Period = Literal["month", "day", "year"]
 PERIODS: Final[tuple[Period, ...]] = get_args(Period)
 # The value of a partition key for articles without a time: of the key's own type, as readers want it.
-UNKNOWN_PERIODS: Final[dict[Period, str]] = {"month": "unknown", "day": "0001-01-01", "year": "0"}
+UNKNOWN_MONTH: Final = "unknown"
+UNKNOWN_PERIODS: Final[dict[Period, str]] = {"month": UNKNOWN_MONTH, "day": "0001-01-01", "year": "0"}
 # Keys that the path of a file names and its columns do not: type and meaning.
 PARTITION_KEYS: Final[dict[str, tuple[str, str]]] = {
     "outlet": ("string", "ASCII slug of the outlet, at most 64 characters"),

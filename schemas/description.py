@@ -13,6 +13,7 @@ from pressmark.schemas.contract import CONTRACT_VERSION, DICTIONARY, PARTITION_K
 
 __all__ = ["columns_page"]
 
+KEYS = "\n".join(f"| `{key}` | {type_} | {meaning} |" for key, (type_, meaning) in PARTITION_KEYS.items())
 HEAD = f"""\
 # Columns
 
@@ -26,7 +27,8 @@ keys stand in the path alone; readers of partitioned folders give them as column
 
 | key | type | meaning |
 |---|---|---|
-{"".join(f"| `{key}` | {type_} | {meaning} |\n" for key, (type_, meaning) in PARTITION_KEYS.items())}"""
+{KEYS}
+"""
 
 
 def columns_page() -> str:

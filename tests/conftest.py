@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 from archives import ROOT, WriteArticle
+from hypothesis import settings
+
+# No test depends on how fast the machine is.
+settings.register_profile("pressmark", deadline=None)
+settings.load_profile("pressmark")
 
 
 @pytest.fixture(scope="session")

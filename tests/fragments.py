@@ -19,6 +19,9 @@ def nested(children):
         ("<p/>", ""),
         ("<p>", ""),
         ("<i>", ""),
+        ('<pclass="x y">', "</p>"),
+        ("<ahref='/x/y'>", "</a>"),
+        ("<svgid=x>", "</svg>"),
         ("", "</div>"),
         ("", "</span>"),
     ]
@@ -37,10 +40,11 @@ REFERENCES: Final = [
 SKIPPED: Final = [
     *("<!-- x -->", "<!--<p>x</p>-->", "<!---->", "<!doctype html>", "<?x y?>", "<!x>", "</3>", "<![CDATA[x]]>"),
     *("<script>if (a<b) '</p><br>'</script>", "<script src='x'></script>", "<style>p > b {}</style>"),
+    *('<scripttype="x">if (a<b) "</p>"</script>', "<SCRIPTsrc='/a/b'>x<br></script>", "<styletype=x>p > b</style>"),
     *("<svg><g><text>x</text></g></svg>", "<svg/>", "<template><p>x<br><br>y</p></template>"),
 ]
-VOID: Final = ["<img src='x'>", '<imgsrc="x y">', "<hr>", "<wbr>", "<embed src=x>", "<img alt='a > b'/>"]
-BREAKS: Final = ["<br>", "<br/>", "<br />", "</br>", "<BR>", "<br><br>", "<br/> <br/>", "<br>\u3000\n<br>&nbsp;<br>"]
+VOID: Final = ["<img src='x'>", '<imgsrc="x y">', "<hr>", "<wbr>", "<embed src=x>", "<hrclass=x>", "<img alt='a > b'/>"]
+BREAKS: Final = ["<br>", "<brclass='x'/>", "<br/>", "<br />", "</br>", "<BR>", "<br><br>", "<br/> <br/>", "<br>\u3000\n<br>&nbsp;<br>"]
 TEXTS: Final = st.lists(st.sampled_from(WORDS + SPACES + REFERENCES), min_size=1, max_size=5).map("".join)
 LEAVES: Final = st.one_of(TEXTS, TEXTS, st.sampled_from(BREAKS), st.sampled_from(SKIPPED + VOID))
 ENDS: Final = st.sampled_from(

@@ -75,7 +75,7 @@ def breaches(data: bytes) -> list[object]:
     return list(check_article(articles[0], paragraph_rows([outcome])[0].to_pylist(), data))
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.too_slow])
 @given(HEADERS, st.lists(FRAGMENTS, max_size=8).map("".join))
 def test_every_generated_article_obeys_laws_1_to_4(header: str, body: str) -> None:
     assert breaches((header + body).encode("utf-8", "replace")) == []

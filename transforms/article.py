@@ -164,12 +164,14 @@ def _paragraphs(
     for (text, start, end, _, _, _, links), role, tag in zip(blocks, roles, languages, strict=True):
         data = text.encode()
         char_end = char_start + len(text)
-        byte_start = byte_end + _size(body[position:start])
-        source = body[start:end]
+        gap, source = body[position:start], body[start:end]
+        # Most gaps are nothing but tags.
+        byte_start = byte_end + (len(gap) if gap.isascii() else len(gap.encode()))
         byte_end = byte_start + (len(data) if source == text else _size(source))
-        resolved = tuple([Link(identity.resolve(link.href, base), link.start, link.end) for link in links])
+        if links:
+            links = tuple([Link(identity.resolve(link.href, base), link.start, link.end) for link in links])
         paragraphs.append(
-            Paragraph(role, data, char_start, char_end, byte_start, byte_end, tag, xxh3_64_intdigest(data), resolved)
+            Paragraph(role, data, char_start, char_end, byte_start, byte_end, tag, xxh3_64_intdigest(data), links)
         )
         char_start = char_end + len(SEPARATOR)
         position = end

@@ -40,8 +40,8 @@ WHOLE_BLOCK: Final = BLOCK_LEVEL - VOID
 IMPLIED_END: Final = frozenset({"p", "li", "dd", "dt", "option", "tr", "td", "th"})
 
 INLINE: Final = frozenset(
-    "a abbr b bdi bdo big br button cite code data del dfn em font i ins kbd label map mark q rp rt ruby s samp small "
-    "span strike strong sub sup time tt u var".split()
+    "a abbr b bdi bdo big br button cite code data del dfn em font i ins kbd label map mark noembed noframes q rp rt "
+    "ruby s samp select small span strike strong sub sup textarea time title tt u var".split()
 )
 # A scraper that drops the space after a tag's name writes `<divclass="…">`, which is an element named
 # `divclass="…`. It stands for the element it was.
@@ -52,9 +52,11 @@ ATTRIBUTES: Final = (
 GLUED_NAME: Final = re.compile(
     rf"({'|'.join(sorted(BLOCK_LEVEL | SKIPPED | VOID | INLINE, key=len, reverse=True))})(?:{ATTRIBUTES})[^=]*="
 )
-GLUED_HREF: Final = re.compile(r"<ahref=(\"[^\"]*|'[^']*|[^\t\n\f\r >]*)", re.IGNORECASE)
-# The content of these is no markup. Their attributes say nothing here, so that the first letter of one may go.
-GLUED_RAW_TEXT: Final = re.compile(rf"(<(?:script|style))(?=(?:{ATTRIBUTES})[^=\t\n\f\r />]*=)[a-z]", re.IGNORECASE)
+GLUED_HREF: Final = re.compile(r"<ahref=(\"[^\">]*|'[^'>]*|[^\t\n\f\r >]*)", re.IGNORECASE)
+# The content of these is no markup, so tokenizers must know them; what was glued to their names says nothing here.
+GLUED_RAW_TEXT: Final = re.compile(
+    rf"(<(?:script|style))((?:{ATTRIBUTES})[^=\t\n\f\r />]*=[^\t\n\f\r />]*)", re.IGNORECASE
+)
 
 # HTML tokenizers hand the content of these over as raw text; the contract cuts it like other markup. The
 # last letter of their names becomes `-`, which keeps all offsets and makes them ordinary elements.
@@ -147,7 +149,8 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     source = on_one_line(markup)
     found = _cut(source, max_depth)
     if found is None:
-        found = _cut(GLUED_RAW_TEXT.sub(r"\1 ", RAW_TEXT.sub(r"\1-", source)), max_depth)
+        unglued = GLUED_RAW_TEXT.sub(lambda tag: tag[1] + " " * len(tag[2]), source)
+        found = _cut(RAW_TEXT.sub(r"\1-", unglued), max_depth)
     if found is None:
         raise AssertionError("no element with raw text is left after its name was changed")
     return found

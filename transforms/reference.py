@@ -25,11 +25,18 @@ BLOCK_LEVEL: Final = frozenset(
     "listing main menu nav ol optgroup option p plaintext pre search section summary table tbody td tfoot "
     "th thead tr ul xmp audio embed iframe noscript object picture video".split()
 )
+SKIPPED: Final = ("script", "style", "template", "svg")
+VOID_OR_INLINE: Final = frozenset(
+    "a abbr area b base basefont bdi bdo bgsound big br button cite code col data del dfn em embed font hr i img input "
+    "ins kbd keygen label link map mark meta noembed noframes param q rp rt ruby s samp select small source span "
+    "strike strong sub sup textarea time title track tt u var wbr".split()
+)
+KNOWN: Final = BLOCK_LEVEL.union(SKIPPED, VOID_OR_INLINE)
 # Attributes that a scraper glued to the name before them, as in `<divclass="x">`, by how they start.
 GLUED_ATTRIBUTES: Final = tuple(
-    "class id style data- aria- role src href title itemprop property lang dir align width height".split()
+    "class id style data- aria- role src href title itemprop property lang dir align width height type rel target alt "
+    "name async defer charset datetime cite color face size border colspan rowspan onclick onload".split()
 )
-SKIPPED: Final = ("script", "style", "template", "svg")
 RAW_TEXT: Final = ("script", "style")
 
 COMMENT: Final = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
@@ -76,7 +83,7 @@ def reference_blocks(markup: str) -> list[ReferenceBlock]:
         if element.name == TEXT_MARK:
             run.add_text(source, position, position + int(str(element["length"])))
         elif element.name != "br":
-            if _cuts(str(element["of"]) if element.name == END_MARK else element.name):
+            if (str(element["of"]) if element.name == END_MARK else element.name) in BLOCK_LEVEL:
                 blocks += run.take()
         elif run.ends_with_break():
             blocks += run.take()
@@ -93,14 +100,14 @@ def _tree(source: str) -> BeautifulSoup:
     return soup
 
 
-def _cuts(name: str) -> bool:
-    """Whether the tags of elements with this name cut: block-level, also with an attribute glued to it."""
-    if name in BLOCK_LEVEL:
-        return True
+def _unglued(name: str) -> str:
+    """The longest known name that `name` begins with, where an attribute is glued to it; else `name`."""
     head, glued, _ = name.partition("=")
-    return bool(glued) and any(
-        head[:size] in BLOCK_LEVEL and head[size:].startswith(GLUED_ATTRIBUTES) for size in range(1, len(head))
-    )
+    if glued:
+        for size in range(len(head) - 1, 0, -1):
+            if head[:size] in KNOWN and head[size:].startswith(GLUED_ATTRIBUTES):
+                return head[:size]
+    return name
 
 
 class _MarkingTreeBuilder(HTMLTreeBuilder):
@@ -134,18 +141,22 @@ class _MarkingParser(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         del attrs  # none of them says where a block is cut
-        if self.start(tag):
-            self.soup.handle_endtag(tag)
+        name = _unglued(tag)
+        if self.start(name):
+            self.soup.handle_endtag(name)
+        if name != tag and name in RAW_TEXT:
+            self.set_cdata_mode(name)
 
     def handle_startendtag(self, tag: str, attrs: object) -> None:
         self.handle_starttag(tag, attrs)
         # The slash means something in foreign content only.
-        if tag == "svg":
-            self.soup.handle_endtag(tag)
+        if _unglued(tag) == "svg":
+            self.soup.handle_endtag("svg")
         elif tag in RAW_TEXT:
             self.set_cdata_mode(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        tag = _unglued(tag)
         if tag == "br":
             self.mark(tag)
             return

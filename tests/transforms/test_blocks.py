@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pressmark.transforms.blocks import Cut, TooDeep, block_name, cut
+from pressmark.transforms.blocks import Cut, TooDeep, cut, element_name
 from pressmark.transforms.records import Link
 
 BLOCK_LEVEL = (
@@ -39,7 +39,7 @@ def test_blocks_are_cut_at_start_and_end_of_block_level_elements(name: str) -> N
     markup = f"一<{name}>二</{name}>三"
     assert texts(markup) == ["一", "二", "三"]
     assert spans(cut(markup), markup) == ["一", "二", "三"]
-    assert block_name(name) == name
+    assert element_name(name) == name
 
 
 @pytest.mark.parametrize("name", BLOCK_LEVEL)
@@ -52,7 +52,7 @@ def test_inline_elements_do_not_cut(name: str) -> None:
     markup = f"<p>一<{name}>二</{name}>三</p>"
     assert texts(markup) == ["一二三"]
     assert spans(cut(markup), markup) == [markup[3:-4]]
-    assert block_name(name) is None
+    assert element_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -196,10 +196,41 @@ def test_fallback_markup_is_cut_like_any_other(name: str) -> None:
         pytest.param('一<imgsrc="https://img.example/x.jpg">二', ["一二"], id="img"),
         pytest.param('一<spanclass="x">二</span>三', ["一二三"], id="span"),
         pytest.param("一<divine>二</divine>三", ["一二三"], id="another name"),
+        pytest.param('一<scripttype="x">if (a<b) "</p>二"</script>三', ["一三"], id="script"),
+        pytest.param("一<STYLEtype='x' media=y>p > b {}</STYLE>三", ["一三"], id="style"),
+        pytest.param("一<svgclass=x><g>二</g></svg><svgid=y/>三", ["一三"], id="svg"),
+        pytest.param("一<templateid=x><p>二<scriptsrc='/x'>'</template>'</script></p></template>三", ["一三"],
+                     id="script in a template"),
+        pytest.param('一<brclass="x"/>二<brid=x> <br>三', ["一\n二", "三"], id="br"),
+        pytest.param('一<ahref="/x">二</a>三', ["一二三"], id="a"),
     ],
 )
 def test_a_glued_tag_stands_for_the_element_it_was(markup: str, expected: list[str]) -> None:
     assert texts(markup) == expected
+
+
+KNOWN_NAMES = {*BLOCK_LEVEL, *INLINE, *"script style template svg br".split()} - {"unheard-of"}
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN_NAMES))
+def test_every_known_name_is_found_where_an_attribute_is_glued_to_it(name: str) -> None:
+    assert element_name(f'{name}class="x') == element_name(f"{name}data-x='") == name
+
+
+@pytest.mark.parametrize(
+    ("tag", "href"),
+    [
+        ('<ahref="/x?a=1&amp;b=2">', "/x?a=1&b=2"),
+        ("<Ahref='/x'class=y>", "/x"),
+        ("<ahref=/x>", "/x"),
+        ('<aclass="y" href="/x">', "/x"),
+        ('<a href="/x">', "/x"),
+    ],
+    ids=["double quotes", "single quotes", "no quotes", "another attribute glued", "nothing glued"],
+)
+def test_a_glued_link_leads_where_it_led(tag: str, href: str) -> None:
+    (block,) = cut(f"<p>一{tag}二</a></p>").blocks
+    assert block.links == (Link(href, 1, 2),)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +314,7 @@ FILLERS = [" ", "  ", "\n", "<br>", " <br> ", "<b>", "</b>", "&nbsp;", "\u3000",
 PIECES = st.lists(st.one_of(st.just("letter"), st.sampled_from([*FILLERS, "<a>", "</a>"])), max_size=25)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(PIECES)
 def test_a_link_ranges_from_its_first_to_its_last_visible_character(pieces: list[str]) -> None:
     """Every letter is used once, so that the text itself says where each link has to stand."""
@@ -384,7 +415,7 @@ def test_elements_that_are_not_open_at_once_are_no_depth(markup: str) -> None:
     assert "一" in cut(markup, max_depth=3).blocks[-1].text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(st.one_of(st.sampled_from("<>/&;!-=\"' \n\rabpr#x松\xa0"), st.characters(exclude_categories=["Cs"]))))
 def test_blocks_stand_in_order_inside_the_markup_whatever_it_is(markup: str) -> None:
     result = cut(markup)

@@ -198,7 +198,7 @@ def test_depth_is_no_limit_of_the_reference():
     assert slow_path("<i>" * 3000 + "One") == [("One", 9000, 9003)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(FRAGMENTS)
 def test_fast_path_and_reference_agree_on_generated_fragments(markup):
     assert fast_path(markup) == slow_path(markup)
