@@ -1,112 +1,90 @@
-"""Parses and validates one batch of sources and stages its rows; runs in workers."""
+"""Reads, parses and validates one batch of sources and stages its rows; runs in workers."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import TIMESTAMP
+from pressmark.schemas.contract import TIMESTAMP, Period
 from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
-from pressmark.storage.inputs.opening import open_input
+from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import Source
-from pressmark.storage.staged import IDENTITIES, OWNER, VALID_TO, write_identities, write_staged
+from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.versions import load_outlets
-from pressmark.storage.work import DONE, BatchTask, ParseCounts, batch_sources
 from pressmark.transforms.article import parse
 from pressmark.transforms.dates import SCHEDULED_AHEAD
-from pressmark.transforms.records import Article, Partition, Reject, Stamp
+from pressmark.transforms.records import Article, Limits, Reject, Stamp
 from pressmark.transforms.rows import article_rows, paragraph_rows, partition_of, reject_rows, sort_key
+from pressmark.transforms.selection import Wanted
 
-__all__ = ["parse_batch"]
+__all__ = ["Batch", "ParseCounts", "Parsed", "cut_batches", "parse_batch", "split_batch"]
+
+IDENTITY_COLUMNS = (
+    "archive", "source_path", "source_sha256", "article_id", "published_at", "text_sha256", "valid_from",
+)  # fmt: skip
+REJECT_COLUMNS = ("archive", "source_path", "source_sha256", "reason", "detail")
+# Small enough to keep all workers busy and memory low.
+MOST_BYTES = 4 << 20
+LEAST_BYTES = 256 << 10
+MOST_SOURCES = 1000
 
 
-def parse_batch(task: BatchTask) -> ParseCounts:
-    """Read, parse and validate a batch, and stage its rows in files of the workspace.
+class Batch(NamedTuple):
+    """Sources that are parsed together. Those at a `required` path are kept whatever part of the archive is `wanted`.
+    `fatal` says that workers died on this one source. `contents` are the sources with their bytes where only one
+    process can read the input."""
 
-    Repeating it gives the same files. No source raises; a row that violates its schema makes its source a
-    reject. Sources in `task.fatal` killed a worker before and are rejected unparsed.
-    """
-    outlets = load_outlets()
-    latest = task.stamp.started_at + SCHEDULED_AHEAD
-    accepted: list[_Accepted] = []
-    rejects: list[tuple[Reject, datetime | None]] = []
-    total_bytes = left_out = 0
-    sources = batch_sources(task.workspace, task.work, task.number)
-    for source, data in _contents(task, sources):
-        total_bytes += source.source_bytes
-        if isinstance(data, Reject):
-            outcome: Article | Reject = data
-        elif _key(source) in task.fatal:
-            outcome = _fatal(source, data)
-        else:
-            outcome = parse(data, source.source_path, outlets, task.limits, latest)
-        if isinstance(outcome, Reject):
-            rejects.append((outcome, source.valid_to))
-        elif source.source_path not in task.required and not task.wanted.takes(
-            outcome.outlet, outcome.dates.published_at
-        ):
-            left_out += 1
-        else:
-            accepted.append(_Accepted(outcome, source))
-    accepted.sort(
-        key=lambda one: (
-            partition_of(one.article, task.partition_by),
-            sort_key(one.article),
-            one.source.source_path,
-            one.source.locator,
+    name: str
+    address: InputAddress
+    archive: str
+    staging: Staging
+    limits: Limits
+    stamp: Stamp
+    wanted: Wanted
+    partition_by: Period
+    sources: tuple[Source, ...]
+    required: frozenset[str] = frozenset()
+    fatal: bool = False
+    contents: tuple[tuple[Source, bytes | Reject], ...] | None = None
+
+
+class ParseCounts(NamedTuple):
+    """What became of sources. `left_out` are those that the run does not ask for."""
+
+    sources: int = 0
+    source_bytes: int = 0
+    accepted: int = 0
+    left_out: int = 0
+    reasons: dict[str, int] = {}  # noqa: RUF012  # never changed
+
+    def __add__(self, other: object) -> ParseCounts:
+        if not isinstance(other, ParseCounts):
+            return NotImplemented
+        return ParseCounts(
+            self.sources + other.sources,
+            self.source_bytes + other.source_bytes,
+            self.accepted + other.accepted,
+            self.left_out + other.left_out,
+            dict(Counter(self.reasons) + Counter(other.reasons)),
         )
-    )
-    articles, (paragraphs, owners) = _rows(accepted, task.stamp)
-    violations = _violations(articles, paragraphs, owners)
-    if violations:
-        bad = [accepted[row].source for row in violations]
-        kept = {_key(source): data for source, data in _contents(task, bad)}
-        rejects += [
-            (_violation_reject(accepted[row].article, kept[_key(accepted[row].source)], found), source.valid_to)
-            for (row, found), source in zip(violations.items(), bad, strict=True)
-        ]
-        accepted = [one for row, one in enumerate(accepted) if row not in violations]
-        articles, (paragraphs, owners) = _rows(accepted, task.stamp)
-    rejects.sort(key=lambda reject: (reject[0].source_path, reject[0].source_sha256 or ""))
-    partitions = [
-        (key, len(list(members)))
-        for key, members in groupby(partition_of(one.article, task.partition_by) for one in accepted)
-    ]
-    ends = pa.array([one.source.valid_to for one in accepted], TIMESTAMP)
-    staged = _numbered(articles).append_column(VALID_TO, ends)
-    _stage(task, "articles", staged, partitions)
-    with task.workspace.draft(f"batch-{task.number:06d}{IDENTITIES}") as path:
-        write_identities(path, staged, partitions)
-    sizes = iter([len(one.article.paragraphs) for one in accepted])
-    _stage(
-        task,
-        "paragraphs",
-        paragraphs.append_column(OWNER, owners),
-        [(key, sum(next(sizes) for _ in range(count))) for key, count in partitions],
-    )
-    if rejects:
-        rejected = reject_rows([reject for reject, _ in rejects], task.stamp)
-        _raise_if_any(check_rows(rejected, TABLES["rejects"]))
-        ends = pa.array([valid_to for _, valid_to in rejects], TIMESTAMP)
-        _stage(task, "rejects", _numbered(rejected).append_column(VALID_TO, ends), [(None, len(rejects))])
-    reasons = Counter(str(reject.reason) for reject, _ in rejects)
-    counts = ParseCounts(len(sources), total_bytes, len(accepted), left_out, dict(reasons))
-    with task.workspace.draft(f"batch-{task.number:06d}{DONE}") as path:
-        path.write_text(json.dumps([task.work, *counts]))
-    return counts
 
 
-def _stage(task: BatchTask, table: str, rows: pa.Table, partitions: Sequence[tuple[Partition | None, int]]) -> None:
-    with task.workspace.draft(f"batch-{task.number:06d}.{table}") as path:
-        write_staged(path, rows, partitions)
+class Parsed(NamedTuple):
+    """A batch whose rows are staged: its name, what identifies its articles and rejects, with their `owner` and the
+    time at which each ended, and where the rows of each partition lie in the files of articles and paragraphs."""
+
+    name: str
+    counts: ParseCounts
+    articles: pa.Table
+    rejects: pa.Table
+    article_spans: tuple[Span, ...]
+    paragraph_spans: tuple[Span, ...]
 
 
 class _Accepted(NamedTuple):
@@ -114,15 +92,115 @@ class _Accepted(NamedTuple):
     source: Source
 
 
+def cut_batches(sizes: Sequence[int], workers: int) -> list[range]:
+    """Consecutive ranges of sources, each for one batch; no larger than `MOST_BYTES` but for a single source."""
+    most = min(max(sum(sizes) // (workers * 4), LEAST_BYTES), MOST_BYTES)
+    ranges, start, total = [], 0, 0
+    for position, size in enumerate(sizes):
+        if position > start and (total + size > most or position - start == MOST_SOURCES):
+            ranges.append(range(start, position))
+            start, total = position, 0
+        total += size
+    return [*ranges, range(start, len(sizes))] if start < len(sizes) else ranges
+
+
+def split_batch(batch: Batch) -> list[Batch]:
+    """What is tried in place of a batch on which workers died: its halves; a source alone is rejected unparsed."""
+    if len(batch.sources) == 1:
+        return [] if batch.fatal else [batch._replace(fatal=True)]
+    middle = len(batch.sources) // 2
+    halves = {"a": batch.sources[:middle], "b": batch.sources[middle:]}
+    return [batch._replace(name=batch.name + half, sources=sources) for half, sources in halves.items()]
+
+
+def parse_batch(batch: Batch) -> Parsed:
+    """Read, parse and validate a batch, and stage its rows. Repeating it gives the same rows.
+
+    No source raises; a row that violates its schema makes its source a reject.
+    """
+    accepted, rejects, total_bytes, left_out = _outcomes(batch)
+    accepted.sort(key=lambda one: (
+        partition_of(one.article, batch.partition_by), sort_key(one.article), one.source.source_path, one.source.locator
+    ))  # fmt: skip
+    articles, (paragraphs, owners) = _rows(accepted, batch.stamp)
+    violations = _violations(articles, paragraphs, owners)
+    if violations:
+        bad = [accepted[row].source for row in violations]
+        kept = {_key(source): data for source, data in _contents(batch, bad)}
+        rejects += [
+            (_violation_reject(accepted[row].article, kept[_key(accepted[row].source)], found), source)
+            for (row, found), source in zip(violations.items(), bad, strict=True)
+        ]
+        accepted = [one for row, one in enumerate(accepted) if row not in violations]
+        articles, (paragraphs, owners) = _rows(accepted, batch.stamp)
+    rejects.sort(key=lambda reject: (reject[0].source_path, reject[0].source_sha256 or ""))
+    spans = _stage_articles(batch, accepted, articles, paragraphs, owners)
+    rejected = reject_rows([reject for reject, _ in rejects], batch.stamp, batch.archive)
+    if rejects:
+        wrong = check_rows(rejected, TABLES["rejects"])
+        if wrong:
+            raise ValueError(f"rejects that violate their own schema: {wrong[:3]}")
+        batch.staging.write(f"{batch.name}.rejects", _numbered(rejected), [(None, len(rejects))])
+    reasons = Counter(str(reject.reason) for reject, _ in rejects)
+    return Parsed(
+        batch.name,
+        ParseCounts(len(batch.sources), total_bytes, len(accepted), left_out, dict(reasons)),
+        _identities(articles, IDENTITY_COLUMNS, [one.source for one in accepted]),
+        _identities(rejected, REJECT_COLUMNS, [source for _, source in rejects]),
+        *spans,
+    )
+
+
+def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]], int, int]:
+    """Articles and rejects of a batch, its bytes, and how many articles the run does not ask for."""
+    outlets = load_outlets()
+    latest = batch.stamp.started_at + SCHEDULED_AHEAD
+    accepted: list[_Accepted] = []
+    rejects: list[tuple[Reject, Source]] = []
+    total_bytes = left_out = 0
+    for source, data in _contents(batch, batch.sources):
+        total_bytes += source.source_bytes
+        if isinstance(data, Reject):
+            outcome: Article | Reject = data
+        elif batch.fatal:
+            outcome = _fatal(source, data)
+        else:
+            outcome = parse(data, source.source_path, outlets, batch.limits, latest, archive=batch.archive)
+        if isinstance(outcome, Reject):
+            rejects.append((outcome, source))
+        elif source.source_path in batch.required or batch.wanted.takes(outcome.outlet, outcome.dates.published_at):
+            accepted.append(_Accepted(outcome, source))
+        else:
+            left_out += 1
+    return accepted, rejects, total_bytes, left_out
+
+
+def _stage_articles(
+    batch: Batch, accepted: Sequence[_Accepted], articles: pa.Table, paragraphs: pa.Table, owners: pa.Array
+) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    if not accepted:
+        return (), ()
+    partitions = [
+        (key, len(list(members)))
+        for key, members in groupby(partition_of(one.article, batch.partition_by) for one in accepted)
+    ]
+    sizes = iter([len(one.article.paragraphs) for one in accepted])
+    of_paragraphs = [(key, sum(next(sizes) for _ in range(count))) for key, count in partitions]
+    return (
+        batch.staging.write(f"{batch.name}.articles", _numbered(articles), partitions),
+        batch.staging.write(f"{batch.name}.paragraphs", paragraphs.append_column(OWNER, owners), of_paragraphs),
+    )
+
+
 def _key(source: Source) -> tuple[str, str]:
     return source.source_path, source.locator
 
 
-def _contents(task: BatchTask, sources: Sequence[Source]) -> Iterable[tuple[Source, bytes | Reject]]:
-    if task.contents is None:
-        return open_input(task.address).contents(sources, task.limits)
+def _contents(batch: Batch, sources: Sequence[Source]) -> Iterable[tuple[Source, bytes | Reject]]:
+    if batch.contents is None:
+        return open_input(batch.address).contents(sources, batch.limits)
     wanted = {_key(source) for source in sources}
-    return [(source, data) for source, data in task.contents if _key(source) in wanted]
+    return [(source, data) for source, data in batch.contents if _key(source) in wanted]
 
 
 def _rows(accepted: Sequence[_Accepted], stamp: Stamp) -> tuple[pa.Table, tuple[pa.Table, pa.Array]]:
@@ -132,6 +210,15 @@ def _rows(accepted: Sequence[_Accepted], stamp: Stamp) -> tuple[pa.Table, tuple[
 
 def _numbered(rows: pa.Table) -> pa.Table:
     return rows.append_column(OWNER, pa.array(range(rows.num_rows), pa.int32()))
+
+
+def _identities(rows: pa.Table, names: Sequence[str], sources: Sequence[Source]) -> pa.Table:
+    """Some columns as text and times, with each row's owner and the time at which its source ended."""
+    columns = {name: rows[name] for name in names}
+    texts = {name: values.cast(pa.string()) if pa.types.is_dictionary(values.type) else values
+             for name, values in columns.items()}  # fmt: skip
+    ends = pa.array([source.valid_to for source in sources], TIMESTAMP)
+    return pa.table({**texts, "valid_to": ends, OWNER: pa.array(range(rows.num_rows), pa.int32())}).combine_chunks()
 
 
 def _violations(articles: pa.Table, paragraphs: pa.Table, owners: pa.Array) -> dict[int, list[Violation]]:
@@ -153,8 +240,3 @@ def _violation_reject(article: Article, data: bytes | Reject, violations: Sequen
 def _fatal(source: Source, data: bytes) -> Reject:
     detail = "a worker process died on this source; report the file, or exclude it"
     return Reject(source.source_path, hashlib.sha256(data).hexdigest(), len(data), "parser_error", detail, None, data)
-
-
-def _raise_if_any(violations: Sequence[Violation]) -> None:
-    if violations:
-        raise ValueError(f"rejects that violate their own schema: {violations[:3]}")

@@ -1,488 +1,436 @@
-"""The steps of a run over one output folder; each hands on counts and leaves what it made in staging.
+"""A run: its steps in their order, and what passes between them.
 
-Knows no Prefect and prints nothing. `flows/job.py` puts the steps in order.
+discover, plan, then for each round parse, settle, merge, publish, and at the end report. Knows no Prefect and prints
+nothing; `flows/ingest.py` makes tasks of the steps.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-from array import array
+import hashlib
+import json
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import cached_property
-from itertools import chain
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import polars as pl
 
-from pressmark.schemas import TABLES
-from pressmark.schemas.contract import CONTRACT_VERSION, Period
+from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, split_batch
 from pressmark.storage.errors import OutputError
-from pressmark.storage.inputs.opening import Address, open_input, parse_address
-from pressmark.storage.inputs.source import Input, Listing, Source
-from pressmark.storage.inputs.sources import Sources
-from pressmark.storage.output.store import Replacement
-from pressmark.storage.output.tables import PART_SUFFIX, Output
-from pressmark.storage.overview import reject_lines
-from pressmark.storage.planning import Plan, Settings, plan_sources, request_for
-from pressmark.storage.reports import write_report
-from pressmark.storage.runs import LastRun, RunReport, read_last_run
-from pressmark.storage.seen import Seen
-from pressmark.storage.staging import Batch, Staging, open_staging, workspace_for
-from pressmark.storage.state import State, read_articles, read_state
+from pressmark.storage.inputs.opening import open_input, parse_address
+from pressmark.storage.inputs.source import LISTING, Input, Listing, Request, sources_of
+from pressmark.storage.output.partitions import Merged, merge
+from pressmark.storage.output.staging import Staging, open_staging
+from pressmark.storage.output.state import Catalog, Seen, SeenBefore, read_catalog
+from pressmark.storage.output.tables import Output
+from pressmark.storage.planning import Facts, part_of, rounds_of, settled_facts
+from pressmark.storage.pool import Pool, open_pool
+from pressmark.storage.queries import reject_lines
+from pressmark.storage.runs import RunReport, last_runs, new_stamp, write_report, write_run
+from pressmark.storage.settings import IngestSettings
+from pressmark.storage.settlement import Round, Settlement, settle_round
 from pressmark.storage.versions import parser_version
-from pressmark.storage.windows import windows_of
-from pressmark.storage.work import (
-    BatchTask,
-    MergedPartition,
-    MergeTask,
-    ParseCounts,
-    PartitionWork,
-    batch_sources,
-    load_merge,
-    load_parser,
-    merge,
-    parse,
-    parse_together,
-    work_file,
-    write_batches,
-)
-from pressmark.storage.workers import Pool, WorkerDiedError, Workers, open_pool, take_memory_from_system
-from pressmark.transforms.difference import OutletChanges, differences
-from pressmark.transforms.plan import groups
-from pressmark.transforms.records import Stamp
+from pressmark.transforms.records import Reject, Stamp
+from pressmark.transforms.revisions import CATALOG, Decision, decide, to_hash
 
-if TYPE_CHECKING:
-    from pressmark.storage.settlement import Settlement
+__all__ = ["IngestPlan", "MergeCounts", "Progress", "Run", "ingest", "open_run", "plan_ingest", "run_steps"]
 
-__all__ = ["Ingestion", "MergeCounts", "PlanCounts", "Progress", "open_ingestion", "plan_ingest"]
+log = logging.getLogger(__name__)
 
-# A step of the flow is worth seconds, and a run of any size has fewer than 200 of them.
-STEP_BYTES: Final = 128 << 20
-# So much was parsed that to start other processes takes less than what these keep of it.
-RENEW_BYTES: Final = 64 << 20
-MOST_STEPS: Final = 90
-# Whoever sees a run's row sees all of its files.
-LAST_RANK: Final = 4
+
+PROGRESS_EVERY: Final = 500
+# Syncs of many files at once share the disk's journal commits.
+SYNCS: Final = 8
+# A file that is larger than this is slow to rewrite, and readers hold more of it than they want.
+LARGE_FILE_BYTES: Final = 256 << 20
+KINDS: Final = ("new", "text", "markup", "deleted", "redated")
+STANDING: Final = pl.col("valid_to").is_null()
 
 Progress = Callable[[str, int, int], None]
 
 
-class PlanCounts(NamedTuple):
-    """What a run has to do, and in how many parse steps."""
+class IngestPlan(NamedTuple):
+    """What a run has to do, and in how many rounds: at least one, which publishes the run's row."""
 
+    archive: str
     sources: int
     left_out: int
     unchanged: int
     to_parse: int
     to_parse_bytes: int
     deleted: int
-    steps: int
+    rounds: int
     notes: tuple[str, ...]
 
 
 class MergeCounts(NamedTuple):
-    """Partition files that a merge step wrote or found to remove, and the bytes of those written."""
+    """Files that a merge wrote or found to remove, and the bytes of those written."""
 
     partitions: int
     file_bytes: int
 
 
-@contextlib.contextmanager
-def open_ingestion(
-    settings: Settings, stamp: Stamp, progress: Progress, early: Workers | None = None
-) -> Iterator[Ingestion]:
-    """A run that holds the output's lock, after what a killed run left is completed, taken over or cleared; by
-    processes that were started `early`, where there are any.
+def ingest(
+    source: Any = "seeds", output: Any = "output", *, progress: Progress | None = None, **options: Any
+) -> RunReport:
+    """Ingest an archive into an output folder; the run's row in `runs`.
 
-    `progress` is called with a step's name, how much is done, and how much there is to do.
+    `options` are the fields of `IngestSettings`, such as `archive`, `workers` or `history`. `progress` is called with a
+    step's name, how much is done, and how much there is (0: unknown). Raises `PressmarkError` where the run can't be
+    done; bad sources never raise.
     """
-    output = settings.output_at
-    take_memory_from_system()
-    with (
-        output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)),
-        open_pool(settings.workers, settings.dask, early) as pool,
-        open_staging(output, stamp, settings.staging_facts, shared=settings.dask is not None) as staging,
-    ):
-        yield Ingestion(settings, output, staging, pool, progress)
+    settings = IngestSettings(source=source, output=output, **options)
+    with open_run(settings, new_stamp(), progress or _silent) as run:
+        return run_steps(run)
 
 
-def plan_ingest(settings: Settings, stamp: Stamp, progress: Progress) -> PlanCounts:
-    """What a run would do. Writes nothing and takes no lock, so it may see an output while that changes."""
-    output = settings.output_at
-    staging = Staging(stamp, workspace_for(output, stamp.run_id, shared=False), "")
-    run = Ingestion(settings, output, staging, Workers(1), progress)
+def run_steps(run: Run) -> RunReport:
+    """Carry out all steps of a run."""
     run.discover()
-    return run.compare()
+    for number in range(run.plan().rounds):
+        run.parse(number)
+        run.settle(number)
+        run.merge(number)
+        run.publish(number)
+    return run.report()
 
 
-class Ingestion:
-    """One run. Steps are called in the order `discover, plan, parse, settle, merge, publish, report`; `parse` and
-    `merge` once for each of the steps that `plan` and `settle` name. A step that failed may be repeated."""
+@contextlib.contextmanager
+def open_run(settings: IngestSettings, stamp: Stamp, progress: Progress) -> Iterator[Run]:
+    """A run that holds the output's lock, after what a killed run left is completed or cleared."""
+    output = Output(settings.output, settings.single_writer)
+    with (
+        open_pool(settings.workers, settings.dask) as pool,
+        output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)),
+        open_staging(output, stamp.run_id, shared=settings.dask is not None) as staging,
+    ):
+        yield Run(settings, stamp, output, progress, pool, staging)
 
-    def __init__(self, settings: Settings, output: Output, staging: Staging, pool: Pool, progress: Progress) -> None:
+
+def plan_ingest(settings: IngestSettings, stamp: Stamp, progress: Progress) -> IngestPlan:
+    """What a run would do. Writes nothing and takes no lock, so it may see an output while that changes."""
+    output = Output(settings.output, settings.single_writer)
+    run = Run(settings, stamp, output, progress, Pool(None, 1, ()), Staging("", "", ""))
+    run.discover()
+    return run.plan()
+
+
+class Run:
+    """One run. A step that failed before `publish` may be repeated."""
+
+    def __init__(
+        self, settings: IngestSettings, stamp: Stamp, output: Output, progress: Progress, pool: Pool, staging: Staging
+    ) -> None:
         self._settings = settings
-        self._stamp = staging.stamp
+        self._stamp = stamp
         self._output = output
-        self._staging = staging
-        self._pool = pool
         self._progress = progress
-        self._last: LastRun | None = None
-        self._period: Period = "month"
-        self._listing = Listing([])
-        self._seen: Seen | None = None
-        self._history = settings.history
-        self._plan = Plan([], [], 0, 0)
-        self._kept = ParseCounts()
-        self._to_parse = 0
-        self._to_parse_bytes = 0
-        self._batches: list[Batch] = []
-        self._steps: list[list[range]] = []
-        self._parsed: dict[int, ParseCounts] = {}
+        self._pool = pool
+        self._staging = staging
+        self._runs = last_runs(output)
+        self._counts = {name: getattr(self._runs[0], name) if self._runs else 0 for name in ROW_COUNTS}
+        self._facts: Facts
+        self._input: Input
+        self._listing: Listing
+        self._seen: SeenBefore | None = None
+        self._decision: Decision
+        self._rounds: list[pl.DataFrame] = []
+        self._parsed: list[Parsed] = []
         self._settlement: Settlement | None = None
-        self._merged: dict[int, MergedPartition] = {}
+        self._merged: list[Merged] = []
+        self._total = ParseCounts()
+        self._written = MergeCounts(0, 0)
+        self._changes: dict[str, Counter[str]] = {}
         self._report: RunReport | None = None
-
-    @cached_property
-    def _state(self) -> State:
-        return read_state(self._output)
-
-    @cached_property
-    def _address(self) -> Address:
-        return parse_address(str(self._settings.source))
-
-    @cached_property
-    def _input(self) -> Input:
-        return open_input(self._address, self._settings.archive_limits)
 
     def discover(self) -> int:
         """List the input; the number of sources found."""
-        self._last = read_last_run(self._output)
-        if self._last is None and self._address.kind == "folder":
-            # All there is will be parsed. Other inputs are listed by processes of their own, or are not worth it.
-            self._pool.start(load_parser)
-        request = request_for(
-            self._settings,
-            self._address,
-            self._input,
-            self._last,
-            lambda count: self._progress("discover", count, 0),
+        address = parse_address(self._settings.source)
+        self._input = open_input(address, self._settings.archive_limits)
+        self._facts = settled_facts(self._settings, self._output, self._runs, address, self._input)
+        facts = self._facts
+        self._seen = Seen(self._output).of(facts.archive, facts.seen_facts)
+        self._listing = self._input.listing(
+            Request(
+                self._settings.selection,
+                self._output.folder,
+                self._seen.before if self._seen is not None else None,
+                facts.history,
+                facts.moves,
+                lambda count: self._progress("discover", count, 0),
+            )
         )
-        self._history = request.history
-        self._period = self._settings.period(self._last)
-        listing = self._input.listing(request)
-        if listing.complete and self._last is None and self._state.is_empty:
-            # Nothing stood before, so nothing ended; and what tells of that takes as much as the sources.
-            listing = listing._replace(ended={}, changed={})
-        pa.default_memory_pool().release_unused()
-        self._listing = listing._replace(sources=Sources.of(listing.sources))
-        found = len(self._listing.sources)
-        if self._settings.wanted.everything:
-            # A run for a part has not seen what it left out.
-            self._seen = Seen(self._output, str(self._settings.source), self._arguments)
-            self._listing = self._seen.since(self._listing)
-        return found
+        return self._considered.height
 
-    def plan(self) -> PlanCounts:
-        """Compare what was found with what is published, and write down the batches to parse."""
-        counts = self.compare()
-        if self._batches:
-            spans = [batch.span for batch in self._batches]
-            write_batches(self._staging.workspace, self._batches[0].work, self._plan.sources, spans)
-        # From here on sources are read from the file of batches, as a whole archive's are too many to be kept.
-        self._plan = self._plan._replace(sources=())
-        self._listing = self._listing._replace(sources=())
-        pa.default_memory_pool().release_unused()
-        return counts
-
-    def compare(self) -> PlanCounts:
-        """Compare what was found with what is published; writes nothing."""
-        self._plan = plan_sources(
-            self._settings,
-            self._input,
-            self._listing,
-            lambda: self._state,
-            self._last,
-            lambda done, total: self._progress("compare", done, total),
-            history=self._history,
-        )
-        to_parse = self._plan.sources
-        sizes = _sizes(to_parse)
-        sources, kept = self._staging.keep(to_parse, by_content=self._address.kind == "git")
-        self._kept = sum(kept, ParseCounts())
-        self._to_parse = len(sources)
-        left = sizes if sources is to_parse else _sizes(sources)
-        self._to_parse_bytes = sum(left)
-        spans = self._pool.batches(left)
-        steps = groups(len(spans), min(MOST_STEPS, self._to_parse_bytes // STEP_BYTES + 1))
-        windows = windows_of(sources, left, spans, steps, self._settings.workers, self._input.window_bytes)
-        self._plan, self._steps = self._plan._replace(sources=windows.sources), windows.steps
-        first = self._staging.next_number
-        self._batches = [Batch(first + number, work_file(first), span) for number, span in enumerate(windows.spans)]
-        return PlanCounts(
-            self._plan.found,
+    def plan(self) -> IngestPlan:
+        """Compare what was found with what is published."""
+        self._decision = self._decide()
+        parse = self._decision.parse
+        self._rounds = rounds_of(parse, streamed=self._input.streamed)
+        return IngestPlan(
+            self._facts.archive,
+            self._considered.height,
             self._listing.left_out,
-            self._plan.unchanged,
-            len(to_parse),
-            sum(sizes),
-            len(self._plan.gone),
-            len(self._steps),
+            self._decision.unchanged,
+            parse.height,
+            int(parse["source_bytes"].sum() or 0),
+            self._decision.gone.height,
+            len(self._rounds),
             self._listing.notes,
         )
 
-    def parse(self, step: int) -> ParseCounts:
-        """Parse and stage the batches of one step."""
-        windows = self._steps[step] if self._steps else []
-        if windows:
-            self._pool.load(load_parser)
-        total = ParseCounts()
-        results = self._pool.map(parse_together, map(self._batch_tasks, windows))
-        # Loaded while the workers parse, for what comes next here.
-        for module in ("pressmark.storage.settlement", "pressmark.storage.parquet"):
-            importlib.import_module(module)
-        try:
-            for counts in results:
-                total = self._add(total, counts)
-        except WorkerDiedError as died:
-            for task in chain.from_iterable(died.tasks):
-                total = self._add(total, self._parse_around(task))
-        self._parsed[step] = total
-        return total
+    def parse(self, number: int) -> ParseCounts:
+        """Parse and stage the sources of a round."""
+        self._parsed = []
+        counts = ParseCounts()
+        rows = self._rounds[number]
+        for parsed in self._pool.map(parse_batch, self._batches(number, rows), split_batch):
+            self._parsed.append(parsed)
+            counts += parsed.counts
+            self._progress("parse", self._total.sources + counts.sources, self._decision.parse.height)
+        self._parsed.sort(key=lambda parsed: parsed.name)
+        return counts
 
-    def settle(self) -> int:
-        """Decide which partitions change; the number of merge steps."""
-        if not self._all_parsed.sources and not self._plan.gone:
+    def settle(self, number: int) -> int:
+        """Decide which revisions are current; the number of files that change."""
+        gone = self._decision.gone if number == 0 else self._decision.gone.clear()
+        if not self._parsed and not gone.height and (number or not self._catalog.outdated):
+            self._settlement = None
             return 0
-        from pressmark.storage.settlement import Endings, settle_run
+        ended_at = self._listing.committed_at or self._stamp.started_at
+        now = Round(self._parsed, gone, self._listing.frame, ended_at, self._facts.archive, self._facts.history)
+        self._settlement = settle_round(
+            self._output, self._staging, self._catalog, now, self._stamp, buckets=self._facts.buckets,
+            workers=self._pool.workers,
+        )  # fmt: skip
+        return sum(len(task.works) for task in self._settlement.tasks)
 
-        if self._all_parsed.source_bytes > RENEW_BYTES:
-            # Processes that parsed have no use for what they keep of it when they merge, nor has settling for them; to
-            # start others takes as long as to merge what a small archive has.
-            self._pool.renew()
-        self._pool.load(load_merge)
-        at = self._listing.committed_at or self._stamp.started_at
-        self._settlement = settle_run(
-            self._output,
-            self._state,
-            self._staging.workspace,
-            self._plan.gone,
-            Endings(at, self._listing.complete, self._listing.ended, self._listing.changed),
-            self._stamp,
-            history=self._history,
-        )
-        # Arrow keeps what it was given until told, and the workers can use it better now.
-        pa.default_memory_pool().release_unused()
-        return len(self._merge_steps())
-
-    def merge(self, step: int) -> MergeCounts:
-        """Write the next files of one step's partitions to staging."""
-        numbers = self._merge_steps()[step]
-        tasks = [self._merge_task(number) for number in numbers]
-        results: list[MergedPartition] = []
-        try:
-            with self._output.store.preparing() as prepare:
-                for merged in self._pool.map(merge, tasks):
-                    results.append(merged)
-                    self._merged[merged.number] = merged
-                    for final in merged.finals:
-                        prepare(final)
-                    self._progress("merge", len(self._merged), len(self._work()))
-        except WorkerDiedError as died:
-            raise OutputError(
-                f"{died} while merging", self._output.address, "nothing was published; free memory and run again"
-            ) from died
-        changed = [merged for merged in results if merged.finals]
+    def merge(self, number: int) -> MergeCounts:
+        """Write the next files of a round to staging."""
+        del number
+        tasks = self._settlement.tasks if self._settlement is not None else []
+        total = sum(len(task.works) for task in tasks)
+        self._merged = []
+        with ThreadPoolExecutor(SYNCS) as threads:
+            synced: list[Future[None]] = []
+            for files in self._pool.map(merge, tasks):
+                self._merged += files
+                self._progress("merge", len(self._merged), total)
+                drafts = [step.staged for file in files for step in (*file.removals, *file.finals)]
+                synced += [threads.submit(self._output.store.make_durable, name) for name in drafts if name]
+        for done in synced:
+            done.result()
+        changed = [merged for merged in self._merged if merged.finals]
+        for one in changed:
+            if one.file_bytes > LARGE_FILE_BYTES:
+                log.warning(
+                    "`%s` has %d MB, which is slow to rewrite: ingest into a new output with `--partition day`, or with "
+                    "`--buckets`", one.finals[0].target, one.file_bytes >> 20,
+                )  # fmt: skip
         return MergeCounts(len(changed), sum(merged.file_bytes for merged in changed))
 
-    def publish(self) -> int:
-        """Replace the changed partition files and add the run's row, all or none after a kill; the number of
-        partitions that changed."""
-        self._pool.dismiss()
-        ordered = [self._merged[number] for number in range(len(self._work()))]
-        removals = [removal for merged in ordered for removal in merged.removals]
-        finals = [final for merged in ordered for final in merged.finals]
-        self._report = self._run_report()
-        self._output.store.commit([*removals, *finals, self._staged_row(self._report)])
-        return sum(bool(merged.finals) for merged in ordered)
+    def publish(self, number: int) -> int:
+        """Replace the files that changed and the run's row, all or none after a kill; the number of files."""
+        last = number == len(self._rounds) - 1
+        steps = [step for merged in self._merged for step in (*merged.removals, *merged.finals)]
+        steps.sort(key=lambda step: step.rank)
+        changed = [merged for merged in self._merged if merged.finals]
+        self._written = MergeCounts(
+            self._written.partitions + len(changed),
+            self._written.file_bytes + sum(merged.file_bytes for merged in changed),
+        )
+        for merged in self._merged:
+            self._counts[merged.work.table] += merged.rows - merged.rows_before
+        self._total = sum((parsed.counts for parsed in self._parsed), self._total)
+        self._report = self._run_report(unfinished=not last)
+        seen = Seen(self._output)
+        seen.begin()
+        staged = f"{self._staging.drafts}/{self._stamp.run_id}-{number}.parquet"
+        self._output.store.commit([*steps, write_run(self._output, staged, self._report)])
+        if self._settlement is not None:
+            seen.forget(self._settlement.disturbed)
+            self._add_changes(self._settlement.changes)
+        self._remember(seen, last=last)
+        self._after(last=last)
+        return len(changed)
 
     def report(self) -> RunReport:
-        """Write what the run did and what it saw beside the tables, and give back its row."""
+        """Write what the run did beside the tables, and give back its row."""
         if self._report is None:
             raise RuntimeError("`report` is called after `publish`")
-        if self._seen is not None:
-            self._seen.write()
-        self._write_report(self._report)
-        return self._report
-
-    def _run_report(self) -> RunReport:
-        rows = {name: self._count(name) for name in ("articles", "paragraphs", "revisions", "rejects")}
-        parsed = self._all_parsed
-        changed = [merged for merged in self._merged.values() if merged.finals]
-        return RunReport(
-            run_id=self._stamp.run_id,
-            started_at=self._stamp.started_at,
-            finished_at=datetime.now(UTC),
-            source=str(self._settings.source),
-            commit=self._listing.commit,
-            committed_at=self._listing.committed_at,
-            arguments=self._arguments,
-            contract_version=CONTRACT_VERSION,
-            parser_version=parser_version(),
-            sources=self._plan.found,
-            left_out=self._listing.left_out + parsed.left_out,
-            unchanged=self._plan.unchanged,
-            parsed=parsed.sources,
-            parsed_bytes=parsed.source_bytes,
-            accepted=parsed.accepted,
-            rejected=parsed.sources - parsed.accepted - parsed.left_out,
-            deleted=len(self._plan.gone),
-            partitions_written=len(changed),
-            output_bytes=sum(merged.file_bytes for merged in changed),
-            **rows,
-        )
-
-    @property
-    def _arguments(self) -> str:
-        return self._settings.arguments(self._input, history=self._history, period=self._period)
-
-    @property
-    def _all_parsed(self) -> ParseCounts:
-        return sum(self._parsed.values(), self._kept)
-
-    def _count(self, name: str) -> int:
-        """Rows of a table: those after the latest run, whose row was published with its files, and what changed."""
-        work = self._work()
-        changes = [merged for number, merged in self._merged.items() if work[number].table == name]
-        before: int = getattr(self._last, name) if self._last is not None else 0
-        return before + sum(merged.rows - merged.rows_before for merged in changes)
-
-    def _staged_row(self, report: RunReport) -> Replacement:
-        from pressmark.schemas.validation import check_rows
-        from pressmark.storage.parquet import write_single
-
-        table = TABLES["runs"]
-        row = pa.Table.from_pylist([report._asdict()], schema=table.schema)
-        violations = check_rows(row, table)
-        if violations:
-            raise ValueError(f"a row of `runs` that violates its schema: {violations}")
-        staged = f"{self._staging.folder}/{report.run_id}{PART_SUFFIX}"
-        with self._output.store.draft(staged) as path:
-            write_single(path, row, table)
-        return Replacement(staged, f"{table.name}/{report.run_id}{PART_SUFFIX}", LAST_RANK)
-
-    def _write_report(self, report: RunReport) -> None:
         rejects = reject_lines(self._output)
         reasons = Counter(reject.reason for reject in rejects)
         first = {reject.reason: reject.source_path for reject in reversed(rejects)}
-        write_report(
-            self._output,
-            report.run_id,
-            {
-                "run": report._asdict(),
-                "notes": list(self._listing.notes),
-                "changes": [changes._asdict() for changes in self._changes()],
-                "rejects": [
-                    {"reason": reason, "sources": count, "for_example": first[reason]}
-                    for reason, count in reasons.most_common()
-                ],
-            },
+        changes = [{"outlet": outlet, **{kind: self._changes[outlet][kind] for kind in KINDS}}
+                   for outlet in sorted(self._changes)]  # fmt: skip
+        content = {
+            "run": self._report._asdict(), "notes": list(self._listing.notes), "changes": changes,
+            "rejects": [{"reason": reason, "sources": count, "for_example": first[reason]}
+                        for reason, count in reasons.most_common()],
+        }  # fmt: skip
+        write_report(self._output, self._report.run_id, content)
+        return self._report
+
+    @property
+    def _considered(self) -> pl.DataFrame:
+        """The sources that the run is about: those that exist, and with history those that ended."""
+        frame = self._listing.frame
+        return frame if self._facts.history else frame.filter(STANDING)
+
+    @property
+    def _catalog(self) -> Catalog:
+        if self._known is None:
+            self._known = read_catalog(self._output, self._facts.carried_archive)
+        return self._known
+
+    _known: Catalog | None = None
+
+    def _decide(self) -> Decision:
+        rows = self._considered
+        listing = rows.with_columns(same=pl.lit(value=False), sha256=pl.lit(None, pl.String))
+        if self._seen is not None:
+            # Of these, the latest run saw the very bytes.
+            key = ["source_path", "valid_from", "valid_to", "version"]
+            before = self._seen.frame.filter(pl.col("version") != "").select(key).with_columns(known=pl.lit(value=True))
+            listing = rows.join(before.unique(), on=key, how="left", nulls_equal=True, maintain_order="left")
+            listing = listing.with_columns(same=pl.col("known").fill_null(value=False), sha256=pl.lit(None, pl.String))
+            listing = listing.drop("known")
+            considered = self._seen.frame if self._facts.history else self._seen.frame.filter(STANDING)
+            if listing["same"].all() and listing.height == considered.height:
+                self._known = Catalog(pl.DataFrame(schema=CATALOG), set())
+                return Decision(
+                    listing.clear().with_columns(required=pl.lit(value=False)),
+                    pl.DataFrame(schema=CATALOG),
+                    listing.height,
+                )
+        catalog = self._catalog.frame
+        listing = self._hashed(listing, to_hash(listing, catalog.filter(pl.col("archive") == self._facts.archive)))
+        decision = decide(
+            listing, catalog, self._facts.archive, deletes=self._facts.deletes,
+            most_bytes=self._settings.limits.source_bytes,
+        )  # fmt: skip
+        self._check_same_archive(decision)
+        return decision._replace(parse=part_of(decision.parse, self._settings.limit))
+
+    def _hashed(self, listing: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+        """The listing with the hashes of the bytes of some of its rows."""
+        if not rows.height:
+            return listing
+        found: dict[tuple[str, str], str | None] = {}
+        sources = sources_of(rows.select(list(LISTING)))
+        for done, (source, data) in enumerate(self._input.contents(sources, self._settings.limits), 1):
+            sha256 = data.source_sha256 if isinstance(data, Reject) else hashlib.sha256(data).hexdigest()
+            found[source.source_path, source.locator] = sha256
+            if done % PROGRESS_EVERY == 0:
+                self._progress("compare", done, len(sources))
+        hashes = pl.DataFrame(
+            [(path, locator.encode("utf-8", "surrogateescape"), sha256) for (path, locator), sha256 in found.items()],
+            schema={"source_path": pl.String, "locator": pl.Binary, "sha256": pl.String}, orient="row",
+        )  # fmt: skip
+        return listing.drop("sha256").join(hashes, on=["source_path", "locator"], how="left", maintain_order="left")
+
+    def _check_same_archive(self, decision: Decision) -> None:
+        known = self._catalog.frame.filter(pl.col("archive") == self._facts.archive)
+        standing = self._listing.frame.filter(STANDING)
+        if (
+            self._settings.sync is None and decision.gone.height
+            and not standing.join(known, on="source_path", how="semi").height
+        ):  # fmt: skip
+            raise OutputError(
+                f"this input has none of the {decision.gone.height} sources that the output has of the archive "
+                f"`{self._facts.archive}`", self._output.address,
+                "give another folder or --archive name to another archive, or `--sync` to have them deleted, or "
+                "`--no-sync` to keep them",
+            )  # fmt: skip
+
+    def _batches(self, number: int, rows: pl.DataFrame) -> Iterator[Batch]:
+        sources = sources_of(rows.select(list(LISTING)))
+        required = rows["required"].to_list()
+        sizes = [source.source_bytes for source in sources]
+        for position, span in enumerate(cut_batches(sizes, self._pool.workers)):
+            some = tuple(sources[span.start : span.stop])
+            limits = self._settings.limits
+            yield Batch(
+                f"{number:04d}-{position:06d}",
+                self._facts.address,
+                self._facts.archive,
+                self._staging,
+                limits,
+                self._stamp,
+                self._settings.wanted,
+                self._facts.partition,
+                some,
+                frozenset(
+                    source.source_path
+                    for source, kept in zip(some, required[span.start : span.stop], strict=True)
+                    if kept
+                ),
+                contents=tuple(self._input.contents(some, limits)) if self._input.streamed else None,
+            )
+
+    def _run_report(self, *, unfinished: bool) -> RunReport:
+        total = self._total
+        return RunReport(
+            run_id=self._stamp.run_id,
+            archive=self._facts.archive,
+            started_at=self._stamp.started_at,
+            finished_at=datetime.now(UTC),
+            source=self._settings.source,
+            commit=self._listing.commit,
+            committed_at=self._listing.committed_at,
+            arguments=json.dumps(
+                {**self._facts.arguments, **({"unfinished": True} if unfinished else {})}, sort_keys=True
+            ),
+            contract_version=CONTRACT_VERSION,
+            parser_version=parser_version(),
+            sources=self._considered.height,
+            left_out=self._listing.left_out + total.left_out,
+            unchanged=self._decision.unchanged,
+            parsed=total.sources,
+            parsed_bytes=total.source_bytes,
+            accepted=total.accepted,
+            rejected=total.sources - total.accepted - total.left_out,
+            deleted=self._decision.gone.height,
+            partitions_written=self._written.partitions,
+            output_bytes=self._written.file_bytes,
+            **self._counts,
         )
 
-    def _changes(self) -> list[OutletChanges]:
-        """What the run changed in articles; only partitions that it wrote can differ."""
-        work = self._work()
-        written = [
-            (work[number].partition, merged.rows)
-            for number, merged in self._merged.items()
-            if work[number].table == "articles" and merged.finals
-        ]
-        places = {partition for partition, _ in written if partition is not None}
-        if not places:
-            return []
-        before = self._state.current(places)
-        if not before.num_rows:
-            new: Counter[str] = Counter()
-            for partition, rows in written:
-                if partition is not None:
-                    new[partition.outlet] += rows
-            return [OutletChanges(outlet, new=new[outlet]) for outlet in sorted(new)]
-        dropped = {one.partition: one.dropped for one in work if one.table == "articles" and one.partition is not None}
-        after = read_articles(self._output, {place: dropped[place] for place in places}, self._stamp.run_id)
-        known = pa.array([article_id for keys in dropped.values() for (article_id,) in keys], pa.string())
-        touched = pa.concat_arrays([known, *after["article_id"].chunks])
-        return differences(before.filter(pc.is_in(before["article_id"], value_set=touched)), after)
+    def _add_changes(self, changes: pl.DataFrame) -> None:
+        for row in changes.iter_rows(named=True):
+            self._changes.setdefault(row["outlet"], Counter()).update({kind: row[kind] for kind in KINDS})
 
-    def _merge_steps(self) -> list[range]:
-        return groups(len(self._work()), min(MOST_STEPS, self._all_parsed.source_bytes // STEP_BYTES + 1))
+    def _remember(self, seen: Seen, *, last: bool) -> None:
+        """Write down what the run saw, once all of it is published; a run for a part has not looked at all."""
+        facts, listing = self._facts, self._listing
+        if not last or not self._settings.wanted.everything:
+            seen.forget((facts.archive,))
+        elif self._seen is None or self._decision.parse.height or self._decision.gone.height or self._moved:
+            seen.write(facts.archive, facts.seen_facts, listing.frame, listing.kept, listing.commit)
+        seen.finish()
 
-    def _batch_tasks(self, window: range) -> tuple[BatchTask, ...]:
-        return tuple(self._batch_task(batch) for batch in self._batches[window.start : window.stop])
+    @property
+    def _moved(self) -> bool:
+        """Whether what the input lists differs from what the latest run saw, though no source does."""
+        seen = self._seen
+        return seen is None or seen.before.commit != self._listing.commit or not seen.frame.equals(self._listing.frame)
 
-    def _batch_task(self, batch: Batch) -> BatchTask:
-        told = bool(self._plan.required) or self._input.streamed
-        sources = batch_sources(self._staging.workspace, batch.work, batch.number) if told else []
-        return BatchTask(
-            self._staging.workspace,
-            batch.work,
-            batch.number,
-            self._address,
-            self._settings.limits,
-            self._stamp,
-            self._settings.wanted,
-            self._plan.required.intersection(source.source_path for source in sources),
-            self._period,
-            contents=tuple(self._input.contents(sources, self._settings.limits)) if self._input.streamed else None,
-        )
-
-    def _merge_task(self, number: int) -> MergeTask:
-        if self._settlement is None:
-            raise RuntimeError("`merge` is called after `settle`")
-        work = self._settlement.work[number]
-        dropped = self._settlement.dropped_rejects if work.table == "rejects" else self._settlement.dropped_owners
-        staged = self._settlement.staged.of(work.table, work.partition)
-        stems = {name.rpartition(".")[0] for name, _ in staged}
-        return MergeTask(
-            number,
-            self._output,
-            self._staging.workspace,
-            self._staging.folder,
-            self._settings.part_bytes,
-            work,
-            staged,
-            {stem: rows for stem, rows in dropped.items() if stem in stems},
-        )
-
-    def _work(self) -> list[PartitionWork]:
-        return self._settlement.work if self._settlement is not None else []
-
-    def _add(self, total: ParseCounts, counts: ParseCounts) -> ParseCounts:
-        total = total + counts
-        before = self._all_parsed
-        done = total.sources + before.sources
-        self._progress("parse", done, self._kept.sources + self._to_parse)
-        return total
-
-    def _parse_around(self, task: BatchTask) -> ParseCounts:
-        """Parse a batch on which a worker died, with the sources that kill a process rejected."""
-        if self._pool.survives(parse, task):
-            return parse(task)
-        fatal = []
-        probe = self._staging.workspace.inside("probe")
-        for source in batch_sources(task.workspace, task.work, task.number):
-            write_batches(probe, work_file(0), [source], [range(1)])
-            if not self._pool.survives(parse, task._replace(workspace=probe, work=work_file(0), number=0)):
-                fatal.append((source.source_path, source.locator))
-        return parse(task._replace(fatal=tuple(fatal)))
+    def _after(self, *, last: bool) -> None:
+        """Free what a round has taken, and look at the tables anew for the next one."""
+        self._staging.remove([
+            f"{parsed.name}.{table}" for parsed in self._parsed for table in ("articles", "paragraphs", "rejects")
+        ])  # fmt: skip
+        self._parsed, self._settlement, self._merged = [], None, []
+        if not last:
+            self._known = None
 
 
-def _sizes(sources: Sequence[Source]) -> Sequence[int]:
-    if isinstance(sources, Sources):
-        sizes = array("q")
-        for chunk in sources.column("source_bytes").chunks:
-            start = chunk.offset * sizes.itemsize
-            sizes.frombytes(memoryview(chunk.buffers()[1])[start : start + len(chunk) * sizes.itemsize])
-        return sizes
-    return [source.source_bytes for source in sources]
+ROW_COUNTS: Final = ("articles", "paragraphs", "revisions", "rejects")
+
+
+def _silent(_step: str, _done: int, _total: int) -> None:
+    return

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from typing import Any, NamedTuple
+import os
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
 
 from pressmark.schemas import TABLES
+from pressmark.schemas.validation import check_rows
 from pressmark.storage.errors import OutputError
-from pressmark.storage.output.store import Stored
-from pressmark.storage.output.tables import Output
-from pressmark.storage.state import open_part
+from pressmark.storage.output.parquet import open_part, write_part
+from pressmark.storage.output.store import Replacement, Stored
+from pressmark.storage.output.tables import PART_SUFFIX, Output
+from pressmark.transforms.records import Stamp
 
-__all__ = ["LastRun", "RunReport", "last_run", "read_last_run"]
+__all__ = ["LastRun", "RunReport", "last_runs", "latest_of", "named_archive", "new_stamp", "read_report", "write_report",
+           "write_run"]  # fmt: skip
+
+# Whoever sees a run's row sees all of its files.
+LAST_RANK: Final = 9
 
 
 class RunReport(NamedTuple):
     """The run's row in `runs`."""
 
     run_id: str
+    archive: str
     started_at: datetime
     finished_at: datetime
     source: str
@@ -44,10 +54,14 @@ class RunReport(NamedTuple):
 
 
 class LastRun(NamedTuple):
-    """Columns of the latest row of `runs`."""
+    """Columns of the latest row of `runs` that is about an archive."""
 
+    run_id: str
+    archive: str
+    started_at: datetime
     source: str
     arguments: str
+    contract_version: str
     parser_version: str
     commit: str | None
     committed_at: datetime | None
@@ -63,30 +77,76 @@ class LastRun(NamedTuple):
 
     @property
     def partial(self) -> bool:
-        """Whether it was asked for a part of the archive only."""
-        return bool(self.argument("wanted"))
+        """Whether sources may be missing: the run was asked for a part of the archive, or stopped between rounds."""
+        return any(self.argument(name) for name in ("wanted", "limit", "since", "outlets", "unfinished"))
 
 
-def read_last_run(output: Output) -> LastRun | None:
-    """The latest run; None where there was none."""
+def last_runs(output: Output) -> list[LastRun]:
+    """The latest run of each archive, the latest of all first; none where there was no run."""
+    latest: dict[str, LastRun] = {}
     entries = output.store.entries(TABLES["runs"].name)
-    if not entries:
-        return None
-    # Names sort by the second; runs of one second are told apart by the time inside.
-    second = entries[-1].name.partition("-")[0]
-    same_second = [entry for entry in entries if entry.name.partition("-")[0] == second]
-    return max((_read(output, entry) for entry in same_second), key=lambda found: found[0])[1]
+    rows = [LastRun(**row) for entry in entries for row in _rows(output, entry)]
+    for run in sorted(rows, key=lambda run: (run.started_at, run.run_id)):
+        latest[run.archive] = run
+    return sorted(latest.values(), key=lambda run: (run.started_at, run.run_id), reverse=True)
 
 
-def _read(output: Output, entry: Stored) -> tuple[datetime, LastRun]:
-    with open_part(output, entry) as file:
-        row = file.read(["started_at", *LastRun._fields]).to_pylist()[0]
-    return row.pop("started_at"), LastRun(**row)
-
-
-def last_run(output: Output) -> LastRun:
-    """The latest run; raises `OutputError` where there was none."""
-    run = read_last_run(output)
-    if run is None:
+def latest_of(output: Output, archive: str | None = None) -> LastRun:
+    """The latest run, of one archive if one is named; raises `OutputError` where there was none."""
+    runs = last_runs(output)
+    if not runs:
         raise OutputError("no run has written to this folder", output.address, "name an output folder, or ingest first")
-    return run
+    for run in runs:
+        if archive in (None, run.archive):
+            return run
+    names = ", ".join(f"`{run.archive}`" for run in runs)
+    raise OutputError(f"this output has no archive `{archive}`", output.address, f"name one that it has: {names}")
+
+
+def named_archive(output: Output, runs: list[LastRun], archive: str | None, base: str) -> str:
+    """The archive's name: the one given, else the input's base name. Raises `OutputError` where a base name alone would
+    start a second archive in an output."""
+    if archive is not None or not runs or base in {run.archive for run in runs}:
+        return archive or base
+    names = ", ".join(f"`{run.archive}`" for run in runs)
+    raise OutputError(
+        f"this output holds the archive {names}, and this input is called `{base}`", output.address,
+        f"give `--archive {base}` to add it as another archive, `--archive {runs[0].archive}` if it is the same one at "
+        "another place, or name another output",
+    )  # fmt: skip
+
+
+def write_run(output: Output, staged: str, report: RunReport) -> Replacement:
+    """Stage the run's row; the step that publishes it."""
+    table = TABLES["runs"]
+    row = pa.Table.from_pylist([report._asdict()], schema=table.schema)
+    violations = check_rows(row, table)
+    if violations:
+        raise ValueError(f"a row of `runs` that violates its schema: {violations}")
+    with output.store.draft(staged) as path:
+        write_part(path, row, table)
+    return Replacement(staged, f"{table.name}/{report.run_id}{PART_SUFFIX}", LAST_RANK)
+
+
+def write_report(output: Output, run_id: str, content: dict[str, Any]) -> None:
+    """Write a JSON file about a run beside the tables: `OUTPUT/reports/RUN_ID.json`."""
+    text = json.dumps(content, default=str, ensure_ascii=False, indent=1)
+    output.store.write(f"reports/{run_id}.json", text.encode())
+
+
+def read_report(output: Output, run_id: str) -> dict[str, Any]:
+    """The JSON file about a run."""
+    content: dict[str, Any] = json.loads(output.store.read(f"reports/{run_id}.json"))
+    return content
+
+
+def _rows(output: Output, entry: Stored) -> list[dict[str, Any]]:
+    with open_part(output, entry, TABLES["runs"]) as file:
+        rows: list[dict[str, Any]] = file.read(LastRun._fields).select(list(LastRun._fields)).to_pylist()
+    return rows
+
+
+def new_stamp() -> Stamp:
+    """A run id that sorts by time, and the time."""
+    now = datetime.now(UTC)
+    return Stamp(f"{now:%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}", now)

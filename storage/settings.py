@@ -1,7 +1,7 @@
 """What a run is asked to do: each setting once, with its default, its unit and its help.
 
-The command line, the parameters of the Prefect flow, `pressmark.ingest` and the column `arguments` of `runs` are all made
-from the fields below.
+The command line, the parameters of the Prefect flow, `pressmark.ingest` and the column `arguments` of `runs` are all
+made from the fields below.
 """
 
 from __future__ import annotations

@@ -1,386 +1,337 @@
-"""Decides which partitions change and how: joins staged rows with published ones.
-
-Reads identities and hashes only; titles and texts move in `superseded`, all other rows in the merge.
-"""
+"""Names the files of an output that a round changes: asks `transforms/revisions.py` who is current, stages the rows of
+those that are not, and makes the tasks that merge."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pressmark.storage.output.tables import Output
-from pressmark.storage.staged import IDENTITIES, IDENTITY_COLUMNS, VALID_TO, StagedIndex, articles_beside, read_staged
-from pressmark.storage.state import KnownReject, KnownRevision, State
-from pressmark.storage.superseded import Origin, Superseded, Superseding
-from pressmark.storage.work import PartitionWork
-from pressmark.storage.workspace import Workspace
+from pressmark.schemas import TABLES
+from pressmark.schemas.validation import check_rows
+from pressmark.storage.batches import Parsed
+from pressmark.storage.output.parquet import open_part, plain_schema
+from pressmark.storage.output.partitions import MergeTask, PlaceWork, StagedFile
+from pressmark.storage.output.staging import OWNER, Span, Staging
+from pressmark.storage.output.state import Catalog
+from pressmark.storage.output.tables import Output, bucket_of
+from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Partition, Stamp
-from pressmark.transforms.revise import Revision, Standing, row_id, settle
+from pressmark.transforms.revisions import (
+    CATALOG,
+    PARSED,
+    REJECTED,
+    Settled,
+    changed_articles,
+    decide_rejects,
+    settle,
+)
 
-__all__ = ["Endings", "Settlement", "settle_run"]
+__all__ = ["Round", "Settlement", "settle_round"]
 
-REJECT_COLUMNS: Final = ("source_path", "source_sha256", "source_bytes", "reason", "detail", VALID_TO)
-
-ID_START: Final = 8
-
-Place = tuple[str, Partition | None]
-Key = tuple[str, str, datetime | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """Partition files to write, in the order to publish them; where rows for them are staged; and staged rows that are
-    not to be published: owners of articles and positions of rejects, by the staged file's stem."""
-
-    work: list[PartitionWork]
-    staged: StagedIndex
-    dropped_owners: dict[str, set[int]]
-    dropped_rejects: dict[str, set[int]]
+# A merge task holds about so many bytes of sources.
+TASK_BYTES: Final = 32 << 20
+CARRIED: Final = ("archive", "source_path", "source_sha256", "source_bytes", "title", "text", "valid_from")
+LOCAL_KEY: Final = ["archive", "source_path", "source_sha256", "valid_from"]
+SHARED: Final = pl.col("change").is_in(["copy", "markup"]).fill_null(value=False)
+SHARED_BEFORE: Final = pl.col("change_before").is_in(["copy", "markup"]).fill_null(value=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Endings:
-    """When sources that no longer stand ended: what the input tells of that (see `Listing`), else `at`. `complete`
-    tells that all of the input is known, not only what changed."""
+class Round(NamedTuple):
+    """What a round of a run has to settle: the batches that it parsed, the rows of the catalog whose files are gone,
+    and the listing, with the time of what it does not tell (the commit's, else the run's start)."""
 
-    at: datetime
-    complete: bool = True
-    ended: Mapping[tuple[str, datetime | None], datetime] = field(default_factory=dict)
-    changed: Mapping[str, datetime | None] = field(default_factory=dict)
-
-    def of(self, row: KnownRevision) -> datetime:
-        """When the source of a row that was thought to stand was replaced or deleted."""
-        path = row.source_path
-        return self.ended.get((path, row.valid_from)) or self.changed.get(path) or self.at
-
-    def unknown(self, row: KnownRevision) -> bool:
-        """Whether the input knows of no source that stood from then on: it has no commits, or other ones now."""
-        return self.complete and (row.source_path, row.valid_from) not in self.ended
+    parsed: Sequence[Parsed]
+    gone: pl.DataFrame
+    listing: pl.DataFrame
+    ended_at: datetime
+    archive: str
+    history: bool
 
 
-class _Accepted(NamedTuple):
-    """A source that this run accepted, and where its rows lie."""
+class Settlement(NamedTuple):
+    """The tasks that merge, what the round changed by outlet, and archives whose own next run must look again, as an
+    article of theirs has no current revision now."""
 
-    article_id: str
-    revision: Revision
-    file: str
-    partition: Partition
-    owner: int
+    tasks: list[MergeTask]
+    changes: pl.DataFrame
+    disturbed: tuple[str, ...]
 
 
-def settle_run(
-    output: Output,
-    state: State,
-    workspace: Workspace,
-    gone: Collection[str],
-    endings: Endings,
-    stamp: Stamp,
-    *,
-    history: bool,
+class _Place(NamedTuple):
+    """A file of a partition."""
+
+    table: str
+    partition: Partition | None
+    bucket: int
+
+
+def settle_round(
+    output: Output, staging: Staging, catalog: Catalog, now: Round, stamp: Stamp, *, buckets: int, workers: int
 ) -> Settlement:
-    """Settle which revision of each touched article is current, and stage the rows of those that are not.
-
-    `gone` are paths whose sources no longer exist; with `history` what was rejected there stays. Rows for `revisions`
-    are staged in files named `settled-…`.
-    """
-    changes = _Changes()
-    rejected = list(_rejected(workspace))
-    dropped_rejects = _settle_rejects(changes, state, workspace, rejected, gone, history=history)
-    accepted = _accepted(workspace, state, changes, stamp)
-    replaced = set(gone)
-    replaced.update(row.known.source_path for row in rejected if row.stands)
-    replaced.update(path for (path, _, _), source in accepted.items() if source.revision.valid_to is None)
-
-    at_paths = state.at(replaced | {path for path, _, _ in accepted})
-    touched = {source.article_id for source in accepted.values()}
-    touched.update(row.article_id for row in at_paths if row.live and row.source_path in replaced)
-    known = {(_key(row), row.current): row for row in [*at_paths, *state.of(touched)]}.values()
-
-    superseded = Superseded(output, workspace, stamp)
-    settled = _Settled(changes, superseded, accepted, [row for row in known if row.article_id in touched])
-    for article_id in sorted(touched):
-        settled.settle_article(article_id, replaced, endings)
-    for row in known:
-        if _key(row) in accepted or (row.live and row.article_id in touched and _key(row) not in settled.kept):
-            changes.drop_known(row)
-    superseded.write("settled")
-    return Settlement(changes.work(), StagedIndex(workspace), settled.dropped_owners, dropped_rejects)
+    """Settle which revision of each touched article is current, and name the files that change."""
+    known = catalog.frame
+    parsed = _frame([(one.name, one.articles) for one in now.parsed], PARSED, _partition_columns(now.parsed))
+    rejected = _frame([(one.name, one.rejects) for one in now.parsed], REJECTED)
+    replaced = pl.concat([
+        frame.select("archive", "source_path")
+        for frame in (parsed.filter(pl.col("valid_to").is_null()), now.gone,
+                      rejected.filter(pl.col("valid_to").is_null()))
+    ]).unique()  # fmt: skip
+    settled = settle(known, now.listing, parsed, replaced, now.ended_at, stamp.started_at)
+    own = known.filter(pl.col("archive") == now.archive)
+    rejects, dropped_rejects = decide_rejects(own, parsed, rejected, now.gone, history=now.history)
+    revisions = _stage_superseded(output, staging, known, settled, stamp, now.archive)
+    places = _Places(output, buckets)
+    places.add_settled(settled)
+    places.add_rejects(rejects, dropped_rejects)
+    places.carry(catalog.outdated)
+    staged = _staged_files(now.parsed, settled.current, rejects) | {"revisions": revisions}
+    tasks = places.tasks(staging, staged, now, max(workers, 1))
+    return Settlement(tasks, _changes(known, settled), _disturbed(known, settled, now.archive))
 
 
-class _Settled:
-    """What the settling of articles adds, keeps and leaves out."""
+class _Places:
+    """The files that change, with the keys of the rows that leave each."""
 
-    def __init__(
-        self,
-        changes: _Changes,
-        superseded: Superseded,
-        accepted: dict[Key, _Accepted],
-        known: Sequence[KnownRevision],
-    ) -> None:
-        self.kept: set[Key] = set()
-        self.dropped_owners: dict[str, set[int]] = defaultdict(set)
-        self._changes = changes
-        self._superseded = superseded
-        self._accepted = accepted
-        self._known = {_key(row): row for row in known if row.live}
-        # What ended before stays as it is, unless what came in its place is only known now: runs for a part of an
-        # archive see that in any order.
-        self._ended = {
-            key: row for row in known if not row.live and (key := _key(row)) not in accepted and key not in self._known
-        }
-        self._new: dict[str, list[Revision]] = defaultdict(list)
-        self._standing: set[tuple[str, str]] = set()
-        for key, source in accepted.items():
-            # What is only parsed again came before.
-            came_at = source.revision.valid_from if key in self._known else source.revision.came_at
-            self._new[source.article_id].append(source.revision._replace(came_at=came_at))
-            if source.revision.valid_to is None:
-                self._standing.add(key[:2])
-        self._before: dict[str, list[KnownRevision]] = defaultdict(list)
-        for row in (*self._known.values(), *self._ended.values()):
-            self._before[row.article_id].append(row)
+    def __init__(self, output: Output, buckets: int) -> None:
+        self._output = output
+        self._buckets = buckets
+        self._dropped: dict[_Place, set[str]] = defaultdict(set)
+        self._added: dict[_Place, set[str]] = defaultdict(set)
+        self._carried: set[tuple[str, Partition | None]] = set()
 
-    def settle_article(self, article_id: str, replaced: Collection[str], endings: Endings) -> None:
-        revisions = list(self._new[article_id])
-        for row in self._before[article_id]:
-            revision = _revision(row)
-            if row.source_path not in replaced or not row.live:
-                revisions.append(revision)
-            elif not self._is_repeated(row, endings):
-                revisions.append(revision._replace(valid_to=endings.of(row)))
-        current, standings = settle(revisions, self._presentable)
-        if current is None:
-            self.kept.update(_key(revision) for revision in revisions if revision.valid_to is None)
-        elif (source := self._accepted.get(_key(current))) is not None:
+    def add_settled(self, settled: Settled) -> None:
+        """The rows that settling adds and drops."""
+        for row in settled.current.select("article_id", "outlet", "period").iter_rows():
             for table in ("articles", "paragraphs"):
-                self._changes.add(table, source.partition, (article_id,))
-        else:
-            self.kept.add(_key(current))
-        for standing in standings:
-            self._stand(article_id, standing)
+                self._added[self._place(table, *row)].add(row[0])
+        columns = ["article_id", "outlet", "period", *LOCAL_KEY]
+        for article_id, outlet, period, *key in settled.superseded.select(columns).iter_rows():
+            self._added[self._place("revisions", article_id, outlet, period)].add(row_id(*key))
+        for state, article_id, outlet, period, *key in settled.dropped.select("state", *columns).iter_rows():
+            if state == "current":
+                for table in ("articles", "paragraphs"):
+                    self._dropped[self._place(table, article_id, outlet, period)].add(article_id)
+            else:
+                self._dropped[self._place("revisions", article_id, outlet, period)].add(row_id(*key))
 
-    def _is_repeated(self, row: KnownRevision, endings: Endings) -> bool:
-        """Whether this run parsed a source again, or found from when on it stands."""
-        return _key(row) in self._accepted or (endings.unknown(row) and _key(row)[:2] in self._standing)
+    def add_rejects(self, added: pl.DataFrame, dropped: pl.DataFrame) -> None:
+        """The rejects that come and go."""
+        place = _Place("rejects", None, 0)
+        for frame, keys in ((added, self._added), (dropped, self._dropped)):
+            if frame.height:
+                rows = frame.select("archive", "source_path", "source_sha256").iter_rows()
+                keys[place].update(row_id(*key) for key in rows)
 
-    def _presentable(self, revision: Revision) -> bool:
-        # The plan has the heirs of every current revision that goes parsed, so others than these exist only where
-        # the input does not show them.
-        key = _key(revision)
-        return key in self._accepted or self._known[key].current
+    def carry(self, outdated: set[tuple[str, Partition | None]]) -> None:
+        """Partitions that are written anew whatever changes, with all of their files."""
+        self._carried = outdated
+        for table, partition in outdated:
+            for bucket in range(self._buckets if partition is not None else 1):
+                self._added[_Place(table, partition, bucket)].update()
 
-    def _stand(self, article_id: str, standing: Standing) -> None:
-        key = _key(standing.revision)
-        source, known = self._accepted.get(key), self._known.get(key)
-        if (ended := self._ended.get(key)) is not None:
-            if standing.superseded_by in (None, ended.superseded_by):
-                return
-            self._changes.drop_known(ended)
-            known = ended
-        if source is not None:
-            self.dropped_owners[source.file.rpartition(".")[0]].add(source.owner)
-        elif known is not None and (
-            not known.current and standing.revision.valid_to is None and known.superseded_by == standing.superseded_by
-        ):
-            self.kept.add(key)
-            return
-        file, partition = (
-            (source.file, source.partition) if source is not None else _published(known or self._known[key])
-        )
-        self._superseded.add(Superseding(file, partition, article_id, standing, is_new=known is None))
-        self._changes.add("revisions", partition, (row_id(*key),))
+    def tasks(self, staging: Staging, staged: dict[str, list[StagedFile]], now: Round, workers: int) -> list[MergeTask]:
+        """Tasks that write the files, each those of some partitions of one table."""
+        works = self._works()
+        total = sum(one.counts.source_bytes for one in now.parsed)
+        found = []
+        for table in sorted({work.table for work in works}):
+            mine = [work for work in works if work.table == table]
+            parts = defaultdict(list)
+            for part in self._output.parts(TABLES[table]):
+                parts[part.partition].append(part)
+            count = max(1, min(len(mine), max(workers, total // TASK_BYTES)))
+            for number in range(count):
+                some = tuple(mine[len(mine) * number // count : len(mine) * (number + 1) // count])
+                here = tuple(part for place in {work.partition: None for work in some} for part in parts[place])
+                task = MergeTask(
+                    self._output, staging, number, self._buckets, now.archive, some, tuple(staged.get(table, ())), here
+                )
+                found.append(task)
+        return found
 
-
-class _Changes:
-    """Rows to drop and to add, per table and partition."""
-
-    def __init__(self) -> None:
-        self._dropped: dict[Place, dict[tuple[str, ...], Any]] = defaultdict(dict)
-        self._added: dict[Place, set[tuple[str, ...]]] = defaultdict(set)
-
-    def drop(self, table: str, partition: Partition | None, key: tuple[str, ...], near: Any) -> None:
-        """Drop the row with a key, whose first sort key is `near`."""
-        self._dropped[table, partition][key] = near
-
-    def drop_known(self, row: KnownRevision) -> None:
-        if row.current:
-            self.drop("articles", row.partition, (row.article_id,), row.published_at)
-            self.drop("paragraphs", row.partition, (row.article_id,), row.published_at)
-        else:
-            self.drop("revisions", row.partition, (row_id(*_key(row)),), row.published_at)
-
-    def touch(self, partition: Partition) -> None:
-        """Have a partition's articles and paragraphs written, whatever else comes of it."""
-        for table in ("articles", "paragraphs"):
-            self._added[table, partition].update()
-
-    def add(self, table: str, partition: Partition | None, key: tuple[str, ...]) -> None:
-        self._added[table, partition].add(key)
-
-    def work(self) -> list[PartitionWork]:
-        """Partitions in the order to publish them: those that rows leave for another one come first, so that no
-        reader sees a row twice, and `articles` comes after the other tables of its partition."""
-        origin = {(place[0], key): place for place, keys in self._dropped.items() for key in keys}
+    def _works(self) -> list[PlaceWork]:
+        origin = {(place.table, key): place for place, keys in self._dropped.items() for key in keys}
         leaving, entering = set(), set()
         for place, keys in self._added.items():
             for key in keys:
-                before = origin.get((place[0], key), place)
+                before = origin.get((place.table, key), place)
                 if before != place:
                     leaving.add(before)
                     entering.add(place)
-        places = sorted(
-            self._dropped.keys() | self._added.keys(),
-            key=lambda place: (place not in leaving, place[1] or ("", ""), place[0] == "articles", place[0]),
-        )
+        places = sorted(self._dropped.keys() | self._added.keys(), key=lambda place: (place[1] or ("", ""), place))
         return [
-            PartitionWork(
-                *place,
-                self._dropped.get(place, {}),
-                place in leaving,
-                place in leaving and place in entering,
+            PlaceWork(
+                *place, frozenset(self._dropped.get(place, ())), place in leaving, place in leaving & entering,
+                (place.table, place.partition) in self._carried,
             )
             for place in places
-        ]
+        ]  # fmt: skip
+
+    def _place(self, table: str, article_id: str, outlet: str, period: str) -> _Place:
+        return _Place(table, Partition(outlet, period), bucket_of(article_id, self._buckets))
 
 
-def _accepted(workspace: Workspace, state: State, changes: _Changes, stamp: Stamp) -> dict[Key, _Accepted]:
-    """Sources that this run accepted, but for those that nothing stands against: an article that no other source and
-    no published row is about only marks its partition as changed."""
-    files = workspace.names(IDENTITIES)
-    contested, known_paths = _repeated(workspace, files), pa.array([], pa.string())
-    if state.revisions.num_rows:
-        ids, paths = _column(workspace, files, "article_id"), _column(workspace, files, "source_path")
-        known = pc.unique(state.revisions["article_id"].filter(pc.is_in(state.revisions["article_id"], ids)))
-        contested = pc.unique(pa.concat_arrays([contested, known]))
-        known_paths = pc.unique(state.revisions["source_path"].filter(pc.is_in(state.revisions["source_path"], paths)))
-    accepted: dict[Key, _Accepted] = {}
-    for path in files:
-        index, staged = read_staged(workspace, path, IDENTITY_COLUMNS)
-        stands = pc.or_(pc.is_in(staged["article_id"], contested), pc.is_in(staged["source_path"], known_paths))
-        owners = pc.indices_nonzero(pc.or_(stands, pc.is_valid(staged[VALID_TO])))
-        partitions = []
-        for partition, count in index:
-            if partition is None:
-                raise ValueError(f"`{path}`: staged articles without a partition")
-            changes.touch(partition)
-            partitions += [partition] * count
-        for owner, values in zip(owners.to_pylist(), staged.take(owners).to_pylist(), strict=True):
-            article_id = values.pop("article_id")
-            revision = Revision(**values, came_at=values["valid_from"] or stamp.started_at)
-            accepted[_key(revision)] = _Accepted(article_id, revision, articles_beside(path), partitions[owner], owner)
-    return accepted
+def _frame(
+    batches: Sequence[tuple[str, pa.Table]], schema: pl.Schema, more: Sequence[pl.DataFrame] | None = None
+) -> pl.DataFrame:
+    """What identifies the rows of all batches, in their order."""
+    frames = [pl.DataFrame(schema=schema)]
+    for position, (name, rows) in enumerate(batches):
+        if rows.num_rows:
+            frame = pl.DataFrame(pl.from_arrow(rows)).with_columns(batch=pl.lit(name))
+            frame = frame if more is None else pl.concat([frame, more[position]], how="horizontal")
+            frames.append(frame.select(schema.names()).cast(schema))
+    return pl.concat(frames)
 
 
-def _column(
-    workspace: Workspace, files: Sequence[str], name: str, made: Callable[[pa.Array], pa.Array] = lambda values: values
-) -> pa.Array:
-    """What is made of a text column of all staged rows."""
-    nothing = pa.array([], pa.string())
-    # Copied, as an array of a mapped file keeps all of the map in memory.
-    texts = (pa.concat_arrays([nothing, *read_staged(workspace, path, [name])[1][name].chunks]) for path in files)
-    parts = [made(nothing), *map(made, texts)]
-    return pa.concat_arrays(parts)
+def _partition_columns(batches: Sequence[Parsed]) -> list[pl.DataFrame]:
+    """Outlet and period of each article of each batch."""
+    frames = []
+    for batch in batches:
+        rows = [span.partition for span in batch.article_spans for _ in range(span.start, span.stop)]
+        outlets, periods = zip(*rows, strict=True) if rows else ((), ())
+        frames.append(pl.DataFrame({"outlet": outlets, "period": periods}, schema=["outlet", "period"]))
+    return frames
 
 
-def _repeated(workspace: Workspace, files: Sequence[str]) -> pa.Array:
-    """Articles that several staged rows are about; with them may be some that share the first digits of an id."""
-    starts = _column(workspace, files, "article_id", _start)
-    counts = pc.value_counts(starts)
-    repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
-    if not len(repeated):
-        return pa.array([], pa.string())
-    return _column(workspace, files, "article_id", lambda ids: ids.filter(pc.is_in(_start(ids), repeated)))
+def _staged_files(
+    batches: Sequence[Parsed], current: pl.DataFrame, rejects: pl.DataFrame
+) -> dict[str, list[StagedFile]]:
+    """The staged files of the batches, with the owners among their rows that are not to be published."""
+    files: dict[str, list[StagedFile]] = {"articles": [], "paragraphs": [], "rejects": []}
+    published = _owners(current), _owners(rejects)
+    for batch in batches:
+        left = frozenset(range(batch.articles.num_rows)) - published[0].get(batch.name, frozenset())
+        if len(left) < batch.articles.num_rows:
+            files["articles"].append(StagedFile(f"{batch.name}.articles", batch.article_spans, left))
+            files["paragraphs"].append(StagedFile(f"{batch.name}.paragraphs", batch.paragraph_spans, left))
+        left = frozenset(range(batch.rejects.num_rows)) - published[1].get(batch.name, frozenset())
+        if len(left) < batch.rejects.num_rows:
+            spans = (Span(None, 0, batch.rejects.num_rows),)
+            files["rejects"].append(StagedFile(f"{batch.name}.rejects", spans, left))
+    return files
 
 
-def _start(ids: pa.Array) -> pa.Array:
-    """The first digits of ids as numbers: a quarter of what ids take."""
-    return pc.binary_slice(ids.cast(pa.binary()), 0, ID_START).cast(pa.binary(ID_START)).view(pa.int64())
+def _owners(rows: pl.DataFrame) -> dict[str, frozenset[int]]:
+    grouped = rows.group_by("batch").agg("owner")
+    return {batch: frozenset(owners) for batch, owners in grouped.select("batch", "owner").iter_rows()}
 
 
-def _accepted_hashes(workspace: Workspace) -> Iterator[tuple[str, str, bool]]:
-    """Path and hash of each source that this run accepted, and whether it stands."""
-    for name in workspace.names(IDENTITIES):
-        _, staged = read_staged(workspace, name, ("source_path", "source_sha256", VALID_TO))
-        columns = (staged[name].to_pylist() for name in ("source_path", "source_sha256", VALID_TO))
-        yield from ((path, sha256, valid_to is None) for path, sha256, valid_to in zip(*columns, strict=True))
+def _stage_superseded(
+    output: Output, staging: Staging, known: pl.DataFrame, settled: Settled, stamp: Stamp, archive: str
+) -> list[StagedFile]:
+    """Stage rows of `revisions`, with titles and texts from where the superseded revisions lie, a file at a time."""
+    texts = _shared_texts(output, staging, known, settled, archive)
+    staged: list[StagedFile] = []
+    for number, rows in enumerate(_carried(output, staging, settled, archive)):
+        filled = _with_texts(rows, texts)
+        staged.append(_stage_rows(staging, f"superseded-{number:06d}.revisions", filled, stamp))
+    return staged
 
 
-class _Rejected(NamedTuple):
-    """A source that this run rejected, where its row lies, and whether the source stands."""
-
-    known: KnownReject
-    stem: str
-    row: int
-    stands: bool
-
-
-def _rejected(workspace: Workspace) -> Iterator[_Rejected]:
-    for path in workspace.names(".rejects"):
-        _, staged = read_staged(workspace, path, REJECT_COLUMNS)
-        for row, values in enumerate(staged.to_pylist()):
-            stands = values.pop(VALID_TO) is None
-            yield _Rejected(KnownReject(**values, stale=False), path.rpartition(".")[0], row, stands)
+def _carried(output: Output, staging: Staging, settled: Settled, archive: str) -> Iterator[pl.DataFrame]:
+    """The superseded rows, with what they carry over from the file in which each lies."""
+    new = settled.superseded.filter(pl.col("batch").is_not_null())
+    for (batch,), rows in sorted(new.partition_by("batch", as_dict=True).items()):
+        lies = _frame_of(staging.read(f"{batch}.articles", [*CARRIED, OWNER, "ingested_at"]))
+        lies = lies.rename({"ingested_at": "first_seen_at"})
+        yield rows.join(lies.drop(LOCAL_KEY), on=OWNER)
+    before = settled.superseded.filter(pl.col("batch").is_null())
+    for (state, *place), rows in sorted(before.partition_by("state", "outlet", "period", as_dict=True).items()):
+        for lies in _published(output, state, {Partition(*place)}, archive):
+            found = rows.join(lies, on=LOCAL_KEY, nulls_equal=True, suffix="_there")
+            if found.height:
+                yield found
 
 
-def _settle_rejects(
-    changes: _Changes,
-    state: State,
-    workspace: Workspace,
-    rejected: Sequence[_Rejected],
-    gone: Collection[str],
-    *,
-    history: bool,
-) -> dict[str, set[int]]:
-    """Staged rejects that are published already, or that are there twice, by file stem.
-
-    A reject goes when its source parses; without `history` also when its source is replaced or deleted.
-    """
-    known = {(row.source_path, row.source_sha256): row for row in state.rejects}
-    left_out: dict[str, set[int]] = defaultdict(set)
-    staged: set[tuple[str, str | None]] = set()
-    for reject, stem, row, _ in rejected:
-        key = (reject.source_path, reject.source_sha256)
-        if known.get(key) == reject or key in staged:
-            left_out[stem].add(row)
-        else:
-            changes.add("rejects", None, (row_id(*key),))
-            if key in known:
-                changes.drop("rejects", None, (row_id(*key),), key[0])
-        staged.add(key)
-    if not known:
-        return left_out
-    accepted = list(_accepted_hashes(workspace))
-    parsed = {(path, sha256) for path, sha256, _ in accepted}
-    replaced = {path for path, _, stands in accepted if stands} | set(gone)
-    replaced.update(row.known.source_path for row in rejected if row.stands)
-    for key in known.keys() - staged:
-        # What can't be read has no bytes to keep, and no place in history.
-        if key in parsed or (key[0] in replaced and (key[1] is None or not history)):
-            changes.drop("rejects", None, (row_id(*key),), key[0])
-    return left_out
+def _published(output: Output, state: str, places: set[Partition], archive: str) -> Iterator[pl.DataFrame]:
+    """What `revisions` carries over, of the published files of some partitions."""
+    table = TABLES["articles" if state == "current" else "revisions"]
+    seen = "ingested_at" if state == "current" else "first_seen_at"
+    for part in output.parts(table):
+        if part.partition in places:
+            with open_part(output, part.entry, table, archive) as file:
+                yield _frame_of(file.read([*CARRIED, "text_sha256", seen])).rename({seen: "first_seen_at"})
 
 
-def _published(row: KnownRevision) -> tuple[Origin, Partition]:
-    return ("articles" if row.current else "revisions", row.partition), row.partition
+def _shared_texts(
+    output: Output, staging: Staging, known: pl.DataFrame, settled: Settled, archive: str
+) -> dict[str, str]:
+    """By hash the texts that rows of `revisions` left to the revision that superseded them, and need now, as another
+    one did."""
+    lacking = settled.superseded.filter(SHARED_BEFORE, ~SHARED)
+    if not lacking.height:
+        return {}
+    wanted = lacking.select("article_id", "text_sha256").unique()
+    texts: dict[str, str] = {}
+    holders = known.join(wanted, on=["article_id", "text_sha256"], how="semi")
+    for state in ("current", "superseded"):
+        places = {Partition(*place) for place in holders.filter(state=state).select("outlet", "period").iter_rows()}
+        for lies in _published(output, state, places, archive) if places else ():
+            rows = lies.filter(pl.col("text").is_not_null()).join(wanted, on="text_sha256", how="semi")
+            texts.update(rows.select("text_sha256", "text").iter_rows())
+    batches = pl.concat([settled.current, settled.superseded.select(settled.current.columns)])
+    for batch in batches.join(wanted, on=["article_id", "text_sha256"], how="semi")["batch"].drop_nulls().unique():
+        lies = _frame_of(staging.read(f"{batch}.articles", ["text_sha256", "text"]))
+        texts.update(lies.join(wanted, on="text_sha256", how="semi").iter_rows())
+    return texts
 
 
-def _revision(row: KnownRevision) -> Revision:
-    return Revision(
-        row.source_path,
-        row.source_sha256,
-        row.published_at,
-        row.text_sha256,
-        row.valid_from,
-        row.valid_to,
-        row.valid_from,
-    )
+def _with_texts(rows: pl.DataFrame, texts: dict[str, str]) -> pl.DataFrame:
+    """Rows with their texts; null where the row that supersedes one has the same."""
+    lacking = pl.col("text").is_null() & ~SHARED
+    if rows.filter(lacking).height:
+        held = pl.col("text_sha256").replace_strict(texts, default=None, return_dtype=pl.String)
+        rows = rows.with_columns(text=pl.coalesce("text", held))
+    return rows.with_columns(text=pl.when(SHARED).then(None).otherwise("text"))
 
 
-def _key(row: KnownRevision | Revision) -> Key:
-    return row.source_path, row.source_sha256, row.valid_from
+def _frame_of(rows: pa.Table) -> pl.DataFrame:
+    """Rows as a frame, dictionaries as text."""
+    columns = [column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in rows.columns]
+    return pl.DataFrame(pl.from_arrow(pa.table(dict(zip(rows.column_names, columns, strict=True)))))
+
+
+def _stage_rows(staging: Staging, name: str, rows: pl.DataFrame, stamp: Stamp) -> StagedFile:
+    table = TABLES["revisions"]
+    ids = [row_id(*key) for key in rows.select(LOCAL_KEY).iter_rows()]
+    rows = rows.with_columns(
+        revision_id=pl.Series(ids, dtype=pl.String),
+        run_id=pl.lit(stamp.run_id),
+        first_seen_at=pl.when(pl.col("known").is_null())
+        .then(pl.lit(stamp.started_at, CATALOG["valid_from"]))
+        .otherwise("first_seen_at"),
+    ).sort("outlet", "period", *(name for name in table.sort_keys), nulls_last=True)
+    arrow = rows.select(table.schema.names).to_arrow().cast(plain_schema(table))
+    violations = check_rows(arrow.cast(table.schema), table)
+    if violations:
+        raise ValueError(f"rows of `revisions` that violate their schema: {violations[:3]}")
+    counts: dict[Partition | None, int] = {}
+    for place in rows.select("outlet", "period").iter_rows():
+        partition = Partition(*place)
+        counts[partition] = counts.get(partition, 0) + 1
+    return StagedFile(name, staging.write(name, arrow, list(counts.items())))
+
+
+def _changes(known: pl.DataFrame, settled: Settled) -> pl.DataFrame:
+    """What a round changed in articles, by outlet."""
+    columns = ["article_id", "outlet", "source_sha256", "text_sha256", "published_at"]
+    touched = pl.concat([settled.current.select("article_id"), settled.dropped.select("article_id")]).unique()
+    before = known.filter(pl.col("state") == "current").join(touched, on="article_id", how="semi")
+    left = settled.dropped.filter(pl.col("state") == "current").select("article_id")
+    stays = before.join(left, on="article_id", how="anti")
+    after = pl.concat([settled.current.select(columns), stays.select(columns)])
+    return changed_articles(before.select(columns), after)
+
+
+def _disturbed(known: pl.DataFrame, settled: Settled, archive: str) -> tuple[str, ...]:
+    """Other archives that have a source of an article which has lost its current revision."""
+    lost = settled.dropped.filter(pl.col("state") == "current").join(settled.current, on="article_id", how="anti")
+    live = known.filter(pl.col("state") == "superseded", pl.col("valid_to").is_null(), pl.col("archive") != archive)
+    return tuple(live.join(lost, on="article_id", how="semi")["archive"].unique().sort().to_list())

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pressmark.schemas import TABLES
-from pressmark.storage.inputs.opening import Address, open_input, parse_address
-from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, ArchiveLimits, Input, Request, Source
-from pressmark.storage.output.tables import Output
-from pressmark.storage.runs import last_run
-from pressmark.storage.state import open_part
-from pressmark.storage.workers import Workers
+from pressmark.storage.inputs.opening import InputAddress, open_input, parse_address
+from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Input, Request, Source, sources_of
+from pressmark.storage.output.parquet import open_part
+from pressmark.storage.output.tables import Output, Part
+from pressmark.storage.pool import open_pool
+from pressmark.storage.runs import last_runs, latest_of
+from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.laws import (
     ARTICLE_COLUMNS,
     PARAGRAPH_COLUMNS,
@@ -29,15 +29,16 @@ from pressmark.transforms.laws import (
 from pressmark.transforms.records import Partition, Reject
 from pressmark.transforms.selection import Selection
 
-__all__ = ["Verification", "archive_of", "verify_output"]
+__all__ = ["Archive", "Verification", "archive_of", "verify_output"]
 
 # Of an archive that is read as a stream, so much is held at once.
 GROUP_BYTES: Final = 64 << 20
+GIB: Final = 1 << 30
 
 
 class Verification(NamedTuple):
-    """What was checked, how often each law was, and every breach. `not_ingested` counts sources that the latest run
-    may not have asked for, as it asked for a part of the archive."""
+    """What was checked, how often each law was, and every breach. `not_ingested` counts sources that the latest run may
+    not have asked for, as it asked for a part of the archive."""
 
     articles: int
     paragraphs: int
@@ -49,13 +50,27 @@ class Verification(NamedTuple):
     not_ingested: int = 0
 
 
+class Archive(NamedTuple):
+    """An input as the latest run over an archive saw it: what it took, whether it looked at its history and at moves,
+    and whether it was asked for a part of it only."""
+
+    name: str
+    address: InputAddress
+    input: Input
+    selection: Selection
+    history: bool
+    moves: bool
+    partial: bool
+
+
 class _Task(NamedTuple):
     """Some sources of a partition, by path, with their bytes where only one process can read the input; the `first`
     task of a partition also checks what its articles' rows do not show."""
 
     output: Output
-    address: Address
-    partition: Partition
+    archive: str
+    address: InputAddress
+    parts: dict[str, list[Part]]
     sources: dict[str, Source]
     contents: dict[str, bytes | Reject] | None
     first: bool
@@ -68,64 +83,69 @@ class _Checked(NamedTuple):
     breaches: list[Breach]
 
 
-class _Archive(NamedTuple):
-    """The input as the latest run saw it: what it took, whether it looked at its history, and whether it was asked for
-    a part of it only."""
-
-    address: Address
-    input: Input
-    selection: Selection
-    history: bool
-    partial: bool
-
-
-def archive_of(output: Output, source: str | None = None) -> _Archive:
-    """The input of the latest run at the commit that it ingested, or the one that is named in its place.
+def archive_of(output: Output, source: str | None = None, archive: str | None = None) -> Archive:
+    """The input of the latest run over an archive, at the commit that was ingested, or the one that is named in its
+    place. Without a name it is the archive that this input was ingested as, else the one of the latest run.
 
     Raises `OutputError` where there was no run.
     """
-    last = last_run(output)
+    runs = last_runs(output)
+    if archive is None and source is not None:
+        archive = next((run.archive for run in runs if run.source == source), None)
+    last = latest_of(output, archive)
     address = parse_address(source or last.source)
     if source is None or source == last.source:
         address = address.at(last.commit)
-    limits = ArchiveLimits(last.argument("ratio"), last.argument("unpacked_bytes"))
-    selection = Selection(tuple(last.argument("include")), tuple(last.argument("exclude")))
+    limits = ArchiveLimits(last.argument("max_ratio", 200), last.argument("max_unpacked_gib", 64) * GIB)
+    selection = Selection(tuple(last.argument("include", ())), tuple(last.argument("exclude", ())))
     history = address.kind == "git" and bool(last.argument("history"))
-    return _Archive(address, open_input(address, limits), selection, history, last.partial)
+    moves = bool(last.argument("moves"))
+    return Archive(last.archive, address, open_input(address, limits), selection, history, moves, last.partial)
 
 
 def verify_output(
-    output: Output, source: str | Path | None = None, *, workers: int, progress: Callable[[int, int], None]
-) -> Verification:
-    """Check laws 1 to 5. `source` is the latest run's input by default. `progress` is called with the articles checked
-    and the articles there are."""
-    archive = archive_of(output, None if source is None else str(source))
+    output: Output, source: str | Path | None = None, *, archive: str | None = None, workers: int,
+    progress: Callable[[int, int], None],
+) -> Verification:  # fmt: skip
+    """Check laws 1 to 5 on all archives of an output, or on the one that is named; `source` is the input of its latest
+    run by default. `progress` is called with the articles checked and the articles there are."""
+    if source is None and archive is None:
+        chosen = [archive_of(output, None, run.archive) for run in last_runs(output)] or [archive_of(output)]
+    else:
+        chosen = [archive_of(output, None if source is None else str(source), archive)]
+    found = [_verify(output, one, workers, progress) for one in chosen]
+    total = Verification(0, 0, 0, 0, 0, 0, [])
+    for one in found:
+        total = Verification(*(here + more for here, more in zip(total, one, strict=True)))  # type: ignore[operator]
+    return total
+
+
+def _verify(output: Output, archive: Archive, workers: int, progress: Callable[[int, int], None]) -> Verification:
+    request = Request(EVERYTHING, output.folder, None, archive.history, archive.moves, lambda _: None)
+    listing = archive.input.listing(request)
+    listed = [source for source in sources_of(listing.frame) if archive.history or source.valid_to is None]
+    sources = {source.source_path: source for source in listed if source.valid_to is None}
+    rows = _rows(output, "articles", archive.name, ["source_path", "source_sha256", "valid_from"])
+    current = {partition: [Stood(**row, valid_to=None) for row in some] for partition, some in rows.items()}
+    articles = [row for some in current.values() for row in some]
     breaches: list[Breach] = []
     checked = [0, 0, 0]
-    with Workers(workers) as pool:
-        listing = archive.input.listing(
-            Request(EVERYTHING, output.folder, history=archive.history, pool=lambda work, tasks: pool.map(work, tasks))
-        )
-        sources = {source.source_path: source for source in listing.sources if source.valid_to is None}
-        current = _current(output)
-        total = sum(len(rows) for rows in current.values())
+    with open_pool(workers) as pool:
         for result in pool.map(_check_partition, _tasks(output, archive, sources, current)):
             breaches += result.breaches
             checked = [checked[0] + result.articles, checked[1] + result.paragraphs, checked[2] + result.source_bytes]
-            progress(checked[0], total)
-    articles = [row for rows in current.values() for row in rows]
+            progress(checked[0], len(articles))
     breaches += [
         Breach(1, row.source_path, None, "the source is not in the input; name the input that was ingested")
         for row in articles
         if row.source_path not in sources
     ]
-    orphans = {partition for partition, _ in output.parts(TABLES["paragraphs"])} - current.keys()
-    breaches += [
-        Breach(3, f"{place}", None, "paragraphs without a file of articles") for place in sorted(map(str, orphans))
-    ]
-    superseded = _revisions(output)
-    rejects, bad_rejects = _rejects(output)
-    taken = [source for source in listing.sources if archive.selection.takes(source.source_path)]
+    breaches += _orphans(output)
+    columns = ["source_path", "source_sha256", "valid_from", "valid_to"]
+    found = _rows(output, "revisions", archive.name, columns)
+    superseded = [Stood(**row) for some in found.values() for row in some]
+    rejects, bad_rejects = _rejects(output, archive.name)
+    taken = [source for source in listed if archive.selection.takes(source.source_path)]
     incomplete, not_ingested = _completeness(archive, taken, articles, superseded, rejects)
     breaches += incomplete
     breaches += bad_rejects
@@ -138,7 +158,7 @@ def verify_output(
 
 
 def _completeness(
-    archive: _Archive,
+    archive: Archive,
     taken: Sequence[Source],
     articles: Sequence[Stood],
     superseded: Sequence[Stood],
@@ -198,7 +218,7 @@ def _ingested(
     ]
 
 
-def _period(archive: _Archive, source: Source) -> tuple[str, datetime | None]:
+def _period(archive: Archive, source: Source) -> tuple[str, Any]:
     return source.source_path, source.valid_from if archive.history else None
 
 
@@ -206,37 +226,32 @@ def _hash(data: bytes | Reject) -> str | None:
     return data.source_sha256 if isinstance(data, Reject) else hashlib.sha256(data).hexdigest()
 
 
-def _current(output: Output) -> dict[Partition, list[Stood]]:
-    """Rows of `articles` by partition."""
-    found: dict[Partition, list[Stood]] = {}
-    for partition, entry in output.partitions(TABLES["articles"]):
-        with open_part(output, entry) as file:
-            rows = file.read(["source_path", "source_sha256", "valid_from"], use_threads=False).to_pylist()
-        found.setdefault(partition, []).extend(Stood(**row, valid_to=None) for row in rows)
-    return found
-
-
 def _tasks(
-    output: Output, archive: _Archive, sources: dict[str, Source], current: dict[Partition, list[Stood]]
+    output: Output, archive: Archive, sources: dict[str, Source], current: dict[Partition | None, list[Stood]]
 ) -> Iterator[_Task]:
     places = {row.source_path: partition for partition, rows in current.items() for row in rows}
-    groups = (
+    parts = {name: _by_partition(output, name) for name in ("articles", "paragraphs")}
+    groups: Iterable[tuple[dict[str, Source], dict[str, bytes | Reject] | None]] = (
         _groups(archive.input, [source for path, source in sources.items() if path in places])
         if archive.input.streamed
         else [(sources, None)]
     )
     pending = set(current)
+
+    def task(partition: Partition | None, chosen: dict[str, Source], data: dict[str, bytes | Reject] | None) -> _Task:
+        here = {name: of.get(partition, []) for name, of in parts.items()}
+        return _Task(output, archive.name, archive.address, here, chosen, data, partition in pending)
+
     for group, contents in groups:
-        members: dict[Partition, dict[str, Source]] = {}
+        members: dict[Partition | None, dict[str, Source]] = defaultdict(dict)
         for path, source in group.items():
             if path in places:
-                members.setdefault(places[path], {})[path] = source
+                members[places[path]][path] = source
         for partition, chosen in members.items():
-            data = None if contents is None else {path: contents[path] for path in chosen}
-            yield _Task(output, archive.address, partition, chosen, data, partition in pending)
+            yield task(partition, chosen, None if contents is None else {path: contents[path] for path in chosen})
             pending.discard(partition)
-    for partition in sorted(pending):
-        yield _Task(output, archive.address, partition, {}, None, first=True)
+    for partition in sorted(pending, key=str):
+        yield task(partition, {}, None)
 
 
 def _groups(archive: Input, sources: Sequence[Source]) -> Iterator[tuple[dict[str, Source], dict[str, bytes | Reject]]]:
@@ -256,30 +271,32 @@ def _groups(archive: Input, sources: Sequence[Source]) -> Iterator[tuple[dict[st
 def _check_partition(task: _Task) -> _Checked:
     by_article: dict[str, list[dict[str, Any]]] = {}
     breaches: list[Breach] = []
-    for article_id, rows in groupby(
-        _rows(task.output, "paragraphs", task.partition, PARAGRAPH_COLUMNS), key=lambda row: row["article_id"]
-    ):
+    articles = {row["article_id"]: row for row in _read(task.output, "articles", task.parts["articles"],
+                                                        [*ARTICLE_COLUMNS, "archive"])}  # fmt: skip
+    paragraphs = _read(task.output, "paragraphs", task.parts["paragraphs"], PARAGRAPH_COLUMNS)
+    for article_id, rows in groupby(paragraphs, key=lambda row: row["article_id"]):
         if article_id in by_article and task.first:
             breaches.append(Breach(3, article_id, None, "the article's paragraphs do not stand together"))
         by_article.setdefault(article_id, []).extend(rows)
-    articles, count, total_bytes = 0, 0, 0
-    pending: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
-    for article in _rows(task.output, "articles", task.partition, ARTICLE_COLUMNS):
-        paragraphs = by_article.pop(article["article_id"], [])
-        if article["source_path"] in task.sources:
-            pending[article["source_path"]] = article, paragraphs
     if task.first:
-        breaches += [Breach(3, article_id, None, "paragraphs without an article") for article_id in by_article]
+        orphans = by_article.keys() - articles.keys()
+        breaches += [Breach(3, article_id, None, "paragraphs without an article") for article_id in sorted(orphans)]
+    pending = {
+        row["source_path"]: row
+        for row in articles.values()
+        if row["archive"] == task.archive and row["source_path"] in task.sources
+    }
+    count = total_bytes = 0
     for source, data in _contents(task):
-        article, paragraphs = pending[source.source_path]
-        articles += 1
-        count += len(paragraphs)
+        article = pending[source.source_path]
+        mine = by_article.get(article["article_id"], [])
+        count += len(mine)
         if isinstance(data, Reject):
             breaches.append(Breach(1, source.source_path, None, f"the source can't be read: {data.detail}"))
             continue
         total_bytes += len(data)
-        breaches += check_article(article, paragraphs, data)
-    return _Checked(articles, count, total_bytes, breaches)
+        breaches += check_article(article, mine, data)
+    return _Checked(len(task.sources), count, total_bytes, breaches)
 
 
 def _contents(task: _Task) -> Iterable[tuple[Source, bytes | Reject]]:
@@ -288,31 +305,46 @@ def _contents(task: _Task) -> Iterable[tuple[Source, bytes | Reject]]:
     return [(source, task.contents[path]) for path, source in task.sources.items()]
 
 
-def _rows(output: Output, name: str, partition: Partition, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for _, entry in output.parts_of(TABLES[name], partition):
-        with open_part(output, entry) as file:
-            for batch in file.iter_batches(2048, columns=[*columns, "outlet", "month"], use_threads=False):
-                yield from batch.to_pylist()
+def _orphans(output: Output) -> list[Breach]:
+    with_articles = _by_partition(output, "articles").keys()
+    orphans = sorted(map(str, _by_partition(output, "paragraphs").keys() - with_articles))
+    return [Breach(3, place, None, "paragraphs without a file of articles") for place in orphans]
 
 
-def _revisions(output: Output) -> list[Stood]:
-    """Rows of `revisions`."""
-    rows: list[Stood] = []
-    for _, entry in output.parts(TABLES["revisions"]):
-        with open_part(output, entry) as file:
-            rows += [Stood(**row) for row in file.read(list(Stood._fields)).to_pylist()]
-    return rows
+def _by_partition(output: Output, name: str) -> dict[Partition | None, list[Part]]:
+    found: dict[Partition | None, list[Part]] = defaultdict(list)
+    for part in output.parts(TABLES[name]):
+        found[part.partition].append(part)
+    return found
 
 
-def _rejects(output: Output) -> tuple[list[tuple[str, str | None]], list[Breach]]:
+def _rows(
+    output: Output, name: str, archive: str, columns: Sequence[str]
+) -> dict[Partition | None, list[dict[str, Any]]]:
+    """Some columns of an archive's rows, by partition."""
+    found = {}
+    for partition, parts in _by_partition(output, name).items():
+        rows = _read(output, name, parts, [*columns, "archive"])
+        found[partition] = [row for row in rows if row.pop("archive") == archive]
+    return found
+
+
+def _read(output: Output, name: str, parts: Sequence[Part], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for part in parts:
+        with open_part(output, part.entry, TABLES[name]) as file:
+            rows = file.read(columns)
+        for batch in rows.to_batches(2048):
+            yield from batch.to_pylist()
+
+
+def _rejects(output: Output, archive: str) -> tuple[list[tuple[str, str | None]], list[Breach]]:
     rows: list[tuple[str, str | None]] = []
     breaches: list[Breach] = []
-    for _, entry in output.parts(TABLES["rejects"]):
-        with open_part(output, entry) as file:
-            for batch in file.iter_batches(64, columns=["source_path", "source_sha256", "reason", "raw"]):
-                for row in batch.to_pylist():
-                    rows.append((row["source_path"], row["source_sha256"]))
-                    breaches += _raw_breach(row)
+    columns = ["archive", "source_path", "source_sha256", "reason", "raw"]
+    for row in _read(output, "rejects", output.parts(TABLES["rejects"]), columns):
+        if row["archive"] == archive:
+            rows.append((row["source_path"], row["source_sha256"]))
+            breaches += _raw_breach(row)
     return rows, breaches
 
 

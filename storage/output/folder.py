@@ -1,21 +1,39 @@
-"""A folder of this machine: contents are files, replaced by renaming."""
+"""A folder of this machine as an output: contents are files, replaced by renaming, all of a run's or none of them.
+
+How a run publishes, in this order:
+1. every next file is written to staging and synced, and every folder that it goes to is made and synced;
+2. `journal.json` lists the replacements; from here on the run is published, whatever happens;
+3. the replacements are carried out by renaming, their folders are synced, and the journal is removed.
+
+Nothing that can fail for good lies behind the journal. A run that is killed before it has changed nothing but for empty
+folders; after it, the next writer or reader completes the run. An error of a sync ends the run.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import socket
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 
-from pressmark.storage.output.lock import exclusive
-from pressmark.storage.output.publish import commit, complete_interrupted, prepare, replace_file
+from pressmark.storage.errors import LockedError, OutputError
 from pressmark.storage.output.store import Replacement, Stored, Waiting
 
-__all__ = ["FolderStore"]
+__all__ = ["JOURNAL", "PRIVATE", "FolderStore", "exclusive", "held_folder", "publishing", "replace_file"]
+
+# All that is not for readers lies below this folder.
+PRIVATE: Final = ".pressmark"
+JOURNAL: Final = f"{PRIVATE}/journal.json"
+# Syncs of many files at once share the disk's journal commits; one after another, each waits for its own.
+SYNCS: Final = 8
 
 
 class FolderStore:
@@ -24,7 +42,7 @@ class FolderStore:
     def __init__(self, address: str) -> None:
         self.address = address
         self._root = Path(address)
-        self._durable: set[str | None] = set()
+        self._durable: set[str] = set()
 
     def entries(self, prefix: str) -> list[Stored]:
         found = [_stored(name, entry.stat()) for name, entry in _files(os.path.join(self.address, prefix), prefix)]
@@ -51,7 +69,12 @@ class FolderStore:
     def draft(self, name: str) -> Iterator[Path]:
         path = self._root / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._durable.discard(name)
         yield path
+
+    def make_durable(self, name: str) -> None:
+        sync(self._root / name)
+        self._durable.add(name)
 
     @contextlib.contextmanager
     def local(self, entry: Stored) -> Iterator[Path]:
@@ -71,23 +94,159 @@ class FolderStore:
     def writing(self, run_id: str, waiting: Waiting) -> Iterator[None]:
         del waiting  # The kernel knows at once whether there is another writer.
         with exclusive(self._root, run_id):
-            complete_interrupted(self._root)
             yield
 
-    @contextlib.contextmanager
-    def preparing(self) -> Iterator[Callable[[Replacement], object]]:
-        with ThreadPoolExecutor(1) as beside:
-            yield lambda step: beside.submit(self._prepare, step)
-
     def commit(self, steps: Sequence[Replacement]) -> None:
-        durable, self._durable = self._durable, set()
-        commit(self._root, steps, durable)
+        drafts = [step.staged for step in steps if step.staged is not None]
+        with ThreadPoolExecutor(SYNCS) as pool:
+            list(pool.map(self.make_durable, [name for name in drafts if name not in self._durable]))
+        self._durable.difference_update(drafts)
+        staged = {(self._root / name).parent for name in drafts}
+        made = _make_folders(
+            self._root, {(self._root / step.target).parent for step in steps if step.staged is not None}
+        )
+        _sync_all([*staged, *made])
+        with publishing(self._root, shared=False):
+            replace_file(self._root / JOURNAL, json.dumps([list(step) for step in steps]).encode())
+            _complete(self._root)
 
-    def _prepare(self, step: Replacement) -> None:
-        # What fails here fails again, and is told, when it is committed.
-        self._durable.discard(step.staged)
-        prepare(self._root, step)
-        self._durable.add(step.staged)
+
+@contextlib.contextmanager
+def exclusive(root: Path, run_id: str) -> Iterator[None]:
+    """Hold the output's lock, after the run that was killed while it published is completed; raises `LockedError`,
+    naming the holder, where another run has it. The kernel drops the lock when its holder dies."""
+    try:
+        (root / PRIVATE).mkdir(parents=True, exist_ok=True)
+        handle = os.open(root / PRIVATE / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise OutputError(
+            f"the output folder can't be written ({error.strerror})", root, "choose a folder you may write to"
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(handle, 300).decode(errors="replace").strip() or "an unknown process"
+            raise LockedError(
+                f"another run is writing to this output ({holder})", root, "wait until it has finished"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}, run {run_id}".encode(), 0)
+        with publishing(root, shared=False):
+            _clear_readers(root)
+            _complete(root)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def publishing(root: Path, *, shared: bool) -> Iterator[None]:
+    """Wait for the lock under which files are replaced, and hold it; readers share it to see none half done.
+
+    A reader that may not write to the folder, where no run has ever published, needs no lock.
+    """
+    path = root / PRIVATE / "publishing"
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if shared and path.exists() else os.O_CREAT), 0o644)
+    except OSError:
+        if not shared:
+            raise
+        yield
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def held_folder(path: Path) -> Iterator[None]:
+    """A new folder for a reader that no writer clears until the block ends, and that is gone then."""
+    path.mkdir(parents=True)
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Replace a file whole and durably."""
+    draft = target.with_name(target.name + ".new")
+    draft.write_bytes(content)
+    sync(draft)
+    os.replace(draft, target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or a folder's entries, durable; raises `OSError` where that can't be had."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _complete(root: Path) -> None:
+    """Carry out the steps of a journal that is there."""
+    journal = root / JOURNAL
+    try:
+        steps = [Replacement(*step) for step in json.loads(journal.read_bytes())]
+    except FileNotFoundError:
+        return
+    touched: dict[Path, None] = {}
+    for step in steps:
+        _apply(root, step, touched)
+    _sync_all([folder for folder in touched if folder.exists()])
+    journal.unlink()
+    sync(journal.parent)
+
+
+def _apply(root: Path, step: Replacement, touched: dict[Path, None]) -> None:
+    target = root / step.target
+    touched[target.parent] = None
+    if step.staged is not None:
+        # A step that an interrupted run carried out already has no staged file any more.
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(root / step.staged, target)
+        return
+    target.unlink(missing_ok=True)
+    # Empty partition folders go too, up to the table's.
+    for folder in (target.parent, target.parent.parent):
+        with contextlib.suppress(OSError):
+            if folder.parent != root:
+                folder.rmdir()
+                touched[folder.parent] = None
+
+
+def _make_folders(root: Path, folders: set[Path]) -> set[Path]:
+    """Make folders that are not there; all folders between them and the output's, whose entries may be new."""
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    return {above for folder in folders for above in folder.parents if above.is_relative_to(root)}
+
+
+def _sync_all(folders: Sequence[Path]) -> None:
+    with ThreadPoolExecutor(SYNCS) as pool:
+        list(pool.map(sync, folders))
+
+
+def _clear_readers(root: Path) -> None:
+    """Remove what readers left that were killed; under the lock of `publishing`, so that none is just beginning."""
+    for path in (root / PRIVATE / "readers").glob("*"):
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(handle)
 
 
 def _stored(name: str, info: os.stat_result) -> Stored:

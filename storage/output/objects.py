@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import io
 import json
+import os
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,14 +30,13 @@ from obstore.exceptions import (
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from pressmark.storage.errors import OutputError
-from pressmark.storage.output.credentials import allows_http, s3_config
 from pressmark.storage.output.lease import Lease
 from pressmark.storage.output.store import Replacement, Stored, Waiting
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-__all__ = ["ObjectStore", "connect"]
+__all__ = ["ObjectStore", "allows_http", "connect", "s3_config"]
 
 JOURNAL: Final = ".pressmark/journal.json"
 # Contents up to this size are read whole; larger ones in blocks, of which the latest are kept.
@@ -51,6 +52,23 @@ RETRIES: Final = {
     "retry_timeout": timedelta(seconds=60),
     "backoff": {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(seconds=5), "base": 2},
 }
+
+# Each with the variables that AWS' own tools read; obstore takes the same names in small letters.
+VARIABLES: Final = {
+    "aws_access_key_id": ("AWS_ACCESS_KEY_ID",),
+    "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
+    "aws_session_token": ("AWS_SESSION_TOKEN",),
+    "aws_region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    "aws_endpoint_url": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+}
+PROFILE_KEYS: Final = {
+    "aws_access_key_id": "aws_access_key_id",
+    "aws_secret_access_key": "aws_secret_access_key",
+    "aws_session_token": "aws_session_token",
+    "aws_region": "region",
+    "aws_endpoint_url": "endpoint_url",
+}
+TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 Result = TypeVar("Result")
 
@@ -134,6 +152,9 @@ class ObjectStore:
             if path.exists():
                 self._tried(lambda: obstore.put(self.client, name, path, use_multipart=False), name)
 
+    def make_durable(self, name: str) -> None:
+        """Contents are durable once they are there."""
+
     @contextlib.contextmanager
     def local(self, entry: Stored) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="pressmark-") as folder:
@@ -166,11 +187,6 @@ class ObjectStore:
                 yield
             finally:
                 self._lease = None
-
-    @contextlib.contextmanager
-    def preparing(self) -> Iterator[Callable[[Replacement], object]]:
-        # Drafts are durable once they are there.
-        yield lambda step: step
 
     def commit(self, steps: Sequence[Replacement]) -> None:
         journal = json.dumps([list(step) for step in steps]).encode()
@@ -345,3 +361,45 @@ def _reason(text: str) -> str:
     """What of a client's message tells the cause, without what may hold a request's signature."""
     line = text.strip().splitlines()[0]
     return line.partition("?")[0][:200]
+
+
+def s3_config() -> dict[str, str]:
+    """Keys, region and endpoint: variables first, then the profile that `AWS_PROFILE` names, or `default`.
+
+    What neither tells is left to the client, which asks the machine for its role.
+    """
+    found = {key: value for key, value in _profile().items() if value}
+    given = {key: os.environ[name] for key, names in VARIABLES.items() for name in reversed(names) if _set(name)}
+    if "aws_access_key_id" in given:
+        # A token belongs to its key.
+        found.pop("aws_session_token", None)
+    return {**found, **given}
+
+
+def allows_http() -> bool:
+    """Whether an endpoint may be reached without encryption."""
+    return os.environ.get("AWS_ALLOW_HTTP", "").lower() in TRUE
+
+
+def _set(name: str) -> bool:
+    return bool(os.environ.get(name))
+
+
+def _profile() -> dict[str, str]:
+    name = os.environ.get("AWS_PROFILE") or "default"
+    home = Path(os.environ.get("HOME", "~")).expanduser()
+    places = (
+        (
+            os.environ.get("AWS_CONFIG_FILE") or home / ".aws" / "config",
+            ("default" if name == "default" else f"profile {name}"),
+        ),
+        (os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / ".aws" / "credentials", name),
+    )
+    found: dict[str, str] = {}
+    for path, section in places:
+        parser = configparser.RawConfigParser()
+        parser.read(path, "utf-8")
+        if parser.has_section(section):
+            values = parser[section]
+            found |= {key: values[option] for key, option in PROFILE_KEYS.items() if option in values}
+    return found

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import xxhash
+from pressmark.storage.output.folder import JOURNAL, PRIVATE, exclusive, held_folder, publishing
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import UNKNOWN_MONTH
 from pressmark.storage.errors import OutputError
-from pressmark.storage.output.lock import PRIVATE, exclusive, held_folder, publishing
-from pressmark.storage.output.publish import JOURNAL, complete_interrupted
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output
 from pressmark.transforms.records import Partition
@@ -45,9 +44,11 @@ class Part(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """All partitions of an output, tables in the order of the contract, partitions in the order of their paths."""
+    """All partitions of an output, tables in the order of the contract, partitions in the order of their paths; their
+    files lie below `folder` as they do in the output."""
 
     output: Output
+    folder: Path
     parts: tuple[Part, ...]
 
 
@@ -63,7 +64,7 @@ def snapshot(output: Output, reader_id: str) -> Iterator[Snapshot]:
         files: dict[tuple[str, str], list[Path]] = {}
         for table, name, entry in _files(output):
             files.setdefault((table, name), []).append(folder / entry.name)
-        yield Snapshot(output, tuple(Part(*key, tuple(paths), _digest(paths)) for key, paths in files.items()))
+        yield Snapshot(output, folder, tuple(Part(*key, tuple(paths), _digest(paths)) for key, paths in files.items()))
 
 
 @contextlib.contextmanager
@@ -93,10 +94,8 @@ def _unpublished(root: Path, reader_id: str) -> Iterator[None]:
             yield
             return
     # No one is publishing, so whoever was is dead: this reader completes it, as the next run would.
-    with exclusive(root, reader_id):
-        complete_interrupted(root)
-        with publishing(root, shared=True):
-            yield
+    with exclusive(root, reader_id), publishing(root, shared=True):
+        yield
 
 
 @contextlib.contextmanager
@@ -129,7 +128,7 @@ def _files(output: Output) -> Iterator[tuple[str, str, Stored]]:
             for entry in output.store.entries(table.name):
                 yield table.name, f"run_id={Path(entry.name).stem}", entry
         else:
-            yield from ((table.name, _label(output, partition), entry) for partition, entry in output.parts(table))
+            yield from ((table.name, _label(output, part.partition), part.entry) for part in output.parts(table))
 
 
 def _label(output: Output, partition: Partition | None) -> str:

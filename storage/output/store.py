@@ -58,6 +58,9 @@ class Store(Protocol):
     def draft(self, name: str) -> AbstractContextManager[Path]:
         """A file of this machine that becomes the content `name` when the block ends, if something was written."""
 
+    def make_durable(self, name: str) -> None:
+        """Have a draft on the disk before it is published; `commit` does it for those for which nobody did."""
+
     def local(self, entry: Stored) -> AbstractContextManager[Path]:
         """A content as a file of this machine."""
 
@@ -72,9 +75,6 @@ class Store(Protocol):
 
     def writing(self, run_id: str, waiting: Waiting) -> AbstractContextManager[None]:
         """Be the only writer, after what a killed one left is completed. Raises `LockedError` where there is one."""
-
-    def preparing(self) -> AbstractContextManager[Callable[[Replacement], object]]:
-        """Takes steps that will be committed, and does what can be done for them while others are made."""
 
     def commit(self, steps: Sequence[Replacement]) -> None:
         """Carry out all steps: durable on return, and after a kill at any point none or, once the next writer came,

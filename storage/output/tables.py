@@ -6,23 +6,32 @@ beside them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pressmark.schemas.contract import Table
+from pressmark.schemas.contract import UNKNOWN_PERIODS, Table
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.store import Store, Stored, is_object_address, open_store
 from pressmark.transforms.records import Partition
 
-__all__ = ["PART_SUFFIX", "STAGING", "Output", "Part", "part_name"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["PART_SUFFIX", "STAGING", "Output", "Part", "bucket_of", "part_name"]
 
 STAGING: Final = ".pressmark/staging"
 PART_SUFFIX: Final = ".parquet"
 PART_STEM: Final = "part-"
+ID_DIGITS: Final = 8
 
-Part = tuple[Partition | None, Stored]
+
+class Part(NamedTuple):
+    """A file of a table: its partition (None where the table has none), its number, and what is stored."""
+
+    partition: Partition | None
+    number: int
+    entry: Stored
 
 
 class Output(NamedTuple):
@@ -33,10 +42,12 @@ class Output(NamedTuple):
 
     @property
     def store(self) -> Store:
+        """Its contents by name."""
         return open_store(str(self.address), single_writer=self.single_writer)
 
     @property
     def is_local(self) -> bool:
+        """Whether it is a folder of this machine."""
         return not is_object_address(str(self.address))
 
     @property
@@ -55,27 +66,22 @@ class Output(NamedTuple):
         """A content's address, for messages and readers."""
         return f"{self.address}".rstrip("/") + f"/{name}"
 
-    def parts(self, table: Table) -> Iterator[Part]:
-        """Partition files that exist, in the order of their partitions and numbers."""
-        found = []
-        for entry in self.store.entries(table.name):
-            folders, _, file = entry.name.rpartition("/")
-            number = file.removeprefix(PART_STEM).removesuffix(PART_SUFFIX)
-            if not number.isdigit():
-                continue
-            found.append((_partition(folders, table), int(number), entry))
-        found.sort(key=lambda one: (one[0] or ("", ""), one[1]))
-        return ((partition, entry) for partition, _, entry in found)
+    def parts(self, table: Table) -> list[Part]:
+        """Files of a table that exist, in the order of their partitions and numbers. Files of `runs` have none."""
+        return sorted(
+            _parts(table, self.store.entries(table.name)), key=lambda part: (part.partition or ("", ""), part)
+        )
 
-    def parts_of(self, table: Table, partition: Partition | None) -> list[tuple[int, Stored]]:
-        """Files of one partition with their numbers, in the order of those."""
-        folder = os.path.dirname(part_name(table, partition))
-        files = [entry for entry in self.store.entries(folder) if entry.name.count("/") == folder.count("/") + 1]
-        return sorted((_number(entry.name), entry) for entry in files)
+    def scan(self, table: Table) -> pl.LazyFrame | None:
+        """All rows of a table as polars reads them; None where it has no file."""
+        import polars as pl
 
-    def partitions(self, table: Table) -> Iterator[tuple[Partition, Stored]]:
-        """Files of a partitioned table that exist, in the order of their partitions and numbers."""
-        return ((partition, entry) for partition, entry in self.parts(table) if partition is not None)
+        if not self.store.entries(table.name):
+            return None
+        # With the `/` at its end an object store knows it for a folder.
+        folder = self.location(f"{table.name}/")
+        options = self.store.reader_options()
+        return pl.scan_parquet(folder, hive_partitioning=table.partitioned, storage_options=options or None)
 
 
 def part_name(table: Table, partition: Partition | None, number: int = 0) -> str:
@@ -91,12 +97,24 @@ def part_name(table: Table, partition: Partition | None, number: int = 0) -> str
     return f"{table.name}/outlet={partition.outlet}/{partition.period}/{file}"
 
 
-def _number(name: str) -> int:
-    return int(name.rpartition("/")[2].removeprefix(PART_STEM).removesuffix(PART_SUFFIX))
+def bucket_of(article_id: str, buckets: int) -> int:
+    """The number of the file that an article's rows are in: it follows from the id alone."""
+    return int(article_id[:ID_DIGITS], 16) % buckets
+
+
+def _parts(table: Table, entries: list[Stored]) -> Iterator[Part]:
+    for entry in entries:
+        folders, _, file = entry.name.rpartition("/")
+        number = file.removeprefix(PART_STEM).removesuffix(PART_SUFFIX)
+        if number.isdigit():
+            yield Part(_partition(folders, table), int(number), entry)
 
 
 def _partition(folders: str, table: Table) -> Partition | None:
     if not table.partitioned:
         return None
     outlet, period = folders.split("/")[1:]
+    # Version 2 of the contract wrote `unknown` for days and years, too.
+    key, _, value = period.partition("=")
+    period = f"{key}={UNKNOWN_PERIODS[key]}" if value == UNKNOWN_PERIODS["month"] and key in UNKNOWN_PERIODS else period
     return Partition(outlet.removeprefix("outlet="), period)

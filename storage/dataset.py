@@ -1,0 +1,123 @@
+"""What other programs use: `parse` one source, `open` an output as it is at one moment, and `verify` it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+import polars as pl
+
+from pressmark.schemas import TABLES
+from pressmark.storage.output.snapshot import Snapshot, snapshot
+from pressmark.storage.output.tables import Output
+from pressmark.storage.queries import Trace, articles_at, trace_paragraph
+from pressmark.storage.runs import new_stamp
+from pressmark.storage.verification import Verification, verify_output
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import parse as parse_source
+from pressmark.transforms.dates import FAR_FUTURE
+from pressmark.transforms.records import Article, Limits, Reject
+
+__all__ = ["Dataset", "open_dataset", "parse", "verify"]
+
+
+def parse(
+    data: bytes, *, path: str, archive: str = "archive", limits: Limits | None = None, latest: datetime = FAR_FUTURE
+) -> Article | Reject:
+    """The article in the bytes of one source, or the reject that says why there is none. Pure: reads no file but the
+    registry of outlets that comes with the package, and never raises for bad data.
+
+    `path` is the source's path in its archive, with `/`; a date after `latest` is no fact.
+
+    >>> found = parse(b"[A title](https://news.example/a)\\n------\\n<p>Text.</p>", path="a.md")
+    >>> found.header.title, [paragraph.text for paragraph in found.paragraphs]
+    ('A title', [b'Text.'])
+    """
+    return parse_source(data, path, load_outlets(), limits or Limits(), latest, archive=archive)
+
+
+def verify(
+    output: str | Path, source: str | Path | None = None, *, archive: str | None = None, workers: int | None = None
+) -> Verification:
+    """What re-reading the sources shows: laws 1 to 5 on every row. `source` is the input of the latest run."""
+    count = workers or os.cpu_count() or 1
+    return verify_output(Output(output), source, archive=archive, workers=count, progress=lambda *_: None)
+
+
+class Dataset:
+    """An output as it was at the moment at which it was opened, whatever runs do meanwhile. Its tables are polars
+    LazyFrames with the partition keys as columns. Close it, or use it as a context, so that its files can go.
+
+    Raises `OutputError` where the address holds no output.
+    """
+
+    def __init__(self, output: str | Path) -> None:
+        self._output = Output(output)
+        self._held = contextlib.ExitStack()
+        self._snapshot: Snapshot = self._held.enter_context(snapshot(self._output, f"dataset-{new_stamp().run_id}"))
+
+    def __enter__(self) -> Dataset:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._held.close()
+
+    @property
+    def articles(self) -> pl.LazyFrame:
+        """One row for each article, its current revision."""
+        return self._table("articles")
+
+    @property
+    def paragraphs(self) -> pl.LazyFrame:
+        """One row for each block of each article."""
+        return self._table("paragraphs")
+
+    @property
+    def revisions(self) -> pl.LazyFrame:
+        """Superseded revisions, and tombstones of deleted sources."""
+        return self._table("revisions")
+
+    @property
+    def rejects(self) -> pl.LazyFrame:
+        """Sources that are no article, with the reason and their bytes."""
+        return self._table("rejects")
+
+    @property
+    def runs(self) -> pl.LazyFrame:
+        """One row for each run."""
+        return self._table("runs")
+
+    def verify(self, source: str | Path | None = None, **options: str | int | None) -> Verification:
+        """See `verify`; looks at the output as it is now."""
+        return verify(self._output.address, source, **options)  # type: ignore[arg-type]
+
+    def trace(self, paragraph_id: str, source: str | None = None, *, context: int = 80) -> Trace:
+        """A paragraph's row, its article's, and its bytes in the source with `context` bytes on both sides."""
+        return trace_paragraph(self._output, source, paragraph_id, context=context)
+
+    def asof(self, moment: datetime) -> pl.DataFrame:
+        """The articles as they stood at a moment (UTC where it names no zone), of an output with its history."""
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return articles_at(self._output, aware, text=True)[0]
+
+    def _table(self, name: str) -> pl.LazyFrame:
+        table = TABLES[name]
+        paths = [path for part in self._snapshot.parts if part.table == name for path in part.paths]
+        if not paths:
+            schema = pl.from_arrow(table.schema.empty_table())
+            return pl.DataFrame(schema).lazy()
+        return pl.scan_parquet(paths, hive_partitioning=table.partitioned)
+
+
+def open_dataset(output: str | Path) -> Dataset:
+    """An output as it is at this moment; see `Dataset`."""
+    return Dataset(output)

@@ -1,0 +1,202 @@
+"""Merges staged rows into partition files: reads a partition, drops, adds, sorts, writes. Runs in workers.
+
+A row's file follows from its `article_id` alone, so no row ever moves between the files of a partition.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import Table
+from pressmark.storage.output.parquet import open_part, plain_schema, write_part
+from pressmark.storage.output.staging import OWNER, PLACE, Span, Staging
+from pressmark.storage.output.store import Replacement
+from pressmark.storage.output.tables import Output, Part, bucket_of, part_name
+from pressmark.transforms.records import Partition
+
+__all__ = ["MergeTask", "Merged", "PlaceWork", "StagedFile", "merge"]
+
+# Steps of a lower rank are published first: what rows leave, then what they come to, and articles after the rest.
+LEAVING, REST = 0, 2
+
+
+class PlaceWork(NamedTuple):
+    """A file of a partition to write: keys of published rows to drop. `leaving` says that some of them move to another
+    partition; `removal_first` that the file must be shown without them before rows move in, as it gets rows from where
+    its own go. `carry` says that files of an older contract stand in the partition."""
+
+    table: str
+    partition: Partition | None
+    bucket: int
+    dropped: frozenset[str] = frozenset()
+    leaving: bool = False
+    removal_first: bool = False
+    carry: bool = False
+
+
+class StagedFile(NamedTuple):
+    """The rows of a staged file that a task needs, and the owners among them that are not to be published."""
+
+    name: str
+    spans: tuple[Span, ...]
+    dropped: frozenset[int] = frozenset()
+
+
+class MergeTask(NamedTuple):
+    """Files of one table to write. `parts` are the published files of their partitions."""
+
+    output: Output
+    staging: Staging
+    number: int
+    buckets: int
+    archive: str
+    works: tuple[PlaceWork, ...]
+    staged: tuple[StagedFile, ...]
+    parts: tuple[Part, ...]
+
+
+class Merged(NamedTuple):
+    """What merging a file made: rows before and now, bytes written, and the steps that publish it, in order."""
+
+    work: PlaceWork
+    rows_before: int
+    rows: int
+    file_bytes: int
+    removals: tuple[Replacement, ...] = ()
+    finals: tuple[Replacement, ...] = ()
+
+
+def merge(task: MergeTask) -> list[Merged]:
+    """Write the next file of each place to staging. Repeating it gives the same rows. A file whose rows stay as they
+    are is left alone."""
+    table = TABLES[task.works[0].table]
+    parts: dict[Partition | None, list[Part]] = defaultdict(list)
+    for part in task.parts:
+        parts[part.partition].append(part)
+    return [
+        _merge_place(task, table, work, f"{task.number:06d}-{index}", new, parts.get(work.partition, []))
+        for index, (work, new) in enumerate(zip(task.works, _new_rows(task, table), strict=True))
+    ]
+
+
+def _new_rows(task: MergeTask, table: Table) -> Iterator[pa.Table]:
+    """The staged rows of each place, in the order of the table."""
+    places = {(work.partition, work.bucket): number for number, work in enumerate(task.works)}
+    schema = plain_schema(table)
+    found = [piece for file in task.staged for piece in _pieces(task, file, places, schema)]
+    if not found:
+        yield from (schema.empty_table() for _ in task.works)
+        return
+    rows = pa.concat_tables(found).combine_chunks()
+    keys = [(PLACE, "ascending"), *((name, "ascending") for name in table.sort_keys)]
+    rows = rows.take(pc.sort_indices(rows, sort_keys=keys))
+    counts = {one["values"]: one["counts"] for one in pc.value_counts(rows[PLACE]).to_pylist()}
+    rows, start = rows.drop_columns([PLACE]), 0
+    for number in range(len(task.works)):
+        yield rows.slice(start, counts.get(number, 0))
+        start += counts.get(number, 0)
+
+
+def _pieces(
+    task: MergeTask, file: StagedFile, places: dict[tuple[Partition | None, int], int], schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """The rows of a staged file that belong to the task, with the number of their place."""
+    spans = [span for span in file.spans if any((span.partition, b) in places for b in range(task.buckets))]
+    if not spans:
+        return
+    rows = task.staging.read(file.name)
+    owners = pa.array(sorted(file.dropped), pa.int32())
+    for span in spans:
+        some = rows.slice(span.start, span.stop - span.start)
+        if len(owners):
+            some = some.filter(pc.invert(pc.is_in(some[OWNER], owners)))
+        if not some.num_rows:
+            continue
+        if span.partition is None or task.buckets == 1:
+            number: pa.Array = pa.repeat(pa.scalar(places[span.partition, 0], pa.int32()), some.num_rows)
+        else:
+            of = some["article_id"].to_pylist()
+            number = pa.array([places.get((span.partition, bucket_of(key, task.buckets))) for key in of], pa.int32())
+        columns = [some[field.name].cast(field.type) for field in schema]
+        piece = pa.Table.from_arrays([*columns, number], schema=schema.append(pa.field(PLACE, pa.int32())))
+        yield piece.filter(pc.is_valid(piece[PLACE]))
+
+
+def _merge_place(task: MergeTask, table: Table, work: PlaceWork, stem: str, new: pa.Table, parts: list[Part]) -> Merged:
+    target = part_name(table, work.partition, work.bucket)
+    here = parts if work.carry else [part for part in parts if part.number == work.bucket]
+    before, outdated = _published(task, table, work, here)
+    key = table.replace_keys[0]
+    coming = set(new[key].to_pylist())
+    going = pc.is_in(before[key], pa.array(work.dropped | coming, pa.string()))
+    kept = before.filter(pc.invert(going))
+    new = _with_run_columns(new, before.filter(going), table, key)
+    rows = pa.concat_tables([kept, new]) if kept.num_rows else new
+    if kept.num_rows:
+        keys = [(name, "ascending") for name in table.sort_keys]
+        rows = rows.take(pc.sort_indices(rows, sort_keys=keys))
+    others = [part.entry.name for part in here if part.entry.name != target]
+    # What an older version left at another place goes first: no reader may find a row twice.
+    removals = [Replacement(None, name, LEAVING) for name in others if work.bucket == 0]
+    if not outdated and not others and rows.equals(before):
+        return Merged(work, before.num_rows, rows.num_rows, 0)
+    if work.removal_first and (leaving := work.dropped - coming):
+        stays = before.filter(pc.invert(pc.is_in(before[key], pa.array(leaving, pa.string()))))
+        if stays.num_rows < before.num_rows:
+            removals.append(_written(task, table, f"removal-{stem}", stays, target, LEAVING)[0])
+    rank = (LEAVING if work.leaving else REST) + (table.name == "articles")
+    final, size = _written(task, table, f"next-{stem}", rows, target, rank)
+    return Merged(work, before.num_rows, rows.num_rows, size, tuple(removals), (final,))
+
+
+def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]) -> tuple[pa.Table, bool]:
+    """The published rows of a place, and whether a file that they are in is to be written anew anyway."""
+    found, outdated = [plain_schema(table).empty_table()], False
+    for part in parts:
+        with open_part(task.output, part.entry, table, task.archive) as file:
+            rows = file.read()
+            outdated = outdated or file.outdated or file.stale
+        if work.carry and task.buckets > 1 and table.partitioned:
+            keys = rows["article_id"].to_pylist()
+            rows = rows.filter(pa.array([bucket_of(key, task.buckets) == work.bucket for key in keys], pa.bool_()))
+        found.append(rows)
+    return pa.concat_tables(found), outdated
+
+
+def _written(
+    task: MergeTask, table: Table, name: str, rows: pa.Table, target: str, rank: int
+) -> tuple[Replacement, int]:
+    if not rows.num_rows:
+        return Replacement(None, target, rank), 0
+    staged = f"{task.staging.drafts}/{table.name}-{name}.parquet"
+    with task.output.store.draft(staged) as path:
+        size = write_part(path, rows, table)
+    return Replacement(staged, target, rank), size
+
+
+def _with_run_columns(new: pa.Table, before: pa.Table, table: Table, key: str) -> pa.Table:
+    """New rows, with the run columns of published rows that they only repeat."""
+    if not table.run_columns or not before.num_rows or not new.num_rows:
+        return new
+    content = [name for name in new.column_names if name not in table.run_columns]
+    published = {record[key]: record for record in before.to_pylist()}
+    kept: dict[str, list[Any]] = {name: [] for name in table.run_columns}
+    for record in new.to_pylist():
+        known = published.get(record[key])
+        same = known is not None and _same(record, known, content)
+        for name, values in kept.items():
+            values.append(known[name] if same and known is not None else record[name])
+    for name, values in kept.items():
+        field = new.schema.field(name)
+        new = new.set_column(new.schema.get_field_index(name), field, pa.array(values, field.type))
+    return new
+
+
+def _same(one: dict[str, Any], other: dict[str, Any], names: Iterable[str]) -> bool:
+    return all(one[name] == other[name] for name in names)

@@ -1,0 +1,158 @@
+"""What an output knows: the frame `catalog`, read from the published tables, which are the only state there is; and
+what the latest runs saw of their inputs, which is believed only for exactly the files that the tables consist of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import CONTRACT_VERSION, Table
+from pressmark.storage.inputs.source import LISTING, Before
+from pressmark.storage.output.parquet import open_part
+from pressmark.storage.output.tables import Output, Part
+from pressmark.storage.versions import parser_version
+from pressmark.transforms.records import Partition
+from pressmark.transforms.revisions import CATALOG
+
+__all__ = ["Catalog", "Seen", "SeenBefore", "read_catalog"]
+
+STATE_TABLES: Final = ("articles", "paragraphs", "revisions", "rejects")
+SEEN: Final = ".pressmark/seen"
+TABLES_SEEN: Final = f"{SEEN}/tables"
+# Files opened at once: an object store lets each wait longer than it works.
+THREADS: Final = 2
+REQUESTS: Final = 16
+
+
+class Catalog(NamedTuple):
+    """The catalog, and the partitions of each table that hold a file of an older contract or schema."""
+
+    frame: pl.DataFrame
+    outdated: set[tuple[str, Partition | None]]
+
+
+def read_catalog(output: Output, archive: str) -> Catalog:
+    """The catalog of an output; empty where there is none. `archive` is whose the rows of version 2 are.
+
+    Raises `OutputError` for files of a contract that can't be carried over.
+    """
+    whole = {part.partition for part in output.parts(TABLES["paragraphs"])}
+    parts = [
+        (TABLES[name], part) for name in ("articles", "revisions", "rejects") for part in output.parts(TABLES[name])
+    ]
+
+    def read(place: tuple[Table, Part]) -> tuple[pl.DataFrame, bool]:
+        return _known(output, *place, archive, whole)
+
+    with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
+        found = list(threads.map(read, parts))
+    outdated = {(table.name, part.partition) for (table, part), (_, old) in zip(parts, found, strict=True) if old}
+    outdated |= {("paragraphs", partition) for name, partition in outdated if name == "articles"}
+    frames = [pl.DataFrame(schema=CATALOG), *(frame for frame, _ in found)]
+    return Catalog(pl.concat(frames), outdated)
+
+
+def _known(
+    output: Output, table: Table, part: Part, archive: str, whole: set[Partition | None]
+) -> tuple[pl.DataFrame, bool]:
+    """Rows of a file as the catalog has them, and whether it is outdated. Articles of a partition that has no
+    paragraphs any more are to be parsed again."""
+    columns = [name for name in CATALOG if name in table.schema.names]
+    with open_part(output, part.entry, table, archive) as file:
+        rows = file.read(columns)
+        stale = file.stale or (table.name == "articles" and part.partition not in whole)
+        outdated = file.outdated
+    state = {"articles": "current", "revisions": "superseded", "rejects": "rejected"}[table.name]
+    outlet, period = part.partition if part.partition is not None else (None, None)
+    frame = pl.DataFrame(pl.from_arrow(rows))
+    frame = frame.with_columns(state=pl.lit(state), stale=pl.lit(stale), outlet=pl.lit(outlet), period=pl.lit(period))
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in CATALOG.items() if name not in frame.columns]
+    return frame.with_columns(missing).select(CATALOG.names()).cast(CATALOG), outdated
+
+
+class SeenBefore(NamedTuple):
+    """What the latest run over an archive with the same settings saw: its listing, and what the input wants to know."""
+
+    frame: pl.DataFrame
+    before: Before
+
+
+class Seen:
+    """What the latest runs saw, one file for each archive, and a digest of the tables that they left."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._believed = self._read(TABLES_SEEN) == self._digest()
+
+    def of(self, archive: str, facts: str) -> SeenBefore | None:
+        """What was seen of an archive; None where nothing was, or it can't be believed for these `facts`."""
+        if not self._believed:
+            return None
+        found = [_table(self._read(self._name(archive, kind))) for kind in ("listing", "kept")]
+        if found[0] is None or found[1] is None:
+            return None
+        told = [json.loads(table.schema.metadata[b"seen"]) for table in found if table is not None]
+        if told[0] != told[1] or told[0]["facts"] != self._facts(facts):
+            return None
+        frame, kept = (pl.DataFrame(pl.from_arrow(table)) for table in found if table is not None)
+        return SeenBefore(frame, Before(kept, told[0]["commit"]))
+
+    def forget(self, archives: tuple[str, ...] | None = None) -> None:
+        """Forget what was seen of some archives, or of all: their next runs compare everything."""
+        if archives is None:
+            self._output.store.clear(SEEN)
+        else:
+            self._output.store.remove([self._name(name, kind) for name in archives for kind in ("listing", "kept")])
+
+    def begin(self) -> None:
+        """Forget what can't be believed, before the tables change."""
+        if not self._believed:
+            self.forget()
+
+    def write(self, archive: str, facts: str, frame: pl.DataFrame, kept: pl.DataFrame, commit: str | None) -> None:
+        """Write down what was seen of an archive."""
+        told = json.dumps({"facts": self._facts(facts), "commit": commit}).encode()
+        for kind, rows in (("listing", frame), ("kept", kept)):
+            sink = pa.BufferOutputStream()
+            table = rows.select(list(LISTING)).to_arrow().replace_schema_metadata({b"seen": told})
+            with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+                writer.write_table(table)
+            self._output.store.write(self._name(archive, kind), sink.getvalue().to_pybytes())
+
+    def finish(self) -> None:
+        """Say that all that was seen holds for the tables as they are now."""
+        self._output.store.write(TABLES_SEEN, self._digest())
+
+    def _name(self, archive: str, kind: str) -> str:
+        return f"{SEEN}/{hashlib.sha256(archive.encode()).hexdigest()[:16]}.{kind}"
+
+    def _facts(self, facts: str) -> str:
+        return f"{facts}\n{CONTRACT_VERSION}\n{parser_version()}"
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return self._output.store.read(name)
+        except FileNotFoundError:
+            return b""
+
+    def _digest(self) -> bytes:
+        state = hashlib.sha256()
+        for line in self._files():
+            state.update(line.encode())
+        return state.hexdigest().encode()
+
+    def _files(self) -> Iterator[str]:
+        for name in STATE_TABLES:
+            for entry in self._output.store.entries(TABLES[name].name):
+                yield f"{entry.name} {entry.size} {entry.version}\n"
+
+
+def _table(content: bytes) -> pa.Table | None:
+    return pa.ipc.open_file(pa.BufferReader(content)).read_all() if content else None

@@ -1,0 +1,201 @@
+"""What people ask of an output: counts, rejects, an article's revisions, the archive at a moment, a paragraph."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import polars as pl
+
+from pressmark.schemas import TABLES
+from pressmark.schemas.contract import PERIODS, UNKNOWN_PERIODS
+from pressmark.storage.errors import InputError, OutputError
+from pressmark.storage.inputs.source import ANY_SIZE
+from pressmark.storage.output.tables import Output
+from pressmark.storage.runs import LastRun, latest_of
+from pressmark.storage.verification import archive_of
+from pressmark.transforms.records import Reject
+
+__all__ = [
+    "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "outlet_counts", "reject_lines", "stages_of",
+    "trace_paragraph",
+]  # fmt: skip
+
+AT_COLUMNS: Final = (
+    "article_id", "archive", "outlet", "source_path", "source_sha256", "source_bytes", "published_at", "title", "text",
+    "text_sha256", "valid_from",
+)  # fmt: skip
+RANK: Final = ("published_at", "valid_from", "source_path", "archive")
+
+
+class OutletCount(NamedTuple):
+    """Rows of one outlet, and its first and last month (day, year), `unknown` only where it has no other."""
+
+    outlet: str
+    articles: int
+    paragraphs: int
+    first_month: str
+    last_month: str
+
+
+class RejectLine(NamedTuple):
+    """A reject without its bytes."""
+
+    source_path: str
+    reason: str
+    byte_offset: int | None
+    detail: str
+
+
+class Stage(NamedTuple):
+    """A revision of an article; `change` is what the one that superseded it changed, `current` tells that none did."""
+
+    source_path: str
+    source_sha256: str
+    title: str
+    text: str
+    published_at: datetime | None
+    valid_from: datetime | None
+    valid_to: datetime | None
+    change: str | None
+    current: bool
+
+
+class Trace(NamedTuple):
+    """Rows of a paragraph and its article, and the source's bytes before, in and after the paragraph's span."""
+
+    paragraph: dict[str, Any]
+    article: dict[str, Any]
+    before: bytes
+    span: bytes
+    after: bytes
+
+
+def outlet_counts(output: Output) -> list[OutletCount]:
+    """Counts per outlet in the order of slugs."""
+    articles = output.scan(TABLES["articles"])
+    if articles is None:
+        return []
+    period = next(name for name in PERIODS if name in articles.collect_schema())
+    known = pl.col(period).cast(pl.String)
+    known = known.filter(known.ne(UNKNOWN_PERIODS[period]))
+    every = articles.group_by("outlet").agg(
+        pl.len().alias("articles"), pl.col("paragraph_count").sum().alias("paragraphs"),
+        known.min().alias("first"), known.max().alias("last"),
+    )  # fmt: skip
+    rows = every.sort("outlet").collect().iter_rows(named=True)
+    return [
+        OutletCount(
+            row["outlet"], row["articles"], row["paragraphs"], row["first"] or "unknown", row["last"] or "unknown"
+        )
+        for row in rows
+    ]
+
+
+def reject_lines(output: Output) -> list[RejectLine]:
+    """All rejects in the order of their paths."""
+    rejects = output.scan(TABLES["rejects"])
+    if rejects is None:
+        return []
+    columns = [pl.col(name).cast(pl.String) if name == "reason" else pl.col(name) for name in RejectLine._fields]
+    return [RejectLine(*row) for row in rejects.select(columns).sort("source_path").collect().iter_rows()]
+
+
+def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, LastRun]:
+    """The articles of the archive as it stood at `moment`, by `published_at` and `article_id`, and the latest run.
+
+    With `text`, the text of a revision that shares it with the one that superseded it is that one's. Raises
+    `OutputError` where the output holds no history.
+    """
+    run = latest_of(output)
+    if not run.argument("history"):
+        raise OutputError(
+            "this output does not hold the archive's history", output.address,
+            "run `pressmark ingest --history` on the git repository",
+        )  # fmt: skip
+    frames = [frame for name in ("articles", "revisions") if (frame := _revisions(output, name)) is not None]
+    if not frames:
+        raise OutputError("no article was ingested yet", output.address, "ingest an archive first")
+    every = pl.concat(frames)
+    standing = every.filter(
+        pl.col("valid_from").is_null() | (pl.col("valid_from") <= moment),
+        pl.col("valid_to").is_null() | (pl.col("valid_to") > moment),
+    )
+    latest = standing.sort(*RANK).group_by("article_id", maintain_order=True).last()
+    if text:
+        latest = _with_texts(latest, every)
+    columns = [name for name in AT_COLUMNS if text or name != "text"]
+    return latest.select(columns).sort("published_at", "article_id", nulls_last=True).collect(), run
+
+
+def stages_of(output: Output, article_id: str) -> list[Stage]:
+    """Revisions of an article from the oldest to the current one; raises `OutputError` where there are none."""
+    frames = [frame for name in ("articles", "revisions") if (frame := _revisions(output, name)) is not None]
+    every = pl.concat(frames).filter(pl.col("article_id") == article_id) if frames else None
+    rows = _with_texts(every, every).select(*Stage._fields).collect() if every is not None else pl.DataFrame()
+    if not rows.height:
+        raise OutputError(f"no row of `articles` or `revisions` is about `{article_id}`", output.address, "look it up")
+    return sorted((Stage(*row) for row in rows.iter_rows()), key=_age)
+
+
+def trace_paragraph(
+    output: Output, source: str | None, paragraph_id: str, *, context: int, archive: str | None = None
+) -> Trace:
+    """A paragraph and its bytes, with `context` bytes on both sides. `source` is the input of the latest run over the
+    article's archive where it is None.
+
+    Raises `OutputError` where no row has this id, and `InputError` where the source is gone or is no longer what was
+    ingested.
+    """
+    paragraph = _find(output, "paragraphs", "paragraph_id", paragraph_id)
+    article = _find(output, "articles", "article_id", paragraph["article_id"])
+    taken = archive_of(output, source, archive or article["archive"])
+    where = taken.address.location(article["source_path"])
+    contents = taken.input.contents(taken.input.find([article["source_path"]]), ANY_SIZE)
+    data = next((data for _, data in contents), None)
+    if data is None:
+        raise InputError("the source is not in this input", where, "name the input that was ingested")
+    if isinstance(data, Reject):
+        raise InputError(f"the source can't be read ({data.detail})", where, "mend it")
+    if hashlib.sha256(data).hexdigest() != article["source_sha256"]:
+        raise InputError("the source is no longer what was ingested", where, "ingest it again, then trace")
+    start, end = paragraph["byte_start"], paragraph["byte_end"]
+    return Trace(paragraph, article, data[max(start - context, 0) : start], data[start:end], data[end : end + context])
+
+
+def _find(output: Output, name: str, column: str, value: str) -> dict[str, Any]:
+    rows = output.scan(TABLES[name])
+    found = None if rows is None else rows.filter(pl.col(column) == value).head(1).collect()
+    if found is None or not found.height:
+        raise OutputError(f"no row of `{name}` has the {column} `{value}`", output.address, "look it up in the table")
+    return found.row(0, named=True)
+
+
+def _revisions(output: Output, name: str) -> pl.LazyFrame | None:
+    rows = output.scan(TABLES[name])
+    if rows is None:
+        return None
+    superseded = name == "revisions"
+    ends = pl.col("valid_to") if superseded else pl.lit(None, pl.Datetime("us", "UTC"))
+    change = pl.col("change").cast(pl.String) if superseded else pl.lit(None, pl.String)
+    return rows.select(*AT_COLUMNS, valid_to=ends, change=change, current=pl.lit(not superseded))
+
+
+def _with_texts(rows: pl.LazyFrame, every: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows with the texts that they share with another revision of their article."""
+    key = ["article_id", "text_sha256"]
+    held = every.filter(pl.col("text").is_not_null()).group_by(key).agg(held=pl.col("text").first())
+    return rows.join(held, on=key, how="left").with_columns(text=pl.coalesce("text", "held")).drop("held")
+
+
+def _age(stage: Stage) -> tuple[Any, ...]:
+    """Orders revisions by when they came, else by when they went, else as they supersede each other."""
+
+    def key(moment: datetime | None, *, missing: int) -> tuple[int, datetime | None]:
+        return (missing, None) if moment is None else (1, moment)
+
+    return (
+        key(stage.valid_from, missing=0), key(stage.valid_to, missing=2), stage.current,
+        key(stage.published_at, missing=0), stage.source_path, stage.source_sha256,
+    )  # fmt: skip
