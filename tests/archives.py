@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pressmark.flows.job import run_ingest
 from pressmark.schemas import TABLES
+from pressmark.storage.ingestion import open_run, run_steps
 from pressmark.storage.output.tables import Output
-from pressmark.storage.planning import Settings
 from pressmark.storage.runs import RunReport
+from pressmark.storage.settings import IngestSettings
 from pressmark.transforms.records import Stamp
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,14 +28,16 @@ def stamp(number: int) -> Stamp:
     return Stamp(f"run-{number}", FIRST_RUN + timedelta(hours=number))
 
 
-def ingest(source: Path | str, output: Path, number: int = 1, **settings: object) -> RunReport:
-    """Run the job with a known stamp and no progress."""
-    return run_ingest(Settings(source, output, **settings), lambda *_: None, stamp=stamp(number))  # type: ignore[arg-type]
+def ingest(source: Path | str, output: Path | str, number: int = 1, **settings: object) -> RunReport:
+    """Ingest with a known stamp and no progress; `settings` are those of `IngestSettings`, by one process by default."""
+    chosen = IngestSettings(**{"source": source, "output": output, "workers": 1, **settings})  # type: ignore[arg-type]
+    with open_run(chosen, stamp(number), lambda *_: None) as run:
+        return run_steps(run)
 
 
 def read_table(output: Path, name: str) -> pa.Table:
     """All rows of a table, partition by partition in the order of their paths."""
-    paths = [output / entry.name for _, entry in Output(output).parts(TABLES[name])]
+    paths = [output / part.entry.name for part in Output(output).parts(TABLES[name])]
     if name == "runs":
         paths = sorted((output / name).glob("*.parquet"))
     parts = [pq.ParquetFile(path).read() for path in paths]
