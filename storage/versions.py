@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["load_outlets", "parser_version"]
 
 
-# These check rows or choose sources; no row depends on them.
-NOT_DECIDING: Final = frozenset({"explanation.py", "laws.py", "plan.py", "reference.py", "selection.py"})
+# These check, compare or choose; what a source says does not depend on them.
+NOT_DECIDING: Final = frozenset({
+    "comparison.py", "explanation.py", "laws.py", "periods.py", "reference.py", "revisions.py", "selection.py",
+})  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -32,7 +34,7 @@ def parser_version() -> str:
     digest = hashlib.sha256(Path(tokenizer.origin).with_name("_version.py").read_bytes())
     for package in (schemas, transforms):
         for path in sorted(Path(package.__path__[0]).iterdir()):
-            if path.suffix in (".py", ".toml", ".c") and path.name not in NOT_DECIDING:
+            if path.suffix in (".py", ".toml") and path.name not in NOT_DECIDING:
                 digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
