@@ -119,9 +119,9 @@ class Seen:
     def write(self, archive: str, facts: str, frame: pl.DataFrame, kept: pl.DataFrame, commit: str | None) -> None:
         """Write down what was seen of an archive."""
         told = json.dumps({"facts": self._facts(facts), "commit": commit}).encode()
-        for kind, rows in (("listing", frame), ("kept", kept)):
+        for kind, rows in (("listing", frame.select(list(LISTING))), ("kept", kept)):
             sink = pa.BufferOutputStream()
-            table = rows.select(list(LISTING)).to_arrow().replace_schema_metadata({b"seen": told})
+            table = rows.to_arrow().replace_schema_metadata({b"seen": told})
             with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
                 writer.write_table(table)
             self._output.store.write(self._name(archive, kind), sink.getvalue().to_pybytes())
