@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 
 PROGRESS_EVERY: Final = 500
+SMALL_BYTES: Final = 1 << 20
 # Syncs of many files at once share the disk's journal commits.
 SYNCS: Final = 8
 # A file that is larger than this is slow to rewrite, and readers hold more of it than they want.
@@ -149,6 +150,8 @@ class Run:
 
     def discover(self) -> int:
         """List the input; the number of sources found."""
+        if not self._runs:
+            self._pool.start()
         address = parse_address(self._settings.source)
         self._input = open_input(address, self._settings.archive_limits)
         self._facts = settled_facts(self._settings, self._output, self._runs, address, self._input)
@@ -217,7 +220,7 @@ class Run:
         self._merged = []
         with ThreadPoolExecutor(SYNCS) as threads:
             synced: list[Future[None]] = []
-            for files in self._pool.map(merge, tasks):
+            for files in self._pool.map(merge, tasks, small=self._small):
                 self._merged += files
                 self._progress("merge", len(self._merged), total)
                 drafts = [step.staged for file in files for step in (*file.removals, *file.finals)]
@@ -228,7 +231,7 @@ class Run:
         for one in changed:
             if one.file_bytes > LARGE_FILE_BYTES:
                 log.warning(
-                    "`%s` has %d MB, which is slow to rewrite: ingest into a new output with `--partition day`, or with "
+                    "`%s` has %d MB, which is slow to rewrite: ingest into a new output with `--partition day` or "
                     "`--buckets`", one.finals[0].target, one.file_bytes >> 20,
                 )  # fmt: skip
         return MergeCounts(len(changed), sum(merged.file_bytes for merged in changed))
@@ -274,6 +277,11 @@ class Run:
         }  # fmt: skip
         write_report(self._output, self._report.run_id, content)
         return self._report
+
+    @property
+    def _small(self) -> bool:
+        """Whether this round is done before workers would have started."""
+        return sum(parsed.counts.source_bytes for parsed in self._parsed) < SMALL_BYTES
 
     @property
     def _considered(self) -> pl.DataFrame:

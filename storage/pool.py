@@ -14,14 +14,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import connection, forkserver
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from pressmark.storage.errors import PoolError
 
-__all__ = ["Pool", "open_pool"]
+__all__ = ["Pool", "open_pool", "preload"]
 
 # What a worker needs: loaded once, by the server that workers are forked from.
 PRELOADED: Final = ["pressmark.storage.batches", "pressmark.storage.output.partitions"]
@@ -36,10 +36,17 @@ Result = TypeVar("Result")
 class Pool:
     """Carries out tasks; `workers` says about how many at once. One worker without Dask is this process itself."""
 
-    def __init__(self, make: Callable[[], Executor] | None, workers: int, deaths: tuple[type[Exception], ...]) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Executor] | None,
+        workers: int,
+        deaths: tuple[type[Exception], ...],
+        begin: Callable[[], None] | None = None,
+    ) -> None:
         self.workers = workers
         self._make = make
         self._deaths = deaths
+        self._begin = begin
         self._executor: Executor | None = None
 
     def __enter__(self) -> Pool:
@@ -50,21 +57,31 @@ class Pool:
     ) -> None:
         self._end(wait=error is None)
 
+    def start(self) -> None:
+        """Have what workers need loaded beside this process, as there will be work for them."""
+        if self._begin is not None:
+            self._begin()
+
     def map(
         self,
         work: Callable[[Task], Result],
         tasks: Iterable[Task],
         split: Callable[[Task], Sequence[Task]] | None = None,
+        *,
+        small: bool = False,
     ) -> Iterator[Result]:
-        """Results as they come; few more tasks are made ahead than there are workers.
+        """Results as they come; few more tasks are made ahead than there are workers. A single task, and tasks that are
+        `small` together, are carried out by this process, where no worker is there yet.
 
         Raises what a task raises. Where a worker dies on a task also when it is tried alone, the tasks that `split`
         makes of it take its place; without `split`, or where it makes none, raises `PoolError`.
         """
-        if self._make is None:
-            yield from map(work, tasks)
-            return
         ahead = iter(tasks)
+        first = list(islice(ahead, 2))
+        ahead = chain(first, ahead)
+        if self._make is None or (self._executor is None and (small or len(first) < 2)):
+            yield from map(work, ahead)
+            return
         suspects: list[Task] = []
         under_way: dict[Future[Result], Task] = {}
         for task in islice(ahead, self.workers * AHEAD):
@@ -82,9 +99,7 @@ class Pool:
                 for following in islice(ahead, 1):
                     self._submit(work, following, under_way, suspects)
         yield from self._alone(work, suspects, split)
-        rest = list(islice(ahead, 1))
-        if rest:
-            yield from self.map(work, [*rest, *ahead], split)
+        yield from self.map(work, ahead, split) if suspects else ()
 
     def _submit(
         self, work: Callable[[Task], Result], task: Task, under_way: dict[Future[Result], Task], suspects: list[Task]
@@ -137,15 +152,19 @@ def open_pool(workers: int, dask: str | None = None) -> Iterator[Pool]:
         yield Pool(None, 1, ())
     else:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
-        # It loads what workers need while this process lists the input.
-        forkserver.ensure_running()
 
         def make() -> Executor:
-            return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+            preload()
+            return ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
 
-        with Pool(make, workers, (BrokenExecutor,)) as pool:
+        with Pool(make, workers, (BrokenExecutor,), preload) as pool:
             yield pool
+
+
+def preload() -> None:
+    """Start the server that workers are forked from: it loads what they need while this process does something else."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
+    forkserver.ensure_running()
 
 
 @contextlib.contextmanager
@@ -181,7 +200,7 @@ def _without_main() -> Iterator[None]:
         main.__dict__.update(hidden)
 
 
-def _begin() -> None:
+def _follow_parent() -> None:
     """Ends this worker when the process that it works for is gone; Ctrl-C is that one's to answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
