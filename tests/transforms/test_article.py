@@ -47,6 +47,7 @@ def test_an_article_says_all_that_its_source_says() -> None:
     dateline_at = datetime(2022, 3, 4, 5, 6, tzinfo=UTC)
     texts = ["2022-03-04 13:06", "渡轮今天试航。", "2020\xa0!"]
     assert article(source, path="路/a.md") == Article(
+        archive="",
         article_id=hashlib.sha256(url.encode()).hexdigest()[:32],
         source_path="路/a.md",
         source_sha256=hashlib.sha256(data).hexdigest(),
@@ -60,10 +61,13 @@ def test_an_article_says_all_that_its_source_says() -> None:
             front_matter_at=None,
             body_start=source.index("<div>"),
         ),
+        encoding="utf-8",
+        markup="html",
         canonical_url=url,
+        host="songling-times.example",
         outlet="songling",
         author=None,
-        dates=Dates(published_at, "header", dateline_at, None, False, date(2022, 3, 4), "2022-03"),
+        dates=Dates(published_at, "header", dateline_at, None, False, date(2022, 3, 4)),
         language="zh-Hans",
         text="2022-03-04 13:06\n\n渡轮今天试航。\n\n2020\xa0!".encode(),
         text_sha256=hashlib.sha256("\n\n".join(texts).encode()).hexdigest(),
@@ -81,6 +85,7 @@ def test_an_article_says_all_that_its_source_says() -> None:
             Paragraph("body", texts[2].encode(), 27, 33, data.index(b"2020&"), data.rindex(b"</p>"), "zh-Hans",
                       xxh3_64_intdigest(texts[2].encode()), ()),
         ],
+        flags=(),
         reasons=["a date and nothing else, above the story", "running text", "running text"],
     )  # fmt: skip
 
@@ -198,10 +203,37 @@ def test_limits_below_one_are_refused(source_bytes: int, depth: int) -> None:
         Limits(source_bytes=source_bytes, depth=depth)
 
 
-def test_an_article_without_an_address_is_known_by_its_path() -> None:
-    parsed = article("[渡轮]()\n---\n<p><a href='/b'>一</a></p>", path="路/a.md")
-    assert parsed.article_id == hashlib.sha256("路/a.md".encode()).hexdigest()[:32]
-    assert (parsed.header.url, parsed.canonical_url, parsed.outlet) == (None, None, "unknown")
+@pytest.mark.parametrize(
+    ("body", "flags"),
+    [
+        ("<p>一</p>", ()),
+        ("<p>渡轮试航</p>", ("title_only",)),
+        ("<h2> 渡轮试航\n</h2><p>渡轮试航</p>", ("title_only",)),
+        ("<p>渡轮试航</p><p>一</p>", ()),
+        ("<p>Array</p>", ("no_content",)),
+        ("<p>一</p><!-- 0123456789 -->", ("mostly_skipped",)),
+        ("一二<b></b><svg>一二</svg>三", ("mostly_skipped",)),
+        ("一<b></b><script></script>三", ("mostly_skipped",)),
+        ("一二三<!--ab-->", ()),
+        ("<div><i>2012-03-04</i></div><p>一</p>", ("date_conflict",)),
+        ("<div><i>2012-03-04</i></div><!-- 0123456789012345678901234567890123456789 -->",
+         ("date_conflict", "mostly_skipped", "no_content")),
+    ],
+    ids=["none", "title", "title twice", "title and more", "furniture", "comment", "inside a span",
+         "script inside a span", "just half", "dates apart", "several"],
+)  # fmt: skip
+def test_flags_say_what_to_know_of_an_article(body: str, flags: tuple[str, ...]) -> None:
+    parsed = article(HEADER + body)
+    assert parsed.flags == flags
+
+
+def test_an_article_without_an_address_is_known_by_its_archive_and_path() -> None:
+    source = "[渡轮]()\n---\n<p><a href='/b'>一</a></p>".encode()
+    parsed = parse(source, "路/a.md", OUTLETS, Limits(), archive="渡口")
+    assert isinstance(parsed, Article)
+    assert parsed.archive == "渡口"
+    assert parsed.article_id == hashlib.sha256("渡口\n路/a.md".encode()).hexdigest()[:32]
+    assert (parsed.header.url, parsed.canonical_url, parsed.host, parsed.outlet) == (None, None, None, "unknown")
     assert parsed.paragraphs[0].links == (Link("/b", 0, 1),)
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pressmark.transforms.dates import (
     DatelineReader,
     _printed,
-    month_of,
     parse_dateline,
     parse_timestamp,
     url_date,
@@ -249,6 +248,9 @@ def weighed(
         ((WRONG, None, MIDNIGHT + TWO_DAYS + SECOND, MIDNIGHT.date()), ("header", True)),
         ((WRONG, None, MIDNIGHT - TWO_DAYS - SECOND, MIDNIGHT.date()), ("header", True)),
         ((MIDNIGHT + WEEK + TWO_DAYS, None, MIDNIGHT + TWO_DAYS, MIDNIGHT.date()), ("header", True)),
+        ((MIDNIGHT - WEEK - TWO_DAYS, None, MIDNIGHT - TWO_DAYS, MIDNIGHT.date()), ("header", True)),
+        ((MIDNIGHT + WEEK, None, MIDNIGHT - TWO_DAYS, MIDNIGHT.date()), ("header", True)),
+        ((MIDNIGHT - WEEK, None, MIDNIGHT + TWO_DAYS, MIDNIGHT.date()), ("header", True)),
         ((MIDNIGHT, MIDNIGHT + WEEK + SECOND, None, None), ("header", True)),
         ((MIDNIGHT, MIDNIGHT + WEEK, None, None), ("header", False)),
         ((None, None, MIDNIGHT, date(2023, 8, 9)), ("dateline", True)),
@@ -259,7 +261,9 @@ def weighed(
         "front matter is no dateline", "dateline before front matter", "url disagrees", "front matter is not a header",
         "a week after", "a week before", "over a week after", "over a week before", "a week after one of two",
         "over a week after both", "two days apart", "two days apart, earlier", "over two days apart",
-        "over two days apart, earlier", "a week after one, nine days after the other", "header and front matter apart",
+        "over two days apart, earlier", "a week after the dateline alone",
+        "a week before the dateline alone", "a week after the url alone", "a week before the url alone",
+        "header and front matter apart",
         "header and front matter a week apart", "dateline and url apart", "dateline and url a week apart",
     ],
 )  # fmt: skip
@@ -278,30 +282,24 @@ def test_a_url_names_the_start_of_its_day_in_the_outlets_zone() -> None:
         url_date=date(2022, 3, 1),
         date_conflict=False,
         local_date=date(2022, 3, 1),
-        month="2022-02",
     )
 
 
 @pytest.mark.parametrize(
-    ("moment", "zone", "day", "month"),
+    ("moment", "zone", "day"),
     [
-        (datetime(2022, 7, 1, 2, tzinfo=UTC), NEW_YORK, date(2022, 6, 30), "2022-07"),
-        (datetime(2022, 6, 30, 16, tzinfo=UTC), SHANGHAI, date(2022, 7, 1), "2022-06"),
-        (datetime(2022, 6, 30, 15, 59, 59, tzinfo=UTC), SHANGHAI, date(2022, 6, 30), "2022-06"),
-        (datetime(2021, 12, 31, 23, 30, tzinfo=UTC), PARIS, date(2022, 1, 1), "2021-12"),
-        (datetime(1990, 1, 1, tzinfo=UTC), NEW_YORK, date(1989, 12, 31), "1990-01"),
-        (datetime(9999, 12, 29, tzinfo=UTC), SHANGHAI, date(9999, 12, 29), "9999-12"),
+        (datetime(2022, 7, 1, 2, tzinfo=UTC), NEW_YORK, date(2022, 6, 30)),
+        (datetime(2022, 6, 30, 16, tzinfo=UTC), SHANGHAI, date(2022, 7, 1)),
+        (datetime(2022, 6, 30, 15, 59, 59, tzinfo=UTC), SHANGHAI, date(2022, 6, 30)),
+        (datetime(2021, 12, 31, 23, 30, tzinfo=UTC), PARIS, date(2022, 1, 1)),
+        (datetime(1990, 1, 1, tzinfo=UTC), NEW_YORK, date(1989, 12, 31)),
+        (datetime(9999, 12, 29, tzinfo=UTC), SHANGHAI, date(9999, 12, 29)),
     ],
     ids=["evening before", "after midnight", "before midnight", "New Year", "first fact", "last fact"],
 )
-def test_the_local_day_and_the_utc_month_can_differ(moment: datetime, zone: ZoneInfo, day: date, month: str) -> None:
+def test_the_local_day_is_the_day_in_the_outlets_zone(moment: datetime, zone: ZoneInfo, day: date) -> None:
     dates = weigh(header_at=moment, front_matter_at=None, dateline_at=None, url_day=None, zone=zone)
-    assert (dates.local_date, dates.month) == (day, month)
-
-
-def test_months_of_early_years_and_of_no_time() -> None:
-    assert month_of(datetime(938, 1, 2, tzinfo=UTC)) == "0938-01"
-    assert month_of(None) == "unknown"
+    assert dates.local_date == day
 
 
 NEXT_WEEK = BASE + WEEK
@@ -333,7 +331,7 @@ def test_dates_outside_1990_to_next_week_are_conflicts_and_no_facts(
     for moment in (dates.published_at, dates.dateline_at):
         assert moment is None or datetime(1990, 1, 1, tzinfo=UTC) <= moment <= NEXT_WEEK
     assert dates.url_date in (None, MIDNIGHT.date())
-    assert (dates.published_at is None) == (dates.month == "unknown")
+    assert (dates.published_at is None) == (dates.published_from == "none")
 
 
 @pytest.mark.parametrize(

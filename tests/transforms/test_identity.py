@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pressmark.transforms.identity import article_id, canonical_url, host_of, resolve
+from pressmark.transforms.identity import article_id, canonical_url, host_of, resolve, row_id
 
 
 @pytest.mark.parametrize(
@@ -120,12 +121,26 @@ def test_no_address_is_too_strange(text: str, start: str) -> None:
 
 
 def test_ids_come_from_the_address_or_else_the_path() -> None:
-    assert article_id("https://news.example/a", "p.md") == hashlib.sha256(b"https://news.example/a").hexdigest()[:32]
-    assert article_id(None, "路/p.md") == hashlib.sha256("路/p.md".encode()).hexdigest()[:32]
+    address = "https://news.example/a"
+    assert article_id(address, "x", "p.md") == hashlib.sha256(address.encode()).hexdigest()[:32]
+    assert article_id(None, "x", "路/p.md") == hashlib.sha256("x\n路/p.md".encode()).hexdigest()[:32]
+
+
+def test_row_ids_differ_by_archive_path_bytes_and_time() -> None:
+    early, late = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)
+    ids = {
+        row_id(*parts)
+        for parts in [
+            ("x", "a", "1"), ("y", "a", "1"), ("x", "b", "1"), ("x", "a", "2"), ("x", "a", None), ("x", "a", "1", early),
+            ("x", "a", "1", late), ("xa", "", "1"),
+        ]
+    }  # fmt: skip
+    assert len(ids) == 8
+    assert row_id("x", "a", "1") == hashlib.sha256(b"x\x00a\x001\x00").hexdigest()[:32]
 
 
 def test_an_id_is_32_lower_case_hex_digits() -> None:
-    assert article_id("https://news.example/", "p.md") == "0af489147a38f6da8ce911c6546decff"
+    assert article_id("https://news.example/", "x", "p.md") == "0af489147a38f6da8ce911c6546decff"
 
 
 @pytest.mark.parametrize(

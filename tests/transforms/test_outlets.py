@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -103,6 +105,56 @@ def test_a_host_that_no_entry_knows_gets_a_slug_from_its_registrable_domain_and_
     assert (outlet.slug, outlet.zone) == (slug, ZoneInfo("UTC"))
 
 
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("host", "slug"),
+    [
+        ("a" * 56 + ".example", "a" * 56 + "-example"),
+        ("a" * 57 + ".example", "a" * 55 + "-" + hashlib.sha256(("a" * 57 + "-example").encode()).hexdigest()[:8]),
+        (LONG, "a" * 55 + "-" + hashlib.sha256(LONG.encode()).hexdigest()[:8]),
+        ("con", "host-con"),
+        ("lpt1", "host-lpt1"),
+        ("null", "host-null"),
+        ("[::1]", "host-1"),
+        ("[2022::1:2]", "host-2022-1-2"),
+        ("2022", "host-2022"),
+        ("1e5", "host-1e5"),
+        ("nan", "host-nan"),
+        ("true", "host-true"),
+        ("console", "console"),
+    ],
+    ids=["64 characters", "65 characters", "one long label", "device", "printer", "Hive's null", "IPv6", "a day",
+         "a number", "a power of ten", "no number", "a truth value", "begins with a device"],
+)  # fmt: skip
+def test_a_slug_is_a_folder_name_that_every_file_system_and_reader_takes(host: str, slug: str) -> None:
+    assert REGISTRY.find(host).slug == slug
+    assert len(slug) <= 64
+
+
+def test_long_hosts_that_begin_alike_have_slugs_of_their_own() -> None:
+    assert REGISTRY.find(LONG).slug != REGISTRY.find(LONG + "a").slug
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("songling-times.example", "songling-times.example"),
+        ("cn.songling-times.example", "songling-times.example"),
+        ("www.songling.co.uk", "songling.co.uk"),
+        ("a.b.news.com.cn", "news.com.cn"),
+        ("com.cn", "com.cn"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("localhost", "localhost"),
+        (None, None),
+    ],
+    ids=["registry", "below it", "registry, suffix of two", "unknown", "a suffix", "IPv4", "one label", "no host"],
+)
+def test_a_host_has_a_registrable_domain(host: str | None, domain: str | None) -> None:
+    assert REGISTRY.domain_of(host) == domain
+
+
 def test_a_registry_may_be_empty() -> None:
     assert Outlets.from_toml("").find("news.example").slug == "news-example"
 
@@ -122,12 +174,14 @@ def test_a_registry_may_be_empty() -> None:
         (ENTRY.replace('["songling-times.example", "songling.co.uk"]', '"songling.co.uk"'), "songling", "`hosts`"),
         (ENTRY.replace('"songling"', '"Songling Times"'), "Songling Times", "`slug`"),
         (ENTRY.replace('"songling"', '"-"'), "-", "`slug`"),
+        (ENTRY.replace('"songling"', f'"{LONG}"'), LONG, "longer than 64"),
+        (ENTRY.replace('"songling"', '"nul"'), "nul", "reserved name"),
         (ENTRY.replace('"songling"', '"松岭"'), "松岭", "`slug`"),
         (ENTRY + ENTRY, "songling", "`slug` is used twice"),
         (ENTRY + OTHER.replace("cn.songling", "songling"), "harbour-2", "host `songling-times.example`"),
     ],
     ids=["unknown key", "no slug", "no zone", "no name", "zone unknown", "zone is a path", "zone empty", "no hosts",
-         "empty host", "hosts no list", "slug with a space", "slug of a dash", "slug outside ASCII", "slug twice",
+         "empty host", "hosts no list", "slug with a space", "slug of a dash", "long slug", "reserved slug", "slug outside ASCII", "slug twice",
          "host twice"],
 )  # fmt: skip
 def test_an_entry_that_cant_be_used_is_refused_by_name_and_key(toml: str, entry: str, problem: str) -> None:

@@ -13,7 +13,7 @@ from fragments import FRAGMENTS
 from hypothesis import given, settings
 
 from pressmark.transforms import blocks, reference
-from pressmark.transforms.header import read_header
+from pressmark.transforms.header import BadSource, read_header
 
 CORPUS: Final = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 
@@ -212,7 +212,10 @@ def test_fast_path_and_reference_agree_on_every_article_but_the_explained_ones(c
     for path in sorted(path for path in CORPUS.rglob("*") if path.is_file()):
         content = path.read_bytes()
         source = content.decode().removeprefix("\ufeff")
-        body = source[read_header(source).body_start :]
+        try:
+            body = source[read_header(source).body_start :]
+        except BadSource:
+            continue
         count += 1
         if fast_path(body) != slow_path(body):
             differing[sha256(content).hexdigest()] = path.relative_to(CORPUS)

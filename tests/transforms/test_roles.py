@@ -191,4 +191,4 @@ def test_every_block_gets_one_of_the_contracts_roles_and_content_is_the_storys_o
     roles, _ = classified(f"<div>2022-01-07</div>{STORY}<i>!</i><ul><li>松岭<li><a href=x>云港</a></ul><nav>岭</nav>")
     assert len(roles) == 8
     assert set(roles) <= set(ROLES)
-    assert {"body", "lede", "heading", "quote", "list_item"} == CONTENT_ROLES
+    assert {"body", "lede", "heading", "quote", "list_item", "table"} == CONTENT_ROLES
