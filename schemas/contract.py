@@ -12,8 +12,8 @@ import pyarrow as pa
 __all__ = [
     "ARCHIVE", "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "DIALECTS", "DICTIONARY", "FLAGS", "MARKUPS",
     "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES", "RUN_ID", "TIMESTAMP", "UNKNOWN_MONTH",
-    "UNKNOWN_PERIODS",    "Change", "Dialect", "Flag", "Markup", "Period", "PublishedFrom", "Reason", "Role", "Table", "column",
-    "table_schema",
+    "UNKNOWN_PERIODS", "Change", "Dialect", "Flag", "Markup", "Period", "PublishedFrom", "Reason", "Role", "Table",
+    "column", "table_schema",
 ]  # fmt: skip
 
 CONTRACT_VERSION: Final = "3"

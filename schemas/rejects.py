@@ -9,7 +9,8 @@ __all__ = ["TABLE"]
 TABLE = Table(
     name="rejects",
     schema=table_schema([
-        column("reject_id", pa.string(), "first 32 hex digits of SHA-256 of `archive`, `source_path` and `source_sha256`"),
+        column("reject_id", pa.string(),
+               "first 32 hex digits of SHA-256 of `archive`, `source_path` and `source_sha256`"),
         ARCHIVE,
         column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
         column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes; null when it could not be read",

@@ -44,7 +44,17 @@ SKIPPED: Final = [
     *("<svg><g><text>x</text></g></svg>", "<svg/>", "<template><p>x<br><br>y</p></template>"),
 ]
 VOID: Final = ["<img src='x'>", '<imgsrc="x y">', "<hr>", "<wbr>", "<embed src=x>", "<hrclass=x>", "<img alt='a > b'/>"]
-BREAKS: Final = ["<br>", "<brclass='x'/>", "<br/>", "<br />", "</br>", "<BR>", "<br><br>", "<br/> <br/>", "<br>\u3000\n<br>&nbsp;<br>"]
+BREAKS: Final = [
+    "<br>",
+    "<brclass='x'/>",
+    "<br/>",
+    "<br />",
+    "</br>",
+    "<BR>",
+    "<br><br>",
+    "<br/> <br/>",
+    "<br>\u3000\n<br>&nbsp;<br>",
+]
 TEXTS: Final = st.lists(st.sampled_from(WORDS + SPACES + REFERENCES), min_size=1, max_size=5).map("".join)
 LEAVES: Final = st.one_of(TEXTS, TEXTS, st.sampled_from(BREAKS), st.sampled_from(SKIPPED + VOID))
 ENDS: Final = st.sampled_from(

@@ -2,7 +2,7 @@
 
 Owns where a block starts and ends and what its text is. Knows nothing of headers, bytes, outlets or
 roles; it hands on the open elements of each block as evidence for whoever judges it.
-`transforms/reference.py` is the independent second implementation that tests hold this one against.
+`tests/reference.py` is an independent implementation that tests compare this one with.
 """
 
 from __future__ import annotations
@@ -58,24 +58,14 @@ GLUED_RAW_TEXT: Final = re.compile(
     rf"(<(?:script|style))((?:{ATTRIBUTES})[^=\t\n\f\r />]*=[^\t\n\f\r />]*)", re.IGNORECASE
 )
 
-# HTML tokenizers hand the content of these over as raw text; the contract cuts it like other markup. The
-# last letter of their names becomes `-`, which keeps all offsets and makes them ordinary elements.
+# HTML tokenizers hand the content of these over as raw text; the contract cuts it like other markup. The last letter of
+# their names becomes `-`, which keeps all offsets and makes them ordinary elements.
+RAW_TEXT_NAMES: Final = ("noscript", "iframe", "noembed", "noframes", "xmp", "textarea", "title", "plaintext")
+RENAMED: Final = {f"{name[:-1]}-": name for name in RAW_TEXT_NAMES}
 RAW_TEXT: Final = re.compile(
-    r"(</?(?:noscrip(?=t)|ifram(?=e)|noembe(?=d)|noframe(?=s)|xm(?=p)|textare(?=a)|titl(?=e)|plaintex(?=t)))"
-    r"[a-z](?=[\t\n\f\r />])",
+    rf"(</?(?:{'|'.join(f'{name[:-1]}(?={name[-1]})' for name in RAW_TEXT_NAMES)}))[a-z](?=[\t\n\f\r />])",
     re.IGNORECASE,
 )
-RENAMED: Final = {
-    "noscrip-": "noscript",
-    "ifram-": "iframe",
-    "noembe-": "noembed",
-    "noframe-": "noframes",
-    "xm-": "xmp",
-    "textare-": "textarea",
-    "titl-": "title",
-    "plaintex-": "plaintext",
-}
-RAW_TEXT_NAMES: Final = frozenset(RENAMED.values())
 SKIPPED_RAW_TEXT: Final = frozenset({"script", "style"})
 WHITE_SPACE_RUN: Final = re.compile(r"[\t ]+")
 REFERENCED_WHITE_SPACE: Final = re.compile(r"[\n\f\r]")

@@ -41,8 +41,8 @@ CONTRACT = {
         "superseded_by?": S, "valid_from?": T, "valid_to?": T, "first_seen_at": T, "run_id": S,
     },
     "rejects": {
-        "reject_id": S, "archive": S, "source_path": S, "source_sha256?": S, "source_bytes": I64, "reason": DICT, "detail": S,
-        "byte_offset?": I64, "raw?": pa.binary(), "first_seen_at": T, "run_id": S,
+        "reject_id": S, "archive": S, "source_path": S, "source_sha256?": S, "source_bytes": I64, "reason": DICT,
+        "detail": S, "byte_offset?": I64, "raw?": pa.binary(), "first_seen_at": T, "run_id": S,
     },
     "runs": {
         "run_id": S, "started_at": T, "finished_at": T, "archive": S, "source": S, "commit?": S, "committed_at?": T,

@@ -153,9 +153,7 @@ def revision(change: str | None) -> pa.Table:
     ],
     ids=["none", "members", "one strange", "two strange", "null"],
 )
-def test_flags_outside_the_contract_are_named(
-    articles: pa.Table, flags: list[str | None], problems: list[str]
-) -> None:
+def test_flags_outside_the_contract_are_named(articles: pa.Table, flags: list[str | None], problems: list[str]) -> None:
     found = check_rows(changed(articles, 1, "flags", flags), TABLES["articles"])
     assert found == [Violation(1, "flags", problem) for problem in problems]
 

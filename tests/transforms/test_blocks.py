@@ -199,8 +199,11 @@ def test_fallback_markup_is_cut_like_any_other(name: str) -> None:
         pytest.param('一<scripttype="x">if (a<b) "</p>二"</script>三', ["一三"], id="script"),
         pytest.param("一<STYLEtype='x' media=y>p > b {}</STYLE>三", ["一三"], id="style"),
         pytest.param("一<svgclass=x><g>二</g></svg><svgid=y/>三", ["一三"], id="svg"),
-        pytest.param("一<templateid=x><p>二<scriptsrc='/x'>'</template>'</script></p></template>三", ["一三"],
-                     id="script in a template"),
+        pytest.param(
+            "一<templateid=x><p>二<scriptsrc='/x'>'</template>'</script></p></template>三",
+            ["一三"],
+            id="script in a template",
+        ),
         pytest.param('一<brclass="x"/>二<brid=x> <br>三', ["一\n二", "三"], id="br"),
         pytest.param('一<ahref="/x">二</a>三', ["一二三"], id="a"),
     ],

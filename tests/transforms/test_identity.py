@@ -131,8 +131,8 @@ def test_row_ids_differ_by_archive_path_bytes_and_time() -> None:
     ids = {
         row_id(*parts)
         for parts in [
-            ("x", "a", "1"), ("y", "a", "1"), ("x", "b", "1"), ("x", "a", "2"), ("x", "a", None), ("x", "a", "1", early),
-            ("x", "a", "1", late), ("xa", "", "1"),
+            ("x", "a", "1"), ("y", "a", "1"), ("x", "b", "1"), ("x", "a", "2"), ("x", "a", None),
+            ("x", "a", "1", early), ("x", "a", "1", late), ("xa", "", "1"),
         ]
     }  # fmt: skip
     assert len(ids) == 8

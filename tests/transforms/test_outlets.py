@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -181,7 +180,8 @@ def test_a_registry_may_be_empty() -> None:
         (ENTRY + OTHER.replace("cn.songling", "songling"), "harbour-2", "host `songling-times.example`"),
     ],
     ids=["unknown key", "no slug", "no zone", "no name", "zone unknown", "zone is a path", "zone empty", "no hosts",
-         "empty host", "hosts no list", "slug with a space", "slug of a dash", "long slug", "reserved slug", "slug outside ASCII", "slug twice",
+         "empty host", "hosts no list", "slug with a space", "slug of a dash", "long slug",
+         "reserved slug", "slug outside ASCII", "slug twice",
          "host twice"],
 )  # fmt: skip
 def test_an_entry_that_cant_be_used_is_refused_by_name_and_key(toml: str, entry: str, problem: str) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
+import reference
 from fragments import FRAGMENTS
 from hypothesis import given, settings
 
-from pressmark.transforms import blocks, reference
+from pressmark.transforms import blocks
 from pressmark.transforms.header import BadSource, read_header
 
 CORPUS: Final = Path(__file__).resolve().parents[3] / "shared" / "corpus"

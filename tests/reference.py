@@ -1,8 +1,8 @@
 """Cuts an HTML fragment into blocks a second time, by Beautiful Soup and Python's `html.parser`.
 
-Owns the reading of the contract's section 2 that tests hold the fast path against, so it shares neither
-code nor method with `pressmark.transforms.blocks`: it builds a tree, drops what is skipped from it, and reads the
-blocks off what is left, with a source position for every single character. Slow; no flow uses it.
+Owns the reading of the contract's section 2 that tests compare the product's with, so it shares neither code nor
+method with `pressmark.transforms.blocks`: it builds a tree, drops what is skipped from it, and reads the blocks off
+what is left, with a source position for every single character.
 """
 
 from __future__ import annotations
