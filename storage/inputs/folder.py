@@ -1,29 +1,48 @@
-"""A folder of files, or a single file."""
+"""A folder of files, or a single file: what the file system says of them, and their bytes."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
+import struct
+import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import polars as pl
+from xxhash import xxh3_64_hexdigest
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.entries import FOLDER, REGULAR, Entries, Found, entries_of, file_version, settled_now
-from pressmark.storage.inputs.names import named, path_of, source_paths
-from pressmark.storage.inputs.source import EVERYTHING, LINK_PROBLEM, Listing, Request, Source, too_large, unreadable
-from pressmark.storage.inputs.sources import Sources
+from pressmark.storage.inputs.names import path_of, paths_of
+from pressmark.storage.inputs.source import (
+    EVERYTHING,
+    LINK_PROBLEM,
+    LISTING,
+    Listing,
+    Request,
+    Source,
+    listing_frame,
+    selected,
+    sources_of,
+    too_large,
+    unreadable,
+)
 from pressmark.transforms.records import Limits, Reject
 
-__all__ = ["Folder"]
+__all__ = ["Folder", "file_version", "settled_now"]
 
-BATCH_ROWS: Final = 16384
-UNLISTED: Final = "the folder can't be listed ({})"
+# A file that changed less than two seconds ago may change again within the same tick of the file system's clock.
+SETTLED_NS: Final = 2_000_000_000
+# Device, inode, size, and the times of the last change of the file and of what the system keeps of it.
+FACTS: Final = struct.Struct("=QQqqq")
 READ_BYTES: Final = 1 << 20
+PROGRESS_EVERY: Final = 16384
+# A pipe that took a file's place must not be waited for, nor a link followed.
+OPEN_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+UNLISTED: Final = "the folder can't be listed ({}); mend its permissions"
+NO_FILE: Final = "no regular file; remove it from the archive"
 
 
 class Folder:
@@ -32,34 +51,34 @@ class Folder:
 
     deletes = False
     streamed = False
-    window_bytes = 0
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._base = os.fspath(root.parent if root.is_file() else root)
+        self._is_file = root.is_file()
 
     def listing(self, request: Request) -> Listing:
-        if self._root.is_file():
+        if self._is_file:
             info = self._root.stat()
-            version = file_version(info, settled_now())
-            return Listing([_source(self._root.name, info.st_size, version=version)])
+            name, version = self._root.name, file_version(info, settled_now())
+            frame = listing_frame([Source(path_of(name), name, info.st_size, version=version)])
+            return Listing(frame, frame)
         if not self._root.is_dir():
             raise InputError("there is no such file or folder", self._root, "give the folder that holds the archive")
-        found = _told_apart(Sources.of_batches(self._walk(request)))
-        chosen = found.where(request.selection.taken)
-        return Listing(chosen, left_out=len(found) - len(chosen))
+        frame, left_out = selected(self._walk(request), request.selection)
+        return Listing(frame, frame, left_out)
 
     def find(self, paths: Iterable[str]) -> list[Source]:
         wanted = set(paths)
-        found = [source for path in sorted(wanted) if (source := self._named(path)) is not None]
+        found = [source for path in sorted(wanted) if (source := self._at(path)) is not None]
         if len(found) < len(wanted):
             # Some are gone, or have a name that is not their path.
-            return [source for source in self.listing(Request(EVERYTHING)).sources if source.source_path in wanted]
+            frame = self.listing(Request(EVERYTHING)).frame
+            return sources_of(frame.filter(pl.col("source_path").is_in(wanted)))
         return found
 
-    def _named(self, path: str) -> Source | None:
+    def _at(self, path: str) -> Source | None:
         """The regular file whose name is the path, where no link leads to it."""
-        if not self._root.is_dir() or path_of(path) != path:
+        if self._is_file or path_of(path) != path:
             return None
         try:
             info = os.lstat(os.path.join(self._root, path))
@@ -78,104 +97,101 @@ class Folder:
     def _read(self, source: Source, limits: Limits) -> bytes | Reject:
         if source.problem is not None:
             return unreadable(source, source.problem)
+        # A single file may be a link: it was named by the operator.
+        path = os.fspath(self._root) if self._is_file else f"{self._root}/{source.locator}"
         try:
-            number = os.open(f"{self._base}/{source.locator}", os.O_RDONLY | os.O_CLOEXEC)
+            number = os.open(path, OPEN_FLAGS if self._is_file else OPEN_FLAGS | os.O_NOFOLLOW)
             try:
-                size = os.fstat(number).st_size
-                if size <= limits.source_bytes:
-                    return _all_of(number, size)
-                with open(number, "rb", buffering=0, closefd=False) as file:
-                    return too_large(source, hashlib.file_digest(file, "sha256").hexdigest(), size, limits)
+                info = os.fstat(number)
+                if not stat.S_ISREG(info.st_mode):
+                    return unreadable(source, NO_FILE)
+                # A file object would ask the system four times more for each of thousands of small files.
+                chunks = iter(partial(os.read, number, READ_BYTES), b"")
+                if info.st_size > limits.source_bytes:
+                    return too_large(source, info.st_size, limits, chunks)
+                data = os.read(number, info.st_size + 1)
+                if len(data) == info.st_size:
+                    return data
+                # It is being written.
+                for chunk in chunks:
+                    data += chunk
+                    if len(data) > limits.source_bytes:
+                        return too_large(source, len(data), limits)
+                return data
             finally:
                 os.close(number)
         except OSError as error:
             return unreadable(source, f"{error.strerror or error}; mend the file or its permissions")
 
-    def _walk(self, request: Request) -> Iterator[pa.RecordBatch]:
-        """The files in the order of their names, so that a whole archive's need not be sorted."""
+    def _walk(self, request: Request) -> pl.DataFrame:
+        """A listing of all files."""
         root = os.path.join(os.fsencode(self._root), b"")
         left_out = _below(root, request.leave_out) if request.leave_out is not None else None
         settled = settled_now()
-        found, count = Found(), 0
-        # What a folder has, how many entries of it were looked at, and how long their paths are.
-        folders = [(self._root_entries(root, settled), 0, 0)]
+        locators: list[bytes] = []
+        sizes: list[int] = []
+        versions: list[str] = []
+        problems: dict[int, str] = {}
+
+        def add(name: bytes, size: int, version: str, problem: str | None = None) -> None:
+            if problem is not None:
+                problems[len(locators)] = problem
+            locators.append(name)
+            sizes.append(size)
+            versions.append(version)
+            if len(locators) % PROGRESS_EVERY == 0:
+                request.progress(len(locators))
+
+        folders = [b""]
         while folders:
-            entries, done, place = folders.pop()
-            stop = min(entries.next_but_regular(done), done + BATCH_ROWS)
-            end = place + entries.path_bytes(done, stop)
-            found.add(entries, done, stop, entries.paths[place:end])
-            if len(found) >= BATCH_ROWS:
-                count += len(found)
-                request.progress(count)
-                yield found.take()
-            if stop == len(entries.kinds):
-                continue
-            if entries.kinds[stop] == REGULAR:
-                folders.append((entries, stop, end))
-                continue
-            after = end + entries.path_bytes(stop, stop + 1)
-            path = entries.paths[end:after]
-            folders.append((entries, stop + 1, after))
-            if entries.kinds[stop] != FOLDER:
-                found.add_other(_irregular(root, path, settled))
-            elif path != left_out:
-                try:
-                    folders.append((entries_of(root + path, path, settled), 0, 0))
-                except OSError as error:
-                    problem = f"{UNLISTED.format(error.strerror)}; mend its permissions"
-                    found.add_other(_source(named(path[:-1]), 0, problem))
-        yield found.take()
-
-    def _root_entries(self, root: bytes, settled: int) -> Entries:
-        try:
-            return entries_of(root, b"", settled)
-        except OSError as error:
-            raise InputError(UNLISTED.format(error.strerror), self._root, "mend its permissions") from error
-
-
-def _all_of(number: int, size: int) -> bytes:
-    """What an open file holds, which is `size` bytes but where it is being written."""
-    # A file object would ask the system four times more for each of thousands of small files.
-    data = os.read(number, size + 1)
-    if len(data) == size:
-        return data
-    parts = [data]
-    while parts[-1]:
-        parts.append(os.read(number, READ_BYTES))
-    return b"".join(parts)
+            folder = folders.pop()
+            try:
+                with os.scandir(root + folder) as entries:
+                    for entry in entries:
+                        if entry.name.startswith(b"."):
+                            continue
+                        name = folder + entry.name
+                        try:
+                            info = entry.stat(follow_symlinks=False)
+                        except OSError as error:
+                            add(name, 0, "", f"{error.strerror or error}; mend or remove it")
+                            continue
+                        mode = info.st_mode
+                        if stat.S_ISREG(mode):
+                            add(name, info.st_size, file_version(info, settled))
+                        elif not stat.S_ISDIR(mode):
+                            problem = LINK_PROBLEM if stat.S_ISLNK(mode) else NO_FILE
+                            add(name, 0, file_version(info, settled), problem)
+                        elif name != left_out:
+                            folders.append(name + b"/")
+            except OSError as error:
+                if not folder:
+                    raise InputError(UNLISTED.format(error.strerror), self._root, "mend its permissions") from error
+                add(folder[:-1], 0, "", UNLISTED.format(error.strerror))
+        names = pl.Series("locator", locators, pl.Binary)
+        frame = pl.DataFrame([paths_of(names).alias("source_path"), names, pl.Series("source_bytes", sizes, pl.Int64)])
+        said = pl.lit(None, pl.String)
+        if problems:
+            said = pl.lit(pl.Series([problems.get(number) for number in range(len(names))], dtype=pl.String))
+        never = pl.lit(None, LISTING["valid_from"])
+        version = pl.Series(versions, dtype=pl.String)
+        return frame.with_columns(problem=said, valid_from=never, valid_to=never, version=version)
 
 
-def _told_apart(found: Sources) -> Sources:
-    """The same sources in order, each with a path of its own."""
-    if found.ascends("source_path"):
-        return found
-    if pc.count_distinct(found.column("source_path")).as_py() < len(found):
-        sources = list(found)
-        names = source_paths([source.locator for source in sources])
-        found = Sources.of(source._replace(source_path=path) for source, path in zip(sources, names, strict=True))
-    return found.sorted_by("source_path", "locator")
+def settled_now() -> int:
+    """The time before which a change can be told by its time, in nanoseconds: later ones may follow it unseen."""
+    return time.time_ns() - SETTLED_NS
+
+
+def file_version(info: os.stat_result, settled: int) -> str:
+    """What changes whenever the file's bytes do, as git's index takes it; empty where the file changed after
+    `settled`, as a change may follow within the same tick of the clock."""
+    if info.st_mtime_ns > settled or info.st_ctime_ns > settled:
+        return ""
+    return xxh3_64_hexdigest(FACTS.pack(info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns))
 
 
 def _below(root: bytes, folder: Path) -> bytes | None:
     """A folder's path from `root` on, if it lies below that."""
     base, path = os.path.join(os.path.realpath(root), b""), os.fsencode(os.path.realpath(folder))
-    return path[len(base) :] + b"/" if path.startswith(base) else None
-
-
-def _irregular(root: bytes, raw: bytes, settled: int) -> Source:
-    """What is neither a folder nor a file that can be read, unless it became one."""
-    name = named(raw)
-    try:
-        info = os.lstat(root + raw)
-    except OSError as error:
-        return _source(name, 0, f"{error.strerror or error}; mend or remove it")
-    version = file_version(info, settled)
-    if stat.S_ISREG(info.st_mode):
-        return _source(name, info.st_size, version=version)
-    if stat.S_ISLNK(info.st_mode):
-        return _source(name, 0, LINK_PROBLEM, version)
-    return _source(name, 0, "no regular file; remove it from the archive", version)
-
-
-def _source(name: str, size: int, problem: str | None = None, version: str = "") -> Source:
-    return Source(path_of(name), name, size, problem, None, None, version)
+    return path[len(base) :] if path.startswith(base) else None

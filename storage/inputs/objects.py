@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final
+
+import polars as pl
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.names import source_paths
-from pressmark.storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
+from pressmark.storage.inputs.source import (
+    EVERYTHING,
+    Listing,
+    Request,
+    Source,
+    listing_frame,
+    selected,
+    sources_of,
+    too_large,
+    unreadable,
+)
 from pressmark.storage.output.store import Stored, open_store
 from pressmark.transforms.records import Limits, Reject
 
@@ -18,6 +30,7 @@ __all__ = ["Objects"]
 
 # Objects asked for at once: each is small, and waiting for it takes longer than sending it.
 REQUESTS: Final = 16
+READ_BYTES: Final = 1 << 20
 
 
 class Objects:
@@ -25,7 +38,6 @@ class Objects:
 
     deletes = False
     streamed = False
-    window_bytes = 0
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -37,17 +49,16 @@ class Objects:
         request.progress(len(entries))
         if not entries:
             raise InputError("there are no objects", self._address, "mend the address; a prefix ends before a `/`")
-        paths = source_paths([entry.name for entry in entries])
         sources = [
             Source(path, entry.name, entry.size, version=f"{entry.size}-{entry.version}")
-            for path, entry in zip(paths, entries, strict=True)
-            if request.selection.takes(path)
+            for path, entry in zip(source_paths([entry.name for entry in entries]), entries, strict=True)
         ]
-        return Listing(sorted(sources), left_out=len(entries) - len(sources))
+        frame, left_out = selected(listing_frame(sources), request.selection)
+        return Listing(frame, frame, left_out)
 
     def find(self, paths: Iterable[str]) -> list[Source]:
-        wanted = set(paths)
-        return [source for source in self.listing(Request(EVERYTHING)).sources if source.source_path in wanted]
+        frame = self.listing(Request(EVERYTHING)).frame
+        return sources_of(frame.filter(pl.col("source_path").is_in(set(paths))))
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         with ThreadPoolExecutor(REQUESTS) as threads:
@@ -61,22 +72,13 @@ class Objects:
                 yield first, result.result()
 
     def _read(self, source: Source, limits: Limits) -> bytes | Reject:
-        if source.source_bytes > limits.source_bytes:
-            return too_large(source, self._digest(source), source.source_bytes, limits)
         try:
+            if source.source_bytes > limits.source_bytes:
+                with self._store.open(Stored(source.locator, source.source_bytes, "")) as file:
+                    return too_large(source, source.source_bytes, limits, iter(partial(file.read, READ_BYTES), b""))
             return self._store.read(source.locator)
         except FileNotFoundError:
             return unreadable(source, "the object is gone; it was there when the archive was listed")
-
-    def _digest(self, source: Source) -> str | None:
-        state = hashlib.sha256()
-        try:
-            with self._store.open(Stored(source.locator, source.source_bytes, "")) as file:
-                while block := file.read(1 << 20):
-                    state.update(block)
-        except FileNotFoundError:
-            return None
-        return state.hexdigest()
 
 
 def _shown(name: str) -> bool:

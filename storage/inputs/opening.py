@@ -9,10 +9,11 @@ from urllib.parse import unquote
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.folder import Folder
-from pressmark.storage.inputs.source import ArchiveLimits, Input
+from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.store import is_object_address
+from pressmark.storage.settings import ArchiveLimits
 
-__all__ = ["Address", "absolute", "open_input", "parse_address"]
+__all__ = ["InputAddress", "absolute", "open_input", "parse_address"]
 
 GIT_SCHEME: Final = "git+file://"
 FILE_SCHEME: Final = "file://"
@@ -21,7 +22,7 @@ TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzs
 Kind = Literal["folder", "git", "tar", "zip", "objects"]
 
 
-class Address(NamedTuple):
+class InputAddress(NamedTuple):
     """Where an input is: a folder or a single file, a git repository (at `ref`, below `subdir`), a tar or zip; or, by
     its `url`, objects in a store."""
 
@@ -35,37 +36,40 @@ class Address(NamedTuple):
         """Where a source is, for messages."""
         return f"{self.url.rstrip('/')}/{source_path}" if self.url else str(self.path / source_path)
 
-    def at(self, commit: str | None) -> Address:
+    def at(self, commit: str | None) -> InputAddress:
         """The same input as of a commit; itself where it has no commits."""
         return self if commit is None or self.kind != "git" else self._replace(ref=commit)
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str) -> InputAddress:
     """The address that a user gave: a path, `file:///path` (never read as a repository),
     `git+file:///path[@ref][#subdir]`, or objects such as `s3://bucket/prefix`.
 
     A path is a repository where it has a `.git` or is a bare one, and a tar or zip archive by its name's end.
 
     >>> parse_address("git+file:///archives/news@main#rfi")
-    Address(kind='git', path=PosixPath('/archives/news'), ref='main', subdir='rfi', url='')
+    InputAddress(kind='git', path=PosixPath('/archives/news'), ref='main', subdir='rfi', url='')
     """
+    if "\0" in unquote(text):
+        raise InputError("the address has a character that no name has (0)", text, "give a path")
     if text.startswith(GIT_SCHEME):
         return _repository(text)
     if is_object_address(text):
-        return Address("objects", Path(), url=text)
+        return InputAddress("objects", Path(), url=text)
     plain = text.startswith(FILE_SCHEME)
     if "://" in text and not plain:
         scheme = text.partition("://")[0]
         raise InputError(
-            f"inputs of the kind `{scheme}` can't be read", text, f"give a path, {GIT_SCHEME}/… or s3://bucket/prefix"
-        )
+            f"inputs of the kind `{scheme}` can't be read", text,
+            f"give a path, {GIT_SCHEME}/… or s3://bucket/prefix; clone a remote repository first (`git clone`)",
+        )  # fmt: skip
     path = Path(unquote(text.removeprefix(FILE_SCHEME)) if plain else text)
     if path.is_dir():
-        return Address("git" if not plain and _is_repository(path) else "folder", path)
+        return InputAddress("git" if not plain and _is_repository(path) else "folder", path)
     name = path.name.lower()
     if name.endswith(TAR_SUFFIXES):
-        return Address("tar", path)
-    return Address("zip" if name.endswith(".zip") else "folder", path)
+        return InputAddress("tar", path)
+    return InputAddress("zip" if name.endswith(".zip") else "folder", path)
 
 
 def absolute(text: str) -> str:
@@ -73,31 +77,27 @@ def absolute(text: str) -> str:
     return text if "://" in text else os.path.abspath(text)
 
 
-def open_input(address: Address, limits: ArchiveLimits | None = None) -> Input:
+def open_input(address: InputAddress, limits: ArchiveLimits | None = None) -> Input:
     """The input at an address. Nothing is read yet; raises `InputError` where nothing is there."""
+    # Each kind is loaded where it is used: a folder needs none of the others' libraries.
     if address.kind == "objects":
         from pressmark.storage.inputs.objects import Objects
 
         return Objects(address.url)
     if not os.path.lexists(address.path):
         raise InputError("there is no such file or folder", address.path, "give the folder that holds the archive")
-    # Each kind is loaded where it is used: a folder needs none of the others' libraries.
     if address.kind == "git":
         from pressmark.storage.inputs.git import GitRepository
 
         return GitRepository(address.path, address.ref, address.subdir)
-    if address.kind == "tar":
-        from pressmark.storage.inputs.tar import TarArchive
+    if address.kind in ("tar", "zip"):
+        from pressmark.storage.inputs.archives import TarArchive, ZipArchive
 
-        return TarArchive(address.path, limits or ArchiveLimits())
-    if address.kind == "zip":
-        from pressmark.storage.inputs.zipped import ZipArchive
-
-        return ZipArchive(address.path, limits or ArchiveLimits())
+        return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, limits or ArchiveLimits())
     return Folder(address.path)
 
 
-def _repository(text: str) -> Address:
+def _repository(text: str) -> InputAddress:
     rest, _, subdir = text.removeprefix(GIT_SCHEME).partition("#")
     subdir = "/".join(part for part in unquote(subdir).split("/") if part)
     if not rest.startswith("/"):
@@ -109,7 +109,7 @@ def _repository(text: str) -> Address:
         ref = f"{more}@{ref}" if ref else more
     if rest.endswith("@"):
         raise InputError("no branch, tag or commit follows the `@`", text, "name one, or leave the `@` out")
-    return Address("git", Path(unquote(path)), unquote(ref) or None, subdir)
+    return InputAddress("git", Path(unquote(path)), unquote(ref) or None, subdir)
 
 
 def _is_repository(path: Path) -> bool:

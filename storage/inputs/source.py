@@ -1,25 +1,33 @@
-"""What an input is to the rest: something that lists sources and gives their bytes."""
+"""What an input is to the rest: something that lists sources as a frame and gives their bytes."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+import polars as pl
 
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import Selection
 
 __all__ = [
-    "ANY_SIZE", "EVERYTHING", "LINK_PROBLEM", "ArchiveLimits", "Input", "Listing", "Request", "Since", "Source",
-    "too_large", "unreadable",
+    "ANY_SIZE", "EVERYTHING", "HASHED_BYTES", "LINK_PROBLEM", "LISTING", "Before", "Input", "Listing", "Request",
+    "Source", "listing_frame", "selected", "sources_of", "too_large", "unreadable",
 ]  # fmt: skip
 
 EVERYTHING: Final = Selection(include=("**",))
 ANY_SIZE: Final = Limits(source_bytes=1 << 62)
 LINK_PROBLEM: Final = "a symbolic link is not followed; what it leads to is ingested by its own path"
+# Of a source above the limit at most so many bytes are read for its hash: it may say to have any size.
+HASHED_BYTES: Final = 256 << 20
+# The columns of a listing: one row for each source, or for each period of one.
+LISTING: Final[dict[str, pl.DataType]] = {
+    "source_path": pl.String(), "locator": pl.Binary(), "source_bytes": pl.Int64(), "problem": pl.String(),
+    "valid_from": pl.Datetime("us", "UTC"), "valid_to": pl.Datetime("us", "UTC"), "version": pl.String(),
+}  # fmt: skip
 
 
 class Source(NamedTuple):
@@ -27,7 +35,7 @@ class Source(NamedTuple):
 
     `locator` is what its input finds it by; `problem` says why it can't be read, where listing already showed that.
     `valid_from` is the time of the commit that brought it; None where the input has no history. `version` differs
-    whenever the bytes do, where listing tells such a thing.
+    whenever the bytes do; empty where listing can't tell.
     """
 
     source_path: str
@@ -39,57 +47,56 @@ class Source(NamedTuple):
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveLimits:
-    """What a tar or zip archive may unpack to: so many times its own size, and so many bytes in all."""
-
-    ratio: int = 200
-    unpacked_bytes: int = 64 << 30
-
-    def __post_init__(self) -> None:
-        if self.ratio < 1 or self.unpacked_bytes < 1:
-            raise ValueError("limits must be at least 1")
+def listing_frame(sources: Iterable[Source]) -> pl.DataFrame:
+    """Sources as a frame with the columns `LISTING`, in their order."""
+    paths, locators, *others = zip(*sources, strict=True) if (sources := list(sources)) else [()] * len(LISTING)
+    columns = [paths, [locator.encode("utf-8", "surrogateescape") for locator in locators], *others]
+    return pl.DataFrame(dict(zip(LISTING, columns, strict=True)), schema=LISTING)
 
 
-class Since(NamedTuple):
-    """The commit that the latest run ingested, and its time."""
+def sources_of(frame: pl.DataFrame) -> list[Source]:
+    """The sources of a frame that has the columns `LISTING`."""
+    return [
+        Source(path, locator.decode("utf-8", "surrogateescape"), *rest)
+        for path, locator, *rest in frame.select(*LISTING).iter_rows()
+    ]
 
-    commit: str
-    committed_at: datetime
+
+class Before(NamedTuple):
+    """What an earlier listing of the same address kept, and the commit that it saw."""
+
+    frame: pl.DataFrame
+    commit: str | None
 
 
 class Request(NamedTuple):
     """What to list: files that `selection` takes, those below the folder `leave_out` excepted.
 
-    With `since`, an input with commits lists only what changed after that one; with `history`, also every file that
-    no longer stands. `pool` maps a function over tasks, in processes if there are any.
+    `before` spares an input with commits the walk through those that were listed already. With `history`, a file that
+    moved unchanged is listed as one source at its last path; with `moves` too, at each of its paths.
     """
 
     selection: Selection = Selection()
     leave_out: Path | None = None
-    since: Since | None = None
+    before: Before | None = None
     history: bool = False
+    moves: bool = False
     progress: Callable[[int], None] = lambda _: None
-    pool: Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]] = map
 
 
 class Listing(NamedTuple):
-    """Sources in the order of `source_path`; all of them, or, where not `complete`, those that came after
-    `Request.since`.
+    """What an input has, and had.
 
-    `ended` tells when a source that stood at a path from some time on was replaced or deleted, and `changed` when that
-    happened first to a path since `Request.since`, or last if the listing is complete; None where nobody knows. `total`
-    counts all sources of an input that tells, whether or not the listing has them. `left_out` counts files that the
-    selection did not take. `commit` and `committed_at` are those of the archive's state that was listed. `notes` are
-    for whoever started the run.
+    `frame` has the columns `LISTING`, in the order of `source_path`, `valid_from` (unknown times first) and `locator`.
+    Of an input with commits it has every file that ever was at a path, those that no longer are with their `valid_to`.
+    `kept` is for the next listing, as `Request.before`: it has the columns `LISTING`, and maybe more. `left_out` counts
+    the files there are that the selection did not take. `commit` and `committed_at` are those of the state that was
+    listed. `notes` are for the operator.
     """
 
-    sources: Sequence[Source]
-    complete: bool = True
-    ended: Mapping[tuple[str, datetime | None], datetime] = {}  # never changed
-    changed: Mapping[str, datetime | None] = {}  # never changed
+    frame: pl.DataFrame
+    kept: pl.DataFrame
     left_out: int = 0
-    total: int | None = None
     commit: str | None = None
     committed_at: datetime | None = None
     notes: tuple[str, ...] = ()
@@ -99,19 +106,17 @@ class Input(Protocol):
     """An archive that is open for reading.
 
     `deletes`: what is absent from it was deleted. `streamed`: it is read from its start to its end, so only one
-    process can read it, and sources are best asked for in the order of their locators. `window_bytes`: about so many
-    bytes of what came together are read much faster in one go than source by source; 0 where that is all one.
+    process can read it, and sources are best asked for in the order of their locators as numbers.
     """
 
     deletes: bool
     streamed: bool
-    window_bytes: int
 
     def listing(self, request: Request) -> Listing:
         """What there is; raises `InputError` where the input can't be listed."""
 
     def find(self, paths: Iterable[str]) -> list[Source]:
-        """Those sources of the listed state that have one of these paths."""
+        """Those of the files there are that have one of these paths; their times may be unknown."""
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         """Each source with its bytes, or with the reject that says why there are none; in the input's own order.
@@ -120,13 +125,31 @@ class Input(Protocol):
         """
 
 
+def selected(rows: pl.DataFrame, selection: Selection) -> tuple[pl.DataFrame, int]:
+    """The rows of a listing that a selection takes, in the order of listings, and how many files that there are it
+    does not take."""
+    taken = pl.Series(selection.taken(rows["source_path"].to_arrow()), dtype=pl.Boolean)
+    left_out = rows["valid_to"].filter(~taken).null_count()
+    return rows.filter(taken).sort("source_path", "valid_from", "locator", nulls_last=False), left_out
+
+
 def unreadable(source: Source, detail: str, data: bytes | None = None) -> Reject:
     """The reject of a source that can't be read; `data` are its bytes where it is only its name that is bad."""
     sha256 = None if data is None else hashlib.sha256(data).hexdigest()
     return Reject(source.source_path, sha256, source.source_bytes, "unreadable", detail, None, data)
 
 
-def too_large(source: Source, sha256: str | None, size: int, limits: Limits) -> Reject:
-    """The reject of a source above the limit."""
+def too_large(source: Source, size: int, limits: Limits, chunks: Iterable[bytes] = ()) -> Reject:
+    """The reject of a source above the limit, with the hash of its bytes where these are few enough to be read.
+
+    `chunks` are read up to `HASHED_BYTES`, and not at all where `size` says that there are more.
+    """
+    digest, hashed = hashlib.sha256(), 0
+    for chunk in chunks if size <= HASHED_BYTES else ():
+        digest.update(chunk)
+        hashed += len(chunk)
+        if hashed > HASHED_BYTES:
+            break
     detail = f"{size} bytes are more than the limit of {limits.source_bytes}; raise `--max-source-mib` to read it"
+    sha256 = digest.hexdigest() if hashed == size else None
     return Reject(source.source_path, sha256, size, "too_large", detail, None, None)
