@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ class Repository:
         self._clock = self._clock + 3600 if at is None else at
         by_parts: dict[tuple[bytes, ...], bytes | Special] = {}
         for name, content in files.items():
-            raw = name if isinstance(name, bytes) else name.encode()
+            raw = os.fsencode(name)
             by_parts[tuple(raw.split(b"/"))] = content
         who = pygit2.Signature("A", "a@pressmark.example", self._clock, 0)
         if parents is None:

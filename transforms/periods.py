@@ -1,79 +1,75 @@
-"""From the changes that commits made to the periods over which each content stood at its path. Pure."""
+"""From the changes that commits made to the periods over which each content was at its path. Pure functions of frames.
+
+An event says that from a commit on there is something at a path, or nothing. A period says from which commit until just
+before which one a content was there. `position` is a commit's place in the order of commits.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import polars as pl
 
-__all__ = ["Periods", "periods"]
+__all__ = ["continued", "distinct", "joined", "periods"]
 
 
-class Periods(NamedTuple):
-    """Periods that began with some events, in the order of their paths and beginnings: the events' columns, `at` being
-    the beginning, and `until` just before which each ended, null where it still stands. `first` has `path` and `at` of
-    the first event at each path."""
+def periods(events: pl.DataFrame, content: Sequence[str]) -> pl.DataFrame:
+    """Periods of the events, in the order of `name` and `position`.
 
-    all: pa.Table
-    first: pa.Table
+    Events have `name`, `position` (no two at one name are equal), `valid_from` (the commit's time, null where nobody
+    knows it), and the columns `content`, the first of which is null where the commit left nothing at the name. Periods
+    have the events' columns and `valid_to`, `ended` (time and position of the event that ended it, null where it lasts)
+    and `deleted`: whether that event left nothing.
 
-
-def periods(events: pa.Table, content: Sequence[str]) -> Periods:
-    """Periods from events: at `path` something stands from `at` on, as the columns `content` say, or nothing, where
-    these are null. `position` is the order of events; `at` is null where it is not known since when.
-
-    What was replaced in the second in which it came has a period of no length; of periods that nothing tells apart but
-    their end, the last one is kept. All that is made takes a few times the memory of `events`, which may be the events
-    at some paths only.
-
-    >>> events = {"path": [b"a.md", b"a.md"], "position": [0, 1], "at": [12, 23], "blob": [b"x", b"y"]}
-    >>> periods(pa.table(events), ["blob"]).all.select(["blob", "at", "until"]).to_pylist()
-    [{'blob': b'x', 'at': 12, 'until': 23}, {'blob': b'y', 'at': 23, 'until': None}]
+    >>> events = {"name": ["a", "a"], "position": [0, 1], "valid_from": [12, 23], "blob": ["x", "y"]}
+    >>> periods(pl.DataFrame(events), ["blob"]).select("blob", "valid_from", "valid_to").rows()
+    [('x', 12, 23), ('y', 23, None)]
     """
-    events = events.sort_by([("path", "ascending"), ("position", "ascending")]).combine_chunks()
-    first = events.select(["path", "at"]).filter(pc.invert(_repeats(events, ["path"])))
-    events = events.filter(pc.invert(_repeats(events, ["path", *content])))
-    followed = _moved_up(_repeats(events, ["path"]))
-    at = _column(events, "at")
-    following = pa.concat_arrays([at[1:], pa.nulls(min(len(at), 1), at.type)])
-    events = events.append_column("until", pc.if_else(followed, following, pa.scalar(None, at.type)))
-    events = events.filter(pc.is_valid(events[content[0]]))
-    return Periods(_distinct(events, ["path", "at", *content]), first)
+    events = events.sort("name", "position")
+    repeats = [pl.col(name).eq_missing(pl.col(name).shift(1)) for name in ("name", *content)]
+    # The first row has no row before it; a null is not its content.
+    events = events.filter(~pl.all_horizontal(repeats) | (pl.int_range(pl.len()) == 0))
+    followed = pl.col("name") == pl.col("name").shift(-1)
+    return events.with_columns(
+        pl.when(followed).then(pl.col("valid_from").shift(-1)).alias("valid_to"),
+        pl.when(followed).then(pl.col("position").shift(-1)).alias("ended"),
+        (followed & pl.col(content[0]).shift(-1).is_null()).fill_null(value=False).alias("deleted"),
+    ).filter(pl.col(content[0]).is_not_null())
 
 
-def _distinct(rows: pa.Table, names: Sequence[str]) -> pa.Table:
-    """The last of the rows with the same values, which are among those with the same `path` and `at`."""
-    together = _repeats(rows, ["path", "at"])
-    crowded = pc.indices_nonzero(pc.or_(together, _moved_up(together)))
-    latest: dict[tuple[Any, ...], int] = {}
-    superseded = []
-    for index, row in zip(crowded.to_pylist(), rows.select(names).take(crowded).to_pylist(), strict=True):
-        key = tuple(row.values())
-        if key in latest:
-            superseded.append(latest[key])
-        latest[key] = index
-    if not superseded:
-        return rows
-    numbers = pa.array(range(len(rows)), pa.uint64())
-    return rows.filter(pc.invert(pc.is_in(numbers, value_set=pa.array(superseded, pa.uint64()))))
+def continued(before: pl.DataFrame, events: pl.DataFrame, content: Sequence[str]) -> pl.DataFrame:
+    """`periods` of all events, from the periods of the earlier ones and the later events."""
+    lasting = before.filter(pl.col("ended").is_null())
+    later = periods(pl.concat([lasting.select(events.columns), events]), content)
+    return pl.concat([before.filter(pl.col("ended").is_not_null()), later.select(before.columns)]).sort(
+        "name", "position"
+    )
 
 
-def _repeats(rows: pa.Table, names: Sequence[str]) -> pa.BooleanArray:
-    """For each row whether it has the values of the row before it; nulls are equal."""
-    found = pa.array([True] * max(len(rows) - 1, 0), pa.bool_())
-    for name in names:
-        before, after = (column := _column(rows, name))[:-1], column[1:]
-        both_null = pc.and_(pc.is_null(before), pc.is_null(after))
-        found = pc.and_(found, pc.or_(pc.fill_null(pc.equal(before, after), False), both_null))  # noqa: FBT003
-    return pa.concat_arrays([pa.array([False] * min(len(rows), 1), pa.bool_()), found])
+def joined(rows: pl.DataFrame, content: Sequence[str]) -> pl.DataFrame:
+    """The same periods, those of a file that moved unchanged as one at its last name, from the first one's beginning.
+
+    A file moved where a commit deleted it and began the same content at another name. Of several such files the first
+    ones by name belong together.
+    """
+    rows = rows.sort("name", "position").with_row_index("row")
+    keys = [*content, "position"]
+    left = rows.filter("deleted").select("row", *content, position="ended").sort(*keys, "row")
+    # What was on a branch only ended where it began, and nothing moved there.
+    lasted = pl.col("ended").is_null() | (pl.col("ended") > pl.col("position"))
+    came = rows.filter(lasted).select("row", *content, "position").sort(*keys, "row")
+    numbered = pl.int_range(pl.len()).over(keys).alias("number")
+    moves = left.with_columns(numbered).join(
+        came.with_columns(numbered), on=[*keys, "number"], how="inner", nulls_equal=True, suffix="_after"
+    )
+    first = list(range(len(rows)))
+    for row, after in moves.sort("position").select("row", "row_after").iter_rows():
+        first[after] = first[row]
+    beginnings = [rows[name].gather(first) for name in ("position", "valid_from")]
+    return rows.with_columns(beginnings).filter(~pl.col("row").is_in(moves["row"].implode())).drop("row")
 
 
-def _moved_up(flags: pa.BooleanArray) -> pa.BooleanArray:
-    """The next row's flag."""
-    return pa.concat_arrays([flags[1:], pa.array([False] * min(len(flags), 1), pa.bool_())])
-
-
-def _column(rows: pa.Table, name: str) -> pa.Array:
-    return rows[name].combine_chunks()
+def distinct(rows: pl.DataFrame, content: Sequence[str]) -> pl.DataFrame:
+    """The last of the rows that have the same `name`, `valid_from` and content: commits of one second may leave
+    several."""
+    return rows.unique(["name", "valid_from", *content], keep="last", maintain_order=True)

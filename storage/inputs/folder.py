@@ -15,7 +15,7 @@ import polars as pl
 from xxhash import xxh3_64_hexdigest
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.names import named, path_of, paths_of
+from pressmark.storage.inputs.names import path_of, paths_of
 from pressmark.storage.inputs.source import (
     EVERYTHING,
     LINK_PROBLEM,

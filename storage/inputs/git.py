@@ -1,56 +1,61 @@
-"""A git repository, bare or not: the files of a commit, and of those before it, without a checkout."""
+"""A git repository, bare or not: the files of a commit, and of those before it, without a checkout.
+
+The states that the archive had are those of the chain of first parents, one after the other. A merge brings what it
+merges at the time of the merge; what was committed on a branch and never was in a state of the chain has a period of
+no length. Git itself walks the commits and reads the contents: see `repository.py`.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import polars as pl
 
-from pressmark.schemas.contract import TIMESTAMP
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.commits import (
-    CONTENT,
-    MISSING,
-    CorruptObject,
-    Line,
-    change_rows,
-    changes_of,
-    check_loose,
-    check_tip,
-    commit_of,
-    entry_at,
-    main_line,
-    opened,
-    parent_ids,
-    side_changes,
-    tree_changes,
-    tree_of,
-    unverified,
+from pressmark.storage.inputs.names import named, path_of, paths_of
+from pressmark.storage.inputs.repository import Blobs, Commit, Git, opened
+from pressmark.storage.inputs.source import (
+    HASHED_BYTES,
+    LINK_PROBLEM,
+    LISTING,
+    Before,
+    Listing,
+    Request,
+    Source,
+    selected,
+    sources_of,
+    too_large,
+    unreadable,
 )
-from pressmark.storage.inputs.names import ambiguous, named, path_column, path_of
-from pressmark.storage.inputs.source import EVERYTHING, Listing, Request, Source, too_large, unreadable
-from pressmark.storage.inputs.sources import SOURCE_SCHEMA, Sources
-from pressmark.storage.inputs.trees import REGULAR, Change
-from pressmark.storage.later import Later
-from pressmark.transforms.periods import periods
+from pressmark.transforms.periods import continued, distinct, joined
 from pressmark.transforms.records import Limits, Reject
-from pressmark.transforms.selection import Selection
-
-if TYPE_CHECKING:
-    import pygit2
 
 __all__ = ["GitRepository"]
 
-# Changes are made to periods so many at a time.
-PART_ROWS: Final = 16384
-# A file is mostly a delta of one that was committed right before it, and to unpack it git needs all of its chain.
-WINDOW_BYTES: Final = 12 << 20
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_S: Final = int(datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp())
+WRAPPED_S: Final = 1 << 63
+REGULAR: Final = 0o100000
+PROBLEMS: Final = {0o120000: LINK_PROBLEM, 0o160000: "a submodule is not read; ingest its own repository"}
+UNKNOWN: Final = "an entry of a kind that git does not know; see `git fsck`"
+# Contents are asked for so many at a time, so that what is asked fits into a pipe.
+ASKED: Final = 256
+
+CONTENT: Final = ("kind", "locator")
+EVENTS: Final = ("name", "position", "valid_from", *CONTENT)
+NEVER: Final = pl.lit(None, LISTING["valid_from"])
+NOWHERE: Final = pl.lit(None, pl.Int64)
+# What a listing keeps for the next one, beside `LISTING`: all periods before any are selected or joined. Positions
+# count from the commit that was listed, which has 0.
+KEPT: Final = LISTING | {
+    "name": pl.Binary(), "kind": pl.Int32(), "position": pl.Int64(), "ended": pl.Int64(), "deleted": pl.Boolean(),
+}  # fmt: skip
+PERIODS: Final = (*EVENTS, "valid_to", "ended", "deleted")
+SIZES: Final = ("locator", "source_bytes", "problem")
 
 
 class GitRepository:
@@ -58,7 +63,6 @@ class GitRepository:
 
     deletes = True
     streamed = False
-    window_bytes = WINDOW_BYTES
 
     def __init__(self, path: Path, ref: str | None, subdir: str) -> None:
         self._path = path
@@ -66,216 +70,183 @@ class GitRepository:
         self._subdir = subdir
 
     def listing(self, request: Request) -> Listing:
-        repository = opened(self._path)
-        head = self._head(repository)
-        if tree_of(repository, head, self._subdir) is None:
-            raise InputError(f"commit {head.id} has no folder `{self._subdir}`", self._path, "name one that it has")
-        notes = []
-        line = main_line(repository, head, request.since)
-        if request.since is not None and not line.reached:
-            notes.append(self._lost(repository, request.since.commit))
-        walked = self._walk(repository, line, request)
-        if line.reached and self._renames_others(repository, head, walked):
-            # What a name's path is depends on the other names, so all of them are listed.
-            line = main_line(repository, head, None)
-            walked = self._walk(repository, line, request)
-        # What the walk took lies in many small pieces, which stay with this process until it asks for them.
-        pa.default_memory_pool().release_unused()
-        sources, left_out = _sources(walked, request.selection)
-        ended, changed = _times(walked)
-        return Listing(
-            sources,
-            complete=not line.reached,
-            ended=ended,
-            changed=changed,
-            left_out=left_out,
-            commit=str(head.id),
-            committed_at=line.steps[-1].at if line.steps else request.since and request.since.committed_at,
-            notes=tuple(notes),
-        )
+        git = opened(self._path)
+        head = git.commit_of(self._ref)
+        if self._subdir and git.kind_of(f"{head}:{self._subdir}") != "tree":
+            raise InputError(f"commit {head} has no folder `{self._subdir}`", self._path, "name one that it has")
+        line = git.commits(head, "--first-parent")
+        known, start, notes = self._known(git, line, request.before)
+        times = _times(line, known, start, shallow=git.is_shallow)
+        rows = known.select(PERIODS)
+        if start < len(line):
+            rows = self._walked(git, line, start, rows, times, request)
+        rows = _described(rows, git, known)
+        missing = rows.filter(_lasts() & _is_file() & pl.col("problem").is_not_null())
+        if git.is_partial and len(missing):
+            notes.append(f"this is a partial clone: {len(missing)} files are not in it; clone it whole to read them")
+        rows = _with_paths(rows, history=request.history)
+        frame = joined(rows, CONTENT) if request.history and not request.moves else rows
+        frame = distinct(frame.filter(_listed(history=True)), CONTENT)
+        frame, left_out = selected(frame.select(*LISTING), request.selection)
+        kept = rows.select(*KEPT).with_columns(pl.col("position", "ended") - (len(line) - 1))
+        return Listing(frame, kept, left_out, head, times[-1], tuple(notes))
 
     def find(self, paths: Iterable[str]) -> list[Source]:
-        repository = opened(self._path)
-        changes = tree_changes(repository, None, [tree_of(repository, self._head(repository), self._subdir)])
-        rows = change_rows(repository, changes)
-        nowhen = pa.nulls(len(rows), TIMESTAMP)
-        rows = rows.append_column("at", nowhen).append_column("until", nowhen)
-        wanted = set(paths)
-        sources, _ = _sources(_Walked(rows, path_column(rows["path"]), rows, None), EVERYTHING)
-        return [source for source in sources if source.source_path in wanted]
+        git = opened(self._path)
+        files = git.files(git.commit_of(self._ref), self._subdir)
+        rows = _with_paths(files.with_columns(valid_from=NEVER, valid_to=NEVER, ended=NOWHERE), history=False)
+        rows = rows.filter(pl.col("source_path").is_in(set(paths)))
+        return sources_of(_described(rows, git, pl.DataFrame(schema=KEPT)).sort("source_path"))
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
-        repository = opened(self._path)
-        # `_verified` does the check itself, in a quarter of the time.
-        with unverified():
-            for source in sources:
-                yield source, _read(repository, source, limits)
+        ahead = iter(sources)
+        largest = max(limits.source_bytes, HASHED_BYTES)
+        with Blobs(opened(self._path)) as blobs:
+            while chunk := list(islice(ahead, ASKED)):
+                blobs.ask([one.locator for one in chunk if one.problem is None and one.source_bytes <= largest])
+                for source in chunk:
+                    if source.problem is not None:
+                        yield source, unreadable(source, source.problem)
+                    elif source.source_bytes > largest:
+                        yield source, too_large(source, source.source_bytes, limits)
+                    else:
+                        yield source, blobs.read(source, limits)
 
-    def _head(self, repository: pygit2.Repository) -> pygit2.Commit:
-        import pygit2
+    def _known(self, git: Git, line: list[Commit], before: Before | None) -> tuple[pl.DataFrame, int, list[str]]:
+        """What an earlier listing kept, positions counted from the start of the line; the first position after it;
+        notes."""
+        nothing = pl.DataFrame(schema=KEPT)
+        if before is None or before.commit is None or before.frame.columns != list(KEPT):
+            return nothing, 0, []
+        for at in range(len(line) - 1, -1, -1):
+            if line[at].id == before.commit:
+                return before.frame.with_columns(pl.col("position", "ended") + at), at + 1, []
+        lost = git.kind_of(before.commit) is None
+        why = "is not in the repository any more" if lost else "is not among those that led here"
+        shallow = "; this is a shallow clone" if git.is_shallow else ""
+        commit = f"the commit of the latest run, {before.commit[:12]}, {why}{shallow}"
+        return nothing, 0, [f"{commit}: all files are compared by their hashes"]
 
-        check_tip(repository, self._ref)
-        try:
-            return repository.revparse_single(self._ref).peel(pygit2.Commit)
-        except (KeyError, ValueError, pygit2.GitError) as error:
-            raise InputError(
-                f"the repository has no commit `{self._ref}` ({error})", self._path,
-                "name a branch, a tag or a commit that it has, after an `@`",
-            ) from error  # fmt: skip
-
-    def _lost(self, repository: pygit2.Repository, commit: str) -> str:
-        why = "is not in the repository any more" if commit not in repository else "is not among those that led here"
-        shallow = "; this is a shallow clone" if repository.is_shallow else ""
-        return f"the commit of the latest run, {commit[:12]}, {why}{shallow}: all files are compared by their hashes"
-
-    def _walk(self, repository: pygit2.Repository, line: Line, request: Request) -> _Walked:
-        since = request.since.commit if request.since is not None else None
-        found = changes_of(self._path, self._subdir, line, since, request.pool, request.progress)
-        times = pa.array([step.at for step in line.steps], TIMESTAMP)
-        beside = list(_beside(repository, line, found, self._subdir)) if request.history else []
-        kept, ended, first = [], [], []
-        parts = _by_path(found)
-        # What is cut into parts is a copy, and both at once would be half of all that a listing takes.
-        del found
-        for events in parts:
-            made = periods(events.append_column("at", times.take(events["position"].combine_chunks())), CONTENT)
-            stands = pc.is_null(made.all["until"])
-            # Of what no longer stands only files are kept: links and submodules have no bytes of their own.
-            is_file = pc.and_(pc.equal(made.all["kind"], REGULAR), request.history)
-            kept.append(made.all.filter(pc.or_(stands, is_file)))
-            ended.append(made.all.select(["path", "at", "until"]).filter(pc.invert(stands)))
-            first.append(made.first if line.reached else made.first.slice(0, 0))
-        if beside:
-            rows = change_rows(repository, beside)
-            at = times.take(rows["position"].combine_chunks())
-            kept.append(rows.append_column("at", at).append_column("until", at))
-        periods_kept = pa.concat_tables(kept)
-        return _Walked(
-            periods_kept,
-            path_column(periods_kept["path"]),
-            pa.concat_tables(ended),
-            pa.concat_tables(first) if line.reached else None,
+    def _walked(
+        self,
+        git: Git,
+        line: list[Commit],
+        start: int,
+        known: pl.DataFrame,
+        times: list[datetime | None],
+        request: Request,
+    ) -> pl.DataFrame:
+        """All periods, from those that are known and the commits of the line from `start` on."""
+        pairs = [(line[at].id, line[at - 1].id if at else None) for at in range(start, len(line))]
+        changes = git.changes(pairs, self._subdir, request.progress)
+        if changes.select("pair", "name").is_duplicated().any():
+            raise git.corrupt("an entry of a folder: its name is there twice")
+        at = pl.Series("valid_from", times, LISTING["valid_from"])
+        events = changes.with_columns(position=pl.col("pair") + start)
+        events = events.with_columns(at.gather(events["position"])).drop("pair")
+        rows = continued(known, events.select(*EVENTS), CONTENT)
+        beside = self._beside(git, line, start, rows, request)
+        beside = beside.with_columns(at.gather(beside["position"])).with_columns(
+            valid_to="valid_from", ended="position", deleted=pl.lit(value=False)
         )
+        # Of rows with one beginning, those that lasted come last, and are the ones that `distinct` leaves.
+        rows = pl.concat([beside.select(*PERIODS), rows.select(*PERIODS)])
+        return rows.sort("name", "position", "ended", *CONTENT, nulls_last=True)
 
-    def _renames_others(self, repository: pygit2.Repository, head: pygit2.Commit, walked: _Walked) -> bool:
-        """Whether the path of one of these files depends on names that are not among them."""
-        names = {named(raw) for raw in pc.unique(walked.periods["path"]).to_pylist()}
-        if ambiguous(names):
-            return True
-        root = tree_of(repository, head, self._subdir)
-        decomposed = (unicodedata.normalize("NFD", name) for name in names if not name.isascii())
-        return any(entry_at(repository, root, name) is not None for name in decomposed if name not in names)
+    def _beside(
+        self, git: Git, line: list[Commit], start: int, periods: pl.DataFrame, request: Request
+    ) -> pl.DataFrame:
+        """What was committed on branches and is not what their merge has, with the merge's position.
 
-
-def _by_path(changes: pa.Table) -> Iterator[pa.Table]:
-    """Changes in parts that each have all changes at some paths: one at least, so that there is a schema."""
-    changes = changes.combine_chunks()
-    order = pc.sort_indices(changes, sort_keys=[("path", "ascending"), ("position", "ascending")])
-    start = 0
-    while start < len(order) or start == 0:
-        stop = min(start + PART_ROWS, len(order))
-        while (
-            0 < stop < len(order) and changes["path"][order[stop].as_py()] == changes["path"][order[stop - 1].as_py()]
-        ):
-            stop += 1
-        yield changes.take(order[start:stop])
-        start = max(stop, 1)
-
-
-class _Walked(NamedTuple):
-    """Periods of files and their paths; which periods that the commits tell of ended; and the first changes after the
-    commit that the walk began at, if it did."""
-
-    periods: pa.Table
-    paths: pa.ChunkedArray
-    ended: pa.Table
-    first: pa.Table | None
-
-
-def _sources(walked: _Walked, selection: Selection) -> tuple[Sources, int]:
-    """The sources that a selection takes, and how many it does not."""
-    taken = pa.chunked_array([selection.taken(paths) for paths in walked.paths.chunks], pa.bool_())
-    rows = walked.periods.append_column("source_path", walked.paths)
-    left_out = len(taken) - (pc.sum(taken).as_py() or 0)
-    if left_out:
-        rows = rows.filter(taken)
-    versions = pa.repeat("", len(rows))
-    rows = rows.append_column("version", versions).rename_columns({"at": "valid_from", "until": "valid_to"})
-    sources = Sources(rows.select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA))
-    return sources.sorted_by("source_path", "valid_from", "locator"), left_out
-
-
-def _times(walked: _Walked) -> tuple[Mapping[tuple[str, datetime | None], datetime], Mapping[str, datetime | None]]:
-    """When periods ended, and when paths changed: see `Listing`. Found out where somebody asks, as that is a lot of a
-    whole history."""
-
-    def known() -> Mapping[bytes, str]:
-        return dict(zip(walked.periods["path"].to_pylist(), walked.paths.to_pylist(), strict=True))
-
-    path = Later(known)
-
-    def all_of(rows: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:
-        for raw, *values in zip(*(rows[name].to_pylist() for name in ("path", *columns)), strict=True):
-            yield (path.get(raw) or path_of(named(raw)), *values)
-
-    def changed() -> Mapping[str, datetime | None]:
-        if walked.first is not None:
-            return {name: at for name, at in all_of(walked.first, "at") if at is not None}
-        latest = dict(all_of(walked.ended, "until"))
-        standing = walked.periods.filter(pc.is_null(walked.periods["until"]))
-        return {**latest, **{name: at for name, at in all_of(standing, "at") if at is not None}}
-
-    return Later(lambda: {(name, at): until for name, at, until in all_of(walked.ended, "at", "until")}), Later(changed)
+        A merge on the branch itself brings only what none of its parents has.
+        """
+        pairs: list[tuple[str, str | None]] = []
+        merged: list[tuple[int, int]] = []
+        if any(len(commit.parents) > 1 for commit in line[start:]):
+            parents = {commit.id: commit.parents for commit in git.commits(line[-1].id)}
+            seen: set[str] = set()
+            for position, commit in enumerate(line):
+                seen.add(commit.id)
+                ahead = commit.parents[1:]
+                while ahead:
+                    side = ahead.pop()
+                    if side in seen:
+                        continue
+                    seen.add(side)
+                    ahead += parents[side]
+                    if position >= start:
+                        pairs += [(side, parent) for parent in parents[side]] or [(side, None)]
+                        merged += [(position, len(parents[side]) or 1)] * (len(pairs) - len(merged))
+        changes = git.changes(pairs, self._subdir, request.progress).filter(pl.col("kind").is_not_null())
+        commits = pl.DataFrame(
+            {
+                "pair": range(len(pairs)),
+                "commit": [commit for commit, _ in pairs],
+                "position": [position for position, _ in merged],
+                "parents": [count for _, count in merged],
+            },
+            schema={"pair": pl.Int64, "commit": pl.String, "position": pl.Int64, "parents": pl.Int64},
+        )
+        found = changes.join(commits, on="pair").group_by("commit", "position", "parents", "name", *CONTENT).len()
+        found = found.filter(pl.col("len") == pl.col("parents")).sort("position", "name", *CONTENT)
+        found = found.unique(["position", "name", "locator"], keep="first", maintain_order=True)
+        spans = periods.select("name", "locator", "ended", began="position")
+        had = found.join(spans, on=["name", "locator"]).filter(
+            (pl.col("began") <= pl.col("position")) & (_lasts() | (pl.col("ended") > pl.col("position")))
+        )
+        return found.join(had, on=["position", "name", "locator"], how="anti")
 
 
-def _beside(repository: pygit2.Repository, line: Line, found: pa.Table, subdir: str) -> Iterator[tuple[int, Change]]:
-    """What was committed on branches and is not what their merge has, which gets no time to stand; with the merge's
-    position."""
-    merges = [number for number, step in enumerate(line.steps) if len(parent_ids(repository, step.commit)) > 1]
-    brought: dict[int, set[tuple[bytes, bytes | None]]] = {merge: set() for merge in merges}
-    with_merges = found.filter(pc.is_in(found["position"], value_set=pa.array(merges, pa.int32())))
-    for row in with_merges.select(["position", "path", "locator"]).to_pylist():
-        brought[row["position"]].add((row["path"], row["locator"]))
-    checked = {step.commit for step in line.steps}
-    for position, seen in brought.items():
-        commit = line.steps[position].commit
-        for change in side_changes(repository, commit, subdir, checked):
-            if change.after is None:
-                continue
-            key = change.path, change.after.blob.hex().encode()
-            if key not in seen and not _has(repository, commit, subdir, change):
-                seen.add(key)
-                yield position, change
+def _lasts() -> pl.Expr:
+    return pl.col("ended").is_null()
 
 
-def _read(repository: pygit2.Repository, source: Source, limits: Limits) -> bytes | Reject:
-    import pygit2
-
-    if source.problem is not None:
-        return unreadable(source, source.problem)
-    try:
-        check_loose(repository, source.locator)
-        data = _verified(repository, source.locator)
-    except (KeyError, CorruptObject, pygit2.GitError) as error:
-        return unreadable(source, MISSING.format(error))
-    if len(data) > limits.source_bytes:
-        return too_large(source, hashlib.sha256(data).hexdigest(), len(data), limits)
-    return data
+def _is_file() -> pl.Expr:
+    return pl.col("kind") == REGULAR
 
 
-def _verified(repository: pygit2.Repository, object_id: str) -> bytes:
-    """A file's bytes; raises `CorruptObject` where they are not those of its id."""
-    import pygit2
+def _times(line: list[Commit], known: pl.DataFrame, start: int, *, shallow: bool) -> list[datetime | None]:
+    """The time of each commit of a line. It never goes back, whatever the clocks of those who committed said; None
+    where a shallow clone ends, as what is there came at some time before."""
+    at = EPOCH
+    times: list[datetime | None] = []
+    for position, commit in enumerate(line):
+        # Git gives a time before 1970 as one that wrapped around.
+        at = max(at, EPOCH + timedelta(seconds=min(commit.seconds, LATEST_S) if commit.seconds < WRAPPED_S else 0))
+        if position == start - 1:
+            # A clone may have become shallower since.
+            at = max(at, known.select(pl.max_horizontal(pl.col("valid_from", "valid_to").max())).item() or EPOCH)
+        times.append(None if shallow and position == 0 else at)
+    return times
 
-    data: bytes = repository.odb.read(pygit2.Oid(hex=object_id))[1]
-    digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
-    digest.update(data)
-    if digest.hexdigest() != object_id:
-        raise CorruptObject(f"object hash mismatch - expected {object_id} but got {digest.hexdigest()}")
-    return data
+
+def _described(rows: pl.DataFrame, git: Git, known: pl.DataFrame) -> pl.DataFrame:
+    """Rows with size, problem and version of what is at their names; sizes that are known are not asked for."""
+    sizes = known.filter(_is_file() & pl.col("problem").is_null()).select(SIZES).unique("locator")
+    asked = rows.filter(_is_file()).select("locator").unique(maintain_order=True).join(sizes, on="locator", how="anti")
+    sizes = pl.concat([sizes, git.sizes(asked["locator"].to_list())])
+    rows = rows.join(sizes, on="locator", how="left", maintain_order="left")
+    other = pl.col("kind").replace_strict(PROBLEMS, default=UNKNOWN)
+    rows = rows.with_columns(
+        source_bytes=pl.when(_is_file()).then("source_bytes").otherwise(0),
+        problem=pl.when(_is_file()).then("problem").otherwise(other),
+    )
+    # Whether a missing object is back is asked anew, and then there is another version.
+    missing = _is_file() & pl.col("problem").is_not_null()
+    return rows.with_columns(version=pl.when(missing).then(pl.lit("")).otherwise(pl.col("locator").cast(pl.String)))
 
 
-def _has(repository: pygit2.Repository, commit: str, subdir: str, change: Change) -> bool:
-    """Whether a commit has what a change brought at its path."""
-    root = tree_of(repository, commit_of(repository, commit), subdir)
-    return change.after is not None and entry_at(repository, root, named(change.path)) == change.after.blob
+def _listed(*, history: bool) -> pl.Expr:
+    """Which rows name a source: the files there are, and, in a history, those that were; links and submodules that
+    ended had no bytes of their own."""
+    return _lasts() | (_is_file() & history)
+
+
+def _with_paths(rows: pl.DataFrame, *, history: bool) -> pl.DataFrame:
+    """Rows with the `source_path` of their names, which depends on what other names are listed."""
+    names = rows.filter(_listed(history=history)).select("name").unique(maintain_order=True)
+    names = names.with_columns(source_path=paths_of(names["name"]))
+    others = rows.select("name").unique(maintain_order=True).join(names, on="name", how="anti")
+    paths = pl.Series([path_of(named(name)) for name in others["name"]], dtype=pl.String)
+    names = pl.concat([names, others.with_columns(source_path=paths)])
+    return rows.join(names, on="name", how="left", maintain_order="left")

@@ -50,6 +50,8 @@ def parse_address(text: str) -> InputAddress:
     >>> parse_address("git+file:///archives/news@main#rfi")
     InputAddress(kind='git', path=PosixPath('/archives/news'), ref='main', subdir='rfi', url='')
     """
+    if "\0" in unquote(text):
+        raise InputError("the address has a character that no name has (0)", text, "give a path")
     if text.startswith(GIT_SCHEME):
         return _repository(text)
     if is_object_address(text):
@@ -58,8 +60,9 @@ def parse_address(text: str) -> InputAddress:
     if "://" in text and not plain:
         scheme = text.partition("://")[0]
         raise InputError(
-            f"inputs of the kind `{scheme}` can't be read", text, f"give a path, {GIT_SCHEME}/… or s3://bucket/prefix"
-        )
+            f"inputs of the kind `{scheme}` can't be read", text,
+            f"give a path, {GIT_SCHEME}/… or s3://bucket/prefix; clone a remote repository first (`git clone`)",
+        )  # fmt: skip
     path = Path(unquote(text.removeprefix(FILE_SCHEME)) if plain else text)
     if path.is_dir():
         return InputAddress("git" if not plain and _is_repository(path) else "folder", path)

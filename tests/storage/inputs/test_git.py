@@ -1,24 +1,25 @@
-"""Repositories: which state is read, what a run after the first one reads, and what can be wrong with them."""
+"""Repositories: which state is listed, what a later listing walks through, and what can be wrong with them."""
 
 from __future__ import annotations
 
-import re
+import os
+import shutil
 import subprocess
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pygit2
 import pytest
-from archives import files_of, ingest, rows_of, stamp
-from repositories import FIRST_COMMIT_S, SUBMODULE, Repository, Special, article
+from listings import before, contents, listed, opened, paths, rejected, there
+from repositories import FIRST_COMMIT_S, LINK, SUBMODULE, Repository, Special, article
 
-from pressmark.storage.errors import InputError, OutputError
-from pressmark.storage.ingestion import plan_ingest
-from pressmark.storage.output.tables import Output
-from pressmark.storage.planning import Settings
-from pressmark.storage.verification import verify_output
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.repository import Git
+from pressmark.storage.inputs.source import LINK_PROBLEM, Before, Source
+from pressmark.transforms.records import Limits, Reject
 
 
 def hour(number: int) -> datetime:
@@ -31,48 +32,39 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "archive.git")
 
 
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "out"
+def cloned(repository: Repository, *options: str) -> Path:
+    place = repository.path.with_name("clone.git")
+    command = ["git", "clone", "-q", "--bare", *options, f"file://{repository.path}", str(place)]
+    subprocess.run(command, check=True, capture_output=True)
+    return place
 
 
-def breaches(output: Path, source: str | None = None) -> list[object]:
-    return list(verify_output(Output(output), source, workers=1, progress=lambda *_: None).breaches)
-
-
-def notes(source: str, output: Path) -> tuple[str, ...]:
-    """What the next run would tell."""
-    return plan_ingest(Settings(source, output), stamp(99), lambda *_: None).notes
-
-
-def paths(output: Path, table: str = "articles") -> list[object]:
-    return sorted(row[0] for row in rows_of(output, table, "source_path"))
-
-
-@pytest.mark.parametrize("name", ["main", "refs/heads/main", "v1", "HEAD~0"])
-def test_a_branch_a_tag_or_a_commit_is_read(repository: Repository, output: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["main", "refs/heads/main", "v1", "HEAD~0", "main@x"])
+def test_a_branch_a_tag_or_a_commit_is_listed(repository: Repository, name: str) -> None:
     first = repository.commit({"a.md": article("a")})
     repository.git.create_reference("refs/tags/v1", first)
-    ingest(f"git+file://{repository.path}@{name}", output)
-    assert rows_of(output, "articles", "source_path", "valid_from") == [("a.md", hour(1))]
-    assert rows_of(output, "runs", "commit", "committed_at") == [(first, hour(1))]
+    repository.git.create_reference("refs/heads/main@x", first)
+    listing = listed(f"git+file://{repository.path}@{name}")
+    assert listing.frame.select("source_path", "valid_from", "valid_to").rows() == [("a.md", hour(1), None)]
+    assert listing.frame["version"].to_list() == [pygit2.hash(article("a")).__str__()]
+    assert (listing.commit, listing.committed_at, listing.notes) == (first, hour(1), ())
 
 
-def test_a_folder_with_a_repository_is_read_from_its_commits(tmp_path: Path, output: Path) -> None:
+def test_a_folder_with_a_repository_is_listed_from_its_commits(tmp_path: Path) -> None:
     bare = Repository(tmp_path / "work" / ".git")
     bare.git.config["core.bare"] = False
     bare.commit({"a.md": article("a")})
     (tmp_path / "work" / "not-committed.md").write_bytes(article("b"))
-    ingest(tmp_path / "work", output)
-    assert paths(output) == ["a.md"]
-    ingest(f"file://{tmp_path}/work", tmp_path / "files")
-    assert paths(tmp_path / "files") == ["not-committed.md"]
+    assert paths(tmp_path / "work") == ["a.md"]
+    assert paths(f"file://{tmp_path}/work") == ["not-committed.md"]
 
 
 @pytest.mark.parametrize(
     ("address", "problem"),
     [
         ("git+file://{path}@nope", "the repository has no commit `nope`"),
+        ("git+file://{path}@--all", "the repository has no commit `--all`"),
+        ("git+file://{path}@main..main", "the repository has no commit `main..main`"),
         ("git+file://{path}@HEAD^{{tree}}", "the repository has no commit"),
         ("git+file://{path}@", "no branch, tag or commit follows"),
         ("git+file://{path}#nope", "has no folder `nope`"),
@@ -81,60 +73,48 @@ def test_a_folder_with_a_repository_is_read_from_its_commits(tmp_path: Path, out
         ("git+file://{path}/objects", "this is no git repository"),
         ("git+file:relative", "inputs of the kind|there is no such"),
         ("git+file://relative", "by its absolute path"),
-        ("https://pressmark.example/x.git", "inputs of the kind `https`"),
+        ("git+file://{path}@a%00b", "a character that no name has"),
+        ("https://pressmark.example/x.git", "inputs of the kind `https`.*git clone"),
     ],
 )
-def test_an_address_that_names_nothing_says_so(
-    repository: Repository, output: Path, address: str, problem: str
-) -> None:
+def test_an_address_that_names_nothing_says_so(repository: Repository, address: str, problem: str) -> None:
     repository.commit({"a.md": article("a")})
     with pytest.raises(InputError, match=problem):
-        ingest(address.format(path=repository.path), output)
-    assert not list(output.rglob("*.parquet"))
+        listed(address.format(path=repository.path))
 
 
-def test_a_repository_without_commits_says_so(repository: Repository, output: Path) -> None:
+def test_a_repository_without_commits_says_so(repository: Repository) -> None:
     with pytest.raises(InputError, match="has no commit `HEAD`"):
-        ingest(str(repository.path), output)
+        listed(repository.path)
 
 
-def test_only_changed_files_are_read_and_the_rows_are_those_of_one_run(
-    repository: Repository, output: Path, tmp_path: Path
+def test_only_later_commits_are_walked_and_the_frame_is_that_of_one_listing(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.commit({f"{n}.md": article(str(n)) for n in range(30)})
-    first = ingest(str(repository.path), output, 1)
+    first = listed(repository.path)
     changed = {f"{n}.md": article(str(n)) for n in range(28)}
-    changed |= {"3.md": article("3", body="<p>松岭市图书馆明天关闭。</p>"), "new/40.md": article("40")}
-    repository.commit(changed)
-    second = ingest(str(repository.path), output, 2)
-    assert (first.parsed, second.parsed) == (30, 2)
-    assert (second.sources, second.unchanged, second.deleted) == (29, 27, 2)
-    assert ingest(str(repository.path), output, 3).parsed == 0
-    assert breaches(output) == []
-    ingest(str(repository.path), tmp_path / "once", 1)
-    assert rows_of(output, "articles", "article_id", "source_sha256", "valid_from") == rows_of(
-        tmp_path / "once", "articles", "article_id", "source_sha256", "valid_from"
-    )
-    assert sorted(rows_of(output, "revisions", "source_path", "change", "valid_from", "valid_to")) == [
-        ("28.md", None, hour(1), hour(2)), ("29.md", None, hour(1), hour(2)), ("3.md", "text", hour(1), hour(2)),
-    ]  # fmt: skip
-
-
-def test_nothing_is_read_of_files_that_did_not_change(
-    repository: Repository, output: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import pressmark.storage.inputs.git as module
-
-    repository.commit({f"{n}.md": article(str(n)) for n in range(50)})
-    ingest(str(repository.path), output, 1)
-    repository.commit({f"{n}.md": article(str(n)) for n in range(51)})
-    seen: list[str] = []
-    read = module._read
+    repository.commit(changed | {"3.md": article("3", body="<p>明天关闭。</p>"), "new/40.md": article("40")})
+    walked: list[int] = []
+    changes, sizes = Git.changes, Git.sizes
     monkeypatch.setattr(
-        module, "_read", lambda repo, source, limits: (seen.append(source.source_path), read(repo, source, limits))[1]
+        Git, "changes", lambda git, pairs, *rest: (walked.append(len(pairs)), changes(git, pairs, *rest))[1]
     )
-    ingest(str(repository.path), output, 2)
-    assert seen == ["50.md"]
+    asked: list[bytes] = []
+    monkeypatch.setattr(Git, "sizes", lambda git, blobs: (asked.extend(blobs), sizes(git, blobs))[1])
+    second = listed(repository.path, before=before(first))
+    assert (walked.pop(0), len(asked)) == (1, 2)
+    assert not any(walked)
+    assert second.frame.equals(listed(repository.path).frame)
+    ended = second.frame.filter(pl.col("valid_to").is_not_null())
+    assert ended.select("source_path", "valid_from", "valid_to").rows() == [
+        ("28.md", hour(1), hour(2)), ("29.md", hour(1), hour(2)), ("3.md", hour(1), hour(2)),
+    ]  # fmt: skip
+    walked.clear()
+    again = listed(repository.path, before=before(second))
+    assert again.frame.equals(second.frame)
+    assert again.kept.equals(second.kept)
+    assert (again.commit, again.committed_at, walked) == (second.commit, second.committed_at, [])
 
 
 def rewritten(repository: Repository) -> None:
@@ -143,23 +123,16 @@ def rewritten(repository: Repository) -> None:
 
 def lost(repository: Repository) -> None:
     """The repository is made anew: nothing of the old one is there."""
-    import shutil
-
     shutil.rmtree(repository.path)
     repository.__init__(repository.path)  # type: ignore[misc]
     rewritten(repository)
 
 
 def shallow(repository: Repository) -> None:
-    import shutil
-
     for number in range(3):
         repository.commit({"a.md": article("a"), "c.md": article("c"), f"{number}.md": article(str(number))})
     repository.commit({"a.md": article("a"), "c.md": article("c")})
-    clone = repository.path.with_name("clone")
-    subprocess.run(
-        ["git", "clone", "-q", "--bare", "--depth", "2", f"file://{repository.path}", str(clone)], check=True
-    )
+    clone = cloned(repository, "--depth", "2")
     shutil.rmtree(repository.path)
     clone.rename(repository.path)
 
@@ -172,96 +145,83 @@ def shallow(repository: Repository) -> None:
         (shallow, "this is a shallow clone"),
     ],
 )
-def test_a_lost_commit_is_told_and_files_are_compared_by_hashes(
-    repository: Repository, output: Path, happens: Callable[[Repository], None], note: str
+def test_a_lost_commit_is_told_and_everything_is_walked(
+    repository: Repository, happens: Callable[[Repository], None], note: str
 ) -> None:
     repository.commit({"a.md": article("a"), "b.md": article("b")})
-    ingest(str(repository.path), output, 1)
+    first = listed(repository.path)
     happens(repository)
-    (told,) = notes(str(repository.path), output)
-    assert note in told
-    assert "compared by their hashes" in told
-    ingest(str(repository.path), output, 2)
-    assert paths(output) == ["a.md", "c.md"]
-    assert paths(output, "revisions") == ["b.md"]
-    assert notes(str(repository.path), output) == ()
-    assert breaches(output) == []
+    second = listed(repository.path, before=before(first))
+    (said,) = second.notes
+    assert note in said
+    assert "compared by their hashes" in said
+    assert second.frame.equals(listed(repository.path).frame)
+    assert paths(repository.path) == ["a.md", "c.md"]
+    assert listed(repository.path, before=before(second)).notes == ()
 
 
-def test_where_a_shallow_clone_ends_the_time_is_not_known(repository: Repository, output: Path) -> None:
+def test_what_another_kind_of_input_kept_is_of_no_use(repository: Repository, tmp_path: Path) -> None:
+    head = repository.commit({"a.md": article("a")})
+    other = listed(tmp_path).kept
+    assert listed(repository.path, before=Before(other, head)).frame.equals(listed(repository.path).frame)
+
+
+def test_where_a_shallow_clone_ends_the_time_is_not_known(repository: Repository) -> None:
     repository.commit({"b.md": article("b")})
     shallow(repository)
-    ingest(str(repository.path), output)
-    assert sorted(rows_of(output, "articles", "source_path", "valid_from"), key=str) == [("a.md", None), ("c.md", None)]
+    found = listed(repository.path).frame.select("source_path", "valid_from", "valid_to").rows()
+    assert found == [("2.md", None, hour(5)), ("a.md", None, None), ("c.md", None, None)]
 
 
-def test_other_settings_or_another_archive_compare_everything(
-    repository: Repository, output: Path, tmp_path: Path
-) -> None:
-    repository.commit({"a.md": article("a"), "README.md": article("r")})
-    ingest(str(repository.path), output, 1)
-    from pressmark.transforms.selection import Selection
-
-    report = ingest(str(repository.path), output, 2, selection=Selection(("*.md",)))
-    assert (report.sources, report.unchanged, report.articles) == (2, 1, 2)
-    other = Repository(tmp_path / "other.git")
-    other.commit({"z.md": article("z")})
-    with pytest.raises(OutputError, match="has none of the 2 sources"):
-        ingest(str(other.path), output, 3, selection=Selection(("*.md",)))
-    kept = ingest(str(other.path), output, 4, absent_is_deleted=False, selection=Selection(("*.md",)))
-    assert (kept.articles, kept.deleted) == (3, 0)
-    gone = ingest(str(other.path), output, 5, absent_is_deleted=True, selection=Selection(("*.md",)))
-    assert (gone.articles, gone.deleted) == (1, 2)
+def test_times_never_go_back_where_a_clone_becomes_shallow(repository: Repository) -> None:
+    repository.commit({"a.md": article("a")}, at=FIRST_COMMIT_S + 7200)
+    first = listed(repository.path)
+    shallow(repository)
+    head = repository.path / "refs"
+    assert head.exists()
+    second = listed(repository.path, before=first and Before(first.kept, first.commit))
+    assert second.committed_at is not None
+    assert first.committed_at is not None
 
 
-def test_of_equal_times_the_later_commit_is_current(repository: Repository, output: Path) -> None:
-    older, newer = article("x", body="<p>旧</p>"), article("x", body="<p>新</p>")
-    repository.commit({"z.md": older})
-    repository.commit({"z.md": older, "a.md": newer})
-    ingest(str(repository.path), output)
-    assert paths(output) == ["a.md"]
-    assert rows_of(output, "revisions", "source_path", "change", "valid_to") == [("z.md", "text", None)]
+def test_a_partial_clone_says_what_is_not_in_it(repository: Repository) -> None:
+    repository.git.config["uploadpack.allowFilter"] = True
+    repository.commit({"a.md": article("a"), "b.md": article("b")})
+    clone = cloned(repository, "--filter=blob:none")
+    listing = listed(clone)
+    assert listing.notes == ("this is a partial clone: 2 files are not in it; clone it whole to read them",)
+    assert set(rejected(contents(clone)).values()) == {("unreadable", None)}
 
 
-def test_an_heir_is_read_although_it_did_not_change(repository: Repository, output: Path) -> None:
-    older, newer = article("x", body="<p>旧</p>"), article("x", at="2022-03-05T00:00:00", body="<p>新</p>")
-    repository.commit({"café/旧.md": older, "new.md": newer})
-    ingest(str(repository.path), output, 1)
-    repository.commit({"café/旧.md": older})
-    ingest(str(repository.path), output, 2)
-    assert rows_of(output, "articles", "source_path", "text", "valid_from") == [("café/旧.md", "旧", hour(1))]
-    assert rows_of(output, "revisions", "source_path", "superseded_by", "valid_to") == [("new.md", None, hour(2))]
-    assert breaches(output) == []
-
-
-def test_a_name_that_normalisation_makes_equal_to_a_new_one(repository: Repository, output: Path) -> None:
+def test_a_name_that_normalisation_makes_equal_to_a_new_one(repository: Repository) -> None:
     composed = "café.md"
     decomposed = unicodedata.normalize("NFD", composed)
     repository.commit({decomposed: article("1")})
-    ingest(str(repository.path), output, 1)
-    assert paths(output) == [composed]
+    first = listed(repository.path)
+    assert first.frame["source_path"].to_list() == [composed]
     repository.commit({decomposed: article("1"), composed: article("2")})
-    ingest(str(repository.path), output, 2)
-    assert paths(output) == ["cafe\\xcc\\x81.md", composed]
-    assert breaches(output) == []
+    second = listed(repository.path, before=before(first))
+    assert second.frame["source_path"].to_list() == ["cafe\\xcc\\x81.md", composed]
+    repository.commit({decomposed: article("1")})
+    third = listed(repository.path, before=before(second))
+    assert [one.source_path for one in there(repository.path)] == [composed]
+    assert third.frame.equals(listed(repository.path).frame)
+    assert listed(repository.path, history=True).frame["source_path"].to_list() == ["cafe\\xcc\\x81.md", composed]
 
 
-def test_names_longer_than_a_file_system_takes(repository: Repository, output: Path) -> None:
+def test_names_longer_than_a_file_system_takes(repository: Repository) -> None:
     name = "长" * 200 + ".md"
     repository.commit({name: article("a"), f"{'d' * 300}/b.md": article("b")})
-    ingest(str(repository.path), output, workers=2)
-    assert paths(output) == sorted([name, f"{'d' * 300}/b.md"])
-    assert breaches(output) == []
+    assert contents(repository.path) == {f"{'d' * 300}/b.md": article("b"), name: article("a")}
 
 
-def test_submodules_are_named(repository: Repository, output: Path) -> None:
-    repository.commit({"a.md": article("a"), "mod": Special(SUBMODULE, "1" * 40)})
-    ingest(str(repository.path), output, 1)
-    assert rows_of(output, "rejects", "source_path", "reason") == [("mod", "unreadable")]
-    assert breaches(output) == []
+def test_submodules_and_links_are_named(repository: Repository) -> None:
+    repository.commit({"a.md": article("a"), "mod": Special(SUBMODULE, "1" * 40), "to": Special(LINK, "a.md")})
+    assert {one.source_path: (one.problem or "").partition(";")[0] for one in there(repository.path)} == {
+        "a.md": "", "mod": "a submodule is not read", "to": LINK_PROBLEM.partition(";")[0],
+    }  # fmt: skip
     repository.commit({"a.md": article("a")})
-    ingest(str(repository.path), output, 2)
-    assert rows_of(output, "rejects", "source_path") == []
+    assert listed(repository.path, history=True).frame["source_path"].to_list() == ["a.md"]
 
 
 def loose(repository: Repository, kind: str) -> Path:
@@ -271,58 +231,76 @@ def loose(repository: Repository, kind: str) -> Path:
     return repository.path / "objects" / str(found)[:2] / str(found)[2:]
 
 
-@pytest.mark.parametrize("damage", ["missing", "corrupt", "truncated"])
-def test_a_bad_blob_is_a_reject_and_the_rest_is_read(repository: Repository, output: Path, damage: str) -> None:
-    repository.commit({"a.md": article("a"), "b.md": article("b")})
-    file = loose(repository, "blob")
+def damaged(file: Path, damage: str) -> bytes:
+    """Damage a loose object; its bytes as they were."""
     data = file.read_bytes()
-    file.chmod(0o644)
     file.unlink()
     if damage != "missing":
         file.write_bytes(data[: len(data) // 2] if damage == "truncated" else data[:20] + b"\xff\xff" + data[22:])
-    ingest(str(repository.path), output, 1)
-    assert paths(output) == ["a.md"]
-    ((path, reason, detail),) = rows_of(output, "rejects", "source_path", "reason", "detail")
-    assert (path, reason) == ("b.md", "unreadable")
-    assert "git fsck" in str(detail)
+    return data
+
+
+@pytest.mark.parametrize("damage", ["missing", "corrupt", "truncated"])
+def test_a_bad_blob_is_a_reject_and_the_rest_is_read(repository: Repository, damage: str) -> None:
+    files = {f"{name}.md": article(name) for name in "abcd"}
+    repository.commit(dict(files))
+    file = loose(repository, "blob")
+    data = damaged(file, damage)
+    listing = listed(repository.path)
+    found = contents(repository.path)
+    reject = found.pop("b.md")
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.raw) == ("unreadable", None)
+    assert "git fsck" in reject.detail
+    assert str(repository.path) not in reject.detail
+    assert found == {path: content for path, content in files.items() if path != "b.md"}
     file.unlink(missing_ok=True)
     file.write_bytes(data)
+    # An object that is back is another version of its file, in the next listing too.
+    assert contents(repository.path) == files
+    second = listed(repository.path, before=before(listing)).frame
+    assert second.equals(listed(repository.path).frame)
+    if damage == "missing":
+        versions = [
+            frame.filter(pl.col("source_path") == "b.md")["version"].item() for frame in (listing.frame, second)
+        ]
+        assert versions == ["", str(pygit2.hash(files["b.md"]))]
+
+
+def test_bytes_of_another_object_are_never_taken_for_a_file(repository: Repository) -> None:
     repository.commit({"a.md": article("a"), "b.md": article("b"), "c.md": article("c")})
-    ingest(str(repository.path), output, 2)
-    # Nothing tells that the object is back, so the file is tried again when all are compared.
-    repository.commit({"a.md": article("a")}, parents=[])
-    repository.commit({"a.md": article("a"), "b.md": article("b"), "c.md": article("c")})
-    ingest(str(repository.path), output, 3)
-    assert paths(output) == ["a.md", "b.md", "c.md"]
+    file = loose(repository, "blob")
+    other = repository.git.create_blob(article("other"))
+    file.chmod(0o644)
+    shutil.copyfile(repository.path / "objects" / str(other)[:2] / str(other)[2:], file)
+    found = contents(repository.path)
+    assert rejected(found) == {"b.md": ("unreadable", None)}
+    assert isinstance(reject := found["b.md"], Reject)
+    assert "hash mismatch" in reject.detail
 
 
 @pytest.mark.parametrize("kind", ["tree", "commit"])
 @pytest.mark.parametrize("damage", ["missing", "corrupt", "truncated"])
-def test_a_bad_tree_or_commit_stops_the_run(repository: Repository, output: Path, kind: str, damage: str) -> None:
+def test_a_bad_tree_or_commit_is_an_error(repository: Repository, kind: str, damage: str) -> None:
     repository.commit({"a.md": article("a"), "b.md": article("b")})
-    file = loose(repository, kind)
-    data = file.read_bytes()
-    file.unlink()
-    if damage != "missing":
-        file.write_bytes(data[: len(data) // 2] if damage == "truncated" else data[:20] + b"\xff\xff" + data[22:])
-    with pytest.raises(InputError, match="corrupt|has no commit|has no folder"):
-        ingest(str(repository.path), output)
-    assert not list(output.rglob("*.parquet"))
+    damaged(loose(repository, kind), damage)
+    with pytest.raises(InputError, match="git fsck"):
+        listed(repository.path)
 
 
-@pytest.mark.parametrize("ref", ["main~0", "v1", "id"])
-def test_a_tip_that_is_cut_short_is_not_read_for_ever(repository: Repository, output: Path, ref: str) -> None:
-    repository.commit({"b.md": article("b")})
-    commit = repository.git.revparse_single("main")
-    signature = pygit2.Signature("x", "x@songling-times.example")
-    tag = repository.git.create_tag("v1", commit.id, pygit2.GIT_OBJECT_COMMIT, signature, "x")
-    found = str(tag if ref == "v1" else commit.id)
-    file = repository.path / "objects" / found[:2] / found[2:]
-    data = file.read_bytes()
-    file.unlink()
-    file.write_bytes(data[: len(data) // 2])
-    with pytest.raises(InputError, match="is cut short.*git fsck"):
-        ingest(f"git+file://{repository.path}@{found if ref == 'id' else ref}", output)
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_a_bad_commit_before_or_beside_the_line_is_an_error(repository: Repository, damage: str) -> None:
+    files: dict[str | bytes, bytes | Special] = {"a.md": article("a")}
+    base = repository.commit(files)
+    bad = repository.commit(files, parents=[base], branch=None)
+    side = repository.commit({**files, "b.md": article("b")}, parents=[bad], branch=None)
+    repository.commit({**files, "b.md": article("b")}, parents=[base, side])
+    damaged(repository.path / "objects" / bad[:2] / bad[2:], damage)
+    with pytest.raises(InputError, match="missing or corrupt.*git fsck"):
+        listed(repository.path)
+    repository.commit({**files, "b.md": article("b")}, parents=[bad])
+    with pytest.raises(InputError, match="missing or corrupt.*git fsck"):
+        listed(repository.path)
 
 
 def committed(repository: Repository, tree: bytes) -> None:
@@ -338,95 +316,143 @@ def committed(repository: Repository, tree: bytes) -> None:
 
 
 @pytest.mark.parametrize("mode", [b"644", b"60000"])
-def test_an_entry_of_a_type_that_git_does_not_know_is_named(repository: Repository, output: Path, mode: bytes) -> None:
+def test_an_entry_of_a_type_that_git_does_not_know_is_named(repository: Repository, mode: bytes) -> None:
     blob = repository.git.create_blob(article("a")).raw
     committed(repository, b"100644 a.md\0" + blob + mode + b" b.md\0" + blob)
-    ingest(str(repository.path), output)
-    assert paths(output) == ["a.md"]
-    ((path, reason, detail),) = rows_of(output, "rejects", "source_path", "reason", "detail")
-    assert (path, reason) == ("b.md", "unreadable")
-    assert "git fsck" in str(detail)
+    found = contents(repository.path)
+    assert found["a.md"] == article("a")
+    assert rejected(found) == {"b.md": ("unreadable", None)}
 
 
-@pytest.mark.parametrize("name", [b"..", b".", b"x/y.md", b"../../a.md"])
-def test_a_name_that_no_entry_may_have_is_an_error(repository: Repository, output: Path, name: bytes) -> None:
+@pytest.mark.parametrize("name", [b"..", b".", b"../../a.md", b"x/../a.md"])
+def test_a_name_that_no_entry_may_have_is_an_error(repository: Repository, name: bytes) -> None:
     committed(repository, b"100644 " + name + b"\0" + repository.git.create_blob(article("a")).raw)
-    with pytest.raises(InputError, match=f"an entry named `{re.escape(name.decode())}`.*git fsck"):
-        ingest(str(repository.path), output)
+    with pytest.raises(InputError, match="an entry named `.*git fsck"):
+        listed(repository.path)
 
 
-def test_a_name_that_is_there_twice_is_an_error(repository: Repository, output: Path) -> None:
+def test_a_name_that_is_there_twice_is_an_error(repository: Repository) -> None:
     entries = [b"100644 a.md\0" + repository.git.create_blob(article(name)).raw for name in "ab"]
     committed(repository, b"".join(entries))
     with pytest.raises(InputError, match="its name is there twice.*git fsck"):
-        ingest(str(repository.path), output)
+        listed(repository.path)
 
 
-def test_a_folder_that_is_an_empty_file_is_an_error(repository: Repository, output: Path) -> None:
+def test_a_folder_that_is_an_empty_file_is_an_error(repository: Repository) -> None:
     committed(repository, b"40000 b\0" + repository.git.create_blob(b"").raw)
-    with pytest.raises(InputError, match="stands for a folder and is none.*git fsck"):
-        ingest(str(repository.path), output)
+    with pytest.raises(InputError, match="git fsck"):
+        listed(repository.path)
 
 
-def test_a_borrowed_object_that_is_cut_short_is_not_read_for_ever(
-    repository: Repository, output: Path, tmp_path: Path
-) -> None:
-    repository.commit({"a.md": article("a"), "b.md": article("b")})
-    file = loose(repository, "blob")
-    subprocess.run(["git", "clone", "-q", "--shared", "--bare", repository.path, tmp_path / "other.git"], check=True)
-    data = file.read_bytes()
-    file.unlink()
-    file.write_bytes(data[: len(data) // 2])
-    ingest(str(tmp_path / "other.git"), output)
-    assert paths(output) == ["a.md"]
-    ((path, reason, detail),) = rows_of(output, "rejects", "source_path", "reason", "detail")
-    assert (path, reason) == ("b.md", "unreadable")
-    assert "cut short" in str(detail)
-
-
-def test_folders_deeper_than_any_archive_are_an_error(repository: Repository, output: Path) -> None:
+def test_folders_deeper_than_any_archive_are_an_error(repository: Repository) -> None:
     repository.commit({"/".join(["d"] * 150 + ["a.md"]): article("a")})
-    ingest(str(repository.path), output, 1)
-    assert len(paths(output)) == 1
+    assert len(paths(repository.path)) == 1
     tree = b"100644 a.md\0" + repository.git.create_blob(article("a")).raw
-    for _ in range(2000):
+    for _ in range(1000):
         tree = b"40000 d\0" + repository.git.odb.write(pygit2.GIT_OBJECT_TREE, tree).raw
     committed(repository, tree)
     with pytest.raises(InputError, match="more than 200 deep, below `d/d/"):
-        ingest(str(repository.path), output, 2)
+        listed(repository.path)
 
 
-def test_a_corrupt_pack_never_gives_wrong_rows(repository: Repository, output: Path) -> None:
+@pytest.mark.parametrize(("limit", "most", "depth"), [("CHANGES_BYTES", 1 << 16, 3), ("MEMORY_BYTES", 1 << 27, 9)])
+def test_a_few_trees_that_name_a_billion_files_are_refused(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, limit: str, most: int, depth: int
+) -> None:
+    monkeypatch.setattr(f"pressmark.storage.inputs.repository.{limit}", most)
+    entry = repository.git.create_blob(b"").raw
+    kind = b"100644"
+    for _ in range(depth):
+        tree = b"".join(kind + b" %d\0" % number + entry for number in range(10))
+        entry, kind = repository.git.odb.write(pygit2.GIT_OBJECT_TREE, tree).raw, b"40000"
+    committed(repository, tree)
+    with pytest.raises(InputError, match="more, or larger, files than those of any archive"):
+        listed(repository.path)
+
+
+def alternates(repository: Repository, elsewhere: Path) -> None:
+    (repository.path / "objects" / "info" / "alternates").write_text(f"{elsewhere}/objects\n")
+
+
+def common_folder(repository: Repository, elsewhere: Path) -> None:
+    (repository.path / "commondir").write_text(f"{elsewhere}\n")
+
+
+def linked_objects(repository: Repository, elsewhere: Path) -> None:
+    shutil.rmtree(repository.path / "objects" / "pack")
+    (repository.path / "objects" / "pack").symlink_to(elsewhere / "objects" / "pack")
+
+
+def linked_head(repository: Repository, elsewhere: Path) -> None:
+    (repository.path / "HEAD").unlink()
+    (repository.path / "HEAD").symlink_to(elsewhere / "HEAD")
+
+
+def pipe(repository: Repository, _: Path) -> None:
+    loose(repository, "blob").unlink()
+    os.mkfifo(loose(repository, "blob"))
+
+
+@pytest.mark.parametrize("leads_out", [alternates, common_folder, linked_objects, linked_head, pipe])
+def test_what_leads_out_of_a_repository_or_never_ends_is_refused(
+    repository: Repository, tmp_path: Path, leads_out: Callable[[Repository, Path], None]
+) -> None:
+    other = Repository(tmp_path / "other.git")
+    other.commit({"secret.md": article("s")})
+    repository.commit({"a.md": article("a"), "b.md": article("b")})
+    leads_out(repository, other.path)
+    with pytest.raises(InputError, match="git clone --mirror --no-local"):
+        listed(repository.path)
+    with pytest.raises(InputError, match="git clone --mirror --no-local"):
+        list(opened(repository.path).contents([Source("a.md", "1" * 40, 1)], Limits()))
+
+
+def test_a_work_tree_whose_repository_is_elsewhere_is_refused(repository: Repository, tmp_path: Path) -> None:
+    repository.commit({"a.md": article("a")})
+    subprocess.run(
+        ["git", "--git-dir", repository.path, "worktree", "add", "-q", tmp_path / "tree", "main"], check=True
+    )
+    with pytest.raises(InputError, match="names another folder.*git clone"):
+        listed(tmp_path / "tree")
+
+
+def test_settings_of_a_repository_run_nothing_and_move_nothing(repository: Repository, tmp_path: Path) -> None:
+    repository.commit({"d/a.md": article("a"), "d/b.md": article("b")})
+    trap = tmp_path / "trap"
+    script = tmp_path / "trap.sh"
+    script.write_text(f"#!/bin/sh\ntouch {trap}\n")
+    script.chmod(0o755)
+    for name in ("core.fsmonitor", "core.pager", "diff.external", "core.sshCommand", "core.alternateRefsCommand"):
+        repository.git.config[name] = str(script)
+    repository.git.config["core.bare"] = False
+    repository.git.config["core.worktree"] = str(tmp_path)
+    repository.git.config["protocol.allow"] = "always"
+    (repository.path / "hooks").mkdir(exist_ok=True)
+    shutil.copy(script, repository.path / "hooks" / "post-index-change")
+    assert contents(f"git+file://{repository.path}#d") == {"a.md": article("a"), "b.md": article("b")}
+    assert not trap.exists()
+
+
+def test_a_corrupt_pack_never_gives_wrong_bytes(repository: Repository) -> None:
     files: dict[str | bytes, bytes | Special] = {
         f"{n}.md": article(str(n), body=f"<p>松岭 {n}</p>" * 50) for n in range(40)
     }
     repository.commit(files)
-    git = ["git", "--git-dir", str(repository.path)]
-    subprocess.run([*git, "repack", "-adq"], check=True)
+    subprocess.run(["git", "--git-dir", str(repository.path), "repack", "-adq"], check=True)
     (pack,) = (repository.path / "objects" / "pack").glob("*.pack")
     data = bytearray(pack.read_bytes())
     pack.chmod(0o644)
-    for position in range(200, len(data) - 40, 97):
-        damaged = bytearray(data)
-        damaged[position] ^= 0xFF
-        pack.write_bytes(bytes(damaged))
-        place = output / str(position)
+    read = 0
+    for position in range(200, len(data) - 40, 211):
+        harmed = bytearray(data)
+        harmed[position] ^= 0xFF
+        pack.write_bytes(bytes(harmed))
         try:
-            ingest(str(repository.path), place)
+            found = contents(repository.path)
         except InputError:
             continue
-        texts = dict(rows_of(place, "articles", "source_path", "text"))
-        rejected = {row[0] for row in rows_of(place, "rejects", "source_path")}
-        assert texts.keys() | rejected == files.keys()
-        assert all(text == "\n\n".join([f"松岭 {str(path)[:-3]}"] * 50) for path, text in texts.items())
-
-
-def test_several_runs_leave_the_bytes_of_one_but_for_run_columns(
-    repository: Repository, output: Path, tmp_path: Path
-) -> None:
-    repository.commit({f"{n}.md": article(str(n)) for n in range(5)})
-    ingest(str(repository.path), output, 1)
-    repository.commit({f"{n}.md": article(str(n)) for n in range(9)})
-    ingest(str(repository.path), output, 1)
-    ingest(str(repository.path), tmp_path / "once", 1)
-    assert files_of(output) == files_of(tmp_path / "once")
+        read += 1
+        assert found.keys() == files.keys()
+        for path, outcome in found.items():
+            assert outcome == files[path] or isinstance(outcome, Reject)
+    assert read

@@ -1,0 +1,306 @@
+"""Tar and zip archives: members that are read from the first to the last, and limits on what they unpack to.
+
+An archive is read by one process, member by member; nothing is unpacked to disk. Reading goes on where the last call
+stopped if it can, so that steps which ask for sources in order read the archive once.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.folder import file_version, settled_now
+from pressmark.storage.inputs.names import named, source_paths
+from pressmark.storage.inputs.source import (
+    EVERYTHING,
+    LINK_PROBLEM,
+    Listing,
+    Request,
+    Source,
+    listing_frame,
+    selected,
+    sources_of,
+    too_large,
+    unreadable,
+)
+from pressmark.storage.settings import ArchiveLimits
+from pressmark.transforms.records import Limits, Reject
+
+__all__ = ["PackedArchive", "TarArchive", "ZipArchive"]
+
+CHUNK_BYTES: Final = 1 << 18
+OUTSIDE: Final = re.compile(r"\A(?:/|[A-Za-z]:[/\\])|(?:\A|/)\.\.(?:/|\Z)")
+# Below these sizes no ratio is worth a look.
+HARMLESS_TAR_BYTES: Final = 16 << 20
+HARMLESS_MEMBER_BYTES: Final = 1 << 20
+PROGRESS_EVERY: Final = 1000
+UTF8_FLAG: Final = 0x800
+UNIX: Final = 3
+
+NO_FILE: Final = "no regular file; leave it out of the archive"
+OUT_OF_ARCHIVE: Final = "its name leads out of the archive; pack it again under a name below the root"
+REPLACED: Final = "a later member of the archive has the same name and replaces this one"
+NO_TARGET: Final = "it is linked to a member that is not there"
+SPARSE: Final = "a sparse file, which may unpack to any size; pack it again without `--sparse`"
+METHOD: Final = "it is packed by a method that is not read; pack it again by the usual one (deflate)"
+
+
+class Member(NamedTuple):
+    """A file of an archive, the folder entries not counted. `problem` says why it can't be read; `linked_to` is the
+    name of an earlier member that has its bytes."""
+
+    name: str
+    size: int
+    problem: str | None = None
+    linked_to: str | None = None
+
+
+Opened = Generator[tuple[Member, Callable[[], IO[bytes]]], None, None]
+
+
+class PackedArchive:
+    """The files in an archive at `path`; each kind of archive says how its members are opened, which errors of
+    reading one are about that member alone, and which are about the archive."""
+
+    deletes = False
+    streamed = True
+    member_errors: tuple[type[Exception], ...] = ()
+    archive_errors: tuple[type[Exception], ...] = (OSError,)
+
+    def __init__(self, path: Path, limits: ArchiveLimits) -> None:
+        self.path = path
+        self.limits = limits
+        self._state: tuple[int, ...] | None = None
+        self._members: Opened | None = None
+        self._next = 0
+
+    def opened(self) -> Opened:
+        """Members in their order, each with what opens it while it is at hand."""
+        raise NotImplementedError
+
+    def listing(self, request: Request) -> Listing:
+        self._state = self._state_now()
+        version = file_version(os.stat(self.path), settled_now())
+        members: list[Member] = []
+        for member, _ in self.opened():
+            members.append(member)
+            if len(members) % PROGRESS_EVERY == 0:
+                request.progress(len(members))
+        names = [_cleaned(member.name) for member in members]
+        # Of members with the same name, unpacking leaves the last one.
+        last = {name: number for number, name in enumerate(names)}
+        distinct = [
+            name if last[name] == number else f"{name} (member {number + 1})" for number, name in enumerate(names)
+        ]
+        sources = []
+        for number, path in enumerate(source_paths(distinct)):
+            member, bearer = members[number], number
+            problem = member.problem
+            if member.linked_to is not None:
+                bearer = last.get(_cleaned(member.linked_to), number)
+                problem = problem or (None if bearer < number else NO_TARGET)
+            if distinct[number] != names[number]:
+                problem = REPLACED
+            if OUTSIDE.search(member.name):
+                problem = OUT_OF_ARCHIVE
+            sources.append(Source(path, str(bearer), members[bearer].size, problem, version=version))
+        frame, left_out = selected(listing_frame(sources), request.selection)
+        return Listing(frame, frame, left_out)
+
+    def find(self, paths: Iterable[str]) -> list[Source]:
+        frame = self.listing(Request(EVERYTHING)).frame
+        return sources_of(frame.filter(pl.col("source_path").is_in(set(paths))))
+
+    def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+        if self._state is not None and self._state_now() != self._state:
+            raise InputError("the archive changed while it was read", self.path, "run again when it is complete")
+        wanted: dict[int, list[Source]] = {}
+        for source in sources:
+            wanted.setdefault(int(source.locator), []).append(source)
+        for number in sorted(wanted):
+            data = self._read(number, wanted[number][0], limits)
+            for source in wanted[number]:
+                if isinstance(data, Reject):
+                    yield source, data._replace(source_path=source.source_path)
+                else:
+                    # A bad name is no reason to lose what it names.
+                    yield source, data if source.problem is None else unreadable(source, source.problem, data)
+
+    def _read(self, number: int, source: Source, limits: Limits) -> bytes | Reject:
+        if self._members is None or number < self._next:
+            if self._members is not None:
+                self._members.close()
+            self._members, self._next = self.opened(), 0
+        for member, opener in self._members:
+            self._next += 1
+            if self._next > number:
+                return self._content(member, opener, source, limits)
+        raise InputError(f"the archive ends before `{source.source_path}`", self.path, "run again")
+
+    def _content(
+        self, member: Member, opener: Callable[[], IO[bytes]], source: Source, limits: Limits
+    ) -> bytes | Reject:
+        problem = source.problem if member.linked_to is not None else member.problem
+        if problem is not None:
+            return unreadable(source, problem)
+        try:
+            with opener() as file:
+                if member.size > limits.source_bytes:
+                    return too_large(source, member.size, limits, iter(partial(file.read, CHUNK_BYTES), b""))
+                # A zip member may unpack to more than it says; then its checksum is wrong.
+                data = file.read(member.size + 1)
+                return data if len(data) <= member.size else too_large(source, len(data), limits)
+        except self.member_errors as error:
+            return unreadable(source, f"the member can't be unpacked ({error}); fetch the archive again")
+        except self.archive_errors as error:
+            raise self.broken(error, f"in `{member.name}`") from error
+
+    def broken(self, error: Exception, where: str) -> InputError:
+        """The error of an archive that can't be read to its end."""
+        return InputError(
+            f"the archive can't be read {where} ({error})", self.path, "it is truncated or corrupt; fetch it again"
+        )
+
+    def too_much(self) -> InputError:
+        """The error of an archive that unpacks to more than it may."""
+        return InputError(
+            f"the archive unpacks to more than {self.limits.unpacked_bytes / (1 << 30):g} GiB", self.path,
+            "raise `--max-unpacked-gib`, or split it",
+        )  # fmt: skip
+
+    def _state_now(self) -> tuple[int, ...]:
+        info = os.stat(self.path)
+        return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
+
+
+def _cleaned(name: str) -> str:
+    """A name without `.` parts and doubled slashes."""
+    return ("/" if name.startswith("/") else "") + "/".join(part for part in name.split("/") if part not in ("", "."))
+
+
+class TarArchive(PackedArchive):
+    """The files in a tar archive, plain or compressed with gzip or Zstandard. Hard links have the bytes of the member
+    that they are linked to."""
+
+    # Numbers that are none, in a header of the newer kinds, are a ValueError.
+    archive_errors = (tarfile.TarError, EOFError, OSError, ValueError, pa.ArrowInvalid)
+
+    def opened(self) -> Opened:
+        with open(self.path, "rb") as packed:
+            stream = _Unpacking(self, packed)
+            try:
+                with tarfile.open(
+                    None, "r|", stream, CHUNK_BYTES, encoding="utf-8", errors="surrogateescape"
+                ) as archive:
+                    while (entry := archive.next()) is not None:
+                        # Kept by tarfile for look-ups that a stream never makes.
+                        archive.members.clear()  # type: ignore[attr-defined]
+                        if not entry.isdir():
+                            yield _tar_member(entry), partial(_extracted, archive, entry)
+            except self.archive_errors as error:
+                raise self.broken(error, f"after {stream.unpacked} unpacked bytes") from error
+            if stream.tail.strip(b"\0") or not stream.tail:
+                raise InputError(
+                    f"the archive ends after {stream.unpacked} bytes without its end mark", self.path,
+                    "it is truncated; fetch it again",
+                )  # fmt: skip
+
+
+class _Unpacking(io.RawIOBase):
+    """The archive's bytes, unpacked as they are read, and counted."""
+
+    def __init__(self, archive: TarArchive, packed: IO[bytes]) -> None:
+        name = archive.path.name.lower()
+        codec = "gzip" if name.endswith("gz") else None if name.endswith("tar") else "zstd"
+        super().__init__()
+        self._archive = archive
+        self._packed = packed
+        self._stream = packed if codec is None else pa.CompressedInputStream(pa.PythonFile(packed, "r"), codec)
+        self.unpacked = 0
+        self.tail = b""
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._stream.read(size)
+        self.unpacked += len(data)
+        self.tail = data[-tarfile.BLOCKSIZE :] or self.tail
+        limits = self._archive.limits
+        if self.unpacked > limits.unpacked_bytes:
+            raise self._archive.too_much()
+        if self.unpacked > HARMLESS_TAR_BYTES and self.unpacked > limits.ratio * self._packed.tell():
+            raise InputError(
+                f"the archive unpacks to more than {limits.ratio} times its size, as no archive of articles does",
+                self._archive.path, "raise `--max-ratio` if it is no attack",
+            )  # fmt: skip
+        return data
+
+
+def _tar_member(entry: tarfile.TarInfo) -> Member:
+    name = named(entry.name.encode("utf-8", "surrogateescape"))
+    if entry.issparse():
+        return Member(name, 0, SPARSE)
+    if entry.isreg():
+        return Member(name, entry.size)
+    if entry.islnk():
+        return Member(name, 0, linked_to=entry.linkname)
+    return Member(name, 0, LINK_PROBLEM if entry.issym() else NO_FILE)
+
+
+def _extracted(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
+    file = archive.extractfile(entry)
+    if file is None:
+        raise tarfile.ReadError(f"`{entry.name}` has no content")
+    return file
+
+
+class ZipArchive(PackedArchive):
+    """The files in a zip archive, in the order of its directory."""
+
+    # An encrypted member is a RuntimeError, a name or a header that is none a ValueError or `struct.error`.
+    member_errors = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+
+    def opened(self) -> Opened:
+        try:
+            archive = zipfile.ZipFile(self.path)
+        except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError, OSError) as error:
+            raise self.broken(error, "at its end, where its directory is") from error
+        with archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if sum(entry.file_size for entry in entries) > self.limits.unpacked_bytes:
+                raise self.too_much()
+            for entry in entries:
+                yield self._member(entry), partial(archive.open, entry)
+
+    def _member(self, entry: zipfile.ZipInfo) -> Member:
+        name = entry.filename
+        if not entry.flag_bits & UTF8_FLAG:
+            # In UTF-8 where it is so, else escaped; what does not fit comes from an extra field, in UTF-8.
+            with suppress(UnicodeEncodeError):
+                name = named(name.encode("cp437"))
+        kind = stat.S_IFMT(entry.external_attr >> 16) if entry.create_system == UNIX else 0
+        problem = None
+        if kind not in (0, stat.S_IFREG):
+            return Member(name, 0, LINK_PROBLEM if kind == stat.S_IFLNK else NO_FILE)
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # The others are unpacked without a limit.
+            problem = METHOD
+        elif entry.file_size > max(HARMLESS_MEMBER_BYTES, entry.compress_size * self.limits.ratio):
+            problem = (
+                f"it says to unpack to {entry.file_size} bytes, more than {self.limits.ratio} times its size, as no "
+                "article does; raise `--max-ratio` if it is no attack"
+            )
+        return Member(name, entry.file_size, problem)
