@@ -49,7 +49,7 @@ BUCKET = "songling-press"
 
 def upload(source: Path, address: str) -> int:
     """Put an archive's files into the store; their number."""
-    from pressmark.storage.output.store import open_store
+    from pressmark.storage.output.tables import open_store
 
     store = open_store(address)
     paths = [path for path in source.rglob("*") if path.is_file()]

@@ -40,6 +40,8 @@ class Facts(NamedTuple):
 def settled_facts(
     settings: IngestSettings, output: Output, runs: list[LastRun], address: InputAddress, archive_input: Input
 ) -> Facts:
+    """What a run decides of its settings; raises `OutputError` or `InputError` where they do not fit the output or the
+    input."""
     archive = named_archive(output, runs, settings.archive, base_name(settings.source))
     last = next((run for run in runs if run.archive == archive), None)
     continued = last is not None and last.source == settings.source

@@ -23,7 +23,8 @@ from pressmark.storage.inputs.source import (
     too_large,
     unreadable,
 )
-from pressmark.storage.output.store import Stored, open_store
+from pressmark.storage.output.store import Stored
+from pressmark.storage.output.tables import open_store
 from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["Objects"]

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.folder import Folder
+from pressmark.storage.inputs.git import GitRepository
+from pressmark.storage.inputs.objects import Objects
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.store import is_object_address
 from pressmark.storage.settings import ArchiveLimits
@@ -79,16 +81,11 @@ def absolute(text: str) -> str:
 
 def open_input(address: InputAddress, limits: ArchiveLimits | None = None) -> Input:
     """The input at an address. Nothing is read yet; raises `InputError` where nothing is there."""
-    # Each kind is loaded where it is used: a folder needs none of the others' libraries.
     if address.kind == "objects":
-        from pressmark.storage.inputs.objects import Objects
-
         return Objects(address.url)
     if not os.path.lexists(address.path):
         raise InputError("there is no such file or folder", address.path, "give the folder that holds the archive")
     if address.kind == "git":
-        from pressmark.storage.inputs.git import GitRepository
-
         return GitRepository(address.path, address.ref, address.subdir)
     if address.kind in ("tar", "zip"):
         from pressmark.storage.inputs.archives import TarArchive, ZipArchive

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import xxhash
-from pressmark.storage.output.folder import JOURNAL, PRIVATE, exclusive, held_folder, publishing
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import UNKNOWN_MONTH
 from pressmark.storage.errors import OutputError
+from pressmark.storage.output.folder import JOURNAL, PRIVATE, exclusive, held_folder, publishing
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output
 from pressmark.transforms.records import Partition

@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from pressmark.storage.output.store import is_object_address, open_store
-from pressmark.storage.output.tables import STAGING, Output
+from pressmark.storage.output.store import is_object_address
+from pressmark.storage.output.tables import STAGING, Output, open_store
 from pressmark.transforms.records import Partition
 
 __all__ = ["OWNER", "PLACE", "Span", "Staging", "open_staging"]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
 
-__all__ = ["OBJECT_SCHEMES", "Replacement", "Store", "Stored", "Waiting", "is_object_address", "open_store"]
+__all__ = ["OBJECT_SCHEMES", "Replacement", "Store", "Stored", "Waiting", "is_object_address"]
 
 OBJECT_SCHEMES: Final = ("s3://", "gs://", "az://")
 
@@ -84,19 +83,3 @@ class Store(Protocol):
 def is_object_address(address: str) -> bool:
     """Whether an address names an object store."""
     return address.startswith(OBJECT_SCHEMES)
-
-
-@lru_cache(maxsize=16)
-def open_store(address: str, *, single_writer: bool = False) -> Store:
-    """The store at an address: a path, or `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
-
-    `single_writer` promises that no other process writes there, for stores that can't tell.
-    """
-    # Each kind is loaded where it is used.
-    if is_object_address(address):
-        from pressmark.storage.output.objects import ObjectStore
-
-        return ObjectStore(address, single_writer=single_writer)
-    from pressmark.storage.output.folder import FolderStore
-
-    return FolderStore(address)

@@ -7,18 +7,20 @@ beside them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pressmark.schemas.contract import UNKNOWN_PERIODS, Table
 from pressmark.storage.errors import OutputError
-from pressmark.storage.output.store import Store, Stored, is_object_address, open_store
+from pressmark.storage.output.folder import FolderStore
+from pressmark.storage.output.store import Store, Stored, is_object_address
 from pressmark.transforms.records import Partition
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["PART_SUFFIX", "STAGING", "Output", "Part", "bucket_of", "part_name"]
+__all__ = ["PART_SUFFIX", "STAGING", "Output", "Part", "bucket_of", "open_store", "part_name"]
 
 STAGING: Final = ".pressmark/staging"
 PART_SUFFIX: Final = ".parquet"
@@ -118,3 +120,16 @@ def _partition(folders: str, table: Table) -> Partition | None:
     key, _, value = period.partition("=")
     period = f"{key}={UNKNOWN_PERIODS[key]}" if value == UNKNOWN_PERIODS["month"] and key in UNKNOWN_PERIODS else period
     return Partition(outlet.removeprefix("outlet="), period)
+
+
+@lru_cache(maxsize=16)
+def open_store(address: str, *, single_writer: bool = False) -> Store:
+    """The store at an address: a path, or `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
+
+    `single_writer` promises that no other process writes there, for stores that can't tell.
+    """
+    if is_object_address(address):
+        from pressmark.storage.output.objects import ObjectStore
+
+        return ObjectStore(address, single_writer=single_writer)
+    return FolderStore(address)

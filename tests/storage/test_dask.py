@@ -20,7 +20,7 @@ from object_stores import S3Server, why_no_server
 from pressmark.flows.job import run_ingest
 from pressmark.storage.dask_pool import DaskPool
 from pressmark.storage.errors import OutputError, PoolError
-from pressmark.storage.output.store import open_store
+from pressmark.storage.output.tables import open_store
 from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Settings
 from pressmark.storage.runs import RunReport

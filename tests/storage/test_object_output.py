@@ -25,7 +25,8 @@ from pressmark.flows.cli import main
 from pressmark.storage.errors import LockedError, OutputError
 from pressmark.storage.output.objects import ObjectStore
 from pressmark.storage.output.snapshot import snapshot
-from pressmark.storage.output.store import Store, open_store
+from pressmark.storage.output.store import Store
+from pressmark.storage.output.tables import open_store
 from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import verify_output
 from pressmark.transforms.records import Limits
