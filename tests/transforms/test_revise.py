@@ -56,7 +56,7 @@ def test_each_revision_is_superseded_by_the_next_one_in_whatever_order_they_come
 )
 def test_a_change_is_of_text_of_markup_or_none(older: Revision, newer: Revision, change: str) -> None:
     assert change_between(older, newer) == change
-    assert settle([older, newer])[1] == [Standing(older, newer.source_sha256, change)]  # type: ignore[arg-type]
+    assert settle([older, newer])[1] == [Standing(older, newer.source_sha256, change)]
 
 
 def test_one_source_is_current_and_none_have_no_revision() -> None:
