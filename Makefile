@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+QUICK := not server and not prefect and not browser and not corpus and not slow
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run browser test lint format bench bench-load bench-git bench-scale bench-dask kills score dates docs lock clean
+.PHONY: run browser test quick coverage lint format wheel docs bench bench-load bench-git bench-scale bench-dask kills score dates lock clean
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -19,16 +21,29 @@ browser:
 	@command -v chromium > /dev/null || { apt-get update && apt-get install --yes --no-install-recommends chromium; } > /dev/null 2>&1 || echo "chromium can't be installed here"
 
 test: $(READY)
-	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	@$(PYTEST)
+
+# Unit and law tests, without servers, browsers, the real articles and what is slow: under a minute on two cores.
+quick: $(READY)
+	@$(PYTEST) -m "$(QUICK)" --durations=5 --durations-min=5
+
+# The whole suite once more, measured: fails where less of the product is reached than the floor in pyproject.toml.
+coverage: $(READY)
+	@$(PYTEST) --cov --cov-report=term-missing:skip-covered
 
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy tests
 
 format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+# dist/: the source distribution, and from that the wheel, built with what the lock holds and without the network.
+wheel: $(READY)
+	@$(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --offline --clear --out-dir dist
 
 # docs/columns.md, from the schemas.
 docs: $(READY)
@@ -85,5 +100,5 @@ lock:
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --constraint requirements.lock $(SHARED:%=--no-emit-package %) pandas.in -o pandas.lock
 
 clean:
-	rm -rf $(VENV) .prefect .bench build dist
+	rm -rf $(VENV) .prefect .bench .coverage build dist
 	find output -mindepth 1 ! -name .gitignore -delete

@@ -29,7 +29,7 @@ def stamp(number: int) -> Stamp:
 
 
 def ingest(source: Path | str, output: Path | str, number: int = 1, **settings: object) -> RunReport:
-    """Ingest with a known stamp and no progress; `settings` are those of `IngestSettings`, by one process by default."""
+    """Ingest with a known stamp and no progress; `settings` are fields of `IngestSettings`, `workers` 1 by default."""
     chosen = IngestSettings(**{"source": source, "output": output, "workers": 1, **settings})  # type: ignore[arg-type]
     with open_run(chosen, stamp(number), lambda *_: None) as run:
         return run_steps(run)

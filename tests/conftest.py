@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import pytest
 from archives import ROOT, WriteArticle
@@ -13,13 +14,26 @@ from hypothesis import settings
 settings.register_profile("pressmark", deadline=None)
 settings.load_profile("pressmark")
 
+MARKED_BY: Final = {
+    "server": "server", "cluster": "server", "postgresql": "server", "corpus": "corpus", "sessions": "slow",
+}  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark a test by the fixtures that it uses and by its parameters, so that `make quick` leaves out what is slow."""
+    for item in items:
+        parameters = item.name.partition("[")[2].rstrip("]").split("-")
+        for name in {*getattr(item, "fixturenames", ()), *parameters} & MARKED_BY.keys():
+            item.add_marker(MARKED_BY[name])
+
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The folder of real articles beside the repository; never part of it."""
     folder = ROOT.parent / "shared" / "corpus"
     if not folder.is_dir():
-        pytest.skip("the real articles (../shared/corpus) are not at hand")
+        pytest.skip("the real articles (../shared/corpus) are not there")
     return folder
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 
-def nested(children):
+def nested(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Elements around `children`: closed, left open, stray ends, glued, and with raw text for some parsers."""
     tags = [
         *((f"<{name}>", f"</{name}>") for name in ("p", "div", "li", "blockquote", "b", "span", "noscript", "iframe")),

@@ -279,7 +279,7 @@ def test_fault_error_409(server: S3Server, proxy: FaultProxy, bucket: str) -> No
 def _only_conditional_puts(server: S3Server, proxy: FaultProxy, kind: Kind, status: int, code: bytes) -> None:
     proxy.rules = [Fault(kind, times=None)]
     for condition in ({"if_none_match": "*"}, {"if_match": '"0"'}):
-        reply = put(proxy.endpoint, "a", **condition)
+        reply = put(proxy.endpoint, "a", TEXT, **condition)
         assert (reply.status, code in reply.body) == (status, True)
     assert get(server.endpoint, "a").status == 404
     assert put(proxy.endpoint, "a").status == 200

@@ -81,7 +81,7 @@ def test_every_column_has_a_meaning_and_no_null_type(name: str) -> None:
         assert set(names) <= set(table.schema.names)
 
 
-CLOSED_SETS = {
+CLOSED_SETS: dict[str, dict[str, tuple[str, ...]]] = {
     "articles": {
         "dialect": ("comment", "bare", "front_matter", "json_comment", "page", "record"),
         "markup": ("html", "markdown"),

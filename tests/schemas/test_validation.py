@@ -11,7 +11,6 @@ from archives import WriteArticle, ingest, rows_of, stamp
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
-from pressmark.storage import batches
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse
 from pressmark.transforms.records import Article, Limits
@@ -288,15 +287,14 @@ def test_a_violation_rejects_its_source_and_no_other(
     """A bug in a transform, planted here, gives a reject that names column and value, never a bad row."""
     write_article("good.md", url="https://songling-times.example/good")
     write_article("bad.md", url="https://songling-times.example/bad")
-    real = batches.parse
 
     def wrong(data: bytes, path: str, *rest: object, **named: object) -> object:
-        article = real(data, path, *rest, **named)  # type: ignore[arg-type]
+        article = parse(data, path, *rest, **named)  # type: ignore[arg-type]
         if path == "bad.md":
             article.paragraphs[1] = article.paragraphs[1]._replace(byte_end=99_999)  # type: ignore[union-attr]
         return article
 
-    monkeypatch.setattr(batches, "parse", wrong)
+    monkeypatch.setattr("pressmark.storage.batches.parse", wrong)
     ingest(archive, tmp_path / "out", workers=1)
     assert rows_of(tmp_path / "out", "articles", "source_path") == [("good.md",)]
     ((path, reason, detail, raw),) = rows_of(tmp_path / "out", "rejects", "source_path", "reason", "detail", "raw")

@@ -322,8 +322,9 @@ PIECES = st.lists(st.one_of(st.just("letter"), st.sampled_from([*FILLERS, "<a>",
 def test_a_link_ranges_from_its_first_to_its_last_visible_character(pieces: list[str]) -> None:
     """Every letter is used once, so that the text itself says where each link has to stand."""
     letters = iter("甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥天地玄黄")
-    markup, linked, count = "", {}, 0
-    inside = None
+    markup, count = "", 0
+    linked: dict[str, str | None] = {}
+    inside: str | None = None
     for piece in pieces:
         if piece == "letter":
             letter = next(letters)

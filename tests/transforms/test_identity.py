@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -128,13 +129,11 @@ def test_ids_come_from_the_address_or_else_the_path() -> None:
 
 def test_row_ids_differ_by_archive_path_bytes_and_time() -> None:
     early, late = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)
-    ids = {
-        row_id(*parts)
-        for parts in [
-            ("x", "a", "1"), ("y", "a", "1"), ("x", "b", "1"), ("x", "a", "2"), ("x", "a", None),
-            ("x", "a", "1", early), ("x", "a", "1", late), ("xa", "", "1"),
-        ]
-    }  # fmt: skip
+    rows: list[tuple[Any, ...]] = [
+        ("x", "a", "1"), ("y", "a", "1"), ("x", "b", "1"), ("x", "a", "2"), ("x", "a", None),
+        ("x", "a", "1", early), ("x", "a", "1", late), ("xa", "", "1"),
+    ]  # fmt: skip
+    ids = {row_id(*parts) for parts in rows}
     assert len(ids) == 8
     assert row_id("x", "a", "1") == hashlib.sha256(b"x\x00a\x001\x00").hexdigest()[:32]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,21 +17,24 @@ from hypothesis import given, settings
 from pressmark.transforms import blocks
 from pressmark.transforms.header import BadSource, read_header
 
+Cut = tuple[str, int, int]
+Cutter = Callable[[str], list[Cut]]
+
 CORPUS: Final = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 
 
-def fast_path(markup):
+def fast_path(markup: str) -> list[Cut]:
     return [(block.text, block.start, block.end) for block in blocks.cut(markup).blocks]
 
 
-def slow_path(markup):
+def slow_path(markup: str) -> list[Cut]:
     return [(block.text, block.start, block.end) for block in reference.reference_blocks(markup)]
 
 
 both = pytest.mark.parametrize("cut", [pytest.param(fast_path, id="fast"), pytest.param(slow_path, id="reference")])
 
 
-def unmarked(marked, texts):
+def unmarked(marked: str, texts: Sequence[str]) -> tuple[str, list[Cut]]:
     """Markup without its `⟦` and `⟧`, and the blocks whose spans these enclose."""
     pieces = marked.replace("⟧", "⟦").split("⟦")
     bounds = [sum(map(len, pieces[:count])) for count in range(1, len(pieces))]
@@ -154,7 +158,7 @@ EXPLAINED_SOURCES: Final[dict[str, str]] = {}
 
 @both
 @pytest.mark.parametrize(("marked", "texts"), [pytest.param(*case, id=name) for name, *case in CASES])
-def test_blocks_have_the_expected_texts_and_spans(cut, marked, texts):
+def test_blocks_have_the_expected_texts_and_spans(cut: Cutter, marked: str, texts: Sequence[str]) -> None:
     markup, expected = unmarked(marked, texts)
     assert cut(markup) == expected
 
@@ -170,13 +174,15 @@ def test_blocks_have_the_expected_texts_and_spans(cut, marked, texts):
         pytest.param("⟦One⟧<?", id="unfinished declaration"),
     ],
 )
-def test_span_ends_before_markup_that_makes_no_token(cut, marked):
+def test_span_ends_before_markup_that_makes_no_token(cut: Cutter, marked: str) -> None:
     markup, expected = unmarked(marked, ["One"])
     assert cut(markup) == expected
 
 
 @both
-def test_blocks_are_the_same_where_a_parser_reads_more_elements_as_raw_text(cut, monkeypatch):
+def test_blocks_are_the_same_where_a_parser_reads_more_elements_as_raw_text(
+    cut: Cutter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = ("iframe", "noembed", "noframes", "noscript", "plaintext", "style", "script", "textarea", "title", "xmp")
     monkeypatch.setattr(HTMLParser, "CDATA_CONTENT_ELEMENTS", names)
     for name in names[:5] + names[7:]:
@@ -185,30 +191,32 @@ def test_blocks_are_the_same_where_a_parser_reads_more_elements_as_raw_text(cut,
 
 
 @pytest.mark.parametrize("name", KNOWN_DIFFERENCES)
-def test_known_differences_are_as_documented(name):
+def test_known_differences_are_as_documented(name: str) -> None:
     markup, expected = unmarked(KNOWN_DIFFERENCES[name].marked, KNOWN_DIFFERENCES[name].texts)
     assert fast_path(markup) == expected
 
 
-def test_both_go_by_the_same_vocabulary():
+def test_both_go_by_the_same_vocabulary() -> None:
     assert reference.BLOCK_LEVEL == blocks.BLOCK_LEVEL
     assert set(reference.INVISIBLE) == set(blocks.STRIPPED)
 
 
-def test_depth_is_no_limit_of_the_reference():
+def test_depth_is_no_limit_of_the_reference() -> None:
     assert slow_path("<i>" * 3000 + "One") == [("One", 9000, 9003)]
 
 
 @settings(max_examples=300)
 @given(FRAGMENTS)
-def test_fast_path_and_reference_agree_on_generated_fragments(markup):
+def test_fast_path_and_reference_agree_on_generated_fragments(markup: str) -> None:
     assert fast_path(markup) == slow_path(markup)
 
 
 @pytest.mark.corpus
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the real articles are not at hand: ../shared/corpus is missing")
-def test_fast_path_and_reference_agree_on_every_article_but_the_explained_ones(capsys):
-    differing = {}
+def test_fast_path_and_reference_agree_on_every_article_but_the_explained_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    differing: dict[str, Path] = {}
     count = 0
     for path in sorted(path for path in CORPUS.rglob("*") if path.is_file()):
         content = path.read_bytes()
