@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import errno
 import importlib
 import logging
 import os
@@ -299,7 +300,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PressmarkError as error:
         return _fail(error, type(error).__name__, words)
     except OSError as error:
-        where = str(error.filename or "this machine")
+        where = str(error.filename or errno.errorcode.get(error.errno or 0, "this machine"))
         remedy = "correct that and run again"
         return _fail(PressmarkError(error.strerror or str(error), where, remedy), type(error).__name__, words)
 

@@ -86,14 +86,14 @@ def why_nothing_came(settings: IngestSettings, report: RunReport, outlets: Seque
     if not report.sources and not report.deleted:
         selected = "no file of it is selected" if report.left_out else "it holds no files"
         return f"nothing was ingested from `{settings.source}`: {selected}; look at the path, --include and --exclude"
+    if settings.outlets and not {outlet.outlet for outlet in outlets}.intersection(settings.outlets):
+        return f"no article is from --outlet {', '.join(settings.outlets)}; see `pressmark explain FILE` for the slug"
     nothing_read = report.parsed == report.rejected > 0 and not report.unchanged
     if nothing_read or (report.rejects and not report.articles):
         return (
             f"every source of `{settings.source}` was rejected; see the reasons, try `pressmark explain FILE` on one "
             "of them, or leave out with --exclude what is no article"
         )
-    if settings.outlets and not {outlet.outlet for outlet in outlets}.intersection(settings.outlets):
-        return f"no article is from --outlet {', '.join(settings.outlets)}; see `pressmark explain FILE` for the slug"
     return None
 
 

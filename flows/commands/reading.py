@@ -102,8 +102,10 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def trace(arguments: argparse.Namespace) -> int:
     """Print a paragraph, its article, and its bytes in their context; the exit code."""
+    output = Output(arguments.output)
+    latest_of(output, arguments.archive)
     found = trace_paragraph(
-        Output(arguments.output), arguments.source, arguments.paragraph_id, context=max(arguments.context, 0),
+        output, arguments.source, arguments.paragraph_id, context=max(arguments.context, 0),
         archive=arguments.archive,
     )  # fmt: skip
     if arguments.json:
