@@ -15,7 +15,6 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.deployments import run_deployment
 from prefect.runtime import flow_run
-from pressmark.storage.queries import outlet_counts, reject_lines
 from pydantic import Field
 
 from pressmark.flows.progress import ProgressDisplay
@@ -42,6 +41,7 @@ from pressmark.schemas.contract import Period
 from pressmark.storage.batches import ParseCounts
 from pressmark.storage.ingestion import IngestPlan, MergeCounts, Run, open_run
 from pressmark.storage.output.tables import Output
+from pressmark.storage.queries import outlet_counts, reject_lines
 from pressmark.storage.runs import RunReport, new_stamp, read_report
 from pressmark.storage.settings import IngestSettings, base_name, options
 

@@ -6,6 +6,7 @@ Started on a free port of 127.0.0.1, with its database in PREFECT_HOME, and ende
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -69,7 +70,12 @@ def prefect_server(*, ui: bool = False, first: Callable[[], object] = lambda: No
         first()
         with TemporaryFile() as log, _started(port, log, ui=ui) as process:
             _wait(process, address, log)
-            yield address
+            try:
+                yield address
+            finally:
+                # Prefect sends logs in the background: the last ones go before the server does.
+                for handler in logging.getLogger("prefect.flow_runs").handlers:
+                    handler.flush()
     finally:
         os.environ.pop("PREFECT_API_URL", None)
 

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pressmark.storage.queries import OutletCount, RejectLine
-
     from pressmark.storage.ingestion import IngestPlan
+    from pressmark.storage.queries import OutletCount, RejectLine
     from pressmark.storage.runs import RunReport
     from pressmark.storage.settings import IngestSettings
     from pressmark.storage.verification import Verification

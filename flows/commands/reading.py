@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
-from pressmark.storage.queries import Stage, Trace, articles_at, stages_of, trace_paragraph
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, law_lines, printable, table, utc
 from pressmark.schemas import TABLES
 from pressmark.storage.output.tables import Output
+from pressmark.storage.queries import Stage, Trace, articles_at, stages_of, trace_paragraph
 from pressmark.storage.runs import latest_of
 from pressmark.storage.verification import verify_output
 from pressmark.transforms.comparison import Difference, compare, marked, paragraphs_of

@@ -39,9 +39,8 @@ log = logging.getLogger(__name__)
 
 def ingest(arguments: argparse.Namespace) -> int:
     """Ingest, print the summary; the exit code."""
-    from pressmark.storage.queries import outlet_counts, reject_lines
-
     from pressmark.storage.ingestion import plan_ingest
+    from pressmark.storage.queries import outlet_counts, reject_lines
 
     settings = settings_of(arguments)
     if arguments.dry_run:

@@ -17,7 +17,6 @@ from archives import ROOT, WriteArticle, files_of, ingest, read_table
 from pressmark.flows.cli import COMMANDS, main
 
 
-
 @pytest.fixture
 def output(seeds: Path, tmp_path: Path) -> Path:
     ingest(seeds, tmp_path / "out")

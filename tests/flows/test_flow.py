@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,12 +35,11 @@ def of_run(state: Any) -> dict[str, Any]:
 
 
 def test_the_flow_records_its_steps_its_name_and_its_figures(
-    seeds: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    seeds: Path, tmp_path: Path, logged: list[logging.LogRecord]
 ) -> None:
     from pressmark.flows.ingest import ingest as ingest_flow
     from pressmark.flows.summary import run_line
 
-    caplog.set_level("INFO")
     state = ingest_flow(source=str(seeds), output=str(tmp_path / "flow"), workers=2, return_state=True)
     assert state.is_completed()
     (run,) = ask("flow_runs", **of_run(state))
@@ -51,10 +52,10 @@ def test_the_flow_records_its_steps_its_name_and_its_figures(
     assert report.run_id in artifacts["ingest-figures"]
     assert f"| articles | {report.articles} |" in artifacts["ingest-figures"]
     assert "no_header" in artifacts["ingest-rejects"]
-    logged = [record.message for record in caplog.records if record.name == "prefect.flow_runs"]
-    assert f"{report.sources} sources found in {seeds}" in logged
-    assert any(line.startswith("round 1 of 1: ") for line in logged)
-    assert run_line(report) in logged
+    lines = [record.getMessage() for record in logged if record.name == "prefect.flow_runs"]
+    assert f"{report.sources} sources found in {seeds}" in lines
+    assert any(line.startswith("round 1 of 1: ") for line in lines)
+    assert run_line(report) in lines
     (row,) = read_table(tmp_path / "flow", "runs").to_pylist()
     assert report._asdict() == row
 
@@ -73,17 +74,16 @@ def test_the_flow_records_its_steps_its_name_and_its_figures(
 
 
 def test_a_flow_that_cannot_run_fails_in_one_line_with_the_remedy_and_no_retry(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, logged: list[logging.LogRecord]
 ) -> None:
     from pressmark.flows.ingest import ingest as ingest_flow
 
-    caplog.set_level("INFO")
     state = ingest_flow(source=str(tmp_path / "nowhere"), output=str(tmp_path / "out"), return_state=True)
     assert state.is_failed()
     assert "give the folder that holds the archive" in str(state.message)
     assert [(task["name"], task["run_count"]) for task in ask("task_runs", **of_run(state))] == [("discover", 1)]
-    assert not any(record.exc_info for record in caplog.records)
-    assert not any("Traceback" in record.getMessage() for record in caplog.records)
+    assert any("give the folder that holds the archive" in record.getMessage() for record in logged)
+    assert not any(record.exc_info or "Traceback" in record.getMessage() for record in logged)
 
 
 def test_only_steps_that_are_safe_to_repeat_are_retried() -> None:
@@ -142,7 +142,9 @@ def test_a_recorded_run_starts_and_ends_its_own_server(seeds: Path, tmp_path: Pa
     command = [sys.executable, "-m", "pressmark.flows.cli", "ingest", "--flow", str(seeds), str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines() == ["starting a local Prefect server; the first start takes about half a minute …"]
+    # A slow machine also gets a line now and then on how far the run is.
+    lines = [line for line in done.stderr.splitlines() if not re.match(r"\w+ \d+ of \d+", line)]
+    assert lines == ["starting a local Prefect server; the first start takes about half a minute …"]
     assert "rfi" in done.stdout
     left = subprocess.run(["pgrep", "-f", str(tmp_path / "prefect")], capture_output=True, text=True, check=False)
     assert left.stdout == ""
