@@ -44,7 +44,7 @@ exit codes:
 SHELLS: Final = ("bash", "zsh", "tcsh", "fish", "powershell")
 
 
-class UsageError(PressmarkError):
+class UsageError(SettingsError):
     """The arguments are wrong."""
 
 
@@ -345,7 +345,7 @@ def _fail(error: PressmarkError, name: str, words: Sequence[str]) -> int:
         print(json.dumps({"error": name, "what": error.what, "where": error.where, "remedy": error.remedy}))
     else:
         print(f"pressmark: {error}", file=sys.stderr)
-    return EXIT_USAGE if isinstance(error, UsageError | SettingsError) else EXIT_FAILED
+    return EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED
 
 
 def _interrupt(*_: object) -> None:

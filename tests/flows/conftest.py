@@ -18,7 +18,10 @@ def harness() -> Iterator[None]:
 
 @pytest.fixture
 def logged(harness: None) -> Iterator[list[logging.LogRecord]]:
-    """What flow runs and task runs log. Prefect's own set-up removes the handler of pytest's `caplog`."""
+    """What flow runs and task runs log. Prefect's first set-up removes other handlers, that of `caplog` too."""
+    from prefect.logging.configuration import setup_logging
+
+    setup_logging()
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
     handler.emit = records.append  # type: ignore[method-assign]  # all that it has to do
