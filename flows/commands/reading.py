@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import polars as pl
 
-from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError
+from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, law_lines, printable, table, utc
 from pressmark.schemas import TABLES
+from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, Trace, articles_at, stages_of, trace_paragraph
 from pressmark.storage.runs import latest_of
@@ -184,7 +185,7 @@ def diff(arguments: argparse.Namespace) -> int:
     stages = stages_of(Output(arguments.output), arguments.article_id)
     if arguments.revisions is not None and max(arguments.revisions) > len(stages):
         what = f"the article has {len(stages)} revisions"
-        raise UsageError(what, arguments.article_id, "see `pressmark diff --list`")
+        raise OutputError(what, arguments.article_id, "see `pressmark diff --list`")
     if arguments.list or (len(stages) == 1 and arguments.revisions is None):
         only = "" if arguments.list else "\n\nthere is no other revision of this article"
         print(as_json([stage._asdict() for stage in stages]) if arguments.json else f"{_listed(stages)}{only}")
