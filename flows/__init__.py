@@ -1,1 +1,1 @@
-"""Prefect flows and the command line: what is done in which order, and how it is told."""
+"""Prefect flows and the command line: the order of a run's steps, and what people see of it."""

@@ -1,80 +1,94 @@
-"""The flow `load`: what changed in an output, into a destination, as one recorded task."""
+"""The flow `load`: what changed in an output, into a destination, as one recorded task.
+
+Prefect shows and keeps a flow's parameters, so no password may be one. The parameter is the address as shown, its
+password masked; the whole address stays in PRESSMARK_DESTINATION of the process that runs the flow.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import Any, Final
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
-from prefect.assets import Asset, materialize
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
 from prefect.tasks import Task
 
-from pressmark.flows.destinations import from_parameter
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.recording import asset, say, table_assets
-from pressmark.flows.stamp import new_stamp
+from pressmark.flows.recording import UNCACHED, asset, may_pass, record_lineage, say, table_assets
 from pressmark.flows.summary import load_markdown
-from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
-from pressmark.storage.reports import write_report
-from pressmark.warehouses.errors import DestinationBusyError
+from pressmark.storage.runs import new_stamp, write_report
+from pressmark.storage.settings import base_name
+from pressmark.warehouses.address import MASK, Address, parse_address
+from pressmark.warehouses.errors import DestinationBusyError, DestinationError
 from pressmark.warehouses.loading import LoadReport, load_output
 
-__all__ = ["load"]
+__all__ = ["as_parameter", "from_parameter", "load"]
 
-RETRY_DELAYS_S: Final[list[float]] = [10, 60]
+VARIABLE: Final = "PRESSMARK_DESTINATION"
 
 
-@flow(name="load", retries=0, persist_result=False)
+def as_parameter(address: Address) -> str:
+    """What may be a flow's parameter; where that hides a password, the address is left in this process's environment,
+    which the processes of its flow runs inherit."""
+    if address.secrets:
+        os.environ[VARIABLE] = address.given
+    return address.shown
+
+
+def from_parameter(text: str) -> Address:
+    """The address that a parameter means."""
+    if MASK not in text:
+        return parse_address(text)
+    kept = os.environ.get(VARIABLE)
+    if kept is None or parse_address(kept).shown != text:
+        raise DestinationError(
+            f"the password of this destination is not in {VARIABLE}", text,
+            "set that variable to the whole address where flow runs are started",
+        )  # fmt: skip
+    return parse_address(kept)
+
+
+def _run_name() -> str:
+    given = flow_run.parameters
+    return f"load {base_name(given['output'])} into {given['destination'].partition('://')[0]}"
+
+
+@flow(name="load", flow_run_name=_run_name, retries=0, persist_result=False)
 def load(output: str, destination: str, full: bool = False) -> LoadReport:  # noqa: FBT001, FBT002  # shown by name
-    """Load an output into a destination, and leave the figures as an artifact.
+    """Load what changed in an output into a destination, and leave the figures as an artifact.
 
-    `destination` is an address without its password; see `flows/destinations.py`.
+    Args:
+        output: folder of the dataset, or s3://bucket/prefix (gs://, az://)
+        destination: its address, the password masked as ***; PRESSMARK_DESTINATION then holds the whole address
+        full: send all partitions again, changed or not
     """
     report = send(output, destination, full)
-    folder = Output(output)
-    write_report(folder, f"load-{report.load_id}", asdict(report))
-    create_markdown_artifact(load_markdown(report), key="load-figures", description=f"Figures of {report.load_id}")
-    say(f"load    {report.changed} partitions sent to {report.destination}")
+    write_report(Output(output), f"load-{report.load_id}", asdict(report))
+    line = f"{report.changed} partitions sent to {report.destination}"
+    get_run_logger().info(line)
+    say(f"load    {line}")
     if report.changed:
-        record_lineage(output, report)
+        create_markdown_artifact(load_markdown(report), key="load-figures", description=f"Figures of {report.load_id}")
+        scheme, _, place = report.destination.partition("://")
+        root = f"{scheme}://{place.rpartition('@')[2]}"
+        tables = [asset(f"{root}/{one.table}", one.table, "Table loaded by pressmark") for one in report.tables]
+        record_lineage(tables, table_assets(output))
     return report
 
 
-def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether a failure may pass: someone else's load does, an error that names a remedy waits for a person."""
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, DestinationBusyError) or not isinstance(error, PressmarkError)
+def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failure may pass: another's load does, an error that names a remedy waits for a person."""
+    return isinstance(state.result(raise_on_failure=False), DestinationBusyError) or may_pass(task, run, state)
 
 
 @task(
-    cache_policy=NO_CACHE, persist_result=False, retries=len(RETRY_DELAYS_S), retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=_may_pass,
+    name="send", task_run_name="send", retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_may_pass, **UNCACHED
 )  # fmt: skip
 def send(output: str, destination: str, full: bool) -> LoadReport:  # noqa: FBT001  # shown by name
-    """One transaction, so repeating it is safe at any time."""
+    """Send what changed in one transaction, so repeating it is safe at any time."""
     with ProgressDisplay() as progress:
-        address = from_parameter(destination)
-        return load_output(Output(output), address, new_stamp().run_id, progress, full=full)
-
-
-def record_lineage(output: str, report: LoadReport) -> None:
-    """Show the server which tables of the destination came from the output's."""
-    scheme, _, place = report.destination.partition("://")
-    tables = [
-        asset(f"{scheme}://{place.rpartition('@')[2]}/{table.table}", table.table, "Table loaded by pressmark")
-        for table in report.tables
-    ]
-
-    sources: list[Asset | str] = [*table_assets(output)]
-
-    @materialize(
-        *tables, by="pressmark", asset_deps=sources, name="lineage", cache_policy=NO_CACHE, persist_result=False
-    )
-    def lineage() -> int:
-        return report.changed
-
-    lineage()
+        return load_output(Output(output), from_parameter(destination), new_stamp().run_id, progress, full=full)

@@ -1,11 +1,9 @@
-"""Tells a person how far a run is, how fast, and how long it will take: a bar on a terminal, a line now and then
-elsewhere."""
+"""How far a run is, how fast, and how long it will take: a bar on a terminal, elsewhere a line every few seconds."""
 
 from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
@@ -30,45 +28,35 @@ class ProgressDisplay:
     def __enter__(self) -> ProgressDisplay:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.refresh()
             self._bar.stop()
 
     def __call__(self, step: str, done: int, total: int) -> None:
-        self._started.setdefault(step, (time.monotonic(), done))
-        if self._stream.isatty():
-            self._draw(step, done, total)
-        elif time.monotonic() - self._shown_at >= SECONDS_BETWEEN_LINES:
-            self._shown_at = time.monotonic()
-            print(self._line(step, done, total), file=self._stream, flush=True)
+        now = time.monotonic()
+        started_at, before = self._started.setdefault(step, (now, done))
+        rate = (done - before) / (now - started_at) if done > before and now > started_at else 0.0
+        on_terminal = self._stream.isatty()
+        if on_terminal:
+            self._update_bar(step, done, total, f"{rate:,.0f}/s" if rate else "")
+        pause = SECONDS_BETWEEN_FRAMES if on_terminal else SECONDS_BETWEEN_LINES
+        if now - self._shown_at < pause and not (on_terminal and done == total):
+            return
+        self._shown_at = now
+        if self._bar is not None:
+            self._bar.refresh()
+        else:
+            left = f", {(total - done) / rate:.0f} s left" if rate and total > done else ""
+            of = f" of {total}" if total else ""
+            print(f"{step} {done}{of}{f' ({rate:,.0f}/s{left})' if rate else ''}", file=self._stream, flush=True)
 
-    def _line(self, step: str, done: int, total: int) -> str:
-        line = f"{step} {done}" + (f" of {total}" if total else "")
-        rate = self._rate_of(step, done)
-        if rate is None:
-            return line
-        left = f", {(total - done) / rate:.0f} s left" if total > done else ""
-        return f"{line} ({rate:,.0f}/s{left})"
-
-    def _rate_of(self, step: str, done: int) -> float | None:
-        """How many of a step are done each second; None where nobody knows yet."""
-        started, before = self._started[step]
-        elapsed = time.monotonic() - started
-        return (done - before) / elapsed if done > before and elapsed > 0 else None
-
-    def _rate(self, step: str, done: int) -> str:
-        rate = self._rate_of(step, done)
-        return "" if rate is None else f"{rate:,.0f}/s"
-
-    def _draw(self, step: str, done: int, total: int) -> None:
+    def _update_bar(self, step: str, done: int, total: int, rate: str) -> None:
         if self._bar is None:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            # No refreshing thread: processes are forked only while a run has no threads.
+            # No refreshing thread: processes are started only while a run has no threads.
             self._bar = Progress(
                 TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(),
                 TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
@@ -77,7 +65,4 @@ class ProgressDisplay:
             self._bar.start()
         if step not in self._tasks:
             self._tasks[step] = self._bar.add_task(step, total=total or None, rate="")
-        self._bar.update(self._tasks[step], completed=done, total=total or None, rate=self._rate(step, done))
-        if time.monotonic() - self._shown_at >= SECONDS_BETWEEN_FRAMES or done == total:
-            self._shown_at = time.monotonic()
-            self._bar.refresh()
+        self._bar.update(self._tasks[step], completed=done, total=total or None, rate=rate)

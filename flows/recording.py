@@ -1,27 +1,34 @@
-"""What recorded runs share at the Prefect server: one writer per output, and the lineage of tables."""
+"""What recorded runs share at the Prefect server: options of tasks, logs, one writer per output, progress, lineage."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.assets import Asset, AssetProperties
+from prefect.assets import Asset, AssetProperties, materialize
+from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.concurrency.sync import concurrency
+from prefect.tasks import Task
 
 from pressmark.schemas import TABLES
-from pressmark.storage.errors import LockedError
+from pressmark.storage.errors import LockedError, PressmarkError
 from pressmark.storage.inputs.opening import absolute
 
-__all__ = ["SERVING", "StageArtifacts", "asset", "one_writer", "say", "table_assets"]
+__all__ = [
+    "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "may_pass", "one_writer",
+    "record_lineage", "say", "table_assets",
+]  # fmt: skip
 
 SERVING: Final = "PRESSMARK_SERVING"
 WAIT_S: Final = 3600.0
@@ -32,10 +39,38 @@ REFUSED: Final = re.compile(r"""[\s\0#?&%"'<>\[\]{}|\\^`]""")
 LONGEST_KEY: Final = 512
 
 
+def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failure may pass: an error that names a remedy waits for a person instead."""
+    return not isinstance(state.result(raise_on_failure=False), PressmarkError)
+
+
+# Rows stay in the output's staging: results are counts, and mean something within their run only.
+UNCACHED: Final[dict[str, Any]] = {"cache_policy": NO_CACHE, "persist_result": False}
+RETRIED: Final[dict[str, Any]] = {
+    **UNCACHED, "retries": 2, "retry_delay_seconds": [2, 10], "retry_condition_fn": may_pass
+}  # fmt: skip
+
+
+class _OneLine(logging.Filter):
+    """Leaves the traceback out where an error says itself what is wrong, where, and what to do."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if isinstance(error, PressmarkError):
+            record.msg, record.args, record.exc_info, record.exc_text = str(error), (), None, None
+        return True
+
+
+for _name in ("prefect.flow_runs", "prefect.task_runs"):
+    logging.getLogger(_name).addFilter(_OneLine())
+# What storage and warehouses log goes where Prefect sends it: PREFECT_LOGGING_EXTRA_LOGGERS names this logger.
+logging.getLogger("pressmark").setLevel(logging.INFO)
+
+
 def say(line: str) -> None:
     """Print one line about a finished run, where `pressmark serve` runs it."""
     if os.environ.get(SERVING):
-        print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}  {line}", flush=True)
+        print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}  {line}", flush=True)
 
 
 @contextlib.contextmanager
@@ -58,35 +93,55 @@ def one_writer(output: str) -> Iterator[None]:
 
 
 class StageArtifacts:
-    """Progress artifacts of a flow run, one for each stage, beside what `shown` shows of it."""
+    """Progress artifacts of a flow run, one for each step that takes more than a few seconds; `shown` is called too."""
 
     def __init__(self, shown: Callable[[str, int, int], None]) -> None:
         self._shown = shown
+        self._began: dict[str, float] = {}
         self._artifacts: dict[str, tuple[UUID, float]] = {}
 
     def __call__(self, step: str, done: int, total: int) -> None:
         self._shown(step, done, total)
-        if not total:
+        now = time.monotonic()
+        if not total or now - self._began.setdefault(step, now) < UPDATE_S:
             return
         share = 100.0 * min(done, total) / total
-        if step not in self._artifacts:
-            made = create_progress_artifact(share, key=f"ingest-{step}", description=f"Share of `{step}` that is done")
-            self._artifacts[step] = (cast("UUID", made), time.monotonic())
-            return
-        artifact, updated_at = self._artifacts[step]
-        if done >= total or time.monotonic() - updated_at >= UPDATE_S:
+        artifact, updated_at = self._artifacts.get(step, (None, 0.0))
+        if artifact is None:
+            key, what = f"ingest-{step}", f"Share of `{step}` that is done"
+            artifact = cast("UUID", create_progress_artifact(share, key=key, description=what))
+        elif done >= total or now - updated_at >= UPDATE_S:
             update_progress_artifact(artifact, share)
-            self._artifacts[step] = (artifact, time.monotonic())
+        else:
+            return
+        self._artifacts[step] = (artifact, now)
+
+
+def address_of(source: str) -> str:
+    """An input as an address of a kind that Prefect takes for an asset."""
+    address = absolute(source)
+    return address.removeprefix("git+") if "://" in address else Path(address).as_uri()
 
 
 def asset(address: str, name: str, description: str) -> Asset:
     """An asset with a key that Prefect takes, whatever the address holds."""
-    return Asset(
-        key=REFUSED.sub("_", address)[:LONGEST_KEY], properties=AssetProperties(name=name, description=description)
-    )
+    properties = AssetProperties(name=name, description=description)
+    return Asset(key=REFUSED.sub("_", address)[:LONGEST_KEY], properties=properties)
 
 
 def table_assets(output: str) -> list[Asset]:
     """One asset for each table of an output."""
-    root = output if "://" in output else Path(output).absolute().as_uri()
+    root = address_of(output)
     return [asset(f"{root}/{table}", table, f"Table {table} of a pressmark output") for table in TABLES]
+
+
+def record_lineage(made: Sequence[Asset], sources: Sequence[Asset]) -> None:
+    """Show the server which assets were made from which."""
+
+    deps: list[str | Asset] = [*sources]
+
+    @materialize(*made, by="pressmark", asset_deps=deps, name="lineage", task_run_name="lineage", **UNCACHED)
+    def lineage() -> None:
+        """Nothing to do: the task run is what Prefect keeps."""
+
+    lineage()

@@ -1,4 +1,4 @@
-"""The deployments of an output and the process that runs them until it is told to stop.
+"""The deployments of an output, and the process that runs them until it is stopped.
 
 Imported once the address of a Prefect server is known.
 """
@@ -10,94 +10,70 @@ import contextlib
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
-from pressmark.flows.destinations import as_parameter
 from pressmark.flows.ingest import ingest
-from pressmark.flows.load import load
+from pressmark.flows.load import as_parameter, load
 from pressmark.flows.recording import SERVING
 from pressmark.flows.verify import verify
-from pressmark.storage.inputs.opening import absolute
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
+    from pressmark.storage.settings import IngestSettings
     from pressmark.warehouses.address import Address
 
-__all__ = ["Plan", "deployments", "serve_until_stopped"]
+__all__ = ["Schedule", "deployments", "serve_until_stopped"]
 
 # Runs that are due while one of their kind has not ended wait for it, and then find little to do.
 ONE: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
-# Flows are named by module, so that runs start in any folder.
-MODULE: Final = EntrypointType.MODULE_PATH
 POLL_S: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is served: an archive, its output, where it is loaded to, and when."""
+class Schedule(NamedTuple):
+    """When to ingest, by a cron expression or every so many seconds, and when to verify."""
 
-    source: str
-    output: Path | str
-    destination: Address | None
     cron: str
     interval_s: int | None
     verify_cron: str
-    workers: int
-    include: list[str]
-    exclude: list[str]
-    history: bool
-    sync: bool | None
+
+    def shown(self, destination: Address | None) -> str:
+        """The schedule as lines for a person."""
+        lines = [f"  ingest/pressmark   {f'every {self.interval_s} s' if self.interval_s else f'cron `{self.cron}`'}"]
+        if destination is not None:
+            lines.append(f"  load/pressmark     after an ingest that changed something, into {destination.shown}")
+        lines.append(f"  verify/pressmark   cron `{self.verify_cron}`")
+        return "\n".join([*lines, "times of cron are UTC; stop with Ctrl-C"])
 
 
-def deployments(plan: Plan) -> list[RunnerDeployment]:
+def deployments(
+    settings: IngestSettings, destination: Address | None, schedule: Schedule
+) -> list[RunnerDeployment]:
     """`ingest` on its schedule, `verify` nightly, and `load`, which `ingest` runs when it changed something."""
-    source, output = plan.source, absolute(str(plan.output))
-    when: dict[str, Any] = {"interval": plan.interval_s} if plan.interval_s else {"cron": plan.cron}
-    served = [
+    # Flows are named by module, so that runs start in any folder.
+    shared: dict[str, Any] = {"concurrency_limit": ONE, "entrypoint_type": EntrypointType.MODULE_PATH}
+    when: dict[str, Any] = {"interval": schedule.interval_s} if schedule.interval_s else {"cron": schedule.cron}
+    source, output = settings.source, settings.output
+    then_run = "load/pressmark" if destination else None
+    served: list[Any] = [
         ingest.to_deployment(
-            "pressmark",
-            parameters={
-                "source": source,
-                "output": output,
-                "workers": plan.workers,
-                "include": plan.include,
-                "exclude": plan.exclude,
-                "history": plan.history,
-                "sync": plan.sync,
-                "then_run": "load/pressmark" if plan.destination else None,
-            },
-            description=f"Ingests `{source}` into `{output}`.",
-            concurrency_limit=ONE,
-            entrypoint_type=MODULE,
-            **when,
+            "pressmark", parameters={**settings.parameters(), "then_run": then_run},
+            description=f"Ingests `{source}` into `{output}`.", **when, **shared,
         ),
         verify.to_deployment(
-            "pressmark",
-            parameters={"output": output, "source": source, "workers": plan.workers},
-            description=f"Checks the laws on every row of `{output}`.",
-            concurrency_limit=ONE,
-            entrypoint_type=MODULE,
-            cron=plan.verify_cron,
+            "pressmark", parameters={"output": output, "workers": settings.workers},
+            description=f"Checks the laws on every row of `{output}`.", cron=schedule.verify_cron, **shared,
         ),
-    ]
-    if plan.destination:
-        served.append(
-            load.to_deployment(
-                "pressmark",
-                parameters={"output": output, "destination": as_parameter(plan.destination)},
-                description=f"Loads `{output}` into `{plan.destination.shown}`.",
-                concurrency_limit=ONE,
-                entrypoint_type=MODULE,
-            )
-        )
-    return served  # type: ignore[return-value]  # outside an event loop these are no coroutines
+    ]  # fmt: skip
+    if destination is not None:
+        parameters = {"output": output, "destination": as_parameter(destination)}
+        what = f"Loads `{output}` into `{destination.shown}`."
+        served.append(load.to_deployment("pressmark", parameters=parameters, description=what, **shared))
+    return served
 
 
 def serve_until_stopped(served: Sequence[RunnerDeployment]) -> None:

@@ -1,21 +1,25 @@
-"""Figures as words: tables for people, lines for a log, Markdown for Prefect."""
+"""Figures as words: tables for people, lines for a log, Markdown for Prefect, JSON for programs."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pressmark.storage.ingestion import PlanCounts
-    from pressmark.storage.overview import OutletCount, RejectLine
+    from pressmark.storage.ingestion import IngestPlan
+    from pressmark.storage.queries import OutletCount, RejectLine
     from pressmark.storage.runs import RunReport
+    from pressmark.storage.settings import IngestSettings
     from pressmark.storage.verification import Verification
     from pressmark.warehouses.loading import LoadPlan, LoadReport
 
 __all__ = [
-    "LAWS", "changes_line", "load_markdown", "markdown", "printable", "reject_table", "table", "text_of_load",
-    "text_of_load_plan", "text_of_plan", "text_of_run", "verify_markdown",
+    "as_json", "changes_line", "law_lines", "load_markdown", "plan_line", "printable", "reject_table", "run_line",
+    "run_markdown", "table", "text_of_load", "text_of_load_plan", "text_of_run", "utc", "verify_markdown",
+    "why_nothing_came",
 ]  # fmt: skip
 
 SHOWN_REJECTS: Final = 20
@@ -24,6 +28,72 @@ CHANGES: Final = {
     "new": "new", "text": "revised in text", "markup": "revised in markup only", "deleted": "deleted",
     "redated": "re-dated",
 }  # fmt: skip
+OUTLET_HEAD: Final = ("outlet", "articles", "paragraphs", "months")
+LOAD_HEAD: Final = ("table", "sent", "removed", "unchanged", "rows sent")
+
+
+def as_json(value: object) -> str:
+    """A value as one line of JSON; times as in RFC 3339, in UTC.
+
+    >>> as_json({"at": datetime(2025, 3, 1, 12, tzinfo=UTC)})
+    '{"at": "2025-03-01T12:00:00Z"}'
+    """
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> str:
+    return utc(value) if isinstance(value, datetime) else str(value)
+
+
+def utc(moment: datetime) -> str:
+    """A time as in RFC 3339, in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def run_line(report: RunReport) -> str:
+    """The run's row in `runs`, in one line."""
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    return (
+        f"run {report.run_id} of {printable(report.archive)}: {report.sources} sources: {report.unchanged} unchanged, "
+        f"{report.parsed} read ({report.parsed_bytes / 1e6:.1f} MB): {report.accepted} articles, {report.rejected} "
+        f"rejected; {report.deleted} deleted{_left_out(report.left_out)}. The output holds {report.articles} articles, "
+        f"{report.paragraphs} paragraphs, {report.revisions} superseded revisions, {report.rejects} rejects. "
+        f"{report.partitions_written} files written ({report.output_bytes / 1e6:.1f} MB) in {seconds:.1f} s"
+    )
+
+
+def changes_line(changes: Sequence[Mapping[str, Any]]) -> str:
+    """What a run changed, in all outlets, in one line."""
+    return "articles: " + ", ".join(f"{sum(row[kind] for row in changes)} {words}" for kind, words in CHANGES.items())
+
+
+def plan_line(plan: IngestPlan) -> str:
+    """What was found and what there is to do, in one line."""
+    rounds = f" in {plan.rounds} rounds" if plan.rounds > 1 else ""
+    return (
+        f"{printable(plan.archive)}: {plan.sources} sources: {plan.unchanged} unchanged, {plan.to_parse} to read "
+        f"({plan.to_parse_bytes / 1e6:.1f} MB){rounds}; {plan.deleted} deleted{_left_out(plan.left_out)}"
+    )
+
+
+def _left_out(files: int) -> str:
+    return f"; {files} other files left out" if files else ""
+
+
+def why_nothing_came(settings: IngestSettings, report: RunReport, outlets: Sequence[OutletCount]) -> str | None:
+    """What is wrong, and what to do, where a run found no source or no article; None where it did."""
+    if not report.sources and not report.deleted:
+        selected = "no file of it is selected" if report.left_out else "it holds no files"
+        return f"nothing was ingested from `{settings.source}`: {selected}; look at the path, --include and --exclude"
+    if settings.outlets and not {outlet.outlet for outlet in outlets}.intersection(settings.outlets):
+        return f"no article is from --outlet {', '.join(settings.outlets)}; see `pressmark explain FILE` for the slug"
+    nothing_read = report.parsed == report.rejected > 0 and not report.unchanged
+    if nothing_read or (report.rejects and not report.articles):
+        return (
+            f"every source of `{settings.source}` was rejected; see the reasons, try `pressmark explain FILE` on one "
+            "of them, or leave out with --exclude what is no article"
+        )
+    return None
 
 
 def text_of_run(
@@ -33,55 +103,69 @@ def text_of_run(
     changes: Sequence[Mapping[str, Any]],
 ) -> str:
     """The summary that ends a run: a table of outlets, totals, changes, and the rejects with their reasons."""
-    seconds = (report.finished_at - report.started_at).total_seconds()
-    lines = [
-        table(
-            ("outlet", "articles", "paragraphs", "months"),
-            [(o.outlet, o.articles, o.paragraphs, _months(o)) for o in outlets],
-        ),
-        "",
-        f"{report.sources} sources: {report.unchanged} unchanged, {report.accepted} read as articles, "
-        f"{report.rejected} rejected, {report.deleted} deleted{_left_out(report.left_out)}",
-        changes_line(changes),
-        f"{report.articles} articles, {report.paragraphs} paragraphs, {report.revisions} superseded revisions, "
-        f"{report.rejects} rejects; {report.partitions_written} files written in {seconds:.1f} s (run {report.run_id})",
-    ]
+    lines = [table(OUTLET_HEAD, _outlet_rows(outlets)), "", changes_line(changes), run_line(report)]
     if rejects:
-        lines += ["", *_rejects(rejects)]
+        lines += ["", f"{len(rejects)} rejects, kept with their bytes in `rejects`:"]
+        lines += map(_reject, rejects[:SHOWN_REJECTS])
+    if len(rejects) > SHOWN_REJECTS:
+        lines.append(f"  and {len(rejects) - SHOWN_REJECTS} more; `pressmark status` counts them by reason")
     return "\n".join(lines)
 
 
-def changes_line(changes: Sequence[Mapping[str, Any]]) -> str:
-    """What a run changed, in all outlets, in one line."""
-    counts = (f"{sum(row[kind] for row in changes)} {words}" for kind, words in CHANGES.items())
-    return f"articles: {', '.join(counts)}"
+def _reject(reject: RejectLine) -> str:
+    where = "" if reject.byte_offset is None else f" at byte {reject.byte_offset}"
+    detail = (reject.detail.strip().splitlines() or [""])[-1]
+    return f"  {printable(reject.source_path)}: {reject.reason}{where}: {printable(detail)}"
 
 
-def text_of_plan(plan: PlanCounts) -> str:
-    """What a run would do."""
-    return (
-        f"{plan.sources} sources: {plan.unchanged} unchanged, {plan.to_parse} to parse "
-        f"({plan.to_parse_bytes / 1e6:.1f} MB), {plan.deleted} deleted{_left_out(plan.left_out)}; nothing was changed"
-    )
+def _outlet_rows(outlets: Sequence[OutletCount]) -> list[tuple[object, ...]]:
+    return [
+        (o.outlet, o.articles, o.paragraphs, " to ".join(dict.fromkeys((o.first_month, o.last_month)))) for o in outlets
+    ]
 
 
-def _left_out(files: int) -> str:
-    return f"; {files} other files left out" if files else ""
+def run_markdown(report: RunReport, outlets: Sequence[OutletCount], changes: Sequence[Mapping[str, Any]]) -> str:
+    """The run's figures and what it changed as a Markdown document."""
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    counts = (
+        "sources", "unchanged", "accepted", "rejected", "deleted", "articles", "paragraphs", "revisions", "rejects",
+        "partitions_written",
+    )  # fmt: skip
+    figures = [
+        *((name.replace("_", " "), getattr(report, name)) for name in counts),
+        ("MB read", f"{report.parsed_bytes / 1e6:.1f}"), ("MB written", f"{report.output_bytes / 1e6:.1f}"),
+        ("seconds", f"{seconds:.1f}"),
+    ]  # fmt: skip
+    changed = [(row["outlet"], *(row[kind] for kind in CHANGES)) for row in changes]
+    return "\n\n".join([
+        f"# Run {report.run_id}",
+        _markdown_table(("figure", "value"), figures),
+        "## Articles that changed",
+        _markdown_table(("outlet", *CHANGES.values()), changed) if changed else "None.",
+        "## Articles that there are",
+        _markdown_table(OUTLET_HEAD, _outlet_rows(outlets)),
+    ])  # fmt: skip
 
 
-LOAD_HEAD: Final = ("table", "sent", "removed", "unchanged", "rows sent")
+def reject_table(rejects: Sequence[RejectLine]) -> list[dict[str, object]]:
+    """Rejects by reason, each with a count and the first source, for a table artifact."""
+    counts = Counter(reject.reason for reject in rejects)
+    first = {reject.reason: reject for reject in reversed(rejects)}
+    return [
+        {"reason": reason, "sources": count, "for example": _code(first[reason].source_path)}
+        for reason, count in counts.most_common()
+    ]
 
 
 def text_of_load(report: LoadReport) -> str:
     """The summary that ends a load: a table of tables, and what was reconciled."""
     seconds = (report.finished_at - report.started_at).total_seconds()
-    rows = [(t.table, t.loaded, t.removed, t.unchanged, t.rows) for t in report.tables]
-    said = (
+    done = (
         f"{report.changed} partitions reconciled by rows and checksum with {report.destination}"
         if report.changed
         else f"{report.destination} has everything already; nothing was sent"
     )
-    return f"{table(LOAD_HEAD, rows)}\n\n{said} in {seconds:.1f} s (load {report.load_id})"
+    return f"{table(LOAD_HEAD, _load_rows(report))}\n\n{done} in {seconds:.1f} s (load {report.load_id})"
 
 
 def text_of_load_plan(plan: LoadPlan, destination: str) -> str:
@@ -96,57 +180,66 @@ def text_of_load_plan(plan: LoadPlan, destination: str) -> str:
 
 def load_markdown(report: LoadReport) -> str:
     """A load's figures as a Markdown document."""
-    seconds = (report.finished_at - report.started_at).total_seconds()
-    return "\n\n".join([
-        f"# Load {report.load_id}",
-        f"{report.changed} partitions reconciled by rows and checksum with `{report.destination}` in {seconds:.1f} s",
-        _markdown_table(LOAD_HEAD, [(t.table, t.loaded, t.removed, t.unchanged, t.rows) for t in report.tables]),
-    ])  # fmt: skip
+    done = f"{report.changed} partitions reconciled by rows and checksum with `{report.destination}`"
+    return "\n\n".join([f"# Load {report.load_id}", done, _markdown_table(LOAD_HEAD, _load_rows(report))])
+
+
+def _load_rows(report: LoadReport) -> list[tuple[object, ...]]:
+    return [(t.table, t.loaded, t.removed, t.unchanged, t.rows) for t in report.tables]
+
+
+def _law_rows(found: Verification) -> list[tuple[object, ...]]:
+    """For each law its number, its name, how many of what were checked, and its breaches."""
+    checked = [(found.paragraphs, "paragraphs")] * 3 + [(found.articles, "articles"), (found.sources, "sources")]
+    breaches = Counter(breach.law for breach in found.breaches)
+    return [(law, name, *checked[law - 1], breaches[law]) for law, name in LAWS.items()]
+
+
+def law_lines(found: Verification) -> list[str]:
+    """Each breach, then each law with its count, as lines."""
+    lines = []
+    for breach in found.breaches:
+        where = "" if breach.byte_offset is None else f", byte {breach.byte_offset}"
+        broken = f"law {breach.law} ({LAWS[breach.law]})"
+        lines.append(f"{broken}: {printable(breach.source_path)}{where}: {printable(breach.problem)}")
+    return lines + [f"law {r[0]}, {r[1]}: {r[2]} {r[3]} checked, {r[4]} breaches" for r in _law_rows(found)]
 
 
 def verify_markdown(found: Verification) -> str:
     """What a verification found as a Markdown document: breaches by law, and the first of them."""
-    checked = [("paragraphs", found.paragraphs)] * 3 + [("articles", found.articles), ("sources", found.sources)]
-    rows = [
-        (law, name, checked[law - 1][1], checked[law - 1][0], sum(breach.law == law for breach in found.breaches))
-        for law, name in LAWS.items()
-    ]
+    parts = ["# Laws", _markdown_table(("law", "name", "checked", "of", "breaches"), _law_rows(found))]
     shown = [(b.law, b.source_path, b.byte_offset, b.problem) for b in found.breaches[:SHOWN_REJECTS]]
-    parts = ["# Laws", _markdown_table(("law", "name", "checked", "of", "breaches"), rows)]
     if shown:
         parts += ["## First breaches", _markdown_table(("law", "source", "byte", "problem"), shown)]
     return "\n\n".join(parts)
 
 
-def markdown(report: RunReport, outlets: Sequence[OutletCount], changes: Sequence[Mapping[str, Any]]) -> str:
-    """The run's figures and what it changed as a Markdown document."""
-    seconds = (report.finished_at - report.started_at).total_seconds()
-    figures = [
-        ("sources", report.sources), ("unchanged", report.unchanged), ("accepted", report.accepted),
-        ("rejected", report.rejected), ("deleted", report.deleted), ("articles", report.articles),
-        ("paragraphs", report.paragraphs), ("superseded revisions", report.revisions), ("rejects", report.rejects),
-        ("files written", report.partitions_written), ("MB read", f"{report.parsed_bytes / 1e6:.1f}"),
-        ("MB written", f"{report.output_bytes / 1e6:.1f}"), ("seconds", f"{seconds:.1f}"),
-    ]  # fmt: skip
-    head = ("outlet", *CHANGES.values())
-    changed = [(row["outlet"], *(row[kind] for kind in CHANGES)) for row in changes]
-    return "\n\n".join([
-        f"# Run {report.run_id}",
-        _markdown_table(("figure", "value"), figures),
-        "## Articles that changed",
-        _markdown_table(head, changed) if changed else "None.",
-        "## Articles that there are",
-        _markdown_table(
-            ("outlet", "articles", "paragraphs", "months"),
-            [(o.outlet, o.articles, o.paragraphs, _months(o)) for o in outlets],
-        ),
-    ])  # fmt: skip
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table with aligned columns; numbers to the right.
+
+    >>> print(table(("outlet", "articles"), [("rfi", 6), ("voa", 12)]))
+    outlet  articles
+    ------  --------
+    rfi            6
+    voa           12
+    """
+    cells = [list(head), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    cells.insert(1, ["-" * width for width in widths])
+    aligned = [str.rjust if right else str.ljust for right in _numeric(head, rows)]
+    return "\n".join(
+        "  ".join(align(cell, width) for align, cell, width in zip(aligned, row, widths, strict=True)).rstrip()
+        for row in cells
+    )
 
 
 def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    numeric = [bool(rows) and all(isinstance(row[column], int) for row in rows) for column in range(len(head))]
-    lines = [head, ["---:" if right else "---" for right in numeric], *rows]
+    lines = [head, ["---:" if right else "---" for right in _numeric(head, rows)], *rows]
     return "\n".join("| " + " | ".join(_cell(str(cell)) for cell in line) + " |" for line in lines)
+
+
+def _numeric(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[bool]:
+    return [bool(rows) and all(isinstance(row[column], int) for row in rows) for column in range(len(head))]
 
 
 def _cell(text: str) -> str:
@@ -154,56 +247,15 @@ def _cell(text: str) -> str:
     return "".join("\\" + character if character in "|`*_[]<>\\" else character for character in printable(text))
 
 
-def reject_table(rejects: Sequence[RejectLine]) -> list[dict[str, object]]:
-    """Rejects by reason, each with a count and the first source, for a table artifact."""
-    counts = Counter(reject.reason for reject in rejects)
-    first = {reject.reason: reject for reject in reversed(rejects)}
-    return [
-        {"reason": reason, "sources": count, "for example": _code(first[reason].source_path)}
-        for reason, count in counts.most_common()
-    ]
-
-
 def _code(text: str) -> str:
     """Text as a code span: Prefect renders the cells of a table as Markdown, and a file's name may hold tags."""
     return "`" + printable(text).replace("`", "'") + "`"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table with aligned columns; numbers to the right."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in [list(head), *cells]) for column in range(len(head))]
-    numeric = [bool(rows) and all(isinstance(row[column], int) for row in rows) for column in range(len(head))]
-
-    def line(row: Sequence[str]) -> str:
-        padded = (
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        )
-        return "  ".join(padded).rstrip()
-
-    return "\n".join([line(head), line(["-" * width for width in widths]), *map(line, cells)])
-
-
 def printable(text: str) -> str:
-    """Text without control characters, which a file's name may hold and a terminal would obey."""
+    """Text without control characters, which a file's name may hold and a terminal would obey.
+
+    >>> printable("a\\x1b[1m.md")
+    'a\\\\x1b[1m.md'
+    """
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-
-
-def _rejects(rejects: Sequence[RejectLine]) -> list[str]:
-    lines = [f"{len(rejects)} rejects, kept with their bytes in `rejects`:"]
-    for reject in rejects[:SHOWN_REJECTS]:
-        where = "" if reject.byte_offset is None else f" at byte {reject.byte_offset}"
-        detail = reject.detail.strip().splitlines()[-1]
-        lines.append(f"  {printable(reject.source_path)}: {reject.reason}{where}: {printable(detail)}")
-    if len(rejects) > SHOWN_REJECTS:
-        lines.append(f"  and {len(rejects) - SHOWN_REJECTS} more; `pressmark status` counts them by reason")
-    return lines
-
-
-def _months(outlet: OutletCount) -> str:
-    return (
-        outlet.first_month
-        if outlet.first_month == outlet.last_month
-        else f"{outlet.first_month} to {outlet.last_month}"
-    )

@@ -4,48 +4,61 @@ from __future__ import annotations
 
 import os
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.recording import one_writer, say
-from pressmark.flows.stamp import new_stamp
-from pressmark.flows.summary import verify_markdown
+from pressmark.flows.recording import UNCACHED, one_writer, say
+from pressmark.flows.summary import law_lines, verify_markdown
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
-from pressmark.storage.reports import write_report
+from pressmark.storage.runs import new_stamp, write_report
+from pressmark.storage.settings import base_name
 from pressmark.storage.verification import Verification, verify_output
 
 __all__ = ["verify"]
 
 
-@flow(name="verify", retries=0, persist_result=False)
-def verify(output: str = "output", source: str | None = None, workers: int | None = None) -> None:
-    """Re-read the sources and check laws 1 to 5 on every row; fails where one does not hold."""
-    folder = Output(output)
+def _run_name() -> str:
+    return f"verify {base_name(flow_run.parameters['output'])}"
+
+
+@flow(name="verify", flow_run_name=_run_name, retries=0, persist_result=False)
+def verify(
+    output: str = "output", source: str | None = None, archive: str | None = None, workers: int | None = None
+) -> None:
+    """Re-read the sources and check laws 1 to 5 on every row; fails where one does not hold.
+
+    Args:
+        output: folder of the dataset, or s3://bucket/prefix (gs://, az://)
+        source: the input that was ingested [that of the latest run]
+        archive: only this archive of the output [all]
+        workers: processes [cores]
+    """
     # No run changes the output meanwhile, so that what is read belongs together.
     with one_writer(output):
-        found = check(output, source, workers or os.cpu_count() or 1)
-    stamp = new_stamp()
-    write_report(
-        folder, f"verify-{stamp.run_id}", {**found._asdict(), "breaches": [b._asdict() for b in found.breaches]}
-    )
-    create_markdown_artifact(verify_markdown(found), key="verify-figures", description=f"Laws on {output}")
+        found = check(output, source, archive, workers or os.cpu_count() or 1)
+    folder, log = Output(output), get_run_logger()
+    breaches = [breach._asdict() for breach in found.breaches]
+    write_report(folder, f"verify-{new_stamp().run_id}", {**found._asdict(), "breaches": breaches})
+    for line in law_lines(found)[-5:]:
+        log.info(line)
     say(f"verify  {len(found.breaches)} breaches in {found.paragraphs} paragraphs of {found.sources} sources")
     if found.breaches:
+        create_markdown_artifact(verify_markdown(found), key="verify-figures", description=f"Laws on {output}")
         first = found.breaches[0]
         raise OutputError(
-            f"{len(found.breaches)} breaches; law {first.law} in {first.source_path}: {first.problem}", folder.root,
+            f"{len(found.breaches)} breaches; law {first.law} in {first.source_path}: {first.problem}", folder.address,
             "see the report beside the data; ingest the sources named there again, or into a new folder",
         )  # fmt: skip
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
-def check(output: str, source: str | None, workers: int) -> Verification:
-    """The laws, checked."""
-    folder = Output(output)
+@task(name="check", task_run_name="check", **UNCACHED)
+def check(output: str, source: str | None, archive: str | None, workers: int) -> Verification:
+    """Check the laws."""
     with ProgressDisplay() as progress:
         return verify_output(
-            folder, source, workers=workers, progress=lambda done, total: progress("verify", done, total)
-        )
+            Output(output), source, archive=archive, workers=workers,
+            progress=lambda done, total: progress("verify", done, total),
+        )  # fmt: skip

@@ -3,6 +3,7 @@
 The command line, the parameters of the Prefect flow, `pressmark.ingest` and the column `arguments` of `runs` are all
 made from the fields below.
 """
+# ruff: noqa: RUF009, FBT003  # `option` makes a field, and its first argument is the default
 
 from __future__ import annotations
 
@@ -10,19 +11,23 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pressmark.schemas.contract import PERIODS, Period
 from pressmark.storage.errors import SettingsError
-from pressmark.transforms.records import Limits
-from pressmark.transforms.selection import BadPatternError, Selection, Wanted
+
+if TYPE_CHECKING:
+    from pressmark.schemas.contract import Period
+    from pressmark.transforms.records import Limits
+    from pressmark.transforms.selection import Selection, Wanted
 
 __all__ = ["ArchiveLimits", "IngestSettings", "Option", "base_name", "options"]
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
+# As in `schemas/contract.py`, which loads Arrow; help texts must not wait for that.
+PERIODS: Final = ("month", "day", "year")
 
 
 class ArchiveLimits(NamedTuple):
@@ -33,11 +38,12 @@ class ArchiveLimits(NamedTuple):
 
 
 class Option(NamedTuple):
-    """One setting: its name, default, help (the default is said at its end) and, for the command line, the flag, the
-    word for its value, its choices, and the group in which help shows it. `rows` tells that it can change rows; such
-    settings stand in `runs.arguments`, and the next run compares them."""
+    """One setting: its name, its annotation, default, help (the default is said at its end) and, for the command line,
+    the flag, the word for its value, its choices, and the group in which help shows it. Where `rows` is true it can
+    change rows; such settings are kept in `runs.arguments`, and the next run compares them."""
 
     name: str
+    type: str
     default: Any
     help: str
     flag: str
@@ -90,7 +96,7 @@ class IngestSettings:
         group=SELECTION, rows=True,
     )  # fmt: skip
     moves: bool = option(
-        False, "with --history: a file that moved unchanged is a revision at each of its paths, not at the last one only",
+        False, "with --history: a file that moved unchanged is a revision at each of its paths, not only at the last",
         group=SELECTION, rows=True,
     )  # fmt: skip
     sync: bool | None = option(
@@ -140,11 +146,15 @@ class IngestSettings:
             raise SettingsError("`partition` is none of " + ", ".join(PERIODS), self.partition, "name one of them")
         if self.archive is not None and not self.archive.strip():
             raise SettingsError("the archive has no name", repr(self.archive), "give --archive a name")
+        if self.since is not None and self.since.tzinfo is None:
+            object.__setattr__(self, "since", self.since.replace(tzinfo=UTC))
         _ = self.selection
 
     @property
     def selection(self) -> Selection:
         """The files to take; raises `SettingsError` where a pattern is none."""
+        from pressmark.transforms.selection import BadPatternError, Selection
+
         try:
             return Selection(self.include, self.exclude)
         except BadPatternError as error:
@@ -153,11 +163,15 @@ class IngestSettings:
     @property
     def wanted(self) -> Wanted:
         """The part of the archive that is asked for."""
+        from pressmark.transforms.selection import Wanted
+
         return Wanted(self.since, self.outlets, self.limit)
 
     @property
     def limits(self) -> Limits:
         """What one source may be."""
+        from pressmark.transforms.records import Limits
+
         return Limits(source_bytes=self.max_source_mib * MIB)
 
     @property
@@ -188,8 +202,9 @@ def options() -> Iterator[Option]:
         default = None if one.default is MISSING else one.default
         flag = "--" + (facts["flag"] or one.name).replace("_", "-")
         yield Option(
-            one.name, default, facts["help"], flag, facts["metavar"], facts["choices"], facts["group"], facts["rows"]
-        )
+            one.name, str(one.type), default, facts["help"], flag, facts["metavar"], facts["choices"], facts["group"],
+            facts["rows"],
+        )  # fmt: skip
 
 
 def base_name(address: str) -> str:

@@ -1,1 +1,1 @@
-"""The commands: each parses nothing, calls one function below, and prints what it gave."""
+"""The commands: each takes parsed arguments, calls the functions below, and prints what they gave."""

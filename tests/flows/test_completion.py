@@ -63,7 +63,7 @@ def test_all_shells_that_can_be_completed_are_offered() -> None:
 
 def test_other_commands_do_without_the_library_for_completion() -> None:
     program = (
-        "import sys; from flows.cli import build_parser; import flows.commands.ingest; build_parser(); "
+        "import sys; from pressmark.flows import cli; import pressmark.flows.commands.running; cli.build_parser(); "
         "sys.exit('shtab' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

@@ -20,9 +20,9 @@ import pytest
 from archives import ROOT, ingest, read_table
 from destinations import Warehouse, new_database, postgresql_server
 
-from pressmark.storage.output.lock import publishing
+from pressmark.storage.output.folder import publishing
 from pressmark.storage.output.tables import Output
-from pressmark.storage.reports import read_report
+from pressmark.storage.runs import read_report
 
 pytestmark = pytest.mark.prefect
 
@@ -169,6 +169,24 @@ def test_the_lineage_from_archive_to_tables_is_recorded(served: Served) -> None:
     assert any(f"{out}/paragraphs" in sources for key, sources in lineage.items() if key.startswith("postgresql://"))
 
 
+def test_the_logs_of_a_run_are_kept_by_the_server(served: Served) -> None:
+    first = served.runs("ingest", "COMPLETED")[-1]
+    assert first["name"] == "ingest archive into out"
+    lines = [log["message"] for log in served.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [first["id"]]}}})]
+    assert any("sources found in" in line for line in lines)
+    assert any(line.startswith("round 1 of 1: ") for line in lines)
+
+
+def test_a_wrong_cron_expression_is_named_before_a_server_starts(tmp_path: Path) -> None:
+    environment = {**os.environ, "PREFECT_HOME": str(tmp_path / "prefect"), "HOME": str(tmp_path)}
+    environment.pop("PREFECT_API_URL", None)
+    command = [sys.executable, "-m", "pressmark.flows.cli", "serve", "seeds", str(tmp_path / "out"), "--cron", "x"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("pressmark: this is no cron expression: `x`; write five fields")
+    assert "starting a local Prefect server" not in done.stderr
+
+
 def test_one_writer_per_output_is_a_limit_of_the_server(served: Served) -> None:
     limits = {limit["name"]: limit["limit"] for limit in served.ask("/v2/concurrency_limits/filter", {"limit": 200})}
     assert [limit for name, limit in limits.items() if name.startswith("pressmark-output:")] == [1]
@@ -240,7 +258,7 @@ def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: S
         head = f"<!--165{number:010}-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n"
         (served.folder / "archive" / f"many-{number}.md").write_text(f"{head}<p>第{number}篇。</p>\n")
     staging = served.folder / "out" / ".pressmark" / "staging"
-    wait_for(lambda: list(staging.glob("*/run.json")), pause_s=0.005)
+    wait_for(lambda: list(staging.glob("*")), pause_s=0.005)
     # A run that has begun can't publish under a reader's lock, so it is stopped in its middle however fast it is.
     with publishing(served.folder / "out", shared=True):
         wait_for(lambda: list(staging.glob("*/batch-*")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pressmark.flows.summary import reject_table
-from pressmark.storage.overview import RejectLine
+from pressmark.storage.queries import RejectLine
 
 
 @pytest.mark.parametrize(

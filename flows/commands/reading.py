@@ -1,0 +1,236 @@
+"""What reads an output: `status`, `verify`, `trace`, `asof` and `diff`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+
+from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
+from pressmark.flows.progress import ProgressDisplay
+from pressmark.flows.summary import as_json, law_lines, printable, table, utc
+from pressmark.schemas import TABLES
+from pressmark.storage.errors import OutputError
+from pressmark.storage.output.tables import Output
+from pressmark.storage.queries import Stage, Trace, articles_at, stages_of, trace_paragraph
+from pressmark.storage.runs import latest_of
+from pressmark.storage.verification import verify_output
+from pressmark.transforms.comparison import Difference, compare, marked, paragraphs_of
+
+__all__ = ["asof", "diff", "status", "trace", "verify"]
+
+BYTES_PER_LINE: Final = 16
+KINDS: Final = ("same", "changed", "moved", "added", "removed")
+
+log = logging.getLogger(__name__)
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print counts per outlet and month, the last run, and rejects by reason; the exit code."""
+    output, archive = Output(arguments.output), arguments.archive
+    run_id = latest_of(output, archive).run_id
+    last = _rows(output, "runs", archive).filter(pl.col("run_id") == run_id).collect().row(0, named=True)
+    counts = _counts(output, archive)
+    reasons = _rows(output, "rejects", archive).group_by(pl.col("reason").cast(pl.String)).len()
+    rejects = dict(reasons.sort("len", "reason", descending=[True, False]).collect().iter_rows())
+    if arguments.json:
+        print(as_json({"partitions": counts, "rejects": rejects, "last_run": last}))
+        return EXIT_OK
+    head = ("outlet", "month", "articles", "paragraphs", "superseded")
+    print(table(head, [tuple(count.values()) for count in counts]), end="\n\n")
+    if rejects:
+        print(table(("reject reason", "sources"), list(rejects.items())), end="\n\n")
+    print(
+        f"last run {last['run_id']} of {printable(last['archive'])}: {utc(last['started_at'])}, {last['sources']} "
+        f"sources, {last['parsed']} parsed, {last['rejected']} rejected, {last['partitions_written']} files written"
+    )
+    return EXIT_OK
+
+
+def _rows(output: Output, name: str, archive: str | None) -> pl.LazyFrame:
+    """Rows of a table, of one archive or all."""
+    rows = output.scan(TABLES[name])
+    if rows is None:
+        columns = [*TABLES[name].schema.names, "outlet", "month"]
+        rows = pl.LazyFrame(schema=dict.fromkeys(columns, pl.String))
+    return rows if archive is None else rows.filter(pl.col("archive").cast(pl.String) == archive)
+
+
+def _counts(output: Output, archive: str | None) -> list[dict[str, Any]]:
+    """Rows of `articles`, `paragraphs` and `revisions` per outlet and month (day, year)."""
+    articles, revisions = (_rows(output, name, archive) for name in ("articles", "revisions"))
+    period = next(name for name in ("month", "day", "year") if name in articles.collect_schema().names())
+    keys = [pl.col("outlet").cast(pl.String), pl.col(period).cast(pl.String).alias("month")]
+    current = articles.group_by(keys).agg(articles=pl.len(), paragraphs=pl.col("paragraph_count").cast(pl.Int64).sum())
+    superseded = revisions.group_by(keys).agg(revisions=pl.len())
+    both = current.join(superseded, on=["outlet", "month"], how="full", coalesce=True).sort("outlet", "month")
+    return both.with_columns(pl.exclude("outlet", "month").cast(pl.Int64).fill_null(0)).collect().to_dicts()
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Verify, print breaches and counts; the exit code."""
+    started = time.monotonic()
+    with ProgressDisplay() as progress:
+        found = verify_output(
+            Output(arguments.output), arguments.source, archive=arguments.archive, workers=arguments.workers,
+            progress=lambda done, total: progress("verify", done, total),
+        )  # fmt: skip
+    seconds = time.monotonic() - started
+    if arguments.json:
+        print(as_json({**found._asdict(), "breaches": [breach._asdict() for breach in found.breaches]}))
+    else:
+        size = found.source_bytes / 1e6
+        print("\n".join(law_lines(found)))
+        print(
+            f"{found.articles} articles, {found.revisions} superseded revisions and {found.rejects} rejects of "
+            f"{found.sources} sources; {size:.1f} MB re-read in {seconds:.1f} s ({size / seconds:.1f} MB/s)"
+        )
+    if found.not_ingested:
+        log.warning(
+            "%d sources are not ingested, as the latest run asked for a part of the archive; ingest without --limit, "
+            "--since and --outlet to have them",
+            found.not_ingested,
+        )
+    return EXIT_NOTHING if found.breaches else EXIT_OK
+
+
+def trace(arguments: argparse.Namespace) -> int:
+    """Print a paragraph, its article, and its bytes in their context; the exit code."""
+    output = Output(arguments.output)
+    latest_of(output, arguments.archive)
+    found = trace_paragraph(
+        output, arguments.source, arguments.paragraph_id, context=max(arguments.context, 0),
+        archive=arguments.archive,
+    )  # fmt: skip
+    if arguments.json:
+        print(as_json({"paragraph": found.paragraph, "article": found.article, "span_hex": found.span.hex()}))
+    else:
+        print("\n".join(_trace_lines(found)))
+        if arguments.hexdump:
+            print("\n".join(["", *_hexdump(found.span, found.paragraph["byte_start"])]))
+    return EXIT_OK
+
+
+def _trace_lines(found: Trace) -> list[str]:
+    row, article = found.paragraph, found.article
+    return [
+        f"paragraph  {row['paragraph_id']}  ({row['role']}, {row['language']}, {row['ordinal'] + 1} of "
+        f"{article['paragraph_count']})",
+        f"article    {printable(article['title'])}",
+        f"           {article['outlet']}, {article['published_at'] or 'no date'}, {article['url'] or 'no URL'}",
+        f"source     {printable(article['source_path'])} of {printable(article['archive'])}, {article['source_bytes']} "
+        "bytes",
+        f"           sha256 {article['source_sha256']}",
+        f"bytes      [{row['byte_start']}, {row['byte_end']})   characters of the article's text [{row['char_start']}, "
+        f"{row['char_end']})",
+        "",
+        row["text"],
+        "",
+        "source, the span between ⟦ and ⟧:",
+        f"{_decoded(found.before)}⟦{_decoded(found.span)}⟧{_decoded(found.after)}",
+    ]
+
+
+def _decoded(data: bytes) -> str:
+    # A source is valid UTF-8: what can't be decoded is a character that the edge of the context cuts.
+    return "\n".join(printable(line) for line in data.decode(errors="ignore").splitlines())
+
+
+def _hexdump(data: bytes, offset: int) -> list[str]:
+    lines = []
+    for start in range(0, len(data), BYTES_PER_LINE):
+        chunk = data[start : start + BYTES_PER_LINE]
+        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in chunk)
+        lines.append(f"{offset + start:08x}  {chunk.hex(' '):<{BYTES_PER_LINE * 3}} |{shown}|")
+    return lines
+
+
+def asof(arguments: argparse.Namespace) -> int:
+    """Print or write the articles; the exit code."""
+    moment = arguments.time
+    found, last = articles_at(Output(arguments.output), moment, text=arguments.json or arguments.to is not None)
+    if last.committed_at is not None and moment > last.committed_at:
+        log.warning("the archive is known up to its commit of %s", utc(last.committed_at))
+    if arguments.to is not None:
+        found.write_parquet(arguments.to)
+        print(f"{found.height} articles as of {utc(moment)} written to {arguments.to}")
+    elif arguments.json:
+        for row in found.iter_rows(named=True):
+            sys.stdout.write(as_json(row) + "\n")
+    else:
+        shown = found.head(arguments.limit)
+        rows = [
+            (row["article_id"], _day(row["published_at"]), row["outlet"], printable(row["title"]))
+            for row in shown.iter_rows(named=True)
+        ]
+        more = f"; the first {shown.height} are shown" if shown.height < found.height else ""
+        print(table(("article", "published", "outlet", "title"), rows))
+        print(f"\n{found.height} articles existed at {utc(moment)}{more}")
+    return EXIT_OK
+
+
+def _day(moment: datetime | None) -> str:
+    return "" if moment is None else utc(moment)[:10]
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    """Print what changed; the exit code."""
+    stages = stages_of(Output(arguments.output), arguments.article_id)
+    if arguments.revisions is not None and max(arguments.revisions) > len(stages):
+        what = f"the article has {len(stages)} revisions"
+        raise OutputError(what, arguments.article_id, "see `pressmark diff --list`")
+    if arguments.list or (len(stages) == 1 and arguments.revisions is None):
+        only = "" if arguments.list else "\n\nthere is no other revision of this article"
+        print(as_json([stage._asdict() for stage in stages]) if arguments.json else f"{_listed(stages)}{only}")
+        return EXIT_OK
+    first, second = arguments.revisions or _latest_change(stages)
+    old, new = stages[first - 1], stages[second - 1]
+    differences = compare(paragraphs_of(old.text), paragraphs_of(new.text))
+    if arguments.json:
+        print(as_json([difference._asdict() for difference in differences]))
+        return EXIT_OK
+    lines = [_listed(stages), ""]
+    if old.title != new.title:
+        lines += [f"title  {printable(marked(old.title, new.title))}", ""]
+    lines += [_difference(one) for one in differences if one.kind != "same" or arguments.all]
+    counts = Counter(str(difference.kind) for difference in differences)
+    words = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS)
+    if counts["same"] == len(differences):
+        words += "; only markup differs" if old.source_sha256 != new.source_sha256 else "; the bytes are the same"
+    print("\n".join([*lines, "", f"revision {first} to {second}: paragraphs {words}"]))
+    return EXIT_OK
+
+
+def _latest_change(stages: Sequence[Stage]) -> tuple[int, int]:
+    """The numbers of the latest two neighbours whose texts differ, else of the latest two."""
+    for number in range(len(stages), 1, -1):
+        if stages[number - 2].text != stages[number - 1].text:
+            return number - 1, number
+    return len(stages) - 1, len(stages)
+
+
+def _listed(stages: Sequence[Stage]) -> str:
+    rows = [
+        (number, _shown(stage.valid_from, ""), "current" if stage.current else _shown(stage.valid_to, "exists"),
+         printable(stage.source_path))
+        for number, stage in enumerate(stages, 1)
+    ]  # fmt: skip
+    return table(("revision", "from (UTC)", "until (UTC)", "path"), rows)
+
+
+def _shown(moment: datetime | None, without: str) -> str:
+    return without if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _difference(difference: Difference) -> str:
+    kind, before, after, old, new = difference
+    text = marked(old, new) if kind == "changed" and old is not None and new is not None else new or old or ""
+    place = " → ".join(str(number) for number in dict.fromkeys((before, after)) if number is not None)
+    return f"{kind:<8} {place:>9}  " + "\n".join(f"{'':<20}{printable(line)}" for line in text.split("\n")).lstrip()

@@ -1,0 +1,188 @@
+"""What makes runs: `ingest`, `load`, both directly or as recorded Prefect flows, `serve` and `ddl`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError, settings_of
+from pressmark.flows.progress import ProgressDisplay
+from pressmark.flows.server import prefect_server
+from pressmark.flows.summary import (
+    as_json,
+    plan_line,
+    text_of_load,
+    text_of_load_plan,
+    text_of_run,
+    why_nothing_came,
+)
+from pressmark.storage.output.tables import Output
+from pressmark.storage.runs import new_stamp, read_report
+
+if TYPE_CHECKING:
+    from pressmark.storage.runs import RunReport
+    from pressmark.storage.settings import IngestSettings
+    from pressmark.warehouses.address import Address
+    from pressmark.warehouses.loading import LoadPlan, LoadReport
+
+__all__ = ["ddl", "ingest", "load", "serve"]
+
+log = logging.getLogger(__name__)
+
+
+def ingest(arguments: argparse.Namespace) -> int:
+    """Ingest, print the summary; the exit code."""
+    from pressmark.storage.ingestion import plan_ingest
+    from pressmark.storage.queries import outlet_counts, reject_lines
+
+    settings = settings_of(arguments)
+    if arguments.dry_run:
+        with ProgressDisplay() as progress:
+            plan = plan_ingest(settings, new_stamp(), progress)
+        _warn(plan.notes)
+        print(as_json(plan._asdict()) if arguments.json else f"{plan_line(plan)}; nothing was changed")
+        return EXIT_OK
+    report = _recorded_ingest(settings) if _as_flow(arguments) else _direct_ingest(settings)
+    output = Output(settings.output)
+    outlets, details = outlet_counts(output), read_report(output, report.run_id)
+    _warn(details["notes"])
+    print(
+        as_json(report._asdict())
+        if arguments.json
+        else text_of_run(report, outlets, reject_lines(output), details["changes"])
+    )
+    problem = why_nothing_came(settings, report, outlets)
+    if problem is not None:
+        log.warning(problem)
+    return EXIT_NOTHING if problem or (arguments.strict and report.rejects) else EXIT_OK
+
+
+def _warn(notes: list[str] | tuple[str, ...]) -> None:
+    for note in notes:
+        log.warning(note)
+
+
+def _as_flow(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.flow or os.environ.get("PREFECT_API_URL"))
+
+
+def _direct_ingest(settings: IngestSettings) -> RunReport:
+    from pressmark.storage.ingestion import ingest as ingest_directly
+
+    # A run's records hold no cycles, so collections would only cost time.
+    gc.disable()
+    try:
+        with ProgressDisplay() as progress:
+            return ingest_directly(progress=progress, **asdict(settings))
+    finally:
+        gc.enable()
+
+
+def _recorded_ingest(settings: IngestSettings) -> RunReport:
+    with prefect_server():
+        # Prefect takes seconds to import, and reads its settings once: when the server's address is known.
+        from pressmark.flows.ingest import ingest as flow
+
+        report: RunReport = flow(**settings.parameters())
+        return report
+
+
+def load(arguments: argparse.Namespace) -> int:
+    """Load, print what was sent and reconciled; the exit code."""
+    from pressmark.warehouses.address import parse_address
+    from pressmark.warehouses.loading import load_output, plan_load
+
+    if not arguments.destination:
+        raise UsageError("no destination is named", "pressmark load", "give one, here or in PRESSMARK_DESTINATION")
+    address = parse_address(arguments.destination)
+    output = Output(arguments.output)
+    if arguments.dry_run:
+        plan = plan_load(output, address, new_stamp().run_id, full=arguments.full)
+        print(as_json(_plan_record(plan)) if arguments.json else text_of_load_plan(plan, address.shown))
+        return EXIT_OK
+    if _as_flow(arguments):
+        report = _recorded_load(arguments.output, address, full=arguments.full)
+    else:
+        with ProgressDisplay() as progress:
+            report = load_output(output, address, new_stamp().run_id, progress, full=arguments.full)
+    record = {**asdict(report), "tables": [table._asdict() for table in report.tables]}
+    print(as_json(record) if arguments.json else text_of_load(report))
+    return EXIT_OK
+
+
+def _recorded_load(output: str, address: Address, *, full: bool) -> LoadReport:
+    with prefect_server():
+        from pressmark.flows.load import as_parameter
+        from pressmark.flows.load import load as flow
+
+        report: LoadReport = flow(output, as_parameter(address), full)
+        return report
+
+
+def _plan_record(plan: LoadPlan) -> dict[str, Any]:
+    return {
+        "tables": [
+            {
+                "table": change.relation.name,
+                "to_load": [part.partition for part in change.parts],
+                "to_remove": list(change.gone),
+                "unchanged": plan.unchanged[change.relation.name],
+            }
+            for change in plan.changes
+        ],
+        "tables_to_make": [relation.name for relation in plan.created],
+        "columns_to_add": {name: [column.name for column in columns] for name, columns in plan.added.items()},
+    }
+
+
+def ddl(arguments: argparse.Namespace) -> int:
+    """Print the statements, each with its semicolon; the exit code."""
+    from pressmark.warehouses.ddl import statements
+
+    print("\n\n".join(f"{statement};" for statement in statements(arguments.dialect, arguments.location)))
+    return EXIT_OK
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve until stopped; the exit code."""
+    from pressmark.storage.inputs.opening import absolute, open_input
+    from pressmark.storage.inputs.opening import parse_address as parse_input
+    from pressmark.warehouses.address import parse_address
+
+    settings = settings_of(arguments)
+    settings = settings.with_(source=absolute(settings.source), output=absolute(settings.output))
+    open_input(parse_input(settings.source))
+    destination = parse_address(arguments.destination).absolute() if arguments.destination else None
+    crons = [arguments.verify_cron, *([] if arguments.interval else [arguments.cron])]
+    with prefect_server(ui=True, first=lambda: _check_crons(crons)) as address:
+        from pressmark.flows.serving import Schedule, deployments, serve_until_stopped
+
+        schedule = Schedule(arguments.cron, arguments.interval, arguments.verify_cron)
+        served = deployments(settings, destination, schedule)
+        print(f"Prefect: {address.removesuffix('/api')}\n{schedule.shown(destination)}", flush=True)
+        # A signal before the runner listens comes as an interrupt, and means the same.
+        with contextlib.suppress(KeyboardInterrupt):
+            serve_until_stopped(served)
+        # Ending the server takes a moment in which a second Ctrl-C would leave it running.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("stopping …", file=sys.stderr, flush=True)
+    return EXIT_OK
+
+
+def _check_crons(crons: list[str]) -> None:
+    from prefect.client.schemas.schedules import CronSchedule
+
+    for cron in crons:
+        try:
+            CronSchedule(cron=cron)
+        except ValueError:
+            remedy = "write five fields, minute to day of the week, as in `0 * * * *`"
+            raise UsageError("this is no cron expression", cron, remedy) from None
