@@ -48,7 +48,9 @@ class Checked(NamedTuple):
 def checksum_query(relation: Relation, rows: str, method: Method, engine: Engine) -> str:
     """SQL that gives partition, row count and checksum of each partition of `rows`, a table or a subquery."""
     if method == "duckdb-hash":
-        value = f"hash({relation.listed()})"
+        # DuckDB gives one hash to an empty list and to none.
+        values = (_text(column, engine) if column.type == TEXTS else f'"{column.name}"' for column in relation.columns)
+        value = f"hash({', '.join(values)})"
     else:
         texts = ", ".join(_text(column, engine) for column in relation.columns)
         value = MD5[engine].format(text=f"concat_ws({SEPARATOR}, {texts})")

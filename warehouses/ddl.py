@@ -220,7 +220,7 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
         lambda _relation: "",
         _open_snowflake,
         lambda _table: [],
-        f"{{place}}/ (FILE_FORMAT => '{FILES}', PATTERN => '.*[.]parquet')",
+        f"'{{place}}/' (FILE_FORMAT => '{FILES}', PATTERN => '.*[.]parquet')",
         "REGEXP_SUBSTR(METADATA$FILENAME, 'outlet=([^/]+)/', 1, 1, 'e')",
         "COALESCE(TO_CHAR($1:published_at::TIMESTAMP_NTZ, 'YYYY-MM'), 'unknown')",
         lambda column: f"$1:{column.name}::{_WORDS['snowflake'].type(column)}",

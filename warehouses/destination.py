@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 import pyarrow as pa
 
 from pressmark.schemas.contract import CONTRACT_VERSION
-from pressmark.storage.output.publish import replace_file
+from pressmark.storage.output.folder import replace_file
 from pressmark.storage.output.snapshot import Part
 from pressmark.warehouses.address import DestinationAddress
 from pressmark.warehouses.checksums import Checked, Engine, Method, checksum_query
@@ -36,7 +36,7 @@ __all__ = [
     "open_destination", "pointers", "remember",
 ]  # fmt: skip
 
-EXTRAS: Final = {"duckdb": "pressmark", "postgresql": "pressmark[postgresql]", "iceberg": "pressmark[iceberg]"}
+CLASSES: Final = {"duckdb": "DuckDB", "postgresql": "PostgreSQL", "iceberg": "Iceberg"}
 CATALOG: Final = "catalog.db"
 LAST_LOAD: Final = ".pressmark-last-load.json"
 
@@ -182,9 +182,9 @@ def open_destination(address: DestinationAddress) -> Destination:
             raise
         raise DestinationError(
             f"`{error.name}` is not installed, which {address.scheme} needs", address.shown,
-            f"pip install '{EXTRAS[address.scheme]}'",
+            f"pip install 'pressmark[{address.scheme}]'",
         ) from None  # fmt: skip
-    destination: Destination = module.open_address(address)
+    destination: Destination = getattr(module, CLASSES[address.scheme])(address)
     return destination
 
 

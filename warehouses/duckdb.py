@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import Any, Final
 
 import duckdb
@@ -18,18 +17,13 @@ from pressmark.warehouses.errors import DestinationBusyError, DestinationError
 from pressmark.warehouses.relations import LOADS, TEXTS, Relation, literal, partition_of
 from pressmark.warehouses.source import Source
 
-__all__ = ["DuckDB", "open_address"]
+__all__ = ["DuckDB"]
 
 TYPES: Final[Mapping[pa.DataType, str]] = {
     pa.string(): "VARCHAR", pa.binary(): "BLOB", pa.bool_(): "BOOLEAN", pa.int32(): "INTEGER", pa.int64(): "BIGINT",
     pa.uint64(): "UBIGINT", pa.date32(): "DATE", pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
     TEXTS: "VARCHAR[]",
 }  # fmt: skip
-
-
-def open_address(address: DestinationAddress) -> DuckDB:
-    """The DuckDB file of an address."""
-    return DuckDB(address)
 
 
 class DuckDB(SQLDestination):
@@ -54,10 +48,8 @@ class DuckDB(SQLDestination):
             self._connection.execute("SET TimeZone = 'UTC'")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._explained() if kind is None else contextlib.suppress(duckdb.Error):
+    def __exit__(self, *details: object) -> None:
+        with self._explained() if details[0] is None else contextlib.suppress(duckdb.Error):
             self._connection.close()
 
     def found(self, name: str) -> dict[str, FoundColumn] | None:
@@ -115,7 +107,8 @@ class DuckDB(SQLDestination):
         others = [name for name in relation.names if name not in relation.key]
         self._execute(
             f"MERGE INTO {relation.name} AS kept USING ({rows}) AS sent ON {joined} "
-            f"WHEN MATCHED AND hash({relation.listed('kept')}) <> hash({relation.listed('sent')}) THEN UPDATE SET "
+            f"WHEN MATCHED AND ({relation.listed('kept')}) IS DISTINCT FROM ({relation.listed('sent')}) "
+            "THEN UPDATE SET "
             + ", ".join(f'"{name}" = sent."{name}"' for name in others)
             + f" WHEN NOT MATCHED THEN INSERT ({relation.listed()}) VALUES ({relation.listed('sent')})"
             + f" WHEN NOT MATCHED BY SOURCE AND {leaving} THEN DELETE"

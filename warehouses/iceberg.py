@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Final
 
 import duckdb
@@ -48,7 +47,7 @@ from pressmark.warehouses.errors import DestinationBusyError, DestinationError
 from pressmark.warehouses.relations import LOADS, PARTITION, TEXTS, Column, Relation, partition_of
 from pressmark.warehouses.source import Source
 
-__all__ = ["NAMESPACE", "Iceberg", "open_address"]
+__all__ = ["NAMESPACE", "Iceberg"]
 
 NAMESPACE: Final = "pressmark"
 TYPES: Final[dict[pa.DataType, IcebergType]] = {
@@ -59,11 +58,6 @@ TYPES: Final[dict[pa.DataType, IcebergType]] = {
 LIST_IDS: Final = 1_000  # the items of a list are a field with a number of its own, which the catalog then gives anew
 # Rows are written from memory, so a load of any size goes in portions of about this much Parquet.
 PORTION_BYTES: Final = 32 << 20
-
-
-def open_address(address: DestinationAddress) -> Iceberg:
-    """The folder of Iceberg tables of an address."""
-    return Iceberg(address)
 
 
 class Iceberg:
@@ -95,9 +89,7 @@ class Iceberg:
             self._check_place()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self._catalog.close()
         if self._lock is not None:
             self._lock.close()

@@ -6,9 +6,9 @@ Works in the schema that the connection has by default (`?options=-csearch_path%
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Any, Final
 
 import adbc_driver_manager
@@ -21,7 +21,7 @@ from pressmark.warehouses.errors import DestinationBusyError, DestinationError
 from pressmark.warehouses.relations import LOADS, TEXTS, Column, Relation, literal, partition_of
 from pressmark.warehouses.source import Source
 
-__all__ = ["PostgreSQL", "open_address"]
+__all__ = ["PostgreSQL"]
 
 TYPES: Final[Mapping[pa.DataType, str]] = {
     pa.string(): "text", pa.binary(): "bytea", pa.bool_(): "boolean", pa.int32(): "integer", pa.int64(): "bigint",
@@ -37,11 +37,6 @@ CONNECT_TIMEOUT_S: Final = 10
 MEMORY: Final = {"work_mem": "64MB", "maintenance_work_mem": "256MB"}
 # PostgreSQL's text holds every character but this one.
 NUL_REPLACED: Final = "replace({name}, chr(0), chr(65533))"
-
-
-def open_address(address: DestinationAddress) -> PostgreSQL:
-    """The PostgreSQL database of an address."""
-    return PostgreSQL(address)
 
 
 class PostgreSQL(SQLDestination):
@@ -64,9 +59,7 @@ class PostgreSQL(SQLDestination):
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         # What can't be undone here, because the server is gone, the server or the next load undoes.
         with contextlib.suppress(adbc_driver_manager.Error, DestinationError):
             self._connection.rollback()
@@ -257,32 +250,32 @@ def _with_timeout(uri: str) -> str:
     return f"{uri}{'&' if '?' in uri else '?'}connect_timeout={CONNECT_TIMEOUT_S}"
 
 
+# What PostgreSQL says, what that means, and what to do about it.
 REMEDIES: Final = (
-    ("password authentication failed", "the server refuses this user or password", "correct user or password, or "
-     "set it in PGPASSWORD or a password file"),
-    ("no password supplied", "the server wants a password", "put it in the address, in PGPASSWORD or in a password "
-     "file"),
+    ("password authentication failed", "the server refuses this user or password",
+     "correct user or password, or set it in PGPASSWORD or a password file"),
+    ("no password supplied", "the server wants a password",
+     "put it in the address, in PGPASSWORD or in a password file"),
     ("could not translate host name", "there is no such host", "correct the host in the address"),
-    ("Connection refused", "no server answers there", "start PostgreSQL, or correct host and port in the address"),
-    ("timeout expired", "no server answers there in time", "correct host and port in the address, or ask for "
-     "firewalls"),
-    ("No such file or directory", "no server answers on that socket", "start PostgreSQL, or correct the folder in "
-     "`host=`"),
+    ("Connection refused|timeout expired", "no server answers there",
+     "start PostgreSQL, correct host and port in the address, or ask for firewalls"),
+    ("No such file or directory", "no server answers on that socket",
+     "start PostgreSQL, or correct the folder in `host=`"),
     ("does not exist", "there is no such database, role or schema", "create it, or correct its name in the address"),
     ("permission denied", "this user may not do that", "grant it USAGE and CREATE on the schema, or name another user"),
     ("no schema has been selected", "there is no such schema", "create it, or correct `search_path` in the address"),
     ("read-only transaction", "the server is read only", "name the primary server, not a standby"),
-    ("No space left on device", "the server's disk is full", "free some space there; nothing was loaded"),
-    ("could not extend file", "the server's disk is full", "free some space there; nothing was loaded"),
-    ("terminating connection", "the server ended the connection", "load again when it runs; nothing was loaded"),
-    ("server closed the connection", "the server ended the connection", "load again when it runs; nothing was loaded"),
+    ("No space left on device|could not extend file", "the server's disk is full",
+     "free some space there; nothing was loaded"),
+    ("terminating connection|server closed the connection", "the server ended the connection",
+     "load again when it runs; nothing was loaded"),
 )  # fmt: skip
 
 
 def _explanation(error: adbc_driver_manager.Error, address: DestinationAddress) -> DestinationError:
     message = address.without_secrets(" ".join(str(error).split()))
     for sign, what, remedy in REMEDIES:
-        if sign in message:
+        if re.search(sign, message):
             return DestinationError(f"{what} ({_short(message)})", address.shown, remedy)
     return DestinationError(
         f"PostgreSQL refused ({_short(message)})",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 import duckdb
@@ -101,9 +100,7 @@ class Source:
         self._connection.execute("SET TimeZone = 'UTC'")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self._connection.close()
 
     def parts_of(self, relation: Relation) -> list[Part]:

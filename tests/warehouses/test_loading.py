@@ -387,7 +387,8 @@ def test_a_third_load_compares_with_the_second(warehouse: Warehouse, tmp_path: P
     for number, text in enumerate(("一。", "二。", "三。"), 1):
         load(write_output(output, [Story("a", blocks=(text,)), Story("b")], number), warehouse.address, number)
     # What an Iceberg folder remembers would answer without a look at what was loaded.
-    (Path(parse_address(warehouse.address).target) / LAST_LOAD).unlink(missing_ok=True)
+    if warehouse.kind == "iceberg":
+        (Path(parse_address(warehouse.address).target) / LAST_LOAD).unlink()
     assert load(output, warehouse.address, 4).changed == 0
     back = write_output(output, [Story("a", blocks=("一。",)), Story("b")], 3)
     assert {t.table: t.loaded for t in load(back, warehouse.address, 5).tables}["articles"] == 1
