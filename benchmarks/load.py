@@ -64,11 +64,13 @@ def plain_rows(output: str) -> Iterator[tuple[str, object]]:
     """The rows that a load sends, as Arrow tables, with types that every destination takes."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
+    import pyarrow.dataset as ds
 
+    keys = ds.partitioning(pa.schema([("outlet", pa.string()), ("month", pa.string())]), flavor="hive")
     for name in ("articles", "paragraphs", "revisions", "runs"):
-        paths = sorted(Path(output, name).rglob("*.parquet"))
-        rows = pa.concat_tables([pq.ParquetFile(path).read() for path in paths])
+        if not Path(output, name).exists():
+            continue
+        rows = ds.dataset(Path(output, name), partitioning=keys if name != "runs" else None).to_table()
         if name == "paragraphs":
             lists = rows["links"].combine_chunks()
             owners, links = pc.list_parent_indices(lists), pc.list_flatten(lists)
@@ -82,6 +84,8 @@ def plain_rows(output: str) -> Iterator[tuple[str, object]]:
             column = rows[field.name]
             if pa.types.is_dictionary(field.type):
                 column = column.cast(pa.string())
+            if pa.types.is_list(field.type):
+                column = column.cast(pa.list_(pa.string()))
             if field.type == pa.uint64():
                 column = column.cast(pa.decimal128(20, 0))
             columns[field.name] = column

@@ -16,7 +16,8 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 from pressmark.storage.output.tables import Output
 from pressmark.warehouses.address import parse_address
-from pressmark.warehouses.iceberg import CATALOG, NAMESPACE
+from pressmark.warehouses.destination import CATALOG
+from pressmark.warehouses.iceberg import NAMESPACE
 from pressmark.warehouses.loading import LoadReport, load_output
 from pressmark.warehouses.relations import RELATIONS, Relation
 
@@ -72,18 +73,6 @@ class Warehouse:
     def iceberg(self, table: str) -> Any:
         return self.catalog().load_table((NAMESPACE, table))
 
-    def change(self, table: str, set_: str, where: str) -> None:
-        """Change rows behind pressmark's back, as another writer would."""
-        if self.kind == "iceberg":
-            raise NotImplementedError("use pyiceberg")
-        if self.kind == "duckdb":
-            with duckdb.connect(parse_address(self.address).target) as connection:
-                connection.execute(f'UPDATE "{table}" SET {set_} WHERE {where}')
-            return
-        with closing(adbc.connect(self.address)) as connection, connection.cursor() as cursor:
-            cursor.execute(f'UPDATE "{table}" SET {set_} WHERE {where}')
-            connection.commit()
-
     def execute(self, text: str) -> None:
         """Carry out a statement without a result, and commit."""
         if self.kind == "duckdb":
@@ -109,8 +98,8 @@ def postgresql_server(folder: Path) -> Iterator[Any]:
         server.cleanup()
 
 
-def new_database(server: Any, name: str) -> str:
+def new_database(server: Any, name: str, options: str = "") -> str:
     """The address of a new, empty database."""
     with closing(adbc.connect(server.get_uri(), autocommit=True)) as connection, connection.cursor() as cursor:
-        cursor.execute(f'CREATE DATABASE "{name}"')
+        cursor.execute(f'CREATE DATABASE "{name}" {options}')
     return server.get_uri(database=name)

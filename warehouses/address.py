@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pressmark.warehouses.errors import DestinationError
 
-__all__ = ["FILE_SCHEMES", "MASK", "Address", "parse_address"]
+__all__ = ["FILE_SCHEMES", "MASK", "DestinationAddress", "parse_address"]
 
 FILE_SCHEMES: Final = ("duckdb", "iceberg")
 SERVER_SCHEMES: Final = ("postgresql", "postgres")
@@ -18,7 +18,7 @@ SECRET_PARAMETERS: Final = frozenset({"password", "sslpassword", "passfile"})
 MASK: Final = "***"
 
 
-class Address(NamedTuple):
+class DestinationAddress(NamedTuple):
     """An address: as given, its scheme, what to open (a path, or a PostgreSQL URI with its password), how to show it,
     and the texts that must never be shown."""
 
@@ -28,7 +28,7 @@ class Address(NamedTuple):
     shown: str
     secrets: tuple[str, ...]
 
-    def absolute(self) -> Address:
+    def absolute(self) -> DestinationAddress:
         """The same address, a file's or folder's with its whole path."""
         if self.scheme not in FILE_SCHEMES:
             return self
@@ -41,7 +41,7 @@ class Address(NamedTuple):
         return text
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str) -> DestinationAddress:
     """The address in `text`; raises `DestinationError`, without repeating the text, where it is none.
 
     >>> parse_address("duckdb:///news.duckdb").target
@@ -60,11 +60,11 @@ def parse_address(text: str) -> Address:
                 "the address names no file or folder", f"{scheme}://",
                 f"write `{scheme}:///relative/path` or `{scheme}:////absolute/path`",
             )  # fmt: skip
-        return Address(text, scheme, rest[1:], text, ())
+        return DestinationAddress(text, scheme, rest[1:], text, ())
     return _server(text)
 
 
-def _server(text: str) -> Address:
+def _server(text: str) -> DestinationAddress:
     problem = DestinationError(
         "the address can't be read", "postgresql://" + MASK,
         "write `postgresql://user:password@host:5432/database`, with `/ @ : ? # %` in the password as `%2F %40 %3A "
@@ -88,4 +88,4 @@ def _server(text: str) -> Address:
         if name in SECRET_PARAMETERS and value:
             shown = re.sub(rf"([?&]{name}=)[^&]*", rf"\g<1>{MASK}", shown)
     secrets = dict.fromkeys(form for value in hidden for form in (value, unquote(value)))
-    return Address(text, "postgresql", text, shown, tuple(sorted(secrets, key=len, reverse=True)))
+    return DestinationAddress(text, "postgresql", text, shown, tuple(sorted(secrets, key=len, reverse=True)))

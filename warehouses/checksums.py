@@ -11,16 +11,17 @@ from typing import Final, Literal, NamedTuple
 
 import pyarrow as pa
 
-from pressmark.warehouses.relations import Column, Relation
+from pressmark.warehouses.relations import TEXTS, Column, Relation
 
-__all__ = ["Checked", "Method", "checksum_query", "partition_sql"]
+__all__ = ["Checked", "Engine", "Method", "checksum_query", "partition_sql"]
 
 Method = Literal["duckdb-hash", "md5"]
 Engine = Literal["duckdb", "postgresql"]
 
-# Between and instead of values; neither occurs in text of news.
+# Between values, instead of one, and between the items of a list; none occurs in text of news.
 SEPARATOR: Final = "chr(31)"
 ABSENT: Final = "chr(30)"
+BETWEEN_ITEMS: Final = "chr(29)"
 
 MD5: Final[Mapping[Engine, str]] = {
     "duckdb": "CAST(('0x' || md5({text})[1:14]) AS BIGINT)",
@@ -34,6 +35,7 @@ DATE: Final[Mapping[Engine, str]] = {
     "duckdb": "date_diff('day', DATE '1970-01-01', {name})",
     "postgresql": "({name} - DATE '1970-01-01')",
 }
+ITEMS: Final[Mapping[Engine, str]] = {"duckdb": "len({name})", "postgresql": "cardinality({name})"}
 
 
 class Checked(NamedTuple):
@@ -46,7 +48,9 @@ class Checked(NamedTuple):
 def checksum_query(relation: Relation, rows: str, method: Method, engine: Engine) -> str:
     """SQL that gives partition, row count and checksum of each partition of `rows`, a table or a subquery."""
     if method == "duckdb-hash":
-        value = f"hash({', '.join(_quoted(name) for name in relation.names)})"
+        # DuckDB gives one hash to an empty list and to none.
+        values = (_text(column, engine) if column.type == TEXTS else f'"{column.name}"' for column in relation.columns)
+        value = f"hash({', '.join(values)})"
     else:
         texts = ", ".join(_text(column, engine) for column in relation.columns)
         value = MD5[engine].format(text=f"concat_ws({SEPARATOR}, {texts})")
@@ -58,14 +62,14 @@ def checksum_query(relation: Relation, rows: str, method: Method, engine: Engine
 
 
 def partition_sql(relation: Relation) -> str:
-    """A row's partition, as it stands in the output's paths, in any SQL."""
+    """A row's partition, as the output's paths name it, in any SQL."""
     if not relation.partition_columns:
         return "''"
-    return " || '/' || ".join(f"'{name}=' || {_quoted(name)}" for name in relation.partition_columns)
+    return " || '/' || ".join(f"'{name}=' || {name}" for name in relation.partition_columns)
 
 
 def _text(column: Column, engine: Engine) -> str:
-    name = _quoted(column.name)
+    name = f'"{column.name}"'
     if pa.types.is_timestamp(column.type):
         name = TIMESTAMP[engine].format(name=name)
     elif pa.types.is_date(column.type):
@@ -74,9 +78,8 @@ def _text(column: Column, engine: Engine) -> str:
         name = f"CAST({name} AS INTEGER)"
     elif pa.types.is_binary(column.type):
         name = f"md5({name})"
-    text = name if pa.types.is_string(column.type) else f"CAST({name} AS VARCHAR)"
+    elif pa.types.is_list(column.type):
+        # With the number of items: no item and one empty item give the same text.
+        name = f"({ITEMS[engine].format(name=name)} || ':' || array_to_string({name}, {BETWEEN_ITEMS}))"
+    text = name if column.type in (pa.string(), TEXTS) else f"CAST({name} AS VARCHAR)"
     return f"coalesce({text}, {ABSENT})" if column.nullable else text
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'

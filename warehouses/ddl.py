@@ -1,7 +1,8 @@
 """Statements that make, fill and renew pressmark's tables in warehouses that read Parquet files themselves.
 
-Each warehouse copies the output's files into staging tables, which then replace what the tables hold, in one
-transaction where it has such. Nothing here connects to anything.
+Each warehouse reads the output's files into staging tables, which then replace what the tables hold, in one transaction
+where it has such. `outlet` comes from a file's path, `month` from `published_at`, as destinations hold months. Nothing
+here connects to anything.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final, Literal, get_args
 import pyarrow as pa
 
 from pressmark.schemas.contract import CONTRACT_VERSION
-from pressmark.warehouses.relations import RELATIONS, Column, Relation
+from pressmark.warehouses.relations import PARTITION, RELATIONS, TEXTS, Column, Relation
 
 __all__ = ["DIALECTS", "Dialect", "statements"]
 
@@ -21,105 +22,130 @@ Dialect = Literal["bigquery", "snowflake", "redshift", "clickhouse"]
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 
 STAGING: Final = "pressmark_staging_"
+FILES: Final = "pressmark_files"
 PLACES: Final[Mapping[Dialect, str]] = {
     "bigquery": "gs://BUCKET/output", "snowflake": "@STAGE/output", "redshift": "s3://BUCKET/output",
     "clickhouse": "https://BUCKET.s3.amazonaws.com/output",
 }  # fmt: skip
-_TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
-_ARROW: Final = (
-    pa.string(), pa.binary(), pa.bool_(), pa.int32(), pa.int64(), pa.uint64(), pa.date32(), _TIMESTAMP,
+ARROW: Final = (
+    pa.string(), pa.binary(), pa.bool_(), pa.int32(), pa.int64(), pa.uint64(), pa.date32(),
+    pa.timestamp("us", tz="UTC"), TEXTS,
 )  # fmt: skip
+LINKS: Final = "links"
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """How a dialect says what differs: types in the order of `_ARROW`, the type of a list of links, the quotation mark
-    of names, the end of a CREATE TABLE, the copy of one table's files, the rows of links in staged paragraphs, and how
-    a transaction begins and ends."""
+    """How a dialect says what differs.
+
+    `types` are in the order of `ARROW`; `quote` is the mark around names; `opened` makes one table's files readable and
+    `closed` ends that; `files` is what their rows are selected from; `path` and `month` give the partition keys of a
+    row of files, `field` one of its columns. `linked` selects the rows of links: from `{files}`, or from `{links}`, the
+    paragraphs with their keys. A transaction begins and ends with `transaction`."""
 
     types: tuple[str, ...]
-    links: str
     quote: str
     table_end: Callable[[Relation], str]
-    copy: Callable[[str, str], str]
-    unnest: str
+    opened: Callable[[Relation, str], list[str]]
+    closed: Callable[[str], list[str]]
+    files: str
+    outlet: str
+    month: str
+    field: Callable[[Column], str]
+    linked: str
     transaction: tuple[str, str]
+
+    def type(self, column: Column) -> str:
+        return self.types[ARROW.index(column.type)]
+
+    def name(self, name: str) -> str:
+        return f"{self.quote}{name}{self.quote}"
+
+    def names(self, names: tuple[str, ...]) -> str:
+        return ", ".join(map(self.name, names))
 
 
 def statements(dialect: Dialect, location: str | None = None) -> list[str]:
     """The statements in their order, without semicolons; a first load and each later one run the same."""
     words = _WORDS[dialect]
     place = (location or PLACES[dialect]).rstrip("/")
-    made = [_create(relation, relation.name, dialect) for relation in RELATIONS]
-    loaded = [statement for relation in RELATIONS for statement in _stage(relation, place, dialect)]
-    renewed = [statement for relation in RELATIONS for statement in _renew(relation, dialect)]
+    sources = [relation for relation in RELATIONS if relation.name == relation.source]
     begin, commit = words.transaction
-    cleared = [f"DROP TABLE {_name(STAGING + relation.name, words)}" for relation in RELATIONS]
-    return [*made, *loaded, *([begin] if begin else []), *renewed, *([commit] if commit else []), *cleared]
+    return [
+        *(_create(relation, relation.name, dialect) for relation in RELATIONS),
+        *(statement for relation in sources for statement in words.opened(relation, f"{place}/{relation.name}")),
+        *(statement for relation in RELATIONS for statement in _stage(relation, place, dialect)),
+        *filter(None, [begin]),
+        *(statement for relation in RELATIONS for statement in _renew(relation, dialect)),
+        *filter(None, [commit]),
+        *(f"DROP TABLE {words.name(STAGING + relation.name)}" for relation in RELATIONS),
+        *(statement for relation in sources for statement in words.closed(relation.name)),
+    ]
 
 
-def _create(relation: Relation, name: str, dialect: Dialect, *, staged: bool = False) -> str:
+def _create(relation: Relation, name: str, dialect: Dialect) -> str:
     words = _WORDS[dialect]
-    columns = [_definition(column, words, dialect) for column in relation.columns]
-    if staged and relation.name == "paragraphs":
-        columns.append(f"{_name('links', words)} {words.links}")
-    elif not staged and dialect in ("snowflake", "redshift"):
-        columns.append(f"PRIMARY KEY ({_names(relation.key, words)})")
-    end = words.table_end(relation)
-    if dialect == "bigquery":
-        end += f" OPTIONS (description = {_text(f'{relation.description} Contract {CONTRACT_VERSION}.', dialect)})"
-    elif dialect in ("snowflake", "clickhouse"):
-        sign = "COMMENT = " if dialect == "snowflake" else "COMMENT "
-        end += f" {sign}{_text(f'{relation.description} Contract {CONTRACT_VERSION}.', dialect)}"
+    columns = [_definition(column, dialect) for column in relation.columns]
+    if name == relation.name and dialect in ("snowflake", "redshift"):
+        columns.append(f"PRIMARY KEY ({words.names(relation.key)})")
+    comment = _text(f"{relation.description} Contract {CONTRACT_VERSION}.", dialect)
+    ends = {
+        "bigquery": f" OPTIONS (description = {comment})", "snowflake": f" COMMENT = {comment}",
+        "clickhouse": f" COMMENT {comment}",
+    }  # fmt: skip
     body = ",\n  ".join(columns)
-    return f"CREATE TABLE IF NOT EXISTS {_name(name, words)} (\n  {body}\n){end}"
+    end = words.table_end(relation) + ends.get(dialect, "")
+    return f"CREATE TABLE IF NOT EXISTS {words.name(name)} (\n  {body}\n){end}"
 
 
-def _definition(column: Column, words: _Words, dialect: Dialect) -> str:
-    type_ = words.types[_ARROW.index(column.type)]
-    comment = _text(column.description, dialect)
+def _definition(column: Column, dialect: Dialect) -> str:
+    words = _WORDS[dialect]
+    type_, name, comment = words.type(column), words.name(column.name), _text(column.description, dialect)
     if dialect == "clickhouse":
-        return f"{_name(column.name, words)} {f'Nullable({type_})' if column.nullable else type_} COMMENT {comment}"
-    definition = f"{_name(column.name, words)} {type_}{'' if column.nullable else ' NOT NULL'}"
+        return f"{name} {f'Nullable({type_})' if column.nullable else type_} COMMENT {comment}"
+    # BigQuery's arrays are never null and may not say so.
+    free = column.nullable or (dialect == "bigquery" and column.type == TEXTS)
+    definition = f"{name} {type_}{'' if free else ' NOT NULL'}"
     if dialect == "bigquery":
         return f"{definition} OPTIONS (description = {comment})"
     return f"{definition} COMMENT {comment}" if dialect == "snowflake" else definition
 
 
 def _stage(relation: Relation, place: str, dialect: Dialect) -> Iterator[str]:
-    """Make a staging table and copy the files; links come out of staged paragraphs."""
+    """Make a staging table and fill it from the files."""
     words = _WORDS[dialect]
-    staging = STAGING + relation.name
-    yield f"DROP TABLE IF EXISTS {_name(staging, words)}"
-    yield _create(relation, staging, dialect, staged=True)
-    if relation.name == "links":
-        target = f"{_name(staging, words)} ({_names(relation.names, words)})"
-        yield f"INSERT INTO {target} {words.unnest.format(paragraphs=_name(STAGING + 'paragraphs', words))}"
+    staging = words.name(STAGING + relation.name)
+    files = words.files.format(table=relation.source, place=f"{place}/{relation.source}")
+    keys = {"outlet": words.outlet, "month": words.month} if relation.partition_columns == PARTITION else {}
+    if relation.name == LINKS:
+        rows = words.linked.format(files=files, outlet=words.outlet, month=words.month)
     else:
-        yield words.copy(_name(staging, words), f"{place}/{relation.name}")
+        fields = [keys.get(column.name) or words.field(column) for column in relation.columns]
+        rows = f"SELECT {', '.join(fields)} FROM {files}"
+    yield f"DROP TABLE IF EXISTS {staging}"
+    yield _create(relation, STAGING + relation.name, dialect)
+    yield f"INSERT INTO {staging} ({words.names(relation.names)}) {rows}"
 
 
 def _renew(relation: Relation, dialect: Dialect) -> Iterator[str]:
     """Make the rows of a table those of its staging table."""
     words = _WORDS[dialect]
-    kept, sent = _name(relation.name, words), _name(STAGING + relation.name, words)
-    names = _names(relation.names, words)
+    kept, sent = words.name(relation.name), words.name(STAGING + relation.name)
+    names = words.names(relation.names)
     if dialect == "clickhouse":
         # It has no transactions, but tables can change places at once.
-        if relation.name == "paragraphs":
-            yield f"ALTER TABLE {sent} DROP COLUMN {_name('links', words)}"
         yield f"EXCHANGE TABLES {sent} AND {kept}"
         return
     if dialect == "redshift":
         yield f"DELETE FROM {kept} WHERE true"
         yield f"INSERT INTO {kept} ({names}) SELECT {names} FROM {sent}"
         return
-    joined = " AND ".join(f"kept.{_name(name, words)} = sent.{_name(name, words)}" for name in relation.key)
+    joined = " AND ".join(f"kept.{words.name(name)} = sent.{words.name(name)}" for name in relation.key)
     if dialect == "snowflake":
         yield f"DELETE FROM {kept} AS kept WHERE NOT EXISTS (SELECT 1 FROM {sent} AS sent WHERE {joined})"
     others = [name for name in relation.names if name not in relation.key]
-    updated = ", ".join(f"{_name(name, words)} = sent.{_name(name, words)}" for name in others)
-    values = ", ".join(f"sent.{_name(name, words)}" for name in relation.names)
+    updated = ", ".join(f"{words.name(name)} = sent.{words.name(name)}" for name in others)
+    values = ", ".join(f"sent.{words.name(name)}" for name in relation.names)
     gone = " WHEN NOT MATCHED BY SOURCE THEN DELETE" if dialect == "bigquery" else ""
     yield (
         f"MERGE INTO {kept} AS kept USING {sent} AS sent ON {joined} WHEN MATCHED THEN UPDATE SET {updated} "
@@ -127,73 +153,112 @@ def _renew(relation: Relation, dialect: Dialect) -> Iterator[str]:
     )
 
 
-def _name(name: str, words: _Words) -> str:
-    return f"{words.quote}{name}{words.quote}"
-
-
-def _names(names: tuple[str, ...], words: _Words) -> str:
-    return ", ".join(_name(name, words) for name in names)
-
-
 def _text(text: str, dialect: Dialect) -> str:
     return "'" + text.replace("'", "\\'" if dialect in ("bigquery", "clickhouse") else "''") + "'"
 
 
-def _nothing(_relation: Relation) -> str:
-    return ""
+def _open_bigquery(relation: Relation, place: str) -> list[str]:
+    return [
+        f"CREATE OR REPLACE EXTERNAL TABLE `{FILES}_{relation.name}` OPTIONS (format = 'PARQUET', "
+        f"enable_list_inference = true, uris = ['{place}/*.parquet'])"
+    ]
+
+
+def _open_snowflake(relation: Relation, place: str) -> list[str]:
+    del place  # A stage is readable as it is, given the format of its files.
+    if relation.name != RELATIONS[0].name:
+        return []
+    return [f"CREATE OR REPLACE FILE FORMAT {FILES} TYPE = 'PARQUET' USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE"]
+
+
+def _open_redshift(relation: Relation, place: str) -> list[str]:
+    types = dict(zip(ARROW, (
+        "VARCHAR(65535)", "VARBYTE", "BOOLEAN", "INTEGER", "BIGINT", "DECIMAL(20, 0)", "DATE", "TIMESTAMP",
+        "ARRAY<VARCHAR(65535)>",
+    ), strict=True))  # fmt: skip
+    columns = [f'"{c.name}" {types[c.type]}' for c in relation.columns if c.name not in PARTITION]
+    if relation.name == "paragraphs":
+        columns.append('"links" ARRAY<STRUCT<"href": VARCHAR(65535), "start": INTEGER, "end": INTEGER>>')
+    return [
+        *([
+            f"CREATE EXTERNAL SCHEMA IF NOT EXISTS {FILES} FROM DATA CATALOG DATABASE '{FILES}' IAM_ROLE DEFAULT "
+            "CREATE EXTERNAL DATABASE IF NOT EXISTS",
+            "SET json_serialization_enable TO true",
+        ] if relation.name == RELATIONS[0].name else []),
+        f"DROP TABLE IF EXISTS {FILES}.{relation.name}",
+        f"CREATE EXTERNAL TABLE {FILES}.{relation.name} ({', '.join(columns)}) STORED AS PARQUET LOCATION '{place}/'",
+    ]  # fmt: skip
 
 
 def _cluster(relation: Relation) -> str:
-    return " CLUSTER BY outlet, month" if relation.partition_columns == ("outlet", "month") else ""
+    return " CLUSTER BY outlet, month" if relation.partition_columns == PARTITION else ""
 
 
 def _merge_tree(relation: Relation) -> str:
-    parts = " PARTITION BY (outlet, month)" if relation.partition_columns == ("outlet", "month") else ""
+    parts = " PARTITION BY (outlet, month)" if relation.partition_columns == PARTITION else ""
     return f" ENGINE = MergeTree{parts} ORDER BY ({', '.join(f'`{name}`' for name in relation.key)})"
 
 
 _WORDS: Final[Mapping[Dialect, _Words]] = {
     "bigquery": _Words(
-        ("STRING", "BYTES", "BOOL", "INT64", "INT64", "NUMERIC", "DATE", "TIMESTAMP"),
-        "ARRAY<STRUCT<`href` STRING, `start` INT64, `end` INT64>>",
+        ("STRING", "BYTES", "BOOL", "INT64", "INT64", "NUMERIC", "DATE", "TIMESTAMP", "ARRAY<STRING>"),
         "`",
         _cluster,
-        lambda table, files: f"LOAD DATA INTO {table} FROM FILES (format = 'PARQUET', uris = ['{files}/*.parquet'])",
-        "SELECT outlet, month, paragraph_id, article_id, position, link.href, link.`start`, link.`end` "
-        "FROM {paragraphs} CROSS JOIN UNNEST(links) AS link WITH OFFSET AS position",
+        _open_bigquery,
+        lambda table: [f"DROP EXTERNAL TABLE `{FILES}_{table}`"],
+        f"`{FILES}_{{table}}`",
+        "REGEXP_EXTRACT(_FILE_NAME, '/outlet=([^/]+)/')",
+        "COALESCE(FORMAT_TIMESTAMP('%Y-%m', published_at), 'unknown')",
+        lambda column: f"CAST(`{column.name}` AS NUMERIC)" if column.type == pa.uint64() else f"`{column.name}`",
+        "SELECT {outlet}, {month}, paragraph_id, article_id, position, link.href, link.`start`, link.`end` "
+        "FROM {files} CROSS JOIN UNNEST(links) AS link WITH OFFSET AS position",
         ("BEGIN TRANSACTION", "COMMIT TRANSACTION"),
     ),
     "snowflake": _Words(
-        ("VARCHAR", "BINARY", "BOOLEAN", "INTEGER", "BIGINT", "NUMBER(20, 0)", "DATE", "TIMESTAMP_TZ(6)"),
-        "ARRAY",
+        ("VARCHAR", "BINARY", "BOOLEAN", "INTEGER", "BIGINT", "NUMBER(20, 0)", "DATE", "TIMESTAMP_TZ(6)", "ARRAY"),
         "",
-        _nothing,
-        lambda table, files: f"COPY INTO {table} FROM '{files}/' FILE_FORMAT = (TYPE = 'PARQUET') "
-        "MATCH_BY_COLUMN_NAME = 'CASE_INSENSITIVE' PATTERN = '.*[.]parquet'",
-        "SELECT outlet, month, paragraph_id, article_id, link.index, link.value:href::VARCHAR, "
-        "link.value:start::INTEGER, link.value:\"end\"::INTEGER "
-        "FROM {paragraphs}, LATERAL FLATTEN(input => links) AS link",
+        lambda _relation: "",
+        _open_snowflake,
+        lambda _table: [],
+        f"'{{place}}/' (FILE_FORMAT => '{FILES}', PATTERN => '.*[.]parquet')",
+        "REGEXP_SUBSTR(METADATA$FILENAME, 'outlet=([^/]+)/', 1, 1, 'e')",
+        "COALESCE(TO_CHAR($1:published_at::TIMESTAMP_NTZ, 'YYYY-MM'), 'unknown')",
+        lambda column: f"$1:{column.name}::{_WORDS['snowflake'].type(column)}",
+        "SELECT {outlet}, {month}, $1:paragraph_id::VARCHAR, $1:article_id::VARCHAR, link.index, "
+        "link.value:href::VARCHAR, link.value:start::INTEGER, link.value:\"end\"::INTEGER "
+        "FROM {files}, LATERAL FLATTEN(input => $1:links) AS link",
         ("BEGIN", "COMMIT"),
     ),
     "redshift": _Words(
         ("VARCHAR(65535)", "VARBYTE(16777216)", "BOOLEAN", "INTEGER", "BIGINT", "DECIMAL(20, 0)", "DATE",
-         "TIMESTAMPTZ"),
-        "SUPER",
+         "TIMESTAMPTZ", "SUPER"),
         '"',
-        _nothing,
-        lambda table, files: f"COPY {table} FROM '{files}/' IAM_ROLE DEFAULT FORMAT AS PARQUET SERIALIZETOJSON",
+        lambda _relation: "",
+        _open_redshift,
+        lambda table: [f"DROP TABLE {FILES}.{table}"],
+        f"{FILES}.{{table}}",
+        "REGEXP_SUBSTR(\"$path\", '/outlet=([^/]+)/', 1, 1, 'e')",
+        "COALESCE(TO_CHAR(published_at, 'YYYY-MM'), 'unknown')",
+        # Lists of files arrive as JSON; times of files are in UTC and do not say so.
+        lambda column: f'JSON_PARSE("{column.name}")' if column.type == TEXTS
+        else f"\"{column.name}\" AT TIME ZONE 'UTC'" if pa.types.is_timestamp(column.type) else f'"{column.name}"',
         "SELECT p.outlet, p.month, p.paragraph_id, p.article_id, position, link.href::VARCHAR, link.start::INTEGER, "
-        'link."end"::INTEGER FROM {paragraphs} AS p, p.links AS link AT position',
+        'link."end"::INTEGER FROM (SELECT {outlet} AS outlet, {month} AS month, paragraph_id, article_id, '
+        "JSON_PARSE(links) AS links FROM {files}) AS p, p.links AS link AT position",
         ("BEGIN", "COMMIT"),
     ),
     "clickhouse": _Words(
-        ("String", "String", "Bool", "Int32", "Int64", "UInt64", "Date32", "DateTime64(6, 'UTC')"),
-        "Array(Tuple(href String, start Int32, end Int32))",
+        ("String", "String", "Bool", "Int32", "Int64", "UInt64", "Date32", "DateTime64(6, 'UTC')", "Array(String)"),
         "`",
         _merge_tree,
-        lambda table, files: f"INSERT INTO {table} SELECT * FROM s3('{files}/**/*.parquet', 'Parquet')",
-        "SELECT outlet, month, paragraph_id, article_id, number - 1, link.1, link.2, link.3 "
-        "FROM {paragraphs} ARRAY JOIN links AS link, arrayEnumerate(links) AS number",
+        lambda _relation, _place: [],
+        lambda _table: [],
+        "s3('{place}/**/*.parquet', 'Parquet')",
+        "extract(_path, '/outlet=([^/]+)/')",
+        "ifNull(formatDateTime(published_at, '%Y-%m', 'UTC'), 'unknown')",
+        lambda column: f"`{column.name}`",
+        "SELECT {outlet}, {month}, paragraph_id, article_id, number - 1, link.1, link.2, link.3 "
+        "FROM {files} ARRAY JOIN links AS link, arrayEnumerate(links) AS number",
         ("", ""),
     ),
 }  # fmt: skip

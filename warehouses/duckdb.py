@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
-from types import TracebackType
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 
-from pressmark.storage.output.snapshot import Part
-from pressmark.warehouses.address import Address
-from pressmark.warehouses.checksums import Checked, checksum_query, partition_sql
-from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition
+from pressmark.warehouses.address import DestinationAddress
+from pressmark.warehouses.checksums import partition_sql
+from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition, SQLDestination
 from pressmark.warehouses.errors import DestinationBusyError, DestinationError
-from pressmark.warehouses.relations import LOADS, Column, Relation
-from pressmark.warehouses.source import Source, literal
+from pressmark.warehouses.relations import LOADS, TEXTS, Relation, literal, partition_of
+from pressmark.warehouses.source import Source
 
-__all__ = ["DuckDB", "open_address"]
+__all__ = ["DuckDB"]
 
-TYPES: Final = {
+TYPES: Final[Mapping[pa.DataType, str]] = {
     pa.string(): "VARCHAR", pa.binary(): "BLOB", pa.bool_(): "BOOLEAN", pa.int32(): "INTEGER", pa.int64(): "BIGINT",
     pa.uint64(): "UBIGINT", pa.date32(): "DATE", pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
+    TEXTS: "VARCHAR[]",
 }  # fmt: skip
 
 
-def open_address(address: Address) -> DuckDB:
-    """The DuckDB file of an address."""
-    return DuckDB(address)
-
-
-class DuckDB:
+class DuckDB(SQLDestination):
     """A DuckDB file; made where there is none. See `pressmark.warehouses.destination.Destination`."""
 
-    method: Final = "duckdb-hash"
+    engine = "duckdb"
+    method = "duckdb-hash"
+    types = TYPES
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: DestinationAddress) -> None:
         self._address = address
-        self._created = False
 
     def __enter__(self) -> DuckDB:
         name = self._address.target
@@ -53,10 +48,8 @@ class DuckDB:
             self._connection.execute("SET TimeZone = 'UTC'")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._explained() if kind is None else contextlib.suppress(duckdb.Error):
+    def __exit__(self, *details: object) -> None:
+        with self._explained() if details[0] is None else contextlib.suppress(duckdb.Error):
             self._connection.close()
 
     def found(self, name: str) -> dict[str, FoundColumn] | None:
@@ -67,9 +60,6 @@ class DuckDB:
         )
         return {column: FoundColumn(type_, nullable) for column, type_, nullable in rows} or None
 
-    def declared(self, column: Column) -> FoundColumn:
-        return FoundColumn(TYPES[column.type], column.nullable)
-
     def loaded(self) -> list[LoadedPartition]:
         rows = self._execute(
             f"SELECT {', '.join(LOADS.names)} FROM {LOADS.name} "
@@ -78,7 +68,7 @@ class DuckDB:
         return [LoadedPartition(*row) for row in rows]
 
     def convert(self, relation: Relation, rows: str) -> str:
-        return f"SELECT {_names(relation)} FROM ({rows})"
+        return rows
 
     def stage(self, changes: Sequence[Change], source: Source) -> None:
         """Nothing: the rows are read from their files in the transaction."""
@@ -97,53 +87,32 @@ class DuckDB:
     def create(self, relation: Relation) -> None:
         columns = ", ".join(f'"{c.name}" {TYPES[c.type]}{"" if c.nullable else " NOT NULL"}' for c in relation.columns)
         self._execute(f"CREATE TABLE {relation.name} ({columns})")
-        self._execute(f"COMMENT ON TABLE {relation.name} IS {literal(relation.description)}")
-        self._comment(relation, relation.columns)
+        self._comment_all(relation)
 
     def add_keys(self, relation: Relation) -> None:
         """Add the key alone: DuckDB prunes by the order of rows, and an index would only cost."""
         self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
 
-    def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
-        for column in columns:
-            self._execute(f'ALTER TABLE {relation.name} ADD COLUMN "{column.name}" {TYPES[column.type]}')
-        self._comment(relation, columns)
-
     def replace(self, change: Change, source: Source) -> None:
         relation = change.relation
-        rows = source.rows(relation, change.parts) if change.parts else None
-        names = _names(relation)
-        if not change.held:
-            if rows:
-                self._execute(f"INSERT INTO {relation.name} ({names}) {rows}")
-            return
-        leaving = _in_partitions(relation, change.held)
-        if rows is None:
+        leaving = self._in_partitions(relation, change.held) if change.held else "false"
+        if not change.parts:
             self._execute(f"DELETE FROM {relation.name} WHERE {leaving}")
             return
+        rows = source.rows(relation, change.parts)
+        if not change.held:
+            self._execute(f"INSERT INTO {relation.name} ({relation.listed()}) {rows}")
+            return
         joined = " AND ".join(f"kept.{name} = sent.{name}" for name in relation.key)
-        same = "hash({}) = hash({})".format(
-            *(", ".join(f'{side}."{name}"' for name in relation.names) for side in ("kept", "sent"))
-        )
         others = [name for name in relation.names if name not in relation.key]
         self._execute(
             f"MERGE INTO {relation.name} AS kept USING ({rows}) AS sent ON {joined} "
-            f"WHEN MATCHED AND NOT {same} THEN UPDATE SET "
+            f"WHEN MATCHED AND ({relation.listed('kept')}) IS DISTINCT FROM ({relation.listed('sent')}) "
+            "THEN UPDATE SET "
             + ", ".join(f'"{name}" = sent."{name}"' for name in others)
-            + f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ("
-            + ", ".join(f'sent."{name}"' for name in relation.names)
-            + f") WHEN NOT MATCHED BY SOURCE AND {leaving} THEN DELETE"
+            + f" WHEN NOT MATCHED THEN INSERT ({relation.listed()}) VALUES ({relation.listed('sent')})"
+            + f" WHEN NOT MATCHED BY SOURCE AND {leaving} THEN DELETE"
         )
-
-    def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
-        found = {partition: Checked(0, "0") for partition in partitions}
-        rows = f"(SELECT * FROM {relation.name} WHERE {_in_partitions(relation, partitions)})"
-        for partition, count, checksum in self._execute(checksum_query(relation, rows, self.method, "duckdb")):
-            found[partition] = Checked(count, checksum)
-        return found
-
-    def loaded_whole(self, parts: Sequence[Part], relations: Sequence[Relation]) -> None:
-        """Nothing: what was loaded is quick to look up."""
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
         if rows:
@@ -151,14 +120,21 @@ class DuckDB:
             with self._explained():
                 self._connection.executemany(f"INSERT INTO {LOADS.name} VALUES ({marks})", rows)
 
-    def _comment(self, relation: Relation, columns: Sequence[Column]) -> None:
-        for column in columns:
-            self._execute(f'COMMENT ON COLUMN {relation.name}."{column.name}" IS {literal(column.description)}')
-
     def _execute(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._explained():
             rows: list[tuple[Any, ...]] = self._connection.execute(query, list(values)).fetchall()
             return rows
+
+    def _in_partitions(self, relation: Relation, partitions: Sequence[str]) -> str:
+        """Values of each column alone let DuckDB leave out what it need not read; the pair of them decides."""
+        if not relation.partition_columns:
+            return "true"
+        values = zip(*map(partition_of, partitions), strict=True)
+        alone = [
+            f"{name} IN ({', '.join(sorted({literal(value) for value in column}))})"
+            for name, column in zip(relation.partition_columns, values, strict=True)
+        ]
+        return " AND ".join([*alone, f"{partition_sql(relation)} IN ({', '.join(map(literal, partitions))})"])
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -168,24 +144,7 @@ class DuckDB:
             raise _explanation(error, self._address) from None
 
 
-def _in_partitions(relation: Relation, partitions: Sequence[str]) -> str:
-    """A condition that holds for the rows of these partitions. What it says of each column alone lets DuckDB leave out
-    what it need not read."""
-    if not relation.partition_columns:
-        return "true"
-    values = zip(*(partition.split("/") for partition in partitions), strict=True)
-    alone = [
-        f"{name} IN ({', '.join(sorted({literal(value.partition('=')[2]) for value in column}))})"
-        for name, column in zip(relation.partition_columns, values, strict=True)
-    ]
-    return " AND ".join([*alone, f"{partition_sql(relation)} IN ({', '.join(map(literal, partitions))})"])
-
-
-def _names(relation: Relation) -> str:
-    return ", ".join(f'"{name}"' for name in relation.names)
-
-
-def _explanation(error: duckdb.Error, address: Address) -> DestinationError:
+def _explanation(error: duckdb.Error, address: DestinationAddress) -> DestinationError:
     what = str(error).strip().splitlines()[0]
     where = address.target
     if "Could not set lock" in what or "Conflicting lock" in what:
@@ -198,4 +157,4 @@ def _explanation(error: duckdb.Error, address: Address) -> DestinationError:
         return DestinationError("this file is no DuckDB database", where, "name another file")
     if "Permission denied" in what or "Read-only file system" in what or "read-only" in what:
         return DestinationError("the database can't be written", where, "choose a file and folder you may write to")
-    return DestinationError(f"DuckDB refused ({what})", where, "mend that, and load again; nothing was loaded")
+    return DestinationError(f"DuckDB refused ({what})", where, "remove that cause, and load again; nothing was loaded")

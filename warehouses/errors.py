@@ -6,11 +6,11 @@ __all__ = ["DestinationBusyError", "DestinationError", "ReconciliationError", "S
 
 
 class DestinationError(PressmarkError):
-    """The destination can't be used as it is: mend it, or name another one."""
+    """The destination can't be used as it is: change it, or name another one."""
 
 
 class DestinationBusyError(DestinationError):
-    """Someone else writes to the destination: wait for them."""
+    """Another process writes to the destination: wait for it."""
 
 
 class SourceError(PressmarkError):

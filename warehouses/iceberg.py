@@ -1,6 +1,6 @@
 """Iceberg tables in a folder, with a SQLite catalog beside them: each load is a snapshot of every table it changed.
 
-Tables stand in the namespace `pressmark`. All tables of a load are committed by one transaction of the catalog, so that
+The tables' namespace is `pressmark`. All tables of a load are committed by one transaction of the catalog, so that
 no reader sees some of them new and others old.
 """
 
@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Final
 
 import duckdb
@@ -32,6 +31,7 @@ from pyiceberg.types import (
     DecimalType,
     IcebergType,
     IntegerType,
+    ListType,
     LongType,
     NestedField,
     StringType,
@@ -40,15 +40,14 @@ from pyiceberg.types import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from pressmark.storage.output.snapshot import Part
-from pressmark.warehouses.address import Address
+from pressmark.warehouses.address import DestinationAddress
 from pressmark.warehouses.checksums import Checked, checksum_query
-from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition
+from pressmark.warehouses.destination import CATALOG, Change, FoundColumn, LoadedPartition, pointers
 from pressmark.warehouses.errors import DestinationBusyError, DestinationError
-from pressmark.warehouses.memory import CATALOG, pointers, remember
-from pressmark.warehouses.relations import LOADS, Column, Relation
+from pressmark.warehouses.relations import LOADS, PARTITION, TEXTS, Column, Relation, partition_of
 from pressmark.warehouses.source import Source
 
-__all__ = ["NAMESPACE", "Iceberg", "open_address"]
+__all__ = ["NAMESPACE", "Iceberg"]
 
 NAMESPACE: Final = "pressmark"
 TYPES: Final[dict[pa.DataType, IcebergType]] = {
@@ -56,13 +55,9 @@ TYPES: Final[dict[pa.DataType, IcebergType]] = {
     pa.int64(): LongType(), pa.uint64(): DecimalType(20, 0), pa.date32(): DateType(),
     pa.timestamp("us", tz="UTC"): TimestamptzType(),
 }  # fmt: skip
+LIST_IDS: Final = 1_000  # the items of a list are a field with a number of its own, which the catalog then gives anew
 # Rows are written from memory, so a load of any size goes in portions of about this much Parquet.
 PORTION_BYTES: Final = 32 << 20
-
-
-def open_address(address: Address) -> Iceberg:
-    """The folder of Iceberg tables of an address."""
-    return Iceberg(address)
 
 
 class Iceberg:
@@ -70,7 +65,7 @@ class Iceberg:
 
     method: Final = "duckdb-hash"
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: DestinationAddress) -> None:
         self._folder = Path(address.target).absolute()
         self._lock: IO[bytes] | None = None
 
@@ -94,9 +89,7 @@ class Iceberg:
             self._check_place()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self._catalog.close()
         if self._lock is not None:
             self._lock.close()
@@ -109,7 +102,7 @@ class Iceberg:
         return {field.name: FoundColumn(str(field.field_type), not field.required) for field in fields}
 
     def declared(self, column: Column) -> FoundColumn:
-        return FoundColumn(str(TYPES[column.type]), column.nullable)
+        return FoundColumn(str(_type(column)), column.nullable)
 
     def loaded(self) -> list[LoadedPartition]:
         rows = self._table(LOADS.name).scan().to_arrow().sort_by([("loaded_at", "ascending"), ("load_id", "ascending")])
@@ -138,13 +131,16 @@ class Iceberg:
 
     def create(self, relation: Relation) -> None:
         fields = [
-            NestedField(number, column.name, TYPES[column.type], required=not column.nullable, doc=column.description)
+            NestedField(
+                number, column.name, _type(column, number), required=not column.nullable, doc=column.description
+            )
             for number, column in enumerate(relation.columns, 1)
         ]
         numbers = {field.name: field.field_id for field in fields}
-        parts = () if relation.partition_columns != ("outlet", "month") else relation.partition_columns
         spec = PartitionSpec(*(
-            PartitionField(numbers[name], 1000 + number, IdentityTransform(), name) for number, name in enumerate(parts)
+            PartitionField(numbers[name], 1000 + number, IdentityTransform(), name)
+            for number, name in enumerate(PARTITION)
+            if relation.partition_columns == PARTITION
         ))  # fmt: skip
         schema = Schema(*fields, identifier_field_ids=[numbers[name] for name in relation.key])
         self._catalog.create_table(
@@ -157,7 +153,7 @@ class Iceberg:
     def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
         with self._table(relation.name).update_schema() as update:
             for column in columns:
-                update.add_column(column.name, TYPES[column.type], doc=column.description)
+                update.add_column(column.name, _type(column), doc=column.description)
 
     def replace(self, change: Change, source: Source) -> None:
         relation = change.relation
@@ -171,17 +167,18 @@ class Iceberg:
                     writing.append(rows.select(list(relation.names)).cast(_arrow_schema(relation)))
 
     def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
-        found = {partition: Checked(0, "0") for partition in partitions}
+        found = dict.fromkeys(partitions, Checked(0, "0"))
         table = self._table(relation.name)
         if table.current_snapshot() is None:
             return found
         arrived = table.scan(_in_partitions(relation, partitions)).to_arrow_batch_reader()
         with self._explained(), duckdb.connect() as connection:
             connection.register("arrived", arrived)
-            query = checksum_query(relation, "arrived", self.method, "duckdb")
-            for partition, rows, checksum in connection.execute(query).fetchall():
-                found[partition] = Checked(rows, checksum)
-        return found
+            rows = connection.execute(checksum_query(relation, "arrived", self.method, "duckdb")).fetchall()
+        return found | {name: Checked(*checked) for name, *checked in rows}
+
+    def count(self, relation: Relation) -> int:
+        return self._table(relation.name).scan().count()
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
         if rows:
@@ -189,10 +186,6 @@ class Iceberg:
             schema = _arrow_schema(LOADS)
             arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
             self._table(LOADS.name).append(pa.Table.from_arrays(arrays, schema=schema))
-
-    def loaded_whole(self, parts: Sequence[Part], relations: Sequence[Relation]) -> None:
-        with self._explained():
-            remember(self._folder, parts, relations)
 
     def _table(self, name: str) -> Table:
         return self._catalog.load_table((NAMESPACE, name))
@@ -230,8 +223,10 @@ class Iceberg:
             if "disk is full" in what:
                 raise self._explanation(OSError(errno.ENOSPC, what)) from None
             raise DestinationError(
-                f"the catalog refused ({what})", self._folder / CATALOG, "mend that, and load again; nothing was loaded"
-            ) from None
+                f"the catalog refused ({what})",
+                self._folder / CATALOG,
+                "remove that cause, and load again; nothing was loaded",
+            ) from None  # fmt: skip
 
     def _explanation(self, error: OSError) -> DestinationError:
         if error.errno == errno.ENOSPC or "No space left" in str(error):
@@ -260,7 +255,7 @@ def _in_partitions(relation: Relation, partitions: Sequence[str]) -> BooleanExpr
     """A filter for the rows of these partitions."""
     if not relation.partition_columns:
         return AlwaysTrue()
-    values = [tuple(part.partition("=")[2] for part in partition.split("/")) for partition in partitions]
+    values = [partition_of(partition) for partition in partitions]
     if len(relation.partition_columns) == 1:
         return In(relation.partition_columns[0], [value for (value,) in values])
     filters: list[BooleanExpression] = [
@@ -268,6 +263,12 @@ def _in_partitions(relation: Relation, partitions: Sequence[str]) -> BooleanExpr
         for row in values
     ]
     return filters[0] if len(filters) == 1 else Or(*filters)
+
+
+def _type(column: Column, number: int = 0) -> IcebergType:
+    if column.type == TEXTS:
+        return ListType(LIST_IDS + number, StringType(), element_required=False)
+    return TYPES[column.type]
 
 
 def _sent(column: Column) -> str:

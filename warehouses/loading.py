@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.errors import PressmarkError
-from pressmark.storage.output.snapshot import Part, snapshot
+from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
-from pressmark.warehouses.address import FILE_SCHEMES, Address
+from pressmark.warehouses.address import FILE_SCHEMES, DestinationAddress
 from pressmark.warehouses.checksums import Checked
 from pressmark.warehouses.destination import (
     Change,
@@ -25,6 +25,7 @@ from pressmark.warehouses.destination import (
     LoadedPartition,
     is_current,
     open_destination,
+    remember,
 )
 from pressmark.warehouses.errors import DestinationError, ReconciliationError
 from pressmark.warehouses.relations import LOADS, RELATIONS, Column, Relation
@@ -76,7 +77,7 @@ class LoadPlan(NamedTuple):
 
 def load_output(
     output: Output,
-    address: Address,
+    address: DestinationAddress,
     load_id: str,
     progress: Progress,
     *,
@@ -100,26 +101,17 @@ def load_output(
                 if plan.created or plan.added or any(change.partitions for change in plan.changes):
                     # Later loads count, so a clock that was set back may not make this one the earlier.
                     loaded_at = max(started_at, plan.last_at + timedelta(microseconds=1))
-                    rows = _carry_out(plan, source, destination, _Stamp(load_id, loaded_at), progress)
-                destination.loaded_whole(source.parts, relations)
-            tables = [_figures(change, plan, rows) for change in plan.changes]
+                    rows = _carry_out(plan, source, destination, (load_id, loaded_at), progress)
+                remember(address, source.parts, relations)
+            tables = [
+                TableLoad(name, len(change.parts), len(change.gone), plan.unchanged[name], rows.get(name, 0))
+                for change in plan.changes
+                for name in (change.relation.name,)
+            ]
     return LoadReport(load_id, address.shown, started_at, datetime.now(UTC), tuple(tables))
 
 
-def _check_apart(output: Output, address: Address) -> None:
-    """Raise where the destination would lie among the output's own files."""
-    if not output.is_local or address.scheme not in FILE_SCHEMES:
-        return
-    if Path(address.target).resolve().is_relative_to(output.root.resolve()):
-        raise DestinationError("the destination lies in the output's folder", address.target, "name a place outside it")
-
-
-def _figures(change: Change, plan: LoadPlan, rows: Mapping[str, int]) -> TableLoad:
-    name = change.relation.name
-    return TableLoad(name, len(change.parts), len(change.gone), plan.unchanged[name], rows.get(name, 0))
-
-
-def plan_load(output: Output, address: Address, load_id: str, *, full: bool = False) -> LoadPlan:
+def plan_load(output: Output, address: DestinationAddress, load_id: str, *, full: bool = False) -> LoadPlan:
     """What a load would do; writes nothing to the destination."""
     with snapshot(output, load_id) as files, Source(files) as source, open_destination(address) as destination:
         return plan_changes(source, destination, RELATIONS, full=full)
@@ -134,63 +126,77 @@ def plan_changes(
     if not full:
         _check_same_output(source, before)
     added = {
-        relation.name: _missing(relation, columns, destination)
+        relation.name: missing
         for relation in (LOADS, *relations)
-        if (columns := found[relation.name]) is not None
+        if (columns := found[relation.name]) is not None and (missing := _missing(relation, columns, destination))
     }
     changes, unchanged = [], {}
     for relation in relations:
         known = before.get(relation.name, {})
+        digests = {partition: row.source_digest for partition, row in known.items()}
         parts = source.parts_of(relation)
         # A column that is new to the destination is empty in every row it has.
-        everything = full or bool(added.get(relation.name))
-        changed = tuple(part for part in parts if everything or _digest(known, part.partition) != part.digest)
+        everything = full or relation.name in added
+        changed = tuple(part for part in parts if everything or digests.get(part.partition) != part.digest)
         gone = tuple(sorted(known.keys() - {part.partition for part in parts}))
-        places = [*(part.partition for part in changed), *gone]
-        held = tuple(place for place in places if place in known and known[place].row_count)
-        changes.append(Change(relation, changed, gone, held, fresh=found[relation.name] is None))
+        places = {*(part.partition for part in changed), *gone}
+        held = tuple(place for place, row in known.items() if place in places and row.row_count)
+        others = sum(row.row_count for place, row in known.items() if place not in places)
+        changes.append(Change(relation, changed, gone, held, others, fresh=found[relation.name] is None))
         unchanged[relation.name] = len(parts) - len(changed)
     created = tuple(relation for relation in (LOADS, *relations) if found[relation.name] is None)
-    new_columns = {name: columns for name, columns in added.items() if columns}
-    rows = [row for partitions in before.values() for row in partitions.values()]
-    last_at = max((row.loaded_at for row in rows), default=NEVER)
-    return LoadPlan(created, new_columns, tuple(changes), unchanged, last_at)
+    last_at = max((row.loaded_at for rows in before.values() for row in rows.values()), default=NEVER)
+    return LoadPlan(created, added, tuple(changes), unchanged, last_at)
 
 
-class _Stamp(NamedTuple):
-    load_id: str
-    loaded_at: datetime
+def _check_apart(output: Output, address: DestinationAddress) -> None:
+    """Raise where the destination would lie among the output's own files."""
+    if not output.is_local or address.scheme not in FILE_SCHEMES:
+        return
+    if Path(address.target).resolve().is_relative_to(output.root.resolve()):
+        raise DestinationError("the destination lies in the output's folder", address.target, "name a place outside it")
 
 
 def _carry_out(
-    plan: LoadPlan, source: Source, destination: Destination, stamp: _Stamp, progress: Progress
+    plan: LoadPlan, source: Source, destination: Destination, stamp: tuple[str, datetime], progress: Progress
 ) -> dict[str, int]:
-    """Check, stage, replace, reconcile and record; rows sent per relation."""
+    """Check, stage, replace, reconcile and record; rows sent per relation. `stamp` is the load's id and time."""
     parts = list(dict.fromkeys(part for change in plan.changes for part in change.parts))
     source.check_schemas(parts)
+
+    def expected() -> dict[str, dict[str, Checked]]:
+        source.check_laws(parts)
+        return {
+            change.relation.name: source.checksums(
+                change.relation, change.parts, destination.method, destination.convert
+            )
+            for change in plan.changes
+        }
+
     with ThreadPoolExecutor(1) as pool:
         progress("send", 0, 0)
-        with _source_first(lambda: _expected(plan.changes, parts, source, destination)):
+        with _source_first(expected):
             destination.stage(plan.changes, source)
         # The source is read for its laws and checksums while the destination is at work.
-        expecting = pool.submit(_expected, plan.changes, parts, source, destination)
+        expecting = pool.submit(expected)
         with _source_first(expecting.result), destination.transaction():
             _write(plan, source, destination, progress)
-            expected = expecting.result()
+            sent = expecting.result()
             progress("reconcile", 0, 0)
+            changed = [change for change in plan.changes if change.partitions]
             destination.record([
-                record
-                for change in plan.changes
-                if change.partitions
-                for record in _reconcile(change, expected[change.relation.name], destination, stamp)
+                LoadedPartition(*stamp, change.relation.name, partition, digest, *checked, destination.method,
+                                CONTRACT_VERSION)
+                for change in changed
+                for partition, digest, checked in _reconcile(change, sent[change.relation.name], destination)
             ])  # fmt: skip
-    return {name: sum(checked.rows for checked in partitions.values()) for name, partitions in expected.items()}
+    return {name: sum(checked.rows for checked in partitions.values()) for name, partitions in sent.items()}
 
 
 @contextlib.contextmanager
 def _source_first(read_source: Callable[[], object]) -> Iterator[None]:
-    """Where the block fails, raise what the source's own reader finds wrong, if it does: whoever reads a damaged file
-    first fails, but only that reader can say what is wrong."""
+    """Where the block fails, raise what the source's own reader finds wrong, if it does: the first reader of a damaged
+    file fails, but only that one can say what is wrong."""
     try:
         yield
     except (PressmarkError, pa.ArrowException):
@@ -212,24 +218,14 @@ def _write(plan: LoadPlan, source: Source, destination: Destination, progress: P
         destination.add_keys(relation)
 
 
-def _expected(
-    changes: Sequence[Change], parts: Sequence[Part], source: Source, destination: Destination
-) -> dict[str, dict[str, Checked]]:
-    source.check_laws(parts)
-    return {
-        change.relation.name: source.checksums(change.relation, change.parts, destination.method, destination.convert)
-        for change in changes
-    }
-
-
 def _reconcile(
-    change: Change, expected: Mapping[str, Checked], destination: Destination, stamp: _Stamp
-) -> list[LoadedPartition]:
-    """Rows of `_pressmark_loads` for a relation whose partitions are equal at both ends."""
+    change: Change, expected: Mapping[str, Checked], destination: Destination
+) -> Iterator[tuple[str, str | None, Checked]]:
+    """Each changed partition with its digest and what both ends have of it. Raises `ReconciliationError` where the ends
+    differ, or where the whole table has not the rows that this load and the earlier ones sent."""
     name = change.relation.name
     found = destination.checksums(change.relation, change.partitions)
     digests = {part.partition: part.digest for part in change.parts}
-    records = []
     for partition in change.partitions:
         sent, arrived = expected.get(partition, Checked(0, "0")), found[partition]
         if sent != arrived:
@@ -242,12 +238,13 @@ def _reconcile(
                 f"`{name}` was not loaded whole: {what}", f"{name}/{partition}".rstrip("/"),
                 "nothing was kept; look for triggers, rules or other writers in the destination, and load again",
             )  # fmt: skip
-        records.append(
-            LoadedPartition(
-                *stamp, name, partition, digests.get(partition), *arrived, destination.method, CONTRACT_VERSION
-            )
-        )
-    return records
+        yield partition, digests.get(partition), arrived
+    rows, due = destination.count(change.relation), change.others + sum(checked.rows for checked in found.values())
+    if rows != due:
+        raise ReconciliationError(
+            f"`{name}` would hold {rows} rows, but {due} were loaded", name,
+            "another writer changed this table, and nothing was kept; give --full, or drop the tables and load again",
+        )  # fmt: skip
 
 
 def _known(
@@ -277,10 +274,6 @@ def _known(
                 f"restore it, or drop `{LOADS.name}` and pressmark's other tables and load again",
             )  # fmt: skip
     return known
-
-
-def _digest(known: Mapping[str, LoadedPartition], partition: str) -> str | None:
-    return known[partition].source_digest if partition in known else None
 
 
 def _check_same_output(source: Source, known: Mapping[str, Mapping[str, LoadedPartition]]) -> None:

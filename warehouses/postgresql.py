@@ -6,28 +6,27 @@ Works in the schema that the connection has by default (`?options=-csearch_path%
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Any, Final
 
 import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from pressmark.storage.output.snapshot import Part
-from pressmark.warehouses.address import Address
-from pressmark.warehouses.checksums import Checked, checksum_query
-from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition
-from pressmark.warehouses.errors import DestinationBusyError, DestinationError, ReconciliationError
-from pressmark.warehouses.relations import LOADS, Column, Relation
-from pressmark.warehouses.source import Source, literal
+from pressmark.warehouses.address import DestinationAddress
+from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition, SQLDestination
+from pressmark.warehouses.errors import DestinationBusyError, DestinationError
+from pressmark.warehouses.relations import LOADS, TEXTS, Column, Relation, literal, partition_of
+from pressmark.warehouses.source import Source
 
-__all__ = ["PostgreSQL", "open_address"]
+__all__ = ["PostgreSQL"]
 
-TYPES: Final = {
+TYPES: Final[Mapping[pa.DataType, str]] = {
     pa.string(): "text", pa.binary(): "bytea", pa.bool_(): "boolean", pa.int32(): "integer", pa.int64(): "bigint",
     pa.uint64(): "numeric(20,0)", pa.date32(): "date", pa.timestamp("us", tz="UTC"): "timestamp with time zone",
+    TEXTS: "text[]",
 }  # fmt: skip
 STAGING: Final = "_pressmark_staging_"
 # One load at a time: the number is pressmark's name for the lock.
@@ -37,34 +36,30 @@ CONNECT_TIMEOUT_S: Final = 10
 # What a server gives by default has it sort half a million checksums on disk.
 MEMORY: Final = {"work_mem": "64MB", "maintenance_work_mem": "256MB"}
 # PostgreSQL's text holds every character but this one.
-NUL_REPLACED: Final = "replace({name}, chr(0), chr(65533)) AS {name}"
+NUL_REPLACED: Final = "replace({name}, chr(0), chr(65533))"
 
 
-def open_address(address: Address) -> PostgreSQL:
-    """The PostgreSQL database of an address."""
-    return PostgreSQL(address)
-
-
-class PostgreSQL:
+class PostgreSQL(SQLDestination):
     """A PostgreSQL database, version 12 or newer. See `pressmark.warehouses.destination.Destination`."""
 
-    method: Final = "md5"
+    engine = "postgresql"
+    method = "md5"
+    types = TYPES
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: DestinationAddress) -> None:
         self._address = address
 
     def __enter__(self) -> PostgreSQL:
         self._connection = self._connect()
         try:
+            self._check_encoding()
             self._hold()
         except DestinationError:
             self._connection.close()
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         # What can't be undone here, because the server is gone, the server or the next load undoes.
         with contextlib.suppress(adbc_driver_manager.Error, DestinationError):
             self._connection.rollback()
@@ -80,9 +75,6 @@ class PostgreSQL:
             [name],
         )
         return {column: FoundColumn(type_, nullable) for column, type_, nullable in rows} or None
-
-    def declared(self, column: Column) -> FoundColumn:
-        return FoundColumn(TYPES[column.type], column.nullable)
 
     def loaded(self) -> list[LoadedPartition]:
         rows = self._execute(
@@ -124,8 +116,7 @@ class PostgreSQL:
             self._execute(f"ALTER TABLE {STAGING}{relation.name} RENAME TO {relation.name}")
         else:
             self._execute(f"CREATE TABLE {relation.name} ({_definitions(relation)})")
-        self._execute(f"COMMENT ON TABLE {relation.name} IS {literal(relation.description)}")
-        self._comment(relation, relation.columns)
+        self._comment_all(relation)
 
     def add_keys(self, relation: Relation) -> None:
         self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
@@ -133,11 +124,6 @@ class PostgreSQL:
             self._execute(f"CREATE INDEX ON {relation.name} ({', '.join(columns)})")
         # Until the server gets to it, plans on a new table are poor: for readers, and for the checksums here.
         self._execute(f"ANALYZE {relation.name}")
-
-    def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
-        for column in columns:
-            self._execute(f'ALTER TABLE {relation.name} ADD COLUMN "{column.name}" {TYPES[column.type]}')
-        self._comment(relation, columns)
 
     def replace(self, change: Change, source: Source) -> None:
         if change.fresh:
@@ -147,29 +133,18 @@ class PostgreSQL:
         if change.held:
             joined = " AND ".join(f"sent.{name} = kept.{name}" for name in relation.key)
             unsent = f" AND NOT EXISTS (SELECT FROM {staging} AS sent WHERE {joined})" if change.parts else ""
-            self._execute(f"DELETE FROM {relation.name} AS kept WHERE {_in_partitions(relation, change.held)}{unsent}")
+            leaving = self._in_partitions(relation, change.held)
+            self._execute(f"DELETE FROM {relation.name} AS kept WHERE {leaving}{unsent}")
         if not change.parts:
             return
-        names = ", ".join(f'"{name}"' for name in relation.names)
         others = [name for name in relation.names if name not in relation.key]
         self._execute(
-            f"INSERT INTO {relation.name} AS kept ({names}) SELECT {names} FROM {staging} "
+            f"INSERT INTO {relation.name} AS kept ({relation.listed()}) SELECT {relation.listed()} FROM {staging} "
             f"ON CONFLICT ({', '.join(relation.key)}) DO UPDATE SET "
             + ", ".join(f'"{name}" = excluded."{name}"' for name in others)
-            + " WHERE ({}) IS DISTINCT FROM ({})".format(
-                *(", ".join(f'{side}."{name}"' for name in others) for side in ("kept", "excluded"))
-            )
+            + f" WHERE ({relation.listed('kept', key=False)}) IS DISTINCT FROM "
+            + f"({relation.listed('excluded', key=False)})"
         )
-
-    def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
-        found = {partition: Checked(0, "0") for partition in partitions}
-        rows = f"(SELECT * FROM {relation.name} WHERE {_in_partitions(relation, partitions)})"
-        for partition, count, checksum in self._execute(checksum_query(relation, rows, self.method, "postgresql")):
-            found[partition] = Checked(count, checksum)
-        return found
-
-    def loaded_whole(self, parts: Sequence[Part], relations: Sequence[Relation]) -> None:
-        """Nothing: what was loaded is quick to look up."""
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
         if rows:
@@ -180,6 +155,17 @@ class PostgreSQL:
             )
             with self._explained(), self._connection.cursor() as cursor:
                 cursor.adbc_ingest(LOADS.name, batch, mode="append")
+
+    def _check_encoding(self) -> None:
+        """Rows are sent as UTF-8; a database of another encoding would keep their bytes and give other characters."""
+        ((stored, sent),) = self._execute(
+            "SELECT current_setting('server_encoding'), current_setting('client_encoding')"
+        )
+        if {stored, sent} != {"UTF8"}:
+            raise DestinationError(
+                f"the database keeps text as {stored} and takes it as {sent}, not as UTF8", self._address.shown,
+                "load into a database made with ENCODING 'UTF8', with PGCLIENTENCODING unset",
+            )  # fmt: skip
 
     def _hold(self) -> None:
         ((held,),) = self._execute("SELECT pg_try_advisory_lock($1)", [LOCK])
@@ -207,10 +193,6 @@ class PostgreSQL:
             cursor.adbc_ingest(STAGING + relation.name, rows, mode="append")
             connection.commit()
 
-    def _comment(self, relation: Relation, columns: Sequence[Column]) -> None:
-        for column in columns:
-            self._execute(f'COMMENT ON COLUMN {relation.name}."{column.name}" IS {literal(column.description)}')
-
     def _connect(self) -> Any:
         with self._explained():
             return adbc.connect(_with_timeout(self._address.target))
@@ -224,6 +206,13 @@ class PostgreSQL:
     def _commit(self) -> None:
         with self._explained():
             self._connection.commit()
+
+    def _in_partitions(self, relation: Relation, partitions: Sequence[str]) -> str:
+        """In a form that the index on the partition columns serves."""
+        if not relation.partition_columns:
+            return "true"
+        values = ", ".join(f"({', '.join(map(literal, partition_of(partition)))})" for partition in partitions)
+        return f"({', '.join(relation.partition_columns)}) IN (VALUES {values})"
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -247,21 +236,12 @@ def _definitions(relation: Relation) -> str:
 def _sent(column: Column) -> str:
     name = f'"{column.name}"'
     if pa.types.is_string(column.type):
-        return NUL_REPLACED.format(name=name)
+        return f"{NUL_REPLACED.format(name=name)} AS {name}"
+    if column.type == TEXTS:
+        return f"list_transform({name}, lambda item: {NUL_REPLACED.format(name='item')}) AS {name}"
     if column.type == pa.uint64():
         return f"CAST({name} AS DECIMAL(20, 0)) AS {name}"
     return name
-
-
-def _in_partitions(relation: Relation, partitions: Sequence[str]) -> str:
-    """A condition that holds for the rows of these partitions, in a form that the index on them serves."""
-    if not relation.partition_columns:
-        return "true"
-    values = ", ".join(
-        "({})".format(", ".join(literal(part.partition("=")[2]) for part in partition.split("/")))
-        for partition in partitions
-    )
-    return f"({', '.join(relation.partition_columns)}) IN (VALUES {values})"
 
 
 def _with_timeout(uri: str) -> str:
@@ -270,34 +250,37 @@ def _with_timeout(uri: str) -> str:
     return f"{uri}{'&' if '?' in uri else '?'}connect_timeout={CONNECT_TIMEOUT_S}"
 
 
+# What PostgreSQL says, what that means, and what to do about it.
 REMEDIES: Final = (
-    ("password authentication failed", "the server refuses this user or password", "mend user or password, or set it "
-     "in PGPASSWORD or a password file"),
-    ("no password supplied", "the server wants a password", "put it in the address, in PGPASSWORD or in a password "
-     "file"),
-    ("could not translate host name", "there is no such host", "mend the host in the address"),
-    ("Connection refused", "no server answers there", "start PostgreSQL, or mend host and port in the address"),
-    ("timeout expired", "no server answers there in time", "mend host and port in the address, or look at firewalls"),
-    ("No such file or directory", "no server answers on that socket", "start PostgreSQL, or mend the folder in "
-     "`host=`"),
-    ("does not exist", "there is no such database, role or schema", "create it, or mend its name in the address"),
+    ("password authentication failed", "the server refuses this user or password",
+     "correct user or password, or set it in PGPASSWORD or a password file"),
+    ("no password supplied", "the server wants a password",
+     "put it in the address, in PGPASSWORD or in a password file"),
+    ("could not translate host name", "there is no such host", "correct the host in the address"),
+    ("Connection refused|timeout expired", "no server answers there",
+     "start PostgreSQL, correct host and port in the address, or ask for firewalls"),
+    ("No such file or directory", "no server answers on that socket",
+     "start PostgreSQL, or correct the folder in `host=`"),
+    ("does not exist", "there is no such database, role or schema", "create it, or correct its name in the address"),
     ("permission denied", "this user may not do that", "grant it USAGE and CREATE on the schema, or name another user"),
-    ("no schema has been selected", "there is no such schema", "create it, or mend `search_path` in the address"),
+    ("no schema has been selected", "there is no such schema", "create it, or correct `search_path` in the address"),
     ("read-only transaction", "the server is read only", "name the primary server, not a standby"),
-    ("No space left on device", "the server's disk is full", "free some space there; nothing was loaded"),
-    ("could not extend file", "the server's disk is full", "free some space there; nothing was loaded"),
-    ("terminating connection", "the server ended the connection", "load again when it runs; nothing was loaded"),
-    ("server closed the connection", "the server ended the connection", "load again when it runs; nothing was loaded"),
+    ("No space left on device|could not extend file", "the server's disk is full",
+     "free some space there; nothing was loaded"),
+    ("terminating connection|server closed the connection", "the server ended the connection",
+     "load again when it runs; nothing was loaded"),
 )  # fmt: skip
 
 
-def _explanation(error: adbc_driver_manager.Error, address: Address) -> DestinationError | ReconciliationError:
+def _explanation(error: adbc_driver_manager.Error, address: DestinationAddress) -> DestinationError:
     message = address.without_secrets(" ".join(str(error).split()))
     for sign, what, remedy in REMEDIES:
-        if sign in message:
+        if re.search(sign, message):
             return DestinationError(f"{what} ({_short(message)})", address.shown, remedy)
     return DestinationError(
-        f"PostgreSQL refused ({_short(message)})", address.shown, "mend that, and load again; nothing was loaded"
+        f"PostgreSQL refused ({_short(message)})",
+        address.shown,
+        "remove that cause, and load again; nothing was loaded",
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 import duckdb
@@ -17,14 +16,18 @@ from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.output.snapshot import Part, Snapshot
 from pressmark.warehouses.checksums import Checked, Method, checksum_query
 from pressmark.warehouses.errors import SourceError
-from pressmark.warehouses.relations import Relation
+from pressmark.warehouses.relations import Relation, literal
 
-__all__ = ["Source", "literal"]
+__all__ = ["Source"]
 
 Convert = Callable[[Relation, str], str]
 BATCH_ROWS: Final = 20_000
 REPLACED: Final = "ingest the archive again with this version, and load then"
 BROKEN: Final = "run `pressmark verify`, restore the folder or ingest into a new one, and load then; nothing was loaded"
+
+# Keys of a file that the snapshot holds. Destinations keep months, also of an output that is partitioned by day.
+OUTLET: Final = "regexp_extract(filename, '.*/outlet=([^/]+)/', 1)"
+MONTH: Final = "replace(regexp_extract(filename, '.*/(?:month|day)=(unknown|[0-9]+-[0-9]+)', 1), '0001-01', 'unknown')"
 
 # Laws 2 to 4 as far as rows show them. Finds every article that breaks one, by sums of hashes and offsets, which take a
 # fraction of the time that joining all texts takes. May name a sound one too: one with an empty line in a block.
@@ -34,7 +37,8 @@ WITH grouped AS (
     SELECT article_id, count(*) AS rows, min(ordinal) AS first, max(ordinal) AS last, max(char_end) AS char_end,
            sum(hash(text, CAST(ordinal AS BIGINT))) AS texts, min(source_sha256) AS least, max(source_sha256) AS most,
            sum(char_start) AS starts, sum(length(text) + 2) AS lengths, sum(ordinal * (length(text) + 2)) AS before,
-           bool_and(char_end - char_start = length(text) AND byte_start < byte_end) AS spans, max(byte_end) AS byte_end
+           bool_and(char_end - char_start = length(text) AND byte_start < byte_end) AS spans, max(byte_end) AS byte_end,
+           min(outlet || month) AS least_place, max(outlet || month) AS most_place
     FROM {paragraphs} GROUP BY article_id
 ), whole AS (
     SELECT *, list_sum(list_transform(string_split(text, E'\\n\\n'),
@@ -48,27 +52,34 @@ WHERE whole.article_id IS NULL OR grouped.rows IS DISTINCT FROM whole.paragraph_
    OR starts <> (grouped.rows - 1) * lengths - before OR NOT spans OR grouped.byte_end > whole.source_bytes
    OR least <> whole.source_sha256 OR most <> whole.source_sha256
    OR header_bytes + paragraph_bytes + skipped_bytes + markup_bytes <> source_bytes
+   OR whole.month <> coalesce(strftime(published_at, '%Y-%m'), 'unknown')
+   OR whole.outlet || whole.month <> least_place OR whole.outlet || whole.month <> most_place
 """
-# The same laws told one by one, for articles that may break them.
+# The same laws one by one, for articles that may break them.
 BREACHES: Final = """
 WITH kept AS (SELECT * FROM {paragraphs} WHERE article_id IN ({ids})), placed AS (
     SELECT *, lag(char_end + 2, 1, 0) OVER (PARTITION BY article_id ORDER BY ordinal) AS due FROM kept
 ), grouped AS (
     SELECT article_id, count(*) AS rows, min(ordinal) AS first, max(ordinal) AS last,
            string_agg(text, E'\\n\\n' ORDER BY ordinal) AS joined, min(source_sha256) AS least,
-           max(source_sha256) AS most, max(byte_end) AS byte_end,
+           max(source_sha256) AS most, max(byte_end) AS byte_end, min(outlet) AS outlet, min(month) AS month,
+           min(outlet || month) AS least_place, max(outlet || month) AS most_place,
            bool_and(char_start = due AND char_end - char_start = length(text) AND byte_start < byte_end) AS spans
     FROM placed GROUP BY article_id
 ), whole AS (SELECT * FROM {articles} WHERE article_id IN ({ids}))
-SELECT whole.outlet, whole.month, coalesce(whole.article_id, grouped.article_id),
+SELECT coalesce(whole.outlet, grouped.outlet), coalesce(whole.month, grouped.month),
+       coalesce(whole.article_id, grouped.article_id),
        CASE WHEN whole.article_id IS NULL THEN 'paragraphs without an article'
             WHEN grouped.rows IS DISTINCT FROM whole.paragraph_count OR first <> 0 OR last <> grouped.rows - 1
-                THEN 'paragraphs are missing or stand twice'
+                THEN 'paragraphs are missing or repeated'
             WHEN joined <> whole.text THEN 'the texts of the paragraphs are not the text of the article'
             WHEN NOT spans OR grouped.byte_end > whole.source_bytes THEN 'a span is out of place'
             WHEN least <> whole.source_sha256 OR most <> whole.source_sha256 THEN 'spans of another source'
             WHEN header_bytes + paragraph_bytes + skipped_bytes + markup_bytes <> source_bytes
                 THEN 'bytes of the source are not accounted for'
+            WHEN whole.month <> coalesce(strftime(published_at, '%Y-%m'), 'unknown') THEN 'a partition of another month'
+            WHEN whole.outlet || whole.month <> least_place OR whole.outlet || whole.month <> most_place
+                THEN 'paragraphs are not in the partition of their article'
        END AS problem
 FROM whole FULL JOIN grouped USING (article_id)
 WHERE problem IS NOT NULL
@@ -89,9 +100,7 @@ class Source:
         self._connection.execute("SET TimeZone = 'UTC'")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self._connection.close()
 
     def parts_of(self, relation: Relation) -> list[Part]:
@@ -145,7 +154,7 @@ class Source:
 
     def rows(self, relation: Relation, parts: Sequence[Part]) -> str:
         """SQL of DuckDB for the relation's rows in some of its files."""
-        return relation.select.format(source=read_parquet(parts))
+        return relation.select(read_parquet(parts))
 
     def arrow(self, relation: Relation, parts: Sequence[Part], convert: Convert) -> pa.RecordBatchReader:
         """The relation's rows as Arrow batches, by a query that `convert` makes of the plain one."""
@@ -180,14 +189,10 @@ class Source:
 
 
 def read_parquet(parts: Sequence[Part]) -> str:
-    """SQL for the rows in some files of one table."""
+    """SQL for the rows in some files of one table, with `outlet` and `month` from their paths."""
     paths = ", ".join(literal(str(path)) for part in parts for path in part.paths)
-    return f"read_parquet([{paths}], hive_partitioning = false)"
-
-
-def literal(text: str) -> str:
-    """Text as a literal of standard SQL."""
-    return "'" + text.replace("'", "''") + "'"
+    files = f"read_parquet([{paths}], hive_partitioning = false, filename = true)"
+    return f"(SELECT {OUTLET} AS outlet, {MONTH} AS month, * EXCLUDE (filename) FROM {files})"
 
 
 def _first_line(error: Exception) -> str:

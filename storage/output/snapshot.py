@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import xxhash
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import UNKNOWN_MONTH
+from pressmark.schemas.contract import UNKNOWN_PERIODS
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.folder import JOURNAL, PRIVATE, exclusive, held_folder, publishing
 from pressmark.storage.output.store import Stored
@@ -139,7 +139,8 @@ def _label(output: Output, partition: Partition | None) -> str:
         raise OutputError(
             "years can't be loaded, as destinations hold months", output.address, "ingest by month or by day"
         )
-    return f"outlet={partition.outlet}/month={value if value == UNKNOWN_MONTH else value[: len('2022-01')]}"
+    month = UNKNOWN_PERIODS["month"] if value in UNKNOWN_PERIODS.values() else value[: len("2022-01")]
+    return f"outlet={partition.outlet}/month={month}"
 
 
 def _link(path: Path, link: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archives import ingest
 from destinations import KINDS, Warehouse, new_database, postgresql_server
+from written_outputs import Story, write_output
 
 NUMBERS = count(1)
 
@@ -47,10 +47,21 @@ def make(kind: str, request: pytest.FixtureRequest, folder: Path) -> Warehouse:
 
 
 @pytest.fixture(scope="session")
-def seeds_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The seeds as an output; not to be changed."""
-    from archives import ROOT
-
-    output = tmp_path_factory.mktemp("seeds") / "output"
-    ingest(ROOT / "seeds", output)
-    return output
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output with rows of every kind: two outlets, two archives, three buckets, lists; not to be changed."""
+    stories = [
+        Story(f"{number}", f"2022-0{number % 3 + 1}-04T05:06:07.000001", outlet=outlet, archive=archive)
+        for outlet, archive in (("songling", "first"), ("linhai", "second"))
+        for number in range(12)
+    ]
+    stories += [
+        Story("undated", None, ("没有日期。", "第二段。")),
+        Story("linked", links=("https://songling-times.example/x", "https://linhai.example/?a=1&b=2")),
+        Story("flagged", flags=("date_conflict", "mojibake")),
+        Story("flagged-too", outlet="linhai", flags=("title_only",), links=("https://linhai.example/",)),
+    ]
+    return write_output(
+        tmp_path_factory.mktemp("rich") / "output", stories, 2, buckets=3,
+        revisions=[Story("0", "2022-01-03T05:06:07", ("旧文。",)), Story("old", None, ("旧文。",), outlet="linhai")],
+        rejects=[("broken.md", b"\x00\xff raw"), ("huge.md", None)],
+    )  # fmt: skip

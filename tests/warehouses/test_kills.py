@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from archives import ROOT, WriteArticle, ingest
 from destinations import Warehouse, load
+from written_outputs import Story, write_output
 
 from pressmark.warehouses.relations import LOADS
 
+ROOT = Path(__file__).resolve().parents[2]
 # Ends the process at a point of a load: the Nth call of a step of the destination, or just after the commit.
 KILLED = """
 import os, signal, sys
@@ -45,23 +46,18 @@ else:
     setattr(kind, step, counted(getattr(kind, step)))
 load(Path(output), address, 2)
 """
-POINTS = [("stage", 1), ("replace", 1), ("replace", 3), ("checksums", 1), ("record", 1), ("committed", 1)]
+POINTS = [("stage", 1), ("replace", 1), ("replace", 3), ("checksums", 1), ("count", 2), ("record", 1), ("committed", 1)]
 
 
 @pytest.mark.parametrize(("step", "number"), POINTS, ids=[f"{step}-{number}" for step, number in POINTS])
 def test_a_killed_load_leaves_the_old_state_or_the_new(
-    warehouse: Warehouse, archive: Path, write_article: WriteArticle, tmp_path: Path, step: str, number: int
+    warehouse: Warehouse, tmp_path: Path, step: str, number: int
 ) -> None:
-    output = tmp_path / "out"
-    for month in ("01", "02"):
-        write_article(f"{month}.md", url=f"https://songling-times.example/{month}", at=f"2022-{month}-04T05:06:07")
-    ingest(archive, output)
+    output = write_output(tmp_path / "out", [Story("1", "2022-01-04"), Story("2", "2022-02-04")])
     load(output, warehouse.address)
     old = content(warehouse)
-    (archive / "01.md").unlink()
-    write_article("02.md", url="https://songling-times.example/02", at="2022-02-04T05:06:07", body="<p>改。</p>")
-    write_article("03.md", url="https://songling-times.example/03", at="2022-03-04T05:06:07")
-    ingest(archive, output, 2, absent_is_deleted=True)
+    changed = [Story("2", "2022-02-04", ("改。",)), Story("3", "2022-03-04")]
+    write_output(output, changed, 2, revisions=[Story("1", "2022-01-04")])
 
     command = [sys.executable, "-c", KILLED, str(output), warehouse.address, step, str(number)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -16,26 +16,28 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from archives import ROOT, WriteArticle, ingest
 from destinations import Warehouse, load, new_database
+from pyiceberg.expressions import EqualTo
+from written_outputs import Story, write_output
 
 from pressmark.flows.cli import main
 from pressmark.storage.errors import OutputError
 from pressmark.warehouses.address import parse_address
 from pressmark.warehouses.checksums import Checked
+from pressmark.warehouses.destination import Change, open_destination
 from pressmark.warehouses.errors import DestinationBusyError, DestinationError, ReconciliationError, SourceError
 from pressmark.warehouses.relations import LOADS
 
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = "s3cret-Wort"
+STORIES = (Story("a", "2022-01-04T05:06:07"), Story("b", "2022-02-04T05:06:07"))
+CHANGED = (STORIES[0], Story("b", "2022-02-04T05:06:07", ("改。",)))
 
 
 @pytest.fixture
-def output(archive: Path, write_article: WriteArticle, tmp_path: Path) -> Path:
+def output(tmp_path: Path) -> Path:
     """Two articles of two months."""
-    write_article("a.md", url="https://songling-times.example/a", at="2022-01-04T05:06:07")
-    write_article("b.md", url="https://songling-times.example/b", at="2022-02-04T05:06:07")
-    ingest(archive, tmp_path / "out")
-    return tmp_path / "out"
+    return write_output(tmp_path / "out", STORIES)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +94,8 @@ def test_a_load_table_of_someone_else_is_left_alone(database: Warehouse, output:
 
 def test_a_destination_of_another_contract_version_is_refused(database: Warehouse, output: Path) -> None:
     load(output, database.address)
-    database.execute(f"UPDATE {LOADS.name} SET contract_version = '0'")
-    with pytest.raises(DestinationError, match="made by contract version 0, not 2.*load into a new database"):
+    database.execute(f"UPDATE {LOADS.name} SET contract_version = '2'")
+    with pytest.raises(DestinationError, match="made by contract version 2, not 3.*load into a new database"):
         load(output, database.address, 2)
 
 
@@ -112,9 +114,7 @@ def test_a_column_of_another_type_is_refused(postgresql: Warehouse, output: Path
         load(output, postgresql.address, 2)
 
 
-def test_rows_changed_on_their_way_fail_the_load_and_name_the_partition(
-    postgresql: Warehouse, output: Path, archive: Path, write_article: WriteArticle
-) -> None:
+def test_rows_changed_on_their_way_fail_the_load_and_name_the_partition(postgresql: Warehouse, output: Path) -> None:
     load(output, postgresql.address)
     before = postgresql.rows("paragraphs")
     postgresql.execute(
@@ -122,8 +122,7 @@ def test_rows_changed_on_their_way_fail_the_load_and_name_the_partition(
         "$$ BEGIN NEW.text := NEW.text || '!'; RETURN NEW; END $$"
     )
     postgresql.execute("CREATE TRIGGER shout BEFORE INSERT ON paragraphs FOR EACH ROW EXECUTE FUNCTION shout()")
-    write_article("b.md", url="https://songling-times.example/b", at="2022-02-04T05:06:07", body="<p>改。</p>")
-    ingest(archive, output, 2)
+    write_output(output, CHANGED, 2)
     with pytest.raises(ReconciliationError, match="1 rows arrived, but their checksum is .*month=2022-02`; nothing"):
         load(output, postgresql.address, 2)
     assert postgresql.rows("paragraphs").equals(before)
@@ -136,15 +135,11 @@ def test_rows_changed_on_their_way_fail_the_load_and_name_the_partition(
 def test_what_arrives_otherwise_than_it_was_sent_is_not_kept(
     warehouse: Warehouse, output: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    from pressmark.warehouses import duckdb as in_duckdb
-    from pressmark.warehouses import iceberg, postgresql
-
-    kinds = {"duckdb": in_duckdb.DuckDB, "postgresql": postgresql.PostgreSQL, "iceberg": iceberg.Iceberg}
-    kind: Any = kinds[warehouse.kind]
-    told = kind.checksums
+    kind: Any = type(open_destination(parse_address(warehouse.address)))
+    read = kind.checksums
 
     def checksums(self: object, relation: Any, partitions: Any) -> Any:
-        found = told(self, relation, partitions)
+        found = read(self, relation, partitions)
         if relation.name == "paragraphs":
             rows, checksum = found[max(partitions)]
             found[max(partitions)] = Checked(rows - 1, checksum) if what == "a row less" else Checked(rows, "7")
@@ -154,11 +149,37 @@ def test_what_arrives_otherwise_than_it_was_sent_is_not_kept(
     expected = "1 rows arrived of 2" if what == "a row less" else "checksum is 7"
     with pytest.raises(ReconciliationError, match=f"`paragraphs` was not loaded whole: .*{expected}") as refused:
         load(output, warehouse.address)
-    assert refused.value.where == "paragraphs/outlet=songling-times-example/month=2022-02"
+    assert refused.value.where == "paragraphs/outlet=songling/month=2022-02"
     assert warehouse.tables() == set()
     monkeypatch.undo()
     load(output, warehouse.address, 2)
     assert warehouse.rows("paragraphs").num_rows == 4
+
+
+def test_rows_that_leave_partitions_that_did_not_change_fail_the_load(
+    warehouse: Warehouse, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(output, warehouse.address)
+    kind: Any = type(open_destination(parse_address(warehouse.address)))
+    carried_out = kind.replace
+
+    def replace(self: Any, change: Change, source: object) -> None:
+        carried_out(self, change, source)
+        if change.relation.name != "paragraphs":
+            return
+        if warehouse.kind == "iceberg":
+            self._table("paragraphs").delete(EqualTo("month", "2022-01"))
+        else:
+            self._execute("DELETE FROM paragraphs WHERE month = '2022-01'")
+
+    monkeypatch.setattr(kind, "replace", replace)
+    write_output(output, CHANGED, 2)
+    with pytest.raises(ReconciliationError, match="`paragraphs` would hold 1 rows, but 3 were loaded.*--full"):
+        load(output, warehouse.address, 2)
+    assert warehouse.rows("paragraphs").num_rows == 4
+    monkeypatch.undo()
+    load(output, warehouse.address, 3)
+    assert warehouse.rows("paragraphs").num_rows == 3
 
 
 def _text(rows: pa.Table) -> pa.Table:
@@ -187,7 +208,7 @@ def _shifted(rows: pa.Table) -> pa.Table:
 
 
 def _older(rows: pa.Table) -> pa.Table:
-    return rows.replace_schema_metadata({**(rows.schema.metadata or {}), b"pressmark.contract_version": b"0"})
+    return rows.replace_schema_metadata({**(rows.schema.metadata or {}), b"pressmark.contract_version": b"2"})
 
 
 def _without_language(rows: pa.Table) -> pa.Table:
@@ -203,11 +224,11 @@ def _swapped(rows: pa.Table) -> pa.Table:
     ("change", "what", "remedy"),
     [
         (_text, "the texts of the paragraphs are not the text of the article", "pressmark verify"),
-        (_short, "paragraphs are missing or stand twice", "pressmark verify"),
+        (_short, "paragraphs are missing or repeated", "pressmark verify"),
         (_reversed, "the texts of the paragraphs are not the text of the article", "pressmark verify"),
         (_shifted, "a span is out of place", "pressmark verify"),
         (_swapped, "spans of another source", "pressmark verify"),
-        (_older, "made by contract version 0, not 2", "ingest the archive again"),
+        (_older, "made by contract version 2, not 3", "ingest the archive again"),
         (_without_language, r"columns are not those of the contract \(language\)", "ingest the archive again"),
     ],
     ids=["text", "rows", "order", "offset", "source", "version", "column"],
@@ -221,6 +242,22 @@ def test_an_output_that_verify_would_fail_is_refused(
         load(output, warehouse.address)
     assert remedy in refused.value.remedy
     assert warehouse.tables() == set()
+
+
+def test_a_file_in_the_folder_of_another_month_is_refused(output: Path, tmp_path: Path) -> None:
+    for table in ("articles", "paragraphs"):
+        (output / table / "outlet=songling" / "month=2022-02").rename(output / table / "outlet=songling/month=2022-03")
+    with pytest.raises(SourceError, match="a partition of another month: .*month=2022-03`.*verify"):
+        load(output, f"duckdb:///{tmp_path / 'x.duckdb'}")
+
+
+def test_paragraphs_in_the_partition_of_another_article_are_refused(output: Path, tmp_path: Path) -> None:
+    first, second = sorted((output / "paragraphs").rglob("*.parquet"))
+    draft = first.rename(output / "draft")
+    second.rename(first)
+    draft.rename(second)
+    with pytest.raises(SourceError, match="paragraphs are not in the partition of their article"):
+        load(output, f"duckdb:///{tmp_path / 'x.duckdb'}")
 
 
 def test_a_damaged_file_is_refused(warehouse: Warehouse, output: Path) -> None:
@@ -252,8 +289,6 @@ def test_a_folder_without_an_output_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_second_load_at_the_same_time_is_refused(warehouse: Warehouse, output: Path) -> None:
-    from pressmark.warehouses.destination import open_destination
-
     if warehouse.kind == "duckdb":
         path = parse_address(warehouse.address).target
         code = f"import duckdb; held = duckdb.connect({path!r}); print('open', flush=True); input()"
@@ -338,7 +373,15 @@ def test_a_wrong_password_is_refused_and_no_password_is_ever_shown(
     assert SECRET not in shown.err + shown.out
 
 
-def test_a_user_who_may_not_create_tables_is_told_so(server: Any, output: Path) -> None:
+def test_a_database_that_does_not_keep_utf_8_is_refused(server: Any, output: Path) -> None:
+    options = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    address = new_database(server, f"latin_{os.urandom(3).hex()}", options)
+    with pytest.raises(DestinationError, match="keeps text as LATIN1.*ENCODING 'UTF8'"):
+        load(output, address)
+    assert Warehouse("postgresql", address).tables() == set()
+
+
+def test_a_user_who_may_not_create_tables_learns_why(server: Any, output: Path) -> None:
     address = new_database(server, f"guarded_{os.urandom(3).hex()}")
     with closing(adbc.connect(address, autocommit=True)) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE ROLE guest LOGIN")
@@ -383,9 +426,7 @@ def test_a_folder_that_may_only_be_read_is_refused(kind: str, output: Path, tmp_
 
 
 @pytest.mark.parametrize("kind", ["duckdb", "iceberg"])
-def test_a_full_disk_leaves_the_old_state(
-    kind: str, output: Path, archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
+def test_a_full_disk_leaves_the_old_state(kind: str, output: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mounted"
     folder.mkdir()
     _mount(folder, "size=6m")
@@ -393,9 +434,8 @@ def test_a_full_disk_leaves_the_old_state(
         warehouse = Warehouse(kind, f"{kind}:///{folder / 'x'}")
         load(output, warehouse.address)
         before = warehouse.rows("paragraphs").sort_by("paragraph_id")
-        noise = "".join(f"<p>{os.urandom(400).hex()}</p>" for _ in range(12_000))
-        write_article("c.md", url="https://songling-times.example/c", body=noise)
-        ingest(archive, output, 2)
+        noise = tuple(os.urandom(400).hex() for _ in range(12_000))
+        write_output(output, [*STORIES, Story("c", blocks=noise)], 2)
         with pytest.raises(DestinationError, match="the disk is full; nothing was loaded.*free some space"):
             load(output, warehouse.address, 2)
         assert warehouse.rows("paragraphs").sort_by("paragraph_id").equals(before)
@@ -412,7 +452,7 @@ def _mount(folder: Path, options: str) -> None:
 
 def test_a_driver_that_is_not_installed_is_named(output: Path) -> None:
     code = (
-        "import sys; sys.modules['pyiceberg'] = None; from flows.cli import main; "
+        "import sys; sys.modules['pyiceberg'] = None; from pressmark.flows.cli import main; "
         f"sys.exit(main(['load', {str(output)!r}, 'iceberg:///{output.parent / 'lake'}']))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -422,10 +462,10 @@ def test_a_driver_that_is_not_installed_is_named(output: Path) -> None:
 
 
 def test_another_output_does_not_take_the_place_of_the_one_that_was_loaded(
-    warehouse: Warehouse, output: Path, archive: Path, tmp_path: Path
+    warehouse: Warehouse, output: Path, tmp_path: Path
 ) -> None:
     load(output, warehouse.address)
-    ingest(archive, tmp_path / "other", 7)
+    write_output(tmp_path / "other", STORIES, [7])
     with pytest.raises(DestinationError, match="from another output.*give --full"):
         load(tmp_path / "other", warehouse.address, 2)
     assert warehouse.rows("runs")["run_id"].to_pylist() == ["run-1"]
@@ -441,7 +481,7 @@ def test_a_path_with_spaces_and_other_letters_is_taken_as_it_is(kind: str, outpu
     load(output, warehouse.address)
     assert load(output, warehouse.address, 2).changed == 0
     assert warehouse.rows("articles").num_rows == 2
-    assert {path.name for path in tmp_path.iterdir()} == {"archive", "out", folder.name}
+    assert {path.name for path in tmp_path.iterdir()} == {"out", folder.name}
 
 
 @pytest.mark.parametrize(
