@@ -22,7 +22,7 @@ from pressmark.flows.summary import load_markdown
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, write_report
 from pressmark.storage.settings import base_name
-from pressmark.warehouses.address import MASK, Address, parse_address
+from pressmark.warehouses.address import MASK, DestinationAddress, parse_address
 from pressmark.warehouses.errors import DestinationBusyError, DestinationError
 from pressmark.warehouses.loading import LoadReport, load_output
 
@@ -31,7 +31,7 @@ __all__ = ["as_parameter", "from_parameter", "load"]
 VARIABLE: Final = "PRESSMARK_DESTINATION"
 
 
-def as_parameter(address: Address) -> str:
+def as_parameter(address: DestinationAddress) -> str:
     """What may be a flow's parameter; where that hides a password, the address is left in this process's environment,
     which the processes of its flow runs inherit."""
     if address.secrets:
@@ -39,7 +39,7 @@ def as_parameter(address: Address) -> str:
     return address.shown
 
 
-def from_parameter(text: str) -> Address:
+def from_parameter(text: str) -> DestinationAddress:
     """The address that a parameter means."""
     if MASK not in text:
         return parse_address(text)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
     from pressmark.storage.settings import IngestSettings
-    from pressmark.warehouses.address import Address
+    from pressmark.warehouses.address import DestinationAddress
 
 __all__ = ["Schedule", "deployments", "serve_until_stopped"]
 
@@ -41,7 +41,7 @@ class Schedule(NamedTuple):
     interval_s: int | None
     verify_cron: str
 
-    def shown(self, destination: Address | None) -> str:
+    def shown(self, destination: DestinationAddress | None) -> str:
         """The schedule as lines for a person."""
         lines = [f"  ingest/pressmark   {f'every {self.interval_s} s' if self.interval_s else f'cron `{self.cron}`'}"]
         if destination is not None:
@@ -51,7 +51,7 @@ class Schedule(NamedTuple):
 
 
 def deployments(
-    settings: IngestSettings, destination: Address | None, schedule: Schedule
+    settings: IngestSettings, destination: DestinationAddress | None, schedule: Schedule
 ) -> list[RunnerDeployment]:
     """`ingest` on its schedule, `verify` nightly, and `load`, which `ingest` runs when it changed something."""
     # Flows are named by module, so that runs start in any folder.

@@ -16,7 +16,8 @@ from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
-from pressmark.warehouses.address import FILE_SCHEMES, DestinationAddress
+from pressmark.storage.runs import new_stamp
+from pressmark.warehouses.address import FILE_SCHEMES, DestinationAddress, parse_address
 from pressmark.warehouses.checksums import Checked
 from pressmark.warehouses.destination import (
     Change,
@@ -31,7 +32,7 @@ from pressmark.warehouses.errors import DestinationError, ReconciliationError
 from pressmark.warehouses.relations import LOADS, RELATIONS, Column, Relation
 from pressmark.warehouses.source import Source
 
-__all__ = ["LoadPlan", "LoadReport", "Progress", "TableLoad", "load_output", "plan_load"]
+__all__ = ["LoadPlan", "LoadReport", "Progress", "TableLoad", "load", "load_output", "plan_load"]
 
 NEVER: Final = datetime.fromtimestamp(0, UTC)
 ELSEWHERE: Final = "name another database, schema or folder, or rename that table"
@@ -73,6 +74,14 @@ class LoadPlan(NamedTuple):
     changes: tuple[Change, ...]
     unchanged: Mapping[str, int]
     last_at: datetime
+
+
+def load(
+    output: str | Path, destination: str, *, full: bool = False, progress: Progress = lambda *_: None
+) -> LoadReport:
+    """Load what changed in an output into a destination such as `duckdb:///news.duckdb`, and prove that it arrived; see
+    `load_output`."""
+    return load_output(Output(output), parse_address(destination), new_stamp().run_id, progress, full=full)
 
 
 def load_output(

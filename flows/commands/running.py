@@ -29,7 +29,7 @@ from pressmark.storage.runs import new_stamp, read_report
 if TYPE_CHECKING:
     from pressmark.storage.runs import RunReport
     from pressmark.storage.settings import IngestSettings
-    from pressmark.warehouses.address import Address
+    from pressmark.warehouses.address import DestinationAddress
     from pressmark.warehouses.loading import LoadPlan, LoadReport
 
 __all__ = ["ddl", "ingest", "load", "serve"]
@@ -117,7 +117,7 @@ def load(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _recorded_load(output: str, address: Address, *, full: bool) -> LoadReport:
+def _recorded_load(output: str, address: DestinationAddress, *, full: bool) -> LoadReport:
     with prefect_server():
         from pressmark.flows.load import as_parameter
         from pressmark.flows.load import load as flow
