@@ -13,15 +13,12 @@ import threading
 import time
 import uuid
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from pressmark.storage.errors import LockedError, OutputError, PressmarkError
+from pressmark.storage.output.store import Store, Waiting
 
-if TYPE_CHECKING:
-    from pressmark.storage.output.objects import ObjectStore
-    from pressmark.storage.output.store import Waiting
-
-__all__ = ["Lease"]
+__all__ = ["ConditionalStore", "Lease"]
 
 LOCK: Final = ".pressmark/lock"
 PROBE: Final = ".pressmark/staging/probe"
@@ -31,11 +28,21 @@ BEAT_S: Final = 5.0
 SAFE_S: Final = LEASE_S * 0.6
 
 
+class ConditionalStore(Store, Protocol):
+    """A store that writes on a condition."""
+
+    def write_new(self, name: str, content: bytes) -> str | None:
+        """Write a content where there is none; its version, or None where there is one. `content` is like no other."""
+
+    def write_over(self, name: str, content: bytes, version: str) -> str | None:
+        """Replace a content of a known version; the new version, or None where it is another one by now."""
+
+
 class Lease:
     """Held from entering to leaving; raises `LockedError` where another writer lives, and `OutputError` where the
     store does not keep conditions."""
 
-    def __init__(self, store: ObjectStore, run_id: str, waiting: Waiting) -> None:
+    def __init__(self, store: ConditionalStore, run_id: str, waiting: Waiting) -> None:
         self._store = store
         self._holder = f"process {os.getpid()} on {socket.gethostname()}, run {run_id}"
         self._waiting = waiting

@@ -137,11 +137,9 @@ class ObjectStore:
         self._tried(lambda: obstore.put(self.client, name, content, use_multipart=False), name)
 
     def write_new(self, name: str, content: bytes) -> str | None:
-        """Write a content where there is none; its version, or None where there is one. `content` is like no other."""
         return self._written_if(name, content, "create")
 
     def write_over(self, name: str, content: bytes, version: str) -> str | None:
-        """Replace a content of a known version; the new version, or None where it is another one by now."""
         return self._written_if(name, content, {"e_tag": version})
 
     @contextlib.contextmanager
