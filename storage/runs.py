@@ -17,8 +17,10 @@ from pressmark.storage.output.store import Replacement, Stored
 from pressmark.storage.output.tables import PART_SUFFIX, Output
 from pressmark.transforms.records import Stamp
 
-__all__ = ["LastRun", "RunReport", "last_runs", "latest_of", "named_archive", "new_stamp", "read_report", "write_report",
-           "write_run"]  # fmt: skip
+__all__ = [
+    "LastRun", "RunReport", "last_runs", "latest_of", "named_archive", "new_stamp", "read_report", "write_report",
+    "write_run",
+]  # fmt: skip
 
 # Whoever sees a run's row sees all of its files.
 LAST_RANK: Final = 9

@@ -4,7 +4,7 @@ those that are not, and makes the tasks that merge."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -145,14 +145,14 @@ class _Places:
             parts = defaultdict(list)
             for part in self._output.parts(TABLES[table]):
                 parts[part.partition].append(part)
+            waiting = _by_partition(staged.get(table, ()))
             count = max(1, min(len(mine), max(workers, total // TASK_BYTES)))
             for number in range(count):
                 some = tuple(mine[len(mine) * number // count : len(mine) * (number + 1) // count])
-                here = tuple(part for place in {work.partition: None for work in some} for part in parts[place])
-                task = MergeTask(
-                    self._output, staging, number, self._buckets, now.archive, some, tuple(staged.get(table, ())), here
-                )
-                found.append(task)
+                partitions = dict.fromkeys(work.partition for work in some)
+                here = tuple(part for partition in partitions for part in parts[partition])
+                rows = _those_of(partitions, waiting)
+                found.append(MergeTask(self._output, staging, number, self._buckets, now.archive, some, rows, here))
         return found
 
     def _works(self) -> list[PlaceWork]:
@@ -175,6 +175,28 @@ class _Places:
 
     def _place(self, table: str, article_id: str, outlet: str, period: str) -> _Place:
         return _Place(table, Partition(outlet, period), bucket_of(article_id, self._buckets))
+
+
+def _by_partition(staged: Iterable[StagedFile]) -> dict[Partition | None, list[tuple[StagedFile, Span]]]:
+    found = defaultdict(list)
+    for file in staged:
+        for span in file.spans:
+            found[span.partition].append((file, span))
+    return found
+
+
+def _those_of(
+    partitions: Iterable[Partition | None], waiting: dict[Partition | None, list[tuple[StagedFile, Span]]]
+) -> tuple[StagedFile, ...]:
+    """The staged files with rows of some partitions, each with no other rows."""
+    spans: dict[str, list[Span]] = defaultdict(list)
+    files: dict[str, StagedFile] = {}
+    for partition in partitions:
+        for file, span in waiting.get(partition, ()):
+            spans[file.name].append(span)
+            files[file.name] = file
+    return tuple(files[name]._replace(spans=tuple(sorted(some, key=lambda span: span.start)))
+                 for name, some in sorted(spans.items()))  # fmt: skip
 
 
 def _frame(

@@ -16,25 +16,16 @@ from typing import Final, NamedTuple
 import polars as pl
 
 __all__ = [
-    "CATALOG",
-    "KEY",
-    "PARSED",
-    "REJECTED",
-    "Decision",
-    "Settled",
-    "changed_articles",
-    "decide",
-    "decide_rejects",
-    "settle",
-    "to_hash",
+    "CATALOG", "KEY", "PARSED", "REJECTED", "Decision", "Settled", "changed_articles", "decide", "decide_rejects",
+    "settle", "to_hash",
 ]  # fmt: skip
 
 TIME: Final = pl.Datetime("us", "UTC")
 CATALOG: Final = pl.Schema({
     "archive": pl.String(), "source_path": pl.String(), "source_sha256": pl.String(), "source_bytes": pl.Int64(),
     "article_id": pl.String(), "published_at": TIME, "text_sha256": pl.String(), "valid_from": TIME, "valid_to": TIME,
-    "superseded_by": pl.String(), "change": pl.String(), "state": pl.String(), "stale": pl.Boolean(), "reason": pl.String(),
-    "detail": pl.String(), "outlet": pl.String(), "period": pl.String(),
+    "superseded_by": pl.String(), "change": pl.String(), "state": pl.String(), "stale": pl.Boolean(),
+    "reason": pl.String(), "detail": pl.String(), "outlet": pl.String(), "period": pl.String(),
 })  # fmt: skip
 """`state` is `current`, `superseded` or `rejected`. `stale` rows were written by another parser version. A row is live
 while its file exists unchanged: `valid_to` is null."""
@@ -116,7 +107,8 @@ class Settled(NamedTuple):
 
     `current`: parsed sources to publish in `articles` and `paragraphs`. `superseded`: rows to write into `revisions`,
     parsed (`batch` and `owner` say where) or known (`state` says in which table), with `superseded_by`, `change` and
-    `valid_to` as they are now and `change_before` as it was. `dropped`: rows of the catalog to take out of the table that `state` names.
+    `valid_to` as they are now and `change_before` as it was. `dropped`: rows of the catalog to take out of the table
+    that `state` names.
     """
 
     current: pl.DataFrame

@@ -38,6 +38,11 @@ PLAIN: Final = frozenset({
 # The least and greatest value of these help nobody to pass over a row group.
 LONG: Final = frozenset({"text", "title", "raw", "detail", "arguments"})
 MOSTLY: Final = 0.5
+# What the columns that version 3 adds are made of.
+CARRY_NEEDS: Final = (
+    "archive", "source_path", "source_sha256", "source_bytes", "article_id", "canonical_url", "valid_from",
+    "date_conflict", "header_bytes", "skipped_bytes", "content_count", "source",
+)  # fmt: skip
 
 
 class PartFile:
@@ -84,9 +89,7 @@ class PartFile:
         wanted = [name for name in self._table.schema.names if columns is None or name in columns]
         if not self.outdated:
             return _typed(self._file.read(wanted, use_threads=False), self._table, wanted)
-        needed = {*wanted, "archive", "source_path", "source_sha256", "source_bytes", "article_id", "canonical_url",
-                  "valid_from", "date_conflict", "header_bytes", "skipped_bytes", "content_count", "source"}  # fmt: skip
-        rows = self._file.read([name for name in self.names if name in needed], use_threads=False)
+        rows = self._file.read([name for name in self.names if name in {*wanted, *CARRY_NEEDS}], use_threads=False)
         return _typed(_carried(rows, self._table, self._archive), self._table, wanted)
 
     def _metadata(self, key: str) -> str | None:

@@ -107,25 +107,23 @@ def _pieces(
     task: MergeTask, file: StagedFile, places: dict[tuple[Partition | None, int], int], schema: pa.Schema
 ) -> Iterator[pa.Table]:
     """The rows of a staged file that belong to the task, with the number of their place."""
-    spans = [span for span in file.spans if any((span.partition, b) in places for b in range(task.buckets))]
-    if not spans:
-        return
-    rows = task.staging.read(file.name)
-    owners = pa.array(sorted(file.dropped), pa.int32())
-    for span in spans:
-        some = rows.slice(span.start, span.stop - span.start)
-        if len(owners):
-            some = some.filter(pc.invert(pc.is_in(some[OWNER], owners)))
-        if not some.num_rows:
-            continue
-        if span.partition is None or task.buckets == 1:
-            number: pa.Array = pa.repeat(pa.scalar(places[span.partition, 0], pa.int32()), some.num_rows)
-        else:
-            of = some["article_id"].to_pylist()
-            number = pa.array([places.get((span.partition, bucket_of(key, task.buckets))) for key in of], pa.int32())
-        columns = [some[field.name].cast(field.type) for field in schema]
-        piece = pa.Table.from_arrays([*columns, number], schema=schema.append(pa.field(PLACE, pa.int32())))
-        yield piece.filter(pc.is_valid(piece[PLACE]))
+    first, last = file.spans[0], file.spans[-1]
+    rows = task.staging.read(file.name).slice(first.start, last.stop - first.start)
+    if file.dropped:
+        rows = rows.filter(pc.invert(pc.is_in(rows[OWNER], pa.array(sorted(file.dropped), pa.int32()))))
+    partitions = {span.number: span.partition for span in file.spans}
+    if task.buckets == 1 or first.partition is None:
+        of_place = [places.get((partitions[n], 0)) if n in partitions else None for n in range(last.number + 1)]
+        numbers = pa.array(of_place, pa.int32()).take(rows[PLACE])
+    else:
+        keys = zip(rows[PLACE].to_pylist(), rows["article_id"].to_pylist(), strict=True)
+        found = [places.get((partitions[n], bucket_of(key, task.buckets))) if n in partitions else None
+                 for n, key in keys]  # fmt: skip
+        numbers = pa.chunked_array([pa.array(found, pa.int32())])
+    columns = [rows[field.name] for field in schema]
+    columns = [c if c.type == field.type else c.cast(field.type) for c, field in zip(columns, schema, strict=True)]
+    piece = pa.Table.from_arrays([*columns, numbers], schema=schema.append(pa.field(PLACE, pa.int32())))
+    yield piece.filter(pc.is_valid(numbers)) if numbers.null_count else piece
 
 
 def _merge_place(task: MergeTask, table: Table, work: PlaceWork, stem: str, new: pa.Table, parts: list[Part]) -> Merged:

@@ -29,11 +29,12 @@ PLACE: Final = "place"
 
 
 class Span(NamedTuple):
-    """Rows `[start, stop)` of a staged file are of one partition."""
+    """Rows `[start, stop)` of a staged file are of one partition; `number` is its position among those of the file."""
 
     partition: Partition | None
     start: int
     stop: int
+    number: int = 0
 
 
 class Staging(NamedTuple):
@@ -46,13 +47,12 @@ class Staging(NamedTuple):
 
     def write(self, name: str, rows: pa.Table, counts: Sequence[tuple[Partition | None, int]]) -> tuple[Span, ...]:
         """Stage rows that are sorted by partition; `counts` names each partition and its number of rows."""
-        spans, start = [], 0
+        spans: list[Span] = []
+        start = 0
         for partition, count in counts:
-            spans.append(Span(partition, start, start + count))
+            spans.append(Span(partition, start, start + count, len(spans)))
             start += count
-        place = pa.array(
-            [number for number, span in enumerate(spans) for _ in range(span.stop - span.start)], pa.int32()
-        )
+        place = pa.array([span.number for span in spans for _ in range(span.stop - span.start)], pa.int32())
         rows = rows.append_column(PLACE, place).combine_chunks()
         options = pa.ipc.IpcWriteOptions(unify_dictionaries=True)
         with (
