@@ -101,11 +101,13 @@ class FolderStore:
         with ThreadPoolExecutor(SYNCS) as pool:
             list(pool.map(self.make_durable, [name for name in drafts if name not in self._durable]))
         self._durable.difference_update(drafts)
-        staged = {(self._root / name).parent for name in drafts}
-        made = _make_folders(
-            self._root, {(self._root / step.target).parent for step in steps if step.staged is not None}
-        )
-        _sync_all([*staged, *made])
+        targets = {(self._root / step.target).parent for step in steps if step.staged is not None}
+        for folder in targets:
+            folder.mkdir(parents=True, exist_ok=True)
+        # Any folder between these and the output's may be new.
+        folders = targets | {(self._root / name).parent for name in drafts}
+        _sync_all(sorted({above for place in folders for above in (place, *place.parents)
+                          if above.is_relative_to(self._root)}))  # fmt: skip
         with publishing(self._root, shared=False):
             replace_file(self._root / JOURNAL, json.dumps([list(step) for step in steps]).encode())
             _complete(self._root)
@@ -115,8 +117,10 @@ class FolderStore:
 def exclusive(root: Path, run_id: str) -> Iterator[None]:
     """Hold the output's lock, after the run that was killed while it published is completed; raises `LockedError`,
     naming the holder, where another run has it. The kernel drops the lock when its holder dies."""
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
         (root / PRIVATE).mkdir(parents=True, exist_ok=True)
+        _sync_all([folder.parent for folder in made])
         handle = os.open(root / PRIVATE / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise OutputError(
@@ -222,13 +226,6 @@ def _apply(root: Path, step: Replacement, touched: dict[Path, None]) -> None:
             if folder.parent != root:
                 folder.rmdir()
                 touched[folder.parent] = None
-
-
-def _make_folders(root: Path, folders: set[Path]) -> set[Path]:
-    """Make folders that are not there; all folders between them and the output's, whose entries may be new."""
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
-    return {above for folder in folders for above in folder.parents if above.is_relative_to(root)}
 
 
 def _sync_all(folders: Sequence[Path]) -> None:
