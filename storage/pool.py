@@ -13,7 +13,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from itertools import chain, islice
 from multiprocessing import connection, forkserver
 from types import TracebackType
@@ -137,7 +145,11 @@ class Pool:
 
     def _end(self, *, wait: bool) -> None:
         if self._executor is not None:
-            self._executor.shutdown(wait=wait, cancel_futures=True)
+            if isinstance(self._executor, ProcessPoolExecutor):
+                self._executor.shutdown(wait=wait, cancel_futures=True)
+            else:
+                # Dask's cancels what nobody waits for.
+                self._executor.shutdown(wait=wait)
             self._executor = None
 
 
@@ -184,8 +196,13 @@ def _dask_pool(address: str) -> Iterator[Pool]:
         threads = sum(client.nthreads().values())
         if not threads:
             raise PoolError("the Dask scheduler has no worker", address, f"start `dask worker {address}`")
-        with Pool(lambda: client.get_executor(pure=False), threads, (KilledWorker,)) as pool:
-            yield pool
+        try:
+            with Pool(lambda: client.get_executor(pure=False), threads, (KilledWorker,)) as pool:
+                yield pool
+        except CancelledError as error:
+            raise PoolError(
+                "the Dask scheduler was lost", address, "start it again, and run again; what was published is whole"
+            ) from error
 
 
 @contextlib.contextmanager
