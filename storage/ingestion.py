@@ -30,7 +30,7 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Facts, part_of, rounds_of, settled_facts
 from pressmark.storage.pool import Pool, open_pool
 from pressmark.storage.queries import reject_lines
-from pressmark.storage.runs import RunReport, last_runs, new_stamp, write_report, write_run
+from pressmark.storage.runs import RunReport, carried_runs, last_runs, new_stamp, write_report, write_run
 from pressmark.storage.settings import IngestSettings
 from pressmark.storage.settlement import Round, Settlement, settle_round
 from pressmark.storage.versions import parser_version
@@ -201,13 +201,18 @@ class Run:
     def settle(self, number: int) -> int:
         """Decide which revisions are current; the number of files that change."""
         gone = self._decision.gone if number == 0 else self._decision.gone.clear()
-        if not self._parsed and not gone.height and (number or not self._catalog.outdated):
+        last = number == len(self._rounds) - 1
+        carried = self._catalog.outdated or (last and self._catalog.mixed)
+        if not self._parsed and not gone.height and not carried:
             self._settlement = None
             return 0
         ended_at = self._listing.committed_at or self._stamp.started_at
-        now = Round(self._parsed, gone, self._listing.frame, ended_at, self._facts.archive, self._facts.history)
+        facts = self._facts
+        now = Round(
+            self._parsed, gone, self._listing.frame, ended_at, facts.archive, facts.carried_archive, facts.history, last
+        )  # fmt: skip
         self._settlement = settle_round(
-            self._output, self._staging, self._catalog, now, self._stamp, buckets=self._facts.buckets,
+            self._output, self._staging, self._catalog, now, self._stamp, buckets=facts.buckets,
             workers=self._pool.workers,
         )  # fmt: skip
         return sum(len(task.works) for task in self._settlement.tasks)
@@ -253,7 +258,8 @@ class Run:
         seen = Seen(self._output)
         seen.begin()
         staged = f"{self._staging.drafts}/{self._stamp.run_id}-{number}.parquet"
-        self._output.store.commit([*steps, write_run(self._output, staged, self._report)])
+        runs = [] if number else carried_runs(self._output, self._runs, self._staging.drafts)
+        self._output.store.commit([*steps, *runs, write_run(self._output, staged, self._report)])
         if self._settlement is not None:
             seen.forget(self._settlement.disturbed)
             self._add_changes(self._settlement.changes)
@@ -309,7 +315,7 @@ class Run:
             listing = listing.drop("known")
             considered = self._seen.frame if self._facts.history else self._seen.frame.filter(STANDING)
             if listing["same"].all() and listing.height == considered.height:
-                self._known = Catalog(pl.DataFrame(schema=CATALOG), set())
+                self._known = Catalog(pl.DataFrame(schema=CATALOG), set(), set())
                 return Decision(
                     listing.clear().with_columns(required=pl.lit(value=False)),
                     pl.DataFrame(schema=CATALOG),

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
+from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.schemas.validation import check_rows
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.parquet import open_part, write_part
@@ -18,8 +19,8 @@ from pressmark.storage.output.tables import PART_SUFFIX, Output
 from pressmark.transforms.records import Stamp
 
 __all__ = [
-    "LastRun", "RunReport", "last_runs", "latest_of", "named_archive", "new_stamp", "read_report", "write_report",
-    "write_run",
+    "LastRun", "RunReport", "carried_runs", "last_runs", "latest_of", "named_archive", "new_stamp", "read_report",
+    "write_report", "write_run",
 ]  # fmt: skip
 
 # Whoever sees a run's row sees all of its files.
@@ -128,6 +129,22 @@ def write_run(output: Output, staged: str, report: RunReport) -> Replacement:
     with output.store.draft(staged) as path:
         write_part(path, row, table)
     return Replacement(staged, f"{table.name}/{report.run_id}{PART_SUFFIX}", LAST_RANK)
+
+
+def carried_runs(output: Output, latest: list[LastRun], drafts: str) -> list[Replacement]:
+    """The steps that bring the rows of an older contract into this one's schema; `latest` are the latest runs."""
+    if all(run.contract_version == CONTRACT_VERSION for run in latest):
+        return []
+    table, steps = TABLES["runs"], []
+    for entry in output.store.entries(table.name):
+        with open_part(output, entry, table) as file:
+            rows = file.read() if file.outdated else None
+        if rows is not None:
+            staged = f"{drafts}/runs-{entry.name.rpartition('/')[2]}"
+            with output.store.draft(staged) as path:
+                write_part(path, rows, table)
+            steps.append(Replacement(staged, entry.name, LAST_RANK))
+    return steps
 
 
 def write_report(output: Output, run_id: str, content: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ from pressmark.transforms.revisions import (
     Settled,
     changed_articles,
     decide_rejects,
+    disturbed,
     settle,
 )
 
@@ -43,14 +44,17 @@ SHARED_BEFORE: Final = pl.col("change_before").is_in(["copy", "markup"]).fill_nu
 
 class Round(NamedTuple):
     """What a round of a run has to settle: the batches that it parsed, the rows of the catalog whose files are gone,
-    and the listing, with the time of what it does not tell (the commit's, else the run's start)."""
+    and the listing, with the time of what it does not tell (the commit's, else the run's start). `carried_archive` is
+    whose the rows of an older contract are; `last` tells that no other round follows."""
 
     parsed: Sequence[Parsed]
     gone: pl.DataFrame
     listing: pl.DataFrame
     ended_at: datetime
     archive: str
+    carried_archive: str
     history: bool
+    last: bool
 
 
 class Settlement(NamedTuple):
@@ -82,17 +86,17 @@ def settle_round(
         for frame in (parsed.filter(pl.col("valid_to").is_null()), now.gone,
                       rejected.filter(pl.col("valid_to").is_null()))
     ]).unique()  # fmt: skip
-    settled = settle(known, now.listing, parsed, replaced, now.ended_at, stamp.started_at)
+    settled = settle(known, now.listing, parsed, rejected, replaced, now.ended_at, stamp.started_at)
     own = known.filter(pl.col("archive") == now.archive)
     rejects, dropped_rejects = decide_rejects(own, parsed, rejected, now.gone, history=now.history)
-    revisions = _stage_superseded(output, staging, known, settled, stamp, now.archive)
+    revisions = _stage_superseded(output, staging, known, settled, stamp, now.carried_archive)
     places = _Places(output, buckets)
     places.add_settled(settled)
     places.add_rejects(rejects, dropped_rejects)
-    places.carry(catalog.outdated)
+    places.carry(catalog.outdated | (catalog.mixed if now.last else set()))
     staged = _staged_files(now.parsed, settled.current, rejects) | {"revisions": revisions}
     tasks = places.tasks(staging, staged, now, max(workers, 1))
-    return Settlement(tasks, _changes(known, settled), _disturbed(known, settled, now.archive))
+    return Settlement(tasks, _changes(known, settled), disturbed(known, settled, now.archive))
 
 
 class _Places:
@@ -152,7 +156,10 @@ class _Places:
                 partitions = dict.fromkeys(work.partition for work in some)
                 here = tuple(part for partition in partitions for part in parts[partition])
                 rows = _those_of(partitions, waiting)
-                found.append(MergeTask(self._output, staging, number, self._buckets, now.archive, some, rows, here))
+                task = MergeTask(
+                    self._output, staging, number, self._buckets, now.carried_archive, now.last, some, rows, here
+                )
+                found.append(task)
         return found
 
     def _works(self) -> list[PlaceWork]:
@@ -350,10 +357,3 @@ def _changes(known: pl.DataFrame, settled: Settled) -> pl.DataFrame:
     stays = before.join(left, on="article_id", how="anti")
     after = pl.concat([settled.current.select(columns), stays.select(columns)])
     return changed_articles(before.select(columns), after)
-
-
-def _disturbed(known: pl.DataFrame, settled: Settled, archive: str) -> tuple[str, ...]:
-    """Other archives that have a source of an article which has lost its current revision."""
-    lost = settled.dropped.filter(pl.col("state") == "current").join(settled.current, on="article_id", how="anti")
-    live = known.filter(pl.col("state") == "superseded", pl.col("valid_to").is_null(), pl.col("archive") != archive)
-    return tuple(live.join(lost, on="article_id", how="semi")["archive"].unique().sort().to_list())

@@ -17,7 +17,7 @@ import polars as pl
 
 __all__ = [
     "CATALOG", "KEY", "PARSED", "REJECTED", "Decision", "Settled", "changed_articles", "decide", "decide_rejects",
-    "settle", "to_hash",
+    "disturbed", "settle", "to_hash",
 ]  # fmt: skip
 
 TIME: Final = pl.Datetime("us", "UTC")
@@ -91,8 +91,7 @@ def decide(listing: pl.DataFrame, catalog: pl.DataFrame, archive: str, *, delete
         gone = pl.concat([absent.filter(~REJECT), rejects])
     going = pl.concat([gone, live.join(changed.filter(LIVE), on="source_path", how="semi")])
     lost = going.filter(pl.col("state") == "current").select("article_id").unique()
-    without = catalog.filter(~REJECT).group_by("article_id").agg((pl.col("state") == "current").any())
-    lost = pl.concat([lost, without.filter(~pl.col("state")).select("article_id")])
+    lost = pl.concat([lost, _outranked(catalog.filter(~REJECT)).select("article_id")])
     heirs = live.filter(pl.col("state") == "superseded").join(lost, on="article_id", how="semi")
     wanted = pl.concat([changed.select("row"), standing.join(heirs, on="source_path", how="semi").select("row")])
     parse = listing.join(wanted.unique(), on="row", how="semi")
@@ -117,8 +116,8 @@ class Settled(NamedTuple):
 
 
 def settle(
-    catalog: pl.DataFrame, listing: pl.DataFrame, parsed: pl.DataFrame, replaced: pl.DataFrame, ended_at: datetime,
-    started_at: datetime,
+    catalog: pl.DataFrame, listing: pl.DataFrame, parsed: pl.DataFrame, rejected: pl.DataFrame, replaced: pl.DataFrame,
+    ended_at: datetime, started_at: datetime,
 ) -> Settled:  # fmt: skip
     """Which revision of each touched article is current, who superseded whom, and when what was replaced ended.
 
@@ -128,13 +127,21 @@ def settle(
     rows. The same sources give the same rows, whatever the number of runs.
     """
     catalog = catalog.filter(~REJECT).with_row_index("known").with_columns(pl.col("known").cast(pl.Int64))
+    again = catalog.join(parsed, on=KEY, how="semi", nulls_equal=True)
+    # What moved unchanged goes on at its later path, and has no row at the one that it left.
+    moved = catalog.join(parsed, on=["archive", "source_sha256", "valid_from"], how="semi")
+    moved = moved.join(listing, on=["source_path", "valid_from"], how="anti")
+    # What another parser refuses never was an article.
+    refused = catalog.join(rejected, on=["archive", "source_path", "source_sha256"], how="semi")
+    again = pl.concat([again, moved, refused]).unique("known")
     touched = pl.concat([
         parsed.select("article_id"),
         catalog.filter(LIVE).join(replaced, on=["archive", "source_path"], how="semi").select("article_id"),
-        catalog.join(parsed, on=KEY, how="semi", nulls_equal=True).select("article_id"),
+        again.select("article_id"),
     ]).unique()  # fmt: skip
     before = catalog.join(touched, on="article_id", how="semi")
-    again = before.join(parsed, on=KEY, how="semi", nulls_equal=True)
+    before = before.with_columns(valid_to_before=pl.when(pl.col("state") == "superseded").then("valid_to"))
+    again = before.join(again, on="known", how="semi")
     going = before.filter(LIVE).join(replaced, on=["archive", "source_path"], how="semi")
     going = going.join(again, on="known", how="anti")
     repeated = _repeated(going, listing, parsed)
@@ -159,8 +166,28 @@ def settle(
     return Settled(
         current.filter(~known).select(PARSED.names()),
         moved.select(*PARSED.names(), "known", "state", "superseded_by", "change", "change_before"),
-        before.join(gone, on="known", how="semi").drop("known"),
+        before.join(gone, on="known", how="semi").drop("known", "valid_to_before"),
     )
+
+
+def disturbed(catalog: pl.DataFrame, settled: Settled, archive: str) -> tuple[str, ...]:
+    """Other archives that have a source which is to be current now: their own next runs must look at it again."""
+    names = ["article_id", "state", *RANK, "valid_to"]
+    touched = pl.concat([settled.current.select("article_id"), settled.dropped.select("article_id")]).unique()
+    known = catalog.filter(~REJECT).join(touched, on="article_id", how="semi")
+    kept = known.join(settled.dropped, on=[*KEY, "state"], how="anti", nulls_equal=True)
+    made = [frame.with_columns(state=pl.lit(state)).select(names)
+            for frame, state in ((settled.current, "current"), (settled.superseded, "superseded"))]  # fmt: skip
+    found = _outranked(pl.concat([kept.select(names), *made]))["archive"].unique().sort()
+    return tuple(name for name in found if name != archive)
+
+
+def _outranked(rows: pl.DataFrame) -> pl.DataFrame:
+    """The live rows that rank last in their articles and are not current."""
+    live = rows.filter(LIVE)
+    some = live.join(live.filter(pl.col("state") == "superseded"), on="article_id", how="semi")
+    last = some.sort(*RANK, nulls_last=False).group_by("article_id", maintain_order=True).last()
+    return last.filter(pl.col("state") != "current")
 
 
 def decide_rejects(
@@ -169,7 +196,8 @@ def decide_rejects(
     """The rejected sources to publish, and the rejects of the catalog to drop.
 
     A reject is known by its path and bytes. It goes when its source parses; without `history` also when its source is
-    replaced or deleted. What can't be read has no bytes, and no place in history.
+    replaced or deleted, with it when no file ever was at its path. What can't be read has no bytes, and no place in
+    history.
     """
     key = ["archive", "source_path", "source_sha256"]
     known = catalog.filter(REJECT)
@@ -182,7 +210,10 @@ def decide_rejects(
     ])  # fmt: skip
     others = known.join(rejected, on=key, how="anti", nulls_equal=True)
     left = others.join(replaced, on=place, how="semi").filter(pl.lit(not history) | pl.col("source_sha256").is_null())
-    dropped = [known.join(new, on=key, how="semi", nulls_equal=True), left, others.join(parsed, on=key, how="semi")]
+    dropped = [
+        known.join(new, on=key, how="semi", nulls_equal=True), left, others.join(parsed, on=key, how="semi"),
+        others.join(gone.filter(REJECT), on=key, how="semi", nulls_equal=True),
+    ]  # fmt: skip
     return new, pl.concat(dropped).unique()
 
 
@@ -206,13 +237,10 @@ def changed_articles(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 
 def _repeated(going: pl.DataFrame, listing: pl.DataFrame, parsed: pl.DataFrame) -> pl.DataFrame:
-    """Sources that did not end but are listed in another way now, and were parsed: from another time on, as an input
-    without commits took the place of one with them; or at a later path, as the file moved unchanged."""
+    """Sources that did not end but are listed from another time on now, and were parsed: an input without commits took
+    the place of one with them, or the other way."""
     unknown = going.join(listing, on=["source_path", "valid_from"], how="anti", nulls_equal=True)
-    live = parsed.filter(LIVE)
-    here = unknown.join(live, on=["archive", "source_path", "source_sha256"], how="semi")
-    moved = unknown.join(live, on=["archive", "article_id", "source_sha256", "valid_from"], how="semi")
-    return pl.concat([here, moved]).unique("known")
+    return unknown.join(parsed.filter(LIVE), on=["archive", "source_path", "source_sha256"], how="semi")
 
 
 def _ended(going: pl.DataFrame, listing: pl.DataFrame, ended_at: datetime) -> pl.DataFrame:
@@ -237,8 +265,7 @@ def _rows(parsed: pl.DataFrame, again: pl.DataFrame, known: pl.DataFrame, starte
         .otherwise("valid_from")
     )
     before = known.with_columns(
-        came_at="valid_from", superseded_by_before="superseded_by", change_before="change",
-        valid_to_before=pl.when(pl.col("state") == "superseded").then("valid_to"),
+        came_at="valid_from", superseded_by_before="superseded_by", change_before="change"
     ).drop("superseded_by", "change")  # fmt: skip
     return pl.concat([new.drop("was"), before], how="diagonal").with_row_index("row")
 

@@ -43,11 +43,14 @@ CARRY_NEEDS: Final = (
     "archive", "source_path", "source_sha256", "source_bytes", "article_id", "canonical_url", "valid_from",
     "date_conflict", "header_bytes", "skipped_bytes", "content_count", "source",
 )  # fmt: skip
+# Stands for the parser's version in a file of which later rounds have sources to parse again.
+MIXED: Final = "mixed"
 
 
 class PartFile:
     """A partition file that is open for reading. `outdated` ones are of an older contract, or lack a column; their rows
-    are read as this version has them, those of version 2 as of `archive`."""
+    are read as this version has them, those of version 2 as of `archive`. `stale` ones are by another parser, in whole
+    or, where a run was stopped between its rounds, in part (`mixed`)."""
 
     def __init__(self, output: Output, entry: Stored, table: Table, archive: str) -> None:
         self._table = table
@@ -72,6 +75,7 @@ class PartFile:
         self.names: list[str] = self._file.schema_arrow.names
         self.rows: int = self._file.metadata.num_rows
         self.stale = self._metadata("parser_version") != parser_version()
+        self.mixed = self._metadata("parser_version") == MIXED
         self.outdated = version != CONTRACT_VERSION or self.names != table.schema.names
 
     def __enter__(self) -> PartFile:
@@ -102,11 +106,12 @@ def open_part(output: Output, entry: Stored, table: Table, archive: str = "") ->
     return PartFile(output, entry, table, archive)
 
 
-def write_part(path: Path, rows: pa.Table, table: Table) -> int:
-    """Write rows that are in order as a file; its size in bytes."""
-    schema = table.schema.with_metadata({
-        **(table.schema.metadata or {}), b"pressmark.parser_version": parser_version().encode()
-    })  # fmt: skip
+def write_part(path: Path, rows: pa.Table, table: Table, *, mixed: bool = False) -> int:
+    """Write rows that are in order as a file; its size in bytes. `mixed` ones are in part by another parser."""
+    version = MIXED if mixed else parser_version()
+    schema = table.schema.with_metadata(
+        {**(table.schema.metadata or {}), b"pressmark.parser_version": version.encode()}
+    )
     leaves = [leaf for field in schema for leaf in _leaves(field)]
     packed = [leaf for leaf in leaves if leaf not in PLAIN]
     with pq.ParquetWriter(

@@ -49,13 +49,15 @@ class StagedFile(NamedTuple):
 
 
 class MergeTask(NamedTuple):
-    """Files of one table to write. `parts` are the published files of their partitions."""
+    """Files of one table to write. `archive` is whose the rows of an older contract are; `last` tells that no other
+    round of the run follows; `parts` are the published files of their partitions."""
 
     output: Output
     staging: Staging
     number: int
     buckets: int
     archive: str
+    last: bool
     works: tuple[PlaceWork, ...]
     staged: tuple[StagedFile, ...]
     parts: tuple[Part, ...]
@@ -129,7 +131,7 @@ def _pieces(
 def _merge_place(task: MergeTask, table: Table, work: PlaceWork, stem: str, new: pa.Table, parts: list[Part]) -> Merged:
     target = part_name(table, work.partition, work.bucket)
     here = parts if work.carry else [part for part in parts if part.number == work.bucket]
-    before, outdated = _published(task, table, work, here)
+    before, outdated, stale = _published(task, table, work, here)
     key = table.replace_keys[0]
     coming = set(new[key].to_pylist())
     going = pc.is_in(before[key], pa.array(work.dropped | coming, pa.string()))
@@ -142,39 +144,42 @@ def _merge_place(task: MergeTask, table: Table, work: PlaceWork, stem: str, new:
     others = [part.entry.name for part in here if part.entry.name != target]
     # What an older version left at another place goes first: no reader may find a row twice.
     removals = [Replacement(None, name, LEAVING) for name in others if work.bucket == 0]
-    if not outdated and not others and rows.equals(before):
+    if not outdated and not stale and not others and rows.equals(before):
         return Merged(work, before.num_rows, rows.num_rows, 0)
     if work.removal_first and (leaving := work.dropped - coming):
         stays = before.filter(pc.invert(pc.is_in(before[key], pa.array(leaving, pa.string()))))
         if stays.num_rows < before.num_rows:
             removals.append(_written(task, table, f"removal-{stem}", stays, target, LEAVING)[0])
-    rank = (LEAVING if work.leaving else REST) + (table.name == "articles")
-    final, size = _written(task, table, f"next-{stem}", rows, target, rank)
+    # A file that rows leave and enter shows those that enter when they have left their own.
+    rank = (LEAVING if work.leaving and not work.removal_first else REST) + (table.name == "articles")
+    mixed = stale and kept.num_rows > 0 and not task.last
+    final, size = _written(task, table, f"next-{stem}", rows, target, rank, mixed=mixed)
     return Merged(work, before.num_rows, rows.num_rows, size, tuple(removals), (final,))
 
 
-def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]) -> tuple[pa.Table, bool]:
-    """The published rows of a place, and whether a file that they are in is to be written anew anyway."""
-    found, outdated = [plain_schema(table).empty_table()], False
+def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]) -> tuple[pa.Table, bool, bool]:
+    """The published rows of a place, and whether a file that they are in is of an older contract, or of another
+    parser."""
+    found, outdated, stale = [plain_schema(table).empty_table()], False, False
     for part in parts:
         with open_part(task.output, part.entry, table, task.archive) as file:
             rows = file.read()
-            outdated = outdated or file.outdated or file.stale
+            outdated, stale = outdated or file.outdated, stale or file.stale
         if work.carry and task.buckets > 1 and table.partitioned:
             keys = rows["article_id"].to_pylist()
             rows = rows.filter(pa.array([bucket_of(key, task.buckets) == work.bucket for key in keys], pa.bool_()))
         found.append(rows)
-    return pa.concat_tables(found), outdated
+    return pa.concat_tables(found), outdated, stale
 
 
 def _written(
-    task: MergeTask, table: Table, name: str, rows: pa.Table, target: str, rank: int
+    task: MergeTask, table: Table, name: str, rows: pa.Table, target: str, rank: int, *, mixed: bool = False
 ) -> tuple[Replacement, int]:
     if not rows.num_rows:
         return Replacement(None, target, rank), 0
     staged = f"{task.staging.drafts}/{table.name}-{name}.parquet"
     with task.output.store.draft(staged) as path:
-        size = write_part(path, rows, table)
+        size = write_part(path, rows, table, mixed=mixed)
     return Replacement(staged, target, rank), size
 
 

@@ -32,10 +32,12 @@ REQUESTS: Final = 16
 
 
 class Catalog(NamedTuple):
-    """The catalog, and the partitions of each table that hold a file of an older contract or schema."""
+    """The catalog, and the partitions of each table that hold a file of an older contract or schema (`outdated`), or
+    one that an earlier round wrote with rows of another parser in it (`mixed`)."""
 
     frame: pl.DataFrame
     outdated: set[tuple[str, Partition | None]]
+    mixed: set[tuple[str, Partition | None]]
 
 
 def read_catalog(output: Output, archive: str) -> Catalog:
@@ -43,38 +45,47 @@ def read_catalog(output: Output, archive: str) -> Catalog:
 
     Raises `OutputError` for files of a contract that can't be carried over.
     """
-    whole = {part.partition for part in output.parts(TABLES["paragraphs"])}
+    whole = {(part.partition, part.number): part for part in output.parts(TABLES["paragraphs"])}
     parts = [
         (TABLES[name], part) for name in ("articles", "revisions", "rejects") for part in output.parts(TABLES[name])
     ]
 
-    def read(place: tuple[Table, Part]) -> tuple[pl.DataFrame, bool]:
+    def read(place: tuple[Table, Part]) -> tuple[pl.DataFrame, bool, bool]:
         return _known(output, *place, archive, whole)
 
     with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
         found = list(threads.map(read, parts))
-    outdated = {(table.name, part.partition) for (table, part), (_, old) in zip(parts, found, strict=True) if old}
-    outdated |= {("paragraphs", partition) for name, partition in outdated if name == "articles"}
-    frames = [pl.DataFrame(schema=CATALOG), *(frame for frame, _ in found)]
-    return Catalog(pl.concat(frames), outdated)
+    outdated, mixed = (
+        {(name, part.partition) for (table, part), one in zip(parts, found, strict=True) if one[which]
+         for name in (table.name, *(["paragraphs"] if table.name == "articles" else []))}
+        for which in (1, 2)
+    )  # fmt: skip
+    frames = [pl.DataFrame(schema=CATALOG), *(one[0] for one in found)]
+    return Catalog(pl.concat(frames), outdated, mixed)
 
 
 def _known(
-    output: Output, table: Table, part: Part, archive: str, whole: set[Partition | None]
-) -> tuple[pl.DataFrame, bool]:
-    """Rows of a file as the catalog has them, and whether it is outdated. Articles of a partition that has no
+    output: Output, table: Table, part: Part, archive: str, whole: dict[tuple[Partition | None, int], Part]
+) -> tuple[pl.DataFrame, bool, bool]:
+    """Rows of a file as the catalog has them, and whether it is outdated, and mixed. Articles of a file that has no
     paragraphs any more are to be parsed again."""
     columns = [name for name in CATALOG if name in table.schema.names]
     with open_part(output, part.entry, table, archive) as file:
         rows = file.read(columns)
-        stale = file.stale or (table.name == "articles" and part.partition not in whole)
-        outdated = file.outdated
+        stale, outdated, mixed = file.stale, file.outdated, file.mixed
+    if table.name == "articles":
+        beside = whole.get((part.partition, part.number))
+        if beside is not None and stale and not outdated:
+            # Another release may have added a column there alone.
+            with open_part(output, beside.entry, TABLES["paragraphs"], archive) as file:
+                outdated = file.outdated
+        stale = stale or beside is None
     state = {"articles": "current", "revisions": "superseded", "rejects": "rejected"}[table.name]
     outlet, period = part.partition if part.partition is not None else (None, None)
     frame = pl.DataFrame(pl.from_arrow(rows))
     frame = frame.with_columns(state=pl.lit(state), stale=pl.lit(stale), outlet=pl.lit(outlet), period=pl.lit(period))
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in CATALOG.items() if name not in frame.columns]
-    return frame.with_columns(missing).select(CATALOG.names()).cast(CATALOG), outdated
+    return frame.with_columns(missing).select(CATALOG.names()).cast(CATALOG), outdated, mixed
 
 
 class SeenBefore(NamedTuple):
@@ -155,4 +166,8 @@ class Seen:
 
 
 def _table(content: bytes) -> pa.Table | None:
-    return pa.ipc.open_file(pa.BufferReader(content)).read_all() if content else None
+    """The rows of a note; None where it is damaged: that costs a comparison."""
+    try:
+        return pa.ipc.open_file(pa.BufferReader(content)).read_all()
+    except (pa.ArrowException, OSError):
+        return None
