@@ -14,11 +14,14 @@ from pressmark.storage.ingestion import open_run, run_steps
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport
 from pressmark.storage.settings import IngestSettings
+from pressmark.storage.verification import Verification, verify_output
+from pressmark.transforms.laws import Breach
 from pressmark.transforms.records import Stamp
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_RUN = datetime(2026, 1, 1, tzinfo=UTC)
-
+STATE = ("articles", "paragraphs", "revisions", "rejects")
+SOURCES = 20
 
 WriteArticle = Callable[..., Path]
 
@@ -50,11 +53,56 @@ def rows_of(output: Path, name: str, *columns: str) -> list[tuple[object, ...]]:
     return [tuple(row[column] for column in columns) for row in rows]
 
 
+def settled_rows(output: Path, name: str) -> list[str]:
+    """Rows without what tells the run that wrote them."""
+    columns = [column for column in TABLES[name].run_columns if column in TABLES[name].schema.names]
+    return sorted(map(repr, read_table(output, name).drop_columns(columns).to_pylist()))
+
+
+def assert_same_rows(output: Path, expected: Path, tables: tuple[str, ...] = STATE) -> None:
+    """Two outputs have the same rows, whichever run wrote each."""
+    for name in tables:
+        assert settled_rows(output, name) == settled_rows(expected, name), name
+
+
+def verified(output: Path | str, source: Path | str | None = None, **settings: str) -> Verification:
+    """What `verify` says by one process."""
+    return verify_output(Output(output), source, workers=1, progress=lambda *_: None, **settings)
+
+
+def breaches(output: Path | str, source: Path | str | None = None) -> list[Breach]:
+    """Breaches of the laws."""
+    return verified(output, source).breaches
+
+
+def write_sources(write_article: WriteArticle) -> list[str]:
+    """Write `SOURCES` sources, one of which is a reject; their paths."""
+    for number in range(SOURCES - 1):
+        write_article(
+            f"{number:02d}.md",
+            url=f"https://songling-times.example/{number}",
+            at=f"2022-{1 + number % 3:02d}-04T00:00:00",
+            body=f"<p>林帆第{number}次到松岭。</p>",
+        )
+    write_article("bad.md").write_bytes(b"\xff")
+    return [*(f"{number:02d}.md" for number in range(SOURCES - 1)), "bad.md"]
+
+
+def change_sources(archive: Path, write_article: WriteArticle) -> None:
+    """Revise, move to another month, add, mend and delete a source each."""
+    write_article("00.md", url="https://songling-times.example/0", body="<p>改</p>")
+    write_article("01.md", url="https://songling-times.example/1", at="2022-07-09T00:00:00")
+    write_article("new.md", url="https://songling-times.example/new")
+    write_article("bad.md", url="https://songling-times.example/mended")
+    (archive / "worse.md").write_bytes(b"\xfe")
+    (archive / "05.md").unlink()
+
+
 def files_of(output: Path) -> dict[str, bytes]:
     """Bytes of every published partition file but those of `runs`."""
     return {
         str(path.relative_to(output)): path.read_bytes()
-        for name in ("articles", "paragraphs", "revisions", "rejects")
+        for name in STATE
         for path in sorted((output / name).rglob("*"))
         if path.is_file()
     }

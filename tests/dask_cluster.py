@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import IO, Self
 
 HOST = "127.0.0.1"
-# Without these, importing a package of the environment that is not installed, only linked, fails.
-WITHOUT_LINKS = ("-S",)
 
 
 class ClusterFailed(Exception):
@@ -33,8 +31,7 @@ class DaskCluster:
 
     `environment` is added to that of the workers, without what this process knows of stores. `nanny` puts each worker
     under a process that starts it again when it dies. `options` and `python` are further arguments of the workers and
-    of their Python. A worker ends when its scheduler does, nanny or not, so `restart_scheduler` starts the workers as
-    well, as whoever supervises them does.
+    of their Python.
     """
 
     def __init__(
@@ -108,17 +105,11 @@ class DaskCluster:
         self._processes[number].send_signal(signal.SIGKILL)
         self._processes[number].wait()
 
-    def restart_scheduler(self) -> None:
-        """Kill the scheduler and start it anew at the same address, and new workers for those that end by that."""
+    def kill_scheduler(self) -> None:
+        """End the scheduler as a lost machine does; workers end by that, too."""
         if self._scheduler is not None:
             self._scheduler.kill()
             self._scheduler.wait()
-        before = [process for process in self._processes if process.poll() is None]
-        self._start_scheduler()
-        for process in before:
-            process.wait(self.limit_s)
-            self.add_worker(wait=False)
-        self.wait(len(before))
 
     def wait(self, workers: int) -> None:
         """Return when the scheduler has so many workers."""
@@ -142,9 +133,7 @@ class DaskCluster:
         port = self.address.rpartition(":")[2]
         folder = self.folder / "scheduler"
         folder.mkdir(parents=True, exist_ok=True)
-        # Without the links of the environment it can't load pressmark, and needs not.
-        arguments = ["--port", port]
-        self._scheduler = self._start("scheduler", arguments, folder, {}, python=WITHOUT_LINKS)
+        self._scheduler = self._start("scheduler", ["--port", port], folder, {}, python=())
         until = time.monotonic() + self.limit_s
         while True:
             with suppress(OSError), socket.create_connection((HOST, int(port)), 1):
@@ -164,8 +153,7 @@ class DaskCluster:
     ) -> subprocess.Popen[bytes]:
         command = [sys.executable, *python, "-m", f"distributed.cli.dask_{kind}", "--host", HOST, "--no-dashboard"]
         base = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
-        if "-S" in python:
-            base["PYTHONPATH"] = str(Path(find_spec("distributed").origin).parent.parent)  # type: ignore[union-attr,arg-type]
+        base["PYTHONPATH"] = str(Path(__file__).parent.parent / "src")
         log: IO[bytes]
         with (self.folder / f"{folder.name}.log").open("ab") as log:
             return subprocess.Popen(

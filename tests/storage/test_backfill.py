@@ -10,16 +10,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from archives import WriteArticle, files_of, ingest, read_table, rows_of
+from archives import WriteArticle, assert_same_rows, files_of, ingest, read_table, rows_of, settled_rows, verified
 from repositories import Repository, article, files_below
 
 from pressmark.flows.cli import main
-from pressmark.schemas import TABLES
-from pressmark.storage.output.tables import Output
-from pressmark.storage.verification import Verification, verify_output
-from pressmark.transforms.selection import Wanted
 
-STATE = ("articles", "paragraphs", "revisions", "rejects")
 SONGLING, YUNGANG = "songling-times-example", "yungang-daily-example"
 SINCE = datetime(2022, 3, 1, tzinfo=UTC)
 
@@ -40,21 +35,6 @@ def write_news(write_article: WriteArticle, count: int = 24) -> None:
     write_article("empty.md").write_bytes(b"")
 
 
-def settled_rows(output: Path, name: str) -> list[str]:
-    """Rows without what tells the run that wrote them."""
-    columns = [column for column in TABLES[name].run_columns if column in TABLES[name].schema.names]
-    return sorted(map(repr, read_table(output, name).drop_columns(columns).to_pylist()))
-
-
-def assert_equal(output: Path, expected: Path, tables: tuple[str, ...] = STATE) -> None:
-    for name in tables:
-        assert settled_rows(output, name) == settled_rows(expected, name), name
-
-
-def verified(output: Path, source: Path) -> Verification:
-    return verify_output(Output(output), source, workers=1, progress=lambda *_: None)
-
-
 def paths_of(output: Path, name: str = "articles") -> set[object]:
     return {path for (path,) in rows_of(output, name, "source_path")}
 
@@ -68,15 +48,15 @@ def test_runs_with_a_limit_walk_through_the_archive(
     total = ingest(archive, tmp_path / "full").parsed
     parsed: list[int] = []
     while sum(parsed) < total:
-        report = ingest(archive, tmp_path / "out", len(parsed) + 1, wanted=Wanted(limit=limit), workers=workers)
+        report = ingest(archive, tmp_path / "out", len(parsed) + 1, limit=limit, workers=workers)
         assert 0 < report.parsed <= limit
         assert (report.sources, report.left_out) == (total, 0)
         parsed.append(report.parsed)
         found = verified(tmp_path / "out", archive)
         assert (found.breaches, found.not_ingested) == ([], total - sum(parsed))
-    assert_equal(tmp_path / "out", tmp_path / "full")
+    assert_same_rows(tmp_path / "out", tmp_path / "full")
     before = files_of(tmp_path / "out")
-    assert ingest(archive, tmp_path / "out", 90, wanted=Wanted(limit=limit)).parsed == 0
+    assert ingest(archive, tmp_path / "out", 90, limit=limit).parsed == 0
     assert ingest(archive, tmp_path / "out", 91).parsed == 0
     assert files_of(tmp_path / "out") == before
     assert verified(tmp_path / "out", archive).not_ingested == 0
@@ -85,25 +65,28 @@ def test_runs_with_a_limit_walk_through_the_archive(
 @pytest.mark.parametrize(
     ("wanted", "takes"),
     [
-        (Wanted(outlets=(YUNGANG,)), lambda row: row["outlet"] == YUNGANG),
-        (Wanted(outlets=(YUNGANG, SONGLING)), lambda _: True),
-        (Wanted(since=SINCE), lambda row: row["published_at"] >= SINCE),
+        ({"outlets": (YUNGANG,)}, lambda row: row["outlet"] == YUNGANG),
+        ({"outlets": (YUNGANG, SONGLING)}, lambda _: True),
+        ({"since": SINCE}, lambda row: row["published_at"] >= SINCE),
         (
-            Wanted(since=SINCE, outlets=(SONGLING,)),
+            {"since": SINCE, "outlets": (SONGLING,)},
             lambda row: row["published_at"] >= SINCE and row["outlet"] == SONGLING,
         ),
-        (Wanted(outlets=("nobody",)), lambda _: False),
+        ({"outlets": ("nobody",)}, lambda _: False),
     ],
     ids=["an outlet", "two outlets", "since", "an outlet since", "an outlet that there is not"],
 )
 def test_a_run_takes_what_it_asks_for_and_a_full_one_the_rest(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, wanted: Wanted, takes: Any
+    archive: Path, write_article: WriteArticle, tmp_path: Path, wanted: dict[str, Any], takes: Any
 ) -> None:
     write_news(write_article)
     full = ingest(archive, tmp_path / "full")
-    everything = read_table(tmp_path / "full", "articles").to_pylist()
+    everything = [
+        {**row, "outlet": str(row["host"]).replace(".", "-")}
+        for row in read_table(tmp_path / "full", "articles").to_pylist()
+    ]
     expected = {row["article_id"] for row in everything if takes(row)}
-    report = ingest(archive, tmp_path / "out", 1, wanted=wanted)
+    report = ingest(archive, tmp_path / "out", 1, **wanted)
     assert {article_id for (article_id,) in rows_of(tmp_path / "out", "articles", "article_id")} == expected
     assert paths_of(tmp_path / "out", "rejects") == {"bad.md", "empty.md"}
     assert report.parsed == full.parsed
@@ -111,19 +94,19 @@ def test_a_run_takes_what_it_asks_for_and_a_full_one_the_rest(
     found = verified(tmp_path / "out", archive)
     assert (found.breaches, found.not_ingested) == ([], report.left_out)
     before = files_of(tmp_path / "out")
-    again = ingest(archive, tmp_path / "out", 2, wanted=wanted)
+    again = ingest(archive, tmp_path / "out", 2, **wanted)
     assert (again.accepted, again.left_out) == (0, report.left_out)
     assert files_of(tmp_path / "out") == before
     assert ingest(archive, tmp_path / "out", 3).parsed == report.left_out
-    assert_equal(tmp_path / "out", tmp_path / "full")
+    assert_same_rows(tmp_path / "out", tmp_path / "full")
     found = verified(tmp_path / "out", archive)
     assert (found.breaches, found.not_ingested) == ([], 0)
 
 
 def test_an_article_without_a_time_is_not_since(archive: Path, tmp_path: Path) -> None:
     (archive / "a.md").write_bytes("[松岭](https://songling-times.example/a)\n------\n\n<p>林帆</p>\n".encode())
-    assert ingest(archive, tmp_path / "out", 1, wanted=Wanted(since=SINCE)).left_out == 1
-    assert ingest(archive, tmp_path / "out", 2, wanted=Wanted(outlets=(SONGLING,))).accepted == 1
+    assert ingest(archive, tmp_path / "out", 1, since=SINCE).left_out == 1
+    assert ingest(archive, tmp_path / "out", 2, outlets=(SONGLING,)).accepted == 1
 
 
 @pytest.mark.parametrize("sync", [None, True, False])
@@ -131,7 +114,7 @@ def test_what_is_published_is_kept_up_by_a_run_for_something_else(
     archive: Path, write_article: WriteArticle, tmp_path: Path, sync: bool | None
 ) -> None:
     write_news(write_article)
-    ingest(archive, tmp_path / "out", 1, absent_is_deleted=sync)
+    ingest(archive, tmp_path / "out", 1, sync=sync)
     write_article("00.md", url="https://songling-times.example/0", body="<p>改</p>")
     write_article("01.md", url="https://songling-times.example/1", at="2021-01-01T00:00:00")
     write_article("bad.md", url="https://songling-times.example/mended")
@@ -139,12 +122,10 @@ def test_what_is_published_is_kept_up_by_a_run_for_something_else(
     write_article("asked.md", url="https://yungang-daily.example/new", at="2022-05-01T00:00:00")
     (archive / "03.md").unlink()
     (archive / "empty.md").unlink()
-    report = ingest(
-        archive, tmp_path / "out", 2, absent_is_deleted=sync, wanted=Wanted(SINCE, outlets=(YUNGANG,), limit=1)
-    )
+    report = ingest(archive, tmp_path / "out", 2, sync=sync, since=SINCE, outlets=(YUNGANG,), limit=1)
     articles = dict(rows_of(tmp_path / "out", "articles", "source_path", "text"))
     assert articles["00.md"] == "改"
-    assert ("2021-01",) in rows_of(tmp_path / "out", "articles", "month")
+    assert list((tmp_path / "out" / "articles").glob("*/month=2021-01"))
     # What was a reject is published already, so it is kept up, whatever it is now.
     assert "bad.md" in articles
     assert ("03.md" in articles) == (sync is not True)
@@ -157,17 +138,17 @@ def test_what_is_published_is_kept_up_by_a_run_for_something_else(
     missing = [] if sync else ["03.md"]
     assert [breach.source_path for breach in found.breaches] == missing
     assert found.not_ingested == 1
-    ingest(archive, tmp_path / "out", 3, absent_is_deleted=sync)
+    ingest(archive, tmp_path / "out", 3, sync=sync)
     if sync:
-        ingest(archive, tmp_path / "full", 3, absent_is_deleted=sync)
-        assert_equal(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))
+        ingest(archive, tmp_path / "full", 3, sync=sync)
+        assert_same_rows(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))
 
 
 def test_a_partial_run_does_not_hide_a_real_breach(
     archive: Path, write_article: WriteArticle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_news(write_article)
-    ingest(archive, tmp_path / "out", 1, wanted=Wanted(limit=9))
+    ingest(archive, tmp_path / "out", 1, limit=9)
     assert main(["verify", str(tmp_path / "out"), "--workers", "1"]) == 0
     assert "note: 22 sources are not ingested" in capsys.readouterr().out
     assert main(["verify", str(tmp_path / "out"), "--workers", "1", "--json"]) == 0
@@ -208,7 +189,7 @@ def test_a_partial_runs_commit_is_no_base_for_the_next(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "git")
     files: dict[str | bytes, Any] = {f"{number}.md": article(f"{number}") for number in range(8)}
     repository.commit(files)
-    ingest(repository.path, tmp_path / "out", 1, wanted=Wanted(limit=3))
+    ingest(repository.path, tmp_path / "out", 1, limit=3)
     assert len(paths_of(tmp_path / "out")) == 3
     ingest(repository.path, tmp_path / "out", 2)
     assert len(paths_of(tmp_path / "out")) == 8
@@ -217,14 +198,14 @@ def test_a_partial_runs_commit_is_no_base_for_the_next(tmp_path: Path) -> None:
     files["2.md"] = article("2", body="<p>改</p>")
     del files["5.md"]
     repository.commit(files)
-    partial = ingest(repository.path, tmp_path / "out", 3, wanted=Wanted(limit=2))
+    partial = ingest(repository.path, tmp_path / "out", 3, limit=2)
     assert (partial.parsed, partial.deleted) == (3, 1)
     assert len(paths_of(tmp_path / "out")) == 9
     assert "改" in {text for (text,) in rows_of(tmp_path / "out", "articles", "text")}
     complete = ingest(repository.path, tmp_path / "out", 4)
     assert (complete.parsed, complete.sources, complete.unchanged) == (4, 13, 9)
     ingest(repository.path, tmp_path / "full", 1)
-    assert_equal(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))
+    assert_same_rows(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))
     assert verified(tmp_path / "out", repository.path).breaches == []
     # That one is a base again.
     files["new.md"] = article("new")
@@ -272,17 +253,20 @@ def test_any_runs_for_parts_of_a_repository_add_up_to_one_full_run(tmp_path: Pat
             files = changed(files, chance)
             repository.commit(files)
         wanted = chance.choice((
-            Wanted(), Wanted(limit=chance.randrange(1, 6)), Wanted(limit=chance.randrange(1, 6)), Wanted(since=SINCE),
-            Wanted(since=SINCE, limit=2), Wanted(outlets=("nobody",)),
+            {}, {"limit": chance.randrange(1, 6)}, {"limit": chance.randrange(1, 6)}, {"since": SINCE},
+            {"since": SINCE, "limit": 2}, {"outlets": ("nobody",)},
         ))  # fmt: skip
-        parts += not wanted.everything
-        ingest(repository.path, tmp_path / "out", number, wanted=wanted, history=history)
+        parts += bool(wanted)
+        ingest(repository.path, tmp_path / "out", number, **wanted, history=history)
         assert verified(tmp_path / "out", repository.path).breaches == []
     ingest(repository.path, tmp_path / "out", 20, history=history)
     assert parts > 0
     ingest(repository.path, tmp_path / "full", 1, history=history)
     # Without its history an archive tells nothing of what stood before, so that depends on when runs looked.
-    assert_equal(tmp_path / "out", tmp_path / "full", STATE if history else ("articles", "paragraphs", "rejects"))
+    tables = ("revisions",) if history else ("rejects",)
+    assert_same_rows(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", *tables))
+    # A reject that moved may also stay at a path that it left, where the path had other contents.
+    assert set(settled_rows(tmp_path / "full", "rejects")) <= set(settled_rows(tmp_path / "out", "rejects"))
     found = verified(tmp_path / "out", repository.path)
     assert (found.breaches, found.not_ingested) == ([], 0)
 
@@ -297,10 +281,10 @@ def test_any_runs_for_parts_of_a_folder_add_up_to_one_full_run(tmp_path: Path, a
             path.unlink()
         for name, content in files.items():
             (archive / str(name)).write_bytes(content)
-        wanted = Wanted(limit=chance.randrange(1, 6)) if number % 3 else Wanted()
-        ingest(archive, tmp_path / "out", number, wanted=wanted, absent_is_deleted=True)
+        wanted: dict[str, Any] = {"limit": chance.randrange(1, 6)} if number % 3 else {}
+        ingest(archive, tmp_path / "out", number, **wanted, sync=True)
         assert verified(tmp_path / "out", archive).breaches == []
     assert files_below(archive).keys() == files.keys()
-    ingest(archive, tmp_path / "out", 20, absent_is_deleted=True)
+    ingest(archive, tmp_path / "out", 20, sync=True)
     ingest(archive, tmp_path / "full", 1)
-    assert_equal(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))
+    assert_same_rows(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))

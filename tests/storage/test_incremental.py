@@ -1,62 +1,48 @@
-"""Runs after the first: only what changed is parsed, only its partitions are written."""
+"""Runs after the first: what did not change is not read, only what changed is written, and no side state is trusted
+further than it can be checked."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from archives import WriteArticle, files_of, ingest, rows_of
+import pyarrow.parquet as pq
+import pytest
+from archives import STATE, WriteArticle, breaches, files_of, ingest, rows_of
 
-
-def stamps(output: Path) -> dict[str, tuple[int, int]]:
-    return {
-        str(path.relative_to(output)): (path.stat().st_ino, path.stat().st_mtime_ns)
-        for path in output.rglob("*.parquet")
-        if "runs" not in path.parts
-    }
+COUNT = 8
+PLACE = "outlet=songling-times-example/month=2022-03/part-0.parquet"
+SEEN = ".pressmark/seen"
 
 
 def test_a_second_run_rewrites_no_file(seeds: Path, tmp_path: Path) -> None:
+    def stamps() -> dict[Path, tuple[int, int]]:
+        paths = (path for path in (tmp_path / "out").rglob("*.parquet") if "runs" not in path.parts)
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
     first = ingest(seeds, tmp_path / "out", 1)
-    before = stamps(tmp_path / "out")
+    before = stamps()
     second = ingest(seeds, tmp_path / "out", 2)
-    assert stamps(tmp_path / "out") == before
+    assert stamps() == before
     assert (second.parsed, second.unchanged, second.partitions_written) == (0, first.sources, 0)
-    assert len(rows_of_runs(tmp_path / "out")) == 2
-
-
-def rows_of_runs(output: Path) -> list[Path]:
-    return sorted((output / "runs").iterdir())
-
-
-def test_a_fresh_clone_parses_nothing(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    path = write_article("a.md")
-    ingest(archive, tmp_path / "out", 1)
-    os.utime(path, (1, 1))
-    assert ingest(archive, tmp_path / "out", 2).parsed == 0
-
-
-def test_a_change_of_equal_size_and_time_is_seen(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    path = write_article("a.md", body="<p>甲</p>")
-    times = (path.stat().st_atime_ns, path.stat().st_mtime_ns)
-    ingest(archive, tmp_path / "out", 1)
-    write_article("a.md", body="<p>乙</p>")
-    os.utime(path, ns=times)
-    assert ingest(archive, tmp_path / "out", 2).parsed == 1
-    assert rows_of(tmp_path / "out", "articles", "text", "run_id") == [("乙", "run-2")]
+    assert len(list((tmp_path / "out" / "runs").iterdir())) == 2
 
 
 def test_one_changed_source_rewrites_only_its_partition(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
-    write_article("march.md", url="https://songling-times.example/1", at="2022-03-01T00:00:00")
-    write_article("april.md", url="https://songling-times.example/2", at="2022-04-01T00:00:00")
+    for month in ("03", "04"):
+        write_article(f"{month}.md", url=f"https://songling-times.example/{month}", at=f"2022-{month}-01T00:00:00")
     ingest(archive, tmp_path / "out", 1)
-    before = stamps(tmp_path / "out")
-    write_article("april.md", url="https://songling-times.example/2", at="2022-04-01T00:00:00", body="<p>新文</p>")
+    before = files_of(tmp_path / "out")
+    write_article("04.md", url="https://songling-times.example/04", at="2022-04-01T00:00:00", body="<p>新文</p>")
     report = ingest(archive, tmp_path / "out", 2)
-    changed = {name for name, stamp in stamps(tmp_path / "out").items() if before.get(name) != stamp}
-    place = "outlet=songling-times-example/month=2022-04/part-0.parquet"
+    changed = {name for name, content in files_of(tmp_path / "out").items() if before.get(name) != content}
+    place = PLACE.replace("03", "04")
     assert changed == {f"articles/{place}", f"paragraphs/{place}", f"revisions/{place}"}
     assert report.partitions_written == 3
 
@@ -64,20 +50,18 @@ def test_one_changed_source_rewrites_only_its_partition(
 def test_a_source_that_moves_to_another_month_leaves_the_old_one(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
-    write_article("a.md", at="2022-03-01T00:00:00")
+    write_article("a.md")
     ingest(archive, tmp_path / "out", 1)
     write_article("a.md", at="2022-05-01T00:00:00")
     ingest(archive, tmp_path / "out", 2)
-    assert rows_of(tmp_path / "out", "articles", "month") == [("2022-05",)]
-    assert {row[0] for row in rows_of(tmp_path / "out", "paragraphs", "month")} == {"2022-05"}
-    assert "articles/outlet=songling-times-example/month=2022-03/part-0.parquet" not in files_of(tmp_path / "out")
+    place = PLACE.replace("03", "05")
+    assert sorted(files_of(tmp_path / "out")) == [f"articles/{place}", f"paragraphs/{place}", f"revisions/{PLACE}"]
 
 
 def test_a_reject_leaves_when_it_parses_and_is_not_tried_before(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
-    path = archive / "a.md"
-    path.write_bytes(b"no header here")
+    (archive / "a.md").write_bytes(b"no header here")
     ingest(archive, tmp_path / "out", 1)
     assert rows_of(tmp_path / "out", "rejects", "source_path", "reason", "raw") == [
         ("a.md", "no_header", b"no header here")
@@ -90,13 +74,282 @@ def test_a_reject_leaves_when_it_parses_and_is_not_tried_before(
 
 
 def test_a_raised_limit_tries_what_was_too_large(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    from pressmark.transforms.records import Limits
-
-    write_article("a.md", body="<p>" + "长" * 1000 + "</p>")
-    ingest(archive, tmp_path / "out", 1, limits=Limits(source_bytes=1000))
+    write_article("a.md", body="<p>" + "长" * 600_000 + "</p>")
+    ingest(archive, tmp_path / "out", 1, max_source_mib=1)
     ((reason, raw, sha256),) = rows_of(tmp_path / "out", "rejects", "reason", "raw", "source_sha256")
     assert (reason, raw, len(str(sha256))) == ("too_large", None, 64)
-    assert ingest(archive, tmp_path / "out", 2, limits=Limits(source_bytes=1000)).parsed == 0
+    assert ingest(archive, tmp_path / "out", 2, max_source_mib=1).parsed == 0
     ingest(archive, tmp_path / "out", 3)
     assert rows_of(tmp_path / "out", "rejects", "reason") == []
     assert len(rows_of(tmp_path / "out", "articles", "source_path")) == 1
+
+
+# What a run remembers of files.
+
+
+class Opens:
+    """Sources and partition files that were opened."""
+
+    def __init__(self) -> None:
+        self.sources: list[str] = []
+        self.tables: list[str] = []
+        self.watched: Path | None = None
+
+    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.watched is not None and event == "open" and isinstance(arguments[0], str):
+            path = Path(arguments[0])
+            if path.parent == self.watched:
+                self.sources.append(path.name)
+
+    def clear(self) -> None:
+        self.sources.clear()
+        self.tables.clear()
+
+
+OPENS = Opens()
+sys.addaudithook(OPENS.audit)
+
+
+@pytest.fixture
+def opens(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opens]:
+    plain = pq.ParquetFile
+
+    def opened(source: Any, *arguments: Any, **keywords: Any) -> pq.ParquetFile:
+        OPENS.tables.append(str(source))
+        return plain(source, *arguments, **keywords)
+
+    monkeypatch.setattr(pq, "ParquetFile", opened)
+    OPENS.clear()
+    OPENS.watched = archive
+    yield OPENS
+    OPENS.watched = None
+
+
+@pytest.fixture
+def output(archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The output of a run over some articles, one of them a copy, and over no article; files count as settled at
+    once."""
+    monkeypatch.setattr("pressmark.storage.inputs.folder.SETTLED_NS", 0)
+    for number in range(COUNT):
+        write_article(
+            f"{number}.md", url=f"https://songling-times.example/{number}", body=f"<p>林帆第{number}次到松岭。</p>"
+        )
+    shutil.copy(archive / "0.md", archive / "copy.md")
+    (archive / "bad.md").write_bytes(b"\xff")
+    ingest(archive, tmp_path / "out", 1)
+    return tmp_path / "out"
+
+
+def all_names(archive: Path) -> list[str]:
+    return sorted(path.name for path in archive.iterdir())
+
+
+def assert_compared(opens: Opens, archive: Path) -> None:
+    assert sorted(set(opens.sources)) == all_names(archive)
+    assert any("/articles/" in path for path in opens.tables)
+
+
+def test_a_second_run_reads_no_source_and_no_table(archive: Path, output: Path, opens: Opens) -> None:
+    before = files_of(output)
+    for number in (2, 3):
+        opens.clear()
+        report = ingest(archive, output, number)
+        assert opens.sources == []
+        # Only what a report tells: the latest run, and the rejects that there are.
+        assert {path.removeprefix(f"{output}/").partition("/")[0] for path in opens.tables} <= {"runs", "rejects"}
+        assert (report.sources, report.unchanged, report.parsed) == (COUNT + 2, COUNT + 2, 0)
+        assert (report.articles, report.rejects, report.revisions) == (COUNT, 1, 1)
+    assert files_of(output) == before
+
+
+def test_a_change_that_size_and_time_do_not_show_is_read(archive: Path, output: Path, opens: Opens) -> None:
+    path = archive / "3.md"
+    times = path.stat()
+    path.write_bytes(path.read_bytes().replace("第3次".encode(), "第9次".encode()))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    now = path.stat()
+    assert (now.st_size, now.st_mtime_ns, now.st_ino) == (times.st_size, times.st_mtime_ns, times.st_ino)
+    opens.clear()
+    report = ingest(archive, output, 2)
+    assert set(opens.sources) == {"3.md"}
+    assert (report.parsed, report.unchanged, report.sources) == (1, COUNT + 1, COUNT + 2)
+    assert ("林帆第9次到松岭。", "run-2") in rows_of(output, "articles", "text", "run_id")
+    opens.clear()
+    assert ingest(archive, output, 3).parsed == 0
+    assert opens.sources == []
+    assert breaches(output, archive) == []
+
+
+def test_a_file_with_other_times_is_read_and_not_parsed(archive: Path, output: Path, opens: Opens) -> None:
+    os.utime(archive / "3.md", (1, 1))
+    other = archive / "4.new"
+    other.write_bytes((archive / "4.md").read_bytes())
+    other.rename(archive / "4.md")
+    opens.clear()
+    assert ingest(archive, output, 2).parsed == 0
+    assert sorted(opens.sources) == ["3.md", "4.md"]
+
+
+@pytest.mark.parametrize("sync", [None, True])
+def test_files_that_come_and_go_are_noticed(
+    archive: Path, write_article: WriteArticle, output: Path, opens: Opens, sync: bool | None
+) -> None:
+    ingest(archive, output, 2, sync=sync)
+    write_article("new.md", url="https://songling-times.example/new")
+    (archive / "1.md").unlink()
+    (archive / "copy.md").unlink()
+    opens.clear()
+    report = ingest(archive, output, 3, sync=sync)
+    # What the copy that is gone had superseded takes its place.
+    assert set(opens.sources) == ({"new.md", "0.md"} if sync else {"new.md"})
+    assert report.deleted == (2 if sync else 0)
+    assert report.sources == COUNT + 1
+    paths = {path for (path,) in rows_of(output, "articles", "source_path")}
+    kept = {f"{number}.md" for number in range(2, COUNT)} | {"new.md"}
+    assert paths == kept | ({"0.md"} if sync else {"1.md", "copy.md"})
+    opens.clear()
+    ingest(archive, output, 4, sync=sync)
+    assert opens.sources == []
+    assert not sync or breaches(output, archive) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: None, lambda _: b"", lambda content: content[:20], lambda content: content[:-1],
+        lambda content: content[: len(content) // 2], lambda content: b"ARROW1\0\0" * 20,
+        lambda content: content[:-40] + bytes(byte ^ 1 for byte in content[-40:]),
+    ],
+    ids=["gone", "empty", "20 bytes", "short", "half", "foreign", "end"],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["listing", "kept", "tables"])
+def test_a_damaged_note_costs_a_comparison(
+    archive: Path, output: Path, opens: Opens, kind: str, damage: Callable[[bytes], bytes | None]
+) -> None:
+    before = files_of(output)
+    (path,) = (output / SEEN).glob("tables" if kind == "tables" else f"*.{kind}")
+    content = damage(path.read_bytes())
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    opens.clear()
+    assert ingest(archive, output, 2).parsed == 0
+    assert_compared(opens, archive)
+    assert files_of(output) == before
+    opens.clear()
+    ingest(archive, output, 3)
+    assert opens.sources == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"max_source_mib": 5}, {"exclude": ("x.md",)}, {"sync": True}, {"limit": 3}, {"outlets": ("nobody",)}],
+    ids=repr,
+)
+def test_other_settings_compare_everything(archive: Path, output: Path, opens: Opens, settings: dict[str, Any]) -> None:
+    opens.clear()
+    ingest(archive, output, 2, **settings)
+    assert_compared(opens, archive)
+
+
+def test_another_parser_compares_everything(
+    archive: Path, output: Path, opens: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pressmark.storage.output.state.parser_version", lambda: "another")
+    opens.clear()
+    ingest(archive, output, 2)
+    assert_compared(opens, archive)
+
+
+def test_the_notes_of_another_output_or_source_are_not_believed(
+    archive: Path, output: Path, opens: Opens, tmp_path: Path
+) -> None:
+    shutil.copytree(archive, tmp_path / "other" / "archive")
+    ingest(archive, tmp_path / "foreign", 1)
+    shutil.rmtree(output / SEEN)
+    shutil.copytree(tmp_path / "foreign" / SEEN, output / SEEN)
+    opens.clear()
+    ingest(archive, output, 2)
+    assert_compared(opens, archive)
+    # The same archive at another place, and back.
+    assert ingest(tmp_path / "other" / "archive", output, 3).parsed == 0
+    opens.clear()
+    ingest(archive, output, 4)
+    assert_compared(opens, archive)
+    # A copy has other files; what was only renamed has the same.
+    shutil.copytree(output, tmp_path / "copied")
+    opens.clear()
+    assert ingest(archive, tmp_path / "copied", 5).parsed == 0
+    assert_compared(opens, archive)
+    output.rename(tmp_path / "moved")
+    opens.clear()
+    ingest(archive, tmp_path / "moved", 6)
+    assert opens.sources == []
+
+
+def test_a_file_of_this_moment_is_read_again(
+    archive: Path, output: Path, opens: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(output / SEEN)
+    monkeypatch.setattr("pressmark.storage.inputs.folder.SETTLED_NS", 1 << 62)
+    for number in (2, 3):
+        opens.clear()
+        assert ingest(archive, output, number).parsed == 0
+        assert sorted(opens.sources) == all_names(archive)
+    # Later they are settled, and read once more, as nothing was noted of them.
+    monkeypatch.setattr("pressmark.storage.inputs.folder.SETTLED_NS", 0)
+    for number, sources in ((4, all_names(archive)), (5, [])):
+        opens.clear()
+        ingest(archive, output, number)
+        assert sorted(opens.sources) == sources
+
+
+def test_what_a_run_for_a_part_left_out_is_read_by_the_next(
+    archive: Path, write_article: WriteArticle, output: Path, opens: Opens
+) -> None:
+    write_article("new.md", url="https://songling-times.example/new")
+    assert ingest(archive, output, 2, outlets=("nobody",)).accepted == 0
+    opens.clear()
+    assert ingest(archive, output, 3).accepted == 1
+    assert "new.md" in opens.sources
+
+
+@pytest.mark.parametrize("buckets", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "how"),
+    # Older paragraphs are found by `verify`: a run compares sources with articles.
+    [(name, how) for name in STATE for how in ("removed", "older", "rewritten")
+     if (name, how) != ("paragraphs", "older")],
+)  # fmt: skip
+def test_a_partition_file_that_was_touched_by_hand_is_healed(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, name: str, how: str, buckets: int
+) -> None:
+    output = tmp_path / "out"
+    for number in range(COUNT):
+        write_article(f"{number}.md", url=f"https://songling-times.example/{number}")
+    shutil.copy(archive / "0.md", archive / "copy.md")
+    (archive / "bad.md").write_bytes(b"\xff")
+    ingest(archive, output, 1, buckets=buckets)
+    (target, *_) = sorted((output / name).rglob("*.parquet"))
+    older = target.read_bytes()
+    write_article("1.md", url="https://songling-times.example/1", body="<p>改</p><p>二</p>")
+    write_article("late.md", url="https://songling-times.example/late")
+    shutil.copy(archive / "2.md", archive / "copy-2.md")
+    (archive / "worse.md").write_bytes(b"\xfe")
+    ingest(archive, output, 2)
+    expected = {table: sorted_texts(output, table) for table in STATE}
+    content = target.read_bytes()
+    target.unlink()
+    if how != "removed":
+        target.write_bytes(older if how == "older" else content)
+    ingest(archive, output, 4)
+    for table in STATE:
+        # A revision that only a removed file held is gone for good.
+        assert table == "revisions" or sorted_texts(output, table) == expected[table]
+    assert breaches(output, archive) == []
+    assert ingest(archive, output, 5).parsed == 0
+
+
+def sorted_texts(output: Path, table: str) -> list[tuple[object, ...]]:
+    columns = {"articles": ("source_path", "text"), "paragraphs": ("paragraph_id", "text")}
+    return sorted(rows_of(output, table, *columns.get(table, ("source_path", "source_sha256"))), key=repr)

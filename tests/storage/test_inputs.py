@@ -8,13 +8,11 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from archives import WriteArticle, ingest, rows_of
+from archives import WriteArticle, breaches, ingest, rows_of
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.folder import Folder
-from pressmark.storage.inputs.source import Request
-from pressmark.storage.output.tables import Output
-from pressmark.storage.verification import verify_output
+from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.transforms.records import Limits, Reject
 
 
@@ -23,7 +21,7 @@ def rejects(output: Path) -> dict[object, object]:
 
 
 def verified(output: Path, archive: Path) -> bool:
-    return not verify_output(Output(output), archive, workers=1, progress=lambda *_: None).breaches
+    return not breaches(output, archive)
 
 
 def test_a_folder_named_like_an_article_is_a_folder(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
@@ -148,7 +146,7 @@ def test_a_single_file_is_an_input(archive: Path, write_article: WriteArticle, t
 def test_a_file_that_vanishes_after_listing_is_a_reject(archive: Path, write_article: WriteArticle) -> None:
     write_article("a.md")
     folder = Folder(archive)
-    sources = folder.listing(Request()).sources
+    sources = sources_of(folder.listing(Request()).frame)
     (archive / "a.md").unlink()
     ((_, outcome),) = folder.contents(sources, Limits())
     assert isinstance(outcome, Reject)

@@ -1,141 +1,254 @@
-"""Ctrl-C and a full disk, wherever they strike, leave an output that can be used, and that the next run completes."""
+"""A run that is stopped in any step leaves an output that can be used, and the next run gives the rows that it would
+have given."""
 
 from __future__ import annotations
 
-import errno
+import os
+import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from archives import WriteArticle, files_of, rows_of
-from stopped_runs import run, write_sources
+from archives import (
+    ROOT,
+    SOURCES,
+    WriteArticle,
+    assert_same_rows,
+    breaches,
+    change_sources,
+    files_of,
+    ingest,
+    rows_of,
+    write_sources,
+)  # fmt: skip
+from repositories import Repository, files_below
 
-from pressmark.storage.output import publish
-from pressmark.storage.output.tables import STAGING, Output
-from pressmark.storage.verification import verify_output
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of three sources, and files that count as settled at once."""
-    monkeypatch.setattr("pressmark.transforms.plan.LARGEST_BATCH_SOURCES", 3)
-    monkeypatch.setattr("pressmark.storage.inputs.entries.SETTLED_NS", 0)
-
+from pressmark.storage import batches
+from pressmark.storage.errors import LockedError
+from pressmark.storage.ingestion import Run
+from pressmark.storage.output.folder import JOURNAL, FolderStore
+from pressmark.storage.output.tables import STAGING
+from pressmark.transforms.records import Article
 
 STEPS = ("discover", "plan", "parse", "settle", "merge", "publish", "report")
+
+
+@pytest.fixture
+def rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds of a few sources each."""
+    monkeypatch.setattr("pressmark.storage.planning.ROUND_BYTES", 600)
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths of the sources in the order in which they were parsed."""
+    calls: list[str] = []
+    parse = batches.parse
+
+    def counted(data: bytes, source_path: str, *arguments: Any, **named: Any) -> Any:
+        calls.append(source_path)
+        return parse(data, source_path, *arguments, **named)
+
+    monkeypatch.setattr(batches, "parse", counted)
+    return calls
+
+
+class Stopping:
+    """Ctrl-C before or after the call of a step that has this number."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, step: str, at: int = 0, *, after: bool = False) -> None:
+        plain = getattr(Run, step)
+        left = at
+
+        def stopped(run: Run, *arguments: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                return plain(run, *arguments)
+            if after:
+                plain(run, *arguments)
+            raise KeyboardInterrupt
+
+        self._patch = (monkeypatch, step, plain, stopped)
+
+    def ingest(self, *arguments: Any, **settings: Any) -> None:
+        monkeypatch, step, plain, stopped = self._patch
+        monkeypatch.setattr(Run, step, stopped)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(*arguments, **settings)
+        monkeypatch.setattr(Run, step, plain)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_ctrl_c_at_any_step_leaves_a_usable_output(
-    archive: Path,
-    write_article: WriteArticle,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-    after: bool,
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
 ) -> None:
-    before, expected = prepare(archive, write_article, tmp_path)
-    plain = getattr(pressmark.storage.ingestion.Ingestion, step)
-
-    def stopped(*arguments: Any) -> None:
-        if after:
-            plain(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(pressmark.storage.ingestion.Ingestion, step, stopped)
-    with pytest.raises(KeyboardInterrupt):
-        run(archive, tmp_path / "out", 2, absent_is_deleted=True)
-    monkeypatch.setattr(pressmark.storage.ingestion.Ingestion, step, plain)
-    published = (step, after) == ("publish", True) or step == "report"
-    assert files_of(tmp_path / "out") == (expected if published else before)
-    finish(archive, tmp_path, expected)
-
-
-def prepare(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """An output, the changes to its archive, and what it is after them; the files before and after."""
     write_sources(write_article)
     for output in ("out", "expected"):
-        run(archive, tmp_path / output, 1)
+        ingest(archive, tmp_path / output, 1)
     before = files_of(tmp_path / "out")
-    write_article("00.md", url="https://songling-times.example/0", body="<p>改</p>")
-    write_article("01.md", url="https://songling-times.example/1", at="2022-02-09T00:00:00")
-    write_article("new.md", url="https://songling-times.example/new")
-    write_article("bad.md", url="https://songling-times.example/mended")
-    (archive / "05.md").unlink()
-    run(archive, tmp_path / "expected", 2, absent_is_deleted=True)
+    change_sources(archive, write_article)
+    ingest(archive, tmp_path / "expected", 2, sync=True)
     expected = files_of(tmp_path / "expected")
-    assert expected != before
-    return before, expected
-
-
-def finish(archive: Path, tmp_path: Path, expected: dict[str, bytes]) -> None:
-    # The run goes on under its own name, or as the next one that has nothing to do.
-    run(archive, tmp_path / "out", 3, absent_is_deleted=True)
-    found = files_of(tmp_path / "out")
-    if found != expected:
-        # It was stopped before anything was staged, so its rows tell of the run that came after it.
-        assert found.keys() == expected.keys()
-        assert ("run-3",) in rows_of(tmp_path / "out", "articles", "run_id")
-    verified = verify_output(Output(tmp_path / "out"), archive, workers=1, progress=lambda *_: None)
-    assert verified.breaches == []
-    assert not (tmp_path / "out" / STAGING).exists()
-    assert not (tmp_path / "out" / publish.JOURNAL).exists()
-
-
-def test_ctrl_c_at_any_replacement_is_completed_by_the_next_run(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, expected = prepare(archive, write_article, tmp_path)
-    subprocess.run(["cp", "-r", str(tmp_path / "out"), str(tmp_path / "base")], check=True)
-    plain = publish._apply
-    steps = 0
-    finished = False
-    while not finished:
-        subprocess.run(["rm", "-r", str(tmp_path / "out")], check=True)
-        subprocess.run(["cp", "-r", str(tmp_path / "base"), str(tmp_path / "out")], check=True)
-        left = steps
-
-        def stopped(*arguments: Any) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise KeyboardInterrupt
-            plain(*arguments)
-
-        monkeypatch.setattr(publish, "_apply", stopped)
-        try:
-            run(archive, tmp_path / "out", 2, absent_is_deleted=True)
-            finished = True
-        except KeyboardInterrupt:
-            pass
-        monkeypatch.setattr(publish, "_apply", plain)
-        report = run(archive, tmp_path / "out", 3, absent_is_deleted=True)
-        assert (report.run_id, report.parsed) == ("run-3", 0)
-        assert files_of(tmp_path / "out") == expected, steps
-        steps += 1
-    assert steps > 6
-    assert expected != before
-
-
-def test_a_full_disk_clears_what_waits_but_not_what_a_journal_lists(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, expected = prepare(archive, write_article, tmp_path)
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    plain = publish._apply
-    for place in ("pressmark.storage.batches._stage", "pressmark.storage.output.publish._apply"):
-        monkeypatch.setattr(place, full)
-        with pytest.raises(OSError, match="No space"):
-            run(archive, tmp_path / "out", 2, absent_is_deleted=True)
-        monkeypatch.undo()
-        monkeypatch.setattr("pressmark.storage.inputs.entries.SETTLED_NS", 0)
-        assert files_of(tmp_path / "out") == before
-        assert (tmp_path / "out" / STAGING).exists() == (place != "pressmark.storage.batches._stage")
-    assert publish._apply is plain
-    assert run(archive, tmp_path / "out", 3, absent_is_deleted=True).parsed == 0
+    Stopping(monkeypatch, step, after=after).ingest(archive, tmp_path / "out", 2, sync=True)
+    published = (step, after) == ("publish", True) or step == "report"
+    assert files_of(tmp_path / "out") == (expected if published else before)
+    report = ingest(archive, tmp_path / "out", 2, sync=True)
+    assert (report.parsed == 0) == published
     assert files_of(tmp_path / "out") == expected
+    assert breaches(tmp_path / "out", archive) == []
+    assert not (tmp_path / "out" / STAGING).exists()
+    assert not (tmp_path / "out" / JOURNAL).exists()
+
+
+@pytest.mark.usefixtures("rounds")
+@pytest.mark.parametrize("step", ["parse", "settle", "merge", "publish"])
+@pytest.mark.parametrize("round_", [1, 2])
+def test_a_run_stopped_between_rounds_leaves_a_right_output_and_the_next_does_the_rest(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsed: list[str],
+    step: str, round_: int,
+) -> None:  # fmt: skip
+    paths = write_sources(write_article)
+    ingest(archive, tmp_path / "expected", 2)
+    parsed.clear()
+    Stopping(monkeypatch, step, round_).ingest(archive, tmp_path / "out", 1)
+    done = {str(path) for name in ("articles", "rejects") for (path,) in rows_of(tmp_path / "out", name, "source_path")}
+    assert 0 < len(done) < SOURCES
+    assert breaches(tmp_path / "out", archive) == []
+    ((arguments,),) = rows_of(tmp_path / "out", "runs", "arguments")
+    assert '"unfinished": true' in str(arguments)
+    parsed.clear()
+    report = ingest(archive, tmp_path / "out", 2)
+    assert sorted(parsed) == sorted(set(paths) - done)
+    assert (report.parsed, report.unchanged, report.sources) == (SOURCES - len(done), len(done), SOURCES)
+    assert_same_rows(tmp_path / "out", tmp_path / "expected")
+    assert breaches(tmp_path / "out", archive) == []
+    assert ingest(archive, tmp_path / "out", 3).parsed == 0
+
+
+@pytest.mark.usefixtures("rounds")
+@pytest.mark.parametrize("history", [False, True])
+def test_rounds_of_a_repository_that_are_stopped_again_and_again_give_the_rows_of_one_run(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: bool
+) -> None:
+    write_sources(write_article)
+    repository = Repository(tmp_path / "git")
+    repository.commit(files_below(archive))
+    change_sources(archive, write_article)
+    (archive / "02.md").rename(archive / "moved.md")
+    repository.commit(files_below(archive))
+    for number in range(1, 4):
+        Stopping(monkeypatch, "publish", 1).ingest(repository.path, tmp_path / "out", number, history=history)
+        assert breaches(tmp_path / "out", repository.path) == []
+    change_sources_again(archive, write_article)
+    repository.commit(files_below(archive))
+    Stopping(monkeypatch, "settle", 1).ingest(repository.path, tmp_path / "out", 5, history=history)
+    ingest(repository.path, tmp_path / "out", 6, history=history)
+    monkeypatch.setattr("pressmark.storage.planning.ROUND_BYTES", 1 << 30)
+    ingest(repository.path, tmp_path / "expected", 1, history=history)
+    tables = () if history else ("articles", "paragraphs", "rejects")
+    assert_same_rows(tmp_path / "out", tmp_path / "expected", *([tables] if tables else []))
+    assert breaches(tmp_path / "out", repository.path) == []
+
+
+def change_sources_again(archive: Path, write_article: WriteArticle) -> None:
+    write_article("03.md", url="https://songling-times.example/3", body="<p>改</p>")
+    (archive / "04.md").rename(archive / "moved-4.md")
+    (archive / "worse.md").unlink()
+
+
+@pytest.mark.usefixtures("rounds")
+def test_rows_that_swap_months_in_rounds_are_never_shown_twice(
+    archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    for at in ("2022-03-01T00:00:00", "2022-04-01T00:00:00"):
+        other = "2022-04-01T00:00:00" if "-03-" in at else "2022-03-01T00:00:00"
+        for number in range(8):
+            url = f"https://songling-times.example/{number}"
+            write_article(f"{number}.md", url=url, at=at if number % 2 else other)
+        ingest(archive, tmp_path / "out", 1 if "-03-" in at else 2)
+        ids = rows_of(tmp_path / "out", "articles", "article_id")
+        assert len(ids) == len(set(ids)) == 8
+    assert breaches(tmp_path / "out", archive) == []
+
+
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = [{root!r} + "/src", {root!r} + "/tests"]
+from archives import ingest
+import pressmark.storage.batches, pressmark.storage.pool
+
+parent, parse = os.getpid(), pressmark.storage.batches.parse_batch
+def killing(batch):
+    os.kill(parent, signal.{signal})
+    signal.pause()
+def main():
+    import pressmark.storage.ingestion
+    pressmark.storage.ingestion.parse_batch = killing
+    ingest(Path(sys.argv[1]), Path(sys.argv[2]), workers=1)
+main()
+"""
+
+
+@pytest.mark.parametrize("kill", ["SIGKILL", "SIGINT"])
+def test_a_killed_run_leaves_no_lock(archive: Path, write_article: WriteArticle, tmp_path: Path, kill: str) -> None:
+    write_sources(write_article)
+    script = KILLED_RUN.format(root=str(ROOT), signal=kill)
+    command = [sys.executable, "-c", script, str(archive), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == -getattr(signal, kill), done.stderr
+    assert files_of(tmp_path / "out") == {}
+    assert _free(tmp_path / "out")
+    ingest(archive, tmp_path / "out", 1)
+    shutil.rmtree(tmp_path / "out" / ".pressmark")
+    # Without what lies beside the tables the next run compares, and changes nothing.
+    before = files_of(tmp_path / "out")
+    assert ingest(archive, tmp_path / "out", 2).parsed == 0
+    assert files_of(tmp_path / "out") == before
+    assert os.listdir(tmp_path / "out" / ".pressmark")
+
+
+def _free(output: Path) -> bool:
+    """Whether the lock is free: workers of a killed run hold it until they notice."""
+    for _ in range(600):
+        try:
+            with FolderStore(str(output)).writing("test", lambda *_: None):
+                return True
+        except LockedError:
+            time.sleep(0.05)
+    return False
+
+
+@pytest.mark.usefixtures("rounds")
+@pytest.mark.parametrize("step", ["parse", "publish"])
+def test_a_run_for_another_parser_that_is_stopped_between_rounds_forgets_no_source(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    write_sources(write_article)
+    ingest(archive, tmp_path / "out", 1)
+    plain = batches.parse
+
+    def retitled(data: bytes, *arguments: Any, **named: Any) -> Any:
+        found = plain(data, *arguments, **named)
+        return found._replace(header=found.header._replace(title="改")) if isinstance(found, Article) else found
+
+    monkeypatch.setattr(batches, "parse", retitled)
+    for module in ("output.state", "output.parquet", "ingestion"):
+        monkeypatch.setattr(f"pressmark.storage.{module}.parser_version", lambda: "another")
+    Stopping(monkeypatch, step, 1).ingest(archive, tmp_path / "out", 2)
+    assert len(set(rows_of(tmp_path / "out", "articles", "title"))) == 2
+    ingest(archive, tmp_path / "out", 3)
+    assert set(rows_of(tmp_path / "out", "articles", "title")) == {("改",)}
+    assert ingest(archive, tmp_path / "out", 4).parsed == 0
+    # Not stopped, it parses each once.
+    ingest(archive, tmp_path / "whole", 1)
+    for module in ("output.state", "output.parquet", "ingestion"):
+        monkeypatch.setattr(f"pressmark.storage.{module}.parser_version", lambda: "a third")
+    assert ingest(archive, tmp_path / "whole", 2).parsed == SOURCES
+    assert ingest(archive, tmp_path / "whole", 3).parsed == 0

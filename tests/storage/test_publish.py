@@ -3,100 +3,104 @@ completes."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
-from archives import ROOT, WriteArticle, files_of, ingest, rows_of
+from archives import ROOT, WriteArticle, breaches, change_sources, files_of, ingest, rows_of, write_sources
 
-from pressmark.storage.errors import LockedError, OutputError
-from pressmark.storage.output.lock import exclusive
-from pressmark.storage.output.publish import JOURNAL
-from pressmark.storage.output.tables import STAGING, Output
-from pressmark.storage.verification import verify_output
+from pressmark.storage.errors import LockedError
+from pressmark.storage.output.folder import JOURNAL, exclusive
+from pressmark.storage.output.tables import STAGING
 
-KILLED_RUN = """
-import os, signal, sys
+# Runs in processes that end after one system call more each, until one finishes; they start out with all loaded.
+KILLED_RUNS = """
+import os, shutil, signal, sys
 from pathlib import Path
-sys.path[:0] = [{root!r}, {root!r} + "/tests"]
+sys.path[:0] = [{root!r} + "/src", {root!r} + "/tests"]
 from archives import ingest
-from pressmark.storage.output import publish
-import pressmark.storage.ingestion
+import pressmark.storage.batches, pressmark.storage.inputs.folder, pressmark.storage.output.partitions
 
-steps = int(sys.argv[1])
-def count(*_):
-    global steps
-    steps -= 1
-    if steps < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-for name in ("fsync", "replace", "rmdir", "mkdir"):
-    def counted(*arguments, _call=getattr(os, name), **keywords):
-        count()
-        return _call(*arguments, **keywords)
-    setattr(os, name, counted)
-ingest(Path(sys.argv[2]), Path(sys.argv[3]), 2, absent_is_deleted=True)
-print("finished")
+base, archive, outputs = map(Path, sys.argv[1:4])
+left = 0
+def counted(name, call):
+    def wrapped(*arguments, **keywords):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*arguments, **keywords)
+    setattr(os, name, wrapped)
+number = int(sys.argv[4])
+while True:
+    shutil.copytree(base, outputs / str(number))
+    child = os.fork()
+    if not child:
+        left = number
+        for name in ("fsync", "replace", "rmdir", "mkdir", "unlink"):
+            counted(name, getattr(os, name))
+        ingest(archive, outputs / str(number), 2, sync=True)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    if status == 0:
+        break
+    assert os.WTERMSIG(status) == signal.SIGKILL, status
+    number += int(sys.argv[5])
+print(number)
 """
 
 
-def change(archive: Path, write_article: WriteArticle) -> None:
-    """New, revised, moved, deleted and broken sources at once."""
-    write_article("new.md", url="https://songling-times.example/new")
-    write_article("revised.md", url="https://songling-times.example/revised", body="<p>修订</p>")
-    write_article("moved.md", url="https://songling-times.example/moved", at="2022-07-01T00:00:00")
-    (archive / "deleted.md").unlink()
-    (archive / "broken.md").write_bytes(b"")
-
-
-def first_state(archive: Path, write_article: WriteArticle) -> None:
-    for name in ("revised", "moved", "deleted", "broken", "kept"):
-        write_article(f"{name}.md", url=f"https://songling-times.example/{name}")
-
-
-def run_killed(steps: int, archive: Path, output: Path) -> bool:
-    """Whether the run finished before its budget of system calls was used up."""
-    command = [sys.executable, "-c", KILLED_RUN.format(root=str(ROOT)), str(steps), str(archive), str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        assert done.stdout == "finished\n"
-        return True
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    return False
+def prepare(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """An output `base`, the changes to its archive, and what becomes of it by them: its files before and after."""
+    write_sources(write_article)
+    for output in ("base", "expected"):
+        ingest(archive, tmp_path / output, 1)
+    change_sources(archive, write_article)
+    ingest(archive, tmp_path / "expected", 2, sync=True)
+    before, expected = files_of(tmp_path / "base"), files_of(tmp_path / "expected")
+    assert before != expected
+    return before, expected
 
 
 def test_a_run_killed_at_any_step_is_completed_by_the_next(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
-    first_state(archive, write_article)
-    ingest(archive, tmp_path / "base", 1)
-    ingest(archive, tmp_path / "expected", 1)
-    change(archive, write_article)
-    ingest(archive, tmp_path / "expected", 2, absent_is_deleted=True)
-    expected = files_of(tmp_path / "expected")
-    before = files_of(tmp_path / "base")
-    assert expected != before
-    kills = 0
-    finished = False
-    while not finished:
-        output = tmp_path / f"killed-{kills}"
-        subprocess.run(["cp", "-r", str(tmp_path / "base"), str(output)], check=True)
-        finished = run_killed(kills, archive, output)
-        journal = output / JOURNAL
-        if not finished and not journal.exists() and files_of(output) != expected:
-            assert files_of(output) == before, f"killed at call {kills}: neither the old state nor the new"
+    before, expected = prepare(archive, write_article, tmp_path)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    command = [
+        sys.executable,
+        "-c",
+        KILLED_RUNS.format(root=str(ROOT)),
+        str(tmp_path / "base"),
+        str(archive),
+        str(killed),
+    ]
+    done = subprocess.run([*command, "0", "1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 40
+    seen = set()
+    for number in range(int(done.stdout) + 1):
+        output = killed / str(number)
+        committed = (output / JOURNAL).exists()
+        if not committed:
+            assert files_of(output) in (before, expected), f"killed at call {number}: neither the old state nor the new"
+        seen.add("between" if committed else "old" if files_of(output) == before else "new")
         check_readable(output)
         # The same run again, under the id it had, so that the bytes can be compared.
-        ingest(archive, output, 2, absent_is_deleted=True)
-        assert files_of(output) == expected, f"killed at call {kills}"
-        assert not journal.exists()
+        ingest(archive, output, 2, sync=True)
+        assert files_of(output) == expected, f"killed at call {number}"
+        assert not (output / JOURNAL).exists()
         assert not (output / STAGING).exists() or os.listdir(output / STAGING) == []
-        kills += 1
-    assert kills > 30
+    assert seen == {"old", "between", "new"}
+    assert breaches(killed / "20", archive) == []
 
 
 def check_readable(output: Path) -> None:
@@ -108,43 +112,101 @@ def check_readable(output: Path) -> None:
         assert all(path.suffix == ".parquet" for path in (output / name).rglob("*") if path.is_file())
 
 
-def test_the_state_after_a_kill_and_a_plain_run_verifies(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
+def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first_state(archive, write_article)
-    ingest(archive, tmp_path / "out", 1)
-    change(archive, write_article)
-    for steps in (3, 12, 24, 36):
-        run_killed(steps, archive, tmp_path / "out")
-        ingest(archive, tmp_path / "out", 3)
-        found = verify_output(Output(tmp_path / "out"), archive, workers=1, progress=lambda *_: None)
-        assert [breach for breach in found.breaches if breach.source_path != "deleted.md"] == []
+    """Up to the journal nothing has changed; behind it the next run completes what is published."""
+    before, expected = prepare(archive, write_article, tmp_path)
+    fsync = os.fsync
+    number, states = 0, set()
+    while True:
+        output = tmp_path / f"failed-{number}"
+        shutil.copytree(tmp_path / "base", output)
+        calls = []
+
+        def failing(handle: int) -> None:
+            calls.append(handle)  # noqa: B023
+            if len(calls) == number + 1:  # noqa: B023
+                raise OSError(errno.EIO, "Input/output error")
+            fsync(handle)
+
+        monkeypatch.setattr(os, "fsync", failing)
+        try:
+            ingest(archive, output, 2, sync=True)
+        except OSError as error:
+            assert error.errno == errno.EIO  # noqa: PT017
+        else:
+            assert len(calls) <= number, "an error of a sync was swallowed"
+            break
+        finally:
+            monkeypatch.undo()
+        committed = (output / JOURNAL).exists()
+        if not committed:
+            assert files_of(output) in (before, expected), number
+        states.add("between" if committed else "old" if files_of(output) == before else "new")
+        ingest(archive, output, 2, sync=True)
+        assert files_of(output) == expected, number
+        number += 1
+    assert number > 20
+    assert states >= {"old", "between"}
+
+
+def test_a_folder_that_can_not_be_made_is_met_before_the_journal(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, expected = prepare(archive, write_article, tmp_path)
+    mkdir = Path.mkdir
+
+    def refused(path: Path, *arguments: Any, **named: Any) -> None:
+        if path.name == "month=2022-07":
+            raise OSError(errno.ENAMETOOLONG, "File name too long")
+        mkdir(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(OSError, match="too long"):
+        ingest(archive, tmp_path / "base", 2, sync=True)
+    monkeypatch.undo()
+    assert not (tmp_path / "base" / JOURNAL).exists()
+    assert files_of(tmp_path / "base") == before
+    ingest(archive, tmp_path / "base", 2, sync=True)
+    assert files_of(tmp_path / "base") == expected
+
+
+@pytest.mark.parametrize("place", ["staging.Staging.write", "partitions.write_part", "folder._apply"])
+def test_a_full_disk_leaves_the_output_as_it_was_or_to_be_completed(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    before, expected = prepare(archive, write_article, tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(f"pressmark.storage.output.{place}", full)
+    with pytest.raises(OSError, match="No space"):
+        ingest(archive, tmp_path / "base", 2, sync=True)
+    monkeypatch.undo()
+    assert files_of(tmp_path / "base") == before
+    # What a journal lists is kept for the next run.
+    assert (tmp_path / "base" / STAGING).exists() == (place == "folder._apply")
+    report = ingest(archive, tmp_path / "base", 2, sync=True)
+    assert files_of(tmp_path / "base") == expected
+    assert (report.parsed == 0) == (place == "folder._apply")
 
 
 def test_a_second_writer_is_refused_by_name(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
     write_article("a.md")
     with exclusive(tmp_path / "out", "the-first"), pytest.raises(LockedError) as refused:
         ingest(archive, tmp_path / "out")
-    assert f"process {os.getpid()}" in str(refused.value)
-    assert "the-first" in str(refused.value)
-    assert "wait" in str(refused.value)
+    for part in (f"process {os.getpid()}", "the-first", "wait"):
+        assert part in str(refused.value)
     ingest(archive, tmp_path / "out")
     assert len(rows_of(tmp_path / "out", "articles", "source_path")) == 1
 
 
-def test_files_that_pressmark_did_not_write_are_refused(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    write_article("a.md")
-    part = tmp_path / "out" / "articles" / "outlet=x" / "month=2022-01" / "part-0.parquet"
-    part.parent.mkdir(parents=True)
-    pl.DataFrame({"a": [1]}).write_parquet(part)
-    with pytest.raises(OutputError, match="no contract version"):
-        ingest(archive, tmp_path / "out")
-    part.write_bytes(b"not parquet")
-    with pytest.raises(OutputError, match="can't be read"):
-        ingest(archive, tmp_path / "out")
-    assert part.read_bytes() == b"not parquet"
+def test_an_output_that_can_not_be_written_names_the_remedy(write_article: WriteArticle, archive: Path) -> None:
+    file = write_article("a.md")
+    with pytest.raises(Exception, match="can't be written.*choose a folder you may write to"):
+        ingest(archive, file / "out")
 
 
 def test_the_run_log_has_one_row_per_run_with_its_figures(
@@ -157,4 +219,5 @@ def test_the_run_log_has_one_row_per_run_with_its_figures(
     runs = pl.read_parquet(tmp_path / "out" / "runs").sort("started_at")
     columns = ["run_id", "sources", "unchanged", "parsed", "accepted", "rejected", "articles", "paragraphs", "rejects"]
     assert runs.select(columns).rows() == [("run-1", 2, 0, 2, 1, 1, 1, 2, 1), ("run-2", 2, 2, 0, 0, 0, 1, 2, 1)]
-    assert json.loads(runs["arguments"][0])["sync"] is False
+    arguments = json.loads(runs["arguments"][0])
+    assert (arguments["sync"], arguments["partition"], arguments["buckets"]) == (False, "month", 1)

@@ -1,69 +1,204 @@
-"""Plain readers of hive-partitioned Parquet read the output folder by glob and agree."""
+"""Plain readers of hive-partitioned Parquet read the output folder by glob and agree, whatever the layout."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from archives import ingest
+from archives import ROOT, STATE, WriteArticle, assert_same_rows, breaches, files_of, ingest, read_table
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.schemas.contract import CONTRACT_VERSION, Period
+from pressmark.storage.errors import OutputError
+from pressmark.storage.output.tables import Output, bucket_of
+from pressmark.storage.queries import trace_paragraph
+
+PARTITIONED = ("articles", "paragraphs", "revisions")
+UNKNOWN = {"month": "unknown", "day": date(1, 1, 1), "year": 0}
+PANDAS = ROOT / ".venv" / "pandas"
+BY_PANDAS = """
+import json, sys
+sys.path.append(sys.argv[1])
+import pandas as pd
+rows = pd.read_parquet(sys.argv[2])
+chosen = pd.read_parquet(sys.argv[2], filters=[("outlet", "==", "songling-times-example")])
+print(json.dumps([sorted(map(str, rows[sys.argv[3]])), len(chosen)]))
+"""
 
 
-@pytest.fixture
-def output(seeds: Path, tmp_path: Path) -> Path:
-    ingest(seeds, tmp_path / "out", workers=2)
-    return tmp_path / "out"
+def write_news(archive: Path, write_article: WriteArticle, *, undated: bool = True) -> None:
+    for number in range(24):
+        host = "yungang-daily" if number % 5 == 0 else "songling-times"
+        at = f"{2021 + number % 2}-{number % 3 + 1:02}-{number % 7 + 1:02}T00:00:00"
+        write_article(f"{number:02}.md", url=f"https://{host}.example/{number}", at=at, body=f"<p>{number}</p>")
+    (archive / "copy.md").write_bytes((archive / "03.md").read_bytes())
+    (archive / "bad.md").write_bytes(b"\xff")
+    if undated:
+        (archive / "undated.md").write_bytes(
+            "[松岭](https://songling-times.example/undated)\n------\n\n<p>林帆</p>\n".encode()
+        )
 
 
-@pytest.mark.parametrize("name", ["articles", "paragraphs", "revisions"])
-def test_polars_duckdb_and_pyarrow_agree_on_rows_per_partition(output: Path, name: str) -> None:
-    by_polars = (
-        pl.scan_parquet(output / name, hive_partitioning=True).group_by("outlet", "month").len().collect().rows()
-    )
-    by_duckdb = duckdb.sql(
-        f"select outlet, month, count(*) from read_parquet('{output}/{name}/**/*.parquet', hive_partitioning=true) "
-        "group by all"
-    ).fetchall()
-    table = ds.dataset(output / name, partitioning="hive").to_table(columns=["outlet", "month"])
-    by_pyarrow: dict[tuple[str, str], int] = {}
-    for row in table.to_pylist():
-        key = (row["outlet"], row["month"])
-        by_pyarrow[key] = by_pyarrow.get(key, 0) + 1
-    assert sorted(by_polars) == sorted(by_duckdb) == sorted((*key, count) for key, count in by_pyarrow.items())
-    assert len(by_polars) >= 1
+@pytest.mark.parametrize("undated", [True, False], ids=["with undated ones", "all dated"])
+@pytest.mark.parametrize("by", ["month", "day", "year"])
+def test_readers_agree_on_keys_of_one_type(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, by: Period, undated: bool
+) -> None:
+    write_news(archive, write_article, undated=undated)
+    output = tmp_path / "out"
+    ingest(archive, output, partition=by, buckets=2)
+    for name in ("articles", "paragraphs"):
+        rows = pl.scan_parquet(output / name, hive_partitioning=True).collect()
+        keys = Counter(rows[by].to_list())
+        assert rows.schema[by] == {"month": pl.String, "day": pl.Date, "year": pl.Int64}[by]
+        assert sum(keys.values()) == len(rows) == 24 + undated
+        assert keys[UNKNOWN[by]] == int(undated)
+        files = f"read_parquet('{output}/{name}/**/*.parquet', hive_partitioning=true)"
+        by_duckdb = duckdb.sql(f"select {by}, count(*) from {files} group by 1").fetchall()
+        assert {str(key): count for key, count in by_duckdb} == {str(key): count for key, count in keys.items()}
+        assert type(by_duckdb[0][0]) is type(rows[by][0])
+        read = pq.read_table(output / name, filters=[("outlet", "=", "songling-times-example")])
+        assert read.num_rows == rows.filter(outlet="songling-times-example").height
+        assert Counter(map(str, pq.read_table(output / name)[by].to_pylist())) == Counter(map(str, rows[by]))
+        dataset = ds.dataset(output / name, partitioning="hive")
+        assert Counter(map(str, dataset.to_table(columns=[by])[by].to_pylist())) == Counter(map(str, rows[by]))
+        if PANDAS.is_dir():
+            command = [sys.executable, "-c", BY_PANDAS, str(PANDAS), str(output / name), by]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            assert json.loads(done.stdout) == [sorted(map(str, rows[by])), read.num_rows]
+    assert breaches(output, archive) == []
 
 
-def test_rejects_and_runs_are_read_without_partitions(output: Path) -> None:
+@pytest.fixture(scope="module")
+def of_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("readers")
+    ingest(ROOT / "seeds", folder / "out")
+    return folder / "out"
+
+
+def test_rejects_and_runs_are_read_without_partitions(of_seeds: Path) -> None:
     for name in ("rejects", "runs"):
-        count = pl.scan_parquet(output / name).select(pl.len()).collect().item()
-        assert duckdb.sql(f"select count(*) from read_parquet('{output}/{name}/*.parquet')").fetchall() == [(count,)]
+        count = pl.scan_parquet(of_seeds / name).select(pl.len()).collect().item()
+        assert duckdb.sql(f"select count(*) from read_parquet('{of_seeds}/{name}/*.parquet')").fetchall() == [(count,)]
         assert count >= 1
 
 
-def test_every_file_of_a_table_has_its_schema_and_version(output: Path) -> None:
+def test_every_file_has_the_schema_of_its_table_and_no_key_of_its_path(of_seeds: Path) -> None:
     for name, table in TABLES.items():
-        paths = sorted((output / name).rglob("*.parquet"))
+        paths = sorted((of_seeds / name).rglob("*.parquet"))
         assert paths, name
         for path in paths:
             schema = pq.read_schema(path)
             assert schema.equals(table.schema, check_metadata=False), path
+            assert not {"outlet", "month"} & set(schema.names)
             assert schema.metadata[b"pressmark.contract_version"] == CONTRACT_VERSION.encode()
-            assert [field.metadata[b"description"] for field in schema] == [
-                field.metadata[b"description"] for field in table.schema
-            ]
+            assert [field.metadata for field in schema] == [field.metadata for field in table.schema]
 
 
-def test_rows_are_sorted_and_their_partition_columns_match_the_path(output: Path) -> None:
-    for name, keys in (("articles", 2), ("paragraphs", 3)):
-        for path in sorted((output / name).rglob("*.parquet")):
-            rows = pq.ParquetFile(path).read().to_pylist()
-            places = {(row["outlet"], row["month"]) for row in rows}
-            assert places == {(path.parts[-3].removeprefix("outlet="), path.parts[-2].removeprefix("month="))}
-            order = [(str(row["published_at"] or "~"), row["article_id"], row.get("ordinal", 0))[:keys] for row in rows]
-            assert order == sorted(order)
+def test_rows_are_sorted_in_each_file(of_seeds: Path) -> None:
+    for name in STATE:
+        keys = TABLES[name].sort_keys
+        for path in sorted((of_seeds / name).rglob("*.parquet")):
+            rows = pq.ParquetFile(path).read(list(keys)).to_pylist()
+            order = [tuple((row[key] is None, row[key]) for key in keys if row[key] is not None) for row in rows]
+            assert order == sorted(order, key=repr) or order == sorted(order), path
+
+
+def test_a_rows_file_follows_from_its_article_alone(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
+    write_news(archive, write_article)
+    ingest(archive, tmp_path / "one", 1)
+    ingest(archive, tmp_path / "out", 1, buckets=3)
+    for number in range(6):
+        write_article(f"{number:02}.md", url=f"https://songling-times.example/{number}", body="<p>改</p>")
+    (archive / "07.md").unlink()
+    for output in ("one", "out"):
+        # What the first run fixed is that of all later ones.
+        ingest(archive, tmp_path / output, 2, sync=True, workers=2)
+    numbers: Counter[int] = Counter()
+    for name in PARTITIONED:
+        for path in (tmp_path / "out" / name).rglob("*.parquet"):
+            number = int(path.stem.removeprefix("part-"))
+            ids = pq.ParquetFile(path).read(["article_id"])["article_id"].to_pylist()
+            assert {int(key[:8], 16) % 3 for key in ids} == {bucket_of(key, 3) for key in ids} == {number}
+            numbers[number] += 1
+    assert set(numbers) == {0, 1, 2}
+    assert_same_rows(tmp_path / "out", tmp_path / "one")
+    assert breaches(tmp_path / "out", archive) == []
+
+
+def test_another_layout_than_the_outputs_is_refused(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
+    write_article("a.md")
+    ingest(archive, tmp_path / "out", 1, partition="day", buckets=2)
+    ingest(archive, tmp_path / "plain", 1)
+    before = files_of(tmp_path / "out")
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("out", {"partition": "month"}, "has `partition` day, not month.*--partition month"),
+        ("out", {"buckets": 3}, "has `buckets` 2, not 3.*--buckets 3"),
+        ("plain", {"partition": "day"}, "has `partition` month, not day"),
+        ("plain", {"buckets": 2}, "has `buckets` 1, not 2"),
+    ]
+    for output, settings, message in cases:
+        with pytest.raises(OutputError, match=message):
+            ingest(archive, tmp_path / output, 2, **settings)
+    ingest(archive, tmp_path / "out", 3, partition="day", buckets=2)
+    assert files_of(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("by", ["day", "year"])
+def test_periods_hold_the_rows_that_months_hold(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, by: Period
+) -> None:
+    write_news(archive, write_article)
+    ingest(archive, tmp_path / "month")
+    ingest(archive, tmp_path / by, partition=by)
+    for number in range(5):
+        write_article(f"{number:02}.md", url=f"https://songling-times.example/{number}", at="2023-01-08T00:00:00")
+    (archive / "07.md").unlink()
+    for output in ("month", by):
+        ingest(archive, tmp_path / output, 2, sync=True)
+    assert_same_rows(tmp_path / by, tmp_path / "month")
+    folders = {path.name for path in (tmp_path / by / "articles" / "outlet=songling-times-example").iterdir()}
+    expected = {"year": {"year=2021", "year=2022", "year=2023", "year=0"},
+                "day": {"day=2023-01-08", "day=0001-01-01", "day=2021-03-02"}}[by]  # fmt: skip
+    assert expected <= folders
+    assert breaches(tmp_path / by, archive) == []
+    paragraph = str(read_table(tmp_path / by, "paragraphs")["paragraph_id"][0])
+    assert trace_paragraph(Output(tmp_path / by), None, paragraph, context=0).paragraph["paragraph_id"] == paragraph
+
+
+def test_a_host_of_any_length_has_a_folder_of_its_own(
+    archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    """A label of 300 letters made a name that no file system takes, and an output that no run could use again."""
+    long, longer = "a" * 300, "a" * 301
+    write_article("1.md", url=f"https://{long}.example/a")
+    write_article("2.md", url=f"https://{longer}.example/a")
+    write_article("3.md", url="https://songling-times.example/a")
+    ingest(archive, tmp_path / "out", 1)
+    write_article("1.md", url=f"https://{long}.example/a", body="<p>改</p>")
+    (archive / "2.md").unlink()
+    report = ingest(archive, tmp_path / "out", 2, sync=True)
+    assert (report.parsed, report.deleted, report.articles) == (1, 1, 2)
+    slugs = [path.name.removeprefix("outlet=") for path in (tmp_path / "out").glob("*/outlet=*")]
+    assert len(set(slugs)) == 3
+    assert all(len(slug) <= 64 for slug in slugs)
+    assert breaches(tmp_path / "out", archive) == []
+
+
+def test_tables_hold_parquet_files_only(of_seeds: Path) -> None:
+    kinds = {path.relative_to(of_seeds).parts[0]: path.suffix for path in of_seeds.rglob("*") if path.is_file()}
+    assert {name: kind for name, kind in kinds.items() if name[0] != "."} == {
+        **dict.fromkeys(TABLES, ".parquet"), "reports": ".json"
+    }  # fmt: skip
+    assert not [name for name in os.listdir(of_seeds) if name.startswith(".") and name != ".pressmark"]

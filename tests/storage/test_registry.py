@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pressmark import transforms
 from pressmark.storage.errors import InputError
 from pressmark.storage.versions import load_outlets
 
@@ -16,7 +17,7 @@ from pressmark.storage.versions import load_outlets
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder in the place of the package, so that its registry can be another one."""
     importlib.import_module("pressmark.transforms.outlets")
-    monkeypatch.setattr(pressmark.transforms, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(transforms, "__path__", [str(tmp_path)])
     load_outlets.cache_clear()
     yield tmp_path
     load_outlets.cache_clear()

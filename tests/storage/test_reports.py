@@ -7,7 +7,7 @@ from pathlib import Path
 from archives import WriteArticle, ingest
 
 from pressmark.storage.output.tables import Output
-from pressmark.storage.reports import read_report
+from pressmark.storage.runs import read_report
 
 
 def changes(output: Path, number: int) -> dict[str, dict[str, int]]:
@@ -33,7 +33,7 @@ def test_each_kind_of_change_is_counted_by_outlet(archive: Path, write_article: 
     write_article("dated.md", url=f"{first}/dated", at="2022-04-04T05:06:07")
     (archive / "gone.md").unlink()
     write_article("new.md", url=f"{second}/new")
-    ingest(archive, output, 2, absent_is_deleted=True)
+    ingest(archive, output, 2, sync=True)
     assert changes(output, 2) == {
         "songling-times-example": {"text": 1, "markup": 2, "deleted": 1, "redated": 1},
         "harbour-gazette-example": {"new": 1},
@@ -49,12 +49,3 @@ def test_a_run_without_changes_tells_of_none(archive: Path, write_article: Write
     assert report["changes"] == []
     assert report["run"]["unchanged"] == 2
     assert report["rejects"] == [{"reason": "empty_file", "sources": 1, "for_example": "empty.md"}]
-
-
-def test_tables_hold_parquet_files_only(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    write_article("a.md")
-    ingest(archive, tmp_path / "out")
-    kinds = {path.parts[len((tmp_path / "out").parts)]: path.suffix for path in (tmp_path / "out").rglob("*.*")}
-    assert {name: kind for name, kind in kinds.items() if name[0] != "."} == {
-        "articles": ".parquet", "paragraphs": ".parquet", "runs": ".parquet", "reports": ".json",
-    }  # fmt: skip

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from random import Random
 
+import pyarrow.parquet as pq
 import pytest
-from archives import WriteArticle, files_of, ingest, rows_of, stamp
+from archives import STATE, WriteArticle, breaches, ingest, read_table, rows_of, stamp
 
+from pressmark.storage.output import folder
 from pressmark.storage.output.tables import Output
-from pressmark.storage.verification import verify_output
+from pressmark.storage.queries import stages_of
 
 STANDING = ("source_path", "change", "valid_to")
-
-
-def breaches(output: Path, archive: Path) -> list[object]:
-    return list(verify_output(Output(output), archive, workers=1, progress=lambda *_: None).breaches)
 
 
 def test_spellings_of_one_address_are_one_article_and_the_latest_is_current(
@@ -26,52 +26,48 @@ def test_spellings_of_one_address_are_one_article_and_the_latest_is_current(
     write_article("b.md", url="https://songling-times.example/a", at="2022-03-02T00:00:00", body="<p>新</p>")
     ingest(archive, tmp_path / "out")
     assert rows_of(tmp_path / "out", "articles", "source_path", "text") == [("b.md", "新")]
-    ((path, change, valid_to, text),) = rows_of(tmp_path / "out", "revisions", *STANDING, "text")
-    assert (path, change, valid_to, text) == ("a.md", "text", None, "旧")
+    assert rows_of(tmp_path / "out", "revisions", *STANDING, "text") == [("a.md", "text", None, "旧")]
     assert breaches(tmp_path / "out", archive) == []
 
 
-def test_change_tells_text_from_markup_from_copy(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    write_article("1.md", at="2022-03-01T00:00:00", body="<p>甲</p>")
-    write_article("2.md", at="2022-03-02T00:00:00", body="<p>乙</p>")
-    write_article("3.md", at="2022-03-02T00:00:00", body="<div>乙</div>")
-    write_article("4.md", at="2022-03-02T00:00:00", body="<div>乙</div>")
-    ingest(archive, tmp_path / "out")
-    assert rows_of(tmp_path / "out", "articles", "source_path") == [("4.md",)]
-    assert rows_of(tmp_path / "out", "revisions", "source_path", "change") == [
-        ("1.md", "text"),
-        ("2.md", "markup"),
-        ("3.md", "copy"),
-    ]
-
-
-def test_many_superseded_texts_are_carried_over_as_few_are(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_text_is_stored_once_and_found_again_when_it_is_needed(
+    archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
-    for run in (1, 2):
-        for month in range(1, 10):
-            for number in range(3):
-                at = f"2022-{month:02d}-0{number + 1}T00:00:00"
-                url = f"https://songling-times.example/{month}-{number}"
-                write_article(f"{month}-{number}.md", at=at, url=url, body=f"<p>稿 {run}</p>")
-        for output, few, threads in (("few", 2, 99), ("threads", 256, 1), ("many", 0, 99)):
-            with monkeypatch.context() as patch:
-                patch.setattr("pressmark.storage.superseded.FEW", few)
-                patch.setattr("pressmark.storage.state.WORTH_THREADS", threads)
-                ingest(archive, tmp_path / output, run)
-    assert len(rows_of(tmp_path / "few", "revisions", "source_path")) == 27
-    assert files_of(tmp_path / "few") == files_of(tmp_path / "threads") == files_of(tmp_path / "many")
+    """A revision that shares its text with the one that superseded it has none, until another one does."""
+    output = tmp_path / "out"
+    for name, tag in (("1.md", "p"), ("2.md", "div"), ("3.md", "div")):
+        write_article(name, body=f"<{tag}>乙</{tag}>")
+    write_article("0.md", at="2022-03-01T00:00:00", body="<p>甲</p>")
+    ingest(archive, output, 1)
+    columns = ("source_path", "change", "text")
+    assert rows_of(output, "articles", "source_path", "text") == [("3.md", "乙")]
+    assert sorted(rows_of(output, "revisions", *columns)) == [
+        ("0.md", "text", "甲"), ("1.md", "markup", None), ("2.md", "copy", None)
+    ]  # fmt: skip
+    # Each has its text for readers.
+    (article_id,) = rows_of(output, "articles", "article_id")[0]
+    assert [stage.text for stage in stages_of(Output(output), str(article_id))] == ["甲", "乙", "乙", "乙"]
+    # 2.md, which held nothing, is superseded by another text now; 1.md still shares its own with it.
+    write_article("3.md", body="<div>丙</div>")
+    ingest(archive, output, 2)
+    found = {(path, change): text for path, change, text in rows_of(output, "revisions", *columns)}
+    assert found == {
+        ("0.md", "text"): "甲", ("1.md", "markup"): None, ("2.md", "text"): "乙", ("3.md", "text"): "乙"
+    }  # fmt: skip
+    # The one that 1.md shared its text with is deleted.
+    (archive / "2.md").unlink()
+    ingest(archive, output, 3, sync=True)
+    found = {(path, change): text for path, change, text in rows_of(output, "revisions", *columns)}
+    assert found[("1.md", "text")] == found[("2.md", None)] == "乙"
+    assert breaches(output, archive) == []
 
 
 def test_equal_times_are_settled_by_the_greatest_path(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
-    write_article("b.md", body="<p>乙</p>")
-    ingest(archive, tmp_path / "out", 1)
-    write_article("a.md", body="<p>甲</p>")
-    ingest(archive, tmp_path / "out", 2)
-    write_article("c.md", body="<p>丙</p>")
-    ingest(archive, tmp_path / "out", 3)
+    for number, name in enumerate("bac", 1):
+        write_article(f"{name}.md", body=f"<p>{name}</p>")
+        ingest(archive, tmp_path / "out", number)
     assert rows_of(tmp_path / "out", "articles", "source_path") == [("c.md",)]
     assert [row[0] for row in rows_of(tmp_path / "out", "revisions", "source_path")] == ["a.md", "b.md"]
 
@@ -90,14 +86,12 @@ def test_a_source_replaced_at_its_path_ends_then(archive: Path, write_article: W
 
 def test_absence_is_deletion_only_with_sync(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
     write_article("a.md", url="https://songling-times.example/a")
-    write_article("b.md", url="https://songling-times.example/b").unlink()
     ingest(archive, tmp_path / "out", 1)
     (archive / "a.md").unlink()
     write_article("b.md", url="https://songling-times.example/b")
     ingest(archive, tmp_path / "out", 2)
     assert len(rows_of(tmp_path / "out", "articles", "source_path")) == 2
-    report = ingest(archive, tmp_path / "out", 3, absent_is_deleted=True)
-    assert report.deleted == 1
+    assert ingest(archive, tmp_path / "out", 3, sync=True).deleted == 1
     assert rows_of(tmp_path / "out", "articles", "source_path") == [("b.md",)]
     assert rows_of(tmp_path / "out", "revisions", *STANDING, "superseded_by") == [
         ("a.md", None, stamp(3).started_at, None)
@@ -105,29 +99,36 @@ def test_absence_is_deletion_only_with_sync(archive: Path, write_article: WriteA
     assert breaches(tmp_path / "out", archive) == []
 
 
-def test_when_the_current_revision_is_deleted_its_heir_becomes_current(
+@pytest.mark.parametrize("how", ["deleted", "another article", "broken"])
+def test_when_the_current_revision_goes_its_heir_becomes_current(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, how: str
+) -> None:
+    write_article("old.md", at="2022-03-01T00:00:00", body="<p>旧</p>")
+    write_article("new.md", at="2022-04-02T00:00:00", body="<p>新</p>")
+    ingest(archive, tmp_path / "out", 1)
+    if how == "another article":
+        write_article("new.md", url="https://songling-times.example/other", body="<p>别</p>")
+    elif how == "broken":
+        (archive / "new.md").write_bytes(b"\xff")
+    else:
+        (archive / "new.md").unlink()
+    ingest(archive, tmp_path / "out", 2, sync=True)
+    others = [("new.md", "别")] if how == "another article" else []
+    assert sorted(rows_of(tmp_path / "out", "articles", "source_path", "text")) == [*others, ("old.md", "旧")]
+    assert ("旧",) in rows_of(tmp_path / "out", "paragraphs", "text")
+    assert rows_of(tmp_path / "out", "revisions", "source_path", "superseded_by", "text") == [("new.md", None, "新")]
+    assert breaches(tmp_path / "out", archive) == []
+
+
+def test_a_superseded_revision_that_goes_is_no_longer_there(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
     write_article("old.md", at="2022-03-01T00:00:00", body="<p>旧</p>")
     write_article("new.md", at="2022-04-02T00:00:00", body="<p>新</p>")
     ingest(archive, tmp_path / "out", 1)
-    (archive / "new.md").unlink()
-    ingest(archive, tmp_path / "out", 2, absent_is_deleted=True)
-    assert rows_of(tmp_path / "out", "articles", "source_path", "text") == [("old.md", "旧")]
-    assert rows_of(tmp_path / "out", "paragraphs", "text") == [("旧",)]
-    assert rows_of(tmp_path / "out", "revisions", "source_path", "superseded_by") == [("new.md", None)]
-    assert breaches(tmp_path / "out", archive) == []
-
-
-def test_when_the_current_revision_becomes_another_article_its_heir_becomes_current(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    write_article("old.md", at="2022-03-01T00:00:00", body="<p>旧</p>")
-    write_article("new.md", at="2022-03-02T00:00:00", body="<p>新</p>")
-    ingest(archive, tmp_path / "out", 1)
-    write_article("new.md", url="https://songling-times.example/other", body="<p>别</p>")
+    write_article("old.md", url="https://songling-times.example/other", body="<p>别</p>")
     ingest(archive, tmp_path / "out", 2)
-    assert sorted(rows_of(tmp_path / "out", "articles", "source_path", "text")) == [("new.md", "别"), ("old.md", "旧")]
+    assert rows_of(tmp_path / "out", "revisions", *STANDING) == [("old.md", None, stamp(2).started_at)]
     assert breaches(tmp_path / "out", archive) == []
 
 
@@ -137,53 +138,67 @@ def test_a_file_that_comes_back_lives_again(archive: Path, write_article: WriteA
     content = path.read_bytes()
     ingest(archive, tmp_path / "out", 1)
     path.unlink()
-    ingest(archive, tmp_path / "out", 2, absent_is_deleted=True)
+    ingest(archive, tmp_path / "out", 2, sync=True)
     path.write_bytes(content)
-    ingest(archive, tmp_path / "out", 3, absent_is_deleted=True)
+    ingest(archive, tmp_path / "out", 3, sync=True)
     assert sorted(rows_of(tmp_path / "out", "articles", "source_path")) == [("a.md",), ("b.md",)]
     assert rows_of(tmp_path / "out", "revisions", "source_path") == []
     assert breaches(tmp_path / "out", archive) == []
 
 
-def test_an_article_that_breaks_leaves_a_tombstone_and_a_reject(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
+def keys_of(output: Path, name: str) -> Counter[str]:
+    key = {"articles": "article_id", "paragraphs": "paragraph_id", "revisions": "revision_id", "rejects": "reject_id"}
+    return Counter(
+        value for path in (output / name).rglob("*.parquet")
+        for value in pq.ParquetFile(path).read([key[name]])[key[name]].to_pylist()
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("buckets", [1, 3])
+def test_no_mix_of_old_and_new_files_shows_a_row_twice_or_loses_one(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, buckets: int
 ) -> None:
-    write_article("a.md")
-    ingest(archive, tmp_path / "out", 1)
-    (archive / "a.md").write_bytes(b"\xff")
-    ingest(archive, tmp_path / "out", 2)
-    assert rows_of(tmp_path / "out", "articles", "source_path") == []
-    assert rows_of(tmp_path / "out", "rejects", "source_path", "reason", "byte_offset") == [("a.md", "invalid_utf8", 0)]
-    assert rows_of(tmp_path / "out", "revisions", "source_path", "superseded_by", "change") == [("a.md", None, None)]
-    assert breaches(tmp_path / "out", archive) == []
-
-
-def test_articles_that_swap_months_are_never_shown_twice(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    """Rows move both ways between two partitions, so one of them is first shown without the row that leaves."""
-    first, second = {"url": "https://songling-times.example/1"}, {"url": "https://songling-times.example/2"}
-    write_article("1.md", **first, at="2022-03-01T00:00:00")
-    write_article("2.md", **second, at="2022-04-01T00:00:00")
-    ingest(archive, tmp_path / "out", 1)
-    write_article("1.md", **first, at="2022-04-01T00:00:00")
-    write_article("2.md", **second, at="2022-03-01T00:00:00")
-    seen = []
-    from pressmark.storage.output import publish
-
-    apply = publish._apply
+    """At each moment of publishing, whatever rows move between months, both ways at once too."""
+    chance, moments = Random(buckets), []
+    apply = folder._apply
 
     def watched(*arguments: object) -> None:
         apply(*arguments)  # type: ignore[arg-type]
-        seen.append(sorted(row[0] for row in rows_of(tmp_path / "out", "articles", "source_path")))
+        moments.append({name: keys_of(tmp_path / "out", name) for name in STATE})
 
-    publish._apply = watched  # type: ignore[assignment]
-    try:
-        ingest(archive, tmp_path / "out", 2)
-    finally:
-        publish._apply = apply
-    assert all(len(paths) == len(set(paths)) for paths in seen)
-    assert sorted(rows_of(tmp_path / "out", "articles", "source_path", "month")) == [
-        ("1.md", "2022-04"),
-        ("2.md", "2022-03"),
-    ]
+    monkeypatch.setattr(folder, "_apply", watched)
+    moved = 0
+    for run in range(1, 9):
+        for number in [*range(4), *(chance.randrange(30) for _ in range(6))]:
+            at = f"2022-{chance.choice('34'):>02}-0{1 + number % 9}T00:00:00"
+            write_article(f"{number}.md", url=f"https://songling-times.example/{number}", at=at, body=f"<p>{run}</p>")
+        for number in (chance.randrange(30), chance.randrange(30)):
+            (archive / f"{number}.md").unlink(missing_ok=True)
+        (archive / f"{chance.randrange(30)}.md").write_bytes(b"\xff" * run)
+        before = {name: keys_of(tmp_path / "out", name) for name in STATE}
+        months = dict(rows_of_months(tmp_path / "out"))
+        moments.clear()
+        ingest(archive, tmp_path / "out", run, sync=True, buckets=buckets)
+        moves = {key for key, month in rows_of_months(tmp_path / "out") if months.get(key, month) != month}
+        moved += len(moves)
+        for name in STATE:
+            stay = before[name].keys() & moments[-1][name].keys()
+            for moment in moments:
+                assert all(count == 1 for count in moment[name].values()), name
+                missing = stay - moment[name].keys()
+                assert {key.partition("-")[0] for key in missing} <= moves or name == "revisions", name
+        ingest(archive, tmp_path / "once", run, sync=True)
+        for name in STATE:
+            found, expected = (
+                sorted(map(repr, read_table(tmp_path / output, name).to_pylist())) for output in ("out", "once")
+            )
+            assert found == expected, (run, name)
+        assert breaches(tmp_path / "out", archive) == []
+    assert moved > 5
+
+
+def rows_of_months(output: Path) -> list[tuple[str, str]]:
+    return [
+        (key, path.parent.name) for path in (output / "articles").rglob("*.parquet")
+        for key in pq.ParquetFile(path).read(["article_id"])["article_id"].to_pylist()
+    ]  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from archives import WriteArticle, files_of, ingest
 
 from pressmark.storage.errors import OutputError
-from pressmark.storage.output import publish
+from pressmark.storage.output import folder
 from pressmark.storage.output.snapshot import Part, snapshot
 from pressmark.storage.output.tables import Output
 
@@ -66,12 +66,11 @@ def test_a_run_that_was_killed_while_publishing_is_completed_first(
     ingest(archive, tmp_path / "out")
     write_article("a.md", body="<p>新。</p>")
 
-    def killed(root: Path) -> bool:
-        if (root / publish.JOURNAL).exists():
+    def killed(root: Path) -> None:
+        if (root / folder.JOURNAL).exists():
             raise KeyboardInterrupt
-        return False
 
-    monkeypatch.setattr(publish, "_complete", killed)
+    monkeypatch.setattr(folder, "_complete", killed)
     with pytest.raises(KeyboardInterrupt):
         ingest(archive, tmp_path / "out", 2)
     monkeypatch.undo()

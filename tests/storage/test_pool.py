@@ -1,0 +1,121 @@
+"""Worker processes: what happens when one dies, and when their parent does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from archives import ROOT, WriteArticle, rows_of
+
+from pressmark.storage.errors import PoolError
+from pressmark.storage.pool import open_pool
+
+# What every Python process of a run loads first: a text that ends the process that parses it, as a fault in a library
+# would.
+FATAL = "致命"
+KILLER = f"""
+import os
+import pressmark.transforms.article
+parse = pressmark.transforms.article.parse
+def fatal(data, *arguments, **named):
+    if "{FATAL}".encode() in data:
+        os._exit(139)
+    return parse(data, *arguments, **named)
+pressmark.transforms.article.parse = fatal
+"""
+
+
+@pytest.mark.parametrize("fatal", [1, 2])
+def test_a_source_that_kills_its_worker_is_a_reject_and_the_run_goes_on(
+    archive: Path, write_article: WriteArticle, tmp_path: Path, fatal: int
+) -> None:
+    for number in range(8):
+        body = "<p>" + "字" * 60_000 + "</p>"
+        write_article(f"{number}.md", url=f"https://songling-times.example/{number}", body=body)
+    names = [f"fatal-{number}.md" for number in range(fatal)]
+    for name in names:
+        write_article(name, url=f"https://songling-times.example/{name}", body=f"<p>{FATAL}</p>")
+    (tmp_path / "sitecustomize.py").write_text(KILLER)
+    paths = os.pathsep.join([str(tmp_path), str(ROOT / "src"), str(ROOT / "tests")])
+    script = "import sys; from archives import ingest; ingest(*sys.argv[1:], workers=2)"
+    command = [sys.executable, "-c", script, str(archive), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": paths})
+    assert done.returncode == 0, done.stderr
+    assert rows_of(tmp_path / "out", "runs", "accepted", "rejected") == [(8, fatal)]
+    found = rows_of(tmp_path / "out", "rejects", "source_path", "reason", "raw")
+    assert found == [(name, "parser_error", (archive / name).read_bytes()) for name in names]
+    assert all("a worker process died" in str(row[0]) for row in rows_of(tmp_path / "out", "rejects", "detail"))
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text("import os, time\ndef pid(_):\n    time.sleep(0.1)\n    return os.getpid()\n")
+    (tmp_path / "parent.py").write_text(
+        "import time\nfrom work import pid\nfrom pressmark.storage.pool import open_pool\n"
+        "with open_pool(2) as pool:\n    print(*set(pool.map(pid, range(8))), flush=True)\n    time.sleep(60)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(tmp_path)])}
+    command = [sys.executable, str(tmp_path / "parent.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        assert parent.stdout is not None
+        workers = [int(pid) for pid in parent.stdout.readline().split()]
+        parent.kill()
+    assert len(workers) == 2
+    deadline = time.monotonic() + 30
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(alive, workers))
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended may wait for its parent to notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_what_workers_die_on_is_split_and_all_else_has_a_result() -> None:
+    with open_pool(2) as pool:
+        results = sorted(pool.map(_deadly, [[0, 1], [2, 3], [4, 5], [6, 7], [8]], _split))
+    assert results == [[], [0, 1], [2, 3], [5], [6, 7], [8]]
+
+
+def test_without_anything_smaller_a_death_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(PoolError, match="a worker process was killed.*fewer workers"), open_pool(2) as pool:
+        list(pool.map(_deadly, [[4], [1], [2]]))
+
+
+def test_a_task_that_raises_ends_the_call_with_its_error() -> None:
+    with pytest.raises(ZeroDivisionError), open_pool(2) as pool:
+        list(pool.map(_divide, [1, 0, 2]))
+
+
+def test_one_worker_or_one_task_is_this_process() -> None:
+    with open_pool(1) as pool:
+        assert list(pool.map(_process, range(3))) == [os.getpid()] * 3
+    with open_pool(2) as pool:
+        assert list(pool.map(_process, range(1))) == [os.getpid()]
+        assert os.getpid() not in pool.map(_process, range(4))
+
+
+def _deadly(numbers: list[int]) -> list[int]:
+    if 4 in numbers:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return numbers
+
+
+def _split(numbers: list[int]) -> list[list[int]]:
+    return [[number] for number in numbers] if len(numbers) > 1 else [[]]
+
+
+def _divide(number: int) -> int:
+    return 100 // number
+
+
+def _process(_: int) -> int:
+    return os.getpid()
