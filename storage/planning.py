@@ -12,7 +12,7 @@ from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.opening import InputAddress
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.tables import Output
-from pressmark.storage.runs import LastRun, named_archive
+from pressmark.storage.runs import RunReport, named_archive
 from pressmark.storage.settings import IngestSettings, base_name
 
 __all__ = ["Facts", "part_of", "rounds_of", "settled_facts"]
@@ -38,7 +38,7 @@ class Facts(NamedTuple):
 
 
 def settled_facts(
-    settings: IngestSettings, output: Output, runs: list[LastRun], address: InputAddress, archive_input: Input
+    settings: IngestSettings, output: Output, runs: list[RunReport], address: InputAddress, archive_input: Input
 ) -> Facts:
     """What a run decides of its settings; raises `OutputError` or `InputError` where they do not fit the output or the
     input."""
@@ -58,10 +58,11 @@ def settled_facts(
     )  # fmt: skip
     older = next((run.archive for run in runs if run.contract_version != CONTRACT_VERSION), archive)
     facts = json.dumps([settings.source, arguments], sort_keys=True)
+    arguments["archives"] = sorted({archive, *(run.archive for run in runs)})
     return Facts(address, archive, older, history, moves, deletes, partition, buckets, arguments, facts)
 
 
-def _layout(settings: IngestSettings, runs: list[LastRun], output: Output) -> tuple[Period, int]:
+def _layout(settings: IngestSettings, runs: list[RunReport], output: Output) -> tuple[Period, int]:
     """Period and buckets of the output; raises `OutputError` where it has others already."""
     if not runs:
         return settings.partition or "month", settings.buckets or 1

@@ -13,7 +13,7 @@ from pressmark.schemas.contract import PERIODS, UNKNOWN_PERIODS
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.source import ANY_SIZE
 from pressmark.storage.output.tables import Output
-from pressmark.storage.runs import LastRun, latest_of
+from pressmark.storage.runs import RunReport, latest_of
 from pressmark.storage.verification import archive_of
 from pressmark.transforms.records import Reject
 
@@ -102,7 +102,7 @@ def reject_lines(output: Output) -> list[RejectLine]:
     return [RejectLine(*row) for row in rejects.select(columns).sort("source_path").collect().iter_rows()]
 
 
-def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, LastRun]:
+def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, RunReport]:
     """The articles of the archive as it stood at `moment`, by `published_at` and `article_id`, and the latest run.
 
     With `text`, the text of a revision that shares it with the one that superseded it is that one's. Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ from pressmark.storage.output.tables import PART_SUFFIX, Output
 from pressmark.transforms.records import Stamp
 
 __all__ = [
-    "LastRun", "RunReport", "carried_runs", "last_runs", "latest_of", "named_archive", "new_stamp", "read_report",
+    "RunReport", "carried_runs", "last_runs", "latest_of", "named_archive", "new_stamp", "read_report",
     "write_report", "write_run",
 ]  # fmt: skip
 
@@ -55,25 +56,6 @@ class RunReport(NamedTuple):
     partitions_written: int
     output_bytes: int
 
-
-class LastRun(NamedTuple):
-    """Columns of the latest row of `runs` that is about an archive."""
-
-    run_id: str
-    archive: str
-    started_at: datetime
-    source: str
-    arguments: str
-    contract_version: str
-    parser_version: str
-    commit: str | None
-    committed_at: datetime | None
-    sources: int
-    articles: int
-    paragraphs: int
-    revisions: int
-    rejects: int
-
     def argument(self, name: str, default: Any = None) -> Any:
         """One of the run's settings."""
         return json.loads(self.arguments).get(name, default)
@@ -84,17 +66,23 @@ class LastRun(NamedTuple):
         return any(self.argument(name) for name in ("wanted", "limit", "since", "outlets", "unfinished"))
 
 
-def last_runs(output: Output) -> list[LastRun]:
+def last_runs(output: Output) -> list[RunReport]:
     """The latest run of each archive, the latest of all first; none where there was no run."""
-    latest: dict[str, LastRun] = {}
-    entries = output.store.entries(TABLES["runs"].name)
-    rows = [LastRun(**row) for entry in entries for row in _rows(output, entry)]
-    for run in sorted(rows, key=lambda run: (run.started_at, run.run_id)):
-        latest[run.archive] = run
-    return sorted(latest.values(), key=lambda run: (run.started_at, run.run_id), reverse=True)
+    latest: dict[str, RunReport] = {}
+    wanted: set[str] = set()
+    # Names sort by the second, and a run's arguments name all archives, so few of many files are read.
+    entries = reversed(output.store.entries(TABLES["runs"].name))
+    for _, some in groupby(entries, key=lambda entry: entry.name.partition("-")[0]):
+        rows = [RunReport(**row) for entry in some for row in _rows(output, entry)]
+        for run in sorted(rows, key=lambda run: (run.started_at, run.run_id), reverse=True):
+            latest.setdefault(run.archive, run)
+            wanted = wanted or set(run.argument("archives", [run.archive]))
+        if wanted <= latest.keys():
+            break
+    return list(latest.values())
 
 
-def latest_of(output: Output, archive: str | None = None) -> LastRun:
+def latest_of(output: Output, archive: str | None = None) -> RunReport:
     """The latest run, of one archive if one is named; raises `OutputError` where there was none."""
     runs = last_runs(output)
     if not runs:
@@ -106,7 +94,7 @@ def latest_of(output: Output, archive: str | None = None) -> LastRun:
     raise OutputError(f"this output has no archive `{archive}`", output.address, f"name one that it has: {names}")
 
 
-def named_archive(output: Output, runs: list[LastRun], archive: str | None, base: str) -> str:
+def named_archive(output: Output, runs: list[RunReport], archive: str | None, base: str) -> str:
     """The archive's name: the one given, else the input's base name. Raises `OutputError` where a base name alone would
     start a second archive in an output."""
     if archive is not None or not runs or base in {run.archive for run in runs}:
@@ -131,7 +119,7 @@ def write_run(output: Output, staged: str, report: RunReport) -> Replacement:
     return Replacement(staged, f"{table.name}/{report.run_id}{PART_SUFFIX}", LAST_RANK)
 
 
-def carried_runs(output: Output, latest: list[LastRun], drafts: str) -> list[Replacement]:
+def carried_runs(output: Output, latest: list[RunReport], drafts: str) -> list[Replacement]:
     """The steps that bring the rows of an older contract into this one's schema; `latest` are the latest runs."""
     if all(run.contract_version == CONTRACT_VERSION for run in latest):
         return []
@@ -161,7 +149,7 @@ def read_report(output: Output, run_id: str) -> dict[str, Any]:
 
 def _rows(output: Output, entry: Stored) -> list[dict[str, Any]]:
     with open_part(output, entry, TABLES["runs"]) as file:
-        rows: list[dict[str, Any]] = file.read(LastRun._fields).select(list(LastRun._fields)).to_pylist()
+        rows: list[dict[str, Any]] = file.read(RunReport._fields).select(list(RunReport._fields)).to_pylist()
     return rows
 
 

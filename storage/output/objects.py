@@ -8,7 +8,6 @@ import io
 import json
 import os
 import tempfile
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -39,10 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["ObjectStore", "allows_http", "connect", "s3_config"]
 
 JOURNAL: Final = ".pressmark/journal.json"
-# Contents up to this size are read whole; larger ones in blocks, of which the latest are kept.
+# Contents up to this size are read whole; larger ones in blocks.
 WHOLE_BYTES: Final = 4 << 20
 BLOCK_BYTES: Final = 1 << 20
-BLOCKS_KEPT: Final = 8
 REQUESTS: Final = 16
 # Tries beside those of the client, which gives up on a reply that breaks off.
 TRIES: Final = 4
@@ -124,7 +122,7 @@ class ObjectStore:
     def open(self, entry: Stored) -> pa.NativeFile:
         if entry.size <= WHOLE_BYTES:
             return pa.BufferReader(self.read(entry.name))
-        return pa.PythonFile(_Blocks(self, entry), mode="r")
+        return pa.PythonFile(io.BufferedReader(_Ranges(self, entry), BLOCK_BYTES), mode="r")
 
     def read(self, name: str) -> bytes:
         return bytes(self._tried(lambda: obstore.get(self.client, name).bytes(), name))
@@ -308,14 +306,13 @@ class ObjectStore:
         )  # fmt: skip
 
 
-class _Blocks(io.RawIOBase):
-    """A content read in blocks, the latest of which are kept."""
+class _Ranges(io.RawIOBase):
+    """A content read by ranges."""
 
     def __init__(self, store: ObjectStore, entry: Stored) -> None:
         self._store = store
         self._entry = entry
         self._position = 0
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def readable(self) -> bool:
         return True
@@ -323,32 +320,17 @@ class _Blocks(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def tell(self) -> int:
-        return self._position
-
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._entry.size}[whence]
         self._position = base + offset
         return self._position
 
-    def read(self, size: int = -1) -> bytes:
-        stop = self._entry.size if size is None or size < 0 else min(self._position + size, self._entry.size)
-        start, self._position = self._position, max(stop, self._position)
-        if stop - start > BLOCK_BYTES * BLOCKS_KEPT:
-            return self._store.read_range(self._entry.name, start, stop)
-        numbers = range(start // BLOCK_BYTES, -(-stop // BLOCK_BYTES))
-        joined = b"".join(map(self._block, numbers))
-        return joined[start - numbers.start * BLOCK_BYTES : stop - numbers.start * BLOCK_BYTES]
-
-    def _block(self, number: int) -> bytes:
-        block = self._blocks.pop(number, None)
-        if block is None:
-            start = number * BLOCK_BYTES
-            block = self._store.read_range(self._entry.name, start, min(start + BLOCK_BYTES, self._entry.size))
-        self._blocks[number] = block
-        while len(self._blocks) > BLOCKS_KEPT:
-            self._blocks.popitem(last=False)
-        return block
+    def readinto(self, buffer: Any) -> int:
+        stop = min(self._position + len(buffer), self._entry.size)
+        data = self._store.read_range(self._entry.name, self._position, stop) if stop > self._position else b""
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
 
 
 def _stored(meta: Any) -> Stored:
@@ -367,7 +349,9 @@ def s3_config() -> dict[str, str]:
     What neither tells is left to the client, which asks the machine for its role.
     """
     found = {key: value for key, value in _profile().items() if value}
-    given = {key: os.environ[name] for key, names in VARIABLES.items() for name in reversed(names) if _set(name)}
+    given = {
+        key: os.environ[name] for key, names in VARIABLES.items() for name in reversed(names) if os.environ.get(name)
+    }
     if "aws_access_key_id" in given:
         # A token belongs to its key.
         found.pop("aws_session_token", None)
@@ -379,25 +363,17 @@ def allows_http() -> bool:
     return os.environ.get("AWS_ALLOW_HTTP", "").lower() in TRUE
 
 
-def _set(name: str) -> bool:
-    return bool(os.environ.get(name))
-
-
 def _profile() -> dict[str, str]:
     name = os.environ.get("AWS_PROFILE") or "default"
     home = Path(os.environ.get("HOME", "~")).expanduser()
-    places = (
-        (
-            os.environ.get("AWS_CONFIG_FILE") or home / ".aws" / "config",
-            ("default" if name == "default" else f"profile {name}"),
-        ),
-        (os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / ".aws" / "credentials", name),
-    )
+    sections = {
+        os.environ.get("AWS_CONFIG_FILE") or home / ".aws" / "config": name if name == "default" else f"profile {name}",
+        os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / ".aws" / "credentials": name,
+    }
     found: dict[str, str] = {}
-    for path, section in places:
+    for path, section in sections.items():
         parser = configparser.RawConfigParser()
         parser.read(path, "utf-8")
         if parser.has_section(section):
-            values = parser[section]
-            found |= {key: values[option] for key, option in PROFILE_KEYS.items() if option in values}
+            found |= {key: parser[section][name] for key, name in PROFILE_KEYS.items() if name in parser[section]}
     return found
