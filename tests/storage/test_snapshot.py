@@ -125,3 +125,24 @@ def test_a_snapshot_changes_no_published_file(archive: Path, write_article: Writ
     with snapshot(Output(tmp_path / "out"), "reader"):
         pass
     assert files_of(tmp_path / "out") == before
+
+
+def test_days_are_taken_together_by_month_and_years_are_refused(
+    archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    for day in (1, 2):
+        write_article(f"{day}.md", url=f"https://songling-times.example/{day}", at=f"2022-03-0{day}T00:00:00")
+    (archive / "undated.md").write_bytes(
+        "[松岭](https://songling-times.example/undated)\n------\n\n<p>林帆</p>\n".encode()
+    )
+    ingest(archive, tmp_path / "days", partition="day")
+    with snapshot(Output(tmp_path / "days"), "reader") as found:
+        months = {part.partition: len(part.paths) for part in found.parts if part.table == "articles"}
+    place = "outlet=songling-times-example/month="
+    assert months == {f"{place}2022-03": 2, f"{place}unknown": 1}
+    ingest(archive, tmp_path / "years", partition="year")
+    with (
+        pytest.raises(OutputError, match=r"years can't be loaded.*by month or by day"),
+        snapshot(Output(tmp_path / "years"), "reader"),
+    ):
+        pass

@@ -86,15 +86,8 @@ def settle_frames(known: Sequence[Row], parsed: Sequence[Row], rejected: Sequenc
     )  # fmt: skip
 
 
-def disturbed_by(
-    known: Sequence[Row], parsed: Sequence[Row], rejected: Sequence[Row], moment: Moment, archive: str
-) -> tuple[str, ...]:
-    return disturbed(catalog_of(known), settle_frames(known, parsed, rejected, moment), archive)
-
-
-def settled_rows(known: Sequence[Row], parsed: Sequence[Row], moment: Moment, rejected: Sequence[Row] = ()) -> set[Row]:
+def settled_rows(known: Sequence[Row], found: Settled) -> set[Row]:
     """The rows of `articles` and `revisions` after `settle`."""
-    found = settle_frames(known, parsed, rejected, moment)
     before = {row._replace(stale=False) for row in known if row.state != "rejected"}
     dropped = {row._replace(stale=False) for row in rows_of(found.dropped)}
     assert dropped <= before
@@ -242,16 +235,17 @@ class Output:
         rejected = [row for row in read if row.state == "rejected"]
         replaced = {row.place for row in read if row.live} | {row.place for row in gone}
         moment = Moment(listing, replaced, now, now)
-        found = settled_rows(self.rows, parsed, moment, rejected)
+        made = settle_frames(self.rows, parsed, rejected, moment)
+        found = settled_rows(self.rows, made)
         assert found == reference.settle(self.rows, parsed, rejected, moment)
-        for other in disturbed_by(self.rows, parsed, rejected, moment, archive.name):
+        for other in disturbed(catalog_of(self.rows), made, archive.name):
             self.seen.pop(other, None)
         own = [row for row in self.rows if row.archive == archive.name]
         rejects = reject_rows(own, parsed, rejected, gone, history=history)
         assert rejects == reference.settle_rejects(own, parsed, rejected, gone, history=history)
         others = [row for row in self.rows if row.state == "rejected" and row.archive != archive.name]
-        stale = {row._replace(stale=False) for row in self.rows if row.stale}
-        self.rows = [row._replace(stale=row in stale) for row in (*found, *rejects)] + others
+        stale = {row.key for row in self.rows if row.stale} - {row.key for row in read}
+        self.rows = [row._replace(stale=row.key in stale) for row in (*found, *rejects)] + others
 
     def check(self) -> None:
         """Of each article at most one row is current, and no source has two rows that live."""
@@ -268,8 +262,8 @@ def rows_paths(frame: pl.DataFrame) -> list[str]:
 
 
 @pytest.mark.parametrize("commits", [False, True], ids=["folders", "repositories"])
-@settings(max_examples=60, phases=[Phase.generate])
-@given(st.lists(RUNS, min_size=1, max_size=7), st.booleans())
+@settings(max_examples=25, phases=[Phase.generate, Phase.shrink])
+@given(st.lists(RUNS, min_size=1, max_size=5), st.booleans())
 def test_decisions_are_those_of_the_reference(
     commits: bool, runs: list[tuple[int, list[tuple[str, str, str, int]], int | None, bool, int, int]], history: bool
 ) -> None:
@@ -328,7 +322,7 @@ def row(path: str, content: str, day: int | None = 1, *, text: str | None = None
 
 def settled(*parsed: Row) -> dict[str, tuple[str, str | None, str | None]]:
     """By content: state, superseded by, change."""
-    found = settled_rows([], parsed, Moment([], set(), at(1000), at(999)))
+    found = settled_rows([], settle_frames([], parsed, [], Moment([], set(), at(1000), at(999))))
     assert len(found) == len(parsed)
     return {str(one.source_sha256): (one.state, one.superseded_by, one.change) for one in found}
 
@@ -359,7 +353,7 @@ def test_a_change_is_of_text_of_markup_or_none() -> None:
         "1": ("superseded", "2", "text"), "2": ("superseded", "3", "markup"), "3": ("superseded", "4", "text"),
         "4": ("current", None, None),
     }  # fmt: skip
-    found = settled_rows([], [row("a", "1"), row("b", "1")], Moment([], set(), at(1), at(1)))
+    found = settled_rows([], settle_frames([], [row("a", "1"), row("b", "1")], [], Moment([], set(), at(1), at(1))))
     assert {one.source_path: one.change for one in found} == {"a": "copy", "b": None}
 
 
