@@ -298,7 +298,7 @@ class Run:
     @property
     def _catalog(self) -> Catalog:
         if self._known is None:
-            self._known = read_catalog(self._output, self._facts.carried_archive)
+            self._known = read_catalog(self._output, self._facts.archive, self._facts.carried_archive)
         return self._known
 
     _known: Catalog | None = None

@@ -157,7 +157,16 @@ class _Places:
                 here = tuple(part for partition in partitions for part in parts[partition])
                 rows = _those_of(partitions, waiting)
                 task = MergeTask(
-                    self._output, staging, number, self._buckets, now.carried_archive, now.last, some, rows, here
+                    self._output,
+                    staging,
+                    number,
+                    self._buckets,
+                    now.archive,
+                    now.carried_archive,
+                    now.last,
+                    some,
+                    rows,
+                    here,
                 )
                 found.append(task)
         return found

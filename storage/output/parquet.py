@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,14 +44,12 @@ CARRY_NEEDS: Final = (
     "archive", "source_path", "source_sha256", "source_bytes", "article_id", "canonical_url", "valid_from",
     "date_conflict", "header_bytes", "skipped_bytes", "content_count", "source",
 )  # fmt: skip
-# Stands for the parser's version in a file of which later rounds have sources to parse again.
-MIXED: Final = "mixed"
 
 
 class PartFile:
     """A partition file that is open for reading. `outdated` ones are of an older contract, or lack a column; their rows
-    are read as this version has them, those of version 2 as of `archive`. `stale` ones are by another parser, in whole
-    or, where a run was stopped between its rounds, in part (`mixed`)."""
+    are read as this version has them, those of version 2 as of `archive`. Rows of the archives in `stale` are by
+    another parser than this one; None where all rows are."""
 
     def __init__(self, output: Output, entry: Stored, table: Table, archive: str) -> None:
         self._table = table
@@ -74,8 +73,8 @@ class PartFile:
             )  # fmt: skip
         self.names: list[str] = self._file.schema_arrow.names
         self.rows: int = self._file.metadata.num_rows
-        self.stale = self._metadata("parser_version") != parser_version()
-        self.mixed = self._metadata("parser_version") == MIXED
+        current = self._metadata("parser_version") == parser_version()
+        self.stale = frozenset(json.loads(self._metadata("stale_archives") or "[]")) if current else None
         self.outdated = version != CONTRACT_VERSION or self.names != table.schema.names
 
     def __enter__(self) -> PartFile:
@@ -106,11 +105,15 @@ def open_part(output: Output, entry: Stored, table: Table, archive: str = "") ->
     return PartFile(output, entry, table, archive)
 
 
-def write_part(path: Path, rows: pa.Table, table: Table, *, mixed: bool = False) -> int:
-    """Write rows that are in order as a file; its size in bytes. `mixed` ones are in part by another parser."""
-    version = MIXED if mixed else parser_version()
+def write_part(path: Path, rows: pa.Table, table: Table, stale: Collection[str] = ()) -> int:
+    """Write rows that are in order as a file; its size in bytes. Rows of the archives in `stale` are by another parser,
+    as their own runs have not parsed them again yet."""
     schema = table.schema.with_metadata(
-        {**(table.schema.metadata or {}), b"pressmark.parser_version": version.encode()}
+        {
+            **(table.schema.metadata or {}),
+            b"pressmark.parser_version": parser_version().encode(),
+            b"pressmark.stale_archives": json.dumps(sorted(stale)).encode(),
+        }
     )
     leaves = [leaf for field in schema for leaf in _leaves(field)]
     packed = [leaf for leaf in leaves if leaf not in PLAIN]

@@ -6,7 +6,7 @@ A row's file follows from its `article_id` alone, so no row ever moves between t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -49,14 +49,15 @@ class StagedFile(NamedTuple):
 
 
 class MergeTask(NamedTuple):
-    """Files of one table to write. `archive` is whose the rows of an older contract are; `last` tells that no other
-    round of the run follows; `parts` are the published files of their partitions."""
+    """Files of one table to write. `archive` is the run's; `carried_archive` is whose the rows of an older contract
+    are; `last` tells that no other round of the run follows; `parts` are the published files of their partitions."""
 
     output: Output
     staging: Staging
     number: int
     buckets: int
     archive: str
+    carried_archive: str
     last: bool
     works: tuple[PlaceWork, ...]
     staged: tuple[StagedFile, ...]
@@ -144,7 +145,10 @@ def _merge_place(task: MergeTask, table: Table, work: PlaceWork, stem: str, new:
     others = [part.entry.name for part in here if part.entry.name != target]
     # What an older version left at another place goes first: no reader may find a row twice.
     removals = [Replacement(None, name, LEAVING) for name in others if work.bucket == 0]
-    if not outdated and not stale and not others and rows.equals(before):
+    left = stale & set(kept["archive"].to_pylist()) if "archive" in kept.column_names else set()
+    # After a run's last round all sources of its archive are by this parser.
+    left -= {task.archive} if task.last else set()
+    if not outdated and left == stale and not others and rows.equals(before):
         return Merged(work, before.num_rows, rows.num_rows, 0)
     if work.removal_first and (leaving := work.dropped - coming):
         stays = before.filter(pc.invert(pc.is_in(before[key], pa.array(leaving, pa.string()))))
@@ -152,19 +156,21 @@ def _merge_place(task: MergeTask, table: Table, work: PlaceWork, stem: str, new:
             removals.append(_written(task, table, f"removal-{stem}", stays, target, LEAVING)[0])
     # A file that rows leave and enter shows those that enter when they have left their own.
     rank = (LEAVING if work.leaving and not work.removal_first else REST) + (table.name == "articles")
-    mixed = stale and kept.num_rows > 0 and not task.last
-    final, size = _written(task, table, f"next-{stem}", rows, target, rank, mixed=mixed)
+    final, size = _written(task, table, f"next-{stem}", rows, target, rank, left)
     return Merged(work, before.num_rows, rows.num_rows, size, tuple(removals), (final,))
 
 
-def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]) -> tuple[pa.Table, bool, bool]:
-    """The published rows of a place, and whether a file that they are in is of an older contract, or of another
-    parser."""
-    found, outdated, stale = [plain_schema(table).empty_table()], False, False
+def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]) -> tuple[pa.Table, bool, set[str]]:
+    """The published rows of a place, whether a file that they are in is to be written anew anyway, and the archives
+    whose rows are by another parser."""
+    found, outdated = [plain_schema(table).empty_table()], False
+    stale: set[str] = set()
     for part in parts:
-        with open_part(task.output, part.entry, table, task.archive) as file:
+        with open_part(task.output, part.entry, table, task.carried_archive) as file:
             rows = file.read()
-            outdated, stale = outdated or file.outdated, stale or file.stale
+            outdated = outdated or file.outdated or file.stale is None
+            every = rows["archive"].to_pylist() if "archive" in rows.column_names else ()
+            stale |= set(every) if file.stale is None else file.stale
         if work.carry and task.buckets > 1 and table.partitioned:
             keys = rows["article_id"].to_pylist()
             rows = rows.filter(pa.array([bucket_of(key, task.buckets) == work.bucket for key in keys], pa.bool_()))
@@ -173,13 +179,13 @@ def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]
 
 
 def _written(
-    task: MergeTask, table: Table, name: str, rows: pa.Table, target: str, rank: int, *, mixed: bool = False
+    task: MergeTask, table: Table, name: str, rows: pa.Table, target: str, rank: int, stale: Collection[str] = ()
 ) -> tuple[Replacement, int]:
     if not rows.num_rows:
         return Replacement(None, target, rank), 0
     staged = f"{task.staging.drafts}/{table.name}-{name}.parquet"
     with task.output.store.draft(staged) as path:
-        size = write_part(path, rows, table, mixed=mixed)
+        size = write_part(path, rows, table, stale)
     return Replacement(staged, target, rank), size
 
 

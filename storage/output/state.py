@@ -33,15 +33,16 @@ REQUESTS: Final = 16
 
 class Catalog(NamedTuple):
     """The catalog, and the partitions of each table that hold a file of an older contract or schema (`outdated`), or
-    one that an earlier round wrote with rows of another parser in it (`mixed`)."""
+    rows of the archive that another parser made (`mixed`)."""
 
     frame: pl.DataFrame
     outdated: set[tuple[str, Partition | None]]
     mixed: set[tuple[str, Partition | None]]
 
 
-def read_catalog(output: Output, archive: str) -> Catalog:
-    """The catalog of an output; empty where there is none. `archive` is whose the rows of version 2 are.
+def read_catalog(output: Output, archive: str, carried_archive: str) -> Catalog:
+    """The catalog of an output for a run over an archive; empty where there is none. The rows of version 2 are those of
+    `carried_archive`.
 
     Raises `OutputError` for files of a contract that can't be carried over.
     """
@@ -51,7 +52,7 @@ def read_catalog(output: Output, archive: str) -> Catalog:
     ]
 
     def read(place: tuple[Table, Part]) -> tuple[pl.DataFrame, bool, bool]:
-        return _known(output, *place, archive, whole)
+        return _known(output, *place, archive, carried_archive, whole)
 
     with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
         found = list(threads.map(read, parts))
@@ -65,27 +66,37 @@ def read_catalog(output: Output, archive: str) -> Catalog:
 
 
 def _known(
-    output: Output, table: Table, part: Part, archive: str, whole: dict[tuple[Partition | None, int], Part]
+    output: Output,
+    table: Table,
+    part: Part,
+    archive: str,
+    carried: str,
+    whole: dict[tuple[Partition | None, int], Part],
 ) -> tuple[pl.DataFrame, bool, bool]:
     """Rows of a file as the catalog has them, and whether it is outdated, and mixed. Articles of a file that has no
     paragraphs any more are to be parsed again."""
     columns = [name for name in CATALOG if name in table.schema.names]
-    with open_part(output, part.entry, table, archive) as file:
+    with open_part(output, part.entry, table, carried) as file:
         rows = file.read(columns)
-        stale, outdated, mixed = file.stale, file.outdated, file.mixed
+        archives, outdated = file.stale, file.outdated
     if table.name == "articles":
         beside = whole.get((part.partition, part.number))
-        if beside is not None and stale and not outdated:
+        if beside is not None and archives is None and not outdated:
             # Another release may have added a column there alone.
-            with open_part(output, beside.entry, TABLES["paragraphs"], archive) as file:
+            with open_part(output, beside.entry, TABLES["paragraphs"], carried) as file:
                 outdated = file.outdated
-        stale = stale or beside is None
+        archives = None if beside is None else archives
     state = {"articles": "current", "revisions": "superseded", "rejects": "rejected"}[table.name]
     outlet, period = part.partition if part.partition is not None else (None, None)
     frame = pl.DataFrame(pl.from_arrow(rows))
-    frame = frame.with_columns(state=pl.lit(state), stale=pl.lit(stale), outlet=pl.lit(outlet), period=pl.lit(period))
+    stale = pl.lit(value=True) if archives is None else pl.col("archive").is_in(sorted(archives))
+    frame = frame.with_columns(state=pl.lit(state), stale=stale, outlet=pl.lit(outlet), period=pl.lit(period))
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in CATALOG.items() if name not in frame.columns]
-    return frame.with_columns(missing).select(CATALOG.names()).cast(CATALOG), outdated, mixed
+    return (
+        frame.with_columns(missing).select(CATALOG.names()).cast(CATALOG),
+        outdated,
+        archives is not None and archive in archives,
+    )
 
 
 class SeenBefore(NamedTuple):

@@ -109,7 +109,6 @@ def test_an_article_without_address_is_one_of_its_archive(archive: Path, tmp_pat
     assert breaches(tmp_path / "out") == []
 
 
-@pytest.mark.xfail(reason="a file has one parser version, whichever archives' rows were parsed again", strict=True)
 def test_another_parser_reads_the_sources_of_each_archive_again(
     archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
