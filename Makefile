@@ -69,8 +69,9 @@ bench-scale: $(READY)
 bench-dask: $(READY)
 	@$(BIN)/python -m benchmarks.dask_bench
 
-# Loads killed at random moments, and what they left.
+# Ingests and loads killed at each step and at random moments, and what they left.
 kills: $(READY)
+	@$(BIN)/python -m benchmarks.killed_ingests
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.kills
 
 # Roles on the hand-labelled articles, and dates over the corpus; both need ../shared.

@@ -29,7 +29,7 @@ from pressmark.storage.verification import verify_output
 KINDS = ("folder", "git", "history", "archives")
 STEPS = ("discover", "plan", "parse", "settle", "merge", "publish", "report")
 ARTICLES, CHANGED = 120, 30
-MOST_CHANGES = 40
+MOST_CHANGES = 16
 RUN_COLUMNS = ("run_id", "ingested_at", "first_seen_at")
 
 
