@@ -8,9 +8,10 @@ block says what becomes of it, and each is a test named `document:line`:
   own, with the folder in which pandas lies on its path: it shares nothing.
 - `text` right after a `python` block is what that prints. Without one, it must print nothing.
 - `console` has commands after `$ `, carried on in lines after `> `; each prints the lines below it, errors included.
-  They run in one bash per block. A command must end with 0, unless the next one is `echo $?`. One that runs on until
-  it is stopped stands with `&`; what a block leaves running is killed at its end.
-- `toml` and `ini` must be well-formed. `sh` is not run, and each of its lines is named below with the reason.
+  They run in one bash per block, with `benchmarks` on Python's path, as in a clone. A command must end with 0, unless
+  the next one is `echo $?`. One that runs on until it is stopped ends with `&`; what a block leaves running is killed.
+- `toml` and `ini` must be well-formed. `diagram` is a picture. `sh` is not run, and each of its lines is named below
+  with the reason.
 
 In shown output a line `…` stands for any lines, `…` in a line, with the blanks after it, for anything there, and empty
 lines do not count. All other code fails its test: of another language, of none, or indented. Blocks before the one
@@ -42,7 +43,7 @@ NOT_RUN: Final = {
 }
 BIN: Final = Path(sys.executable).parent
 PANDAS: Final = BIN.parent / "pandas"
-TIMEOUT_S: Final = 120
+TIMEOUT_S: Final = 300
 MARK: Final = "--- ended with"
 
 
@@ -97,7 +98,7 @@ class Session:
 
     def _run(self, block: Block) -> str:
         if block.language == "console":
-            return self._process(["bash", "-c", script_of(block)])[0]
+            return self._process(["bash", "-c", script_of(block)], PYTHONPATH=str(ROOT))[0]
         if block.language != "python":
             return ""
         if "import pandas" in block.code:
