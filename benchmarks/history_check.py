@@ -1,4 +1,4 @@
-"""An output of `ingest --history` held against the ledger of the archive that it came from.
+"""An output of `ingest --history --moves` held against the ledger of the archive that it came from.
 
 usage: python -m benchmarks.history_check OUTPUT LEDGER
 
@@ -28,7 +28,7 @@ def checks(output: Path, ledger: Ledger) -> list[tuple[str, object, object]]:
     ).with_columns(pl.col("change").cast(pl.String))
     rejects = pl.read_parquet(output / "rejects/*.parquet", columns=["source_path", "source_sha256", "reason"])
     expected = Counter(
-        (s.path, s.sha256, article_id(canonical_url(s.article), s.path), moment(s.valid_from), moment(s.valid_to))
+        (s.path, s.sha256, article_id(canonical_url(s.article), "", s.path), moment(s.valid_from), moment(s.valid_to))
         for s in ledger.stretches
         if s.kind == "article"
     )
