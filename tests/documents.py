@@ -13,8 +13,8 @@ block says what becomes of it, and each is a test named `document:line`:
 - `toml` and `ini` must be well-formed. `diagram` is a picture. `sh` is not run, and each of its lines is named below
   with the reason.
 
-In shown output a line `…` stands for any lines, `…` in a line, with the blanks after it, for anything there, and empty
-lines do not count. All other code fails its test: of another language, of none, or indented. Blocks before the one
+In shown output a line `…` stands for any lines, `…` in a line, with the blanks after it, for anything there. Empty lines
+do not count, nor do lines of progress, of which a slow machine prints more. All other code fails its test: of another language, of none, or indented. Blocks before the one
 asked for are run too, so `-k analyst.md:40` works.
 """
 
@@ -45,6 +45,7 @@ BIN: Final = Path(sys.executable).parent
 PANDAS: Final = BIN.parent / "pandas"
 TIMEOUT_S: Final = 300
 MARK: Final = "--- ended with"
+PROGRESS: Final = re.compile(r"[a-z]+ \d+(?: of \d+)?(?: \(.*\))?")
 
 
 class Block(NamedTuple):
@@ -162,4 +163,4 @@ def fits(shown: str, printed: str) -> bool:
 
 
 def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.splitlines() if line.strip()]
+    return [line.rstrip() for line in text.splitlines() if line.strip() and not PROGRESS.fullmatch(line)]

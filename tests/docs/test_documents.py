@@ -100,8 +100,9 @@ def test_every_document_with_code_is_covered() -> None:
     [
         ("a … c\n", "a b c\n", True), ("a\n…\nd\n", "a\nb\nc\nd\n", True), ("a … c\n", "a b\nc\n", False),
         ("", "a\n", False), ("a.c\n", "abc\n", False), ("a …   | c\n", "a b-b-b-b | c\n", True),
+        ("a\n", "parse 54 of 54\nmerge 43 of 90 (17/s, 3 s left)\nsend 0\na\n", True),
     ],
-    ids=["in a line", "lines", "not over lines", "not shown", "no pattern", "in a column"],
+    ids=["in a line", "lines", "not over lines", "not shown", "no pattern", "in a column", "progress"],
 )  # fmt: skip
 def test_an_ellipsis_stands_for_anything_and_nothing_else_does(shown: str, printed: str, expected: bool) -> None:
     assert fits(shown, printed) == expected
