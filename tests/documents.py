@@ -13,9 +13,9 @@ block says what becomes of it, and each is a test named `document:line`:
 - `toml` and `ini` must be well-formed. `diagram` is a picture. `sh` is not run, and each of its lines is named below
   with the reason.
 
-In shown output a line `…` stands for any lines, `…` in a line, with the blanks after it, for anything there. Empty lines
-do not count, nor do lines of progress, of which a slow machine prints more. All other code fails its test: of another language, of none, or indented. Blocks before the one
-asked for are run too, so `-k analyst.md:40` works.
+In shown output a line `…` stands for any lines, `…` in a line, with the blanks after it, for anything there. Empty
+lines do not count, nor do lines of progress, of which a slow machine prints more. All other code fails its test: of
+another language, of none, or indented. Blocks before the one asked for are run too, so `-k analyst.md:40` works.
 """
 
 from __future__ import annotations
