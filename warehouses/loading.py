@@ -167,8 +167,8 @@ def _carry_out(
     def expected() -> dict[str, dict[str, Checked]]:
         source.check_laws(parts)
         return {
-            relation.name: source.checksums(relation, parts, destination.method, destination.sent)
-            for relation, parts, *_ in plan.changes
+            relation.name: source.checksums(relation, changed, destination.method, destination.sent)
+            for relation, changed, *_ in plan.changes
         }
 
     with ThreadPoolExecutor(1) as pool:
