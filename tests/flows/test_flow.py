@@ -80,13 +80,12 @@ def test_the_flow_has_the_steps_of_a_run_without_prefect_in_their_order(
     from pressmark.storage.ingestion import Run
 
     called: list[str] = []
+
+    def noted(name: str, step: Any) -> Any:
+        return lambda *arguments: (called.append(name), step(*arguments))[1]
+
     for name in ("discover", "plan", "parse", "settle", "merge", "publish", "report"):
-
-        def step(self: Run, *number: int, name: str = name, do: Any = getattr(Run, name)) -> Any:
-            called.append(name)
-            return do(self, *number)
-
-        monkeypatch.setattr(Run, name, step)
+        monkeypatch.setattr(Run, name, noted(name, getattr(Run, name)))
     ingest(seeds, tmp_path / "direct")
     assert called == ["discover", "plan", "parse", "settle", "merge", "publish", "report"]
     monkeypatch.undo()
