@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
+import pressmark
 from pressmark.storage.errors import PressmarkError, SettingsError
 from pressmark.storage.settings import IngestSettings, Option, options
 
@@ -48,12 +49,11 @@ class UsageError(SettingsError):
     """The arguments are wrong."""
 
 
-class Argument(NamedTuple):
+class Argument:
     """An argument as `argparse` takes it, and the group in which help shows it."""
 
-    names: tuple[str, ...]
-    facts: dict[str, Any]
-    group: str | None = None
+    def __init__(self, *names: str, group: str | None = None, **facts: Any) -> None:
+        self.names, self.group, self.facts = names, group, facts
 
 
 class Command(NamedTuple):
@@ -63,10 +63,6 @@ class Command(NamedTuple):
     what: str
     example: str
     arguments: tuple[Argument, ...]
-
-
-def _argument(*names: str, **facts: Any) -> Argument:
-    return Argument(names, facts)
 
 
 def _positive(text: str) -> int:
@@ -88,28 +84,27 @@ def _moment(text: str) -> datetime:
 
 def _from_setting(option: Option) -> Argument:
     """The argument of a setting: inputs and outputs by their place, all else by a flag."""
-    facts: dict[str, Any] = {"default": option.default, "help": option.help}
+    facts: dict[str, Any] = {"default": option.default, "help": option.help, "group": option.group}
     if option.name in ("source", "output"):
-        return Argument((option.name,), {**facts, "nargs": "?"})
+        return Argument(option.name, nargs="?", **facts)
+    facts["dest"] = option.name
     kind = option.type.partition(" ")[0]
     if kind == "bool":
-        switch = "store_true" if option.default is False else argparse.BooleanOptionalAction
-        return Argument((option.flag,), {**facts, "dest": option.name, "action": switch}, option.group)
-    facts |= {"dest": option.name, "metavar": option.metavar, "choices": option.choices}
-    if kind in ("int", "datetime"):
-        facts["type"] = _positive if kind == "int" else _moment
+        facts["action"] = "store_true" if option.default is False else argparse.BooleanOptionalAction
+        return Argument(option.flag, **facts)
     if kind.startswith("tuple"):
         facts |= {"action": "append", "default": None}
-    return Argument((option.flag,), facts, option.group)
+    types = {"int": _positive, "datetime": _moment}
+    return Argument(option.flag, type=types.get(kind), metavar=option.metavar, choices=option.choices, **facts)
 
 
 SETTINGS: Final = {option.name: _from_setting(option) for option in options()}
 OUTPUT: Final = SETTINGS["output"]
-NAMED_OUTPUT: Final = _argument("output", help=OUTPUT.facts["help"].removesuffix(" [output]"))
-SOURCE: Final = _argument("source", nargs="?", help="the input that was ingested [that of the latest run]")
-JSON: Final = _argument("--json", action="store_true", help="print the result as JSON, errors too")
-DRY_RUN: Final = _argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
-FLOW: Final = _argument(
+NAMED_OUTPUT: Final = Argument("output", help=OUTPUT.facts["help"].removesuffix(" [output]"))
+SOURCE: Final = Argument("source", nargs="?", help="the input that was ingested [that of the latest run]")
+JSON: Final = Argument("--json", action="store_true", help="print the result as JSON, errors too")
+DRY_RUN: Final = Argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+FLOW: Final = Argument(
     "--flow", action="store_true",
     help="run as a recorded Prefect flow, on the server of PREFECT_API_URL or on a local one that is started for the "
     "run; without this flag a flow is run where PREFECT_API_URL is set",
@@ -117,11 +112,11 @@ FLOW: Final = _argument(
 
 
 def _archive(which: str) -> Argument:
-    return _argument("--archive", metavar="NAME", help=f"only this archive of the output [{which}]")
+    return Argument("--archive", metavar="NAME", help=f"only this archive of the output [{which}]")
 
 
 def _destination(what: str, without: str) -> Argument:
-    return _argument(
+    return Argument(
         "destination", nargs="?", default=os.environ.get("PRESSMARK_DESTINATION"),
         help=f"{what}: `duckdb:///news.duckdb`, `postgresql://user@host/database` or `iceberg:///folder` [that of "
         f"PRESSMARK_DESTINATION, which keeps a password out of the list of processes{without}]",
@@ -133,7 +128,7 @@ COMMANDS: Final = {
         "running", "ingest an archive into an output folder", "pressmark ingest archive output --workers 4",
         (
             *SETTINGS.values(), FLOW, DRY_RUN,
-            _argument("--strict", action="store_true", help="exit with 1 where the output holds rejects"), JSON,
+            Argument("--strict", action="store_true", help="exit with 1 where the output holds rejects"), JSON,
         ),
     ),
     "verify": Command(
@@ -144,10 +139,10 @@ COMMANDS: Final = {
         "reading", "show a paragraph and the exact bytes it came from",
         "pressmark trace 0123456789abcdef0123456789abcdef-0002 output archive --hexdump",
         (
-            _argument("paragraph_id", help="as in the column `paragraph_id`"), OUTPUT, SOURCE,
+            Argument("paragraph_id", help="as in the column `paragraph_id`"), OUTPUT, SOURCE,
             _archive("that of the paragraph"),
-            _argument("--hexdump", action="store_true", help="show the bytes in hexadecimal as well"),
-            _argument("--context", type=int, default=80, metavar="N", help="bytes to show before and after [80]"), JSON,
+            Argument("--hexdump", action="store_true", help="show the bytes in hexadecimal as well"),
+            Argument("--context", type=int, default=80, metavar="N", help="bytes to show before and after [80]"), JSON,
         ),
     ),
     "status": Command(
@@ -155,32 +150,32 @@ COMMANDS: Final = {
         (OUTPUT, _archive("all"), JSON),
     ),
     "explain": Command(
-        "explaining", "show a source block by block: role, evidence, bytes and dates",
+        "reading", "show a source block by block: role, evidence, bytes and dates",
         "pressmark explain archive/2020/article.md",
-        (_argument("source_file", type=Path, help="one file of an archive"), SETTINGS["max_source_mib"], JSON),
+        (Argument("source_file", type=Path, help="one file of an archive"), SETTINGS["max_source_mib"], JSON),
     ),
     "asof": Command(
         "reading", "show the articles that an archive held at a moment; needs an output with `--history`",
         "pressmark asof output 2025-03-01T12:00:00Z",
         (
             NAMED_OUTPUT,
-            _argument("time", type=_moment, help="date or time as in ISO 8601; UTC where it names no zone"),
-            _argument("--to", type=Path, metavar="FILE", help="write all of them, with their texts, as Parquet"),
-            _argument("--limit", type=_positive, default=20, metavar="N", help="articles to print [20]"),
-            _argument("--json", action="store_true", help="print all of them, with their texts, as JSON lines"),
+            Argument("time", type=_moment, help="date or time as in ISO 8601; UTC where it names no zone"),
+            Argument("--to", type=Path, metavar="FILE", help="write all of them, with their texts, as Parquet"),
+            Argument("--limit", type=_positive, default=20, metavar="N", help="articles to print [20]"),
+            Argument("--json", action="store_true", help="print all of them, with their texts, as JSON lines"),
         ),
     ),
     "diff": Command(
         "reading", "show what a revision of an article changed, paragraph by paragraph",
         "pressmark diff 0123456789abcdef0123456789abcdef output",
         (
-            _argument("article_id", help="as in the column `article_id`"), OUTPUT,
-            _argument(
+            Argument("article_id", help="as in the column `article_id`"), OUTPUT,
+            Argument(
                 "--revisions", nargs=2, type=_positive, metavar=("N", "M"),
                 help="the two to compare, as `--list` numbers them [the latest two whose texts differ]",
             ),
-            _argument("--list", action="store_true", help="only list the article's revisions"),
-            _argument("--all", action="store_true", help="show unchanged paragraphs as well"), JSON,
+            Argument("--list", action="store_true", help="only list the article's revisions"),
+            Argument("--all", action="store_true", help="show unchanged paragraphs as well"), JSON,
         ),
     ),
     "load": Command(
@@ -188,18 +183,18 @@ COMMANDS: Final = {
         "pressmark load output duckdb:///news.duckdb",
         (
             NAMED_OUTPUT, _destination("where to load", ""), FLOW,
-            _argument("--full", action="store_true", help="send all partitions again, changed or not"), DRY_RUN, JSON,
+            Argument("--full", action="store_true", help="send all partitions again, changed or not"), DRY_RUN, JSON,
         ),
     ),
     "ddl": Command(
         "running", "print the statements that make and fill the tables of a warehouse in its dialect",
         "pressmark ddl --dialect bigquery",
         (
-            _argument(
+            Argument(
                 "--dialect", required=True, choices=("bigquery", "snowflake", "redshift", "clickhouse"),
                 help="of the warehouse",
             ),
-            _argument(
+            Argument(
                 "--location", metavar="URL",
                 help="where the warehouse finds the output's files, such as gs://bucket/output [a place to fill in]",
             ),
@@ -209,22 +204,22 @@ COMMANDS: Final = {
         "running", "serve scheduled ingests, loads and verifications on a Prefect server",
         "pressmark serve archive output duckdb:///news.duckdb --cron '15 * * * *'",
         (
-            _argument("source", help="where the articles are, as in `pressmark ingest`"), NAMED_OUTPUT,
+            Argument("source", help="where the articles are, as in `pressmark ingest`"), NAMED_OUTPUT,
             _destination("where to load after an ingest that changed something", "; without either nothing is loaded"),
-            _argument("--cron", default="0 * * * *", help="when to ingest, in UTC [`0 * * * *`, hourly]"),
-            _argument(
+            Argument("--cron", default="0 * * * *", help="when to ingest, in UTC [`0 * * * *`, hourly]"),
+            Argument(
                 "--interval", type=_positive, metavar="S", help="ingest every S seconds instead of by --cron"
             ),
-            _argument(
+            Argument(
                 "--verify-cron", default="30 3 * * *", help="when to verify, in UTC [`30 3 * * *`, nightly]"
             ),
             *(argument for name, argument in SETTINGS.items() if name not in ("source", "output")),
         ),
     ),
     "completion": Command(
-        "explaining", "print a script that completes commands, options and paths in a shell",
+        "reading", "print a script that completes commands, options and paths in a shell",
         'eval "$(pressmark completion bash)"',
-        (_argument("shell", choices=SHELLS, help="the shell to complete in: " + ", ".join(SHELLS)),),
+        (Argument("shell", choices=SHELLS, help="the shell to complete in: " + ", ".join(SHELLS)),),
     ),
 }  # fmt: skip
 
@@ -237,12 +232,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """Prints the version; looked up only when asked for, as that takes a while."""
+    """As argparse's own, but looks the version up only when asked for, as that takes a while."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
-
-        parser.exit(message=f"pressmark {version('pressmark')}\n")
+        print(f"pressmark {pressmark.__version__}")
+        parser.exit()
 
 
 def build_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:

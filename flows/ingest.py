@@ -1,7 +1,7 @@
-"""The flow `ingest`: the steps of a run in their order, each a recorded task.
+"""The flow `ingest`: the steps of `storage/ingestion.py` in the same order, each a recorded task.
 
-The steps are those of `storage/ingestion.py`, which a run without Prefect calls too. Rows stay in the output's staging;
-tasks hand on counts. `publish` and `report` write what readers see: a second try belongs to the next run.
+Rows stay in the output's staging; tasks hand on counts. `publish` and `report` write what readers see: a second try
+belongs to the next run.
 """
 
 from __future__ import annotations
@@ -9,37 +9,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, get_type_hints
+from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.deployments import run_deployment
 from prefect.runtime import flow_run
+from prefect.tasks import Task
 from pydantic import Field
 
+from pressmark.flows import recording, summary
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.recording import (
-    RETRIED,
-    UNCACHED,
-    StageArtifacts,
-    address_of,
-    asset,
-    one_writer,
-    record_lineage,
-    say,
-    table_assets,
-)
-from pressmark.flows.summary import (
-    changes_line,
-    plan_line,
-    reject_table,
-    run_line,
-    run_markdown,
-    why_nothing_came,
-)
+from pressmark.flows.recording import RETRIED, UNCACHED
 from pressmark.schemas.contract import Period
-from pressmark.storage.batches import ParseCounts
-from pressmark.storage.ingestion import IngestPlan, MergeCounts, Run, open_run
+from pressmark.storage.ingestion import Run, open_run
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import outlet_counts, reject_lines
 from pressmark.storage.runs import RunReport, new_stamp, read_report
@@ -47,47 +30,29 @@ from pressmark.storage.settings import IngestSettings, base_name, options
 
 __all__ = ["ingest"]
 
-
-@task(name="discover", task_run_name="discover", **RETRIED)
-def discover(run: Run) -> int:
-    """List the input; the number of sources found."""
-    return run.discover()
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-@task(name="plan", task_run_name="plan", **RETRIED)
-def plan(run: Run) -> IngestPlan:
-    """Compare what was found with what is published."""
-    return run.plan()
+def _step(step: Callable[P, R], options: dict[str, Any]) -> Task[P, R]:
+    """A step of a run as a recorded task; those of rounds are numbered, from 1."""
+
+    name = step.__name__
+
+    def run_name(parameters: dict[str, Any]) -> str:
+        return f"{name}-{parameters['number'] + 1}" if "number" in parameters else name
+
+    # Prefect's type asks for a class method that no function has.
+    return task(name=name, task_run_name=run_name, **options)(step)  # type: ignore[arg-type]
 
 
-@task(name="parse", task_run_name="parse-{number}", **RETRIED)
-def parse(run: Run, number: int) -> ParseCounts:
-    """Parse the sources of a round, the first being 1, into staging."""
-    return run.parse(number - 1)
-
-
-@task(name="settle", task_run_name="settle-{number}", **RETRIED)
-def settle(run: Run, number: int) -> int:
-    """Decide which partitions a round changes; their number."""
-    return run.settle(number - 1)
-
-
-@task(name="merge", task_run_name="merge-{number}", **RETRIED)
-def merge(run: Run, number: int) -> MergeCounts:
-    """Write the next files of a round's partitions to staging."""
-    return run.merge(number - 1)
-
-
-@task(name="publish", task_run_name="publish-{number}", **UNCACHED)
-def publish(run: Run, number: int) -> int:
-    """Replace the files of a round's partitions, all or none; the number of partitions that changed."""
-    return run.publish(number - 1)
-
-
-@task(name="report", task_run_name="report", **UNCACHED)
-def report(run: Run) -> RunReport:
-    """Write what the run did beside the tables; its row in `runs`."""
-    return run.report()
+discover = _step(Run.discover, RETRIED)
+plan = _step(Run.plan, RETRIED)
+parse = _step(Run.parse, RETRIED)
+settle = _step(Run.settle, RETRIED)
+merge = _step(Run.merge, RETRIED)
+publish = _step(Run.publish, UNCACHED)
+report = _step(Run.report, UNCACHED)
 
 
 def _run_name() -> str:
@@ -104,9 +69,9 @@ def _with_settings(function: Callable[..., RunReport]) -> Callable[..., RunRepor
     described.append(("then_run", str | None, None, "deployment that is run after an ingest that changed something"))
     parameters = [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=Field(default=default, description=help_), annotation=kind
+            name, inspect.Parameter.KEYWORD_ONLY, default=Field(default, description=text), annotation=kind
         )
-        for name, kind, default, help_ in described
+        for name, kind, default, text in described
     ]
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # `inspect` looks for it
     return function
@@ -118,24 +83,25 @@ def ingest(*, then_run: str | None = None, **given: Any) -> RunReport:
     """Ingest an archive into an output folder, and leave the run's figures as artifacts."""
     log, settings = get_run_logger(), IngestSettings(**given)
     with (
-        one_writer(settings.output),
+        recording.one_writer(settings.output),
         ProgressDisplay() as display,
-        open_run(settings, new_stamp(), StageArtifacts(display)) as run,
+        open_run(settings, new_stamp(), recording.StageArtifacts(display)) as run,
     ):
-        found = discover(run)
-        log.info("%d sources found in %s", found, settings.source)
+        log.info("%d sources found in %s", discover(run), settings.source)
         planned = plan(run)
-        log.info(plan_line(planned))
+        log.info(summary.plan_line(planned))
         for note in planned.notes:
             log.warning(note)
-        for number in range(1, planned.rounds + 1):
+        for number in range(planned.rounds):
             parsed = parse(run, number)
             settle(run, number)
             merged = merge(run, number)
             published = publish(run, number)
-            log.info(_round_line(number, planned.rounds, parsed, merged, published))
+            log.info(
+                f"round {number + 1} of {planned.rounds}: {parsed.sources} sources read, {parsed.accepted} articles; "
+                f"{published} partitions published, {merged.file_bytes / 1e6:.1f} MB"
+            )
         done = report(run)
-    log.info(run_line(done))
     _show(settings, done)
     if then_run and done.partitions_written:
         # Started here and not by an event, so that it also runs on servers without event triggers.
@@ -143,29 +109,22 @@ def ingest(*, then_run: str | None = None, **given: Any) -> RunReport:
     return done
 
 
-def _round_line(number: int, rounds: int, parsed: ParseCounts, merged: MergeCounts, published: int) -> str:
-    return (
-        f"round {number} of {rounds}: {parsed.sources} sources read, {parsed.accepted} articles; "
-        f"{published} partitions published, {merged.file_bytes / 1e6:.1f} MB"
-    )
-
-
 def _show(settings: IngestSettings, done: RunReport) -> None:
-    """Leave figures and rejects as artifacts, and the lineage, where the run changed something."""
+    """Log the figures; leave them and the rejects as artifacts, and the lineage, where the run changed something."""
     output = Output(settings.output)
     outlets = outlet_counts(output)
-    problem = why_nothing_came(settings, done, outlets)
+    changes = read_report(output, done.run_id)["changes"]
+    get_run_logger().info(summary.run_line(done))
+    problem = summary.why_nothing_came(settings, done, outlets)
     if problem is not None:
         get_run_logger().warning(problem)
-    changes = read_report(output, done.run_id)["changes"]
-    say(f"ingest  {changes_line(changes)}; {done.rejects} rejects; {done.partitions_written} files written")
-    if not done.partitions_written:
-        return
-    create_markdown_artifact(
-        run_markdown(done, outlets, changes), key="ingest-figures", description=f"Figures of run {done.run_id}"
-    )
-    create_table_artifact(
-        reject_table(reject_lines(output)), key="ingest-rejects", description="Rejects in the output, by reason"
-    )
-    archive = asset(address_of(settings.source), done.archive, "Archive that pressmark ingests")
-    record_lineage(table_assets(settings.output), [archive])
+    line = f"{summary.changes_line(changes)}; {done.rejects} rejects; {done.partitions_written} files written"
+    recording.say(f"ingest  {line}")
+    if done.partitions_written:
+        figures = summary.run_markdown(done, outlets, changes)
+        create_markdown_artifact(figures, key="ingest-figures", description=f"Figures of run {done.run_id}")
+        rejects = summary.reject_table(reject_lines(output))
+        create_table_artifact(rejects, key="ingest-rejects", description="Rejects in the output, by reason")
+        address = recording.address_of(settings.source)
+        archive = recording.asset(address, done.archive, "Archive that pressmark ingests")
+        recording.record_lineage(recording.table_assets(settings.output), [archive])

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
-from prefect.tasks import Task
 
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.recording import UNCACHED, asset, may_pass, record_lineage, say, table_assets
-from pressmark.flows.summary import load_markdown
+from pressmark.flows.recording import RETRIED, asset, record_lineage, say, table_assets
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, write_report
 from pressmark.storage.settings import base_name
-from pressmark.warehouses.address import MASK, DestinationAddress, parse_address
-from pressmark.warehouses.errors import DestinationBusyError, DestinationError
+from pressmark.warehouses.address import MASK, DestinationAddress, DestinationError, parse_address
 from pressmark.warehouses.loading import LoadReport, load_output
 
 __all__ = ["as_parameter", "from_parameter", "load"]
@@ -72,7 +68,8 @@ def load(output: str, destination: str, full: bool = False) -> LoadReport:  # no
     get_run_logger().info(line)
     say(f"load    {line}")
     if report.changed:
-        create_markdown_artifact(load_markdown(report), key="load-figures", description=f"Figures of {report.load_id}")
+        figures = [table._asdict() for table in report.tables]
+        create_table_artifact(figures, key="load-figures", description=f"Load {report.load_id}: {line}")
         scheme, _, place = report.destination.partition("://")
         root = f"{scheme}://{place.rpartition('@')[2]}"
         tables = [asset(f"{root}/{one.table}", one.table, "Table loaded by pressmark") for one in report.tables]
@@ -80,14 +77,7 @@ def load(output: str, destination: str, full: bool = False) -> LoadReport:  # no
     return report
 
 
-def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """Whether a failure may pass: another's load does, an error that names a remedy waits for a person."""
-    return isinstance(state.result(raise_on_failure=False), DestinationBusyError) or may_pass(task, run, state)
-
-
-@task(
-    name="send", task_run_name="send", retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_may_pass, **UNCACHED
-)  # fmt: skip
+@task(name="send", task_run_name="send", **{**RETRIED, "retry_delay_seconds": [10, 60]})
 def send(output: str, destination: str, full: bool) -> LoadReport:  # noqa: FBT001  # shown by name
     """Send what changed in one transaction, so repeating it is safe at any time."""
     with ProgressDisplay() as progress:

@@ -24,9 +24,10 @@ from prefect.tasks import Task
 from pressmark.schemas import TABLES
 from pressmark.storage.errors import LockedError, PressmarkError
 from pressmark.storage.inputs.opening import absolute
+from pressmark.warehouses.address import DestinationBusyError
 
 __all__ = [
-    "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "may_pass", "one_writer",
+    "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "one_writer",
     "record_lineage", "say", "table_assets",
 ]  # fmt: skip
 
@@ -39,15 +40,16 @@ REFUSED: Final = re.compile(r"""[\s\0#?&%"'<>\[\]{}|\\^`]""")
 LONGEST_KEY: Final = 512
 
 
-def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether a failure may pass: an error that names a remedy waits for a person instead."""
-    return not isinstance(state.result(raise_on_failure=False), PressmarkError)
+def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failure may pass: another's load does; an error that names a remedy waits for a person."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, DestinationBusyError) or not isinstance(error, PressmarkError)
 
 
 # Rows stay in the output's staging: results are counts, and mean something within their run only.
 UNCACHED: Final[dict[str, Any]] = {"cache_policy": NO_CACHE, "persist_result": False}
 RETRIED: Final[dict[str, Any]] = {
-    **UNCACHED, "retries": 2, "retry_delay_seconds": [2, 10], "retry_condition_fn": may_pass
+    **UNCACHED, "retries": 2, "retry_delay_seconds": [2, 10], "retry_condition_fn": _may_pass
 }  # fmt: skip
 
 
@@ -106,15 +108,14 @@ class StageArtifacts:
         if not total or now - self._began.setdefault(step, now) < UPDATE_S:
             return
         share = 100.0 * min(done, total) / total
-        artifact, updated_at = self._artifacts.get(step, (None, 0.0))
-        if artifact is None:
-            key, what = f"ingest-{step}", f"Share of `{step}` that is done"
-            artifact = cast("UUID", create_progress_artifact(share, key=key, description=what))
-        elif done >= total or now - updated_at >= UPDATE_S:
+        if step not in self._artifacts:
+            what = f"Share of `{step}` that is done"
+            artifact = cast("UUID", create_progress_artifact(share, key=f"ingest-{step}", description=what))
+            self._artifacts[step] = (artifact, now)
+        elif done >= total or now - self._artifacts[step][1] >= UPDATE_S:
+            artifact, _ = self._artifacts[step]
             update_progress_artifact(artifact, share)
-        else:
-            return
-        self._artifacts[step] = (artifact, now)
+            self._artifacts[step] = (artifact, now)
 
 
 def address_of(source: str) -> str:
@@ -136,12 +137,7 @@ def table_assets(output: str) -> list[Asset]:
 
 
 def record_lineage(made: Sequence[Asset], sources: Sequence[Asset]) -> None:
-    """Show the server which assets were made from which."""
-
+    """Show the server which assets were made from which: a task run that does nothing else."""
     deps: list[str | Asset] = [*sources]
-
-    @materialize(*made, by="pressmark", asset_deps=deps, name="lineage", task_run_name="lineage", **UNCACHED)
-    def lineage() -> None:
-        """Nothing to do: the task run is what Prefect keeps."""
-
-    lineage()
+    recorded = materialize(*made, by="pressmark", asset_deps=deps, name="lineage", task_run_name="lineage", **UNCACHED)
+    recorded(lambda: None)()

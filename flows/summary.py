@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from pressmark.storage.runs import RunReport
     from pressmark.storage.settings import IngestSettings
     from pressmark.storage.verification import Verification
+    from pressmark.transforms.laws import Breach
     from pressmark.warehouses.loading import LoadPlan, LoadReport
 
 __all__ = [
-    "as_json", "changes_line", "law_lines", "load_markdown", "plan_line", "printable", "reject_table", "run_line",
-    "run_markdown", "table", "text_of_load", "text_of_load_plan", "text_of_run", "utc", "verify_markdown",
-    "why_nothing_came",
+    "as_json", "breach_table", "changes_line", "law_lines", "load_plan", "plan_line", "printable", "reject_table",
+    "run_line", "run_markdown", "table", "text_of_load", "text_of_load_plan", "text_of_run", "utc", "why_nothing_came",
 ]  # fmt: skip
 
 SHOWN_REJECTS: Final = 20
@@ -160,58 +160,61 @@ def reject_table(rejects: Sequence[RejectLine]) -> list[dict[str, object]]:
 def text_of_load(report: LoadReport) -> str:
     """The summary that ends a load: a table of tables, and what was reconciled."""
     seconds = (report.finished_at - report.started_at).total_seconds()
-    done = (
-        f"{report.changed} partitions reconciled by rows and checksum with {report.destination}"
-        if report.changed
-        else f"{report.destination} has everything already; nothing was sent"
-    )
-    return f"{table(LOAD_HEAD, _load_rows(report))}\n\n{done} in {seconds:.1f} s (load {report.load_id})"
+    done = f"{report.destination} has everything already; nothing was sent"
+    if report.changed:
+        done = f"{report.changed} partitions reconciled by rows and checksum with {report.destination}"
+    rows = [(t.table, t.loaded, t.removed, t.unchanged, t.rows) for t in report.tables]
+    return f"{table(LOAD_HEAD, rows)}\n\n{done} in {seconds:.1f} s (load {report.load_id})"
 
 
-def text_of_load_plan(plan: LoadPlan, destination: str) -> str:
-    """What a load would do."""
-    rows = [(c.relation.name, len(c.parts), len(c.gone), plan.unchanged[c.relation.name]) for c in plan.changes]
+def load_plan(plan: LoadPlan) -> dict[str, Any]:
+    """What a load would do, as JSON has it."""
+    return {
+        "tables": [
+            {
+                "table": change.relation.name,
+                "to_load": [part.partition for part in change.parts],
+                "to_remove": list(change.gone),
+                "unchanged": plan.unchanged[change.relation.name],
+            }
+            for change in plan.changes
+        ],
+        "tables_to_make": [relation.name for relation in plan.created],
+        "columns_to_add": {name: [column.name for column in columns] for name, columns in plan.added.items()},
+    }
+
+
+def text_of_load_plan(plan: dict[str, Any], destination: str) -> str:
+    """What a load would do, of what `load_plan` gives."""
+    rows = [(t["table"], len(t["to_load"]), len(t["to_remove"]), t["unchanged"]) for t in plan["tables"]]
     lines = [table(("table", "to send", "to remove", "unchanged"), rows), ""]
-    if plan.created:
-        lines.append(f"tables to make: {', '.join(relation.name for relation in plan.created)}")
-    lines += [f"columns to add to {n}: {', '.join(c.name for c in columns)}" for n, columns in plan.added.items()]
+    if plan["tables_to_make"]:
+        lines.append(f"tables to make: {', '.join(plan['tables_to_make'])}")
+    lines += [f"columns to add to {name}: {', '.join(columns)}" for name, columns in plan["columns_to_add"].items()]
     return "\n".join([*lines, f"nothing was changed in {destination}"])
 
 
-def load_markdown(report: LoadReport) -> str:
-    """A load's figures as a Markdown document."""
-    done = f"{report.changed} partitions reconciled by rows and checksum with `{report.destination}`"
-    return "\n\n".join([f"# Load {report.load_id}", done, _markdown_table(LOAD_HEAD, _load_rows(report))])
-
-
-def _load_rows(report: LoadReport) -> list[tuple[object, ...]]:
-    return [(t.table, t.loaded, t.removed, t.unchanged, t.rows) for t in report.tables]
-
-
-def _law_rows(found: Verification) -> list[tuple[object, ...]]:
-    """For each law its number, its name, how many of what were checked, and its breaches."""
-    checked = [(found.paragraphs, "paragraphs")] * 3 + [(found.articles, "articles"), (found.sources, "sources")]
-    breaches = Counter(breach.law for breach in found.breaches)
-    return [(law, name, *checked[law - 1], breaches[law]) for law, name in LAWS.items()]
-
-
 def law_lines(found: Verification) -> list[str]:
-    """Each breach, then each law with its count, as lines."""
+    """Each breach, then each of the five laws with what was checked and its breaches, as lines."""
     lines = []
     for breach in found.breaches:
         where = "" if breach.byte_offset is None else f", byte {breach.byte_offset}"
         broken = f"law {breach.law} ({LAWS[breach.law]})"
         lines.append(f"{broken}: {printable(breach.source_path)}{where}: {printable(breach.problem)}")
-    return lines + [f"law {r[0]}, {r[1]}: {r[2]} {r[3]} checked, {r[4]} breaches" for r in _law_rows(found)]
+    checked = [f"{found.paragraphs} paragraphs"] * 3 + [f"{found.articles} articles", f"{found.sources} sources"]
+    counts = Counter(breach.law for breach in found.breaches)
+    return lines + [
+        f"law {law}, {name}: {of} checked, {counts[law]} breaches"
+        for (law, name), of in zip(LAWS.items(), checked, strict=True)
+    ]
 
 
-def verify_markdown(found: Verification) -> str:
-    """What a verification found as a Markdown document: breaches by law, and the first of them."""
-    parts = ["# Laws", _markdown_table(("law", "name", "checked", "of", "breaches"), _law_rows(found))]
-    shown = [(b.law, b.source_path, b.byte_offset, b.problem) for b in found.breaches[:SHOWN_REJECTS]]
-    if shown:
-        parts += ["## First breaches", _markdown_table(("law", "source", "byte", "problem"), shown)]
-    return "\n\n".join(parts)
+def breach_table(breaches: Sequence[Breach]) -> list[dict[str, object]]:
+    """The first breaches, for a table artifact."""
+    return [
+        {"law": b.law, "source": _code(b.source_path), "byte": b.byte_offset, "problem": _code(b.problem)}
+        for b in breaches[:SHOWN_REJECTS]
+    ]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import UNCACHED, one_writer, say
-from pressmark.flows.summary import law_lines, verify_markdown
+from pressmark.flows.summary import breach_table, law_lines
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, write_report
@@ -46,7 +46,8 @@ def verify(
         log.info(line)
     say(f"verify  {len(found.breaches)} breaches in {found.paragraphs} paragraphs of {found.sources} sources")
     if found.breaches:
-        create_markdown_artifact(verify_markdown(found), key="verify-figures", description=f"Laws on {output}")
+        shown = breach_table(found.breaches)
+        create_table_artifact(shown, key="verify-figures", description="  \n".join(law_lines(found)[-5:]))
         first = found.breaches[0]
         raise OutputError(
             f"{len(found.breaches)} breaches; law {first.law} in {first.source_path}: {first.problem}", folder.address,

@@ -16,8 +16,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 from pressmark.storage.output.tables import Output
 from pressmark.warehouses.address import parse_address
-from pressmark.warehouses.destination import CATALOG
-from pressmark.warehouses.iceberg import NAMESPACE
+from pressmark.warehouses.iceberg import CATALOG, NAMESPACE
 from pressmark.warehouses.loading import LoadReport, load_output
 from pressmark.warehouses.relations import RELATIONS, Relation
 

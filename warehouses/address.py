@@ -1,4 +1,4 @@
-"""Addresses of destinations: what they name, and how to show them without their password."""
+"""Addresses of destinations, and the errors of loading, named by what an operator does: none shows a password."""
 
 from __future__ import annotations
 
@@ -7,15 +7,34 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pressmark.warehouses.errors import DestinationError
+from pressmark.storage.errors import PressmarkError
 
-__all__ = ["FILE_SCHEMES", "MASK", "DestinationAddress", "parse_address"]
+__all__ = [
+    "FILE_SCHEMES", "MASK", "DestinationAddress", "DestinationBusyError", "DestinationError", "ReconciliationError",
+    "SourceError", "parse_address",
+]  # fmt: skip
 
 FILE_SCHEMES: Final = ("duckdb", "iceberg")
 SERVER_SCHEMES: Final = ("postgresql", "postgres")
 FORMS: Final = "`duckdb:///news.duckdb`, `postgresql://user@host/database` or `iceberg:///folder`"
 SECRET_PARAMETERS: Final = frozenset({"password", "sslpassword", "passfile"})
 MASK: Final = "***"
+
+
+class DestinationError(PressmarkError):
+    """The destination can't be used as it is: change it, or name another one."""
+
+
+class DestinationBusyError(DestinationError):
+    """Another process writes to the destination: wait for it."""
+
+
+class SourceError(PressmarkError):
+    """The output can't be loaded as it is: ingest or verify it."""
+
+
+class ReconciliationError(PressmarkError):
+    """What arrived is not what was sent; nothing was kept."""
 
 
 class DestinationAddress(NamedTuple):
@@ -80,12 +99,9 @@ def _server(text: str) -> DestinationAddress:
     if not in_order or parts.netloc.count("@") > 1 or "@" in parts.path + parts.fragment or "#" in text:
         raise problem
     hidden = [value for name, value in parameters if name in SECRET_PARAMETERS and value]
-    shown = text
+    shown = re.sub(rf"([?&](?:{'|'.join(SECRET_PARAMETERS)})=)[^&]+", rf"\g<1>{MASK}", text)
     if parts.password:
         hidden.append(parts.password)
         shown = shown.replace(f":{parts.password}@", f":{MASK}@", 1)
-    for name, value in parameters:
-        if name in SECRET_PARAMETERS and value:
-            shown = re.sub(rf"([?&]{name}=)[^&]*", rf"\g<1>{MASK}", shown)
-    secrets = dict.fromkeys(form for value in hidden for form in (value, unquote(value)))
+    secrets = {form for value in hidden for form in (value, unquote(value))}
     return DestinationAddress(text, "postgresql", text, shown, tuple(sorted(secrets, key=len, reverse=True)))

@@ -8,8 +8,7 @@ here connects to anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 import pyarrow as pa
 
@@ -34,29 +33,27 @@ ARROW: Final = (
 LINKS: Final = "links"
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
+class _Words(NamedTuple):
     """How a dialect says what differs.
 
-    `types` are in the order of `ARROW`; `quote` is the mark around names; `opened` makes one table's files readable and
-    `closed` ends that; `files` is what their rows are selected from; `path` and `month` give the partition keys of a
-    row of files, `field` one of its columns. `linked` selects the rows of links: from `{files}`, or from `{links}`, the
-    paragraphs with their keys. A transaction begins and ends with `transaction`."""
+    `types` are in the order of `ARROW`; `quote` is the mark around names, `comment` what describes a table, then a
+    column; `table_end` follows a relation's columns. `opened` makes a table's files readable, and `closed` ends that;
+    `files` is what their rows are selected from; `outlet` and `month` are the partition keys of a row of files, `field`
+    one of its columns. `linked` selects the rows of links from `{files}`. Two statements begin and end a
+    `transaction`; without one, tables change places."""
 
     types: tuple[str, ...]
     quote: str
+    comment: tuple[str, str]
     table_end: Callable[[Relation], str]
     opened: Callable[[Relation, str], list[str]]
-    closed: Callable[[str], list[str]]
+    closed: str
     files: str
     outlet: str
     month: str
     field: Callable[[Column], str]
     linked: str
-    transaction: tuple[str, str]
-
-    def type(self, column: Column) -> str:
-        return self.types[ARROW.index(column.type)]
+    transaction: tuple[str, str] | None
 
     def name(self, name: str) -> str:
         return f"{self.quote}{name}{self.quote}"
@@ -64,97 +61,72 @@ class _Words:
     def names(self, names: tuple[str, ...]) -> str:
         return ", ".join(map(self.name, names))
 
+    def described(self, text: str, *, table: bool) -> str:
+        # Dialects with backquotes, BigQuery and ClickHouse, escape by a backslash.
+        escaped = text.replace("'", "\\'" if self.quote == "`" else "''")
+        return self.comment[0 if table else 1].format(f"'{escaped}'")
+
 
 def statements(dialect: Dialect, location: str | None = None) -> list[str]:
     """The statements in their order, without semicolons; a first load and each later one run the same."""
     words = _WORDS[dialect]
     place = (location or PLACES[dialect]).rstrip("/")
     sources = [relation for relation in RELATIONS if relation.name == relation.source]
-    begin, commit = words.transaction
+    renewed = [statement for relation in RELATIONS for statement in _renew(relation, words)]
+    if words.transaction is not None:
+        renewed = [words.transaction[0], *renewed, words.transaction[1]]
     return [
-        *(_create(relation, relation.name, dialect) for relation in RELATIONS),
+        *(_create(relation, relation.name, words) for relation in RELATIONS),
         *(statement for relation in sources for statement in words.opened(relation, f"{place}/{relation.name}")),
-        *(statement for relation in RELATIONS for statement in _stage(relation, place, dialect)),
-        *filter(None, [begin]),
-        *(statement for relation in RELATIONS for statement in _renew(relation, dialect)),
-        *filter(None, [commit]),
+        *(statement for relation in RELATIONS for statement in _stage(relation, place, words)),
+        *renewed,
         *(f"DROP TABLE {words.name(STAGING + relation.name)}" for relation in RELATIONS),
-        *(statement for relation in sources for statement in words.closed(relation.name)),
+        *(words.closed.format(relation.name) for relation in sources if words.closed),
     ]
 
 
-def _create(relation: Relation, name: str, dialect: Dialect) -> str:
-    words = _WORDS[dialect]
-    columns = [_definition(column, dialect) for column in relation.columns]
-    if name == relation.name and dialect in ("snowflake", "redshift"):
+def _create(relation: Relation, name: str, words: _Words) -> str:
+    columns = []
+    for column in relation.columns:
+        type_ = words.types[ARROW.index(column.type)]
+        if words is _WORDS["clickhouse"]:
+            definition = f"Nullable({type_})" if column.nullable else type_
+        else:
+            # BigQuery's arrays are never null and may not say so.
+            free = column.nullable or type_.startswith("ARRAY<")
+            definition = type_ if free else f"{type_} NOT NULL"
+        columns.append(f"{words.name(column.name)} {definition}{words.described(column.description, table=False)}")
+    if name == relation.name and words in (_WORDS["snowflake"], _WORDS["redshift"]):
         columns.append(f"PRIMARY KEY ({words.names(relation.key)})")
-    comment = _text(f"{relation.description} Contract {CONTRACT_VERSION}.", dialect)
-    ends = {
-        "bigquery": f" OPTIONS (description = {comment})", "snowflake": f" COMMENT = {comment}",
-        "clickhouse": f" COMMENT {comment}",
-    }  # fmt: skip
+    end = words.described(f"{relation.description} Contract {CONTRACT_VERSION}.", table=True)
     body = ",\n  ".join(columns)
-    end = words.table_end(relation) + ends.get(dialect, "")
-    return f"CREATE TABLE IF NOT EXISTS {words.name(name)} (\n  {body}\n){end}"
+    return f"CREATE TABLE IF NOT EXISTS {words.name(name)} (\n  {body}\n){words.table_end(relation)}{end}"
 
 
-def _definition(column: Column, dialect: Dialect) -> str:
-    words = _WORDS[dialect]
-    type_, name, comment = words.type(column), words.name(column.name), _text(column.description, dialect)
-    if dialect == "clickhouse":
-        return f"{name} {f'Nullable({type_})' if column.nullable else type_} COMMENT {comment}"
-    # BigQuery's arrays are never null and may not say so.
-    free = column.nullable or (dialect == "bigquery" and column.type == TEXTS)
-    definition = f"{name} {type_}{'' if free else ' NOT NULL'}"
-    if dialect == "bigquery":
-        return f"{definition} OPTIONS (description = {comment})"
-    return f"{definition} COMMENT {comment}" if dialect == "snowflake" else definition
-
-
-def _stage(relation: Relation, place: str, dialect: Dialect) -> Iterator[str]:
+def _stage(relation: Relation, place: str, words: _Words) -> Iterator[str]:
     """Make a staging table and fill it from the files."""
-    words = _WORDS[dialect]
     staging = words.name(STAGING + relation.name)
     files = words.files.format(table=relation.source, place=f"{place}/{relation.source}")
     keys = {"outlet": words.outlet, "month": words.month} if relation.partition_columns == PARTITION else {}
     if relation.name == LINKS:
-        rows = words.linked.format(files=files, outlet=words.outlet, month=words.month)
+        rows = words.linked.format(files=files, **keys)
     else:
         fields = [keys.get(column.name) or words.field(column) for column in relation.columns]
         rows = f"SELECT {', '.join(fields)} FROM {files}"
     yield f"DROP TABLE IF EXISTS {staging}"
-    yield _create(relation, STAGING + relation.name, dialect)
+    yield _create(relation, STAGING + relation.name, words)
     yield f"INSERT INTO {staging} ({words.names(relation.names)}) {rows}"
 
 
-def _renew(relation: Relation, dialect: Dialect) -> Iterator[str]:
+def _renew(relation: Relation, words: _Words) -> Iterator[str]:
     """Make the rows of a table those of its staging table."""
-    words = _WORDS[dialect]
     kept, sent = words.name(relation.name), words.name(STAGING + relation.name)
     names = words.names(relation.names)
-    if dialect == "clickhouse":
-        # It has no transactions, but tables can change places at once.
+    if words.transaction is None:
         yield f"EXCHANGE TABLES {sent} AND {kept}"
-        return
-    if dialect == "redshift":
+    else:
         yield f"DELETE FROM {kept} WHERE true"
         yield f"INSERT INTO {kept} ({names}) SELECT {names} FROM {sent}"
-        return
-    joined = " AND ".join(f"kept.{words.name(name)} = sent.{words.name(name)}" for name in relation.key)
-    if dialect == "snowflake":
-        yield f"DELETE FROM {kept} AS kept WHERE NOT EXISTS (SELECT 1 FROM {sent} AS sent WHERE {joined})"
-    others = [name for name in relation.names if name not in relation.key]
-    updated = ", ".join(f"{words.name(name)} = sent.{words.name(name)}" for name in others)
-    values = ", ".join(f"sent.{words.name(name)}" for name in relation.names)
-    gone = " WHEN NOT MATCHED BY SOURCE THEN DELETE" if dialect == "bigquery" else ""
-    yield (
-        f"MERGE INTO {kept} AS kept USING {sent} AS sent ON {joined} WHEN MATCHED THEN UPDATE SET {updated} "
-        f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values}){gone}"
-    )
-
-
-def _text(text: str, dialect: Dialect) -> str:
-    return "'" + text.replace("'", "\\'" if dialect in ("bigquery", "clickhouse") else "''") + "'"
 
 
 def _open_bigquery(relation: Relation, place: str) -> list[str]:
@@ -190,10 +162,6 @@ def _open_redshift(relation: Relation, place: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _cluster(relation: Relation) -> str:
-    return " CLUSTER BY outlet, month" if relation.partition_columns == PARTITION else ""
-
-
 def _merge_tree(relation: Relation) -> str:
     parts = " PARTITION BY (outlet, month)" if relation.partition_columns == PARTITION else ""
     return f" ENGINE = MergeTree{parts} ORDER BY ({', '.join(f'`{name}`' for name in relation.key)})"
@@ -203,9 +171,10 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
     "bigquery": _Words(
         ("STRING", "BYTES", "BOOL", "INT64", "INT64", "NUMERIC", "DATE", "TIMESTAMP", "ARRAY<STRING>"),
         "`",
-        _cluster,
+        (" OPTIONS (description = {})", " OPTIONS (description = {})"),
+        lambda relation: " CLUSTER BY outlet, month" if relation.partition_columns == PARTITION else "",
         _open_bigquery,
-        lambda table: [f"DROP EXTERNAL TABLE `{FILES}_{table}`"],
+        f"DROP EXTERNAL TABLE `{FILES}_{{}}`",
         f"`{FILES}_{{table}}`",
         "REGEXP_EXTRACT(_FILE_NAME, '/outlet=([^/]+)/')",
         "COALESCE(FORMAT_TIMESTAMP('%Y-%m', published_at), 'unknown')",
@@ -217,13 +186,14 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
     "snowflake": _Words(
         ("VARCHAR", "BINARY", "BOOLEAN", "INTEGER", "BIGINT", "NUMBER(20, 0)", "DATE", "TIMESTAMP_TZ(6)", "ARRAY"),
         "",
+        (" COMMENT = {}", " COMMENT {}"),
         lambda _relation: "",
         _open_snowflake,
-        lambda _table: [],
+        "",
         f"'{{place}}/' (FILE_FORMAT => '{FILES}', PATTERN => '.*[.]parquet')",
         "REGEXP_SUBSTR(METADATA$FILENAME, 'outlet=([^/]+)/', 1, 1, 'e')",
         "COALESCE(TO_CHAR($1:published_at::TIMESTAMP_NTZ, 'YYYY-MM'), 'unknown')",
-        lambda column: f"$1:{column.name}::{_WORDS['snowflake'].type(column)}",
+        lambda column: f"$1:{column.name}::{_WORDS['snowflake'].types[ARROW.index(column.type)]}",
         "SELECT {outlet}, {month}, $1:paragraph_id::VARCHAR, $1:article_id::VARCHAR, link.index, "
         "link.value:href::VARCHAR, link.value:start::INTEGER, link.value:\"end\"::INTEGER "
         "FROM {files}, LATERAL FLATTEN(input => $1:links) AS link",
@@ -233,9 +203,10 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
         ("VARCHAR(65535)", "VARBYTE(16777216)", "BOOLEAN", "INTEGER", "BIGINT", "DECIMAL(20, 0)", "DATE",
          "TIMESTAMPTZ", "SUPER"),
         '"',
+        ("", ""),
         lambda _relation: "",
         _open_redshift,
-        lambda table: [f"DROP TABLE {FILES}.{table}"],
+        f"DROP TABLE {FILES}.{{}}",
         f"{FILES}.{{table}}",
         "REGEXP_SUBSTR(\"$path\", '/outlet=([^/]+)/', 1, 1, 'e')",
         "COALESCE(TO_CHAR(published_at, 'YYYY-MM'), 'unknown')",
@@ -250,15 +221,16 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
     "clickhouse": _Words(
         ("String", "String", "Bool", "Int32", "Int64", "UInt64", "Date32", "DateTime64(6, 'UTC')", "Array(String)"),
         "`",
+        (" COMMENT {}", " COMMENT {}"),
         _merge_tree,
         lambda _relation, _place: [],
-        lambda _table: [],
+        "",
         "s3('{place}/**/*.parquet', 'Parquet')",
         "extract(_path, '/outlet=([^/]+)/')",
         "ifNull(formatDateTime(published_at, '%Y-%m', 'UTC'), 'unknown')",
         lambda column: f"`{column.name}`",
         "SELECT {outlet}, {month}, paragraph_id, article_id, number - 1, link.1, link.2, link.3 "
         "FROM {files} ARRAY JOIN links AS link, arrayEnumerate(links) AS number",
-        ("", ""),
+        None,
     ),
 }  # fmt: skip

@@ -1,44 +1,49 @@
-"""What every destination can do, what those with SQL share, and what an Iceberg folder remembers of its last load.
-
-`loading.py` knows no more of destinations than this. Metadata files of Iceberg tables never change: where the catalog
-still names those of the last load, the tables are as it left them, and no load need open them. What is remembered may
-be deleted: that costs a second and nothing else.
-"""
+"""What every destination can do, and what those with SQL share. `loading.py` knows no more of them."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import json
-import sqlite3
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self
 
 import pyarrow as pa
 
-from pressmark.schemas.contract import CONTRACT_VERSION
-from pressmark.storage.output.folder import replace_file
 from pressmark.storage.output.snapshot import Part
-from pressmark.warehouses.address import DestinationAddress
-from pressmark.warehouses.checksums import Checked, Engine, Method, checksum_query
-from pressmark.warehouses.errors import DestinationError
-from pressmark.warehouses.relations import Column, Relation, literal
+from pressmark.warehouses.address import DestinationAddress, DestinationBusyError, DestinationError
+from pressmark.warehouses.relations import LOADS, Checked, Column, Engine, Method, Relation, checksum_query, literal
 
 if TYPE_CHECKING:
     from pressmark.warehouses.source import Source
 
 __all__ = [
-    "CATALOG", "Change", "Destination", "FoundColumn", "LoadedPartition", "SQLDestination", "is_current",
-    "open_destination", "pointers", "remember",
+    "FILE_REMEDIES", "Change", "Destination", "FoundColumn", "LoadedPartition", "Remedy", "SQLDestination",
+    "open_destination",
 ]  # fmt: skip
 
 CLASSES: Final = {"duckdb": "DuckDB", "postgresql": "PostgreSQL", "iceberg": "Iceberg"}
-CATALOG: Final = "catalog.db"
-LAST_LOAD: Final = ".pressmark-last-load.json"
+LONGEST_MESSAGE: Final = 300
+NOTHING_LOADED: Final = "remove that cause, and load again; nothing was loaded"
+
+
+class Remedy(NamedTuple):
+    """What a driver's message that matches `sign` means, and what to do about it."""
+
+    sign: str
+    what: str
+    remedy: str
+    busy: bool = False
+
+
+FILE_REMEDIES: Final = (
+    Remedy("No space left|disk is full", "the disk is full; nothing was loaded", "free some space, and load again"),
+    Remedy(
+        "Permission denied|[Rr]ead-?only", "the destination can't be written", "choose a folder that you may write to"
+    ),
+)
 
 
 class FoundColumn(NamedTuple):
@@ -83,12 +88,19 @@ class Destination(Protocol):
     """A place that holds relations. A context: entering opens it, leaving closes it.
 
     `stage` may write what no reader looks at; everything between the start and the end of `transaction` is seen by
-    readers at once, or never.
+    readers at once, or never. What the driver raises, one of `errors`, becomes a `DestinationError` by `remedies`.
     """
 
-    method: Method
+    title: ClassVar[str]
+    method: ClassVar[Method]
+    errors: ClassVar[tuple[type[Exception], ...]]
+    remedies: ClassVar[tuple[Remedy, ...]]
+    _address: DestinationAddress
 
-    def __enter__(self) -> Destination: ...
+    def __init__(self, address: DestinationAddress) -> None:
+        self._address = address
+
+    def __enter__(self) -> Self: ...
 
     def __exit__(self, *details: object) -> None: ...
 
@@ -101,11 +113,14 @@ class Destination(Protocol):
     def loaded(self) -> list[LoadedPartition]:
         """The latest row of `_pressmark_loads` for each table and partition; the table exists."""
 
-    def convert(self, relation: Relation, rows: str) -> str:
-        """DuckDB's SQL for a relation's rows, made to give the types and texts that this destination keeps."""
+    def sent(self, column: Column) -> str:
+        """DuckDB's SQL for a column, made to give the type and the texts that this destination keeps."""
+        name = f'"{column.name}"'
+        return f"CAST({name} AS DECIMAL(20, 0)) AS {name}" if column.type == pa.uint64() else name
 
     def stage(self, changes: Sequence[Change], source: Source) -> None:
-        """Bring rows near, before the transaction."""
+        """Bring rows near, before the transaction, where that helps."""
+        return
 
     def transaction(self) -> AbstractContextManager[None]:
         """All changes of a load; undone where the block raises."""
@@ -115,6 +130,7 @@ class Destination(Protocol):
 
     def add_keys(self, relation: Relation) -> None:
         """Add key and indexes to a table made in this transaction, after its rows: that is quicker."""
+        return
 
     def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
         """Add nullable columns to a table."""
@@ -123,7 +139,7 @@ class Destination(Protocol):
         """Make the rows of the changed partitions those of the source, and remove partitions that are gone."""
 
     def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
-        """Rows and checksum of each of these partitions, as the destination has them; zero for those without a row."""
+        """Rows and checksum of each of these partitions that has rows here."""
 
     def count(self, relation: Relation) -> int:
         """Rows of a table."""
@@ -131,24 +147,65 @@ class Destination(Protocol):
     def record(self, rows: Sequence[LoadedPartition]) -> None:
         """Append to `_pressmark_loads`."""
 
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except self.errors as error:
+            # A catalog's error holds that of its database.
+            message = self._address.without_secrets(" ".join(str(getattr(error, "orig", None) or error).split()))
+            shown = message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + "…"
+            for sign, what, remedy, busy in self.remedies:
+                if re.search(sign, message):
+                    kind = DestinationBusyError if busy else DestinationError
+                    raise kind(f"{what} ({shown})", self._address.shown, remedy) from None
+            raise DestinationError(f"{self.title} refused ({shown})", self._address.shown, NOTHING_LOADED) from None
 
-class SQLDestination(ABC):
-    """What destinations that take SQL share: comments, new columns and checksums."""
+
+class SQLDestination(Destination, Protocol):
+    """What destinations that take SQL share. Texts of keys are compared by `collation`."""
 
     engine: ClassVar[Engine]
-    method: ClassVar[Method]
     types: ClassVar[Mapping[pa.DataType, str]]
+    begin: ClassVar[tuple[str, ...]]
+    collation: ClassVar[str] = ""
+    _connection: Any
 
-    @abstractmethod
     def _execute(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Rows that a statement gives; driver errors are `DestinationError`s."""
+        """Rows that a statement gives."""
 
-    @abstractmethod
     def _in_partitions(self, relation: Relation, partitions: Sequence[str]) -> str:
         """A condition that holds for the rows of these partitions and no others."""
 
     def declared(self, column: Column) -> FoundColumn:
         return FoundColumn(self.types[column.type], column.nullable)
+
+    def loaded(self) -> list[LoadedPartition]:
+        rows = self._execute(
+            f"SELECT DISTINCT ON (table_name, partition) {LOADS.listed()} FROM {LOADS.name} "
+            "ORDER BY table_name, partition, loaded_at DESC, load_id DESC"
+        )
+        return [LoadedPartition(*row) for row in rows]
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        try:
+            for statement in self.begin:
+                self._execute(statement)
+            yield
+            with self._explained():
+                self._connection.commit()
+        except BaseException:
+            with contextlib.suppress(*self.errors):
+                self._connection.rollback()
+            raise
+
+    def create(self, relation: Relation) -> None:
+        self._execute(f"CREATE TABLE {relation.name} ({self._definitions(relation)})")
+        self._describe(relation)
+
+    def add_keys(self, relation: Relation) -> None:
+        self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
 
     def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
         for column in columns:
@@ -158,19 +215,27 @@ class SQLDestination(ABC):
     def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
         rows = f"(SELECT * FROM {relation.name} WHERE {self._in_partitions(relation, partitions)})"
         found = self._execute(checksum_query(relation, rows, self.method, self.engine))
-        return dict.fromkeys(partitions, Checked(0, "0")) | {name: Checked(*checked) for name, *checked in found}
+        return {name: Checked(*checked) for name, *checked in found}
 
     def count(self, relation: Relation) -> int:
-        ((rows,),) = self._execute(f"SELECT count(*) FROM {relation.name}")
-        return int(rows)
+        return int(self._execute(f"SELECT count(*) FROM {relation.name}")[0][0])
+
+    def _definitions(self, relation: Relation) -> str:
+        keys = {name for columns in (relation.key, *relation.indexes) for name in columns}
+        return ", ".join(
+            f'"{column.name}" {self.types[column.type]}'
+            + (self.collation if column.name in keys and column.type == pa.string() else "")
+            + ("" if column.nullable else " NOT NULL")
+            for column in relation.columns
+        )
+
+    def _describe(self, relation: Relation) -> None:
+        self._execute(f"COMMENT ON TABLE {relation.name} IS {literal(relation.description)}")
+        self._comment(relation, relation.columns)
 
     def _comment(self, relation: Relation, columns: Sequence[Column]) -> None:
         for column in columns:
             self._execute(f'COMMENT ON COLUMN {relation.name}."{column.name}" IS {literal(column.description)}')
-
-    def _comment_all(self, relation: Relation) -> None:
-        self._execute(f"COMMENT ON TABLE {relation.name} IS {literal(relation.description)}")
-        self._comment(relation, relation.columns)
 
 
 def open_destination(address: DestinationAddress) -> Destination:
@@ -186,40 +251,3 @@ def open_destination(address: DestinationAddress) -> Destination:
         ) from None  # fmt: skip
     destination: Destination = getattr(module, CLASSES[address.scheme])(address)
     return destination
-
-
-def is_current(address: DestinationAddress, parts: Sequence[Part], relations: Sequence[Relation]) -> bool:
-    """Whether a load would surely change nothing, as far as that is known without opening the destination."""
-    with contextlib.suppress(OSError, json.JSONDecodeError, sqlite3.Error):
-        if address.scheme == "iceberg":
-            folder = Path(address.target).absolute()
-            return bool(json.loads((folder / LAST_LOAD).read_bytes()) == _state(folder, parts, relations))
-    return False
-
-
-def remember(address: DestinationAddress, parts: Sequence[Part], relations: Sequence[Relation]) -> None:
-    """Note for `is_current` that these files are loaded; where that fails, the next load looks for itself."""
-    with contextlib.suppress(OSError, sqlite3.Error):
-        if address.scheme == "iceberg":
-            folder = Path(address.target).absolute()
-            replace_file(folder / LAST_LOAD, json.dumps(_state(folder, parts, relations)).encode())
-
-
-def pointers(folder: Path) -> dict[str, str]:
-    """The metadata file of each table in the catalog of an Iceberg folder."""
-    with contextlib.closing(sqlite3.connect(f"{(folder / CATALOG).as_uri()}?mode=ro", uri=True)) as catalog:
-        query = "SELECT table_namespace || '.' || table_name, metadata_location FROM iceberg_tables ORDER BY 1"
-        return dict(catalog.execute(query).fetchall())
-
-
-def _state(folder: Path, parts: Sequence[Part], relations: Sequence[Relation]) -> dict[str, Any]:
-    return {
-        "folder": str(folder),
-        "contract_version": CONTRACT_VERSION,
-        "columns": {
-            relation.name: [[column.name, str(column.type), column.nullable] for column in relation.columns]
-            for relation in relations
-        },
-        "files": {f"{part.table}/{part.partition}": part.digest for part in parts},
-        "tables": pointers(folder),
-    }

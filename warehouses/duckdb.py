@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 
-from pressmark.warehouses.address import DestinationAddress
-from pressmark.warehouses.checksums import partition_sql
-from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition, SQLDestination
-from pressmark.warehouses.errors import DestinationBusyError, DestinationError
-from pressmark.warehouses.relations import LOADS, TEXTS, Relation, literal, partition_of
+from pressmark.warehouses.address import DestinationError
+from pressmark.warehouses.destination import (
+    FILE_REMEDIES,
+    Change,
+    FoundColumn,
+    LoadedPartition,
+    Remedy,
+    SQLDestination,
+)
+from pressmark.warehouses.relations import LOADS, TEXTS, Column, Relation, literal, partition_of, partition_sql
 from pressmark.warehouses.source import Source
 
 __all__ = ["DuckDB"]
@@ -29,12 +34,18 @@ TYPES: Final[Mapping[pa.DataType, str]] = {
 class DuckDB(SQLDestination):
     """A DuckDB file; made where there is none. See `pressmark.warehouses.destination.Destination`."""
 
+    title = "DuckDB"
     engine = "duckdb"
     method = "duckdb-hash"
+    errors = (duckdb.Error,)
+    remedies = (
+        Remedy("Could not set lock|Conflicting lock", "another process has this database open",
+               "close it there (a notebook, a shell), and load again", busy=True),
+        Remedy("not a valid DuckDB database", "this file is no DuckDB database", "name another file"),
+        *FILE_REMEDIES,
+    )  # fmt: skip
     types = TYPES
-
-    def __init__(self, address: DestinationAddress) -> None:
-        self._address = address
+    begin = ("BEGIN",)
 
     def __enter__(self) -> DuckDB:
         name = self._address.target
@@ -60,38 +71,8 @@ class DuckDB(SQLDestination):
         )
         return {column: FoundColumn(type_, nullable) for column, type_, nullable in rows} or None
 
-    def loaded(self) -> list[LoadedPartition]:
-        rows = self._execute(
-            f"SELECT {', '.join(LOADS.names)} FROM {LOADS.name} "
-            "QUALIFY row_number() OVER (PARTITION BY table_name, partition ORDER BY loaded_at DESC, load_id DESC) = 1"
-        )
-        return [LoadedPartition(*row) for row in rows]
-
-    def convert(self, relation: Relation, rows: str) -> str:
-        return rows
-
-    def stage(self, changes: Sequence[Change], source: Source) -> None:
-        """Nothing: the rows are read from their files in the transaction."""
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        self._execute("BEGIN")
-        try:
-            yield
-            self._execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(duckdb.Error):
-                self._connection.execute("ROLLBACK")
-            raise
-
-    def create(self, relation: Relation) -> None:
-        columns = ", ".join(f'"{c.name}" {TYPES[c.type]}{"" if c.nullable else " NOT NULL"}' for c in relation.columns)
-        self._execute(f"CREATE TABLE {relation.name} ({columns})")
-        self._comment_all(relation)
-
-    def add_keys(self, relation: Relation) -> None:
-        """Add the key alone: DuckDB prunes by the order of rows, and an index would only cost."""
-        self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
+    def sent(self, column: Column) -> str:
+        return f'"{column.name}"'
 
     def replace(self, change: Change, source: Source) -> None:
         relation = change.relation
@@ -104,14 +85,13 @@ class DuckDB(SQLDestination):
             self._execute(f"INSERT INTO {relation.name} ({relation.listed()}) {rows}")
             return
         joined = " AND ".join(f"kept.{name} = sent.{name}" for name in relation.key)
-        others = [name for name in relation.names if name not in relation.key]
+        updated = ", ".join(f'"{name}" = sent."{name}"' for name in relation.names if name not in relation.key)
         self._execute(
             f"MERGE INTO {relation.name} AS kept USING ({rows}) AS sent ON {joined} "
             f"WHEN MATCHED AND ({relation.listed('kept')}) IS DISTINCT FROM ({relation.listed('sent')}) "
-            "THEN UPDATE SET "
-            + ", ".join(f'"{name}" = sent."{name}"' for name in others)
-            + f" WHEN NOT MATCHED THEN INSERT ({relation.listed()}) VALUES ({relation.listed('sent')})"
-            + f" WHEN NOT MATCHED BY SOURCE AND {leaving} THEN DELETE"
+            f"THEN UPDATE SET {updated} "
+            f"WHEN NOT MATCHED THEN INSERT ({relation.listed()}) VALUES ({relation.listed('sent')}) "
+            f"WHEN NOT MATCHED BY SOURCE AND {leaving} THEN DELETE"
         )
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
@@ -135,26 +115,3 @@ class DuckDB(SQLDestination):
             for name, column in zip(relation.partition_columns, values, strict=True)
         ]
         return " AND ".join([*alone, f"{partition_sql(relation)} IN ({', '.join(map(literal, partitions))})"])
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except duckdb.Error as error:
-            raise _explanation(error, self._address) from None
-
-
-def _explanation(error: duckdb.Error, address: DestinationAddress) -> DestinationError:
-    what = str(error).strip().splitlines()[0]
-    where = address.target
-    if "Could not set lock" in what or "Conflicting lock" in what:
-        return DestinationBusyError(
-            "another process has this database open", where, "close it there (a notebook, a shell), and load again"
-        )
-    if "No space left" in what:
-        return DestinationError("the disk is full; nothing was loaded", where, "free some space, and load again")
-    if "not a valid DuckDB database" in what:
-        return DestinationError("this file is no DuckDB database", where, "name another file")
-    if "Permission denied" in what or "Read-only file system" in what or "read-only" in what:
-        return DestinationError("the database can't be written", where, "choose a file and folder you may write to")
-    return DestinationError(f"DuckDB refused ({what})", where, "remove that cause, and load again; nothing was loaded")

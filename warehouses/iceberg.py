@@ -7,7 +7,6 @@ no reader sees some of them new and others old.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import IO, Final
 
 import duckdb
 import pyarrow as pa
+from pyiceberg import types
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo, In, Or
@@ -24,56 +24,54 @@ from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.transforms import IdentityTransform
-from pyiceberg.types import (
-    BinaryType,
-    BooleanType,
-    DateType,
-    DecimalType,
-    IcebergType,
-    IntegerType,
-    ListType,
-    LongType,
-    NestedField,
-    StringType,
-    TimestamptzType,
-)
 from sqlalchemy.exc import SQLAlchemyError
 
 from pressmark.storage.output.snapshot import Part
-from pressmark.warehouses.address import DestinationAddress
-from pressmark.warehouses.checksums import Checked, checksum_query
-from pressmark.warehouses.destination import CATALOG, Change, FoundColumn, LoadedPartition, pointers
-from pressmark.warehouses.errors import DestinationBusyError, DestinationError
-from pressmark.warehouses.relations import LOADS, PARTITION, TEXTS, Column, Relation, partition_of
+from pressmark.warehouses.address import DestinationAddress, DestinationBusyError, DestinationError
+from pressmark.warehouses.destination import FILE_REMEDIES, Change, Destination, FoundColumn, LoadedPartition
+from pressmark.warehouses.relations import (
+    LOADS,
+    PARTITION,
+    TEXTS,
+    Checked,
+    Column,
+    Relation,
+    checksum_query,
+    partition_of,
+)
 from pressmark.warehouses.source import Source
 
-__all__ = ["NAMESPACE", "Iceberg"]
+__all__ = ["CATALOG", "NAMESPACE", "Iceberg"]
 
+CATALOG: Final = "catalog.db"
 NAMESPACE: Final = "pressmark"
-TYPES: Final[dict[pa.DataType, IcebergType]] = {
-    pa.string(): StringType(), pa.binary(): BinaryType(), pa.bool_(): BooleanType(), pa.int32(): IntegerType(),
-    pa.int64(): LongType(), pa.uint64(): DecimalType(20, 0), pa.date32(): DateType(),
-    pa.timestamp("us", tz="UTC"): TimestamptzType(),
+TYPES: Final[dict[pa.DataType, types.IcebergType]] = {
+    pa.string(): types.StringType(), pa.binary(): types.BinaryType(), pa.bool_(): types.BooleanType(),
+    pa.int32(): types.IntegerType(), pa.int64(): types.LongType(), pa.uint64(): types.DecimalType(20, 0),
+    pa.date32(): types.DateType(), pa.timestamp("us", tz="UTC"): types.TimestamptzType(),
 }  # fmt: skip
 LIST_IDS: Final = 1_000  # the items of a list are a field with a number of its own, which the catalog then gives anew
 # Rows are written from memory, so a load of any size goes in portions of about this much Parquet.
 PORTION_BYTES: Final = 32 << 20
 
 
-class Iceberg:
+class Iceberg(Destination):
     """A folder of Iceberg tables; made where there is none. See `pressmark.warehouses.destination.Destination`."""
 
-    method: Final = "duckdb-hash"
+    title = "the folder"
+    method = "duckdb-hash"
+    errors = (OSError, SQLAlchemyError, duckdb.Error)
+    remedies = FILE_REMEDIES
 
     def __init__(self, address: DestinationAddress) -> None:
+        super().__init__(address)
         self._folder = Path(address.target).absolute()
-        self._lock: IO[bytes] | None = None
 
     def __enter__(self) -> Iceberg:
         with self._explained():
             self._check_folder()
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self._folder / ".pressmark-lock", "ab")
+            self._lock: IO[bytes] = open(self._folder / ".pressmark-lock", "ab")
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -91,8 +89,7 @@ class Iceberg:
 
     def __exit__(self, *details: object) -> None:
         self._catalog.close()
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
 
     def found(self, name: str) -> dict[str, FoundColumn] | None:
         try:
@@ -106,17 +103,8 @@ class Iceberg:
 
     def loaded(self) -> list[LoadedPartition]:
         rows = self._table(LOADS.name).scan().to_arrow().sort_by([("loaded_at", "ascending"), ("load_id", "ascending")])
-        latest = {
-            (row["table_name"], row["partition"]): LoadedPartition(*(row[name] for name in LOADS.names))
-            for row in rows.to_pylist()
-        }
+        latest = {(row["table_name"], row["partition"]): LoadedPartition(**row) for row in rows.to_pylist()}
         return list(latest.values())
-
-    def convert(self, relation: Relation, rows: str) -> str:
-        return f"SELECT {', '.join(map(_sent, relation.columns))} FROM ({rows})"
-
-    def stage(self, changes: Sequence[Change], source: Source) -> None:
-        """Nothing: data files that no snapshot names are seen by no reader."""
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -130,25 +118,26 @@ class Iceberg:
                 self._catalog.engine = engine
 
     def create(self, relation: Relation) -> None:
+        numbers = {column.name: number for number, column in enumerate(relation.columns, 1)}
         fields = [
-            NestedField(
-                number, column.name, _type(column, number), required=not column.nullable, doc=column.description
+            types.NestedField(
+                numbers[one.name],
+                one.name,
+                _type(one, numbers[one.name]),
+                required=not one.nullable,
+                doc=one.description,
             )
-            for number, column in enumerate(relation.columns, 1)
+            for one in relation.columns
         ]
-        numbers = {field.name: field.field_id for field in fields}
+        partition = PARTITION if relation.partition_columns == PARTITION else ()
         spec = PartitionSpec(*(
             PartitionField(numbers[name], 1000 + number, IdentityTransform(), name)
-            for number, name in enumerate(PARTITION)
-            if relation.partition_columns == PARTITION
+            for number, name in enumerate(partition)
         ))  # fmt: skip
         schema = Schema(*fields, identifier_field_ids=[numbers[name] for name in relation.key])
         self._catalog.create_table(
             (NAMESPACE, relation.name), schema, partition_spec=spec, properties={"comment": relation.description}
         )
-
-    def add_keys(self, relation: Relation) -> None:
-        """Nothing: keys are part of the schema, and there are no indexes."""
 
     def add_columns(self, relation: Relation, columns: Sequence[Column]) -> None:
         with self._table(relation.name).update_schema() as update:
@@ -162,37 +151,33 @@ class Iceberg:
             if change.held:
                 writing.delete(_in_partitions(relation, change.held))
             for parts in _portions(change.parts):
-                rows = source.arrow(relation, parts, self.convert).read_all()
+                rows = source.arrow(relation, parts, self.sent).read_all()
                 if rows.num_rows:
-                    writing.append(rows.select(list(relation.names)).cast(_arrow_schema(relation)))
+                    writing.append(rows.cast(relation.schema))
 
     def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
-        found = dict.fromkeys(partitions, Checked(0, "0"))
         table = self._table(relation.name)
         if table.current_snapshot() is None:
-            return found
+            return {}
         arrived = table.scan(_in_partitions(relation, partitions)).to_arrow_batch_reader()
         with self._explained(), duckdb.connect() as connection:
             connection.register("arrived", arrived)
             rows = connection.execute(checksum_query(relation, "arrived", self.method, "duckdb")).fetchall()
-        return found | {name: Checked(*checked) for name, *checked in rows}
+        return {name: Checked(*checked) for name, *checked in rows}
 
     def count(self, relation: Relation) -> int:
         return self._table(relation.name).scan().count()
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
-        if rows:
-            columns = zip(*rows, strict=True)
-            schema = _arrow_schema(LOADS)
-            arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
-            self._table(LOADS.name).append(pa.Table.from_arrays(arrays, schema=schema))
+        self._table(LOADS.name).append(LOADS.table(rows))
 
     def _table(self, name: str) -> Table:
         return self._catalog.load_table((NAMESPACE, name))
 
     def _check_place(self) -> None:
         """Raise where the tables were made in another folder: Iceberg's files name each other by their whole paths."""
-        for location in pointers(self._folder).values():
+        for name in self._catalog.list_tables(NAMESPACE):
+            location = self._catalog.load_table(name).location()
             if not location.startswith(f"file://{self._folder}/"):
                 raise DestinationError(
                     f"the folder was moved, and its tables still name `{location.partition('/pressmark/')[0]}`",
@@ -211,31 +196,6 @@ class Iceberg:
                     f"the folder holds other things (`{min(others)}`) and no catalog", self._folder,
                     "name a new or empty folder",
                 )  # fmt: skip
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise self._explanation(error) from None
-        except (SQLAlchemyError, duckdb.Error) as error:
-            what = str(getattr(error, "orig", None) or error).splitlines()[0]
-            if "disk is full" in what:
-                raise self._explanation(OSError(errno.ENOSPC, what)) from None
-            raise DestinationError(
-                f"the catalog refused ({what})",
-                self._folder / CATALOG,
-                "remove that cause, and load again; nothing was loaded",
-            ) from None  # fmt: skip
-
-    def _explanation(self, error: OSError) -> DestinationError:
-        if error.errno == errno.ENOSPC or "No space left" in str(error):
-            return DestinationError(
-                "the disk is full; nothing was loaded", self._folder, "free some space, and load again"
-            )
-        return DestinationError(
-            f"the folder can't be used ({error.strerror or error})", self._folder, "choose one you may write to"
-        )
 
 
 def _portions(parts: Sequence[Part]) -> Iterator[list[Part]]:
@@ -265,21 +225,7 @@ def _in_partitions(relation: Relation, partitions: Sequence[str]) -> BooleanExpr
     return filters[0] if len(filters) == 1 else Or(*filters)
 
 
-def _type(column: Column, number: int = 0) -> IcebergType:
+def _type(column: Column, number: int = 0) -> types.IcebergType:
     if column.type == TEXTS:
-        return ListType(LIST_IDS + number, StringType(), element_required=False)
+        return types.ListType(LIST_IDS + number, types.StringType(), element_required=False)
     return TYPES[column.type]
-
-
-def _sent(column: Column) -> str:
-    name = f'"{column.name}"'
-    return f"CAST({name} AS DECIMAL(20, 0)) AS {name}" if column.type == pa.uint64() else name
-
-
-def _arrow_schema(relation: Relation) -> pa.Schema:
-    return pa.schema([
-        pa.field(
-            column.name, pa.decimal128(20, 0) if column.type == pa.uint64() else column.type, nullable=column.nullable
-        )
-        for column in relation.columns
-    ])  # fmt: skip

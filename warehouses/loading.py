@@ -17,19 +17,15 @@ from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
-from pressmark.warehouses.address import FILE_SCHEMES, DestinationAddress, parse_address
-from pressmark.warehouses.checksums import Checked
-from pressmark.warehouses.destination import (
-    Change,
-    Destination,
-    FoundColumn,
-    LoadedPartition,
-    is_current,
-    open_destination,
-    remember,
+from pressmark.warehouses.address import (
+    FILE_SCHEMES,
+    DestinationAddress,
+    DestinationError,
+    ReconciliationError,
+    parse_address,
 )
-from pressmark.warehouses.errors import DestinationError, ReconciliationError
-from pressmark.warehouses.relations import LOADS, RELATIONS, Column, Relation
+from pressmark.warehouses.destination import Change, Destination, FoundColumn, LoadedPartition, open_destination
+from pressmark.warehouses.relations import LOADS, RELATIONS, Checked, Column, Relation
 from pressmark.warehouses.source import Source
 
 __all__ = ["LoadPlan", "LoadReport", "Progress", "TableLoad", "load", "load_output", "plan_load"]
@@ -79,8 +75,7 @@ class LoadPlan(NamedTuple):
 def load(
     output: str | Path, destination: str, *, full: bool = False, progress: Progress = lambda *_: None
 ) -> LoadReport:
-    """Load what changed in an output into a destination such as `duckdb:///news.duckdb`, and prove that it arrived; see
-    `load_output`."""
+    """Load what changed in an output into a destination such as `duckdb:///news.duckdb`; see `load_output`."""
     return load_output(Output(output), parse_address(destination), new_stamp().run_id, progress, full=full)
 
 
@@ -101,22 +96,18 @@ def load_output(
     started_at = datetime.now(UTC)
     with snapshot(output, load_id) as files, Source(files) as source:
         _check_apart(output, address)
-        if not full and is_current(address, source.parts, relations):
-            tables = [TableLoad(relation.name, 0, 0, len(source.parts_of(relation)), 0) for relation in relations]
-        else:
-            with open_destination(address) as destination:
-                plan = plan_changes(source, destination, relations, full=full)
-                rows = {}
-                if plan.created or plan.added or any(change.partitions for change in plan.changes):
-                    # Later loads count, so a clock that was set back may not make this one the earlier.
-                    loaded_at = max(started_at, plan.last_at + timedelta(microseconds=1))
-                    rows = _carry_out(plan, source, destination, (load_id, loaded_at), progress)
-                remember(address, source.parts, relations)
-            tables = [
-                TableLoad(name, len(change.parts), len(change.gone), plan.unchanged[name], rows.get(name, 0))
-                for change in plan.changes
-                for name in (change.relation.name,)
-            ]
+        with open_destination(address) as destination:
+            plan = plan_changes(source, destination, relations, full=full)
+            rows = {}
+            if plan.created or plan.added or any(change.partitions for change in plan.changes):
+                # Later loads count, so a clock that was set back may not make this one the earlier.
+                loaded_at = max(started_at, plan.last_at + timedelta(microseconds=1))
+                rows = _carry_out(plan, source, destination, (load_id, loaded_at), progress)
+    names = [change.relation.name for change in plan.changes]
+    tables = [
+        TableLoad(name, len(change.parts), len(change.gone), plan.unchanged[name], rows.get(name, 0))
+        for name, change in zip(names, plan.changes, strict=True)
+    ]
     return LoadReport(load_id, address.shown, started_at, datetime.now(UTC), tuple(tables))
 
 
@@ -176,10 +167,8 @@ def _carry_out(
     def expected() -> dict[str, dict[str, Checked]]:
         source.check_laws(parts)
         return {
-            change.relation.name: source.checksums(
-                change.relation, change.parts, destination.method, destination.convert
-            )
-            for change in plan.changes
+            relation.name: source.checksums(relation, changed, destination.method, destination.sent)
+            for relation, changed, *_ in plan.changes
         }
 
     with ThreadPoolExecutor(1) as pool:
@@ -192,13 +181,14 @@ def _carry_out(
             _write(plan, source, destination, progress)
             sent = expecting.result()
             progress("reconcile", 0, 0)
-            changed = [change for change in plan.changes if change.partitions]
-            destination.record([
-                LoadedPartition(*stamp, change.relation.name, partition, digest, *checked, destination.method,
-                                CONTRACT_VERSION)
-                for change in changed
-                for partition, digest, checked in _reconcile(change, sent[change.relation.name], destination)
-            ])  # fmt: skip
+            loaded = [
+                LoadedPartition(*stamp, name, partition, digest, *checked, destination.method, CONTRACT_VERSION)
+                for change in plan.changes
+                for name in (change.relation.name,)
+                for partition, digest, checked in _reconcile(change, sent[name], destination)
+            ]
+            if loaded:
+                destination.record(loaded)
     return {name: sum(checked.rows for checked in partitions.values()) for name, partitions in sent.items()}
 
 
@@ -232,11 +222,13 @@ def _reconcile(
 ) -> Iterator[tuple[str, str | None, Checked]]:
     """Each changed partition with its digest and what both ends have of it. Raises `ReconciliationError` where the ends
     differ, or where the whole table has not the rows that this load and the earlier ones sent."""
-    name = change.relation.name
+    if not change.partitions:
+        return
+    name, none = change.relation.name, Checked(0, "0")
     found = destination.checksums(change.relation, change.partitions)
     digests = {part.partition: part.digest for part in change.parts}
     for partition in change.partitions:
-        sent, arrived = expected.get(partition, Checked(0, "0")), found[partition]
+        sent, arrived = expected.get(partition, none), found.get(partition, none)
         if sent != arrived:
             what = (
                 f"{arrived.rows} rows arrived of {sent.rows}"

@@ -6,8 +6,7 @@ Works in the schema that the connection has by default (`?options=-csearch_path%
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -15,9 +14,8 @@ import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from pressmark.warehouses.address import DestinationAddress
-from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition, SQLDestination
-from pressmark.warehouses.errors import DestinationBusyError, DestinationError
+from pressmark.warehouses.address import DestinationBusyError, DestinationError
+from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition, Remedy, SQLDestination
 from pressmark.warehouses.relations import LOADS, TEXTS, Column, Relation, literal, partition_of
 from pressmark.warehouses.source import Source
 
@@ -34,20 +32,45 @@ LOCK: Final = int.from_bytes(b"pressmrk") % (1 << 63)
 CONNECTIONS: Final = 2
 CONNECT_TIMEOUT_S: Final = 10
 # What a server gives by default has it sort half a million checksums on disk.
-MEMORY: Final = {"work_mem": "64MB", "maintenance_work_mem": "256MB"}
+MEMORY: Final = ("SET LOCAL work_mem = '64MB'", "SET LOCAL maintenance_work_mem = '256MB'")
 # PostgreSQL's text holds every character but this one.
-NUL_REPLACED: Final = "replace({name}, chr(0), chr(65533))"
+NUL_REPLACED: Final = "replace({}, chr(0), chr(65533))"
+REMEDIES: Final = (
+    Remedy("password authentication failed", "the server refuses this user or password",
+           "correct user or password, or set it in PGPASSWORD or a password file"),
+    Remedy("no password supplied", "the server wants a password",
+           "put it in the address, in PGPASSWORD or in a password file"),
+    Remedy("could not translate host name", "there is no such host", "correct the host in the address"),
+    Remedy("Connection refused|timeout expired", "no server answers there",
+           "start PostgreSQL, correct host and port in the address, or ask for firewalls"),
+    Remedy("No such file or directory", "no server answers on that socket",
+           "start PostgreSQL, or correct the folder in `host=`"),
+    Remedy("does not exist", "there is no such database, role or schema",
+           "create it, or correct its name in the address"),
+    Remedy("permission denied", "this user may not do that",
+           "grant it USAGE and CREATE on the schema, or name another user"),
+    Remedy("no schema has been selected", "there is no such schema",
+           "create it, or correct `search_path` in the address"),
+    Remedy("read-only transaction", "the server is read only", "name the primary server, not a standby"),
+    Remedy("No space left on device|could not extend file", "the server's disk is full",
+           "free some space there; nothing was loaded"),
+    Remedy("terminating connection|server closed the connection", "the server ended the connection",
+           "load again when it runs; nothing was loaded"),
+)  # fmt: skip
 
 
 class PostgreSQL(SQLDestination):
     """A PostgreSQL database, version 12 or newer. See `pressmark.warehouses.destination.Destination`."""
 
+    title = "PostgreSQL"
     engine = "postgresql"
     method = "md5"
+    errors = (adbc_driver_manager.Error,)
+    remedies = REMEDIES
     types = TYPES
-
-    def __init__(self, address: DestinationAddress) -> None:
-        self._address = address
+    begin = MEMORY
+    # Byte by byte is what keys are, and quicker than by a language.
+    collation = ' COLLATE "C"'
 
     def __enter__(self) -> PostgreSQL:
         self._connection = self._connect()
@@ -76,15 +99,13 @@ class PostgreSQL(SQLDestination):
         )
         return {column: FoundColumn(type_, nullable) for column, type_, nullable in rows} or None
 
-    def loaded(self) -> list[LoadedPartition]:
-        rows = self._execute(
-            f"SELECT DISTINCT ON (table_name, partition) {', '.join(LOADS.names)} FROM {LOADS.name} "
-            "ORDER BY table_name, partition, loaded_at DESC, load_id DESC"
-        )
-        return [LoadedPartition(*row) for row in rows]
-
-    def convert(self, relation: Relation, rows: str) -> str:
-        return f"SELECT {', '.join(map(_sent, relation.columns))} FROM ({rows})"
+    def sent(self, column: Column) -> str:
+        name = f'"{column.name}"'
+        if pa.types.is_string(column.type):
+            return f"{NUL_REPLACED.format(name)} AS {name}"
+        if column.type == TEXTS:
+            return f"list_transform({name}, lambda item: {NUL_REPLACED.format('item')}) AS {name}"
+        return super().sent(column)
 
     def stage(self, changes: Sequence[Change], source: Source) -> None:
         """Copy each relation's rows into a staging table of its own, two at a time."""
@@ -97,29 +118,16 @@ class PostgreSQL(SQLDestination):
                 for copied in [pool.submit(self._copy, change, source) for change in sent]:
                     copied.result()
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        try:
-            for setting, value in MEMORY.items():
-                self._execute(f"SET LOCAL {setting} = '{value}'")
-            yield
-            self._commit()
-        except BaseException:
-            with contextlib.suppress(adbc_driver_manager.Error):
-                self._connection.rollback()
-            raise
-
     def create(self, relation: Relation) -> None:
         """Make a table; where rows were staged for it, the staging table becomes it."""
-        staged = self.found(STAGING + relation.name) is not None
-        if staged:
-            self._execute(f"ALTER TABLE {STAGING}{relation.name} RENAME TO {relation.name}")
+        if self.found(STAGING + relation.name) is None:
+            super().create(relation)
         else:
-            self._execute(f"CREATE TABLE {relation.name} ({_definitions(relation)})")
-        self._comment_all(relation)
+            self._execute(f"ALTER TABLE {STAGING}{relation.name} RENAME TO {relation.name}")
+            self._describe(relation)
 
     def add_keys(self, relation: Relation) -> None:
-        self._execute(f"ALTER TABLE {relation.name} ADD PRIMARY KEY ({', '.join(relation.key)})")
+        super().add_keys(relation)
         for columns in relation.indexes:
             self._execute(f"CREATE INDEX ON {relation.name} ({', '.join(columns)})")
         # Until the server gets to it, plans on a new table are poor: for readers, and for the checksums here.
@@ -137,24 +145,16 @@ class PostgreSQL(SQLDestination):
             self._execute(f"DELETE FROM {relation.name} AS kept WHERE {leaving}{unsent}")
         if not change.parts:
             return
-        others = [name for name in relation.names if name not in relation.key]
+        updated = ", ".join(f'"{name}" = excluded."{name}"' for name in relation.names if name not in relation.key)
         self._execute(
             f"INSERT INTO {relation.name} AS kept ({relation.listed()}) SELECT {relation.listed()} FROM {staging} "
-            f"ON CONFLICT ({', '.join(relation.key)}) DO UPDATE SET "
-            + ", ".join(f'"{name}" = excluded."{name}"' for name in others)
-            + f" WHERE ({relation.listed('kept', key=False)}) IS DISTINCT FROM "
-            + f"({relation.listed('excluded', key=False)})"
+            f"ON CONFLICT ({', '.join(relation.key)}) DO UPDATE SET {updated} "
+            f"WHERE ({relation.listed('kept')}) IS DISTINCT FROM ({relation.listed('excluded')})"
         )
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
-        if rows:
-            columns = zip(*rows, strict=True)
-            batch = pa.table(
-                [pa.array(values, column.type) for values, column in zip(columns, LOADS.columns, strict=True)],
-                names=list(LOADS.names),
-            )
-            with self._explained(), self._connection.cursor() as cursor:
-                cursor.adbc_ingest(LOADS.name, batch, mode="append")
+        with self._explained(), self._connection.cursor() as cursor:
+            cursor.adbc_ingest(LOADS.name, LOADS.table(rows), mode="append")
 
     def _check_encoding(self) -> None:
         """Rows are sent as UTF-8; a database of another encoding would keep their bytes and give other characters."""
@@ -187,15 +187,18 @@ class PostgreSQL(SQLDestination):
     def _copy(self, change: Change, source: Source) -> None:
         relation = change.relation
         kept = "" if change.fresh else "UNLOGGED "
-        rows = source.arrow(relation, change.parts, self.convert)
+        rows = source.arrow(relation, change.parts, self.sent)
         with contextlib.closing(self._connect()) as connection, connection.cursor() as cursor:
-            cursor.execute(f"CREATE {kept}TABLE {STAGING}{relation.name} ({_definitions(relation)})")
+            cursor.execute(f"CREATE {kept}TABLE {STAGING}{relation.name} ({self._definitions(relation)})")
             cursor.adbc_ingest(STAGING + relation.name, rows, mode="append")
             connection.commit()
 
     def _connect(self) -> Any:
+        uri = self._address.target
+        if "connect_timeout=" not in uri:
+            uri += f"{'&' if '?' in uri else '?'}connect_timeout={CONNECT_TIMEOUT_S}"
         with self._explained():
-            return adbc.connect(_with_timeout(self._address.target))
+            return adbc.connect(uri)
 
     def _execute(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._explained(), self._connection.cursor() as cursor:
@@ -213,76 +216,3 @@ class PostgreSQL(SQLDestination):
             return "true"
         values = ", ".join(f"({', '.join(map(literal, partition_of(partition)))})" for partition in partitions)
         return f"({', '.join(relation.partition_columns)}) IN (VALUES {values})"
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except adbc_driver_manager.Error as error:
-            raise _explanation(error, self._address) from None
-
-
-def _definitions(relation: Relation) -> str:
-    """Columns of a table. Keys are compared byte by byte, which is what they are and quicker than by a language."""
-    keys = {name for columns in (relation.key, *relation.indexes) for name in columns}
-    return ", ".join(
-        f'"{column.name}" {TYPES[column.type]}'
-        + (' COLLATE "C"' if column.name in keys and column.type == pa.string() else "")
-        + ("" if column.nullable else " NOT NULL")
-        for column in relation.columns
-    )
-
-
-def _sent(column: Column) -> str:
-    name = f'"{column.name}"'
-    if pa.types.is_string(column.type):
-        return f"{NUL_REPLACED.format(name=name)} AS {name}"
-    if column.type == TEXTS:
-        return f"list_transform({name}, lambda item: {NUL_REPLACED.format(name='item')}) AS {name}"
-    if column.type == pa.uint64():
-        return f"CAST({name} AS DECIMAL(20, 0)) AS {name}"
-    return name
-
-
-def _with_timeout(uri: str) -> str:
-    if "connect_timeout=" in uri:
-        return uri
-    return f"{uri}{'&' if '?' in uri else '?'}connect_timeout={CONNECT_TIMEOUT_S}"
-
-
-# What PostgreSQL says, what that means, and what to do about it.
-REMEDIES: Final = (
-    ("password authentication failed", "the server refuses this user or password",
-     "correct user or password, or set it in PGPASSWORD or a password file"),
-    ("no password supplied", "the server wants a password",
-     "put it in the address, in PGPASSWORD or in a password file"),
-    ("could not translate host name", "there is no such host", "correct the host in the address"),
-    ("Connection refused|timeout expired", "no server answers there",
-     "start PostgreSQL, correct host and port in the address, or ask for firewalls"),
-    ("No such file or directory", "no server answers on that socket",
-     "start PostgreSQL, or correct the folder in `host=`"),
-    ("does not exist", "there is no such database, role or schema", "create it, or correct its name in the address"),
-    ("permission denied", "this user may not do that", "grant it USAGE and CREATE on the schema, or name another user"),
-    ("no schema has been selected", "there is no such schema", "create it, or correct `search_path` in the address"),
-    ("read-only transaction", "the server is read only", "name the primary server, not a standby"),
-    ("No space left on device|could not extend file", "the server's disk is full",
-     "free some space there; nothing was loaded"),
-    ("terminating connection|server closed the connection", "the server ended the connection",
-     "load again when it runs; nothing was loaded"),
-)  # fmt: skip
-
-
-def _explanation(error: adbc_driver_manager.Error, address: DestinationAddress) -> DestinationError:
-    message = address.without_secrets(" ".join(str(error).split()))
-    for sign, what, remedy in REMEDIES:
-        if re.search(sign, message):
-            return DestinationError(f"{what} ({_short(message)})", address.shown, remedy)
-    return DestinationError(
-        f"PostgreSQL refused ({_short(message)})",
-        address.shown,
-        "remove that cause, and load again; nothing was loaded",
-    )
-
-
-def _short(message: str) -> str:
-    return message if len(message) <= 300 else message[:300] + "…"

@@ -1,4 +1,4 @@
-"""What reads an output: `status`, `verify`, `trace`, `asof` and `diff`."""
+"""What only reads: an output (`status`, `verify`, `trace`, `asof`, `diff`), a source (`explain`), and `completion`."""
 
 from __future__ import annotations
 
@@ -8,25 +8,36 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
-from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
+from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, build_parser
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, law_lines, printable, table, utc
 from pressmark.schemas import TABLES
-from pressmark.storage.errors import OutputError
+from pressmark.storage.errors import InputError, OutputError
+from pressmark.storage.inputs.folder import Folder
+from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, Trace, articles_at, stages_of, trace_paragraph
 from pressmark.storage.runs import latest_of
+from pressmark.storage.settings import IngestSettings
 from pressmark.storage.verification import verify_output
+from pressmark.storage.versions import load_outlets
 from pressmark.transforms.comparison import Difference, compare, marked, paragraphs_of
+from pressmark.transforms.dates import SCHEDULED_AHEAD
+from pressmark.transforms.explanation import Explanation
+from pressmark.transforms.explanation import explain as explain_source
+from pressmark.transforms.records import Reject
 
-__all__ = ["asof", "diff", "status", "trace", "verify"]
+__all__ = ["asof", "completion", "diff", "explain", "status", "trace", "verify"]
 
 BYTES_PER_LINE: Final = 16
+SHOWN_CHARACTERS: Final = 60
+SHOWN_ELEMENTS: Final = 4
 KINDS: Final = ("same", "changed", "moved", "added", "removed")
 
 log = logging.getLogger(__name__)
@@ -234,3 +245,101 @@ def _difference(difference: Difference) -> str:
     text = marked(old, new) if kind == "changed" and old is not None and new is not None else new or old or ""
     place = " → ".join(str(number) for number in dict.fromkeys((before, after)) if number is not None)
     return f"{kind:<8} {place:>9}  " + "\n".join(f"{'':<20}{printable(line)}" for line in text.split("\n")).lstrip()
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """Print what a source becomes and why; the exit code."""
+    path: Path = arguments.source_file
+    limits = IngestSettings(max_source_mib=arguments.max_source_mib).limits
+    if path.is_dir():
+        inside = sources_of(Folder(path).listing(Request()).frame.head(1))
+        example = f"such as `{path / inside[0].source_path}`" if inside else "which holds no article"
+        raise InputError("this is a folder", path, f"name one file of it, {example}")
+    if not path.is_file():
+        raise InputError("there is no such file", path, "name one file of an archive")
+    file = Folder(path)
+    ((source, data),) = file.contents(sources_of(file.listing(Request()).frame), limits)
+    found: Explanation | Reject | bytes = data
+    if isinstance(found, bytes):
+        latest = datetime.now(UTC) + SCHEDULED_AHEAD
+        found = explain_source(found, source.source_path, load_outlets(), limits, latest)
+    if isinstance(found, Reject):
+        where = "" if found.byte_offset is None else f" at byte {found.byte_offset}"
+        record = {name: getattr(found, name) for name in ("source_path", "reason", "byte_offset", "detail")}
+        detail = "\n".join(map(printable, found.detail.splitlines()))
+        print(as_json(record) if arguments.json else f"{printable(found.source_path)}: {found.reason}{where}: {detail}")
+        return EXIT_NOTHING
+    print(as_json(_explanation(found)) if arguments.json else _text(found))
+    return EXIT_OK
+
+
+def _text(found: Explanation) -> str:
+    article, outlet, dates = found.article, found.outlet, found.article.dates
+    zone = outlet.zone.key
+    layout = "its layout is known" if found.has_layout else "general rules only: no layout is known for this day"
+    lines = [
+        f"source      {printable(article.source_path)}, {article.source_bytes} bytes, {article.header.dialect}",
+        f"title       {printable(article.header.title)}",
+        f"outlet      {article.outlet} ({outlet.name_zh}), {layout}",
+        f"author      {printable(article.author or '-')}",
+        f"published   {dates.published_at or '-'} from {dates.published_from}; {dates.local_date or '-'} in {zone}",
+        f"header      {article.header.header_at or article.header.front_matter_at or '-'}",
+        f"dateline    {dates.dateline_at or '-'}",
+        f"in the URL  {dates.url_date or '-'}",
+        f"conflict    {'yes' if dates.date_conflict else 'no'}",
+        f"language    {article.language}",
+        "",
+    ]
+    for ordinal, block in enumerate(found.blocks):
+        row = block.paragraph
+        text = printable(row.text.decode())
+        lines += [
+            f"{ordinal:4}  {row.role:<12} {block.reason}",
+            f"      [{row.byte_start}, {row.byte_end})  {row.language}  {printable(_path(block.elements))}",
+            f"      {text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + '…'}",
+        ]
+    return "\n".join(lines)
+
+
+def _path(elements: tuple[str, ...]) -> str:
+    if not elements:
+        return "no element"
+    return " > ".join(["…", *elements[-SHOWN_ELEMENTS:]] if len(elements) > SHOWN_ELEMENTS else elements)
+
+
+def _explanation(found: Explanation) -> dict[str, Any]:
+    article = found.article
+    return {
+        "source_path": article.source_path,
+        "outlet": article.outlet,
+        "has_layout": found.has_layout,
+        "author": article.author,
+        "dates": article.dates._asdict(),
+        "blocks": [
+            {
+                **block.paragraph._asdict(), "text": block.paragraph.text.decode(), "reason": block.reason,
+                "elements": block.elements,
+            }
+            for block in found.blocks
+        ],
+    }  # fmt: skip
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """Print the shell's completion script, with every command, option and path; the exit code."""
+    import shtab
+
+    parser = build_parser()
+    _complete_paths(parser, shtab.FILE)
+    print(shtab.complete(parser, shell=arguments.shell))
+    return EXIT_OK
+
+
+def _complete_paths(parser: argparse.ArgumentParser, files: object) -> None:
+    """Let every argument that is a path complete to files and folders, those of commands included."""
+    for action in parser._actions:  # noqa: SLF001  # argparse has no other way to walk a parser
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # its only name
+            for command in action.choices.values():
+                _complete_paths(command, files)
+        elif action.type is Path or action.dest in ("source", "output"):
+            action.complete = files  # type: ignore[attr-defined]  # where shtab looks for it

@@ -10,13 +10,14 @@ import os
 import signal
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError, settings_of
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.server import prefect_server
 from pressmark.flows.summary import (
     as_json,
+    load_plan,
     plan_line,
     text_of_load,
     text_of_load_plan,
@@ -29,8 +30,7 @@ from pressmark.storage.runs import new_stamp, read_report
 if TYPE_CHECKING:
     from pressmark.storage.runs import RunReport
     from pressmark.storage.settings import IngestSettings
-    from pressmark.warehouses.address import DestinationAddress
-    from pressmark.warehouses.loading import LoadPlan, LoadReport
+    from pressmark.warehouses.loading import LoadReport
 
 __all__ = ["ddl", "ingest", "load", "serve"]
 
@@ -46,36 +46,37 @@ def ingest(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         with ProgressDisplay() as progress:
             plan = plan_ingest(settings, new_stamp(), progress)
-        _warn(plan.notes)
+        for note in plan.notes:
+            log.warning(note)
         print(as_json(plan._asdict()) if arguments.json else f"{plan_line(plan)}; nothing was changed")
         return EXIT_OK
-    report = _recorded_ingest(settings) if _as_flow(arguments) else _direct_ingest(settings)
+    report = _ingest(settings, as_flow=_as_flow(arguments))
     output = Output(settings.output)
     outlets, details = outlet_counts(output), read_report(output, report.run_id)
-    _warn(details["notes"])
-    print(
-        as_json(report._asdict())
-        if arguments.json
-        else text_of_run(report, outlets, reject_lines(output), details["changes"])
-    )
+    if arguments.json:
+        print(as_json(report._asdict()))
+    else:
+        print(text_of_run(report, outlets, reject_lines(output), details["changes"]))
     problem = why_nothing_came(settings, report, outlets)
-    if problem is not None:
-        log.warning(problem)
-    return EXIT_NOTHING if problem or (arguments.strict and report.rejects) else EXIT_OK
-
-
-def _warn(notes: list[str] | tuple[str, ...]) -> None:
-    for note in notes:
+    for note in (*details["notes"], *filter(None, [problem])):
         log.warning(note)
+    return EXIT_NOTHING if problem or (arguments.strict and report.rejects) else EXIT_OK
 
 
 def _as_flow(arguments: argparse.Namespace) -> bool:
     return bool(arguments.flow or os.environ.get("PREFECT_API_URL"))
 
 
-def _direct_ingest(settings: IngestSettings) -> RunReport:
+def _ingest(settings: IngestSettings, *, as_flow: bool) -> RunReport:
     from pressmark.storage.ingestion import ingest as ingest_directly
 
+    if as_flow:
+        with prefect_server():
+            # Prefect takes seconds to import, and reads its settings once: when the server's address is known.
+            from pressmark.flows.ingest import ingest as flow
+
+            report: RunReport = flow(**settings.parameters())
+            return report
     # A run's records hold no cycles, so collections would only cost time.
     gc.disable()
     try:
@@ -83,15 +84,6 @@ def _direct_ingest(settings: IngestSettings) -> RunReport:
             return ingest_directly(progress=progress, **asdict(settings))
     finally:
         gc.enable()
-
-
-def _recorded_ingest(settings: IngestSettings) -> RunReport:
-    with prefect_server():
-        # Prefect takes seconds to import, and reads its settings once: when the server's address is known.
-        from pressmark.flows.ingest import ingest as flow
-
-        report: RunReport = flow(**settings.parameters())
-        return report
 
 
 def load(arguments: argparse.Namespace) -> int:
@@ -104,42 +96,21 @@ def load(arguments: argparse.Namespace) -> int:
     address = parse_address(arguments.destination)
     output = Output(arguments.output)
     if arguments.dry_run:
-        plan = plan_load(output, address, new_stamp().run_id, full=arguments.full)
-        print(as_json(_plan_record(plan)) if arguments.json else text_of_load_plan(plan, address.shown))
+        plan = load_plan(plan_load(output, address, new_stamp().run_id, full=arguments.full))
+        print(as_json(plan) if arguments.json else text_of_load_plan(plan, address.shown))
         return EXIT_OK
     if _as_flow(arguments):
-        report = _recorded_load(arguments.output, address, full=arguments.full)
+        with prefect_server():
+            from pressmark.flows.load import as_parameter
+            from pressmark.flows.load import load as flow
+
+            report: LoadReport = flow(arguments.output, as_parameter(address), arguments.full)
     else:
         with ProgressDisplay() as progress:
             report = load_output(output, address, new_stamp().run_id, progress, full=arguments.full)
     record = {**asdict(report), "tables": [table._asdict() for table in report.tables]}
     print(as_json(record) if arguments.json else text_of_load(report))
     return EXIT_OK
-
-
-def _recorded_load(output: str, address: DestinationAddress, *, full: bool) -> LoadReport:
-    with prefect_server():
-        from pressmark.flows.load import as_parameter
-        from pressmark.flows.load import load as flow
-
-        report: LoadReport = flow(output, as_parameter(address), full)
-        return report
-
-
-def _plan_record(plan: LoadPlan) -> dict[str, Any]:
-    return {
-        "tables": [
-            {
-                "table": change.relation.name,
-                "to_load": [part.partition for part in change.parts],
-                "to_remove": list(change.gone),
-                "unchanged": plan.unchanged[change.relation.name],
-            }
-            for change in plan.changes
-        ],
-        "tables_to_make": [relation.name for relation in plan.created],
-        "columns_to_add": {name: [column.name for column in columns] for name, columns in plan.added.items()},
-    }
 
 
 def ddl(arguments: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pressmark.storage.ingestion import ingest
     from pressmark.storage.runs import RunReport
     from pressmark.transforms.records import Article, Reject
-    from pressmark.warehouses.errors import DestinationBusyError, DestinationError, ReconciliationError, SourceError
+    from pressmark.warehouses.address import DestinationBusyError, DestinationError, ReconciliationError, SourceError
     from pressmark.warehouses.loading import LoadReport, load
 
     __version__: str
@@ -53,7 +53,7 @@ _MODULES: Final = {
     "pressmark.storage.ingestion": ("ingest",),
     "pressmark.storage.runs": ("RunReport",),
     "pressmark.transforms.records": ("Article", "Reject"),
-    "pressmark.warehouses.errors": ("DestinationBusyError", "DestinationError", "ReconciliationError", "SourceError"),
+    "pressmark.warehouses.address": ("DestinationBusyError", "DestinationError", "ReconciliationError", "SourceError"),
     "pressmark.warehouses.loading": ("LoadReport", "load"),
 }  # fmt: skip
 _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}

@@ -98,6 +98,15 @@ def test_wrong_arguments_end_with_2_and_one_line(
     assert what in captured.err
 
 
+def test_the_version_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    captured = capsys.readouterr()
+    assert ended.value.code == 0
+    assert re.fullmatch(r"pressmark \d+\.\d+.*\n", captured.out)
+    assert captured.err == ""
+
+
 def test_help_starts_without_what_only_commands_need() -> None:
     program = "import sys; from pressmark.flows.cli import main; main(['--help'])"
     command = [sys.executable, "-c", f"import atexit, sys; atexit.register(lambda: print(*sys.modules)); {program}"]

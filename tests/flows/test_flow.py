@@ -73,6 +73,27 @@ def test_the_flow_records_its_steps_its_name_and_its_figures(
     assert [one["key"] for one in ask("artifacts", **of_run(again)) if one["key"]] == []
 
 
+def test_the_flow_has_the_steps_of_a_run_without_prefect_in_their_order(
+    seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pressmark.flows.ingest import ingest as ingest_flow
+    from pressmark.storage.ingestion import Run
+
+    called: list[str] = []
+
+    def noted(name: str, step: Any) -> Any:
+        return lambda *arguments: (called.append(name), step(*arguments))[1]
+
+    for name in ("discover", "plan", "parse", "settle", "merge", "publish", "report"):
+        monkeypatch.setattr(Run, name, noted(name, getattr(Run, name)))
+    ingest(seeds, tmp_path / "direct")
+    assert called == ["discover", "plan", "parse", "settle", "merge", "publish", "report"]
+    monkeypatch.undo()
+    state = ingest_flow(source=str(seeds), output=str(tmp_path / "flow"), workers=1, return_state=True)
+    tasks = sorted(ask("task_runs", **of_run(state)), key=lambda task: task["start_time"])
+    assert [task["name"].partition("-")[0] for task in tasks] == [*called, "lineage"]
+
+
 def test_a_flow_that_cannot_run_fails_in_one_line_with_the_remedy_and_no_retry(
     tmp_path: Path, logged: list[logging.LogRecord]
 ) -> None:

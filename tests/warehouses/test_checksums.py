@@ -11,8 +11,7 @@ import pytest
 
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
-from pressmark.warehouses.checksums import Method, checksum_query
-from pressmark.warehouses.relations import RELATIONS, TEXTS, Column, Relation
+from pressmark.warehouses.relations import RELATIONS, TEXTS, Column, Method, Relation, checksum_query
 from pressmark.warehouses.source import Source
 
 METHODS: list[Method] = ["duckdb-hash", "md5"]

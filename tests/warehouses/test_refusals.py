@@ -22,11 +22,15 @@ from written_outputs import Story, write_output
 
 from pressmark.flows.cli import main
 from pressmark.storage.errors import OutputError
-from pressmark.warehouses.address import parse_address
-from pressmark.warehouses.checksums import Checked
+from pressmark.warehouses.address import (
+    DestinationBusyError,
+    DestinationError,
+    ReconciliationError,
+    SourceError,
+    parse_address,
+)
 from pressmark.warehouses.destination import Change, open_destination
-from pressmark.warehouses.errors import DestinationBusyError, DestinationError, ReconciliationError, SourceError
-from pressmark.warehouses.relations import LOADS
+from pressmark.warehouses.relations import LOADS, Checked
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "s3cret-Wort"
