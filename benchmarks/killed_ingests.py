@@ -84,7 +84,8 @@ def campaign(kind: str, place: Path, count: int) -> int:
             failures += 1
             print(f"  {kind}, killed {where}: {problem}", flush=True)
     total = len(wheres) + len(moments)
-    print(f"{kind}: {total} kills ({len(STEPS) * 2} at steps, {len(positions)} at changes of files, {count} at random), "
+    where = f"{len(STEPS) * 2} at steps, {len(positions)} at changes of files, {count} at random"
+    print(f"{kind}: {total} kills ({where}), "
           f"{total - failures} recovered to equal rows", flush=True)  # fmt: skip
     return failures
 
