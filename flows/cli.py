@@ -252,14 +252,11 @@ def build_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
             name, help=command.what, description=command.what[0].upper() + command.what[1:] + ".",
             epilog=f"example:\n  {command.example}\n\n{EXIT_CODES}", formatter_class=raw,
         )  # fmt: skip
-        groups: dict[str, argparse._ArgumentGroup] = {}
+        places: dict[str | None, argparse._ActionsContainer] = {None: one}
         for argument in command.arguments if not words or words[0] == name else ():
-            place: Any = one
-            if argument.group is not None:
-                if argument.group not in groups:
-                    groups[argument.group] = one.add_argument_group(argument.group)
-                place = groups[argument.group]
-            place.add_argument(*argument.names, **argument.facts)
+            if argument.group not in places:
+                places[argument.group] = one.add_argument_group(argument.group)
+            places[argument.group].add_argument(*argument.names, **argument.facts)
     return parser
 
 

@@ -113,16 +113,12 @@ def _wait(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> Non
         time.sleep(POLL_S)
     ended = process.poll()
     what = f"gave no answer in {START_TIMEOUT_S} s" if ended is None else f"ended with code {ended}"
+    log.seek(0)
+    printed = log.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]
     raise ServerError(
-        f"the local Prefect server {what}: {_last_line(log)}", os.environ["PREFECT_HOME"],
+        f"the local Prefect server {what}: {printed[-1].strip()}", os.environ["PREFECT_HOME"],
         "correct that folder, or set PREFECT_API_URL to a server that runs",
     )  # fmt: skip
-
-
-def _last_line(log: IO[bytes]) -> str:
-    log.seek(0)
-    lines = log.read().decode(errors="replace").strip().splitlines()
-    return lines[-1].strip() if lines else "it printed nothing"
 
 
 def _free_port(wanted: int = 0) -> int:

@@ -58,7 +58,7 @@ PORTION_BYTES: Final = 32 << 20
 class Iceberg(Destination):
     """A folder of Iceberg tables; made where there is none. See `pressmark.warehouses.destination.Destination`."""
 
-    title = "the folder"
+    title = "Iceberg"
     method = "duckdb-hash"
     errors = (OSError, SQLAlchemyError, duckdb.Error)
     remedies = FILE_REMEDIES
@@ -120,14 +120,8 @@ class Iceberg(Destination):
     def create(self, relation: Relation) -> None:
         numbers = {column.name: number for number, column in enumerate(relation.columns, 1)}
         fields = [
-            types.NestedField(
-                numbers[one.name],
-                one.name,
-                _type(one, numbers[one.name]),
-                required=not one.nullable,
-                doc=one.description,
-            )
-            for one in relation.columns
+            types.NestedField(number, one.name, _type(one, number), required=not one.nullable, doc=one.description)
+            for number, one in enumerate(relation.columns, 1)
         ]
         partition = PARTITION if relation.partition_columns == PARTITION else ()
         spec = PartitionSpec(*(
