@@ -175,7 +175,7 @@ def load_plan(plan: LoadPlan) -> dict[str, Any]:
                 "table": change.relation.name,
                 "to_load": [part.partition for part in change.parts],
                 "to_remove": list(change.gone),
-                "unchanged": plan.unchanged[change.relation.name],
+                "unchanged": change.unchanged,
             }
             for change in plan.changes
         ],

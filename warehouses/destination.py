@@ -70,13 +70,14 @@ class LoadedPartition(NamedTuple):
 class Change(NamedTuple):
     """What a load does to a relation: the files whose rows replace those of their partitions, and the partitions that
     are gone. `held` are those of both that the destination has rows of, `others` is the number of rows of all other
-    partitions, `fresh` says that there is no such table yet."""
+    partitions, `unchanged` of partitions that stay; `fresh` says that there is no such table yet."""
 
     relation: Relation
     parts: tuple[Part, ...]
     gone: tuple[str, ...]
     held: tuple[str, ...]
     others: int
+    unchanged: int
     fresh: bool
 
     @property

@@ -68,7 +68,6 @@ class LoadPlan(NamedTuple):
     created: tuple[Relation, ...]
     added: Mapping[str, tuple[Column, ...]]
     changes: tuple[Change, ...]
-    unchanged: Mapping[str, int]
     last_at: datetime
 
 
@@ -103,10 +102,9 @@ def load_output(
                 # Later loads count, so a clock that was set back may not make this one the earlier.
                 loaded_at = max(started_at, plan.last_at + timedelta(microseconds=1))
                 rows = _carry_out(plan, source, destination, (load_id, loaded_at), progress)
-    names = [change.relation.name for change in plan.changes]
     tables = [
-        TableLoad(name, len(change.parts), len(change.gone), plan.unchanged[name], rows.get(name, 0))
-        for name, change in zip(names, plan.changes, strict=True)
+        TableLoad(one.relation.name, len(one.parts), len(one.gone), one.unchanged, rows.get(one.relation.name, 0))
+        for one in plan.changes
     ]
     return LoadReport(load_id, address.shown, started_at, datetime.now(UTC), tuple(tables))
 
@@ -130,7 +128,7 @@ def plan_changes(
         for relation in (LOADS, *relations)
         if (columns := found[relation.name]) is not None and (missing := _missing(relation, columns, destination))
     }
-    changes, unchanged = [], {}
+    changes = []
     for relation in relations:
         known = before.get(relation.name, {})
         digests = {partition: row.source_digest for partition, row in known.items()}
@@ -142,11 +140,11 @@ def plan_changes(
         places = {*(part.partition for part in changed), *gone}
         held = tuple(place for place, row in known.items() if place in places and row.row_count)
         others = sum(row.row_count for place, row in known.items() if place not in places)
-        changes.append(Change(relation, changed, gone, held, others, fresh=found[relation.name] is None))
-        unchanged[relation.name] = len(parts) - len(changed)
+        unchanged = len(parts) - len(changed)
+        changes.append(Change(relation, changed, gone, held, others, unchanged, fresh=found[relation.name] is None))
     created = tuple(relation for relation in (LOADS, *relations) if found[relation.name] is None)
     last_at = max((row.loaded_at for rows in before.values() for row in rows.values()), default=NEVER)
-    return LoadPlan(created, added, tuple(changes), unchanged, last_at)
+    return LoadPlan(created, added, tuple(changes), last_at)
 
 
 def _check_apart(output: Output, address: DestinationAddress) -> None:
