@@ -13,12 +13,11 @@ from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
-from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Role
+from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
 from pressmark.transforms import identity, language
-from pressmark.transforms.authors import author_of
 from pressmark.transforms.blocks import Block, TooDeep, cut
 from pressmark.transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
-from pressmark.transforms.evidence import evidence_of
+from pressmark.transforms.evidence import author_of, evidence_of
 from pressmark.transforms.header import BadSource, read_header
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.records import Article, Dates, Header, Limits, Link, Paragraph, Reject
@@ -32,13 +31,7 @@ BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def parse(
-    data: bytes,
-    source_path: str,
-    outlets: Outlets,
-    limits: Limits,
-    latest: datetime = FAR_FUTURE,
-    *,
-    archive: str = "",
+    data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE, *, archive: str = ""
 ) -> Article | Reject:
     """The article in `data`, or the reject that says why there is none. Never raises for bad data.
 
@@ -47,17 +40,21 @@ def parse(
     detail.
     """
     sha256 = hashlib.sha256(data).hexdigest()
+    offset: int | None = None
+    reason: Reason
     try:
         return _parse(data, sha256, archive, source_path, outlets, limits, latest)
     except UnicodeDecodeError as error:
-        first_bad = error.start + len(data) - len(error.object)
-        detail = f"{error.reason}: byte 0x{data[first_bad]:02x}; convert the file to UTF-8"
-        return Reject(source_path, sha256, len(data), "invalid_utf8", detail, first_bad, data)
+        offset = error.start + len(data) - len(error.object)
+        reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; convert the file to UTF-8"
     except BadSource as bad:
-        offset = None if bad.position is None else _byte_offset(data, bad.position)
-        return Reject(source_path, sha256, len(data), bad.reason, bad.detail, offset, data)
+        reason, detail = bad.reason, bad.detail
+        if bad.position is not None:
+            text, mark = decode(data)
+            offset = mark + _size(text[: bad.position])
     except Exception:
-        return Reject(source_path, sha256, len(data), "parser_error", traceback.format_exc(), None, data)
+        reason, detail = "parser_error", traceback.format_exc()
+    return Reject(source_path, sha256, len(data), reason, detail, offset, data)
 
 
 def decode(data: bytes) -> tuple[str, int]:
@@ -88,13 +85,9 @@ def _parse(
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     roles, reasons, dateline_at = classify(blocks, evidence_of(rules, outlets.general), reader)
     dates = weigh(
-        header_at=header.header_at,
-        front_matter_at=header.front_matter_at,
-        dateline_at=dateline_at,
-        url_day=url_date(header.url),
-        zone=outlet.zone,
-        latest=latest,
-    )
+        header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
+        url_day=url_date(header.url), zone=outlet.zone, latest=latest,
+    )  # fmt: skip
     header_bytes = mark + _size(text[: header.body_start])
     languages, main_language = language.detect_all([block.text for block in blocks])
     paragraphs = _paragraphs(body, blocks, roles, languages, header_bytes, canonical)
@@ -102,6 +95,7 @@ def _parse(
     paragraph_bytes = sum([paragraph.byte_end - paragraph.byte_start for paragraph in paragraphs])
     skipped_bytes, all_skipped = _skipped_sizes(body, blocks, skipped)
     content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
+    bylines = (block.text for block, role in zip(blocks, roles, strict=True) if role == "byline")
     return Article(
         archive=archive,
         article_id=identity.article_id(canonical, archive, source_path),
@@ -114,8 +108,7 @@ def _parse(
         canonical_url=canonical,
         host=outlets.domain_of(host),
         outlet=outlet.slug,
-        author=header.author
-        or author_of(block.text for block, role in zip(blocks, roles, strict=True) if role == "byline"),
+        author=header.author or author_of(bylines),
         dates=dates,
         language=main_language,
         text=full_text,
@@ -150,12 +143,7 @@ def page_day(header: Header) -> date | None:
 
 
 def _paragraphs(
-    body: str,
-    blocks: Sequence[Block],
-    roles: Sequence[Role],
-    languages: Sequence[str],
-    header_bytes: int,
-    base: str | None,
+    body: str, blocks: list[Block], roles: list[Role], languages: list[str], header_bytes: int, base: str | None
 ) -> list[Paragraph]:
     """Rows with char spans in the article's text and byte spans in the source, which start at `header_bytes`."""
     paragraphs = []
@@ -194,8 +182,3 @@ def _skipped_sizes(body: str, blocks: Sequence[Block], skipped: Sequence[tuple[i
         if index == len(blocks) or start < blocks[index].start:
             outside += size
     return outside, total
-
-
-def _byte_offset(data: bytes, position: int) -> int:
-    text, mark = decode(data)
-    return mark + _size(text[:position])

@@ -60,15 +60,16 @@ GLUED_RAW_TEXT: Final = re.compile(
 
 # HTML tokenizers hand the content of these over as raw text; the contract cuts it like other markup. The last letter of
 # their names becomes `-`, which keeps all offsets and makes them ordinary elements.
-RAW_TEXT_NAMES: Final = ("noscript", "iframe", "noembed", "noframes", "xmp", "textarea", "title", "plaintext")
+RAW_TEXT_NAMES: Final = frozenset("noscript iframe noembed noframes xmp textarea title plaintext".split())
 RENAMED: Final = {f"{name[:-1]}-": name for name in RAW_TEXT_NAMES}
 RAW_TEXT: Final = re.compile(
-    rf"(</?(?:{'|'.join(f'{name[:-1]}(?={name[-1]})' for name in RAW_TEXT_NAMES)}))[a-z](?=[\t\n\f\r />])",
+    rf"(</?(?:{'|'.join(f'{name[:-1]}(?={name[-1]})' for name in sorted(RAW_TEXT_NAMES))}))[a-z](?=[\t\n\f\r />])",
     re.IGNORECASE,
 )
 SKIPPED_RAW_TEXT: Final = frozenset({"script", "style"})
 WHITE_SPACE_RUN: Final = re.compile(r"[\t ]+")
 REFERENCED_WHITE_SPACE: Final = re.compile(r"[\n\f\r]")
+STYLED: Final = frozenset({"b", "strong", "i", "em"})
 # An end tag closes an element at most this many levels up, so that stray end tags cost no time.
 END_TAG_REACH: Final = 64
 
@@ -122,10 +123,7 @@ def element_name(tag: str) -> str:
 def on_one_line(markup: str) -> str:
     """`markup` with its line ends as tabs: all of them are HTML white space, and on a single line a token's column is
     its offset."""
-    for line_end in ("\r", "\f", "\n"):
-        if line_end in markup:
-            markup = markup.replace(line_end, "\t")
-    return markup
+    return markup.replace("\r", "\t").replace("\f", "\t").replace("\n", "\t")
 
 
 def cut(markup: str, *, max_depth: int = 1000) -> Cut:
@@ -148,7 +146,7 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
 
 def _cut(source: str, max_depth: int) -> Cut | None:
     """Blocks of `source`, which has one line; None where tokenizers see raw text where markup is, or the reverse."""
-    # One long loop on purpose: it runs for every token of an archive, where a call costs as much as the work.
+    # One long loop: it runs for every token of an archive, where a call costs as much as the work.
     blocks: list[Block] = []
     skipped: list[tuple[int, int]] = []
     names: list[str] = []
@@ -157,41 +155,37 @@ def _cut(source: str, max_depth: int) -> Cut | None:
     skip_tag: str | None = None
     skip_depth = skip_start = skip_end = text_start = 0
     skip_ended = False
+    # Text waits for the next token, whose start is its end: that tells whether references were resolved in it.
     text: str | None = None
 
     for token in tokenize(source):
         kind = token.type
         position = token.col
         if text is not None:
-            # A text token ends where the next token starts, which tells whether references were resolved in it.
+            # Most blocks are one text between two tags.
             if (
                 kind is _END
                 and not draft.open
                 and draft.href is None
-                and token.tag in WHOLE_BLOCK
                 and len(text) == position - text_start
+                and token.tag in WHOLE_BLOCK
             ):
-                # Nine of ten blocks are one text between two tags.
                 stripped = text.strip(STRIPPED)
                 if stripped:
                     start = text_start if stripped == text else text_start + text.index(stripped)
-                    bold = "strong" in names or "b" in names
-                    italic = "i" in names or "em" in names
+                    bold, italic = _styles(names)
                     blocks.append(
                         Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, italic, ())
                     )
             else:
                 draft.add_text(text, text_start, position, tokens, names)
             text = None
-        if kind is _TEXT and skip_tag is None:
-            if skip_ended:
-                skipped.append((skip_start, _end_of(source, skip_end, position)))
-                skip_ended = False
-            text, text_start = token.data, position
-            continue
         if skip_ended:
             skipped.append((skip_start, _end_of(source, skip_end, position)))
             skip_ended = False
+        if kind is _TEXT and skip_tag is None:
+            text, text_start = token.data, position
+            continue
         if skip_tag is not None:
             # Only the skipped element's own tags matter until it ends.
             tag = token.tag or ""
@@ -207,10 +201,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             skip_start, skip_ended, skip_end = position, True, position
             continue
         tag = token.tag or ""
-        try:
-            treatment, name = _TREATMENTS[tag]
-        except KeyError:
-            treatment, name = _treatment(tag)
+        treatment, name = _TREATMENTS.get(tag) or _treatment(tag)
         if treatment == _BREAK:
             if draft.open:
                 draft.add_break()
@@ -238,7 +229,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         elif treatment == _BLOCK or treatment == _INLINE or treatment == _LINK:
             if tag in RAW_TEXT_NAMES:
                 return None
-            if treatment == _BLOCK and names and (top := names[-1]) in IMPLIED_END and top in ("p", name):
+            if treatment == _BLOCK and names and (names[-1] == "p" or (names[-1] == name and name in IMPLIED_END)):
                 names.pop()
                 tokens.pop()
             if len(names) >= max_depth:
@@ -294,16 +285,13 @@ class _Draft:
     )  # fmt: skip
 
     def __init__(self, source: str, blocks: list[Block]) -> None:
-        self.source = source
-        self.blocks = blocks
-        self.open = False
+        self.source, self.blocks = source, blocks
         self.pieces: list[str] = []
         self.links: list[tuple[str, int, int]] = []
         self.path: tuple[Token, ...] = ()
         self.href: str | None = None
-        self.link_from = 0
-        self.start = self.end = self.breaks = 0
-        self.bold = self.italic = True
+        self.start = self.end = self.breaks = self.link_from = 0
+        self.open = self.bold = self.italic = False
 
     def add_text(self, text: str, start: int, end: int, tokens: Sequence[Token], names: Sequence[str]) -> None:
         """Take the text token whose source is `[start, end)`, inside the given open elements."""
@@ -316,21 +304,20 @@ class _Draft:
             if self.open:
                 self.pieces.append(text)
             return
+        if has_references:
+            first, last = _visible(self.source, start, end)
+        else:
+            first, last = start + len(text) - len(text.lstrip(STRIPPED)), start + len(tail)
         if not self.open:
             self.open = self.bold = self.italic = True
-            self.start = (
-                _first_visible(self.source, start, end)
-                if has_references
-                else start + len(text) - len(text.lstrip(STRIPPED))
-            )
+            self.start = first
             self.path = tuple(tokens)
             self.link_from = 0
-        self.end = _last_visible(self.source, start, end) if has_references else start + len(tail)
+        self.end = last
         self.breaks = 0
-        if self.bold and "strong" not in names and "b" not in names:
-            self.bold = False
-        if self.italic and "i" not in names and "em" not in names:
-            self.italic = False
+        if self.bold or self.italic:
+            bold, italic = _styles(names)
+            self.bold, self.italic = self.bold and bold, self.italic and italic
         self.pieces.append(text)
 
     def add_break(self) -> None:
@@ -354,16 +341,22 @@ class _Draft:
     def finish(self) -> None:
         """Give out the block. A link that is still open goes on in the next one."""
         href = self.href
-        if href is not None:
-            self.end_link()
-            self.href = href
+        self.end_link()
+        self.href = href
         pieces = self.pieces
         text = _collapse(pieces[0] if len(pieces) == 1 else "".join(pieces)).strip(STRIPPED)
         links = _place_links(pieces, self.links, text) if self.links else ()
         self.blocks.append(Block(text, self.start, self.end, self.path, self.bold, self.italic, links))
         self.pieces, self.links = [], []
-        self.open = False
         self.breaks = self.link_from = 0
+        self.open = False
+
+
+def _styles(names: Sequence[str]) -> tuple[bool, bool]:
+    """Whether text inside these elements is bold, and whether it is italic."""
+    if STYLED.isdisjoint(names):
+        return False, False
+    return "strong" in names or "b" in names, "em" in names or "i" in names
 
 
 def _collapse(text: str) -> str:
@@ -398,9 +391,8 @@ def _place_links(pieces: Sequence[str], links: Sequence[tuple[str, int, int]], t
         offsets[mark] = length
         begin = mark
     placed = []
-    for href, first, last in links:
-        start = min(max(offsets[first] - (leading or 0), 0), len(text))
-        end = min(max(offsets[last] - (leading or 0), 0), len(text))
+    for href, *ends in links:
+        start, end = (min(max(offsets[mark] - (leading or 0), 0), len(text)) for mark in ends)
         covered = text[start:end]
         start += len(covered) - len(covered.lstrip(STRIPPED))
         end -= len(covered) - len(covered.rstrip(STRIPPED))
@@ -429,18 +421,15 @@ def _units(source: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
             yield unit_start, unit_start + len(text), text
 
 
-def _first_visible(source: str, start: int, end: int) -> int:
-    for unit_start, unit_end, text in _units(source, start, end):
-        visible = text.lstrip(STRIPPED)
-        if visible:
-            # What follows a reference without semicolon is literal, so it is counted from the unit's end.
-            return unit_start if len(visible) == len(text) else unit_end - len(visible)
-    raise AssertionError("a text token with visible text has a visible unit")
-
-
-def _last_visible(source: str, start: int, end: int) -> int:
-    for unit_start, unit_end, text in reversed(list(_units(source, start, end))):
-        visible = text.rstrip(STRIPPED)
-        if visible:
-            return unit_end if len(visible) == len(text) else unit_start + len(visible)
-    raise AssertionError("a text token with visible text has a visible unit")
+def _visible(source: str, start: int, end: int) -> tuple[int, int]:
+    """From the first visible character of a text token to just past its last one; it has some."""
+    visible = [unit for unit in _units(source, start, end) if unit[2].strip(STRIPPED)]
+    first, first_end, text = visible[0]
+    begin = text.lstrip(STRIPPED)
+    last, last_end, ending = visible[-1]
+    stripped = ending.rstrip(STRIPPED)
+    # What follows a reference without semicolon is literal, so it is counted from the unit's end.
+    return (
+        first if len(begin) == len(text) else first_end - len(begin),
+        last_end if len(stripped) == len(ending) else last + len(stripped),
+    )

@@ -46,14 +46,13 @@ def compare(old: Sequence[str], new: Sequence[str]) -> list[Difference]:
     """
     origin: dict[int, int] = {}
     kinds: dict[int, Kind] = {}
-    blocks = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    left: list[tuple[list[int], list[int]]] = []
-    for tag, first, last, start, end in blocks:
+    left: list[tuple[range, range]] = []
+    for tag, first, last, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
-            for offset in range(last - first):
-                origin[start + offset], kinds[start + offset] = first + offset, "same"
+            origin |= zip(range(start, end), range(first, last), strict=True)
+            kinds |= dict.fromkeys(range(start, end), "same")
         else:
-            left.append((list(range(first, last)), list(range(start, end))))
+            left.append((range(first, last), range(start, end)))
     elsewhere: dict[str, list[int]] = defaultdict(list)
     for gone, _ in left:
         for before in gone:
@@ -106,9 +105,7 @@ def _in_order(
     old: Sequence[str], new: Sequence[str], origin: dict[int, int], kinds: dict[int, Kind]
 ) -> list[Difference]:
     kept = set(origin.values())
-    removed = [
-        Difference("removed", number, None, old[number], None) for number in range(len(old)) if number not in kept
-    ]
+    removed = [Difference("removed", at, None, text, None) for at, text in enumerate(old) if at not in kept]
     found: list[Difference] = []
     for after, text in enumerate(new):
         before = origin.get(after)

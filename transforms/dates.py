@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -18,20 +19,14 @@ from pressmark.schemas.contract import PublishedFrom
 from pressmark.transforms.records import Dates
 
 __all__ = [
-    "FAR_FUTURE",
-    "SCHEDULED_AHEAD",
-    "DatelineReader",
-    "dateline_reader",
-    "parse_dateline",
-    "parse_timestamp",
-    "url_date",
-    "weigh",
-]
+    "FAR_FUTURE", "SCHEDULED_AHEAD", "DatelineReader", "dateline_reader", "parse_dateline", "parse_timestamp",
+    "url_date", "weigh",
+]  # fmt: skip
 
 CONFLICT: Final = timedelta(days=7)
 AGREEMENT: Final = timedelta(days=2)
 
-# What is printed before 1990 or in more than a week is a slip of whoever wrote it down.
+# What is printed before 1990 or in more than a week is a slip of the pen.
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 # Two days before the last one that a calendar can hold, so that every zone has a day for it.
 SCHEDULED_AHEAD: Final = timedelta(days=7)
@@ -44,22 +39,21 @@ _CLOCK = (
 )
 _PREFIX = r"(?:[^\d\n]{0,12}[:：]\s*|(?:发布|發布|发表|發表|更新)(?:时间|時間|日期|于|於)?\s*)?"
 AFTERNOON: Final = frozenset({"下午", "晚上", "晚间"})
-SHAPES: Final = (
-    re.compile(rf"{_PREFIX}(?P<Y>\d{{4}})\s*年\s*(?P<M>\d{{1,2}})\s*月\s*(?P<D>\d{{1,2}})\s*日{_CLOCK}"),
-    re.compile(rf"{_PREFIX}(?P<Y>\d{{4}})[-/.](?P<M>\d{{1,2}})[-/.](?P<D>\d{{1,2}}){_CLOCK}"),
-    re.compile(rf"{_PREFIX}(?P<D>\d{{1,2}})[/.](?P<M>\d{{1,2}})[/.](?P<Y>\d{{4}})(?:\s*-)?{_CLOCK}"),
+# With the year in which the calendar's first year begins: Taiwan's is 1912.
+SHAPES: Final = tuple(
+    (re.compile(f"{_PREFIX}{day}{_CLOCK}"), year_zero)
+    for day, year_zero in (
+        (r"(?P<Y>\d{4})\s*年\s*(?P<M>\d{1,2})\s*月\s*(?P<D>\d{1,2})\s*日", 0),
+        (r"(?P<Y>\d{4})[-/.](?P<M>\d{1,2})[-/.](?P<D>\d{1,2})", 0),
+        (r"(?P<D>\d{1,2})[/.](?P<M>\d{1,2})[/.](?P<Y>\d{4})(?:\s*-)?", 0),
+        (r"(?P<Y>1\d{2})(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])", 1911),
+        (r"(?:民[國国])\s*(?P<Y>\d{2,3})\s*年\s*(?P<M>\d{1,2})\s*月\s*(?P<D>\d{1,2})\s*日", 1911),
+    )
 )
 ISO: Final = re.compile(rf"{_PREFIX}(\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}:\d{{2}}\S*)")
 RFC_2822: Final = re.compile(
     rf"{_PREFIX}((?:[A-Z][a-z]{{2}}, )?\d{{1,2}} [A-Z][a-z]{{2}} \d{{4}} \d{{2}}:\d{{2}}(?::\d{{2}})? \S+)"
 )
-TAIWAN: Final = (
-    re.compile(rf"{_PREFIX}(?P<Y>1\d{{2}})(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01]){_CLOCK}"),
-    re.compile(
-        rf"{_PREFIX}(?:民[國国])\s*(?P<Y>\d{{2,3}})\s*年\s*(?P<M>\d{{1,2}})\s*月\s*(?P<D>\d{{1,2}})\s*日{_CLOCK}"
-    ),
-)
-TAIWAN_YEAR_ZERO: Final = 1911
 LONGEST_DATELINE: Final = 80
 NOON: Final = 12
 MIDDAY_FROM: Final = 10
@@ -78,17 +72,6 @@ NO_DATE: Final = re.compile(r"[@#—–“”\"«»]")
 LONGEST_FREE_FORM: Final = 50
 FREE_FORM_SETTINGS: Final = {"STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"]}
 
-# Numbers among the directives of `strptime`: what they are, and what it takes for one.
-NUMBERS: Final = {
-    "%Y": ("year", r"\d\d\d\d"),
-    "%m": ("month", r"1[0-2]|0[1-9]|[1-9]"),
-    "%d": ("day", r"3[0-1]|[1-2]\d|0[1-9]|[1-9]| [1-9]"),
-    "%H": ("hour", r"2[0-3]|[0-1]\d|\d"),
-    "%M": ("minute", r"[0-5]\d|\d"),
-    "%S": ("second", r"6[0-1]|[0-5]\d|\d"),
-}
-NO_NUMBERS: Final = {"year": 1900, "month": 1, "day": 1, "hour": 0, "minute": 0, "second": 0}
-
 URL_DATES: Final = (
     re.compile(r"(?<!\d)(?P<Y>(?:19|20)\d{2})([-/]?)(?P<M>0[1-9]|1[0-2])\2(?P<D>0[1-9]|[12]\d|3[01])(?!\d)"),
     re.compile(r"(?<!\d)(?P<Y>(?:19|20)\d{2})/(?P<M>0?[1-9]|1[0-2])/(?P<D>0?[1-9]|[12]\d|3[01])(?=[/_.-]|\Z)"),
@@ -106,8 +89,7 @@ def parse_timestamp(text: str) -> datetime | None:
     '2020-07-26T22:52:06+00:00'
     """
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return _utc(datetime.fromisoformat(text), UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -121,28 +103,24 @@ def parse_dateline(text: str, zone: ZoneInfo) -> datetime | None:
     if len(text) > LONGEST_DATELINE:
         return None
     try:
-        for shape in SHAPES:
-            match = shape.fullmatch(text)
-            if match:
-                return _local(match, zone)
-        match = ISO.fullmatch(text)
-        if match:
-            moment = datetime.fromisoformat(match[1])
-            return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-        match = RFC_2822.fullmatch(text)
-        if match:
-            moment = parsedate_to_datetime(match[1])
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        for shape in TAIWAN:
-            match = shape.fullmatch(text)
-            if match:
-                return _local(match, zone, TAIWAN_YEAR_ZERO)
+        for shape, year_zero in SHAPES:
+            if match := shape.fullmatch(text):
+                return _local(match, zone, year_zero)
+        if match := ISO.fullmatch(text):
+            return _utc(datetime.fromisoformat(match[1]), zone)
+        if match := RFC_2822.fullmatch(text):
+            return _utc(parsedate_to_datetime(match[1]), UTC)
     except (ValueError, OverflowError):
         return None
     return None
 
 
-def _local(match: re.Match[str], zone: ZoneInfo, year_zero: int = 0) -> datetime:
+def _utc(moment: datetime, zone: tzinfo) -> datetime:
+    """A time in UTC; one without a zone is in `zone`."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _local(match: re.Match[str], zone: ZoneInfo, year_zero: int) -> datetime:
     hour, minute, second = int(match["h"] or 0), int(match["m"] or match["n"] or 0), int(match["s"] or 0)
     if hour < NOON and (match["half"] in AFTERNOON or (match["half"] == "中午" and hour < MIDDAY_FROM)):
         hour += NOON
@@ -168,12 +146,9 @@ class DatelineReader:
         if len(text) > LONGEST_DATELINE:
             return None
         for shape in self._shapes:
-            printed = _printed(text, shape)
-            if printed is not None:
-                try:
-                    return _utc(printed, self._zone)
-                except (ValueError, OverflowError):
-                    continue
+            if _outline(shape).fullmatch(text):
+                with suppress(ValueError, OverflowError):
+                    return _utc(datetime.strptime(text, shape), self._zone)  # noqa: DTZ007  # the zone follows
         moment = parse_dateline(text, self._zone)
         if moment is not None or len(text) > LONGEST_FREE_FORM or NO_DATE.search(text) or not FREE_FORM.search(text):
             return moment
@@ -197,38 +172,21 @@ def dateline_reader(zone: ZoneInfo, shapes: tuple[str, ...], languages: tuple[st
     return DatelineReader(zone, shapes, languages)
 
 
-def _printed(text: str, shape: str) -> datetime | None:
-    """What `datetime.strptime` reads, in a third of the time where the shape has numbers alone; None for nothing."""
-    outline, numbers = _outline(shape)
-    match = outline.fullmatch(text)
-    if match is None:
-        return None
-    try:
-        if numbers is None:
-            return datetime.strptime(text, shape)  # noqa: DTZ007  # the zone follows
-        year, month, day, hour, minute, second = (NO_NUMBERS | {name: int(match[name]) for name in numbers}).values()
-        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  # the same
-    except (ValueError, OverflowError):
-        return None
-
-
 @lru_cache(maxsize=256)
-def _outline(shape: str) -> tuple[re.Pattern[str], tuple[str, ...] | None]:
-    """What any text of a shape matches, which tells most blocks from dates; and the names of its numbers, where it has
-    nothing but numbers."""
-    parts = re.split(r"(%.|\s+)", shape)
-    names = [part for part in parts if part[:1] == "%" and part != "%%"]
-    expressions = {"%%": "%", **dict.fromkeys(names, ".+?")}
-    plain = len(set(names)) == len(names) and NUMBERS.keys() >= set(names)
-    if plain:
-        expressions |= {name: f"(?P<{NUMBERS[name][0]}>{NUMBERS[name][1]})" for name in names}
-    outline = "".join(expressions.get(part) or (r"\s+" if part.isspace() else re.escape(part)) for part in parts)
-    found = re.compile(outline, re.IGNORECASE | re.DOTALL)
-    return found, tuple(NUMBERS[name][0] for name in names) if plain else None
-
-
-def _utc(moment: datetime, zone: ZoneInfo) -> datetime:
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+def _outline(shape: str) -> re.Pattern[str]:
+    """What any text of a shape for `strptime` matches, as reading one that has no date takes long."""
+    literals = {"": "", "%%": "%"}
+    parts = [
+        literals[part]
+        if part in literals
+        else ".+?"
+        if part[0] == "%"
+        else r"\s+"
+        if part.isspace()
+        else re.escape(part)
+        for part in re.split(r"(%.|\s+)", shape)
+    ]
+    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
 
 
 @lru_cache(maxsize=1)

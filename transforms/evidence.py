@@ -1,4 +1,5 @@
-"""What elements and wording say about a block: the registry's rules in the form that judging needs.
+"""What elements and wording say about a block: the registry's rules in the form that judging needs; and of a byline,
+whom it names.
 
 Gives each finding with its reason, which `pressmark explain` shows. Knows nothing of a block's place or neighbours.
 """
@@ -6,6 +7,7 @@ Gives each finding with its reason, which `pressmark explain` shows. Knows nothi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -15,33 +17,20 @@ from pressmark.schemas.contract import Role
 from pressmark.transforms.blocks import RENAMED, element_name
 from pressmark.transforms.outlets import Rules, class_words
 
-__all__ = ["LONGEST_PLAIN_REMARK", "LONGEST_REMARK", "Evidence", "Finding", "evidence_of"]
+__all__ = ["LONGEST_PLAIN_REMARK", "LONGEST_REMARK", "Evidence", "Finding", "author_of", "evidence_of"]
 
-# Content of these is never running text, whatever is around it.
-STRONG_ELEMENTS: Final[dict[str, Role]] = {
-    "figcaption": "caption",
-    "blockquote": "quote",
-    "audio": "boilerplate",
-    "video": "boilerplate",
-    "object": "boilerplate",
-    "noscript": "boilerplate",
-    "iframe": "boilerplate",
-    "form": "boilerplate",
-    "nav": "related",
-}
-# What these say counts where neither an element around nor the wording says more.
-WEAK_ELEMENTS: Final[dict[str, Role]] = {
-    "h1": "heading",
-    "h2": "heading",
-    "h3": "heading",
-    "h4": "heading",
-    "h5": "heading",
-    "h6": "heading",
-    "li": "list_item",
-    "small": "caption",
-    "figure": "caption",
-    "footer": "note",
-}
+# Content of the strong ones is never running text, whatever is around it; what the others say counts where neither an
+# element around nor the wording says more.
+ELEMENTS: Final[tuple[tuple[Role, bool, str], ...]] = (
+    ("boilerplate", True, "audio video object noscript iframe form"),
+    ("quote", True, "blockquote"),
+    ("caption", True, "figcaption"),
+    ("related", True, "nav"),
+    ("heading", False, "h1 h2 h3 h4 h5 h6"),
+    ("list_item", False, "li"),
+    ("caption", False, "small figure"),
+    ("note", False, "footer"),
+)
 NAMING: Final = frozenset({"class", "id", "role", "property", "itemprop", "rel", "aria-label"})
 NAMING_BY_NAME: Final = ("data-", "aria-")
 OPENING: Final = ' \xa0\u3000\n【（(［[「『“"*#—–-=•●▪■◆◼‧∙'
@@ -49,9 +38,26 @@ ANNOUNCING: Final = frozenset({"related", "boilerplate", "byline"})
 ENDS_WORDS: Final = ("", *" \xa0\n：:】］]）)」』|｜")
 SENTENCE: Final = re.compile(r"[，。！？]")
 SHORT: Final = 40
+NEVER: Final = r"(?!)"
+MOST_NAMES: Final = 10_000
 # A remark that merely occurs in a long block is part of the story; within the story it is one in a short block only.
 LONGEST_REMARK: Final = 300
 LONGEST_PLAIN_REMARK: Final = 40
+
+WROTE: Final = re.compile(
+    r"(?:作者|特约记者|特約記者|实习记者|采访记者|本刊记者|记者|記者|撰文|特约撰稿人|撰稿人|撰稿|采写|採寫|编译|編譯)\s*[:：︱|｜/]?\s*|(?:^|\s)(?:文[、/]图|图文|文)\s*[:：︱|｜]\s*|(?:^|\s)文/(?!图)\s*"
+    r"|^(?:[Bb][Yy]|Written by|Reported by)\b\s*:?\s*"
+)
+DID_SOMETHING_ELSE: Final = re.compile(
+    r"译者|譯者|翻译|翻譯|审校|審校|校对|校對|责编|責編|责任编辑|責任編輯|网编|網編|编辑|編輯|发稿|發稿|摄影|攝影|整理|策划|制作|监制|"
+    r"补充报[道导]|補充報[導道]|贡献|貢獻|Additional reporting|contributed|Translated by|Edited by"
+)
+NAME_END: Final = re.compile(r"[；;\n|｜︱]|\s{2,}|[\xa0\u3000]|[（(【]|\s?发自|\s(?=\S*(?:报[道导]|報[導道]))")
+# Who wrote stands before what he did, as in `王二|撰稿`.
+WROTE_AFTER: Final = re.compile(r"^(.{2,30}?)\s*[|｜︱/]\s*(?:撰稿|撰文|文|采写|作者|记者|報道|报道)$")
+NAMES: Final = re.compile(r"\s*[,，、/]\s*")
+BRACKETS: Final = " （）()【】[]"
+LONGEST_NAMES: Final = 80
 
 
 class Finding(NamedTuple):
@@ -62,6 +68,15 @@ class Finding(NamedTuple):
     strong: bool = True
 
 
+ELEMENT_FINDINGS: Final = {
+    tag: Finding(role, f"inside `{tag}`", strong) for role, strong, tags in ELEMENTS for tag in tags.split()
+}
+# By any name that the cut gives an element.
+FINDINGS_BY_NAME: Final = ELEMENT_FINDINGS | {
+    renamed: ELEMENT_FINDINGS[tag] for renamed, tag in RENAMED.items() if tag in ELEMENT_FINDINGS
+}
+
+
 class Evidence:
     """The rules for one layout, compiled. Findings are shared, so asking costs a look-up for most blocks."""
 
@@ -70,11 +85,12 @@ class Evidence:
         self._starts: dict[str, list[tuple[str, Finding]]] = {}
         for text, role in rules.starts:
             self._starts.setdefault(text[0], []).append((text, Finding(role, f"starts with `{text}`")))
-        remarks = dict(reversed([(text, (order, role)) for order, (text, role) in enumerate(rules.contains)]))
-        self._remarks = {text: (order, Finding(role, f"contains `{text}`")) for text, (order, role) in remarks.items()}
-        self._contains = [_any_of(part.contains) for part in (own, general) if part.contains]
+        self._remarks: dict[str, tuple[int, Finding]] = {}
+        for order, (text, role) in enumerate(rules.contains):
+            self._remarks.setdefault(text, (order, Finding(role, f"contains `{text}`")))
+        self._contains = [_any_of(part) for part in (own, general) if part.contains]
         # Most blocks contain none of them, which one search tells.
-        self.remark: Final = _any_of(rules.contains)
+        self.remark: Final = _any_of(rules)
         self._classes = [(f" {words} ", Finding(role, f"class words `{words}`")) for words, role in rules.classes]
         self._named: dict[str, Finding | None] = {}
         self.byline: Final = _credits(rules.byline_words)
@@ -101,10 +117,9 @@ class Evidence:
 
     def of_element(self, token: Token) -> Finding | None:
         """What an element says by its attributes, else by its name."""
-        attributes = token.attrs or ()
         tag = token.tag or ""
         names = ""
-        for key, value in attributes:
+        for key, value in token.attrs or ():
             if key in NAMING:
                 names += f"{value} "
             elif key.startswith(NAMING_BY_NAME):
@@ -132,29 +147,10 @@ def _announces(text: str, start: str) -> bool:
     return text[len(start) : len(start) + 1] in ENDS_WORDS or (len(text) <= SHORT and not SENTENCE.search(text))
 
 
-NEVER: Final = r"(?!)"
-MOST_NAMES: Final = 10_000
-ELEMENT_FINDINGS: Final = {
-    tag: Finding(role, f"inside `{tag}`", strong)
-    for elements, strong in ((STRONG_ELEMENTS, True), (WEAK_ELEMENTS, False))
-    for tag, role in elements.items()
-}
-# By any name that the cut gives an element.
-FINDINGS_BY_NAME: Final = ELEMENT_FINDINGS | {
-    renamed: ELEMENT_FINDINGS[tag] for renamed, tag in RENAMED.items() if tag in ELEMENT_FINDINGS
-}
+def _any_of(rules: Rules) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(text) for text, _ in rules.contains) or NEVER)
 
 
-def _any_of(contains: tuple[tuple[str, Role], ...]) -> re.Pattern[str]:
-    return _pattern(tuple(text for text, _ in contains))
-
-
-@lru_cache(maxsize=256)
-def _pattern(texts: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, texts)) or NEVER)
-
-
-@lru_cache(maxsize=256)
 def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
     """Blocks that say what people did for an article, and their names."""
     word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or NEVER
@@ -170,3 +166,36 @@ def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
 def evidence_of(own: Rules, general: Rules) -> Evidence:
     """The compiled form of a layout's rules and the general ones; rules are compared by identity."""
     return Evidence(own, general)
+
+
+def author_of(bylines: Iterable[str]) -> str | None:
+    """The names that the first of the bylines gives which names a writer, or None.
+
+    >>> author_of(["记者：林帆 责编：乔一苇", "By Someone Else"]), author_of(["译者/林帆"])
+    ('林帆', None)
+    """
+    for byline in bylines:
+        for line in byline.split("\n"):
+            names = _names(line.strip())
+            if names:
+                return names
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _names(line: str) -> str | None:
+    after = WROTE_AFTER.match(line)
+    wrote = None if after else WROTE.search(line)
+    if after:
+        line = after[1]
+    elif wrote:
+        line = line[wrote.end() :]
+    other = DID_SOMETHING_ELSE.search(line)
+    line = line[: other.start()] if other else line
+    line = NAME_END.split(line.strip(BRACKETS).removeprefix("null "), maxsplit=1)[0].strip(BRACKETS + ",，、/:：")
+    line = WROTE.sub("", line)
+    # A scraper that joins a name and its link gives every name twice.
+    names = list(dict.fromkeys(name for name in NAMES.split(line) if name))
+    if not names or len(line) > LONGEST_NAMES or any(character.isdigit() for character in line):
+        return None
+    return line if len(names) == len(NAMES.split(line)) else ", ".join(names)

@@ -1,4 +1,4 @@
-"""Why each block of a source is what it is: the evidence, for whoever adds an outlet."""
+"""Why each block of a source is what it is: the evidence, for those who add an outlet."""
 
 from __future__ import annotations
 

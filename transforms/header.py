@@ -32,8 +32,19 @@ FRONT_MATTER_LINE: Final = re.compile(r"^([A-Za-z_][\w-]*):[ \t]*([^\r\n]*?)[ \t
 YAML_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 YAML_WHITE_SPACE: Final = {"n": "\n", "t": "\t", "r": "\r", "_": "\xa0", "0": ""}
 EPOCH_DIGITS: Final = re.compile(r"[+-]?[0-9]{1,18}")
-LARGE_FILE: Final = "version https://git-lfs.github.com/spec/"
+LARGE_FILE_START: Final = "version https://git-lfs.github.com/spec/"
+LARGE_FILE: Final = "this is a pointer of Git LFS and not the file; fetch the file with `git lfs pull`"
+NO_HEADER: Final = (
+    "the file starts with neither `[TITLE](URL)` and a line of dashes, nor a comment with the time before these, nor "
+    "front matter between `---` lines; exclude it or mend its header"
+)
 EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _TitleLine(NamedTuple):
+    title: str
+    url: str
+    end: int
 
 
 class BadSource(Exception):
@@ -60,17 +71,8 @@ def read_header(text: str) -> Header:
         return _front_matter(text, front)
     epoch = EPOCH.match(text)
     line = _title_line(text, epoch.end() if epoch else 0)
-    if line is None and text.startswith(LARGE_FILE):
-        raise BadSource(
-            "no_header", "this is a pointer of Git LFS and not the file; fetch the file with `git lfs pull`", 0
-        )
     if line is None:
-        raise BadSource(
-            "no_header",
-            "the file starts with neither `[TITLE](URL)` and a line of dashes, nor a comment with the time before "
-            "these, nor front matter between `---` lines; exclude it or mend its header",
-            0,
-        )
+        raise BadSource("no_header", LARGE_FILE if text.startswith(LARGE_FILE_START) else NO_HEADER, 0)
     header_at = _epoch_time(epoch[1]) if epoch else None
     if epoch and header_at is None:
         raise BadSource(
@@ -87,12 +89,6 @@ def read_header(text: str) -> Header:
         front_matter_at=None,
         body_start=line.end,
     )
-
-
-class _TitleLine(NamedTuple):
-    title: str
-    url: str
-    end: int
 
 
 def _title_line(text: str, start: int) -> _TitleLine | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
+from itertools import product
 from typing import Final
 
 __all__ = ["UNDETERMINED", "detect", "detect_all"]
 
 UNDETERMINED: Final = "und"
 HAN: Final = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
-KANA: Final = re.compile(r"[\u3041-\u30fa]")
-KANA_CODES: Final = range(0x3041, 0x30FB)
+KANA_RANGE: Final = r"\u3041-\u30fa"
+KANA: Final = re.compile(f"[{KANA_RANGE}]")
 HANGUL: Final = re.compile(r"[\uac00-\ud7a3]")
 LATIN_WORD: Final = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 ENGLISH: Final = frozenset(
@@ -21,11 +21,9 @@ ENGLISH: Final = frozenset(
 )
 
 
-# Rows of the Han characters in GB 2312, and of the frequent ones in Big5.
-GB2312_ROWS: Final = range(0xB0, 0xF8)
-GB2312_CELLS: Final = range(0xA1, 0xFF)
-BIG5_ROWS: Final = range(0xA4, 0xC7)
-BIG5_CELLS: Final = (*range(0x40, 0x7F), *range(0xA1, 0xFF))
+# Rows and cells of the Han characters in GB 2312, and of the frequent ones in Big5.
+GB2312: Final = (range(0xB0, 0xF8), range(0xA1, 0xFF))
+BIG5: Final = (range(0xA4, 0xC7), (*range(0x40, 0x7F), *range(0xA1, 0xFF)))
 
 NOT_LATIN: Final = frozenset({"zh", "ja", "ko"})
 LATIN_WORDS: Final = 4
@@ -62,29 +60,15 @@ def detect(text: str) -> str:
 def _scripts() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     """Characters that only the simplified and only the traditional standard character set has, and the latter with
     kana: most texts have some of the one and none of the other."""
-    simplified = set(_decoded("gb2312", GB2312_ROWS, GB2312_CELLS))
-    traditional = set(_decoded("big5", BIG5_ROWS, BIG5_CELLS))
-    only_simplified, only_traditional = simplified - traditional, traditional - simplified
+    simplified = {bytes(pair).decode("gb2312", "ignore") for pair in product(*GB2312)}
+    traditional = {bytes(pair).decode("big5", "ignore") for pair in product(*BIG5)}
+    only_simplified = "".join(sorted(simplified - traditional))
+    only_traditional = "".join(sorted(traditional - simplified))
     return (
-        _any_of(only_simplified),
-        _any_of(only_traditional),
-        _any_of(only_traditional | {chr(code) for code in KANA_CODES}),
+        re.compile(f"[{only_simplified}]"),
+        re.compile(f"[{only_traditional}]"),
+        re.compile(f"[{KANA_RANGE}{only_traditional}]"),
     )
-
-
-def _decoded(codec: str, rows: Iterable[int], cells: Iterable[int]) -> str:
-    columns = bytes(cells)
-    pairs = bytearray(2 * len(columns))
-    pairs[1::2] = columns
-    characters = []
-    for row in rows:
-        pairs[::2] = bytes([row]) * len(columns)
-        characters.append(pairs.decode(codec, "ignore"))
-    return "".join(characters)
-
-
-def _any_of(characters: set[str]) -> re.Pattern[str]:
-    return re.compile(f"[{''.join(sorted(characters))}]")
 
 
 def detect_all(texts: list[str]) -> tuple[list[str], str]:
@@ -93,7 +77,11 @@ def detect_all(texts: list[str]) -> tuple[list[str], str]:
     A block that doesn't tell by itself, such as a number or a name, is in the article's language; words in Latin
     letters are not in Chinese, whatever they are in.
     """
-    tags = [detect(text) for text in texts]
+    only_simplified, _, not_simplified = _scripts()
+    if not_simplified.search("\n".join([text[:SAMPLE] for text in texts])):
+        tags = [detect(text) for text in texts]
+    else:
+        tags = ["zh-Hans" if only_simplified.search(text, 0, SAMPLE) else detect(text) for text in texts]
     distinct = set(tags)
     if len(distinct) == 1:
         return tags, distinct.pop()

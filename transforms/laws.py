@@ -152,19 +152,12 @@ def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, 
     try:
         text, mark = decode(data)
         header_bytes = mark + len(text[: read_header(text).body_start].encode())
-    except UnicodeDecodeError as error:
-        yield Breach(4, path, None, f"the source is no UTF-8 text: {error.reason}")
+    except (UnicodeDecodeError, BadSource) as error:
+        yield Breach(4, path, None, f"the source has no header, or is no UTF-8 text: {error}")
         return
-    except BadSource as bad:
-        yield Breach(4, path, 0, f"the source has no header: {bad}")
-        return
-    gaps = []
-    begin = header_bytes
-    for row in paragraphs:
-        gaps.append(data[begin : row["byte_start"]])
-        begin = row["byte_end"]
-    gaps.append(data[begin:])
-    rest = b"".join(gaps)
+    starts = [*(row["byte_start"] for row in paragraphs), len(data)]
+    ends = [header_bytes, *(row["byte_end"] for row in paragraphs)]
+    rest = b"".join([data[end:start] for end, start in zip(ends, starts, strict=True)])
     left = cut(rest.decode(errors="replace"), max_depth=ANY_DEPTH)
     for block in left.blocks:
         yield Breach(4, path, None, f"visible text outside all spans: `{block.text[:40]}`")

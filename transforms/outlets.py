@@ -10,9 +10,9 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -65,16 +65,8 @@ class Rules:
     byline_words: tuple[str, ...] = ()
     datelines: tuple[str, ...] = ()
 
-    def __add__(self, other: object) -> Rules:
-        if not isinstance(other, Rules):
-            return NotImplemented
-        return Rules(
-            self.starts + other.starts,
-            self.contains + other.contains,
-            self.classes + other.classes,
-            self.byline_words + other.byline_words,
-            self.datelines + other.datelines,
-        )
+    def __add__(self, other: Rules) -> Rules:
+        return Rules(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(Rules)))
 
 
 NO_RULES: Final = Rules()
@@ -156,23 +148,15 @@ class Outlets:
             return self._unknown(UNKNOWN)
         domain = host
         while "." in domain:
-            outlet = self._by_host.get(domain)
-            if outlet is not None:
-                return outlet
+            if domain in self._by_host:
+                return self._by_host[domain]
             domain = domain.partition(".")[2]
         return self._unknown(host)
 
     def without(self, slug: str) -> Outlets:
         """The registry as if nothing but hosts, names and zone were known of one outlet."""
-        return Outlets(
-            tuple(
-                Outlet(entry.slug, entry.hosts, entry.zone, entry.name_zh, entry.name_en, entry.languages)
-                if entry.slug == slug
-                else entry
-                for entry in self.entries
-            ),
-            self.general,
-        )
+        entries = [entry._replace(layouts=()) if entry.slug == slug else entry for entry in self.entries]
+        return Outlets(tuple(entries), self.general)
 
     def domain_of(self, host: str | None) -> str | None:
         """Registrable domain of a host; an IP address, and a host that is none, are their own."""
@@ -184,11 +168,7 @@ class Outlets:
 
     def _unknown(self, host: str) -> Outlet:
         slug = _slug(_registrable_domain(host))
-        return Outlet(slug, (host,), self._utc, name_zh=slug, name_en=slug)
-
-    @cached_property
-    def _utc(self) -> ZoneInfo:
-        return ZoneInfo("UTC")
+        return Outlet(slug, (host,), ZoneInfo("UTC"), name_zh=slug, name_en=slug)
 
 
 def _slug(domain: str) -> str:
@@ -196,10 +176,9 @@ def _slug(domain: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", domain).strip("-") or UNKNOWN
     if RESERVED.fullmatch(slug):
         slug = f"host-{slug}"
-    if len(slug) > LONGEST_SLUG:
-        digest = hashlib.sha256(slug.encode()).hexdigest()[:8]
-        slug = f"{slug[: LONGEST_SLUG - 9]}-{digest}"
-    return slug
+    if len(slug) <= LONGEST_SLUG:
+        return slug
+    return f"{slug[: LONGEST_SLUG - 9]}-{hashlib.sha256(slug.encode()).hexdigest()[:8]}"
 
 
 @lru_cache(maxsize=4096)
@@ -226,44 +205,34 @@ def _entry(table: Mapping[str, Any]) -> Outlet:
     name = str(table.get("slug", "?"))
     _known_keys(name, table, OUTLET_KEYS | {"layout"})
     for key in sorted(OUTLET_KEYS):
-        if key not in table:
-            raise RegistryError(name, f"key `{key}` is missing")
-    if not SLUG.fullmatch(name):
-        raise RegistryError(name, "`slug` must be lower-case ASCII letters, digits and `-`")
-    if name != _slug(name):
-        raise RegistryError(name, f"`slug` is longer than {LONGEST_SLUG} characters, or a reserved name")
+        _check(name, key in table, f"key `{key}` is missing")
+    _check(name, SLUG.fullmatch(name), "`slug` must be lower-case ASCII letters, digits and `-`")
+    _check(name, name == _slug(name), f"`slug` is longer than {LONGEST_SLUG} characters, or a reserved name")
     try:
         zone = ZoneInfo(table["zone"])
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
         raise RegistryError(name, f"`zone` is no IANA time zone: `{table['zone']}`") from error
     languages = _texts(name, table["languages"], "languages")
-    for language in languages:
-        if not LANGUAGE.fullmatch(language):
-            raise RegistryError(name, f"`languages` holds `{language}`, which is no BCP 47 tag such as `zh-Hans`")
+    for tag in languages:
+        _check(name, LANGUAGE.fullmatch(tag), f"`languages` holds `{tag}`, which is no BCP 47 tag such as `zh-Hans`")
     hosts = _texts(name, table["hosts"], "hosts")
     for host in hosts:
-        if host != host.lower():
-            raise RegistryError(name, f"`hosts` holds `{host}`; write it in lower case")
-    layouts = _tables(name, table.get("layout", []), "outlet.layout")
-    return Outlet(
-        name,
-        hosts,
-        zone,
-        _text(name, table["name_zh"], "name_zh"),
-        _text(name, table["name_en"], "name_en"),
-        languages,
-        _in_order(name, [_layout(name, layout) for layout in layouts]),
-    )
+        _check(name, host == host.lower(), f"`hosts` holds `{host}`; write it in lower case")
+    name_zh, name_en = table["name_zh"], table["name_en"]
+    for key, text in (("name_zh", name_zh), ("name_en", name_en)):
+        _check(name, isinstance(text, str) and text.strip(), f"`{key}` must be a text, not `{text}`")
+    layouts = [_layout(name, layout) for layout in _tables(name, table.get("layout", []), "outlet.layout")]
+    return Outlet(name, hosts, zone, name_zh, name_en, languages, _in_order(name, layouts))
 
 
 def _layout(name: str, table: Mapping[str, Any]) -> Layout:
     _known_keys(name, table, RULE_KEYS | {"since", "until"})
     for key in ("since", "until"):
-        if key in table and type(table[key]) is not date:
-            raise RegistryError(name, f"`{key}` must be a day such as 2020-06-01, not `{table[key]}`")
+        is_day = key not in table or type(table[key]) is date
+        _check(name, is_day, f"`{key}` must be a day such as 2020-06-01, not `{table.get(key)}`")
     since, until = table.get("since"), table.get("until")
-    if since is not None and until is not None and since >= until:
-        raise RegistryError(name, f"a layout until {until} can't hold since {since}")
+    lasts = since is None or until is None or since < until
+    _check(name, lasts, f"a layout until {until} can't hold since {since}")
     return Layout(since, until, _rules(name, table))
 
 
@@ -282,21 +251,16 @@ def _in_order(name: str, layouts: Iterable[Layout]) -> tuple[Layout, ...]:
 def _rules(name: str, table: Mapping[str, Any]) -> Rules:
     classes = _by_role(name, table, "classes")
     for words, _ in classes:
-        if words != class_words(words):
-            raise RegistryError(name, f"`classes` holds `{words}`; write its words: `{class_words(words)}`")
-    datelines = _texts(name, table["datelines"], "datelines") if "datelines" in table else ()
-    for shape in datelines:
-        if not _tells_a_day(shape):
-            raise RegistryError(
-                name, f"`datelines` holds `{shape}`, which does not tell a day by `strptime`'s directives"
-            )
-    return Rules(
-        _by_role(name, table, "starts"),
-        _by_role(name, table, "contains"),
-        classes,
-        _texts(name, table["byline_words"], "byline_words") if "byline_words" in table else (),
-        datelines,
+        written = class_words(words)
+        _check(name, words == written, f"`classes` holds `{words}`; write its words: `{written}`")
+    byline_words, datelines = (
+        _texts(name, table[key], key) if key in table else () for key in ("byline_words", "datelines")
     )
+    for shape in datelines:
+        problem = f"`datelines` holds `{shape}`, which does not tell a day by `strptime`'s directives"
+        _check(name, _tells_a_day(shape), problem)
+    starts, contains = _by_role(name, table, "starts"), _by_role(name, table, "contains")
+    return Rules(starts, contains, classes, byline_words, datelines)
 
 
 def _tells_a_day(shape: str) -> bool:
@@ -317,10 +281,14 @@ def _by_role(name: str, table: Mapping[str, Any], key: str) -> tuple[tuple[str, 
     return tuple(pairs)
 
 
+def _check(name: str, holds: object, problem: str) -> None:
+    if not holds:
+        raise RegistryError(name, problem)
+
+
 def _known_keys(name: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
     for key in table:
-        if key not in known:
-            raise RegistryError(name, f"unknown key `{key}`; known are {', '.join(sorted(known))}")
+        _check(name, key in known, f"unknown key `{key}`; known are {', '.join(sorted(known))}")
 
 
 def _tables(name: str, value: object, key: str) -> list[Mapping[str, Any]]:
@@ -338,16 +306,7 @@ def _table(name: str, value: object, key: str) -> Mapping[str, Any]:
 def _texts(name: str, value: object, key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise RegistryError(name, f"`{key}` must be a list of texts, not `{value}`")
-    if not value:
-        raise RegistryError(name, f"`{key}` is an empty list; give at least one text, or leave the key out")
-    if not all(text.strip() for text in value):
-        raise RegistryError(name, f"`{key}` holds an empty text; take it out")
-    if len(set(value)) < len(value):
-        raise RegistryError(name, f"`{key}` holds a text twice; take one out")
+    _check(name, value, f"`{key}` is an empty list; give at least one text, or leave the key out")
+    _check(name, all(text.strip() for text in value), f"`{key}` holds an empty text; take it out")
+    _check(name, len(set(value)) == len(value), f"`{key}` holds a text twice; take one out")
     return tuple(value)
-
-
-def _text(name: str, value: object, key: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise RegistryError(name, f"`{key}` must be a text, not `{value}`")
-    return value

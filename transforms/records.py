@@ -11,9 +11,7 @@ from typing import NamedTuple
 
 from pressmark.schemas.contract import Dialect, Flag, Markup, PublishedFrom, Reason, Role
 
-__all__ = [
-    "Article", "Dates", "Header", "Limits", "Link", "Paragraph", "Partition", "Reject", "Stamp",
-]  # fmt: skip
+__all__ = ["Article", "Dates", "Header", "Limits", "Link", "Paragraph", "Partition", "Reject", "Stamp"]
 
 
 class Stamp(NamedTuple):

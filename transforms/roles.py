@@ -7,6 +7,7 @@ the order of `_judge`, and the first that holds decides.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -76,7 +77,6 @@ SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|�
 
 BODY: Final = Finding("body", "running text")
 
-
 # What an element around a block says, and its number; None where none says anything.
 Surrounding = tuple[Finding | None, int]
 
@@ -119,33 +119,24 @@ class _Classifier:
         findings = []
         last = len(blocks) - LAST_BLOCKS
         for index, (block, (context, _)) in enumerate(zip(blocks, inside, strict=True)):
-            if (
-                self._story_started
-                and context is None
-                and self._after is None
-                and self._is_plain(block, at_edge=index >= last)
-            ):
+            plain = self._story_started and context is None and self._after is None
+            if plain and self._is_plain(block, at_edge=index >= last):
                 findings.append(BODY)
                 continue
             finding = self._judge(index, block, context)
-            if finding.role == "body":
-                self._story_started = True
+            self._story_started = self._story_started or finding.role == "body"
             findings.append(finding)
         _join_editors_words(findings, blocks)
         return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
 
     def _is_plain(self, block: Block, *, at_edge: bool) -> bool:
         """Whether no rule can hold for a block of a story that has started, which spares asking for most of them."""
-        text, _, _, _, bold, italic, links = block
-        size = len(text)
-        if (
-            bold
-            or italic
-            or links
-            or text[0] in self._evidence.telling
-            or (size <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE)
-            or (size <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK) and self._evidence.remark.search(text))
-        ):
+        text, evidence = block.text, self._evidence
+        if block.bold or block.italic or block.links or text[0] in evidence.telling:
+            return False
+        if len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
+            return False
+        if len(text) <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK) and evidence.remark.search(text):
             return False
         return not at_edge or not (self._names or any(character in text for character in TRANSLATES))
 
@@ -192,11 +183,12 @@ class _Classifier:
         the innermost of all."""
         path, judged = block.path, self._judged
         found = NOTHING
-        # From the innermost element outwards, to the first that was judged before.
         depth = len(path)
+        # A plain paragraph says nothing, and has no other block in it.
         if depth and path[-1].tag == "p" and not path[-1].attrs:
             depth -= 1
             path = path[:depth]
+        # From the innermost element outwards, to the first that was judged before.
         while depth:
             known = judged.get(id(path[depth - 1]))
             if known is not None:
@@ -217,12 +209,10 @@ class _Classifier:
         # Most articles have no element that could be one.
         if not any(_is_framing(finding) for finding, _ in self._judged.values()):
             return frozenset()
-        held: dict[int, int] = {}
+        held: Counter[int] = Counter()
         for block, (finding, number) in zip(self._blocks, inside, strict=True):
             if _is_framing(finding):
-                held[number] = held.get(number, 0) + len(block.text)
-        if not held:
-            return frozenset()
+                held[number] += len(block.text)
         total = sum([len(block.text) for block in self._blocks])
         return frozenset(number for number, size in held.items() if size > total * FRAME_SHARE)
 
@@ -249,31 +239,21 @@ class _Classifier:
 
     def _dated(self, text: str, *, bold: bool) -> Finding | None:
         """A dateline, or a byline with a dateline in it."""
-        moment = self._reader.read(text)
-        if moment is not None:
+        if moment := self._reader.read(text):
             if self._dateline_at is not None and bold:
                 return None
             self._dateline_at = self._dateline_at or moment
             return DATELINE
         lines = [line.strip() for line in text.split("\n")]
-        if len(lines) > 1:
-            for line in lines:
-                moment = self._reader.read(line) if DIGIT.search(line) else None
-                if moment is not None:
-                    self._dateline_at = self._dateline_at or moment
-                    self._names = tuple(
-                        name.strip().casefold()
-                        for other in lines
-                        if other != line
-                        for name in NAME_ENDS.split(other)
-                        if len(name.strip()) > 1
-                    )
-                    return BYLINE_WITH_DATE
-        if len(text) <= SHORT and SUBMITTED.search(text):
-            moment = self._reader.read_within(text)
-            if moment is not None:
+        for line in lines if len(lines) > 1 else ():
+            if DIGIT.search(line) and (moment := self._reader.read(line)):
                 self._dateline_at = self._dateline_at or moment
+                names = [name.strip() for other in lines if other != line for name in NAME_ENDS.split(other)]
+                self._names = tuple(name.casefold() for name in names if len(name) > 1)
                 return BYLINE_WITH_DATE
+        if len(text) <= SHORT and SUBMITTED.search(text) and (moment := self._reader.read_within(text)):
+            self._dateline_at = self._dateline_at or moment
+            return BYLINE_WITH_DATE
         return None
 
     def _of_short_form(self, index: int, block: Block, *, at_edge: bool) -> Finding | None:
@@ -303,11 +283,8 @@ class _Classifier:
             return LINKS
         if text[0] in BULLETS and BULLET.match(text):
             return BULLETED
-        if (
-            len(text) <= LONGEST_HEADING
-            and text[-1] not in ENDS_SENTENCE
-            and (NUMBERED.fullmatch(text) or STARRED.fullmatch(text))
-        ):
+        could_head = len(text) <= LONGEST_HEADING and text[-1] not in ENDS_SENTENCE
+        if could_head and (NUMBERED.fullmatch(text) or STARRED.fullmatch(text)):
             return SECTION
         if block.bold:
             if not self._story_started and index < TOP_BLOCKS and len(text) > 20 and SENTENCE_END.search(text):
@@ -340,13 +317,9 @@ class _Classifier:
         )
 
     def _is_about_the_author(self, text: str) -> bool:
-        if not self._names:
-            return False
-        folded = text.casefold()
+        folded = text.casefold() if self._names else ""
         # A name with a colon is who speaks in an interview.
-        return any(
-            folded.startswith(name) and folded[len(name) :].lstrip()[:1] not in ("：", ":") for name in self._names
-        )
+        return any(folded.startswith(name) and not SPEAKS.match(folded, len(name)) for name in self._names)
 
 
 def _is_framing(finding: Finding | None) -> bool:
@@ -380,6 +353,7 @@ NOTHING: Final[Surrounding] = (None, 0)
 LINKED_ROLES: Final = frozenset({"list_item", "heading"})
 QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")
+SPEAKS: Final = re.compile(r"\s*[：:]")
 
 DATELINE: Final = Finding("dateline", "a date and nothing else, above the story")
 BYLINE_WITH_DATE: Final = Finding("byline", "a name and a date, above the story")

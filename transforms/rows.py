@@ -14,20 +14,9 @@ import pyarrow.compute as pc
 from pressmark.schemas import articles as articles_schema
 from pressmark.schemas import paragraphs as paragraphs_schema
 from pressmark.schemas import rejects as rejects_schema
-from pressmark.schemas.contract import (
-    DIALECTS,
-    DICTIONARY,
-    FLAGS,
-    MARKUPS,
-    PUBLISHED_FROM,
-    REASONS,
-    ROLES,
-    TIMESTAMP,
-    UNKNOWN_PERIODS,
-    Period,
-)
+from pressmark.schemas.contract import DICTIONARY, FLAGS, TIMESTAMP, UNKNOWN_PERIODS, Period, Table
 from pressmark.transforms.identity import row_id
-from pressmark.transforms.records import Article, Paragraph, Partition, Reject, Stamp
+from pressmark.transforms.records import Article, Dates, Paragraph, Partition, Reject, Stamp
 
 __all__ = ["article_rows", "paragraph_rows", "partition_of", "period_of", "reject_rows", "sort_key"]
 
@@ -65,36 +54,33 @@ def article_rows(
     headers = [article.header for article in articles]
     dates = [article.dates for article in articles]
     columns: dict[str, Any] = {
-        "dialect": _closed([header.dialect for header in headers], DIALECTS),
-        "markup": _closed([article.markup for article in articles], MARKUPS),
+        "dialect": [header.dialect for header in headers],
         "flags": _flags([article.flags for article in articles]),
         "url": [header.url for header in headers],
         "title": [header.title for header in headers],
-        "published_at": [date.published_at for date in dates],
-        "published_from": _closed([date.published_from for date in dates], PUBLISHED_FROM),
-        "dateline_at": [date.dateline_at for date in dates],
-        "url_date": [date.url_date for date in dates],
-        "date_conflict": [date.date_conflict for date in dates],
-        "local_date": [date.local_date for date in dates],
+        **{name: [getattr(date, name) for date in dates] for name in Dates._fields},
         "valid_from": valid_from or [None] * len(articles),
         "paragraph_count": [len(article.paragraphs) for article in articles],
         "run_id": [stamp.run_id] * len(articles),
         "ingested_at": [stamp.started_at] * len(articles),
     }
-    for name in articles_schema.TABLE.schema.names:
-        if name not in columns:
-            columns[name] = [getattr(article, name) for article in articles]
-    return _table(columns, articles_schema.TABLE.schema)
+    return _table(columns, articles_schema.TABLE, articles)
 
 
 def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
     """Rows of `paragraphs`, articles in the order of the argument, blocks by ordinal; and each row's position of its
     article in the argument."""
-    own = _own_columns([article.paragraphs for article in articles])
-    owners, ordinals = own["owner"], own["ordinal"]
+    counts = [len(article.paragraphs) for article in articles]
+    every = chain.from_iterable([article.paragraphs for article in articles])
+    own: dict[str, Any] = dict(zip(Paragraph._fields, zip(*every, strict=True), strict=False))
+    own = own or dict.fromkeys(Paragraph._fields, ())
+    owners = pa.array(list(chain.from_iterable([[i] * count for i, count in enumerate(counts)])), pa.int32())
+    ordinals = pa.array(list(chain.from_iterable(map(range, counts))), pa.int32())
     article_ids = pa.array([article.article_id for article in articles], pa.string()).take(owners)
     columns: dict[str, Any] = {
         **own,
+        "links": _links(own["links"]),
+        "ordinal": ordinals,
         "article_id": article_ids,
         "paragraph_id": pc.binary_join_element_wise(
             article_ids, pc.utf8_lpad(ordinals.cast(pa.string()), 4, padding="0"), "-"
@@ -103,29 +89,7 @@ def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
         "published_at": pa.array([article.dates.published_at for article in articles], TIMESTAMP).take(owners),
         "dateline_at": pa.array([article.dates.dateline_at for article in articles], TIMESTAMP).take(owners),
     }
-    return _table(columns, paragraphs_schema.TABLE.schema), owners
-
-
-def _own_columns(articles: list[list[Paragraph]]) -> dict[str, pa.Array]:
-    """What paragraphs have of their own, with `owner`, the position of a row's article."""
-    counts = [len(rows) for rows in articles]
-    every = list(chain.from_iterable(articles))
-    role, text, char_start, char_end, byte_start, byte_end, language, text_hash, links = (
-        zip(*every, strict=True) if every else [()] * 9
-    )
-    return {
-        "owner": pa.array(list(chain.from_iterable([[i] * count for i, count in enumerate(counts)])), pa.int32()),
-        "ordinal": pa.array(list(chain.from_iterable(map(range, counts))), pa.int32()),
-        "role": _closed(role, ROLES),
-        "text": _texts(text),
-        "char_start": pa.array(char_start, pa.int32()),
-        "char_end": pa.array(char_end, pa.int32()),
-        "byte_start": pa.array(byte_start, pa.int64()),
-        "byte_end": pa.array(byte_end, pa.int64()),
-        "language": pa.array(language, pa.string()).dictionary_encode(),
-        "text_hash": pa.array(text_hash, pa.uint64()),
-        "links": _links(links),
-    }
+    return _table(columns, paragraphs_schema.TABLE), owners
 
 
 def reject_rows(rejects: Sequence[Reject], stamp: Stamp, archive: str) -> pa.Table:
@@ -133,29 +97,28 @@ def reject_rows(rejects: Sequence[Reject], stamp: Stamp, archive: str) -> pa.Tab
     columns: dict[str, Any] = {
         "reject_id": [row_id(archive, reject.source_path, reject.source_sha256) for reject in rejects],
         "archive": [archive] * len(rejects),
-        "reason": _closed([reject.reason for reject in rejects], REASONS),
         "first_seen_at": [stamp.started_at] * len(rejects),
         "run_id": [stamp.run_id] * len(rejects),
     }
-    for name in rejects_schema.TABLE.schema.names:
-        if name not in columns:
-            columns[name] = [getattr(reject, name) for reject in rejects]
-    return _table(columns, rejects_schema.TABLE.schema)
+    return _table(columns, rejects_schema.TABLE, rejects)
 
 
-def _table(columns: dict[str, Any], schema: pa.Schema) -> pa.Table:
+def _table(columns: dict[str, Any], table: Table, records: Sequence[Article | Reject] = ()) -> pa.Table:
+    """Rows with the columns of a table; those that are not given are attributes of the records."""
     arrays = []
-    for field in schema:
-        values = columns[field.name]
-        if not isinstance(values, pa.Array):
-            if field.type == DICTIONARY:
-                values = pa.array(values, pa.string()).dictionary_encode()
-            elif field.name == "text":
-                values = _texts(values)
-            else:
-                values = pa.array(values, field.type)
-        arrays.append(values)
-    return pa.Table.from_arrays(arrays, schema=schema)
+    for field in table.schema:
+        values = columns.get(field.name)
+        if values is None:
+            values = [getattr(record, field.name) for record in records]
+        if isinstance(values, pa.Array):
+            arrays.append(values)
+        elif field.name in table.closed_sets:
+            arrays.append(_closed(values, table.closed_sets[field.name]))
+        elif field.type == DICTIONARY:
+            arrays.append(pa.array(values, pa.string()).dictionary_encode())
+        else:
+            arrays.append(_texts(values) if field.name == "text" else pa.array(values, field.type))
+    return pa.Table.from_arrays(arrays, schema=table.schema)
 
 
 def _texts(values: Sequence[bytes]) -> pa.StringArray:

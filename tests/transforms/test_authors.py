@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pressmark.transforms.authors import author_of
+from pressmark.transforms.evidence import author_of
 
 
 @pytest.mark.parametrize(

@@ -173,15 +173,17 @@ def test_where_a_shallow_clone_ends_the_time_is_not_known(repository: Repository
     assert found == [("2.md", None, hour(5)), ("a.md", None, None), ("c.md", None, None)]
 
 
-def test_times_never_go_back_where_a_clone_becomes_shallow(repository: Repository) -> None:
+def test_times_never_go_back_where_a_clone_became_shallow(repository: Repository) -> None:
     repository.commit({"a.md": article("a")}, at=FIRST_COMMIT_S + 7200)
+    repository.commit({"a.md": article("a"), "b.md": article("b")}, at=FIRST_COMMIT_S)
     first = listed(repository.path)
-    shallow(repository)
-    head = repository.path / "refs"
-    assert head.exists()
-    second = listed(repository.path, before=first and Before(first.kept, first.commit))
-    assert second.committed_at is not None
-    assert first.committed_at is not None
+    repository.commit({"b.md": article("b")}, at=FIRST_COMMIT_S + 60)
+    second = listed(cloned(repository, "--depth", "2"), before=before(first))
+    assert second.notes == ()
+    assert (first.committed_at, second.committed_at) == (hour(2), hour(2))
+    assert second.frame.select("source_path", "valid_from", "valid_to").rows() == [
+        ("a.md", hour(2), hour(2)), ("b.md", hour(2), None),
+    ]  # fmt: skip
 
 
 def test_a_partial_clone_says_what_is_not_in_it(repository: Repository) -> None:
