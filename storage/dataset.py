@@ -58,6 +58,7 @@ class Dataset:
         self._output = Output(output)
         self._held = contextlib.ExitStack()
         self._snapshot: Snapshot = self._held.enter_context(snapshot(self._output, f"dataset-{new_stamp().run_id}"))
+        self._moment = Output(self._snapshot.folder)
 
     def __enter__(self) -> Dataset:
         return self
@@ -102,12 +103,12 @@ class Dataset:
 
     def trace(self, paragraph_id: str, source: str | None = None, *, context: int = 80) -> Trace:
         """A paragraph's row, its article's, and its bytes in the source with `context` bytes on both sides."""
-        return trace_paragraph(self._output, source, paragraph_id, context=context)
+        return trace_paragraph(self._moment, source, paragraph_id, context=context)
 
     def asof(self, moment: datetime) -> pl.DataFrame:
         """The articles as they stood at a moment (UTC where it names no zone), of an output with its history."""
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        return articles_at(self._output, aware, text=True)[0]
+        return articles_at(self._moment, aware, text=True)[0]
 
     def _table(self, name: str) -> pl.LazyFrame:
         table = TABLES[name]
