@@ -49,9 +49,8 @@ def parse(
         reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; convert the file to UTF-8"
     except BadSource as bad:
         reason, detail = bad.reason, bad.detail
-        if bad.position is not None:
-            text, mark = decode(data)
-            offset = mark + _size(text[: bad.position])
+        text, mark = decode(data)
+        offset = mark + _size(text[: bad.position])
     except Exception:
         reason, detail = "parser_error", traceback.format_exc()
     return Reject(source_path, sha256, len(data), reason, detail, offset, data)
@@ -153,7 +152,6 @@ def _paragraphs(
         data = text.encode()
         char_end = char_start + len(text)
         gap, source = body[position:start], body[start:end]
-        # Most gaps are nothing but tags.
         byte_start = byte_end + (len(gap) if gap.isascii() else len(gap.encode()))
         byte_end = byte_start + (len(data) if source == text else _size(source))
         if links:

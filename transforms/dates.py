@@ -166,10 +166,8 @@ class DatelineReader:
         return self.read(found.pop()) if len(found) == 1 else None
 
 
-@lru_cache(maxsize=1024)
-def dateline_reader(zone: ZoneInfo, shapes: tuple[str, ...], languages: tuple[str, ...]) -> DatelineReader:
-    """The reader for the pages of one layout."""
-    return DatelineReader(zone, shapes, languages)
+# Of the pages of one layout; arguments are tuples.
+dateline_reader: Final = lru_cache(maxsize=1024)(DatelineReader)
 
 
 @lru_cache(maxsize=256)
@@ -233,17 +231,11 @@ def weigh(
     agree to 2 days. A date before 1990 or after `latest` is a conflict and no date.
     """
     url_at = datetime(url_day.year, url_day.month, url_day.day, tzinfo=zone).astimezone(UTC) if url_day else None
-    facts: dict[PublishedFrom, datetime] = {}
-    slipped = False
     found: tuple[tuple[PublishedFrom, datetime | None], ...] = (
         ("header", header_at), ("front_matter", front_matter_at), ("dateline", dateline_at), ("url", url_at),
     )  # fmt: skip
-    for name, moment in found:
-        if moment is not None:
-            if EARLIEST <= moment <= latest:
-                facts[name] = moment
-            else:
-                slipped = True
+    facts = {name: moment for name, moment in found if moment is not None and EARLIEST <= moment <= latest}
+    slipped = len(facts) < sum(moment is not None for _, moment in found)
     published_from: PublishedFrom = next(iter(facts), "none")
     header, dateline, url = facts.get("header"), facts.get("dateline"), facts.get("url")
     if (

@@ -162,10 +162,8 @@ def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
     )
 
 
-@lru_cache(maxsize=1024)
-def evidence_of(own: Rules, general: Rules) -> Evidence:
-    """The compiled form of a layout's rules and the general ones; rules are compared by identity."""
-    return Evidence(own, general)
+# Rules are compared by identity.
+evidence_of: Final = lru_cache(maxsize=1024)(Evidence)
 
 
 def author_of(bylines: Iterable[str]) -> str | None:

@@ -50,7 +50,7 @@ class _TitleLine(NamedTuple):
 class BadSource(Exception):
     """This source is no article: becomes a reject. `position` is a code point of the decoded source."""
 
-    def __init__(self, reason: Reason, detail: str, position: int | None = None) -> None:
+    def __init__(self, reason: Reason, detail: str, position: int) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
@@ -110,9 +110,8 @@ def _front_matter(text: str, front: re.Match[str]) -> Header:
     inner = _title_line(text, epoch.end() if epoch else front.end())
     header_at = _epoch_time(epoch[1]) if epoch and inner else None
     if epoch and inner and header_at is None and front_matter_at is None:
-        raise BadSource(
-            "bad_timestamp", f"neither header nor front matter has a time: `{epoch[1][:80]}`", epoch.start(1)
-        )
+        problem = f"neither header nor front matter has a time: `{epoch[1][:80]}`"
+        raise BadSource("bad_timestamp", problem, epoch.start(1))
     return Header(
         dialect="front_matter",
         title=_clean_title(fields.get("title", ("", 0))[0] or (inner.title if inner else "")),

@@ -85,16 +85,12 @@ def detect_all(texts: list[str]) -> tuple[list[str], str]:
     distinct = set(tags)
     if len(distinct) == 1:
         return tags, distinct.pop()
-    distinct.discard(UNDETERMINED)
-    if len(distinct) > 1:
-        totals = dict.fromkeys(distinct, 0)
-        for tag, text in zip(tags, texts, strict=True):
-            if tag in totals:
-                totals[tag] += len(text)
-        main = max(totals, key=lambda tag: (totals[tag], tag))
-    else:
-        main = distinct.pop() if distinct else UNDETERMINED
-    if UNDETERMINED in tags:
+    sizes = dict.fromkeys(distinct - {UNDETERMINED}, 0)
+    for tag, text in zip(tags, texts, strict=True):
+        if tag in sizes:
+            sizes[tag] += len(text)
+    main = max(sizes, key=lambda tag: (sizes[tag], tag), default=UNDETERMINED)
+    if UNDETERMINED in distinct:
         tags = [
             main if tag == UNDETERMINED and (main[:2] not in NOT_LATIN or not _is_latin(text)) else tag
             for tag, text in zip(tags, texts, strict=True)

@@ -67,9 +67,8 @@ def completeness(
             where = " and ".join(f"`{table}`" for table, _ in found) or "no table"
             breaches.append(Breach(5, path, None, f"the source is in {where}"))
         elif found[0][1] is not None and found[0][1] != sha256:
-            breaches.append(
-                Breach(5, path, None, f"the row in `{found[0][0]}` was made from other bytes; ingest again")
-            )
+            problem = f"the row in `{found[0][0]}` was made from other bytes; ingest again"
+            breaches.append(Breach(5, path, None, problem))
     return breaches
 
 

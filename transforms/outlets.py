@@ -100,10 +100,7 @@ class Outlet(NamedTuple):
         """What is known of the pages of a day; of the latest ones where the day is not known."""
         if day is None:
             return self.layouts[-1].rules if self.layouts else NO_RULES
-        for layout in self.layouts:
-            if layout.holds_on(day):
-                return layout.rules
-        return NO_RULES
+        return next((layout.rules for layout in self.layouts if layout.holds_on(day)), NO_RULES)
 
 
 @dataclass(frozen=True)
@@ -131,14 +128,13 @@ class Outlets:
         `RegistryError`."""
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RegistryError("?", f"no TOML: {error}", file) from error
-        try:
             _known_keys("?", document, {"general", "outlet"})
             general = _table("general", document.get("general", {}), "general")
             _known_keys("general", general, RULE_KEYS)
             entries = _tables("?", document.get("outlet", []), "outlet")
             return cls(tuple(map(_entry, entries)), _rules("general", general))
+        except tomllib.TOMLDecodeError as error:
+            raise RegistryError("?", f"no TOML: {error}", file) from error
         except RegistryError as error:
             raise RegistryError(error.entry, error.problem, file) from None
 

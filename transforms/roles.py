@@ -176,8 +176,6 @@ class _Classifier:
             return not self._story_started and len(text) > SHORTEST_LEDE
         return True
 
-    # What stands around a block.
-
     def _inside(self, block: Block) -> Surrounding:
         """What the elements around a block say, and which one: the innermost that holds against any wording, else
         the innermost of all."""
@@ -222,7 +220,7 @@ class _Classifier:
         if after is LINKS and _link_share(block) >= LINK_SHARE:
             return LINKS
         if strong is None:
-            if after is PICTURES and _starts_bold(block):
+            if after is PICTURES and any(token.tag in BOLD for token in block.path):
                 return PICTURES
             if after is EXTRACT and len(block.text) > LONGEST_HEADING:
                 finding = EXTRACT
@@ -234,8 +232,6 @@ class _Classifier:
             self._after = PICTURES if GALLERY.match(text) else LINKS
         elif EXTRACT_HEAD.fullmatch(text):
             self._after = EXTRACT
-
-    # What a block says by itself.
 
     def _dated(self, text: str, *, bold: bool) -> Finding | None:
         """A dateline, or a byline with a dateline in it."""
@@ -337,10 +333,6 @@ def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> Non
 
 def _is_sentence(text: str) -> bool:
     return len(text) > SHORT or (len(text) > LONGEST_HEADING and SENTENCE.search(text) is not None)
-
-
-def _starts_bold(block: Block) -> bool:
-    return any(token.tag in BOLD for token in block.path)
 
 
 def _link_share(block: Block) -> float:

@@ -141,13 +141,11 @@ def _flags(rows: Sequence[Sequence[str]]) -> pa.ListArray:
 
 
 def _links(rows: Sequence[Sequence[tuple[str, int, int]]]) -> pa.ListArray:
-    offsets = list(accumulate(map(len, rows), initial=0))
+    offsets = pa.array(list(accumulate(map(len, rows), initial=0)), pa.int32())
     flat = list(chain.from_iterable(rows))
     hrefs, starts, ends = zip(*flat, strict=True) if flat else ((), (), ())
     values = pa.StructArray.from_arrays(
         [pa.array(hrefs, pa.string()), pa.array(starts, pa.int32()), pa.array(ends, pa.int32())],
         fields=list(paragraphs_schema.LINK),
     )
-    return pa.ListArray.from_arrays(
-        pa.array(offsets, pa.int32()), values, type=paragraphs_schema.TABLE.schema.field("links").type
-    )
+    return pa.ListArray.from_arrays(offsets, values, type=paragraphs_schema.TABLE.schema.field("links").type)
