@@ -278,6 +278,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         arguments = _parsed(words)
+        if arguments.command == "ingest" and not os.path.isdir(os.path.join(arguments.output, "runs")):
+            # A first run has work for workers: what these need is loaded while this process loads its own.
+            importlib.import_module("pressmark.storage.pool").preload()
         with _warnings_shown():
             module = importlib.import_module(f"pressmark.flows.commands.{COMMANDS[arguments.command].module}")
             return int(getattr(module, arguments.command)(arguments))
