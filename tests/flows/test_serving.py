@@ -120,7 +120,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def test_the_schedule_fires_and_the_run_is_recorded(served: Served, tmp_path: Path) -> None:
     run = served.runs("ingest", "COMPLETED")[-1]
     assert run["auto_scheduled"]
-    ingest(ROOT / "seeds", tmp_path / "direct")
+    ingest(ROOT / "seeds", tmp_path / "direct", archive="archive")
     served_rows, direct = (
         read_table(output, "articles").drop_columns(["run_id", "ingested_at"])
         for output in (served.folder / "out", tmp_path / "direct")
