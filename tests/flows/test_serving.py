@@ -261,7 +261,7 @@ def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: S
     wait_for(lambda: list(staging.glob("*")), pause_s=0.005)
     # A run that has begun can't publish under a reader's lock, so it is stopped in its middle however fast it is.
     with publishing(served.folder / "out", shared=True):
-        wait_for(lambda: list(staging.glob("*/batch-*")))
+        wait_for(lambda: list(staging.glob("*/rows/*")))
         served.process.send_signal(signal.SIGTERM)
         assert served.process.wait(90) == 0, (served.folder / "errors").read_text()
         assert left_behind(served.folder / "prefect") == []
