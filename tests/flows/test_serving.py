@@ -120,7 +120,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def test_the_schedule_fires_and_the_run_is_recorded(served: Served, tmp_path: Path) -> None:
     run = served.runs("ingest", "COMPLETED")[-1]
     assert run["auto_scheduled"]
-    ingest(ROOT / "seeds", tmp_path / "direct")
+    ingest(ROOT / "seeds", tmp_path / "direct", archive="archive")
     served_rows, direct = (
         read_table(output, "articles").drop_columns(["run_id", "ingested_at"])
         for output in (served.folder / "out", tmp_path / "direct")
@@ -261,7 +261,7 @@ def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: S
     wait_for(lambda: list(staging.glob("*")), pause_s=0.005)
     # A run that has begun can't publish under a reader's lock, so it is stopped in its middle however fast it is.
     with publishing(served.folder / "out", shared=True):
-        wait_for(lambda: list(staging.glob("*/batch-*")))
+        wait_for(lambda: list(staging.glob("*/rows/*")))
         served.process.send_signal(signal.SIGTERM)
         assert served.process.wait(90) == 0, (served.folder / "errors").read_text()
         assert left_behind(served.folder / "prefect") == []
