@@ -14,30 +14,18 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Final, NamedTuple, cast
 
-import polars as pl
 import pyarrow as pa
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.folder import file_version, settled_now
 from pressmark.storage.inputs.names import named, source_paths
-from pressmark.storage.inputs.source import (
-    EVERYTHING,
-    LINK_PROBLEM,
-    Listing,
-    Request,
-    Source,
-    listing_frame,
-    selected,
-    sources_of,
-    too_large,
-    unreadable,
-)
+from pressmark.storage.inputs.source import LINK_PROBLEM, Input, Listing, Request, Source, listing_frame, listing_of
 from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.records import Limits, Reject
 
@@ -48,7 +36,6 @@ OUTSIDE: Final = re.compile(r"\A(?:/|[A-Za-z]:[/\\])|(?:\A|/)\.\.(?:/|\Z)")
 # Below these sizes no ratio is worth a look.
 HARMLESS_TAR_BYTES: Final = 16 << 20
 HARMLESS_MEMBER_BYTES: Final = 1 << 20
-PROGRESS_EVERY: Final = 1000
 UTF8_FLAG: Final = 0x800
 UNIX: Final = 3
 
@@ -70,10 +57,11 @@ class Member(NamedTuple):
     linked_to: str | None = None
 
 
-Opened = Generator[tuple[Member, Callable[[], IO[bytes]]], None, None]
+Opener = Callable[[], IO[bytes]]
+Opened = Iterator[tuple[Member, Opener]]
 
 
-class PackedArchive:
+class PackedArchive(Input):
     """The files in an archive at `path`; each kind of archive says how its members are opened, which errors of
     reading one are about that member alone, and which are about the archive."""
 
@@ -96,11 +84,7 @@ class PackedArchive:
     def listing(self, request: Request) -> Listing:
         self._state = self._state_now()
         version = file_version(os.stat(self.path), settled_now())
-        members: list[Member] = []
-        for member, _ in self.opened():
-            members.append(member)
-            if len(members) % PROGRESS_EVERY == 0:
-                request.progress(len(members))
+        members = request.counted(member for member, _ in self.opened())
         names = [_cleaned(member.name) for member in members]
         # Of members with the same name, unpacking leaves the last one.
         last = {name: number for number, name in enumerate(names)}
@@ -119,12 +103,7 @@ class PackedArchive:
             if OUTSIDE.search(member.name):
                 problem = OUT_OF_ARCHIVE
             sources.append(Source(path, str(bearer), members[bearer].size, problem, version=version))
-        frame, left_out = selected(listing_frame(sources), request.selection)
-        return Listing(frame, frame, left_out)
-
-    def find(self, paths: Iterable[str]) -> list[Source]:
-        frame = self.listing(Request(EVERYTHING)).frame
-        return sources_of(frame.filter(pl.col("source_path").is_in(set(paths))))
+        return listing_of(listing_frame(sources), request.selection)
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         if self._state is not None and self._state_now() != self._state:
@@ -139,12 +118,10 @@ class PackedArchive:
                     yield source, data._replace(source_path=source.source_path)
                 else:
                     # A bad name is no reason to lose what it names.
-                    yield source, data if source.problem is None else unreadable(source, source.problem, data)
+                    yield source, data if source.problem is None else source.unreadable(source.problem, data)
 
     def _read(self, number: int, source: Source, limits: Limits) -> bytes | Reject:
         if self._members is None or number < self._next:
-            if self._members is not None:
-                self._members.close()
             self._members, self._next = self.opened(), 0
         for member, opener in self._members:
             self._next += 1
@@ -152,21 +129,19 @@ class PackedArchive:
                 return self._content(member, opener, source, limits)
         raise InputError(f"the archive ends before `{source.source_path}`", self.path, "run again")
 
-    def _content(
-        self, member: Member, opener: Callable[[], IO[bytes]], source: Source, limits: Limits
-    ) -> bytes | Reject:
+    def _content(self, member: Member, opener: Opener, source: Source, limits: Limits) -> bytes | Reject:
         problem = source.problem if member.linked_to is not None else member.problem
         if problem is not None:
-            return unreadable(source, problem)
+            return source.unreadable(problem)
         try:
             with opener() as file:
                 if member.size > limits.source_bytes:
-                    return too_large(source, member.size, limits, iter(partial(file.read, CHUNK_BYTES), b""))
+                    return source.too_large(member.size, limits, iter(partial(file.read, CHUNK_BYTES), b""))
                 # A zip member may unpack to more than it says; then its checksum is wrong.
                 data = file.read(member.size + 1)
-                return data if len(data) <= member.size else too_large(source, len(data), limits)
+                return data if len(data) <= member.size else source.too_large(len(data), limits)
         except self.member_errors as error:
-            return unreadable(source, f"the member can't be unpacked ({error}); fetch the archive again")
+            return source.unreadable(f"the member can't be unpacked ({error}); fetch the archive again")
         except self.archive_errors as error:
             raise self.broken(error, f"in `{member.name}`") from error
 
@@ -211,7 +186,8 @@ class TarArchive(PackedArchive):
                         # Kept by tarfile for look-ups that a stream never makes.
                         archive.members.clear()  # type: ignore[attr-defined]
                         if not entry.isdir():
-                            yield _tar_member(entry), partial(_extracted, archive, entry)
+                            # Asked for regular files alone, which have content.
+                            yield _tar_member(entry), cast(Opener, partial(archive.extractfile, entry))
             except self.archive_errors as error:
                 raise self.broken(error, f"after {stream.unpacked} unpacked bytes") from error
             if stream.tail.strip(b"\0") or not stream.tail:
@@ -258,13 +234,6 @@ def _tar_member(entry: tarfile.TarInfo) -> Member:
     if entry.islnk():
         return Member(name, 0, linked_to=entry.linkname)
     return Member(name, 0, LINK_PROBLEM if entry.issym() else NO_FILE)
-
-
-def _extracted(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
-    file = archive.extractfile(entry)
-    if file is None:
-        raise tarfile.ReadError(f"`{entry.name}` has no content")
-    return file
 
 
 class ZipArchive(PackedArchive):

@@ -11,24 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import polars as pl
 from xxhash import xxh3_64_hexdigest
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.names import path_of, paths_of
-from pressmark.storage.inputs.source import (
-    EVERYTHING,
-    LINK_PROBLEM,
-    LISTING,
-    Listing,
-    Request,
-    Source,
-    listing_frame,
-    selected,
-    sources_of,
-    too_large,
-    unreadable,
-)
+from pressmark.storage.inputs.names import named, path_of, source_paths
+from pressmark.storage.inputs.source import LINK_PROBLEM, Input, Listing, Request, Source, listing_frame, listing_of
 from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["Folder", "file_version", "settled_now"]
@@ -38,14 +25,13 @@ SETTLED_NS: Final = 2_000_000_000
 # Device, inode, size, and the times of the last change of the file and of what the system keeps of it.
 FACTS: Final = struct.Struct("=QQqqq")
 READ_BYTES: Final = 1 << 20
-PROGRESS_EVERY: Final = 16384
 # A pipe that took a file's place must not be waited for, nor a link followed.
 OPEN_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 UNLISTED: Final = "the folder can't be listed ({}); mend its permissions"
 NO_FILE: Final = "no regular file; remove it from the archive"
 
 
-class Folder:
+class Folder(Input):
     """The files below `root`, hidden ones excepted; links are not followed, as what they lead to has a path of its
     own or is no part of the archive."""
 
@@ -60,35 +46,14 @@ class Folder:
         if self._is_file:
             info = self._root.stat()
             name, version = self._root.name, file_version(info, settled_now())
-            frame = listing_frame([Source(path_of(name), name, info.st_size, version=version)])
-            return Listing(frame, frame)
+            sources = [Source(path_of(name), name, info.st_size, version=version)]
+            return listing_of(listing_frame(sources))
         if not self._root.is_dir():
             raise InputError("there is no such file or folder", self._root, "give the folder that holds the archive")
-        frame, left_out = selected(self._walk(request), request.selection)
-        return Listing(frame, frame, left_out)
-
-    def find(self, paths: Iterable[str]) -> list[Source]:
-        wanted = set(paths)
-        found = [source for path in sorted(wanted) if (source := self._at(path)) is not None]
-        if len(found) < len(wanted):
-            # Some are gone, or have a name that is not their path.
-            frame = self.listing(Request(EVERYTHING)).frame
-            return sources_of(frame.filter(pl.col("source_path").is_in(wanted)))
-        return found
-
-    def _at(self, path: str) -> Source | None:
-        """The regular file whose name is the path, where no link leads to it."""
-        if self._is_file or path_of(path) != path:
-            return None
-        try:
-            info = os.lstat(os.path.join(self._root, path))
-        except OSError:
-            return None
-        real = os.path.realpath(self._root)
-        folder = os.path.normpath(os.path.join(real, os.path.dirname(path)))
-        if not stat.S_ISREG(info.st_mode) or os.path.realpath(folder) != folder:
-            return None
-        return Source(path, path, info.st_size, version=file_version(info, settled_now()))
+        files = request.counted(self._walk(request))
+        paths = source_paths([file.locator for file in files])
+        sources = [file._replace(source_path=path) for file, path in zip(files, paths, strict=True)]
+        return listing_of(listing_frame(sources), request.selection)
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         for source in sources:
@@ -96,7 +61,7 @@ class Folder:
 
     def _read(self, source: Source, limits: Limits) -> bytes | Reject:
         if source.problem is not None:
-            return unreadable(source, source.problem)
+            return source.unreadable(source.problem)
         # A single file may be a link: it was named by the operator.
         path = os.fspath(self._root) if self._is_file else f"{self._root}/{source.locator}"
         try:
@@ -104,11 +69,11 @@ class Folder:
             try:
                 info = os.fstat(number)
                 if not stat.S_ISREG(info.st_mode):
-                    return unreadable(source, NO_FILE)
+                    return source.unreadable(NO_FILE)
                 # A file object would ask the system four times more for each of thousands of small files.
                 chunks = iter(partial(os.read, number, READ_BYTES), b"")
                 if info.st_size > limits.source_bytes:
-                    return too_large(source, info.st_size, limits, chunks)
+                    return source.too_large(info.st_size, limits, chunks)
                 data = os.read(number, info.st_size + 1)
                 if len(data) == info.st_size:
                     return data
@@ -116,32 +81,18 @@ class Folder:
                 for chunk in chunks:
                     data += chunk
                     if len(data) > limits.source_bytes:
-                        return too_large(source, len(data), limits)
+                        return source.too_large(len(data), limits)
                 return data
             finally:
                 os.close(number)
         except OSError as error:
-            return unreadable(source, f"{error.strerror or error}; mend the file or its permissions")
+            return source.unreadable(f"{error.strerror or error}; mend the file or its permissions")
 
-    def _walk(self, request: Request) -> pl.DataFrame:
-        """A listing of all files."""
+    def _walk(self, request: Request) -> Iterator[Source]:
+        """All files, with their names for paths."""
         root = os.path.join(os.fsencode(self._root), b"")
         left_out = _below(root, request.leave_out) if request.leave_out is not None else None
         settled = settled_now()
-        locators: list[bytes] = []
-        sizes: list[int] = []
-        versions: list[str] = []
-        problems: dict[int, str] = {}
-
-        def add(name: bytes, size: int, version: str, problem: str | None = None) -> None:
-            if problem is not None:
-                problems[len(locators)] = problem
-            locators.append(name)
-            sizes.append(size)
-            versions.append(version)
-            if len(locators) % PROGRESS_EVERY == 0:
-                request.progress(len(locators))
-
         folders = [b""]
         while folders:
             folder = folders.pop()
@@ -150,32 +101,25 @@ class Folder:
                     for entry in entries:
                         if entry.name.startswith(b"."):
                             continue
-                        name = folder + entry.name
+                        raw = folder + entry.name
+                        name = named(raw)
                         try:
                             info = entry.stat(follow_symlinks=False)
                         except OSError as error:
-                            add(name, 0, "", f"{error.strerror or error}; mend or remove it")
+                            yield Source(name, name, 0, f"{error.strerror or error}; mend or remove it")
                             continue
-                        mode = info.st_mode
-                        if stat.S_ISREG(mode):
-                            add(name, info.st_size, file_version(info, settled))
-                        elif not stat.S_ISDIR(mode):
-                            problem = LINK_PROBLEM if stat.S_ISLNK(mode) else NO_FILE
-                            add(name, 0, file_version(info, settled), problem)
-                        elif name != left_out:
-                            folders.append(name + b"/")
+                        if stat.S_ISDIR(info.st_mode):
+                            folders += [] if raw == left_out else [raw + b"/"]
+                            continue
+                        size, problem = info.st_size, None
+                        if not stat.S_ISREG(info.st_mode):
+                            size, problem = 0, LINK_PROBLEM if stat.S_ISLNK(info.st_mode) else NO_FILE
+                        yield Source(name, name, size, problem, version=file_version(info, settled))
             except OSError as error:
                 if not folder:
                     raise InputError(UNLISTED.format(error.strerror), self._root, "mend its permissions") from error
-                add(folder[:-1], 0, "", UNLISTED.format(error.strerror))
-        names = pl.Series("locator", locators, pl.Binary)
-        frame = pl.DataFrame([paths_of(names).alias("source_path"), names, pl.Series("source_bytes", sizes, pl.Int64)])
-        said = pl.lit(None, pl.String)
-        if problems:
-            said = pl.lit(pl.Series([problems.get(number) for number in range(len(names))], dtype=pl.String))
-        never = pl.lit(None, LISTING["valid_from"])
-        version = pl.Series(versions, dtype=pl.String)
-        return frame.with_columns(problem=said, valid_from=never, valid_to=never, version=version)
+                name = named(folder[:-1])
+                yield Source(name, name, 0, UNLISTED.format(error.strerror))
 
 
 def settled_now() -> int:

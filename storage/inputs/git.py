@@ -9,28 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.names import named, path_of, paths_of
-from pressmark.storage.inputs.repository import Blobs, Commit, Git, opened
-from pressmark.storage.inputs.source import (
-    HASHED_BYTES,
-    LINK_PROBLEM,
-    LISTING,
-    Before,
-    Listing,
-    Request,
-    Source,
-    selected,
-    sources_of,
-    too_large,
-    unreadable,
-)
+from pressmark.storage.inputs.names import named, path_of, source_paths
+from pressmark.storage.inputs.repository import Commit, Git, opened
+from pressmark.storage.inputs.source import LINK_PROBLEM, LISTING, Before, Input, Listing, Request, Source, listing_of
 from pressmark.transforms.periods import continued, distinct, joined
 from pressmark.transforms.records import Limits, Reject
 
@@ -42,13 +29,11 @@ WRAPPED_S: Final = 1 << 63
 REGULAR: Final = 0o100000
 PROBLEMS: Final = {0o120000: LINK_PROBLEM, 0o160000: "a submodule is not read; ingest its own repository"}
 UNKNOWN: Final = "an entry of a kind that git does not know; see `git fsck`"
-# Contents are asked for so many at a time, so that what is asked fits into a pipe.
-ASKED: Final = 256
 
+IS_FILE: Final = pl.col("kind") == REGULAR
+LASTS: Final = pl.col("ended").is_null()
 CONTENT: Final = ("kind", "locator")
 EVENTS: Final = ("name", "position", "valid_from", *CONTENT)
-NEVER: Final = pl.lit(None, LISTING["valid_from"])
-NOWHERE: Final = pl.lit(None, pl.Int64)
 # What a listing keeps for the next one, beside `LISTING`: all periods before any are selected or joined. Positions
 # count from the commit that was listed, which has 0.
 KEPT: Final = LISTING | {
@@ -58,7 +43,7 @@ PERIODS: Final = (*EVENTS, "valid_to", "ended", "deleted")
 SIZES: Final = ("locator", "source_bytes", "problem")
 
 
-class GitRepository:
+class GitRepository(Input):
     """The repository at `path` as `ref` (HEAD by default) has it, below the folder `subdir`."""
 
     deletes = True
@@ -81,36 +66,27 @@ class GitRepository:
         if start < len(line):
             rows = self._walked(git, line, start, rows, times, request)
         rows = _described(rows, git, known)
-        missing = rows.filter(_lasts() & _is_file() & pl.col("problem").is_not_null())
+        missing = rows.filter(LASTS & IS_FILE & pl.col("problem").is_not_null())
         if git.is_partial and len(missing):
             notes.append(f"this is a partial clone: {len(missing)} files are not in it; clone it whole to read them")
         rows = _with_paths(rows, history=request.history)
         frame = joined(rows, CONTENT) if request.history and not request.moves else rows
-        frame = distinct(frame.filter(_listed(history=True)), CONTENT)
-        frame, left_out = selected(frame.select(*LISTING), request.selection)
+        # Links and submodules that ended had no bytes of their own.
+        frame = distinct(frame.filter(LASTS | IS_FILE), CONTENT)
         kept = rows.select(*KEPT).with_columns(pl.col("position", "ended") - (len(line) - 1))
-        return Listing(frame, kept, left_out, head, times[-1], tuple(notes))
-
-    def find(self, paths: Iterable[str]) -> list[Source]:
-        git = opened(self._path)
-        files = git.files(git.commit_of(self._ref), self._subdir)
-        rows = _with_paths(files.with_columns(valid_from=NEVER, valid_to=NEVER, ended=NOWHERE), history=False)
-        rows = rows.filter(pl.col("source_path").is_in(set(paths)))
-        return sources_of(_described(rows, git, pl.DataFrame(schema=KEPT)).sort("source_path"))
+        found = listing_of(frame.select(*LISTING), request.selection)
+        return Listing(found.frame, kept, found.left_out, head, times[-1], tuple(notes))
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
-        ahead = iter(sources)
-        largest = max(limits.source_bytes, HASHED_BYTES)
-        with Blobs(opened(self._path)) as blobs:
-            while chunk := list(islice(ahead, ASKED)):
-                blobs.ask([one.locator for one in chunk if one.problem is None and one.source_bytes <= largest])
-                for source in chunk:
-                    if source.problem is not None:
-                        yield source, unreadable(source, source.problem)
-                    elif source.source_bytes > largest:
-                        yield source, too_large(source, source.source_bytes, limits)
-                    else:
-                        yield source, blobs.read(source, limits)
+        asked = []
+        for source in sources:
+            if source.problem is not None:
+                yield source, source.unreadable(source.problem)
+            elif source.is_beyond(limits):
+                yield source, source.too_large(source.source_bytes, limits)
+            else:
+                asked.append(source)
+        yield from opened(self._path).contents(asked, limits)
 
     def _known(self, git: Git, line: list[Commit], before: Before | None) -> tuple[pl.DataFrame, int, list[str]]:
         """What an earlier listing kept, positions counted from the start of the line; the first position after it;
@@ -161,7 +137,7 @@ class GitRepository:
         A merge on the branch itself brings only what none of its parents has.
         """
         pairs: list[tuple[str, str | None]] = []
-        merged: list[tuple[int, int]] = []
+        facts: list[tuple[int, str, int, int]] = []
         if any(len(commit.parents) > 1 for commit in line[start:]):
             parents = {commit.id: commit.parents for commit in git.commits(line[-1].id)}
             seen: set[str] = set()
@@ -174,35 +150,21 @@ class GitRepository:
                         continue
                     seen.add(side)
                     ahead += parents[side]
-                    if position >= start:
-                        pairs += [(side, parent) for parent in parents[side]] or [(side, None)]
-                        merged += [(position, len(parents[side]) or 1)] * (len(pairs) - len(merged))
+                    before: list[str | None] = [*parents[side]] or [None]
+                    for parent in before if position >= start else ():
+                        facts.append((len(pairs), side, position, len(before)))
+                        pairs.append((side, parent))
         changes = git.changes(pairs, self._subdir, request.progress).filter(pl.col("kind").is_not_null())
-        commits = pl.DataFrame(
-            {
-                "pair": range(len(pairs)),
-                "commit": [commit for commit, _ in pairs],
-                "position": [position for position, _ in merged],
-                "parents": [count for _, count in merged],
-            },
-            schema={"pair": pl.Int64, "commit": pl.String, "position": pl.Int64, "parents": pl.Int64},
-        )
+        schema = {"pair": pl.Int64, "commit": pl.String, "position": pl.Int64, "parents": pl.Int64}
+        commits = pl.DataFrame(facts, schema=schema, orient="row")
         found = changes.join(commits, on="pair").group_by("commit", "position", "parents", "name", *CONTENT).len()
         found = found.filter(pl.col("len") == pl.col("parents")).sort("position", "name", *CONTENT)
         found = found.unique(["position", "name", "locator"], keep="first", maintain_order=True)
         spans = periods.select("name", "locator", "ended", began="position")
         had = found.join(spans, on=["name", "locator"]).filter(
-            (pl.col("began") <= pl.col("position")) & (_lasts() | (pl.col("ended") > pl.col("position")))
+            (pl.col("began") <= pl.col("position")) & (LASTS | (pl.col("ended") > pl.col("position")))
         )
         return found.join(had, on=["position", "name", "locator"], how="anti")
-
-
-def _lasts() -> pl.Expr:
-    return pl.col("ended").is_null()
-
-
-def _is_file() -> pl.Expr:
-    return pl.col("kind") == REGULAR
 
 
 def _times(line: list[Commit], known: pl.DataFrame, start: int, *, shallow: bool) -> list[datetime | None]:
@@ -222,31 +184,25 @@ def _times(line: list[Commit], known: pl.DataFrame, start: int, *, shallow: bool
 
 def _described(rows: pl.DataFrame, git: Git, known: pl.DataFrame) -> pl.DataFrame:
     """Rows with size, problem and version of what is at their names; sizes that are known are not asked for."""
-    sizes = known.filter(_is_file() & pl.col("problem").is_null()).select(SIZES).unique("locator")
-    asked = rows.filter(_is_file()).select("locator").unique(maintain_order=True).join(sizes, on="locator", how="anti")
+    sizes = known.filter(IS_FILE & pl.col("problem").is_null()).select(SIZES).unique("locator")
+    asked = rows.filter(IS_FILE).select("locator").unique(maintain_order=True).join(sizes, on="locator", how="anti")
     sizes = pl.concat([sizes, git.sizes(asked["locator"].to_list())])
     rows = rows.join(sizes, on="locator", how="left", maintain_order="left")
     other = pl.col("kind").replace_strict(PROBLEMS, default=UNKNOWN)
     rows = rows.with_columns(
-        source_bytes=pl.when(_is_file()).then("source_bytes").otherwise(0),
-        problem=pl.when(_is_file()).then("problem").otherwise(other),
+        source_bytes=pl.when(IS_FILE).then("source_bytes").otherwise(0),
+        problem=pl.when(IS_FILE).then("problem").otherwise(other),
     )
     # Whether a missing object is back is asked anew, and then there is another version.
-    missing = _is_file() & pl.col("problem").is_not_null()
+    missing = IS_FILE & pl.col("problem").is_not_null()
     return rows.with_columns(version=pl.when(missing).then(pl.lit("")).otherwise(pl.col("locator").cast(pl.String)))
-
-
-def _listed(*, history: bool) -> pl.Expr:
-    """Which rows name a source: the files there are, and, in a history, those that were; links and submodules that
-    ended had no bytes of their own."""
-    return _lasts() | (_is_file() & history)
 
 
 def _with_paths(rows: pl.DataFrame, *, history: bool) -> pl.DataFrame:
     """Rows with the `source_path` of their names, which depends on what other names are listed."""
-    names = rows.filter(_listed(history=history)).select("name").unique(maintain_order=True)
-    names = names.with_columns(source_path=paths_of(names["name"]))
-    others = rows.select("name").unique(maintain_order=True).join(names, on="name", how="anti")
-    paths = pl.Series([path_of(named(name)) for name in others["name"]], dtype=pl.String)
-    names = pl.concat([names, others.with_columns(source_path=paths)])
+    raw = rows.filter(LASTS | (IS_FILE & history))["name"].unique(maintain_order=True).to_list()
+    paths = dict(zip(raw, source_paths([named(name) for name in raw]), strict=True))
+    found = {name: paths.get(name) or path_of(named(name)) for name in rows["name"].unique(maintain_order=True)}
+    schema = {"name": pl.Binary, "source_path": pl.String}
+    names = pl.DataFrame(list(found.items()), schema=schema, orient="row")
     return rows.join(names, on="name", how="left", maintain_order="left")

@@ -11,10 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-import polars as pl
-from polars.exceptions import PolarsError
-
-__all__ = ["named", "path_of", "paths_of", "source_paths"]
+__all__ = ["named", "path_of", "source_paths"]
 
 
 def named(raw: bytes) -> str:
@@ -48,17 +45,3 @@ def source_paths(names: Sequence[str]) -> list[str]:
     return [
         _escaped(name) if counts[path] > 1 and name != path else path for name, path in zip(names, paths, strict=True)
     ]
-
-
-def paths_of(names: pl.Series) -> pl.Series:
-    """`source_paths` of the bytes of names, which may come more than once."""
-    try:
-        paths = names.cast(pl.String)
-        # Most names are what their paths are, and then none is looked at in Python.
-        if (paths.str.normalize("NFC") == paths).all():
-            return paths
-    except PolarsError:
-        pass
-    different = names.unique(maintain_order=True)
-    paths = pl.Series(source_paths([named(raw) for raw in different]), dtype=pl.String)
-    return names.replace_strict(different, paths, return_dtype=pl.String)

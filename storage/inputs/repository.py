@@ -11,20 +11,20 @@ import os
 import resource
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
-from itertools import chain
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 import polars as pl
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.source import Source, too_large, unreadable
+from pressmark.storage.inputs.source import Source
 from pressmark.transforms.records import Limits, Reject
 
-__all__ = ["CHANGES", "MISSING", "Blobs", "Commit", "Git", "opened"]
+__all__ = ["CHANGES", "MISSING", "Commit", "Git", "opened"]
 
 MISSING: Final = "its object is missing or corrupt ({}); see `git fsck`, and fetch the repository again"
 GAVE_UP: Final = "git can't read it"
@@ -52,10 +52,6 @@ READ_BYTES: Final = 1 << 20
 
 DIFF_TREE: Final = ("diff-tree", "-r", "-z", "--raw", "--root", "--no-renames", "--no-abbrev", "--no-ext-diff")
 SHA1_DIGITS: Final = 40
-EMPTY_TREES: Final = {
-    SHA1_DIGITS: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-}
 # No archive has so many folders in each other, or so long a list of changes: 11 objects can name 10^9 files.
 DEEPEST: Final = 200
 CHANGES_BYTES: Final = 1 << 30
@@ -82,15 +78,10 @@ def opened(path: Path) -> Git:
     return _opened(path, (info.st_ino, info.st_ctime_ns))
 
 
-@lru_cache(maxsize=2)
-def _opened(path: Path, _state: tuple[int, ...]) -> Git:
-    return Git(path)
-
-
 class Git:
     """Git, for one repository. Raises `InputError` where there is none, or it is not whole."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, _state: tuple[int, ...] = ()) -> None:
         self.path = path
         self._folder = _git_folder(path)
         _check_folder(path, self._folder)
@@ -98,37 +89,41 @@ class Git:
         packs = os.path.join(self._folder, "objects", "pack")
         self.is_partial = os.path.isdir(packs) and any(name.endswith(".promisor") for name in os.listdir(packs))
 
-    def start(self, *arguments: str, given: IO[bytes] | int, said: IO[bytes] | int) -> subprocess.Popen[bytes]:
-        """A process of git that reads what is given to it; `said` takes its messages."""
+    @contextmanager
+    def _started(self, *arguments: str, lines: Iterable[str]) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+        """A process of git that reads the lines, and its messages; it is ended with the block."""
         command = ["git", f"--git-dir={self._folder}", *OPTIONS, *arguments]
         environment = {"PATH": os.environ.get("PATH", os.defpath), **ENVIRONMENT}
-        try:
-            # In the root a repository's own settings can't make paths mean something else.
-            process = subprocess.Popen(
-                command, stdin=given, stdout=subprocess.PIPE, stderr=said, env=environment, cwd="/", bufsize=READ_BYTES
-            )
-        except FileNotFoundError as error:
-            raise InputError("git is not installed", self.path, "install it; repositories are read by it") from error
-        if hasattr(resource, "prlimit"):
-            resource.prlimit(process.pid, resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-        return process
-
-    def asked(self, *arguments: str, lines: Iterable[str] = ()) -> Iterator[bytes]:
-        """What git answers, in chunks; raises `InputError` at its end where git failed."""
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
             given.writelines(os.fsencode(line) + b"\n" for line in lines)
             given.seek(0)
-            process = self.start(*arguments, given=given, said=said)
-            assert process.stdout is not None  # noqa: S101
             try:
-                yield from iter(partial(process.stdout.read1, READ_BYTES), b"")  # type: ignore[attr-defined]
-                if process.wait():
-                    message = _last_line(said)
-                    if "out of memory" in message.lower():
-                        raise InputError(TOO_MUCH, self.path, NAME_ANOTHER)
-                    raise self.corrupt(message)
-            finally:
-                _end(process)
+                # In the root a repository's own settings can't make paths mean something else.
+                process = subprocess.Popen(
+                    command, stdin=given, stdout=subprocess.PIPE, stderr=said, env=environment, cwd="/",
+                    bufsize=READ_BYTES,
+                )  # fmt: skip
+            except FileNotFoundError as error:
+                what = "git is not installed"
+                raise InputError(what, self.path, "install it; repositories are read by it") from error
+            with process:
+                if hasattr(resource, "prlimit"):
+                    resource.prlimit(process.pid, resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+                try:
+                    yield process, said
+                finally:
+                    process.kill()
+
+    def asked(self, *arguments: str, lines: Iterable[str] = ()) -> Iterator[bytes]:
+        """What git answers, in chunks; raises `InputError` at its end where git failed."""
+        with self._started(*arguments, lines=lines) as (process, said):
+            assert process.stdout is not None  # noqa: S101
+            yield from iter(partial(process.stdout.read1, READ_BYTES), b"")  # type: ignore[attr-defined]
+            if process.wait():
+                message = _last_line(said)
+                if "out of memory" in message.lower():
+                    raise InputError(TOO_MUCH, self.path, NAME_ANOTHER)
+                raise self.corrupt(message)
 
     def corrupt(self, detail: str) -> InputError:
         """The error of a repository that can't be read."""
@@ -164,71 +159,44 @@ class Git:
         """What is another content below a folder in the first commit of each pair than in the second one (None: than
         nothing): rows of `CHANGES`, `pair` being the number of the pair."""
         lines = (f"{commit} {parent}" if parent else commit for commit, parent in pairs)
-        output = self.asked(*DIFF_TREE, "--stdin", "--always", *_pathspec(subdir), lines=lines)
-        found, count = self._parsed(output, subdir, progress)
-        if count != len(pairs):
-            raise self.corrupt(f"of {len(pairs)} commits {count} could be compared")
-        return found
-
-    def files(self, head: str, subdir: str) -> pl.DataFrame:
-        """All that a commit has below a folder: rows of `CHANGES`."""
-        output = self.asked(*DIFF_TREE, EMPTY_TREES[len(head)], f"{head}^{{tree}}", *_pathspec(subdir))
-        return self._parsed(output, subdir, lambda _: None)[0]
-
-    def _parsed(
-        self, output: Iterable[bytes], subdir: str, progress: Callable[[int], None]
-    ) -> tuple[pl.DataFrame, int]:
-        """Changes, and how many pairs there were."""
+        output = self.asked(*DIFF_TREE, "--stdin", "--always", *(("--", subdir) if subdir else ()), lines=lines)
         skipped = os.fsencode(subdir) + b"/" if subdir else b""
         frames = [pl.DataFrame(schema=CHANGES)]
-        pairs: list[int] = []
-        names: list[bytes] = []
-        kinds: list[int | None] = []
-        locators: list[bytes | None] = []
+        rows: list[tuple[int, bytes, int | None, bytes | None]] = []
         meta: list[bytes] | None = None
-        total, count = 0, 0
-
-        def flush() -> None:
-            frames.append(pl.DataFrame([pairs, names, kinds, locators], schema=CHANGES))
-            for column in (pairs, names, kinds, locators):
-                column.clear()
-            progress(sum(map(len, frames)))
-
-        for tokens in _tokens(output, b"\0"):
-            for token in tokens:
-                total += len(token)
-                if meta is None:
-                    if token.startswith(b":"):
-                        meta = token.split(b" ")
-                    else:
-                        # The commit of the next pair.
-                        count += 1
-                    continue
+        size, pair = 0, -1
+        for token in _tokens(output, b"\0"):
+            size += len(token)
+            if meta is not None:
                 if token.startswith(skipped):
-                    name = token[len(skipped) :]
-                    if b"/." in name or name.startswith(b".") or name.count(b"/") > DEEPEST:
-                        self._check_name(name)
-                    kind = int(meta[1], 8) & KIND
-                    pairs.append(count - 1)
-                    names.append(name)
-                    kinds.append(kind or None)
-                    locators.append(meta[3] if kind else None)
+                    name, kind = token[len(skipped) :], int(meta[1], 8) & KIND
+                    self._check_name(name)
+                    rows.append((pair, name, kind or None, meta[3] if kind else None))
                 meta = None
-            if total > CHANGES_BYTES:
+            elif token.startswith(b":"):
+                meta = token.split(b" ")
+            else:
+                # The commit of the next pair.
+                pair += 1
+            if size > CHANGES_BYTES:
                 raise InputError(TOO_MUCH, self.path, NAME_ANOTHER)
-            if len(names) >= BATCH_ROWS:
-                flush()
-        flush()
-        return pl.concat(frames), count
+            if len(rows) == BATCH_ROWS:
+                frames.append(_frame(rows))
+                rows.clear()
+                progress(sum(map(len, frames)))
+        if pair != len(pairs) - 1:
+            raise self.corrupt(f"of {len(pairs)} commits {pair + 1} could be compared")
+        found = pl.concat([*frames, _frame(rows)])
+        progress(len(found))
+        return found
 
     def _check_name(self, name: bytes) -> None:
         """Raises `InputError` where a name leads elsewhere, or too deep."""
-        parts = name.split(b"/")
-        if len(parts) > DEEPEST:
+        if name.count(b"/") >= DEEPEST:
             shown = name[:40].decode(errors="replace")
             raise self.corrupt(f"folders in folders, more than {DEEPEST} deep, below `{shown}`")
-        for part in parts:
-            if part in (b".", b".."):
+        if b"/." in name or name.startswith(b"."):
+            for part in {b".", b".."}.intersection(name.split(b"/")):
                 raise self.corrupt(f"an entry named `{part.decode()}`")
 
     def sizes(self, locators: Sequence[bytes]) -> pl.DataFrame:
@@ -239,7 +207,7 @@ class Git:
             asked = [locator.decode() for locator in locators[len(sizes) :]]
             with suppress(InputError):
                 output = self.asked("cat-file", "--batch-check", lines=asked)
-                for line in chain.from_iterable(_tokens(output, b"\n")):
+                for line in _tokens(output, b"\n"):
                     _, kind, *size = line.split(b" ")
                     sizes.append(int(size[0]) if kind == b"blob" else 0)
                     problems.append(None if kind == b"blob" else MISSING.format(kind.decode()))
@@ -249,88 +217,57 @@ class Git:
         columns = {"locator": locators, "source_bytes": sizes, "problem": problems}
         return pl.DataFrame(columns, schema={"locator": pl.Binary, "source_bytes": pl.Int64, "problem": pl.String})
 
-
-class Blobs:
-    """Contents of files by their ids, in the order in which they were asked for. To be used in a `with`."""
-
-    def __init__(self, git: Git) -> None:
-        self._git = git
-        self._process: subprocess.Popen[bytes] | None = None
-        self._asked: list[str] = []
-
-    def __enter__(self) -> Blobs:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop()
-
-    def ask(self, locators: Sequence[str]) -> None:
-        """Ask for contents, so few that their ids fit into a pipe, after those of the last call were read."""
-        self._asked = list(locators)
-        if self._process is None:
-            self._process = self._git.start("cat-file", "--batch", given=subprocess.PIPE, said=subprocess.DEVNULL)
-        given = self._process.stdin
-        # Where git is gone already, reading finds that out.
-        with suppress(BrokenPipeError):
-            if given is not None:
-                given.write("".join(f"{locator}\n" for locator in locators).encode())
-                given.flush()
-
-    def read(self, source: Source, limits: Limits) -> bytes | Reject:
-        """The next content, which is the source's, or the reject that says why there is none."""
-        del self._asked[0]
-        outcome, goes_on = self._next(source, limits)
-        if not goes_on:
-            self._stop()
-            self.ask(self._asked)
-        return outcome
-
-    def _next(self, source: Source, limits: Limits) -> tuple[bytes | Reject, bool]:
-        """What git answers, and whether it goes on with what else it was asked for."""
-        file = self._process.stdout if self._process is not None else None
-        given_up = unreadable(source, MISSING.format(GAVE_UP))
-        header = file.readline().split() if file is not None else []
-        if file is None or len(header) < 2:
-            return given_up, False
-        if header[1] != b"blob":
-            return unreadable(source, MISSING.format(header[1].decode())), header[1] == b"missing"
-        size = int(header[2])
-        if size > limits.source_bytes:
-            chunks = (file.read(min(READ_BYTES, size - start)) for start in range(0, size, READ_BYTES))
-            reject = too_large(source, size, limits, chunks)
-            return reject, reject.source_sha256 is not None and file.read(1) == b"\n"
-        data = file.read(size)
-        if len(data) < size or file.read(1) != b"\n":
-            return given_up, False
-        digest = hashlib.new("sha1" if len(source.locator) == SHA1_DIGITS else "sha256", usedforsecurity=False)
-        digest.update(b"blob %d\0" % size)
-        digest.update(data)
-        if digest.hexdigest() != source.locator:
-            detail = f"object hash mismatch: its bytes are those of {digest.hexdigest()}"
-            return unreadable(source, MISSING.format(detail)), True
-        return data, True
-
-    def _stop(self) -> None:
-        if self._process is not None:
-            _end(self._process)
-            self._process = None
+    def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+        """Each source with its content by its id, or with the reject that says why there is none."""
+        ahead = deque(sources)
+        while ahead:
+            # Where git gives up at an object, it is asked again for those that follow.
+            with self._started("cat-file", "--batch", lines=[source.locator for source in ahead]) as (process, _):
+                goes_on = True
+                while ahead and goes_on:
+                    source = ahead.popleft()
+                    assert process.stdout is not None  # noqa: S101
+                    outcome, goes_on = _content(process.stdout, source, limits)
+                    yield source, outcome
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        with suppress(BrokenPipeError):
-            if stream is not None:
-                stream.close()
+_opened: Final = lru_cache(maxsize=2)(Git)
 
 
-def _tokens(output: Iterable[bytes], end: bytes) -> Iterator[list[bytes]]:
-    """What ends with `end` in chunks of output, as lists."""
+def _content(file: IO[bytes], source: Source, limits: Limits) -> tuple[bytes | Reject, bool]:
+    """The content of a source as git answers it, and whether git goes on with what follows."""
+    header = file.readline().split()
+    if len(header) < 2:
+        return source.unreadable(MISSING.format(GAVE_UP)), False
+    if header[1] != b"blob":
+        return source.unreadable(MISSING.format(header[1].decode())), header[1] == b"missing"
+    size = int(header[2])
+    if size > limits.source_bytes:
+        chunks = (file.read(min(READ_BYTES, size - start)) for start in range(0, size, READ_BYTES))
+        reject = source.too_large(size, limits, chunks)
+        return reject, reject.source_sha256 is not None and file.read(1) == b"\n"
+    data = file.read(size)
+    if len(data) < size or file.read(1) != b"\n":
+        return source.unreadable(MISSING.format(GAVE_UP)), False
+    digest = hashlib.new("sha1" if len(source.locator) == SHA1_DIGITS else "sha256", usedforsecurity=False)
+    digest.update(b"blob %d\0" % size)
+    digest.update(data)
+    if digest.hexdigest() != source.locator:
+        detail = f"object hash mismatch: its bytes are those of {digest.hexdigest()}"
+        return source.unreadable(MISSING.format(detail)), True
+    return data, True
+
+
+def _frame(rows: list[tuple[int, bytes, int | None, bytes | None]]) -> pl.DataFrame:
+    return pl.DataFrame(list(zip(*rows, strict=True)) or [()] * len(CHANGES), schema=CHANGES)
+
+
+def _tokens(output: Iterable[bytes], end: bytes) -> Iterator[bytes]:
+    """What ends with `end` in chunks of output."""
     rest = b""
     for chunk in output:
         *tokens, rest = (rest + chunk).split(end)
-        yield tokens
+        yield from tokens
 
 
 def _last_line(said: IO[bytes]) -> str:
@@ -338,10 +275,6 @@ def _last_line(said: IO[bytes]) -> str:
     said.seek(0)
     lines = said.read().decode(errors="replace").split("\n")
     return next((line.removeprefix("fatal: ") for line in reversed(lines) if line.strip()), "git failed")
-
-
-def _pathspec(subdir: str) -> tuple[str, ...]:
-    return ("--", subdir) if subdir else ()
 
 
 def _git_folder(path: Path) -> str:
@@ -386,8 +319,6 @@ def _is_filled(folder: str, name: str) -> bool:
     place = os.path.join(folder, name)
     if os.path.lexists(place) and not os.path.isfile(place):
         return True
-    try:
-        with open(place, "rb") as file:
-            return any(line.strip() and not line.startswith(b"#") for line in file)
-    except OSError:
-        return False
+    with suppress(OSError), open(place, "rb") as file:
+        return any(line.strip() and not line.startswith(b"#") for line in file)
+    return False

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import polars as pl
 
@@ -15,7 +15,7 @@ from pressmark.transforms.selection import Selection
 
 __all__ = [
     "ANY_SIZE", "EVERYTHING", "HASHED_BYTES", "LINK_PROBLEM", "LISTING", "Before", "Input", "Listing", "Request",
-    "Source", "listing_frame", "selected", "sources_of", "too_large", "unreadable",
+    "Source", "listing_frame", "listing_of", "sources_of",
 ]  # fmt: skip
 
 EVERYTHING: Final = Selection(include=("**",))
@@ -23,6 +23,8 @@ ANY_SIZE: Final = Limits(source_bytes=1 << 62)
 LINK_PROBLEM: Final = "a symbolic link is not followed; what it leads to is ingested by its own path"
 # Of a source above the limit at most so many bytes are read for its hash: it may say to have any size.
 HASHED_BYTES: Final = 256 << 20
+PROGRESS_EVERY: Final = 1000
+T = TypeVar("T")
 # The columns of a listing: one row for each source, or for each period of one.
 LISTING: Final[dict[str, pl.DataType]] = {
     "source_path": pl.String(), "locator": pl.Binary(), "source_bytes": pl.Int64(), "problem": pl.String(),
@@ -45,6 +47,30 @@ class Source(NamedTuple):
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     version: str = ""
+
+    def is_beyond(self, limits: Limits) -> bool:
+        """Whether it is not read even for its hash."""
+        return self.source_bytes > max(limits.source_bytes, HASHED_BYTES)
+
+    def unreadable(self, detail: str, data: bytes | None = None) -> Reject:
+        """The reject of a source that can't be read; `data` are its bytes where it is only its name that is bad."""
+        sha256 = None if data is None else hashlib.sha256(data).hexdigest()
+        return Reject(self.source_path, sha256, self.source_bytes, "unreadable", detail, None, data)
+
+    def too_large(self, size: int, limits: Limits, chunks: Iterable[bytes] = ()) -> Reject:
+        """The reject of a source above the limit, with the hash of its bytes where these are few enough to be read.
+
+        `chunks` are read up to `HASHED_BYTES`, and not at all where `size` says that there are more.
+        """
+        digest, hashed = hashlib.sha256(), 0
+        for chunk in chunks if size <= HASHED_BYTES else ():
+            digest.update(chunk)
+            hashed += len(chunk)
+            if hashed > HASHED_BYTES:
+                break
+        detail = f"{size} bytes are more than the limit of {limits.source_bytes}; raise `--max-source-mib` to read it"
+        sha256 = digest.hexdigest() if hashed == size else None
+        return Reject(self.source_path, sha256, size, "too_large", detail, None, None)
 
 
 def listing_frame(sources: Iterable[Source]) -> pl.DataFrame:
@@ -83,6 +109,15 @@ class Request(NamedTuple):
     moves: bool = False
     progress: Callable[[int], None] = lambda _: None
 
+    def counted(self, found: Iterable[T]) -> list[T]:
+        """What is found, with a call of `progress` now and then."""
+        every: list[T] = []
+        for one in found:
+            every.append(one)
+            if len(every) % PROGRESS_EVERY == 0:
+                self.progress(len(every))
+        return every
+
 
 class Listing(NamedTuple):
     """What an input has, and had.
@@ -116,7 +151,9 @@ class Input(Protocol):
         """What there is; raises `InputError` where the input can't be listed."""
 
     def find(self, paths: Iterable[str]) -> list[Source]:
-        """Those of the files there are that have one of these paths; their times may be unknown."""
+        """Those of the files there are that have one of these paths."""
+        frame = self.listing(Request(EVERYTHING)).frame
+        return sources_of(frame.filter(pl.col("valid_to").is_null(), pl.col("source_path").is_in(set(paths))))
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         """Each source with its bytes, or with the reject that says why there are none; in the input's own order.
@@ -125,31 +162,8 @@ class Input(Protocol):
         """
 
 
-def selected(rows: pl.DataFrame, selection: Selection) -> tuple[pl.DataFrame, int]:
-    """The rows of a listing that a selection takes, in the order of listings, and how many files that there are it
-    does not take."""
+def listing_of(rows: pl.DataFrame, selection: Selection = EVERYTHING) -> Listing:
+    """The listing of those rows that a selection takes."""
     taken = pl.Series(selection.taken(rows["source_path"].to_arrow()), dtype=pl.Boolean)
-    left_out = rows["valid_to"].filter(~taken).null_count()
-    return rows.filter(taken).sort("source_path", "valid_from", "locator", nulls_last=False), left_out
-
-
-def unreadable(source: Source, detail: str, data: bytes | None = None) -> Reject:
-    """The reject of a source that can't be read; `data` are its bytes where it is only its name that is bad."""
-    sha256 = None if data is None else hashlib.sha256(data).hexdigest()
-    return Reject(source.source_path, sha256, source.source_bytes, "unreadable", detail, None, data)
-
-
-def too_large(source: Source, size: int, limits: Limits, chunks: Iterable[bytes] = ()) -> Reject:
-    """The reject of a source above the limit, with the hash of its bytes where these are few enough to be read.
-
-    `chunks` are read up to `HASHED_BYTES`, and not at all where `size` says that there are more.
-    """
-    digest, hashed = hashlib.sha256(), 0
-    for chunk in chunks if size <= HASHED_BYTES else ():
-        digest.update(chunk)
-        hashed += len(chunk)
-        if hashed > HASHED_BYTES:
-            break
-    detail = f"{size} bytes are more than the limit of {limits.source_bytes}; raise `--max-source-mib` to read it"
-    sha256 = digest.hexdigest() if hashed == size else None
-    return Reject(source.source_path, sha256, size, "too_large", detail, None, None)
+    frame = rows.filter(taken).sort("source_path", "valid_from", "locator", nulls_last=False)
+    return Listing(frame, frame, rows["valid_to"].filter(~taken).null_count())

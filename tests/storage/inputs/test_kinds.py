@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from archives import ingest, read_table, rows_of
+from pressmark.storage.tracing import trace_paragraph
 from repositories import Repository, article, files_below
 
 from pressmark.storage.output.tables import Output
-from pressmark.storage.tracing import trace_paragraph
 from pressmark.storage.verification import verify_output
 from pressmark.transforms.records import Limits
 from pressmark.transforms.selection import Selection
