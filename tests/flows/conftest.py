@@ -24,7 +24,7 @@ def logged(harness: None) -> Iterator[list[logging.LogRecord]]:
     setup_logging()
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]  # all that it has to do
+    handler.emit = records.append  # type: ignore[assignment, method-assign]  # all that it has to do
     loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "prefect.task_runs")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

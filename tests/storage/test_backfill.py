@@ -123,7 +123,7 @@ def test_what_is_published_is_kept_up_by_a_run_for_something_else(
     (archive / "03.md").unlink()
     (archive / "empty.md").unlink()
     report = ingest(archive, tmp_path / "out", 2, sync=sync, since=SINCE, outlets=(YUNGANG,), limit=1)
-    articles = dict(rows_of(tmp_path / "out", "articles", "source_path", "text"))
+    articles = dict(rows_of(tmp_path / "out", "articles", "source_path", "text"))  # type: ignore[arg-type, var-annotated]
     assert articles["00.md"] == "改"
     assert list((tmp_path / "out" / "articles").glob("*/month=2021-01"))
     # What was a reject is published already, so it is kept up, whatever it is now.

@@ -67,8 +67,8 @@ def small(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(lease, name, value)
     monkeypatch.setattr(batches, "MOST_SOURCES", 3)
     monkeypatch.setattr("pressmark.storage.settlement.TASK_BYTES", 500)
-    for name, value in server.environment().items():
-        monkeypatch.setenv(name, value)
+    for name, value in server.environment().items():  # type: ignore[assignment]
+        monkeypatch.setenv(name, value)  # type: ignore[arg-type]
     open_store.cache_clear()
     yield
     open_store.cache_clear()

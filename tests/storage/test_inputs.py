@@ -17,7 +17,7 @@ from pressmark.transforms.records import Limits, Reject
 
 
 def rejects(output: Path) -> dict[object, object]:
-    return dict(rows_of(output, "rejects", "source_path", "reason"))
+    return dict(rows_of(output, "rejects", "source_path", "reason"))  # type: ignore[arg-type]
 
 
 def verified(output: Path, archive: Path) -> bool:
@@ -107,7 +107,7 @@ def test_a_byte_order_mark_is_part_of_the_header(archive: Path, write_article: W
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     ingest(archive, tmp_path / "out")
     ((start, end),) = rows_of(tmp_path / "out", "paragraphs", "byte_start", "byte_end")
-    assert path.read_bytes()[start:end].decode() == "松岭"
+    assert path.read_bytes()[start:end].decode() == "松岭"  # type: ignore[index]
     assert verified(tmp_path / "out", archive)
 
 

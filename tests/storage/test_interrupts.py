@@ -47,7 +47,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Paths of the sources in the order in which they were parsed."""
     calls: list[str] = []
-    parse = batches.parse
+    parse = batches.parse  # type: ignore[attr-defined]
 
     def counted(data: bytes, source_path: str, *arguments: Any, **named: Any) -> Any:
         calls.append(source_path)
@@ -232,7 +232,7 @@ def test_a_run_for_another_parser_that_is_stopped_between_rounds_forgets_no_sour
 ) -> None:
     write_sources(write_article)
     ingest(archive, tmp_path / "out", 1)
-    plain = batches.parse
+    plain = batches.parse  # type: ignore[attr-defined]
 
     def retitled(data: bytes, *arguments: Any, **named: Any) -> Any:
         found = plain(data, *arguments, **named)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
-import fsspec
+import fsspec  # type: ignore[import-untyped]
 import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.fs
@@ -146,8 +146,8 @@ def test_an_archive_of_objects_gives_the_same_tables(place: str, archive: Path, 
     source = uploaded(archive, place)
     store = open_store(source)
     settings = {"max_source_mib": 1, "archive": "news"}
-    ingest(source, place, **settings)
-    ingest(archive, place + "-of-folder", **settings)
+    ingest(source, place, **settings)  # type: ignore[arg-type]
+    ingest(archive, place + "-of-folder", **settings)  # type: ignore[arg-type]
     assert objects_of(place) == objects_of(place + "-of-folder")
     assert "rejects/part-0.parquet" in objects_of(place)
     again = ingest(source, place, 2, **settings)
@@ -244,7 +244,7 @@ def test_a_fault_at_any_write_is_overcome(
     _, expected = states
     with FaultProxy(server) as proxy:
         reach(proxy, monkeypatch)
-        proxy.rules = [Fault(kind, lambda request: request.method == "PUT" and _first(request, seen), times=None)]
+        proxy.rules = [Fault(kind, lambda request: request.method == "PUT" and _first(request, seen), times=None)]  # type: ignore[arg-type]
         seen: set[str] = set()
         ingest(archive, place, 2)
         assert proxy.counts[kind] >= (3 if kind == "error_409" else 8)

@@ -26,7 +26,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree("seeds", folder / f"copy-{number}", symlinks=True)
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.stat().st_size < 40_000:
-            number = path.relative_to(folder).parts[0][-1]
+            number = path.relative_to(folder).parts[0][-1]  # type: ignore[assignment]
             path.write_bytes(path.read_bytes().replace(b"https://", f"https://n{number}.".encode(), 1))
     return folder
 
@@ -110,7 +110,7 @@ def test_only_rows_that_changed_name_the_run_that_changed_them(
     assert {name: read_table(output, name).to_pylist() for name in STATE} == before
     assert ingest(mixed, output, 3, archive="news").parsed == 0
     # And one that says something else of some sources.
-    plain, retitled = batches.parse, []
+    plain, retitled = batches.parse, []  # type: ignore[attr-defined, var-annotated]
 
     def parse(data: bytes, path: str, *arguments: Any, **named: Any) -> Any:
         found = plain(data, path, *arguments, **named)

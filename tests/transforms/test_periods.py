@@ -129,7 +129,7 @@ def test_what_did_not_move_is_not_joined(events: list[tuple[str, int, str | None
 
 def test_of_equal_files_the_first_names_belong_together() -> None:
     events = [("a", 1, "x", 0), ("b", 2, "x", 1), ("c", 3, "x", 2)]
-    events += [(name, 4, None, 3) for name in "abc"] + [("y", 4, "x", 3), ("z", 4, "x", 3)]
+    events += [(name, 4, None, 3) for name in "abc"] + [("y", 4, "x", 3), ("z", 4, "x", 3)]  # type: ignore[arg-type]
     assert moved(*events) == [("c", "x", 3, 4), ("y", "x", 1, None), ("z", "x", 2, None)]
 
 
@@ -142,5 +142,5 @@ def test_nothing_moves_to_where_it_ended_at_once() -> None:
     made = periods(frame([("a", 1, "x", 0), ("a", 2, None, 1)]), CONTENT)
     beside = made.with_columns(
         name=pl.lit("b"), position=1, ended=1, valid_from=2, valid_to=2, deleted=pl.lit(value=False)
-    ).cast(dict(made.schema))
+    ).cast(dict(made.schema))  # type: ignore[arg-type]
     assert len(joined(pl.concat([made, beside]), CONTENT)) == 2

@@ -127,7 +127,7 @@ def test_a_sparse_tar_member_is_a_reject_unread(tmp_path: Path) -> None:
     for kind in ("gnu", "posix"):
         path = tmp_path / f"{kind}.tar"
         command = ["tar", "-C", tmp_path, f"--format={kind}", "-Scf", path, "sparse.md", "a.md"]
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True)  # type: ignore[arg-type]
         assert path.stat().st_size < 20_000
         found = contents(path)
         assert rejected(found) == {"sparse.md": ("unreadable", None)}
@@ -240,7 +240,7 @@ def test_steps_that_read_in_order_open_an_archive_once(tmp_path: Path, monkeypat
     sources = sources_of(archive.listing(Request(EVERYTHING)).frame)
     times = []
     unpacked = archives.TarArchive.opened
-    monkeypatch.setattr(archives.TarArchive, "opened", lambda tar: (times.append(1), unpacked(tar))[1])
+    monkeypatch.setattr(archives.TarArchive, "opened", lambda tar: (times.append(1), unpacked(tar))[1])  # type: ignore[func-returns-value]
     for source in sources:
         ((_, data),) = archive.contents([source], Limits())
         assert data == MEMBERS[source.source_path]

@@ -81,7 +81,7 @@ def test_a_version_changes_with_the_file_and_a_file_that_is_too_new_has_none(arc
 
 def test_a_file_that_is_old_enough_has_a_version(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (archive / "a.md").write_bytes(b"1")
-    monkeypatch.setattr(folder.time, "time_ns", lambda: (archive / "a.md").stat().st_ctime_ns + folder.SETTLED_NS)
+    monkeypatch.setattr(folder.time, "time_ns", lambda: (archive / "a.md").stat().st_ctime_ns + folder.SETTLED_NS)  # type: ignore[attr-defined]
     (found,) = there(archive)
     assert found.version == file_version((archive / "a.md").stat(), LATER)
     assert [one.version for one in there(archive / "a.md")] == [found.version]
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_listed_is_named(archive: Path, monkeypatch: pyt
         return scan(place)
 
     closed = ""
-    monkeypatch.setattr(folder.os, "scandir", refused)
+    monkeypatch.setattr(folder.os, "scandir", refused)  # type: ignore[attr-defined]
     assert rejected(contents(archive)) == {"closed": ("unreadable", None)}
     closed = f"{archive}/"
     with pytest.raises(InputError, match="can't be listed.*mend its permissions"):
@@ -141,7 +141,7 @@ def test_what_vanishes_or_becomes_something_else_after_listing_is_a_reject(archi
 def test_a_file_that_grows_beyond_the_limit_is_not_read_on(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (archive / "a.md").write_bytes(b"12")
     (found,) = there(archive)
-    monkeypatch.setattr(folder.os, "read", lambda number, size: b"1" * size)
+    monkeypatch.setattr(folder.os, "read", lambda number, size: b"1" * size)  # type: ignore[attr-defined]
     ((_, outcome),) = opened(archive).contents([found], Limits(source_bytes=3 << 20))
     assert isinstance(outcome, Reject)
     assert (outcome.reason, outcome.source_sha256) == ("too_large", None)

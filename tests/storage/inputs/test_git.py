@@ -94,14 +94,16 @@ def test_only_later_commits_are_walked_and_the_frame_is_that_of_one_listing(
     repository.commit({f"{n}.md": article(str(n)) for n in range(30)})
     first = listed(repository.path)
     changed = {f"{n}.md": article(str(n)) for n in range(28)}
-    repository.commit(changed | {"3.md": article("3", body="<p>明天关闭。</p>"), "new/40.md": article("40")})
+    repository.commit(changed | {"3.md": article("3", body="<p>明天关闭。</p>"), "new/40.md": article("40")})  # type: ignore[arg-type]
     walked: list[int] = []
     changes, sizes = Git.changes, Git.sizes
     monkeypatch.setattr(
-        Git, "changes", lambda git, pairs, *rest: (walked.append(len(pairs)), changes(git, pairs, *rest))[1]
+        Git,
+        "changes",
+        lambda git, pairs, *rest: (walked.append(len(pairs)), changes(git, pairs, *rest))[1],  # type: ignore[func-returns-value]
     )
     asked: list[bytes] = []
-    monkeypatch.setattr(Git, "sizes", lambda git, blobs: (asked.extend(blobs), sizes(git, blobs))[1])
+    monkeypatch.setattr(Git, "sizes", lambda git, blobs: (asked.extend(blobs), sizes(git, blobs))[1])  # type: ignore[func-returns-value]
     second = listed(repository.path, before=before(first))
     assert (walked.pop(0), len(asked)) == (1, 2)
     assert not any(walked)
@@ -229,7 +231,7 @@ def test_submodules_and_links_are_named(repository: Repository) -> None:
 def loose(repository: Repository, kind: str) -> Path:
     """The file of a loose object: of the blob `b.md`, of the tree or of the commit."""
     commit = repository.git.revparse_single("main")
-    found = {"blob": commit.tree["b.md"].id, "tree": commit.tree_id, "commit": commit.id}[kind]
+    found = {"blob": commit.tree["b.md"].id, "tree": commit.tree_id, "commit": commit.id}[kind]  # type: ignore[attr-defined]
     return repository.path / "objects" / str(found)[:2] / str(found)[2:]
 
 
@@ -245,7 +247,7 @@ def damaged(file: Path, damage: str) -> bytes:
 @pytest.mark.parametrize("damage", ["missing", "corrupt", "truncated"])
 def test_a_bad_blob_is_a_reject_and_the_rest_is_read(repository: Repository, damage: str) -> None:
     files = {f"{name}.md": article(name) for name in "abcd"}
-    repository.commit(dict(files))
+    repository.commit(dict(files))  # type: ignore[arg-type]
     file = loose(repository, "blob")
     data = damaged(file, damage)
     listing = listed(repository.path)

@@ -47,7 +47,7 @@ def test_periods_are_the_ledgers_stretches(generated: tuple[Path, Ledger]) -> No
     import hashlib
 
     listing = listed(path, history=True, moves=True)
-    sha256 = {blob: hashlib.sha256(git[blob].data).hexdigest() for blob in listing.frame["version"].unique()}
+    sha256 = {blob: hashlib.sha256(git[blob].data).hexdigest() for blob in listing.frame["version"].unique()}  # type: ignore[attr-defined]
     found = [(path, sha256[blob], start, end) for path, blob, start, end in periods(listing)]
     moment = {None: None} | {
         second: datetime.fromtimestamp(second, UTC)
@@ -66,9 +66,9 @@ def test_any_split_into_listings_gives_the_same(generated: tuple[Path, Ledger], 
     commit = pygit2.Repository(str(path)).revparse_single("main")
     while True:
         commits.append(str(commit.id))
-        if not commit.parents:
+        if not commit.parents:  # type: ignore[attr-defined]
             break
-        commit = commit.parents[0]
+        commit = commit.parents[0]  # type: ignore[attr-defined]
     once = listed(path, history=True, moves=moves)
     earlier: Before | None = None
     for at in [*commits[::-1][4::13], commits[0]]:
@@ -120,7 +120,7 @@ def test_what_a_branch_had_and_its_merge_has_not_has_no_length(repository: Repos
     side = repository.commit({"a.md": three}, parents=[side], branch=None)
     repository.commit({"a.md": three, "b.md": b"b"}, parents=[base, side])
     blobs = {str(pygit2.hash(data)): data for data in (one, two, three, b"b")}
-    found = sorted((blobs[blob], start, end) for _, blob, start, end in periods(listed(repository.path)) if end)
+    found = sorted((blobs[blob], start, end) for _, blob, start, end in periods(listed(repository.path)) if end)  # type: ignore[index]
     assert found == [(one, hour(1), hour(4)), (two, hour(4), hour(4))]
 
 

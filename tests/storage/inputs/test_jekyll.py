@@ -50,7 +50,7 @@ def site(archive: Path) -> Path:
 def test_posts_are_articles_and_only_those_without_text_or_time_are_rejects(site: Path, tmp_path: Path) -> None:
     report = ingest(site, tmp_path / "out")
     assert (report.sources, report.left_out) == (10, 6)
-    rejects = dict(rows_of(tmp_path / "out", "rejects", "source_path", "reason"))
+    rejects = dict(rows_of(tmp_path / "out", "rejects", "source_path", "reason"))  # type: ignore[arg-type, var-annotated]
     assert {str(path).removeprefix("_posts/2020-03-04-"): reason for path, reason in rejects.items()} == {
         "silent.md": "no_text", "empty.md": "no_text", "dateless.md": "bad_timestamp",
     }  # fmt: skip
