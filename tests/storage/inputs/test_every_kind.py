@@ -2,94 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tarfile
 import unicodedata
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
-from listings import contents, listed, opened, paths, rejected, there
-from repositories import Repository, article, files_below
+from listings import Pack, as_folder, as_git, as_git_address, as_zip, contents, listed, opened, paths, rejected, there
+from repositories import article, files_below
 
 from pressmark.storage.inputs import source as sources
 from pressmark.storage.inputs.source import EVERYTHING, Request, sources_of
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import Selection
-
-Pack = Callable[[Path, Path], str]
-
-
-def as_folder(source: Path, _place: Path) -> str:
-    return str(source)
-
-
-def as_git(source: Path, place: Path) -> str:
-    repository = Repository(place / "archive.git")
-    repository.commit(files_below(source))
-    return str(repository.path)
-
-
-def as_git_address(source: Path, place: Path) -> str:
-    """The same below a folder of a branch, beside files of other kinds."""
-    repository = Repository(place / "all@once.git")
-    below = {os.path.join(b"news", os.fsencode(name)): content for name, content in files_below(source).items()}
-    repository.commit({**below, "other/x.md": b"x", "newsletter.md": b"x"}, branch="archive")
-    return f"git+file://{repository.path}@archive#news"
-
-
-def as_tar(suffix: str) -> Pack:
-    def pack(source: Path, place: Path) -> str:
-        path = place / f"archive{suffix}"
-        if suffix.endswith("zst"):
-            with tarfile.open(place / "plain.tar", "w") as archive:
-                archive.add(source, ".")
-            with pa.OSFile(str(path), "wb") as file, pa.CompressedOutputStream(file, "zstd") as stream:
-                stream.write((place / "plain.tar").read_bytes())
-            return str(path)
-        with tarfile.open(path, "w:gz" if suffix.endswith("gz") else "w") as archive:
-            archive.add(source, ".")
-        return str(path)
-
-    return pack
-
-
-def as_zip(source: Path, place: Path) -> str:
-    path = place / "archive.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(source.rglob("*")):
-            if file.is_symlink():
-                info = zipfile.ZipInfo(str(file.relative_to(source)))
-                info.create_system, info.external_attr = 3, 0o120777 << 16
-                archive.writestr(info, str(file.readlink()))
-            elif file.is_file():
-                archive.write(file, file.relative_to(source))
-    return str(path)
-
-
-KINDS = {
-    "folder": as_folder,
-    "git": as_git,
-    "git address": as_git_address,
-    "tar": as_tar(".tar"),
-    "tar.gz": as_tar(".tar.gz"),
-    "tar.zst": as_tar(".tar.zst"),
-    "zip": as_zip,
-}
-
-
-@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
-def pack(request: pytest.FixtureRequest) -> Pack:
-    return request.param
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    return folder
 
 
 def test_sizes_and_contents_are_those_of_the_files(source: Path, tmp_path: Path, pack: Pack) -> None:

@@ -1,0 +1,20 @@
+"""An archive in each kind of input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from listings import KINDS, Pack
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+def pack(request: pytest.FixtureRequest) -> Pack:
+    return request.param
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    return folder
