@@ -85,7 +85,7 @@ def ingest(
     done; bad sources never raise.
     """
     settings = IngestSettings(source=source, output=output, **options)
-    with open_run(settings, new_stamp(), progress or _silent) as run:
+    with open_run(settings, new_stamp(), progress or (lambda *_: None)) as run:
         return run_steps(run)
 
 
@@ -323,8 +323,11 @@ class Run:
                 )
         catalog = self._catalog.frame
         listing = self._hashed(listing, to_hash(listing, catalog.filter(pl.col("archive") == self._facts.archive)))
+        # What the selection does not take is not missed.
+        taken = pl.Series(self._settings.selection.taken(catalog["source_path"].to_arrow()), dtype=pl.Boolean)
+        known = catalog.filter(taken | (pl.col("archive") != self._facts.archive))
         decision = decide(
-            listing, catalog, self._facts.archive, deletes=self._facts.deletes,
+            listing, known, self._facts.archive, deletes=self._facts.deletes,
             most_bytes=self._settings.limits.source_bytes,
         )  # fmt: skip
         self._check_same_archive(decision)
@@ -444,7 +447,3 @@ class Run:
 
 
 ROW_COUNTS: Final = ("articles", "paragraphs", "revisions", "rejects")
-
-
-def _silent(_step: str, _done: int, _total: int) -> None:
-    return

@@ -87,7 +87,7 @@ def as_git_address(source: Path, place: Path) -> str:
     """The same below a folder of a branch, beside files of other kinds."""
     repository = Repository(place / "all@once.git")
     below = {os.path.join(b"news", os.fsencode(name)): content for name, content in files_below(source).items()}
-    repository.commit({**below, "other/x.md": b"x", "newsletter.md": b"x"}, branch="archive")
+    repository.commit({**below, "other/x.md": b"x", "newsletter.md": b"x"}, branch="archive")  # type: ignore[dict-item]
     return f"git+file://{repository.path}@archive#news"
 
 

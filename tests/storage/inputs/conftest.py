@@ -8,9 +8,9 @@ import pytest
 from listings import KINDS, Pack
 
 
-@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())  # type: ignore[call-overload, untyped-decorator]
 def pack(request: pytest.FixtureRequest) -> Pack:
-    return request.param
+    return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture

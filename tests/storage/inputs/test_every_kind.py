@@ -24,7 +24,7 @@ def test_sizes_and_contents_are_those_of_the_files(source: Path, tmp_path: Path,
     found = contents(address)
     assert found == {str(name): data for name, data in files_below(source).items()}
     assert list(found) == ["x-/b.md", "x.md", "x/a.md", "z/y/empty.md"] or "tar" in address or "zip" in address
-    assert [one.source_bytes for one in there(address)] == [len(found[path]) for path in sorted(found)]  # type: ignore[arg-type]
+    assert [one.source_bytes for one in there(address)] == [len(found[path]) for path in sorted(found)]
 
 
 def test_a_source_is_found_by_its_path(source: Path, tmp_path: Path, pack: Pack) -> None:

@@ -50,7 +50,7 @@ def test_the_same_files_give_the_same_rows(seeds: Path, source: Path, tmp_path: 
     assert tables(tmp_path / "packed") == tables(tmp_path / "folder")
     assert files(tmp_path / "packed") == files(tmp_path / "folder")
     assert breaches(tmp_path / "packed") == []
-    reasons = dict(rows_of(tmp_path / "packed", "rejects", "source_path", "reason"))
+    reasons = dict(rows_of(tmp_path / "packed", "rejects", "source_path", "reason"))  # type: ignore[arg-type, var-annotated]
     assert [reasons[name] for name in ("inside.md", "outside.md", "absolute.md")] == ["unreadable"] * 3
     ((detail, raw),) = (
         row[1:]
@@ -58,7 +58,7 @@ def test_the_same_files_give_the_same_rows(seeds: Path, source: Path, tmp_path: 
         if row[0] == "pointer.md"
     )
     assert "git lfs" in str(detail)
-    assert bytes(raw) == (source / "pointer.md").read_bytes()  # type: ignore[arg-type]
+    assert bytes(raw) == (source / "pointer.md").read_bytes()  # type: ignore[call-overload]
     paragraph_id, text = rows_of(tmp_path / "packed", "paragraphs", "paragraph_id", "text")[-1]
     assert trace_paragraph(Output(tmp_path / "packed"), None, str(paragraph_id), context=3).span.decode() == text
 
@@ -90,7 +90,7 @@ def test_a_second_run_parses_nothing_and_a_changed_archive_little(source: Path, 
     (source / "bad.md").write_bytes(article("d"))
     report = ingest(pack(source, tmp_path / "2"), output, 3, archive=NAME, sync=True)
     assert (report.sources, report.parsed, report.deleted, report.rejects) == (3, 2, 1, 0)
-    assert sorted(row[0] for row in rows_of(output, "articles", "source_path")) == ["a.md", "bad.md", "c.md"]
+    assert sorted(row[0] for row in rows_of(output, "articles", "source_path")) == ["a.md", "bad.md", "c.md"]  # type: ignore[type-var]
     assert sorted(rows_of(output, "revisions", "source_path", "change")) == [("a.md", "text"), ("b.md", None)]
     assert breaches(output) == []
 
