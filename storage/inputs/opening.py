@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote
 
 from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.archives import TarArchive, ZipArchive
 from pressmark.storage.inputs.folder import Folder
 from pressmark.storage.inputs.git import GitRepository
 from pressmark.storage.inputs.objects import Objects
@@ -88,8 +89,6 @@ def open_input(address: InputAddress, limits: ArchiveLimits | None = None) -> In
     if address.kind == "git":
         return GitRepository(address.path, address.ref, address.subdir)
     if address.kind in ("tar", "zip"):
-        from pressmark.storage.inputs.archives import TarArchive, ZipArchive
-
         return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, limits or ArchiveLimits())
     return Folder(address.path)
 
