@@ -133,13 +133,14 @@ def article(story: Story) -> dict[str, Any]:
 
 def paragraphs(story: Story) -> list[dict[str, Any]]:
     rows, chars, place_bytes = [], 0, 63
+    source_sha256 = digest(repr(story))
     for ordinal, text in enumerate(story.blocks):
         links = [{"href": href, "start": 0, "end": 2} for href in story.links] if ordinal == 0 else []
         size = len(text.encode())
         rows.append(filled(
             "paragraphs", paragraph_id=f"{story.article_id}-{ordinal:04}", article_id=story.article_id,
             ordinal=ordinal, role="body", text=text, char_start=chars, char_end=chars + len(text),
-            byte_start=place_bytes, byte_end=place_bytes + size, source_sha256=digest(repr(story)),
+            byte_start=place_bytes, byte_end=place_bytes + size, source_sha256=source_sha256,
             published_at=story.published_at, language="zh-Hans", links=links,
             text_hash=xxhash.xxh3_64_intdigest(text.encode()),
         ))  # fmt: skip

@@ -17,13 +17,14 @@ from typing import IO, Final
 import duckdb
 import pyarrow as pa
 from pyiceberg import types
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo, In, Or
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.transforms import IdentityTransform
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from pressmark.storage.output.snapshot import Part
@@ -170,8 +171,9 @@ class Iceberg(Destination):
 
     def _check_place(self) -> None:
         """Raise where the tables were made in another folder: Iceberg's files name each other by their whole paths."""
-        for name in self._catalog.list_tables(NAMESPACE):
-            location = self._catalog.load_table(name).location()
+        with self._catalog.engine.connect() as connection:
+            locations = connection.scalars(select(IcebergTables.metadata_location)).all()
+        for location in filter(None, locations):
             if not location.startswith(f"file://{self._folder}/"):
                 raise DestinationError(
                     f"the folder was moved, and its tables still name `{location.partition('/pressmark/')[0]}`",
