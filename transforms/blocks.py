@@ -69,7 +69,6 @@ RAW_TEXT: Final = re.compile(
 SKIPPED_RAW_TEXT: Final = frozenset({"script", "style"})
 WHITE_SPACE_RUN: Final = re.compile(r"[\t ]+")
 REFERENCED_WHITE_SPACE: Final = re.compile(r"[\n\f\r]")
-STYLED: Final = frozenset({"b", "strong", "i", "em"})
 # An end tag closes an element at most this many levels up, so that stray end tags cost no time.
 END_TAG_REACH: Final = 64
 
@@ -164,16 +163,23 @@ def _cut(source: str, max_depth: int) -> Cut | None:
                 kind is _END
                 and not draft.open
                 and draft.href is None
-                and len(text) == position - text_start
                 and token.tag in WHOLE_BLOCK
+                and len(text) == position - text_start
             ):
                 stripped = text.strip(STRIPPED)
                 if stripped:
                     start = text_start if stripped == text else text_start + text.index(stripped)
-                    bold, italic = _styles(names)
+                    bold = "strong" in names or "b" in names
+                    italic = "i" in names or "em" in names
                     blocks.append(
                         Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, italic, ())
                     )
+                # The element holds nothing else, so that its end asks for nothing more.
+                if names and names[-1] == token.tag:
+                    names.pop()
+                    tokens.pop()
+                    text = None
+                    continue
             else:
                 draft.add_text(text, text_start, position, tokens, names)
             text = None
@@ -198,7 +204,10 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             skip_start, skip_ended, skip_end = position, True, position
             continue
         tag = token.tag or ""
-        treatment, name = _TREATMENTS.get(tag) or _treatment(tag)
+        try:
+            treatment, name = _TREATMENTS[tag]
+        except KeyError:
+            treatment, name = _treatment(tag)
         if treatment == _BREAK:
             if draft.open:
                 draft.add_break()
@@ -301,20 +310,15 @@ class _Draft:
             if self.open:
                 self.pieces.append(text)
             return
-        if has_references:
-            first, last = _visible(self.source, start, end)
-        else:
-            first, last = start + len(text) - len(text.lstrip(STRIPPED)), start + len(tail)
+        first, self.end = _visible(self.source, start, end) if has_references else (None, start + len(tail))
         if not self.open:
             self.open = self.bold = self.italic = True
-            self.start = first
+            self.start = start + len(text) - len(text.lstrip(STRIPPED)) if first is None else first
             self.path = tuple(tokens)
             self.link_from = 0
-        self.end = last
         self.breaks = 0
-        if self.bold or self.italic:
-            bold, italic = _styles(names)
-            self.bold, self.italic = self.bold and bold, self.italic and italic
+        self.bold = self.bold and ("strong" in names or "b" in names)
+        self.italic = self.italic and ("i" in names or "em" in names)
         self.pieces.append(text)
 
     def add_break(self) -> None:
@@ -347,13 +351,6 @@ class _Draft:
         self.pieces, self.links = [], []
         self.breaks = self.link_from = 0
         self.open = False
-
-
-def _styles(names: Sequence[str]) -> tuple[bool, bool]:
-    """Whether text inside these elements is bold, and whether it is italic."""
-    if STYLED.isdisjoint(names):
-        return False, False
-    return "strong" in names or "b" in names, "em" in names or "i" in names
 
 
 def _collapse(text: str) -> str:

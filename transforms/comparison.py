@@ -74,7 +74,18 @@ def compare(old: Sequence[str], new: Sequence[str]) -> list[Difference]:
             if -likeness >= ALIKE and before not in taken and after not in origin:
                 origin[after], kinds[after] = before, "changed"
                 taken.add(before)
-    return _in_order(old, new, origin, kinds)
+    removed = [Difference("removed", at, None, text, None) for at, text in enumerate(old) if at not in taken]
+    found: list[Difference] = []
+    for after, text in enumerate(new):
+        if after not in origin:
+            found.append(Difference("added", None, after, None, text))
+            continue
+        before = origin[after]
+        # A moved paragraph says nothing of what stood before it.
+        while kinds[after] != "moved" and removed and (removed[0].before or 0) < before:
+            found.append(removed.pop(0))
+        found.append(Difference(kinds[after], before, after, old[before], text))
+    return found + removed
 
 
 def marked(old: str, new: str) -> str:
@@ -99,21 +110,3 @@ def _alike(old: str, new: str) -> float:
     if matcher.real_quick_ratio() < ALIKE or matcher.quick_ratio() < ALIKE:
         return 0.0
     return matcher.ratio()
-
-
-def _in_order(
-    old: Sequence[str], new: Sequence[str], origin: dict[int, int], kinds: dict[int, Kind]
-) -> list[Difference]:
-    kept = set(origin.values())
-    removed = [Difference("removed", at, None, text, None) for at, text in enumerate(old) if at not in kept]
-    found: list[Difference] = []
-    for after, text in enumerate(new):
-        before = origin.get(after)
-        if before is None:
-            found.append(Difference("added", None, after, None, text))
-            continue
-        # A moved paragraph says nothing of what stood before it.
-        while kinds[after] != "moved" and removed and (removed[0].before or 0) < before:
-            found.append(removed.pop(0))
-        found.append(Difference(kinds[after], before, after, old[before], text))
-    return found + removed

@@ -72,13 +72,20 @@ NO_DATE: Final = re.compile(r"[@#—–“”\"«»]")
 LONGEST_FREE_FORM: Final = 50
 FREE_FORM_SETTINGS: Final = {"STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"]}
 
+# Numbers among the directives of `strptime`, as it takes them.
+NUMBERS: Final = {
+    "%Y": r"(?P<year>\d{4})", "%m": r"(?P<month>1[0-2]|0[1-9]|[1-9])",
+    "%d": r"(?P<day>3[01]|[12]\d|0[1-9]|[1-9]| [1-9])", "%H": r"(?P<hour>2[0-3]|[01]\d|\d)",
+    "%M": r"(?P<minute>[0-5]\d|\d)", "%S": r"(?P<second>6[01]|[0-5]\d|\d)",
+}  # fmt: skip
+
 URL_DATES: Final = (
     re.compile(r"(?<!\d)(?P<Y>(?:19|20)\d{2})([-/]?)(?P<M>0[1-9]|1[0-2])\2(?P<D>0[1-9]|[12]\d|3[01])(?!\d)"),
     re.compile(r"(?<!\d)(?P<Y>(?:19|20)\d{2})/(?P<M>0?[1-9]|1[0-2])/(?P<D>0?[1-9]|[12]\d|3[01])(?=[/_.-]|\Z)"),
     # RFA ends its paths in month, day, year and time of day without a separator.
     re.compile(r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?:\d{6})?(?!\d)"),
 )
-# All of them have one, which tells most of the paths without a date.
+# What has no such number, and no name of a month in Chinese, has no date in words, nor one in a path.
 YEAR: Final = re.compile(r"(?:19|20)\d{2}")
 
 
@@ -146,12 +153,17 @@ class DatelineReader:
         if len(text) > LONGEST_DATELINE:
             return None
         for shape in self._shapes:
-            if _outline(shape).fullmatch(text):
+            if match := _outline(shape).fullmatch(text):
+                numbers: dict[str, Any] = {name: int(number) for name, number in match.groupdict().items()}
                 with suppress(ValueError, OverflowError):
-                    return _utc(datetime.strptime(text, shape), self._zone)  # noqa: DTZ007  # the zone follows
+                    # Of numbers in a quarter of the time; the zone follows.
+                    printed = datetime(**numbers) if numbers else datetime.strptime(text, shape)  # noqa: DTZ001, DTZ007
+                    return _utc(printed, self._zone)
         moment = parse_dateline(text, self._zone)
-        if moment is not None or len(text) > LONGEST_FREE_FORM or NO_DATE.search(text) or not FREE_FORM.search(text):
+        if moment is not None or len(text) > LONGEST_FREE_FORM or not (YEAR.search(text) or "月" in text):
             return moment
+        if NO_DATE.search(text) or not FREE_FORM.search(text):
+            return None
         parse, spoken = _free_form()
         languages = [language for language in self._languages if language in spoken]
         found: datetime | None = parse(text, languages=languages, settings=FREE_FORM_SETTINGS)
@@ -172,19 +184,13 @@ dateline_reader: Final = lru_cache(maxsize=1024)(DatelineReader)
 
 @lru_cache(maxsize=256)
 def _outline(shape: str) -> re.Pattern[str]:
-    """What any text of a shape for `strptime` matches, as reading one that has no date takes long."""
-    literals = {"": "", "%%": "%"}
-    parts = [
-        literals[part]
-        if part in literals
-        else ".+?"
-        if part[0] == "%"
-        else r"\s+"
-        if part.isspace()
-        else re.escape(part)
-        for part in re.split(r"(%.|\s+)", shape)
-    ]
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+    """What any text of a shape for `strptime` matches; with groups where numbers alone tell the date."""
+    parts = re.findall(r"%.|\s+|[^%\s]+", shape)
+    names = [part for part in parts if part[0] == "%" and part != "%%"]
+    numbers = NUMBERS if {"%Y", "%m", "%d"} <= set(names) <= NUMBERS.keys() and len(set(names)) == len(names) else {}
+    known = {"%%": "%", **dict.fromkeys(names, ".+?"), **numbers}
+    outline = "".join(known.get(part) or (r"\s+" if part.isspace() else re.escape(part)) for part in parts)
+    return re.compile(outline, re.IGNORECASE | re.DOTALL)
 
 
 @lru_cache(maxsize=1)

@@ -172,24 +172,17 @@ def author_of(bylines: Iterable[str]) -> str | None:
     >>> author_of(["记者：林帆 责编：乔一苇", "By Someone Else"]), author_of(["译者/林帆"])
     ('林帆', None)
     """
-    for byline in bylines:
-        for line in byline.split("\n"):
-            names = _names(line.strip())
-            if names:
-                return names
-    return None
+    lines = (line.strip() for byline in bylines for line in byline.split("\n"))
+    return next(filter(None, map(_names, lines)), None)
 
 
 @lru_cache(maxsize=4096)
 def _names(line: str) -> str | None:
-    after = WROTE_AFTER.match(line)
-    wrote = None if after else WROTE.search(line)
-    if after:
+    if after := WROTE_AFTER.match(line):
         line = after[1]
-    elif wrote:
+    elif wrote := WROTE.search(line):
         line = line[wrote.end() :]
-    other = DID_SOMETHING_ELSE.search(line)
-    line = line[: other.start()] if other else line
+    line = DID_SOMETHING_ELSE.split(line, maxsplit=1)[0]
     line = NAME_END.split(line.strip(BRACKETS).removeprefix("null "), maxsplit=1)[0].strip(BRACKETS + ",，、/:：")
     line = WROTE.sub("", line)
     # A scraper that joins a name and its link gives every name twice.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from pressmark.schemas.contract import Reason
 from pressmark.transforms.dates import parse_timestamp
@@ -39,12 +39,6 @@ NO_HEADER: Final = (
     "front matter between `---` lines; exclude it or mend its header"
 )
 EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class _TitleLine(NamedTuple):
-    title: str
-    url: str
-    end: int
 
 
 class BadSource(Exception):
@@ -80,22 +74,23 @@ def read_header(text: str) -> Header:
             f"the comment in the header is no time in milliseconds between the years 1 and 9999: `{epoch[1][:80]}`",
             epoch.start(1),
         )
+    title, url, body_start = line
     return Header(
         dialect="comment" if epoch else "bare",
-        title=_clean_title(line.title),
-        url=line.url or None,
+        title=_clean_title(title),
+        url=url or None,
         author=None,
         header_at=header_at,
         front_matter_at=None,
-        body_start=line.end,
+        body_start=body_start,
     )
 
 
-def _title_line(text: str, start: int) -> _TitleLine | None:
-    """`[TITLE](URL)` and its line of dashes; the last `](` parts the two, as titles hold brackets."""
+def _title_line(text: str, start: int) -> tuple[str, str, int] | None:
+    """Title, URL, and the end of the line of dashes; the last `](` parts title and URL, as titles hold brackets."""
     match = TITLE.match(text, start)
     title, parted, url = match["line"].rpartition("](") if match else ("", "", "")
-    return _TitleLine(title, url.strip(), match.end()) if match and parted else None
+    return (title, url.strip(), match.end()) if match and parted else None
 
 
 def _front_matter(text: str, front: re.Match[str]) -> Header:
@@ -112,14 +107,15 @@ def _front_matter(text: str, front: re.Match[str]) -> Header:
     if epoch and inner and header_at is None and front_matter_at is None:
         problem = f"neither header nor front matter has a time: `{epoch[1][:80]}`"
         raise BadSource("bad_timestamp", problem, epoch.start(1))
+    title, url, body_start = inner or ("", "", front.end())
     return Header(
         dialect="front_matter",
-        title=_clean_title(fields.get("title", ("", 0))[0] or (inner.title if inner else "")),
-        url=fields.get("from", ("", 0))[0] or (inner.url if inner else "") or None,
+        title=_clean_title(fields.get("title", ("", 0))[0] or title),
+        url=fields.get("from", ("", 0))[0] or url or None,
         author=_clean_title(fields.get("author", ("", 0))[0]) or None,
         header_at=header_at,
         front_matter_at=front_matter_at,
-        body_start=inner.end if inner else front.end(),
+        body_start=body_start,
     )
 
 

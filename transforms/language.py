@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 from itertools import product
 from typing import Final
@@ -77,20 +78,18 @@ def detect_all(texts: list[str]) -> tuple[list[str], str]:
     A block that doesn't tell by itself, such as a number or a name, is in the article's language; words in Latin
     letters are not in Chinese, whatever they are in.
     """
-    only_simplified, _, not_simplified = _scripts()
-    if not_simplified.search("\n".join([text[:SAMPLE] for text in texts])):
-        tags = [detect(text) for text in texts]
-    else:
-        tags = ["zh-Hans" if only_simplified.search(text, 0, SAMPLE) else detect(text) for text in texts]
+    tags = [detect(text) for text in texts]
     distinct = set(tags)
     if len(distinct) == 1:
         return tags, distinct.pop()
-    sizes = dict.fromkeys(distinct - {UNDETERMINED}, 0)
-    for tag, text in zip(tags, texts, strict=True):
-        if tag in sizes:
+    distinct.discard(UNDETERMINED)
+    main = distinct.pop() if distinct else UNDETERMINED
+    if distinct:
+        sizes: Counter[str] = Counter()
+        for tag, text in zip(tags, texts, strict=True):
             sizes[tag] += len(text)
-    main = max(sizes, key=lambda tag: (sizes[tag], tag), default=UNDETERMINED)
-    if UNDETERMINED in distinct:
+        main = max({main, *distinct}, key=lambda tag: (sizes[tag], tag))
+    if UNDETERMINED in tags:
         tags = [
             main if tag == UNDETERMINED and (main[:2] not in NOT_LATIN or not _is_latin(text)) else tag
             for tag, text in zip(tags, texts, strict=True)

@@ -79,10 +79,6 @@ class Layout(NamedTuple):
     until: date | None
     rules: Rules
 
-    def holds_on(self, day: date) -> bool:
-        """Whether the layout is known to hold for a page of that day."""
-        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
-
 
 class Outlet(NamedTuple):
     """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`. `languages` are
@@ -100,7 +96,8 @@ class Outlet(NamedTuple):
         """What is known of the pages of a day; of the latest ones where the day is not known."""
         if day is None:
             return self.layouts[-1].rules if self.layouts else NO_RULES
-        return next((layout.rules for layout in self.layouts if layout.holds_on(day)), NO_RULES)
+        known = (rules for since, end, rules in self.layouts if (since or day) <= day and not (end and end <= day))
+        return next(known, NO_RULES)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ the order of `_judge`, and the first that holds decides.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -124,21 +123,24 @@ class _Classifier:
                 findings.append(BODY)
                 continue
             finding = self._judge(index, block, context)
-            self._story_started = self._story_started or finding.role == "body"
+            if finding.role == "body":
+                self._story_started = True
             findings.append(finding)
         _join_editors_words(findings, blocks)
         return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
 
     def _is_plain(self, block: Block, *, at_edge: bool) -> bool:
         """Whether no rule can hold for a block of a story that has started, which spares asking for most of them."""
-        text, evidence = block.text, self._evidence
-        if block.bold or block.italic or block.links or text[0] in evidence.telling:
+        text, _, _, _, bold, italic, links = block
+        evidence = self._evidence
+        if bold or italic or links or text[0] in evidence.telling:
             return False
         if len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
             return False
-        if len(text) <= (LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK) and evidence.remark.search(text):
+        if at_edge and (self._names or any(character in text for character in TRANSLATES)):
             return False
-        return not at_edge or not (self._names or any(character in text for character in TRANSLATES))
+        longest = LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK
+        return len(text) > longest or evidence.remark.search(text) is None
 
     def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
@@ -163,7 +165,8 @@ class _Classifier:
         if context is not None and not context.strong:
             if context.role in LINKED_ROLES and _link_share(block) >= LINK_SHARE:
                 return LINKS
-            if context.role != "heading" or not _is_sentence(text):
+            is_sentence = len(text) > SHORT or (len(text) > LONGEST_HEADING and SENTENCE.search(text))
+            if context.role != "heading" or not is_sentence:
                 self._open(context, text)
                 return context
         return self._of_form(index, block, at_edge=at_edge)
@@ -207,10 +210,10 @@ class _Classifier:
         # Most articles have no element that could be one.
         if not any(_is_framing(finding) for finding, _ in self._judged.values()):
             return frozenset()
-        held: Counter[int] = Counter()
+        held: dict[int, int] = {}
         for block, (finding, number) in zip(self._blocks, inside, strict=True):
             if _is_framing(finding):
-                held[number] += len(block.text)
+                held[number] = held.get(number, 0) + len(block.text)
         total = sum([len(block.text) for block in self._blocks])
         return frozenset(number for number, size in held.items() if size > total * FRAME_SHARE)
 
@@ -260,7 +263,7 @@ class _Classifier:
             return EXTRACT_TITLE
         if self._evidence.byline.fullmatch(text):
             return CREDITS
-        if (at_edge or TEAM.search(text)) and len(text) <= SHORT and REPORTERS.fullmatch(text):
+        if len(text) <= SHORT and (at_edge or TEAM.search(text)) and REPORTERS.fullmatch(text):
             return REPORTER
         if text[0] in FIGURES and FIGURE.fullmatch(text):
             return FIGURE_TITLE
@@ -329,10 +332,6 @@ def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> Non
         for index in range(notes[0], notes[-1]):
             if findings[index].role == "body":
                 findings[index] = EDITORS_WORD_GOES_ON
-
-
-def _is_sentence(text: str) -> bool:
-    return len(text) > SHORT or (len(text) > LONGEST_HEADING and SENTENCE.search(text) is not None)
 
 
 def _link_share(block: Block) -> float:
