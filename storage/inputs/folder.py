@@ -52,7 +52,10 @@ class Folder(Input):
             raise InputError("there is no such file or folder", self._root, "give the folder that holds the archive")
         files = request.counted(self._walk(request))
         paths = source_paths([file.locator for file in files])
-        sources = [file._replace(source_path=path) for file, path in zip(files, paths, strict=True)]
+        sources = [
+            file if file.source_path == path else file._replace(source_path=path)
+            for file, path in zip(files, paths, strict=True)
+        ]
         return listing_of(listing_frame(sources), request.selection)
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
