@@ -17,8 +17,7 @@ from pressmark.schemas.validation import Violation, check_articles, check_paragr
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import Source
 from pressmark.storage.output.staging import OWNER, Span, Staging
-from pressmark.storage.versions import load_outlets
-from pressmark.transforms.article import parse
+from pressmark.storage.versions import parse_source
 from pressmark.transforms.dates import SCHEDULED_AHEAD
 from pressmark.transforms.records import Article, Limits, Reject, Stamp
 from pressmark.transforms.rows import article_rows, paragraph_rows, partition_of, reject_rows, sort_key
@@ -165,7 +164,6 @@ def _parse_batch(batch: Batch) -> Parsed:
 
 def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]], int, int]:
     """Articles and rejects of a batch, its bytes, and how many articles the run does not ask for."""
-    outlets = load_outlets()
     latest = batch.stamp.started_at + SCHEDULED_AHEAD
     accepted: list[_Accepted] = []
     rejects: list[tuple[Reject, Source]] = []
@@ -177,7 +175,7 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
         elif batch.fatal:
             outcome = _fatal(source, data)
         else:
-            outcome = parse(data, source.source_path, outlets, batch.limits, latest, archive=batch.archive)
+            outcome = parse_source(data, source.source_path, batch.limits, latest, batch.archive)
         if isinstance(outcome, Reject):
             rejects.append((outcome, source))
         elif source.source_path in batch.required or batch.wanted.takes(outcome.outlet, outcome.dates.published_at):

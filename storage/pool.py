@@ -31,8 +31,8 @@ from pressmark.storage.errors import PoolError
 
 __all__ = ["Pool", "open_pool", "preload"]
 
-# What a worker needs: loaded once, by the server that workers are forked from.
-PRELOADED: Final = ["pressmark.storage.batches", "pressmark.storage.output.partitions"]
+# Loaded once, by the server that workers are forked from.
+PRELOADED: Final = ["pressmark.storage.batches", "pressmark.storage.output.partitions", "pressmark.storage.worker"]
 CONNECT_S: Final = 20
 # Tasks under way for each worker, so that none waits for the next one.
 AHEAD: Final = 2

@@ -13,8 +13,7 @@ from pressmark.schemas.contract import PERIODS, UNKNOWN_PERIODS
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.source import ANY_SIZE
 from pressmark.storage.output.tables import Output
-from pressmark.storage.runs import RunReport, latest_of
-from pressmark.storage.verification import archive_of
+from pressmark.storage.runs import RunReport, archive_of, latest_of
 from pressmark.transforms.records import Reject
 
 __all__ = [

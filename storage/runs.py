@@ -14,14 +14,18 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.schemas.validation import check_rows
 from pressmark.storage.errors import OutputError
+from pressmark.storage.inputs.opening import InputAddress, open_input, parse_address
+from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.parquet import open_part, write_part
 from pressmark.storage.output.store import Replacement, Stored
 from pressmark.storage.output.tables import PART_SUFFIX, Output
+from pressmark.storage.settings import GIB, ArchiveLimits
 from pressmark.transforms.records import Stamp
+from pressmark.transforms.selection import Selection
 
 __all__ = [
-    "RunReport", "carried_runs", "last_runs", "latest_of", "named_archive", "new_stamp", "read_report",
-    "write_report", "write_run",
+    "Archive", "RunReport", "archive_of", "carried_runs", "last_runs", "latest_of", "named_archive", "new_stamp",
+    "read_report", "write_report", "write_run",
 ]  # fmt: skip
 
 # Whoever sees a run's row sees all of its files.
@@ -66,6 +70,19 @@ class RunReport(NamedTuple):
         return any(self.argument(name) for name in ("wanted", "limit", "since", "outlets", "unfinished"))
 
 
+class Archive(NamedTuple):
+    """An input as the latest run over an archive saw it: what it took, whether it looked at its history and at moves,
+    and whether it was asked for a part of it only."""
+
+    name: str
+    address: InputAddress
+    input: Input
+    selection: Selection
+    history: bool
+    moves: bool
+    partial: bool
+
+
 def last_runs(output: Output) -> list[RunReport]:
     """The latest run of each archive, the latest of all first; none where there was no run."""
     latest: dict[str, RunReport] = {}
@@ -92,6 +109,26 @@ def latest_of(output: Output, archive: str | None = None) -> RunReport:
             return run
     names = ", ".join(f"`{run.archive}`" for run in runs)
     raise OutputError(f"this output has no archive `{archive}`", output.address, f"name one that it has: {names}")
+
+
+def archive_of(output: Output, source: str | None = None, archive: str | None = None) -> Archive:
+    """The input of the latest run over an archive, at the commit that was ingested, or the one that is named in its
+    place. Without a name it is the archive that this input was ingested as, else the one of the latest run.
+
+    Raises `OutputError` where there was no run.
+    """
+    runs = last_runs(output)
+    if archive is None and source is not None:
+        archive = next((run.archive for run in runs if run.source == source), None)
+    last = latest_of(output, archive)
+    address = parse_address(source or last.source)
+    if source is None or source == last.source:
+        address = address.at(last.commit)
+    limits = ArchiveLimits(last.argument("max_ratio", 200), last.argument("max_unpacked_gib", 64) * GIB)
+    selection = Selection(tuple(last.argument("include", ())), tuple(last.argument("exclude", ())))
+    history = address.kind == "git" and bool(last.argument("history"))
+    moves = bool(last.argument("moves"))
+    return Archive(last.archive, address, open_input(address, limits), selection, history, moves, last.partial)
 
 
 def named_archive(output: Output, runs: list[RunReport], archive: str | None, base: str) -> str:

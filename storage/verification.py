@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pressmark.schemas import TABLES
-from pressmark.storage.inputs.opening import InputAddress, open_input, parse_address
+from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Input, Request, Source, sources_of
 from pressmark.storage.output.parquet import open_part
 from pressmark.storage.output.tables import Output, Part
 from pressmark.storage.pool import open_pool
-from pressmark.storage.runs import last_runs, latest_of
-from pressmark.storage.settings import ArchiveLimits
+from pressmark.storage.runs import Archive, archive_of, last_runs
 from pressmark.transforms.laws import (
     ARTICLE_COLUMNS,
     PARAGRAPH_COLUMNS,
@@ -27,13 +26,11 @@ from pressmark.transforms.laws import (
     completeness_of_history,
 )
 from pressmark.transforms.records import Partition, Reject
-from pressmark.transforms.selection import Selection
 
-__all__ = ["Archive", "Verification", "archive_of", "verify_output"]
+__all__ = ["Verification", "verify_output"]
 
 # Of an archive that is read as a stream, so much is held at once.
 GROUP_BYTES: Final = 64 << 20
-GIB: Final = 1 << 30
 
 
 class Verification(NamedTuple):
@@ -48,19 +45,6 @@ class Verification(NamedTuple):
     source_bytes: int
     breaches: list[Breach]
     not_ingested: int = 0
-
-
-class Archive(NamedTuple):
-    """An input as the latest run over an archive saw it: what it took, whether it looked at its history and at moves,
-    and whether it was asked for a part of it only."""
-
-    name: str
-    address: InputAddress
-    input: Input
-    selection: Selection
-    history: bool
-    moves: bool
-    partial: bool
 
 
 class _Task(NamedTuple):
@@ -81,26 +65,6 @@ class _Checked(NamedTuple):
     paragraphs: int
     source_bytes: int
     breaches: list[Breach]
-
-
-def archive_of(output: Output, source: str | None = None, archive: str | None = None) -> Archive:
-    """The input of the latest run over an archive, at the commit that was ingested, or the one that is named in its
-    place. Without a name it is the archive that this input was ingested as, else the one of the latest run.
-
-    Raises `OutputError` where there was no run.
-    """
-    runs = last_runs(output)
-    if archive is None and source is not None:
-        archive = next((run.archive for run in runs if run.source == source), None)
-    last = latest_of(output, archive)
-    address = parse_address(source or last.source)
-    if source is None or source == last.source:
-        address = address.at(last.commit)
-    limits = ArchiveLimits(last.argument("max_ratio", 200), last.argument("max_unpacked_gib", 64) * GIB)
-    selection = Selection(tuple(last.argument("include", ())), tuple(last.argument("exclude", ())))
-    history = address.kind == "git" and bool(last.argument("history"))
-    moves = bool(last.argument("moves"))
-    return Archive(last.archive, address, open_input(address, limits), selection, history, moves, last.partial)
 
 
 def verify_output(

@@ -1,8 +1,9 @@
-"""The version of everything that decides what a row says, and the registry of outlets."""
+"""The parser with the registry of outlets, and the version of everything that decides what a row says."""
 
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,9 +13,10 @@ from pressmark import schemas, transforms
 from pressmark.storage.errors import InputError
 
 if TYPE_CHECKING:
+    from pressmark.transforms.article import Article, Limits, Reject
     from pressmark.transforms.outlets import Outlets
 
-__all__ = ["load_outlets", "parser_version"]
+__all__ = ["load_outlets", "parse_source", "parser_version"]
 
 
 # These check, compare or choose; what a source says does not depend on them.
@@ -39,10 +41,17 @@ def parser_version() -> str:
     return digest.hexdigest()[:16]
 
 
+def parse_source(data: bytes, source_path: str, limits: Limits, latest: datetime, archive: str) -> Article | Reject:
+    """The outcome of one source, by the registry that comes with the package."""
+    # A run that parses nothing, or leaves that to workers, does not load the parser.
+    from pressmark.transforms.article import parse
+
+    return parse(data, source_path, load_outlets(), limits, latest, archive=archive)
+
+
 @lru_cache(maxsize=1)
 def load_outlets() -> Outlets:
     """The registry that comes with the package."""
-    # The registry's own module is for whoever parses.
     from pressmark.transforms.outlets import Outlets, RegistryError
 
     path = Path(transforms.__path__[0]) / "outlets.toml"

@@ -13,7 +13,17 @@ import pyarrow as pa
 from repositories import Repository, files_below
 
 from pressmark.storage.inputs.opening import open_input, parse_address
-from pressmark.storage.inputs.source import EVERYTHING, LISTING, Before, Input, Listing, Request, Source, sources_of
+from pressmark.storage.inputs.source import (
+    EVERYTHING,
+    LISTING,
+    Before,
+    Input,
+    Listing,
+    Request,
+    Source,
+    listing_schema,
+    sources_of,
+)
 from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.records import Limits, Reject
 
@@ -28,7 +38,7 @@ def opened(address: Path | str, limits: ArchiveLimits | None = None) -> Input:
 def listed(address: Path | str, **request: object) -> Listing:
     """What an input lists, in whole columns and in its fixed order."""
     listing = opened(address).listing(Request(**{"selection": EVERYTHING, **request}))  # type: ignore[arg-type]
-    assert dict(listing.frame.schema) == LISTING
+    assert dict(listing.frame.schema) == listing_schema()
     order = listing.frame.sort("source_path", "valid_from", "locator", nulls_last=False)
     assert listing.frame.equals(order)
     assert set(LISTING) <= set(listing.kept.columns)

@@ -33,8 +33,8 @@ LATE = {
 # The command line starts fast because each command loads what it needs; the package itself is lazy.
 # Commands, and what spares a start or an output in a folder the loading of a large library.
 MAY_IMPORT_OURS_LATE = {
-    "flows/cli.py", "flows/commands", "src/pressmark/__init__.py", "storage/output/tables.py", "storage/settings.py",
-    "storage/versions.py",
+    "flows/cli.py", "flows/commands", "src/pressmark/__init__.py", "storage/inputs/opening.py",
+    "storage/output/tables.py", "storage/settings.py", "storage/versions.py",
 }  # fmt: skip
 IMPURE = {
     "asyncio", "concurrent", "ctypes", "ftplib", "glob", "http", "importlib", "io", "logging", "mmap",

@@ -17,7 +17,17 @@ import polars as pl
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.names import named, path_of, source_paths
 from pressmark.storage.inputs.repository import Commit, Git, opened
-from pressmark.storage.inputs.source import LINK_PROBLEM, LISTING, Before, Input, Listing, Request, Source, listing_of
+from pressmark.storage.inputs.source import (
+    LINK_PROBLEM,
+    LISTING,
+    Before,
+    Input,
+    Listing,
+    Request,
+    Source,
+    listing_of,
+    listing_schema,
+)
 from pressmark.transforms.periods import continued, distinct, joined
 from pressmark.transforms.records import Limits, Reject
 
@@ -36,7 +46,7 @@ CONTENT: Final = ("kind", "locator")
 EVENTS: Final = ("name", "position", "valid_from", *CONTENT)
 # What a listing keeps for the next one, beside `LISTING`: all periods before any are selected or joined. Positions
 # count from the commit that was listed, which has 0.
-KEPT: Final = LISTING | {
+KEPT: Final = listing_schema() | {
     "name": pl.Binary(), "kind": pl.Int32(), "position": pl.Int64(), "ended": pl.Int64(), "deleted": pl.Boolean(),
 }  # fmt: skip
 PERIODS: Final = (*EVENTS, "valid_to", "ended", "deleted")
@@ -117,7 +127,7 @@ class GitRepository(Input):
         changes = git.changes(pairs, self._subdir, request.progress)
         if changes.select("pair", "name").is_duplicated().any():
             raise git.corrupt("an entry of a folder: its name is there twice")
-        at = pl.Series("valid_from", times, LISTING["valid_from"])
+        at = pl.Series("valid_from", times, KEPT["valid_from"])
         events = changes.with_columns(position=pl.col("pair") + start)
         events = events.with_columns(at.gather(events["position"])).drop("pair")
         rows = continued(known, events.select(*EVENTS), CONTENT)

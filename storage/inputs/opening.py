@@ -10,7 +10,6 @@ from urllib.parse import unquote
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.archives import TarArchive, ZipArchive
 from pressmark.storage.inputs.folder import Folder
-from pressmark.storage.inputs.git import GitRepository
 from pressmark.storage.inputs.objects import Objects
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.store import is_object_address
@@ -87,6 +86,9 @@ def open_input(address: InputAddress, limits: ArchiveLimits | None = None) -> In
     if not os.path.lexists(address.path):
         raise InputError("there is no such file or folder", address.path, "give the folder that holds the archive")
     if address.kind == "git":
+        # The only input that needs polars, which no worker has a use for.
+        from pressmark.storage.inputs.git import GitRepository
+
         return GitRepository(address.path, address.ref, address.subdir)
     if address.kind in ("tar", "zip"):
         return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, limits or ArchiveLimits())

@@ -6,16 +6,17 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypeVar
-
-import polars as pl
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import Selection
 
+if TYPE_CHECKING:
+    import polars as pl
+
 __all__ = [
     "ANY_SIZE", "EVERYTHING", "HASHED_BYTES", "LINK_PROBLEM", "LISTING", "Before", "Input", "Listing", "Request",
-    "Source", "listing_frame", "listing_of", "sources_of",
+    "Source", "listing_frame", "listing_of", "listing_schema", "sources_of",
 ]  # fmt: skip
 
 EVERYTHING: Final = Selection(include=("**",))
@@ -26,10 +27,7 @@ HASHED_BYTES: Final = 256 << 20
 PROGRESS_EVERY: Final = 1000
 T = TypeVar("T")
 # The columns of a listing: one row for each source, or for each period of one.
-LISTING: Final[dict[str, pl.DataType]] = {
-    "source_path": pl.String(), "locator": pl.Binary(), "source_bytes": pl.Int64(), "problem": pl.String(),
-    "valid_from": pl.Datetime("us", "UTC"), "valid_to": pl.Datetime("us", "UTC"), "version": pl.String(),
-}  # fmt: skip
+LISTING: Final = ("source_path", "locator", "source_bytes", "problem", "valid_from", "valid_to", "version")
 
 
 class Source(NamedTuple):
@@ -73,11 +71,23 @@ class Source(NamedTuple):
         return Reject(self.source_path, sha256, size, "too_large", detail, None, None)
 
 
+def listing_schema() -> dict[str, pl.DataType]:
+    """The types of the columns `LISTING`."""
+    # Workers, who read sources and list none, do not load polars.
+    import polars as pl
+
+    moment = pl.Datetime("us", "UTC")
+    types = (pl.String(), pl.Binary(), pl.Int64(), pl.String(), moment, moment, pl.String())
+    return dict(zip(LISTING, types, strict=True))
+
+
 def listing_frame(sources: Iterable[Source]) -> pl.DataFrame:
     """Sources as a frame with the columns `LISTING`, in their order."""
+    import polars as pl
+
     paths, locators, *others = zip(*sources, strict=True) if (sources := list(sources)) else [()] * len(LISTING)
     columns = [paths, [locator.encode("utf-8", "surrogateescape") for locator in locators], *others]
-    return pl.DataFrame(dict(zip(LISTING, columns, strict=True)), schema=LISTING)
+    return pl.DataFrame(dict(zip(LISTING, columns, strict=True)), schema=listing_schema())
 
 
 def sources_of(frame: pl.DataFrame) -> list[Source]:
@@ -152,6 +162,8 @@ class Input(Protocol):
 
     def find(self, paths: Iterable[str]) -> list[Source]:
         """Those of the files there are that have one of these paths."""
+        import polars as pl
+
         frame = self.listing(Request(EVERYTHING)).frame
         return sources_of(frame.filter(pl.col("valid_to").is_null(), pl.col("source_path").is_in(set(paths))))
 
@@ -164,6 +176,8 @@ class Input(Protocol):
 
 def listing_of(rows: pl.DataFrame, selection: Selection = EVERYTHING) -> Listing:
     """The listing of those rows that a selection takes."""
+    import polars as pl
+
     taken = pl.Series(selection.taken(rows["source_path"].to_arrow()), dtype=pl.Boolean)
     frame = rows.filter(taken).sort("source_path", "valid_from", "locator", nulls_last=False)
     return Listing(frame, frame, rows["valid_to"].filter(~taken).null_count())

@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from reference_decisions import Found, Moment, Row
 
-from pressmark.storage.inputs.source import LISTING
+from pressmark.storage.inputs.source import listing_schema
 from pressmark.transforms.revisions import (
     CATALOG,
     PARSED,
@@ -48,7 +48,7 @@ def listing_of(found: Sequence[Found]) -> pl.DataFrame:
         "valid_from": [one.valid_from for one in found], "valid_to": [one.valid_to for one in found],
         "version": [""] * len(found), "same": [one.same for one in found], "sha256": [one.sha256 for one in found],
     }  # fmt: skip
-    return pl.DataFrame(columns, schema={**LISTING, "same": pl.Boolean(), "sha256": pl.String()})
+    return pl.DataFrame(columns, schema={**listing_schema(), "same": pl.Boolean(), "sha256": pl.String()})
 
 
 def catalog_of(rows: Iterable[Row]) -> pl.DataFrame:
