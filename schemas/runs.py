@@ -29,6 +29,7 @@ TABLE = Table(
         column("deleted", pa.int64(), "known sources that were deleted (git, or `--sync`)", unit="sources"),
         column("articles", pa.int64(), "rows of `articles` after the run", unit="rows"),
         column("paragraphs", pa.int64(), "rows of `paragraphs` after the run", unit="rows"),
+        column("media", pa.int64(), "rows of `media` after the run", unit="rows"),
         column("revisions", pa.int64(), "rows of `revisions` after the run", unit="rows"),
         column("rejects", pa.int64(), "rows of `rejects` after the run", unit="rows"),
         column("partitions_written", pa.int64(), "partition files replaced, added or removed", unit="files"),

@@ -83,6 +83,11 @@ class Dataset:
         return self._table("paragraphs")
 
     @property
+    def media(self) -> pl.LazyFrame:
+        """One row for each picture, video, audio or embedded page of each article."""
+        return self._table("media")
+
+    @property
     def revisions(self) -> pl.LazyFrame:
         """Superseded revisions, and tombstones of deleted sources."""
         return self._table("revisions")

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pressmark.schemas import TABLES
+from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Input, Request, Source, sources_of
 from pressmark.storage.output.parquet import open_part
@@ -18,6 +18,7 @@ from pressmark.storage.pool import open_pool
 from pressmark.storage.runs import Archive, archive_of, last_runs
 from pressmark.transforms.laws import (
     ARTICLE_COLUMNS,
+    MEDIA_COLUMNS,
     PARAGRAPH_COLUMNS,
     Breach,
     Stood,
@@ -45,6 +46,7 @@ class Verification(NamedTuple):
     source_bytes: int
     breaches: list[Breach]
     not_ingested: int = 0
+    media: int = 0
 
 
 class _Task(NamedTuple):
@@ -63,6 +65,7 @@ class _Task(NamedTuple):
 class _Checked(NamedTuple):
     articles: int
     paragraphs: int
+    media: int
     source_bytes: int
     breaches: list[Breach]
 
@@ -71,8 +74,8 @@ def verify_output(
     output: Output, source: str | Path | None = None, *, archive: str | None = None, workers: int,
     progress: Callable[[int, int], None],
 ) -> Verification:  # fmt: skip
-    """Check laws 1 to 5 on all archives of an output, or on the one that is named; `source` is the input of its latest
-    run by default. `progress` is called with the articles checked and the articles there are."""
+    """Check laws 1 to 5 and 7 on all archives of an output, or on the one that is named; `source` is by default the
+    input of its latest run. `progress` is called with the articles checked and the articles there are."""
     if source is None and archive is None:
         chosen = [archive_of(output, None, run.archive) for run in last_runs(output)] or [archive_of(output)]
     else:
@@ -93,11 +96,12 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Callable[[
     current = {partition: [Stood(**row, valid_to=None) for row in some] for partition, some in rows.items()}
     articles = [row for some in current.values() for row in some]
     breaches: list[Breach] = []
-    checked = [0, 0, 0]
+    checked = [0, 0, 0, 0]
     with open_pool(workers) as pool:
         for result in pool.map(_check_partition, _tasks(output, archive, sources, current)):
             breaches += result.breaches
-            checked = [checked[0] + result.articles, checked[1] + result.paragraphs, checked[2] + result.source_bytes]
+            counts = (result.articles, result.paragraphs, result.media, result.source_bytes)
+            checked = [before + more for before, more in zip(checked, counts, strict=True)]
             progress(checked[0], len(articles))
     breaches += [
         Breach(1, row.source_path, None, "the source is not in the input; name the input that was ingested")
@@ -116,8 +120,9 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Callable[[
     duplicates = [path for path, count in Counter(row.source_path for row in articles).items() if count > 1]
     breaches += [Breach(5, path, None, "the source has more than one row in `articles`") for path in duplicates]
     return Verification(
-        len(articles), checked[1], len(superseded), len(rejects), len(taken), checked[2],
+        len(articles), checked[1], len(superseded), len(rejects), len(taken), checked[3],
         sorted(breaches, key=lambda breach: (breach.source_path, breach.law, breach.byte_offset or 0)), not_ingested,
+        checked[2],
     )  # fmt: skip
 
 
@@ -194,7 +199,7 @@ def _tasks(
     output: Output, archive: Archive, sources: dict[str, Source], current: dict[Partition | None, list[Stood]]
 ) -> Iterator[_Task]:
     places = {row.source_path: partition for partition, rows in current.items() for row in rows}
-    parts = {name: _by_partition(output, name) for name in ("articles", "paragraphs")}
+    parts = {name: _by_partition(output, name) for name in OF_ARTICLES}
     groups: Iterable[tuple[dict[str, Source], dict[str, bytes | Reject] | None]] = (
         _groups(archive.input, [source for path, source in sources.items() if path in places])
         if archive.input.streamed
@@ -242,25 +247,29 @@ def _check_partition(task: _Task) -> _Checked:
         if article_id in by_article and task.first:
             breaches.append(Breach(3, article_id, None, "the article's paragraphs do not stand together"))
         by_article.setdefault(article_id, []).extend(rows)
+    media: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in _read(task.output, "media", task.parts["media"], MEDIA_COLUMNS):
+        media[row["article_id"]].append(row)
     if task.first:
-        orphans = by_article.keys() - articles.keys()
-        breaches += [Breach(3, article_id, None, "paragraphs without an article") for article_id in sorted(orphans)]
+        for name, ids in (("paragraphs", by_article.keys()), ("media", media.keys())):
+            breaches += [Breach(3, key, None, f"{name} without an article") for key in sorted(ids - articles.keys())]
     pending = {
         row["source_path"]: row
         for row in articles.values()
         if row["archive"] == task.archive and row["source_path"] in task.sources
     }
-    count = total_bytes = 0
+    count = media_count = total_bytes = 0
     for source, data in _contents(task):
         article = pending[source.source_path]
         mine = by_article.get(article["article_id"], [])
-        count += len(mine)
+        shown = media.get(article["article_id"], ())
+        count, media_count = count + len(mine), media_count + len(shown)
         if isinstance(data, Reject):
             breaches.append(Breach(1, source.source_path, None, f"the source can't be read: {data.detail}"))
             continue
         total_bytes += len(data)
-        breaches += check_article(article, mine, data)
-    return _Checked(len(task.sources), count, total_bytes, breaches)
+        breaches += check_article(article, mine, data, shown)
+    return _Checked(len(task.sources), count, media_count, total_bytes, breaches)
 
 
 def _contents(task: _Task) -> Iterable[tuple[Source, bytes | Reject]]:
@@ -271,8 +280,11 @@ def _contents(task: _Task) -> Iterable[tuple[Source, bytes | Reject]]:
 
 def _orphans(output: Output) -> list[Breach]:
     with_articles = _by_partition(output, "articles").keys()
-    orphans = sorted(map(str, _by_partition(output, "paragraphs").keys() - with_articles))
-    return [Breach(3, place, None, "paragraphs without a file of articles") for place in orphans]
+    return [
+        Breach(3, place, None, f"{name} without a file of articles")
+        for name in ("paragraphs", "media")
+        for place in sorted(map(str, _by_partition(output, name).keys() - with_articles))
+    ]
 
 
 def _by_partition(output: Output, name: str) -> dict[Partition | None, list[Part]]:

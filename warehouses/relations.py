@@ -207,6 +207,7 @@ RELATIONS: Final = (
     _relation("articles", "Current revisions of articles: one row per article.", ("published_at",), ("canonical_url",)),
     _PARAGRAPHS,
     _LINKS,
+    _relation("media", "Pictures, videos, audio and embedded pages of articles.", ("article_id",), key=("media_id",)),
     _relation("revisions", "Superseded revisions and tombstones of deleted sources.", ("article_id",)),
     _relation("rejects", "Sources that are no article, with the reason and their bytes."),
     _relation("runs", "One row per run that wrote the output.", partitioned_by="run_id"),
