@@ -182,19 +182,19 @@ def _media(
         position = medium.start
         yield medium._replace(
             src=identity.absolute(medium.src, base), start=size, end=size + _size(body[medium.start : medium.end]),
-            caption_ordinal=_caption_of(medium.ordinal, blocks, roles),
+            caption_ordinal=_caption_of(medium, body, blocks, roles),
         )  # fmt: skip
 
 
-def _caption_of(ordinal: int, blocks: Sequence[Block], roles: Sequence[Role]) -> int | None:
-    """The caption of a medium that stands before the block `ordinal`: the next block, or the one before in the same
-    `figure`."""
+def _caption_of(medium: Medium, body: str, blocks: Sequence[Block], roles: Sequence[Role]) -> int | None:
+    """The block that is a medium's caption: the next one, or the one before in the same `figure`."""
+    ordinal = medium.ordinal
     if ordinal < len(roles) and roles[ordinal] == "caption":
         return ordinal
     before = ordinal - 1
-    if 0 <= before < len(roles) and roles[before] == "caption" and any(t.tag == "figure" for t in blocks[before].path):
-        return before
-    return None
+    if before < 0 or roles[before] != "caption" or all(token.tag != "figure" for token in blocks[before].path):
+        return None
+    return None if "</figure" in body[blocks[before].end : medium.start].lower() else before
 
 
 def _size(text: str) -> int:
