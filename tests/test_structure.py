@@ -12,9 +12,9 @@ from pathlib import Path
 from archives import ROOT
 
 # Raised only by what a change adds, and with the reason beside the number.
-# The aim is 12,500 lines in 80 modules; both only fall.
-MOST_LINES = 13_450
-MOST_MODULES = 84
+# The aim is 12,500 lines in 80 modules; both only fall but for the doors: front matter and Markdown.
+MOST_LINES = 14_350
+MOST_MODULES = 86
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {

@@ -141,7 +141,9 @@ def _flags(dates: Dates, title: str, content: Sequence[str], *, mostly_skipped: 
 def page_day(header: Header) -> date | None:
     """The day by which an outlet's layout is chosen, before anything on the page is read."""
     moment = header.header_at or header.front_matter_at
-    return url_date(header.url) if moment is None else moment.date()
+    if moment is None:
+        return url_date(header.url)
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def _paragraphs(

@@ -55,8 +55,9 @@ class Medium(NamedTuple):
 class Header(NamedTuple):
     """What a header says. `body_start` is the code point of the decoded source at which the body starts.
 
-    `header_at` is the time of a `comment` header, also of one inside front matter; `front_matter_at` is
-    front matter's `date`. Both are UTC.
+    `header_at` is the time of a `comment` header, also of one inside front matter, in UTC. `front_matter_at` is front
+    matter's date: in UTC where it names its zone, else a time without one, or a day, both of the outlet's zone.
+    `metadata` is a JSON object with its keys in order: what the header says and no other field holds.
     """
 
     dialect: Dialect
@@ -64,8 +65,14 @@ class Header(NamedTuple):
     url: str | None
     author: str | None
     header_at: datetime | None
-    front_matter_at: datetime | None
+    front_matter_at: datetime | date | None
     body_start: int
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    metadata: str | None = None
+    removed_at: datetime | None = None
+    removed_reason: str | None = None
 
 
 class Dates(NamedTuple):

@@ -21,6 +21,9 @@ from pressmark.transforms.records import Article, Dates, Medium, Paragraph, Part
 
 __all__ = ["article_rows", "media_rows", "paragraph_rows", "partition_of", "period_of", "reject_rows", "sort_key"]
 
+OF_THE_HEADER: Final = (
+    "url", "title", "description", "tags", "categories", "metadata", "removed_at", "removed_reason",
+)  # fmt: skip
 PERIOD_LENGTHS: Final[dict[Period, int]] = {"year": 4, "month": 7, "day": 10}
 
 
@@ -57,8 +60,7 @@ def article_rows(
     columns: dict[str, Any] = {
         "dialect": [header.dialect for header in headers],
         "flags": _flags([article.flags for article in articles]),
-        "url": [header.url for header in headers],
-        "title": [header.title for header in headers],
+        **{name: [getattr(header, name) for header in headers] for name in OF_THE_HEADER},
         **{name: [getattr(date, name) for date in dates] for name in Dates._fields},
         "valid_from": valid_from or [None] * len(articles),
         "paragraph_count": [len(article.paragraphs) for article in articles],

@@ -174,6 +174,8 @@ def _carried(rows: pa.Table, table: Table, archive: str) -> pa.Table:
             "encoding": lambda: pa.repeat("utf-8", len(rows)),
             "markup": lambda: pa.repeat("html", len(rows)),
             "flags": lambda: pa.array(_flags(rows), pa.list_(pa.string())),
+            "tags": lambda: pa.array([[]] * len(rows), pa.list_(pa.string())),
+            "categories": lambda: pa.array([[]] * len(rows), pa.list_(pa.string())),
         }
         added |= {name: make() for name, make in defaults.items() if name not in names}
     for name, values in added.items():
