@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import PARTITION_KEYS, TIMESTAMP
-from pressmark.schemas.paragraphs import LINK
+from pressmark.schemas.tables import LINK
 
 __all__ = [
     "LOADS", "PARTITION", "RELATIONS", "TEXTS", "Checked", "Column", "Engine", "Method", "Relation", "checksum_query",
@@ -164,20 +164,15 @@ def _columns(table: str) -> tuple[Column, ...]:
     return (*(keys if TABLES[table].partitioned else ()), *map(_column, fields))
 
 
-def _relation(
-    table: str, description: str, *indexes: tuple[str, ...], key: tuple[str, ...] = (), partitioned_by: str = ""
-) -> Relation:
+def _relation(table: str, *indexes: tuple[str, ...], key: tuple[str, ...] = (), partitioned_by: str = "") -> Relation:
     partition = PARTITION if TABLES[table].partitioned else tuple(partitioned_by.split())
     return Relation(
-        table, table, description, _columns(table), key or TABLES[table].replace_keys,
+        table, table, TABLES[table].meaning, _columns(table), key or TABLES[table].replace_keys,
         (PARTITION, *indexes) if TABLES[table].partitioned else indexes, partition,
     )  # fmt: skip
 
 
-_PARAGRAPHS: Final = _relation(
-    "paragraphs", "Blocks of articles with role, text and exact offsets: one row per block.",
-    ("article_id", "ordinal"), key=("paragraph_id",),
-)  # fmt: skip
+_PARAGRAPHS: Final = _relation("paragraphs", ("article_id", "ordinal"), key=("paragraph_id",))
 _OF_PARAGRAPH: Final = {column.name: column for column in _PARAGRAPHS.columns}
 _HREF, _START, _END = (_column(field) for field in LINK)
 
@@ -204,12 +199,12 @@ _LINKS: Final = Relation(
 )
 
 RELATIONS: Final = (
-    _relation("articles", "Current revisions of articles: one row per article.", ("published_at",), ("canonical_url",)),
+    _relation("articles", ("published_at",), ("canonical_url",)),
     _PARAGRAPHS,
     _LINKS,
-    _relation("revisions", "Superseded revisions and tombstones of deleted sources.", ("article_id",)),
-    _relation("rejects", "Sources that are no article, with the reason and their bytes."),
-    _relation("runs", "One row per run that wrote the output.", partitioned_by="run_id"),
+    _relation("revisions", ("article_id",)),
+    _relation("rejects"),
+    _relation("runs", partitioned_by="run_id"),
 )
 
 _LOADS: Final = (
