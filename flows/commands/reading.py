@@ -68,9 +68,6 @@ def status(arguments: argparse.Namespace) -> int:
 def _rows(output: Output, name: str, archive: str | None) -> pl.LazyFrame:
     """Rows of a table, of one archive or all."""
     rows = output.scan(TABLES[name])
-    if rows is None:
-        columns = [*TABLES[name].schema.names, "outlet", "month"]
-        rows = pl.LazyFrame(schema=dict.fromkeys(columns, pl.String))
     return rows if archive is None else rows.filter(pl.col("archive").cast(pl.String) == archive)
 
 
