@@ -88,7 +88,7 @@ def verify(arguments: argparse.Namespace) -> int:
     with ProgressDisplay() as progress:
         found = verify_output(
             Output(arguments.output), arguments.source, archive=arguments.archive, workers=arguments.workers,
-            progress=lambda done, total: progress("verify", done, total),
+            progress=progress,
         )  # fmt: skip
     seconds = time.monotonic() - started
     if arguments.json:
