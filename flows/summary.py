@@ -37,7 +37,7 @@ __all__ = [
 ]  # fmt: skip
 
 SHOWN_REJECTS: Final = 20
-LAWS: Final = {1: "slice", 2: "text", 3: "order", 4: "conservation", 5: "completeness"}
+LAWS: Final = {1: "slice", 2: "text", 3: "order", 4: "conservation", 5: "completeness", 7: "media"}
 CHANGES: Final = {
     "new": "new", "text": "revised in text", "markup": "revised in markup only", "deleted": "deleted",
     "redated": "re-dated",
@@ -71,7 +71,8 @@ def run_line(report: RunReport) -> str:
         f"run {report.run_id} of {printable(report.archive)}: {report.sources} sources: {report.unchanged} unchanged, "
         f"{report.parsed} read ({report.parsed_bytes / 1e6:.1f} MB): {report.accepted} articles, {report.rejected} "
         f"rejected; {report.deleted} deleted{_left_out(report.left_out)}. The output holds {report.articles} articles, "
-        f"{report.paragraphs} paragraphs, {report.revisions} superseded revisions, {report.rejects} rejects. "
+        f"{report.paragraphs} paragraphs, {report.media} media, {report.revisions} superseded revisions, "
+        f"{report.rejects} rejects. "
         f"{report.partitions_written} files written ({report.output_bytes / 1e6:.1f} MB) in {seconds:.1f} s"
     )
 
@@ -143,8 +144,8 @@ def run_figures(
 ) -> dict[str, list[dict[str, object]]]:
     """The run's figures, the articles that changed and those that there are, as rows for table artifacts."""
     counts = (
-        "sources", "unchanged", "accepted", "rejected", "deleted", "articles", "paragraphs", "revisions", "rejects",
-        "partitions_written", "parsed_bytes", "output_bytes",
+        "sources", "unchanged", "accepted", "rejected", "deleted", "articles", "paragraphs", "media", "revisions",
+        "rejects", "partitions_written", "parsed_bytes", "output_bytes",
     )  # fmt: skip
     seconds = (report.finished_at - report.started_at).total_seconds()
     return {
@@ -205,13 +206,16 @@ def text_of_load_plan(plan: dict[str, Any], destination: str) -> str:
 
 
 def law_lines(found: Verification) -> list[str]:
-    """Each breach, then each of the five laws with what was checked and its breaches, as lines."""
+    """Each breach, then each law with what was checked and its breaches, as lines."""
     lines = []
     for breach in found.breaches:
         where = "" if breach.byte_offset is None else f", byte {breach.byte_offset}"
         broken = f"law {breach.law} ({LAWS[breach.law]})"
         lines.append(f"{broken}: {printable(breach.source_path)}{where}: {printable(breach.problem)}")
-    checked = [f"{found.paragraphs} paragraphs"] * 3 + [f"{found.articles} articles", f"{found.sources} sources"]
+    checked = [
+        *[f"{found.paragraphs} paragraphs"] * 3, f"{found.articles} articles", f"{found.sources} sources",
+        f"{found.media} media",
+    ]  # fmt: skip
     counts = Counter(breach.law for breach in found.breaches)
     return lines + [
         f"law {law}, {name}: {of} checked, {counts[law]} breaches"

@@ -13,6 +13,7 @@ from pressmark.schemas.contract import (
     DICTIONARY,
     FLAGS,
     MARKUPS,
+    MEDIA_KINDS,
     PUBLISHED_FROM,
     REASONS,
     ROLES,
@@ -23,7 +24,7 @@ from pressmark.schemas.contract import (
     table_schema,
 )
 
-__all__ = ["ARTICLES", "LINK", "PARAGRAPHS", "REJECTS", "REVISIONS", "RUNS", "TABLES"]
+__all__ = ["ARTICLES", "LINK", "MEDIA", "OF_ARTICLES", "PARAGRAPHS", "REJECTS", "REVISIONS", "RUNS", "TABLES"]
 
 LINK: Final = pa.struct([
     column("href", pa.string(), "address, resolved against the article's"),
@@ -106,6 +107,30 @@ PARAGRAPHS: Final = Table(
     size_columns=("byte_start", "byte_end"),
     partitioned=True,
     closed_sets={"role": ROLES},
+)  # fmt: skip
+
+MEDIA: Final = Table(
+    name="media",
+    meaning="One row per picture, video, audio or embedded page of each current article.",
+    schema=table_schema([
+        column("media_id", pa.string(), "`article_id`, `-m`, and the medium's number in its article in 4 digits"),
+        column("article_id", pa.string(), "the article this medium belongs to"),
+        column("ordinal", pa.int32(), "blocks of the article that stand before it"),
+        column("kind", DICTIONARY, "what it is: " + ", ".join(MEDIA_KINDS)),
+        column("src", pa.string(), "address, resolved against the article's; of a `data:` address, its type alone"),
+        column("alt", pa.string(), "text in its place, as the element says it", nullable=True),
+        column("title", pa.string(), "title of the element", nullable=True),
+        column("caption_ordinal", pa.int32(), "ordinal of the block that is its caption", nullable=True),
+        column("byte_start", pa.int64(), "first byte of the element's tag in the source", unit="bytes"),
+        column("byte_end", pa.int64(), "just past the tag's last byte in the source", unit="bytes"),
+        column("source_sha256", pa.string(), "hex SHA-256 of the source that the byte range indexes"),
+        column("published_at", TIMESTAMP, "of the article", nullable=True),
+    ]),
+    sort_keys=("published_at", "article_id", "media_id"),
+    replace_keys=("article_id",),
+    size_columns=("byte_start", "byte_end"),
+    partitioned=True,
+    closed_sets={"kind": MEDIA_KINDS},
 )  # fmt: skip
 
 REVISIONS: Final = Table(
@@ -196,6 +221,7 @@ RUNS: Final = Table(
         column("deleted", pa.int64(), "known sources that were deleted (git, or `--sync`)", unit="sources"),
         column("articles", pa.int64(), "rows of `articles` after the run", unit="rows"),
         column("paragraphs", pa.int64(), "rows of `paragraphs` after the run", unit="rows"),
+        column("media", pa.int64(), "rows of `media` after the run", unit="rows"),
         column("revisions", pa.int64(), "rows of `revisions` after the run", unit="rows"),
         column("rejects", pa.int64(), "rows of `rejects` after the run", unit="rows"),
         column("partitions_written", pa.int64(), "partition files replaced, added or removed", unit="files"),
@@ -208,4 +234,6 @@ RUNS: Final = Table(
     closed_sets={},
 )  # fmt: skip
 
-TABLES: Final = {table.name: table for table in (ARTICLES, PARAGRAPHS, REVISIONS, REJECTS, RUNS)}
+TABLES: Final = {table.name: table for table in (ARTICLES, PARAGRAPHS, MEDIA, REVISIONS, REJECTS, RUNS)}
+# Tables whose rows are of one current article: they come, move and go with it.
+OF_ARTICLES: Final = ("articles", "paragraphs", "media")

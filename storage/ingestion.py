@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from pressmark.schemas import OF_ARTICLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, split_batch
 from pressmark.storage.errors import OutputError
@@ -439,11 +440,11 @@ class Run:
     def _after(self, *, last: bool) -> None:
         """Free what a round has taken, and look at the tables anew for the next one."""
         self._staging.remove([
-            f"{parsed.name}.{table}" for parsed in self._parsed for table in ("articles", "paragraphs", "rejects")
+            f"{parsed.name}.{table}" for parsed in self._parsed for table in (*OF_ARTICLES, "rejects")
         ])  # fmt: skip
         self._parsed, self._settlement, self._merged = [], None, []
         if not last:
             self._known = None
 
 
-ROW_COUNTS: Final = ("articles", "paragraphs", "revisions", "rejects")
+ROW_COUNTS: Final = (*OF_ARTICLES, "revisions", "rejects")

@@ -55,6 +55,7 @@ class RunReport(NamedTuple):
     deleted: int
     articles: int
     paragraphs: int
+    media: int
     revisions: int
     rejects: int
     partitions_written: int

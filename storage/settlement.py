@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import polars as pl
 import pyarrow as pa
 
-from pressmark.schemas import TABLES
+from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.schemas.validation import check_rows
 from pressmark.storage.batches import Parsed
 from pressmark.storage.output.parquet import PartFile, plain_schema
@@ -112,14 +112,14 @@ class _Places:
     def add_settled(self, settled: Settled) -> None:
         """The rows that settling adds and drops."""
         for row in settled.current.select("article_id", "outlet", "period").iter_rows():
-            for table in ("articles", "paragraphs"):
+            for table in OF_ARTICLES:
                 self._added[self._place(table, *row)].add(row[0])
         columns = ["article_id", "outlet", "period", *LOCAL_KEY]
         for article_id, outlet, period, *key in settled.superseded.select(columns).iter_rows():
             self._added[self._place("revisions", article_id, outlet, period)].add(row_id(*key))
         for state, article_id, outlet, period, *key in settled.dropped.select("state", *columns).iter_rows():
             if state == "current":
-                for table in ("articles", "paragraphs"):
+                for table in OF_ARTICLES:
                     self._dropped[self._place(table, article_id, outlet, period)].add(article_id)
             else:
                 self._dropped[self._place("revisions", article_id, outlet, period)].add(row_id(*key))
@@ -180,10 +180,13 @@ class _Places:
                 if before != place:
                     leaving.add(before)
                     entering.add(place)
-        places = sorted(self._dropped.keys() | self._added.keys(), key=lambda place: (place[1] or ("", ""), place))
+        # A revision may have no media, and so no row that takes the place of the last one's.
+        gone = {place: self._dropped.get(place, set()) | (self._added[place] if place.table == "media" else set())
+                for place in self._dropped.keys() | self._added.keys()}  # fmt: skip
+        places = sorted(gone, key=lambda place: (place[1] or ("", ""), place))
         return [
             PlaceWork(
-                *place, frozenset(self._dropped.get(place, ())), place in leaving, place in leaving & entering,
+                *place, frozenset(gone[place]), place in leaving, place in leaving & entering,
                 (place.table, place.partition) in self._carried,
             )
             for place in places
@@ -242,13 +245,14 @@ def _staged_files(
     batches: Sequence[Parsed], current: pl.DataFrame, rejects: pl.DataFrame
 ) -> dict[str, list[StagedFile]]:
     """The staged files of the batches, with the owners among their rows that are not to be published."""
-    files: dict[str, list[StagedFile]] = {"articles": [], "paragraphs": [], "rejects": []}
+    files: dict[str, list[StagedFile]] = {name: [] for name in (*OF_ARTICLES, "rejects")}
     published = _owners(current), _owners(rejects)
     for batch in batches:
         left = frozenset(range(batch.articles.num_rows)) - published[0].get(batch.name, frozenset())
         if len(left) < batch.articles.num_rows:
-            files["articles"].append(StagedFile(f"{batch.name}.articles", batch.article_spans, left))
-            files["paragraphs"].append(StagedFile(f"{batch.name}.paragraphs", batch.paragraph_spans, left))
+            spans_of = (batch.article_spans, batch.paragraph_spans, batch.media_spans)
+            for name, spans in zip(OF_ARTICLES, spans_of, strict=True):
+                files[name] += [StagedFile(f"{batch.name}.{name}", spans, left)] if spans else []
         left = frozenset(range(batch.rejects.num_rows)) - published[1].get(batch.name, frozenset())
         if len(left) < batch.rejects.num_rows:
             spans = (Span(None, 0, batch.rejects.num_rows),)

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pressmark.schemas import TABLES
+from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Input, Request, Source, sources_of
 from pressmark.storage.output.parquet import PartFile
@@ -18,6 +18,7 @@ from pressmark.storage.pool import open_pool
 from pressmark.storage.runs import Archive, archive_of, last_runs
 from pressmark.transforms.laws import (
     ARTICLE_COLUMNS,
+    MEDIA_COLUMNS,
     PARAGRAPH_COLUMNS,
     Breach,
     Stood,
@@ -31,6 +32,8 @@ __all__ = ["Verification", "verify_output"]
 
 # Of an archive that is read as a stream, so much is held at once.
 GROUP_BYTES: Final = 64 << 20
+# What belongs to articles, with the columns that are checked.
+OWNED: Final = {"paragraphs": PARAGRAPH_COLUMNS, "media": MEDIA_COLUMNS}
 
 
 class Verification(NamedTuple):
@@ -45,6 +48,7 @@ class Verification(NamedTuple):
     source_bytes: int
     breaches: list[Breach]
     not_ingested: int = 0
+    media: int = 0
 
 
 class _Task(NamedTuple):
@@ -61,6 +65,7 @@ class _Task(NamedTuple):
 class _Checked(NamedTuple):
     articles: int
     paragraphs: int
+    media: int
     source_bytes: int
     breaches: list[Breach]
 
@@ -69,8 +74,8 @@ def verify_output(
     output: Output, source: str | Path | None = None, *, archive: str | None = None, workers: int,
     progress: Callable[[str, int, int], None],
 ) -> Verification:  # fmt: skip
-    """Check laws 1 to 5 on all archives of an output, or on the one that is named; `source` is the input of its latest
-    run by default. `progress` is called with `verify`, the articles checked and the articles there are."""
+    """Check laws 1 to 5 and 7 on all archives of an output, or on the one that is named; `source` is by default the
+    input of its latest run. `progress` is called with `verify`, the articles checked and the articles there are."""
     if source is None and archive is None:
         chosen = [archive_of(output, None, run.archive) for run in last_runs(output)] or [archive_of(output)]
     else:
@@ -91,11 +96,12 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Callable[[
     current = {partition: [Stood(**row, valid_to=None) for row in some] for partition, some in rows.items()}
     articles = [row for some in current.values() for row in some]
     breaches: list[Breach] = []
-    checked = [0, 0, 0]
+    checked = [0, 0, 0, 0]
     with open_pool(workers) as pool:
         for result in pool.map(_check_partition, _tasks(output, archive, sources, current)):
             breaches += result.breaches
-            checked = [checked[0] + result.articles, checked[1] + result.paragraphs, checked[2] + result.source_bytes]
+            counts = (result.articles, result.paragraphs, result.media, result.source_bytes)
+            checked = [before + more for before, more in zip(checked, counts, strict=True)]
             progress("verify", checked[0], len(articles))
     breaches += [
         Breach(1, row.source_path, None, "the source is not in the input; name the input that was ingested")
@@ -114,8 +120,9 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Callable[[
     duplicates = [path for path, count in Counter(row.source_path for row in articles).items() if count > 1]
     breaches += [Breach(5, path, None, "the source has more than one row in `articles`") for path in duplicates]
     return Verification(
-        len(articles), checked[1], len(superseded), len(rejects), len(taken), checked[2],
+        len(articles), checked[1], len(superseded), len(rejects), len(taken), checked[3],
         sorted(breaches, key=lambda breach: (breach.source_path, breach.law, breach.byte_offset or 0)), not_ingested,
+        checked[2],
     )  # fmt: skip
 
 
@@ -192,7 +199,7 @@ def _tasks(
     output: Output, archive: Archive, sources: dict[str, Source], current: dict[Partition | None, list[Stood]]
 ) -> Iterator[_Task]:
     places = {row.source_path: partition for partition, rows in current.items() for row in rows}
-    parts = {name: _by_partition(output, name) for name in ("articles", "paragraphs")}
+    parts = {name: _by_partition(output, name) for name in OF_ARTICLES}
     chosen = [source for path, source in sources.items() if path in places]
     groups = _groups(archive.input, chosen) if archive.input.streamed else [(chosen, None)]
     for group, contents in groups:
@@ -221,26 +228,24 @@ def _groups(archive: Input, sources: Sequence[Source]) -> Iterator[tuple[list[So
 
 
 def _check_partition(task: _Task) -> _Checked:
-    paragraphs: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in _read(task.output, "paragraphs", task.parts["paragraphs"], PARAGRAPH_COLUMNS):
-        paragraphs[row["article_id"]].append(row)
+    paragraphs, media = (_by_article(task, name, columns) for name, columns in OWNED.items())
     articles = {
         row["source_path"]: row
         for row in _read(task.output, "articles", task.parts["articles"], [*ARTICLE_COLUMNS, "archive"])
         if row["archive"] == task.archive
     }
     breaches: list[Breach] = []
-    count = total_bytes = 0
+    count = media_count = total_bytes = 0
     for source, data in _contents(task):
         article = articles[source.source_path]
-        mine = paragraphs[article["article_id"]]
-        count += len(mine)
+        mine, shown = paragraphs[article["article_id"]], media[article["article_id"]]
+        count, media_count = count + len(mine), media_count + len(shown)
         if isinstance(data, Reject):
             breaches.append(Breach(1, source.source_path, None, f"the source can't be read: {data.detail}"))
             continue
         total_bytes += len(data)
-        breaches += check_article(article, mine, data)
-    return _Checked(len(task.sources), count, total_bytes, breaches)
+        breaches += check_article(article, mine, data, shown)
+    return _Checked(len(task.sources), count, media_count, total_bytes, breaches)
 
 
 def _contents(task: _Task) -> Iterable[tuple[Source, bytes | Reject]]:
@@ -249,22 +254,30 @@ def _contents(task: _Task) -> Iterable[tuple[Source, bytes | Reject]]:
     return [(source, task.contents[path]) for path, source in task.sources.items()]
 
 
+def _by_article(task: _Task, name: str, columns: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in _read(task.output, name, task.parts[name], columns):
+        found[row["article_id"]].append(row)
+    return found
+
+
 def _strays(output: Output) -> list[Breach]:
-    """Paragraphs without an article beside them, and those that do not stand together."""
+    """Rows without an article beside them, and paragraphs that do not stand together."""
     breaches = []
     articles = _by_partition(output, "articles")
-    for partition, parts in _by_partition(output, "paragraphs").items():
-        if partition not in articles:
-            breaches.append(Breach(3, str(partition), None, "paragraphs without a file of articles"))
-            continue
-        known = {row["article_id"] for row in _read(output, "articles", articles[partition], ["article_id"])}
-        rows = _read(output, "paragraphs", parts, ["article_id"])
-        places = Counter(article_id for article_id, _ in groupby(rows, key=lambda row: row["article_id"]))
-        for article_id, count in places.items():
-            if article_id not in known:
-                breaches.append(Breach(3, article_id, None, "paragraphs without an article"))
-            if count > 1:
-                breaches.append(Breach(3, article_id, None, "the article's paragraphs do not stand together"))
+    for name in OWNED:
+        for partition, parts in _by_partition(output, name).items():
+            if partition not in articles:
+                breaches.append(Breach(3, str(partition), None, f"{name} without a file of articles"))
+                continue
+            known = {row["article_id"] for row in _read(output, "articles", articles[partition], ["article_id"])}
+            rows = _read(output, name, parts, ["article_id"])
+            places = Counter(article_id for article_id, _ in groupby(rows, key=lambda row: row["article_id"]))
+            for article_id, count in places.items():
+                if article_id not in known:
+                    breaches.append(Breach(3, article_id, None, f"{name} without an article"))
+                if count > 1:
+                    breaches.append(Breach(3, article_id, None, f"the article's {name} do not stand together"))
     return breaches
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -20,7 +20,7 @@ from pressmark.transforms.dates import FAR_FUTURE, dateline_reader, url_date, we
 from pressmark.transforms.evidence import author_of, evidence_of
 from pressmark.transforms.header import BadSource, read_header
 from pressmark.transforms.outlets import Outlets
-from pressmark.transforms.records import Article, Dates, Header, Limits, Link, Paragraph, Reject
+from pressmark.transforms.records import Article, Dates, Header, Limits, Link, Medium, Paragraph, Reject
 from pressmark.transforms.roles import classify
 
 __all__ = ["SEPARATOR", "Article", "Limits", "Reject", "decode", "page_day", "parse"]
@@ -71,12 +71,14 @@ def _parse(
     header = read_header(text)
     body = text[header.body_start :]
     try:
-        blocks, skipped = cut(body, max_depth=limits.depth)
+        blocks, skipped, media = cut(body, max_depth=limits.depth)
     except TooDeep as deep:
         detail = f"{deep}; raise the limit or correct the file"
         raise BadSource("too_complex", detail, header.body_start + deep.position) from None
-    if not blocks:
-        raise BadSource("no_text", "no visible text after the header", header.body_start)
+    if not blocks and not media:
+        raise BadSource(
+            "no_text", "no visible text after the header, and no picture or other medium", header.body_start
+        )
     canonical = identity.canonical_url(header.url)
     host = identity.host_of(canonical)
     outlet = outlets.find(host)
@@ -120,6 +122,7 @@ def _parse(
         paragraphs=paragraphs,
         flags=_flags(dates, header.title, content, mostly_skipped=2 * all_skipped > len(data) - header_bytes),
         reasons=reasons,
+        media=tuple(_media(body, media, blocks, roles, header_bytes, canonical)),
     )
 
 
@@ -162,6 +165,36 @@ def _paragraphs(
         char_start = char_end + len(SEPARATOR)
         position = end
     return paragraphs
+
+
+def _media(
+    body: str,
+    media: Sequence[Medium],
+    blocks: Sequence[Block],
+    roles: Sequence[Role],
+    header_bytes: int,
+    base: str | None,
+) -> Iterator[Medium]:
+    """Media with byte spans in the source, absolute addresses, and the block that is the caption of each."""
+    position, size = 0, header_bytes
+    for medium in media:
+        size += _size(body[position : medium.start])
+        position = medium.start
+        yield medium._replace(
+            src=identity.absolute(medium.src, base), start=size, end=size + _size(body[medium.start : medium.end]),
+            caption_ordinal=_caption_of(medium.ordinal, blocks, roles),
+        )  # fmt: skip
+
+
+def _caption_of(ordinal: int, blocks: Sequence[Block], roles: Sequence[Role]) -> int | None:
+    """The caption of a medium that stands before the block `ordinal`: the next block, or the one before in the same
+    `figure`."""
+    if ordinal < len(roles) and roles[ordinal] == "caption":
+        return ordinal
+    before = ordinal - 1
+    if 0 <= before < len(roles) and roles[before] == "caption" and any(t.tag == "figure" for t in blocks[before].path):
+        return before
+    return None
 
 
 def _size(text: str) -> int:

@@ -14,7 +14,8 @@ from typing import Final, NamedTuple, cast
 
 from turbohtml import Token, TokenType, tokenize
 
-from pressmark.transforms.records import Link
+from pressmark.schemas.contract import MediaKind
+from pressmark.transforms.records import Link, Medium
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]
 
@@ -52,7 +53,15 @@ ATTRIBUTES: Final = (
 GLUED_NAME: Final = re.compile(
     rf"({'|'.join(sorted(BLOCK_LEVEL | SKIPPED | VOID | INLINE, key=len, reverse=True))})(?:{ATTRIBUTES})[^=]*="
 )
-GLUED_HREF: Final = re.compile(r"<ahref=(\"[^\">]*|'[^'>]*|[^\t\n\f\r >]*)", re.IGNORECASE)
+GLUED_VALUE: Final = re.compile(r"<[a-z]+?(?:href|src)=(\"[^\">]*|'[^'>]*|[^\t\n\f\r >]*)", re.IGNORECASE)
+MEDIA: Final[dict[str, MediaKind]] = {
+    "img": "image", "amp-img": "image", "video": "video", "amp-video": "video", "audio": "audio", "amp-audio": "audio",
+    "iframe": "embed", "embed": "embed", "object": "embed", "amp-iframe": "embed", "amp-youtube": "embed",
+}  # fmt: skip
+# Where pages that load pictures late, or in several sizes, write the address; those called `srcset` hold several.
+MEDIA_SOURCES: Final = (
+    "src", "data-src", "data-original", "data-lazy-src", "data-url", "data", "srcset", "data-srcset",
+)  # fmt: skip
 # The content of these is no markup, so tokenizers must know them; what was glued to their names says nothing here.
 GLUED_RAW_TEXT: Final = re.compile(
     rf"(<(?:script|style))((?:{ATTRIBUTES})[^=\t\n\f\r />]*=[^\t\n\f\r />]*)", re.IGNORECASE
@@ -94,10 +103,11 @@ class Block(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """Blocks in order, and the `[start, end)` of each comment and skipped element, in code points."""
+    """Blocks in order, the `[start, end)` of each comment and skipped element, in code points, and media in order."""
 
     blocks: list[Block]
     skipped: list[tuple[int, int]]
+    media: Sequence[Medium] = ()
 
 
 class TooDeep(Exception):
@@ -151,6 +161,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
     skip_tag: str | None = None
     skip_depth = skip_start = skip_end = text_start = 0
     skip_ended = False
+    media: list[Medium] = []
     # Text waits for the next token, whose start is its end: that tells whether references were resolved in it.
     text: str | None = None
 
@@ -235,6 +246,8 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         elif treatment == _BLOCK or treatment == _INLINE or treatment == _LINK:
             if tag in RAW_TEXT_NAMES:
                 return None
+            if name in MEDIA:
+                media.append(_medium(source, token, name, len(blocks)))
             if treatment == _BLOCK and names and (names[-1] == "p" or (names[-1] == name and name in IMPLIED_END)):
                 names.pop()
                 tokens.pop()
@@ -243,7 +256,13 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             names.append(name)
             tokens.append(token)
             if treatment == _LINK:
-                draft.start_link(token.attr("href") or (_glued_href(source, position) if tag != "a" else None))
+                draft.start_link(token.attr("href") or (_glued_value(source, position) if tag != "a" else None))
+        elif name in MEDIA:
+            media.append(_medium(source, token, name, len(blocks)))
+        elif name == "source" and media and media[-1].kind in names:
+            media[-1] = _with_source(
+                source, media[-1], token, beside=not draft.open and media[-1].ordinal == len(blocks)
+            )
 
     if text is not None:
         draft.add_text(text, text_start, len(source), tokens, names)
@@ -251,7 +270,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         skipped.append((skip_start, _end_of(source, skip_end, len(source)) if skip_ended else len(source)))
     if draft.open:
         draft.finish()
-    return Cut(blocks, skipped)
+    return Cut(blocks, skipped, _placed(media, blocks))
 
 
 def _end_of(source: str, start: int, limit: int) -> int:
@@ -261,9 +280,60 @@ def _end_of(source: str, start: int, limit: int) -> int:
     return limit
 
 
-def _glued_href(source: str, start: int) -> str | None:
-    found = GLUED_HREF.match(source, start)
+def _glued_value(source: str, start: int) -> str | None:
+    """The address that is part of a tag's name, as a scraper dropped the space before its attribute."""
+    found = GLUED_VALUE.match(source, start)
     return html.unescape(found[1].lstrip("\"'")) if found else None
+
+
+def _medium(source: str, token: Token, name: str, ordinal: int) -> Medium:
+    """What a tag shows; `src` is empty where it names no address."""
+    glued = _glued_value(source, token.col) if token.tag != name else None
+    src = glued or _address(token)
+    alt, title = (" ".join((token.attr(key) or "").split()) or None for key in ("alt", "title"))
+    return Medium(MEDIA[name], src, alt, title, ordinal, token.col, _tag_end(source, token.col))
+
+
+def _placed(media: Sequence[Medium], blocks: Sequence[Block]) -> list[Medium]:
+    """Media that name an address, with the number of blocks that end before each."""
+    placed, ordinal = [], 0
+    for medium in media:
+        while ordinal < len(blocks) and blocks[ordinal].end <= medium.start:
+            ordinal += 1
+        if medium.src:
+            placed.append(medium._replace(ordinal=ordinal))
+    return placed
+
+
+def _with_source(source: str, medium: Medium, token: Token, *, beside: bool) -> Medium:
+    """A player with the address of the first of its sources, which are elements of their own; `beside` tells that no
+    text stands between."""
+    if medium.src or not beside:
+        return medium
+    return medium._replace(src=_address(token), end=_tag_end(source, token.col))
+
+
+def _address(token: Token) -> str:
+    """The first address that the attributes of a tag give; that of a placeholder, whose data stand in the tag, only
+    where there is no other, and without the data."""
+    found = [(key, value.strip()) for key in MEDIA_SOURCES if (value := token.attr(key)) and value.strip()]
+    addresses = [value.split()[0].rstrip(",") if key.endswith("srcset") else value for key, value in found]
+    addresses = [address for address in addresses if not address.startswith(("about:", "javascript:"))]
+    placeholder = addresses[0].partition(",")[0] if addresses else ""
+    return next((address for address in addresses if not address.startswith("data:")), placeholder)
+
+
+def _tag_end(source: str, start: int) -> int:
+    """Just past the tag at `start`."""
+    size = 1 << 10
+    while True:
+        for token in tokenize(source[start : start + size], capture_source=True):
+            if token.source is not None:
+                return start + len(token.source)
+            break
+        if start + size >= len(source):
+            return len(source)
+        size *= 8
 
 
 def _treatment(tag: str) -> tuple[int, str]:

@@ -16,26 +16,30 @@ from xxhash import xxh3_64_intdigest
 from pressmark.transforms.article import SEPARATOR, decode
 from pressmark.transforms.blocks import cut
 from pressmark.transforms.header import BadSource, read_header
+from pressmark.transforms.identity import absolute
 
 __all__ = [
-    "ARTICLE_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "Stood", "check_article", "completeness",
+    "ARTICLE_COLUMNS", "MEDIA_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "Stood", "check_article", "completeness",
     "completeness_of_history",
 ]  # fmt: skip
 
 # Cut apart, markup loses end tags, so elements may be open here that were closed in the source.
 ANY_DEPTH = 1 << 40
 ARTICLE_COLUMNS = (
-    "article_id", "source_path", "source_sha256", "source_bytes", "text", "text_sha256", "paragraph_count",
-    "header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes",
+    "article_id", "source_path", "source_sha256", "source_bytes", "canonical_url", "text", "text_sha256",
+    "paragraph_count", "header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes",
 )  # fmt: skip
 PARAGRAPH_COLUMNS = (
     "paragraph_id", "article_id", "ordinal", "text", "char_start", "char_end", "byte_start", "byte_end",
     "source_sha256", "text_hash",
 )  # fmt: skip
+MEDIA_COLUMNS = (
+    "media_id", "article_id", "ordinal", "kind", "src", "byte_start", "byte_end", "source_sha256", "caption_ordinal",
+)  # fmt: skip
 
 
 class Breach(NamedTuple):
-    """A law (1 to 5) that does not hold: at which source, at which byte of it if at one, and how."""
+    """A law (1 to 5, or 7) that does not hold: at which source, at which byte of it if at one, and how."""
 
     law: int
     source_path: str
@@ -43,9 +47,14 @@ class Breach(NamedTuple):
     problem: str
 
 
-def check_article(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> list[Breach]:
-    """Breaches of laws 1 to 4 by one article. `paragraphs` are its rows in the order of the file."""
-    return list(_breaches(article, paragraphs, data))
+def check_article(
+    article: Mapping[str, Any],
+    paragraphs: Sequence[Mapping[str, Any]],
+    data: bytes,
+    media: Sequence[Mapping[str, Any]] = (),
+) -> list[Breach]:
+    """Breaches of laws 1 to 4 and 7 by one article. `paragraphs` and `media` are its rows in the order of the file."""
+    return [*_breaches(article, paragraphs, data), *_media_law(article, paragraphs, data, media)]
 
 
 def completeness(
@@ -144,6 +153,38 @@ def _slice_law(path: str, row: Mapping[str, Any], source: bytes) -> Iterator[Bre
         yield Breach(1, path, start, f"`{row['paragraph_id']}`: the byte range is wider than its visible text")
     if xxh3_64_intdigest(row["text"].encode()) != row["text_hash"]:
         yield Breach(1, path, start, f"`{row['paragraph_id']}`: `text_hash` is not the hash of its text")
+
+
+def _media_law(
+    article: Mapping[str, Any],
+    paragraphs: Sequence[Mapping[str, Any]],
+    data: bytes,
+    media: Sequence[Mapping[str, Any]],
+) -> Iterator[Breach]:
+    path = article["source_path"]
+    starts = [*(row["byte_start"] for row in paragraphs), len(data)]
+    ends = [article["header_bytes"], *(row["byte_end"] for row in paragraphs)]
+    for number, row in enumerate(media):
+        start, end, ordinal = row["byte_start"], row["byte_end"], row["ordinal"]
+        name = f"`{row['media_id']}`"
+        if row["media_id"] != f"{article['article_id']}-m{number:04d}":
+            yield Breach(7, path, start, f"{name}: not the medium numbered {number}")
+        if row["source_sha256"] != article["source_sha256"]:
+            yield Breach(7, path, start, f"{name}: its `source_sha256` is not its article's")
+        # A picture in a line of text stands inside the block that follows those before it.
+        inside = ordinal < len(paragraphs) and starts[ordinal] <= start and end <= ends[ordinal + 1]
+        if not (
+            0 <= ordinal <= len(paragraphs) and ends[ordinal] <= start < end and (end <= starts[ordinal] or inside)
+        ):
+            yield Breach(7, path, start, f"{name}: it does not stand after {ordinal} blocks")
+            continue
+        if row["caption_ordinal"] is not None and not 0 <= row["caption_ordinal"] < len(paragraphs):
+            yield Breach(7, path, start, f"{name}: its caption is no block of the article")
+        found = cut(data[start:end].decode(errors="replace"), max_depth=ANY_DEPTH).media
+        if len(found) != 1 or (found[0].start, found[0].kind) != (0, row["kind"]):
+            yield Breach(7, path, start, f"{name}: the byte range is no {row['kind']}")
+        elif absolute(found[0].src, article["canonical_url"]) != row["src"]:
+            yield Breach(7, path, start, f"{name}: the byte range has another `src`")
 
 
 def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> Iterator[Breach]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from pressmark.schemas.contract import Dialect, Flag, Markup, PublishedFrom, Reason, Role
+from pressmark.schemas.contract import Dialect, Flag, Markup, MediaKind, PublishedFrom, Reason, Role
 
-__all__ = ["Article", "Dates", "Header", "Limits", "Link", "Paragraph", "Partition", "Reject", "Stamp"]
+__all__ = ["Article", "Dates", "Header", "Limits", "Link", "Medium", "Paragraph", "Partition", "Reject", "Stamp"]
 
 
 class Stamp(NamedTuple):
@@ -34,6 +34,22 @@ class Link(NamedTuple):
     href: str
     start: int
     end: int
+
+
+class Medium(NamedTuple):
+    """A picture, video, audio or embedded page: the `[start, end)` of its tag, and the blocks that stand before it.
+
+    `start` and `end` are code points of the markup where a cutter gives them, and bytes of the source in an article.
+    """
+
+    kind: MediaKind
+    src: str
+    alt: str | None
+    title: str | None
+    ordinal: int
+    start: int
+    end: int
+    caption_ordinal: int | None = None
 
 
 class Header(NamedTuple):
@@ -117,6 +133,7 @@ class Article(NamedTuple):
     paragraphs: list[Paragraph]
     flags: tuple[Flag, ...]
     reasons: list[str]
+    media: tuple[Medium, ...] = ()
 
 
 class Reject(NamedTuple):

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pressmark.schemas.contract import DICTIONARY, FLAGS, TIMESTAMP, UNKNOWN_PERIODS, Period, Table
-from pressmark.schemas.tables import ARTICLES, LINK, PARAGRAPHS, REJECTS
+from pressmark.schemas.tables import ARTICLES, LINK, MEDIA, PARAGRAPHS, REJECTS
 from pressmark.transforms.identity import row_id
-from pressmark.transforms.records import Article, Dates, Paragraph, Partition, Reject, Stamp
+from pressmark.transforms.records import Article, Dates, Medium, Paragraph, Partition, Reject, Stamp
 
-__all__ = ["article_rows", "paragraph_rows", "partition_of", "period_of", "reject_rows", "sort_key"]
+__all__ = ["article_rows", "media_rows", "paragraph_rows", "partition_of", "period_of", "reject_rows", "sort_key"]
 
 PERIOD_LENGTHS: Final[dict[Period, int]] = {"year": 4, "month": 7, "day": 10}
 
@@ -88,6 +88,23 @@ def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
         "dateline_at": pa.array([article.dates.dateline_at for article in articles], TIMESTAMP).take(owners),
     }
     return _table(columns, PARAGRAPHS), owners
+
+
+def media_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
+    """Rows of `media`, and each row's position of its article in the argument."""
+    owners = [position for position, article in enumerate(articles) for _ in article.media]
+    numbers = chain.from_iterable(range(len(article.media)) for article in articles)
+    rows = list(chain.from_iterable(article.media for article in articles))
+    columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in Medium._fields}
+    columns |= {"byte_start": columns["start"], "byte_end": columns["end"]}
+    for name, of in (
+        ("article_id", articles),
+        ("source_sha256", articles),
+        ("published_at", [a.dates for a in articles]),
+    ):
+        columns[name] = [getattr(of[owner], name) for owner in owners]
+    columns["media_id"] = [f"{key}-m{number:04d}" for key, number in zip(columns["article_id"], numbers, strict=True)]
+    return _table(columns, MEDIA), pa.array(owners, pa.int32())
 
 
 def reject_rows(rejects: Sequence[Reject], stamp: Stamp, archive: str) -> pa.Table:

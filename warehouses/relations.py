@@ -172,6 +172,7 @@ RELATIONS: Final = (
     _relation("articles", ("published_at",), ("canonical_url",)),
     _PARAGRAPHS,
     _LINKS,
+    _relation("media", ("article_id",), key=("media_id",)),
     _relation("revisions", ("article_id",)),
     _relation("rejects"),
     _relation("runs", partitioned_by="run_id"),

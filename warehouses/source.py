@@ -15,7 +15,7 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.output.snapshot import Part, Snapshot
 from pressmark.warehouses.address import SourceError
-from pressmark.warehouses.relations import Checked, Column, Relation, checksum_query, literal
+from pressmark.warehouses.relations import PARTITION, Checked, Column, Relation, checksum_query, literal
 
 __all__ = ["Source", "checksums_of"]
 
@@ -43,7 +43,8 @@ WITH grouped AS (
 SELECT coalesce(whole.outlet, grouped.outlet), coalesce(whole.month, grouped.month),
        coalesce(whole.article_id, grouped.article_id),
        CASE WHEN whole.article_id IS NULL THEN 'paragraphs without an article'
-            WHEN grouped.rows IS DISTINCT FROM whole.paragraph_count OR first <> 0 OR last <> grouped.rows - 1
+            WHEN coalesce(grouped.rows, 0) IS DISTINCT FROM whole.paragraph_count
+                 OR first <> 0 OR last <> grouped.rows - 1
                 THEN 'paragraphs are missing or repeated'
             WHEN grouped.texts <> whole.texts THEN 'the texts of the paragraphs are not the text of the article'
             WHEN starts <> (grouped.rows - 1) * lengths - before OR grouped.char_end <> length(whole.text) OR NOT spans
@@ -58,6 +59,9 @@ SELECT coalesce(whole.outlet, grouped.outlet), coalesce(whole.month, grouped.mon
 FROM whole FULL JOIN grouped USING (article_id)
 WHERE problem IS NOT NULL
 """
+NO_PARAGRAPHS: Final = pa.schema(
+    [*(pa.field(name, pa.string()) for name in PARTITION), *TABLES["paragraphs"].schema]
+).empty_table()
 # Sums of hashes take a fraction of the time of joined texts, but suspect a sound article with an empty line in a block.
 QUICK: Final = {
     "of_paragraphs": "sum(hash(text, CAST(ordinal AS BIGINT)))",
@@ -103,13 +107,14 @@ class Source:
             name: [part for part in self.parts if part.table == name and part.partition in places]
             for name in ("articles", "paragraphs")
         }
-        for lonely in {part.partition for part in files["articles"]} ^ {part.partition for part in files["paragraphs"]}:
-            raise SourceError(
-                "articles and paragraphs have not the same partitions", self.output.location(lonely), BROKEN
-            )
+        for lonely in {part.partition for part in files["paragraphs"]} - {part.partition for part in files["articles"]}:
+            raise SourceError("there are paragraphs without articles", self.output.location(lonely), BROKEN)
         if not files["articles"]:
             return
-        rows = {name: read_parquet(parts) for name, parts in files.items()}
+        rows = {name: read_parquet(parts) for name, parts in files.items() if parts}
+        # Articles may have media alone.
+        rows.setdefault("paragraphs", "no_paragraphs")
+        self._connection.register("no_paragraphs", NO_PARAGRAPHS)
         with self._reading():
             suspects = self._connection.execute(LAWS.format(**rows, **QUICK)).fetchall()
             some = f"article_id IN ({', '.join(literal(row[2]) for row in suspects)})" if suspects else "false"

@@ -154,6 +154,8 @@ def _carried(rows: pa.Table, table: Table, archive: str) -> pa.Table:
         added["archive"] = pa.array(named or [archive] * len(rows), pa.string())
         if table.name in ("revisions", "rejects") and "source_path" in names:
             added |= _ids(rows, table, archive)
+    if table.name == "runs" and "media" not in names:
+        added["media"] = pa.array([0] * len(rows), pa.int64())
     if table.name == "articles" and "canonical_url" in names:
         domain_of = load_outlets().domain_of
         hosts = [domain_of(host_of(url)) for url in rows["canonical_url"].to_pylist()]

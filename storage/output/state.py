@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import polars as pl
 import pyarrow as pa
 
-from pressmark.schemas import TABLES
+from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.storage.inputs.source import LISTING, Before
 from pressmark.storage.output.parquet import PartFile
@@ -23,9 +23,11 @@ from pressmark.transforms.revisions import CATALOG
 
 __all__ = ["Catalog", "Seen", "SeenBefore", "read_catalog"]
 
-STATE_TABLES: Final = ("articles", "paragraphs", "revisions", "rejects")
+STATE_TABLES: Final = (*OF_ARTICLES, "revisions", "rejects")
 SEEN: Final = ".pressmark/seen"
 TABLES_SEEN: Final = f"{SEEN}/tables"
+# The hash of the text of an article that has media alone.
+NO_TEXT: Final = hashlib.sha256().hexdigest()
 # Files opened at once: an object store lets each wait longer than it works.
 THREADS: Final = 2
 REQUESTS: Final = 16
@@ -58,7 +60,7 @@ def read_catalog(output: Output, archive: str, carried_archive: str) -> Catalog:
         found = list(threads.map(read, parts))
     outdated, mixed = (
         {(name, part.partition) for (table, part), one in zip(parts, found, strict=True) if one[which]
-         for name in (table.name, *(["paragraphs"] if table.name == "articles" else []))}
+         for name in (OF_ARTICLES if table.name == "articles" else (table.name,))}
         for which in (1, 2)
     )  # fmt: skip
     frames = [pl.DataFrame(schema=CATALOG), *(one[0] for one in found)]
@@ -85,7 +87,8 @@ def _known(
             # Another release may have added a column there alone.
             with PartFile(output, beside.entry, TABLES["paragraphs"], carried) as file:
                 outdated = file.outdated
-        archives = None if beside is None else archives
+        lost = beside is None and any(digest != NO_TEXT for digest in rows["text_sha256"].to_pylist())
+        archives = None if lost else archives
     state = {"articles": "current", "revisions": "superseded", "rejects": "rejected"}[table.name]
     outlet, period = part.partition if part.partition is not None else (None, None)
     frame = pl.DataFrame(pl.from_arrow(rows))
