@@ -14,7 +14,7 @@ import pyarrow as pa
 from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.schemas.validation import check_rows
 from pressmark.storage.batches import Parsed
-from pressmark.storage.output.parquet import open_part, plain_schema
+from pressmark.storage.output.parquet import PartFile, plain_schema
 from pressmark.storage.output.partitions import MergeTask, PlaceWork, StagedFile
 from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.output.state import Catalog
@@ -298,7 +298,7 @@ def _published(output: Output, state: str, places: set[Partition], archive: str)
     seen = "ingested_at" if state == "current" else "first_seen_at"
     for part in output.parts(table):
         if part.partition in places:
-            with open_part(output, part.entry, table, archive) as file:
+            with PartFile(output, part.entry, table, archive) as file:
                 yield _frame_of(file.read([*CARRIED, "text_sha256", seen])).rename({seen: "first_seen_at"})
 
 
