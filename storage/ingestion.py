@@ -300,6 +300,9 @@ class Run:
     def _catalog(self) -> Catalog:
         if self._known is None:
             self._known = read_catalog(self._output, self._facts.archive, self._facts.carried_archive)
+            if self._facts.reread:
+                mine = pl.col("archive") == self._facts.archive
+                self._known = self._known._replace(frame=self._known.frame.with_columns(stale=pl.col("stale") | mine))
         return self._known
 
     _known: Catalog | None = None
@@ -378,6 +381,7 @@ class Run:
                 self._facts.archive,
                 self._staging,
                 limits,
+                self._settings.reading,
                 self._stamp,
                 self._settings.wanted,
                 self._facts.partition,
@@ -401,7 +405,8 @@ class Run:
             commit=self._listing.commit,
             committed_at=self._listing.committed_at,
             arguments=json.dumps(
-                {**self._facts.arguments, **({"unfinished": True} if unfinished else {})}, sort_keys=True
+                {**self._facts.arguments, **({**self._facts.read_before, "unfinished": True} if unfinished else {})},
+                sort_keys=True,
             ),
             contract_version=CONTRACT_VERSION,
             parser_version=parser_version(),

@@ -11,7 +11,19 @@ from typing import NamedTuple
 
 from pressmark.schemas.contract import Dialect, Flag, Markup, MediaKind, PublishedFrom, Reason, Role
 
-__all__ = ["Article", "Dates", "Header", "Limits", "Link", "Medium", "Paragraph", "Partition", "Reject", "Stamp"]
+__all__ = [
+    "Article",
+    "Dates",
+    "Header",
+    "Limits",
+    "Link",
+    "Medium",
+    "Paragraph",
+    "Partition",
+    "Reading",
+    "Reject",
+    "Stamp",
+]
 
 
 class Stamp(NamedTuple):
@@ -34,6 +46,17 @@ class Link(NamedTuple):
     href: str
     start: int
     end: int
+
+
+class Reading(NamedTuple):
+    """How the sources of an archive are to be read, where its operator says so: their encoding (a codec's name), the
+    language of their bodies, and, of pages whose host no outlet of the registry has, the zone of dates and the outlet.
+    """
+
+    encoding: str | None = None
+    markup: Markup | None = None
+    zone: str | None = None
+    outlet: str | None = None
 
 
 class Medium(NamedTuple):
