@@ -32,6 +32,8 @@ LINK: Final = pa.struct([
     column("end", pa.int32(), "just past the link's text in `text`", unit="code points"),
 ])  # fmt: skip
 
+TEXTS: Final = pa.list_(pa.field("element", pa.string(), nullable=False))
+
 ARTICLES: Final = Table(
     name="articles",
     meaning="One row per article, its current revision.",
@@ -50,6 +52,13 @@ ARTICLES: Final = Table(
         column("canonical_url", pa.string(), "address without what does not distinguish articles", nullable=True),
         column("title", pa.string(), "title in the header, entities resolved, white space collapsed"),
         column("author", pa.string(), "from front matter or byline", nullable=True),
+        column("description", pa.string(), "summary in the header", nullable=True),
+        column("tags", TEXTS, "keywords in the header"),
+        column("categories", TEXTS, "sections in the header"),
+        column("metadata", pa.string(), "whatever else the header says, as a JSON object with its keys in order",
+               nullable=True),
+        column("removed_at", TIMESTAMP, "when the page was removed, as the archive says", nullable=True),
+        column("removed_reason", pa.string(), "why the page was removed, in the archive's words", nullable=True),
         column("flags", pa.list_(pa.field("element", DICTIONARY, nullable=False)),
                "what to know before using the row: " + ", ".join(FLAGS)),
         column("published_at", TIMESTAMP, "when the article was published", nullable=True),

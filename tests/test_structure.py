@@ -14,7 +14,7 @@ from archives import ROOT
 # Raised only by what a change adds, and with the reason beside the number.
 # 12,500 lines in 80 modules, and what the doors add: front matter, Markdown, pages, records, media.
 MOST_LINES = 14_100
-MOST_MODULES = 80
+MOST_MODULES = 84
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {
