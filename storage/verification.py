@@ -167,11 +167,7 @@ def _completeness(
 
 
 def _ingested(
-    discovered: Sequence[Stood],
-    revisions: Sequence[Stood],
-    rejects: Sequence[tuple[str, str | None]],
-    *,
-    history: bool,
+    discovered: Sequence[Stood], revisions: Sequence[Stood], rejects: Sequence[tuple[str, str | None]], *, history: bool
 ) -> list[Stood]:
     """Sources of which something is published, be it right or wrong."""
     if not history:

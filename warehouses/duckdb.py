@@ -11,14 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from pressmark.warehouses.address import DestinationError
-from pressmark.warehouses.destination import (
-    FILE_REMEDIES,
-    Change,
-    FoundColumn,
-    LoadedPartition,
-    Remedy,
-    SQLDestination,
-)
+from pressmark.warehouses.destination import FILE_REMEDIES, Change, FoundColumn, LoadedPartition, Remedy, SQLDestination
 from pressmark.warehouses.relations import LOADS, TEXTS, Checked, Column, Relation, literal, partition_of, partition_sql
 from pressmark.warehouses.source import Source, checksums_of
 

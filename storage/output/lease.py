@@ -106,10 +106,9 @@ class Lease:
             found = self._read()
             if found is None:
                 version = self._store.write_new(LOCK, self._content(held=True))
-            elif not found[0]["held"]:
-                version = self._store.write_over(LOCK, self._content(held=True), found[1])
             else:
-                self._watch(*found)
+                if found[0]["held"]:
+                    self._watch(*found)
                 version = self._store.write_over(LOCK, self._content(held=True), found[1])
             if version is not None:
                 return version
