@@ -19,19 +19,6 @@ PLACE = "outlet=songling-times-example/month=2022-03/part-0.parquet"
 SEEN = ".pressmark/seen"
 
 
-def test_a_second_run_rewrites_no_file(seeds: Path, tmp_path: Path) -> None:
-    def stamps() -> dict[Path, tuple[int, int]]:
-        paths = (path for path in (tmp_path / "out").rglob("*.parquet") if "runs" not in path.parts)
-        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
-
-    first = ingest(seeds, tmp_path / "out", 1)
-    before = stamps()
-    second = ingest(seeds, tmp_path / "out", 2)
-    assert stamps() == before
-    assert (second.parsed, second.unchanged, second.partitions_written) == (0, first.sources, 0)
-    assert len(list((tmp_path / "out" / "runs").iterdir())) == 2
-
-
 def test_one_changed_source_rewrites_only_its_partition(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
@@ -150,7 +137,11 @@ def assert_compared(opens: Opens, archive: Path) -> None:
 
 
 def test_a_second_run_reads_no_source_and_no_table(archive: Path, output: Path, opens: Opens) -> None:
-    before = files_of(output)
+    def stamps() -> dict[Path, tuple[int, int]]:
+        paths = (path for path in output.rglob("*.parquet") if not {"runs", ".pressmark"} & {*path.parts})
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
+    before = stamps()
     for number in (2, 3):
         opens.clear()
         report = ingest(archive, output, number)
@@ -159,7 +150,7 @@ def test_a_second_run_reads_no_source_and_no_table(archive: Path, output: Path, 
         assert {path.removeprefix(f"{output}/").partition("/")[0] for path in opens.tables} <= {"runs", "rejects"}
         assert (report.sources, report.unchanged, report.parsed) == (COUNT + 2, COUNT + 2, 0)
         assert (report.articles, report.rejects, report.revisions) == (COUNT, 1, 1)
-    assert files_of(output) == before
+    assert stamps() == before
 
 
 def test_a_change_that_size_and_time_do_not_show_is_read(archive: Path, output: Path, opens: Opens) -> None:
@@ -216,11 +207,10 @@ def test_files_that_come_and_go_are_noticed(
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda _: None, lambda _: b"", lambda content: content[:20], lambda content: content[:-1],
-        lambda content: content[: len(content) // 2], lambda content: b"ARROW1\0\0" * 20,
+        lambda _: None, lambda _: b"", lambda content: content[: len(content) // 2], lambda _: b"ARROW1\0\0" * 20,
         lambda content: content[:-40] + bytes(byte ^ 1 for byte in content[-40:]),
     ],
-    ids=["gone", "empty", "20 bytes", "short", "half", "foreign", "end"],
+    ids=["gone", "empty", "half", "foreign", "end"],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["listing", "kept", "tables"])
 def test_a_damaged_note_costs_a_comparison(
@@ -314,7 +304,6 @@ def test_what_a_run_for_a_part_left_out_is_read_by_the_next(
     assert "new.md" in opens.sources
 
 
-@pytest.mark.parametrize("buckets", [1, 2])
 @pytest.mark.parametrize(
     ("name", "how"),
     # Older paragraphs are found by `verify`: a run compares sources with articles.
@@ -322,14 +311,14 @@ def test_what_a_run_for_a_part_left_out_is_read_by_the_next(
      if (name, how) != ("paragraphs", "older")],
 )  # fmt: skip
 def test_a_partition_file_that_was_touched_by_hand_is_healed(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, name: str, how: str, buckets: int
+    archive: Path, write_article: WriteArticle, tmp_path: Path, name: str, how: str
 ) -> None:
     output = tmp_path / "out"
     for number in range(COUNT):
         write_article(f"{number}.md", url=f"https://songling-times.example/{number}")
     shutil.copy(archive / "0.md", archive / "copy.md")
     (archive / "bad.md").write_bytes(b"\xff")
-    ingest(archive, output, 1, buckets=buckets)
+    ingest(archive, output, 1, buckets=2)
     (target, *_) = sorted((output / name).rglob("*.parquet"))
     older = target.read_bytes()
     write_article("1.md", url="https://songling-times.example/1", body="<p>改</p><p>二</p>")

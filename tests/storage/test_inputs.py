@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import unicodedata
 from pathlib import Path
 
 import pytest
 from archives import WriteArticle, breaches, ingest, rows_of
-
-from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.folder import Folder
-from pressmark.storage.inputs.source import Request, sources_of
-from pressmark.transforms.records import Limits, Reject
 
 
 def rejects(output: Path) -> dict[object, object]:
@@ -46,13 +40,6 @@ def test_links_are_not_followed(archive: Path, write_article: WriteArticle, tmp_
     assert ingest(archive, tmp_path / "out", 2).partitions_written == 0
 
 
-def test_pipes_do_not_block_a_run(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    write_article("a.md")
-    os.mkfifo(archive / "pipe.md")
-    ingest(archive, tmp_path / "out")
-    assert rejects(tmp_path / "out") == {"pipe.md": "unreadable"}
-
-
 def test_names_that_are_not_utf8_are_escaped_and_read(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
@@ -76,12 +63,6 @@ def test_names_that_normalisation_makes_equal_stay_apart(
     assert verified(tmp_path / "out", archive)
 
 
-def test_a_decomposed_name_alone_is_given_composed(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    write_article(unicodedata.normalize("NFD", "caf\u00e9.md"))
-    ingest(archive, tmp_path / "out")
-    assert rows_of(tmp_path / "out", "articles", "source_path") == [("caf\u00e9.md",)]
-
-
 def test_bytes_that_are_no_article_are_kept_with_reason_and_offset(archive: Path, tmp_path: Path) -> None:
     header = b"<!--1646370367000-->\n[T](https://songling-times.example/a)\n------\n\n"
     cases = {
@@ -102,32 +83,6 @@ def test_bytes_that_are_no_article_are_kept_with_reason_and_offset(archive: Path
     assert verified(tmp_path / "out", archive)
 
 
-def test_a_byte_order_mark_is_part_of_the_header(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    path = write_article("a.md", body="<p>松岭</p>")
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    ingest(archive, tmp_path / "out")
-    ((start, end),) = rows_of(tmp_path / "out", "paragraphs", "byte_start", "byte_end")
-    assert path.read_bytes()[start:end].decode() == "松岭"  # type: ignore[index]
-    assert verified(tmp_path / "out", archive)
-
-
-def test_a_source_above_the_limit_is_hashed_and_refused_unread(archive: Path, tmp_path: Path) -> None:
-    with open(archive / "huge.md", "wb") as file:
-        file.truncate(200 << 20)
-    ingest(archive, tmp_path / "out")
-    ((reason, size, raw, sha256),) = rows_of(
-        tmp_path / "out", "rejects", "reason", "source_bytes", "raw", "source_sha256"
-    )
-    assert (reason, size, raw) == ("too_large", 200 << 20, None)
-    assert sha256 == hashlib.sha256(bytes(200 << 20)).hexdigest()
-    assert ingest(archive, tmp_path / "out", 2).parsed == 0
-
-
-def test_an_input_that_is_not_there_names_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="give the folder that holds the archive"):
-        ingest(tmp_path / "nowhere", tmp_path / "out")
-
-
 def test_an_output_inside_the_input_is_no_source(archive: Path, write_article: WriteArticle) -> None:
     write_article("a.md")
     ingest(archive, archive / "out")
@@ -141,16 +96,6 @@ def test_a_single_file_is_an_input(archive: Path, write_article: WriteArticle, t
     ingest(path, tmp_path / "out")
     assert rows_of(tmp_path / "out", "articles", "source_path") == [("a.md",)]
     assert verified(tmp_path / "out", path)
-
-
-def test_a_file_that_vanishes_after_listing_is_a_reject(archive: Path, write_article: WriteArticle) -> None:
-    write_article("a.md")
-    folder = Folder(archive)
-    sources = sources_of(folder.listing(Request()).frame)
-    (archive / "a.md").unlink()
-    ((_, outcome),) = folder.contents(sources, Limits())
-    assert isinstance(outcome, Reject)
-    assert (outcome.reason, outcome.raw) == ("unreadable", None)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads whatever it likes")

@@ -19,7 +19,7 @@ import pyarrow.fs
 import pytest
 from archives import ROOT, STATE, WriteArticle, breaches, files_of, ingest
 from fault_proxy import Fault, FaultProxy
-from object_stores import S3Server, started_server
+from object_stores import S3Server
 
 from pressmark.flows.cli import main
 from pressmark.storage.errors import LockedError, OutputError
@@ -55,9 +55,9 @@ print("finished")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with started_server(tmp_path_factory.mktemp("s3"), BUCKET) as started:
-        yield started
+def server(s3_server: S3Server) -> S3Server:
+    s3_server.create_bucket(BUCKET)
+    return s3_server
 
 
 @pytest.fixture(autouse=True)

@@ -10,24 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from archives import ROOT, WriteArticle, rows_of
+from archives import FATAL, KILLER, ROOT, WriteArticle, rows_of
 
 from pressmark.storage.errors import PoolError
 from pressmark.storage.pool import open_pool
-
-# What every Python process of a run loads first: a text that ends the process that parses it, as a fault in a library
-# would.
-FATAL = "致命"
-KILLER = f"""
-import os
-import pressmark.transforms.article
-parse = pressmark.transforms.article.parse
-def fatal(data, *arguments, **named):
-    if "{FATAL}".encode() in data:
-        os._exit(139)
-    return parse(data, *arguments, **named)
-pressmark.transforms.article.parse = fatal
-"""
 
 
 @pytest.mark.parametrize("fatal", [1, 2])

@@ -165,26 +165,10 @@ def test_a_block_below_the_start_of_a_story_has_this_role(block: str, role: str)
     assert dateline_at is None
 
 
-@pytest.mark.parametrize(
-    "date",
-    ["07/01/2022 - 13:38", "2022年1月7日", "2022-01-07T13:38:00", "Fri, 07 Jan 2022 13:38:00 GMT", "民國111年1月7日"],
-    ids=["day first", "day only", "ISO", "RFC 2822", "Taiwan's year"],
-)
-@pytest.mark.parametrize("before", [1, 3], ids=["soon after the start", "further below"])
-def test_text_that_imitates_a_dateline_in_the_middle_of_a_story_is_body(date: str, before: int) -> None:
-    roles, dateline_at = classified(STORY * before + f"<p>{date}</p>" + STORY)
-    assert roles == ["body"] * (3 * before + 1 + 3)
-    assert dateline_at is None
-
-
 def test_a_lede_stands_at_the_top_only() -> None:
     bold = "<p><b>松岭市图书馆宣布，从下月起每周五开放到夜里十一点，读者可以预约座位。</b></p>"
     assert classified(bold + STORY)[0] == ["lede", "body", "body", "body"]
     assert classified(STORY + bold)[0] == ["body", "body", "body", "body"]
-
-
-def test_nothing_has_no_roles() -> None:
-    assert classified("") == ([], None)
 
 
 def test_every_block_gets_one_of_the_contracts_roles_and_content_is_the_storys_own() -> None:

@@ -260,16 +260,14 @@ def test_lists_of_any_items_arrive(warehouse: Warehouse, tmp_path: Path) -> None
 
 
 def test_texts_of_any_kind_arrive(warehouse: Warehouse, tmp_path: Path) -> None:
-    blocks = ("引号'\"与\\反斜线，\x1f分隔\x1e符，😀和\u200b零宽，百分%s号，{花}括号，$1。", "第二\n行\\n\\N")
+    blocks = (
+        "引号'\"与\\反斜线，\x1f分隔\x1e符，😀和\u200b零宽，百分%s号，{花}括号，$1。",
+        "第二\n行\\n\\N",
+        "上\n\n下",
+    )
     output = write_output(
         tmp_path / "out", [Story('it\'s "a" \\file', blocks=blocks, title="'; DROP TABLE articles; --")]
     )
-    load(output, warehouse.address)
-    assert_equal(output, warehouse)
-
-
-def test_a_block_with_an_empty_line_in_its_text_loads(warehouse: Warehouse, tmp_path: Path) -> None:
-    output = write_output(tmp_path / "out", [Story("a", blocks=("上\n\n下", "后"))])
     load(output, warehouse.address)
     assert_equal(output, warehouse)
 
@@ -356,14 +354,6 @@ def test_an_output_without_one_of_its_tables_loads(warehouse: Warehouse, tmp_pat
 def test_a_load_leaves_no_reader_behind(rich: Path, tmp_path: Path) -> None:
     load(rich, f"duckdb:///{tmp_path / 'x.duckdb'}")
     assert not list((rich / ".pressmark" / "readers").glob("*"))
-
-
-def test_iceberg_tables_that_others_changed_are_looked_at_again(rich: Path, tmp_path: Path) -> None:
-    warehouse = Warehouse("iceberg", f"iceberg:///{tmp_path / 'lake'}")
-    load(rich, warehouse.address)
-    warehouse.catalog().drop_table(("pressmark", "links"))
-    with pytest.raises(DestinationError, match="loaded and is gone: `links`"):
-        load(rich, warehouse.address, 2)
 
 
 @pytest.mark.parametrize("later_first", [True, False])

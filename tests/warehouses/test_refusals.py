@@ -72,12 +72,15 @@ def test_a_destination_of_another_contract_version_is_refused(database: Warehous
         load(output, database.address, 2)
 
 
-def test_a_table_that_was_loaded_and_dropped_is_named(database: Warehouse, output: Path) -> None:
-    load(output, database.address)
-    database.execute("DROP TABLE links")
-    database.execute("DROP TABLE paragraphs")
+def test_a_table_that_was_loaded_and_dropped_is_named(warehouse: Warehouse, output: Path) -> None:
+    load(output, warehouse.address)
+    for name in ("links", "paragraphs"):
+        if warehouse.kind == "iceberg":
+            warehouse.catalog().drop_table(("pressmark", name))
+        else:
+            warehouse.execute(f"DROP TABLE {name}")
     with pytest.raises(DestinationError, match="loaded and is gone: `paragraphs`; restore it"):
-        load(output, database.address, 2)
+        load(output, warehouse.address, 2)
 
 
 def test_a_column_of_another_type_is_refused(postgresql: Warehouse, output: Path) -> None:
