@@ -51,6 +51,26 @@ def ingest(source: Path | str, output: Path | str, number: int = 1, **settings: 
         return run_steps(run)
 
 
+class News:
+    """A test's archive to write articles into, and the output of its ingests."""
+
+    def __init__(self, archive: Path, write: WriteArticle, folder: Path) -> None:
+        self.archive, self.write, self.folder = archive, write, folder
+        self.out = folder / "out"
+
+    def ingest(self, number: int = 1, **settings: object) -> RunReport:
+        return ingest(self.archive, self.out, number, **settings)
+
+    def rows(self, table: str, *columns: str) -> list[tuple[object, ...]]:
+        return rows_of(self.out, table, *columns)
+
+    def files(self) -> dict[str, bytes]:
+        return files_of(self.out)
+
+    def breaches(self) -> list[Breach]:
+        return breaches(self.out, self.archive)
+
+
 def read_table(output: Path, name: str) -> pa.Table:
     """All rows of a table, partition by partition in the order of their paths."""
     paths = [output / part.entry.name for part in Output(output).parts(TABLES[name])]

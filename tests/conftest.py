@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from archives import ROOT, WriteArticle
+from archives import ROOT, News, WriteArticle
 from hypothesis import settings
 from object_stores import S3Server, why_no_server
 
@@ -80,3 +80,8 @@ def write_article(archive: Path) -> WriteArticle:
         return path
 
     return write
+
+
+@pytest.fixture
+def news(archive: Path, write_article: WriteArticle, tmp_path: Path) -> News:
+    return News(archive, write_article, tmp_path)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from archives import WriteArticle, ingest, rows_of, stamp
+from archives import News, stamp
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
@@ -234,12 +233,10 @@ def test_columns_that_are_not_the_schemas_are_a_bug(articles: pa.Table) -> None:
         check_rows(articles.drop_columns(["title"]), TABLES["articles"])
 
 
-def test_a_violation_rejects_its_source_and_no_other(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_violation_rejects_its_source_and_no_other(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in a transform, planted here, gives a reject that names column and value, never a bad row."""
-    write_article("good.md", url="https://songling-times.example/good")
-    write_article("bad.md", url="https://songling-times.example/bad")
+    news.write("good.md", url="https://songling-times.example/good")
+    news.write("bad.md", url="https://songling-times.example/bad")
 
     def wrong(data: bytes, path: str, *rest: object, **named: object) -> object:
         article = parse(data, path, *rest, **named)  # type: ignore[arg-type]
@@ -248,9 +245,9 @@ def test_a_violation_rejects_its_source_and_no_other(
         return article
 
     monkeypatch.setattr("pressmark.transforms.article.parse", wrong)
-    ingest(archive, tmp_path / "out", workers=1)
-    assert rows_of(tmp_path / "out", "articles", "source_path") == [("good.md",)]
-    ((path, reason, detail, raw),) = rows_of(tmp_path / "out", "rejects", "source_path", "reason", "detail", "raw")
-    assert (path, reason, raw) == ("bad.md", "parser_error", (archive / "bad.md").read_bytes())
+    news.ingest(workers=1)
+    assert news.rows("articles", "source_path") == [("good.md",)]
+    ((path, reason, detail, raw),) = news.rows("rejects", "source_path", "reason", "detail", "raw")
+    assert (path, reason, raw) == ("bad.md", "parser_error", (news.archive / "bad.md").read_bytes())
     assert "`byte_end`" in str(detail)
     assert "99999" in str(detail)

@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.fs
 import pytest
-from archives import ROOT, STATE, WriteArticle, breaches, files_of, ingest
+from archives import ROOT, STATE, News, WriteArticle, breaches, files_of, ingest
 from fault_proxy import Fault, FaultProxy, Kind
 from object_stores import S3Server
 
@@ -129,33 +129,31 @@ def states(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[
     return before, files_of(tmp_path / "folder")
 
 
-def test_an_object_store_holds_the_same_bytes_as_a_folder(
-    place: str, archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    some_articles(write_article)
+def test_an_object_store_holds_the_same_bytes_as_a_folder(news: News, place: str) -> None:
+    some_articles(news.write)
     for number, workers in ((1, 1), (2, 2)):
-        ingest(archive, place, number, sync=True, workers=workers)
-        ingest(archive, tmp_path / "folder", number, sync=True)
-        assert objects_of(place) == files_of(tmp_path / "folder") != {}
-        change(archive, write_article)
-    assert breaches(place, archive) == []
+        ingest(news.archive, place, number, sync=True, workers=workers)
+        ingest(news.archive, news.folder / "folder", number, sync=True)
+        assert objects_of(place) == files_of(news.folder / "folder") != {}
+        change(news.archive, news.write)
+    assert breaches(place, news.archive) == []
     assert left(place) == set()
 
 
-def test_an_archive_of_objects_gives_the_same_tables(place: str, archive: Path, write_article: WriteArticle) -> None:
-    some_articles(write_article)
-    (archive / "kept.md").write_bytes((archive / "kept.md").read_bytes() * 9000)
-    source = uploaded(archive, place)
+def test_an_archive_of_objects_gives_the_same_tables(news: News, place: str) -> None:
+    some_articles(news.write)
+    (news.archive / "kept.md").write_bytes((news.archive / "kept.md").read_bytes() * 9000)
+    source = uploaded(news.archive, place)
     store = open_store(source)
     settings = {"max_source_mib": 1, "archive": "news"}
     ingest(source, place, **settings)  # type: ignore[arg-type]
-    ingest(archive, place + "-of-folder", **settings)  # type: ignore[arg-type]
+    ingest(news.archive, place + "-of-folder", **settings)  # type: ignore[arg-type]
     assert objects_of(place) == objects_of(place + "-of-folder")
     assert "rejects/part-0.parquet" in objects_of(place)
     again = ingest(source, place, 2, **settings)
     assert (again.sources, again.unchanged, again.parsed) == (5, 5, 0)
     store.remove(["deleted.md"])
-    store.write("revised.md", (archive / "revised.md").read_bytes() + b"<p>Nachtrag</p>")
+    store.write("revised.md", (news.archive / "revised.md").read_bytes() + b"<p>Nachtrag</p>")
     changed = ingest(source, place, 3, sync=True, **settings)
     assert (changed.sources, changed.parsed, changed.deleted) == (4, 1, 1)
     assert breaches(place) == []
@@ -189,15 +187,13 @@ def test_readers_find_the_tables(place: str, server: S3Server, seeds: Path, tmp_
         assert connection.execute(query).fetchone() == (local.height,)
 
 
-def test_a_snapshot_is_a_copy_of_one_moment(
-    place: str, archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    some_articles(write_article)
-    ingest(archive, place)
-    ingest(archive, tmp_path / "folder")
-    with snapshot(Output(place), "a") as remote, snapshot(Output(tmp_path / "folder"), "a") as local:
-        change(archive, write_article)
-        ingest(archive, place, 2, sync=True)
+def test_a_snapshot_is_a_copy_of_one_moment(news: News, place: str) -> None:
+    some_articles(news.write)
+    ingest(news.archive, place)
+    ingest(news.archive, news.folder / "folder")
+    with snapshot(Output(place), "a") as remote, snapshot(Output(news.folder / "folder"), "a") as local:
+        change(news.archive, news.write)
+        ingest(news.archive, place, 2, sync=True)
         digests = [(part.table, part.partition, part.digest) for part in remote.parts if part.table != "runs"]
         assert digests == [(part.table, part.partition, part.digest) for part in local.parts if part.table != "runs"]
         assert all(path.exists() for part in remote.parts for path in part.paths)
@@ -255,16 +251,16 @@ def _first(request: object, seen: set[str]) -> bool:
 
 
 def test_a_run_killed_at_any_request_is_completed_by_the_next(
-    place: str, states: tuple[dict[str, bytes], dict[str, bytes]], archive: Path, tmp_path: Path
+    news: News, place: str, states: tuple[dict[str, bytes], dict[str, bytes]]
 ) -> None:
     before, expected = states
     kills, finished, states_seen = 0, False, set()
     while not finished:
         address = f"{place}-{kills}"
         store = open_store(address)
-        for path in (tmp_path / "first").rglob("*.parquet"):
-            store.write(path.relative_to(tmp_path / "first").as_posix(), path.read_bytes())
-        command = [sys.executable, "-c", KILLED_RUN.format(root=str(ROOT)), str(kills), str(archive), address]
+        for path in (news.folder / "first").rglob("*.parquet"):
+            store.write(path.relative_to(news.folder / "first").as_posix(), path.read_bytes())
+        command = [sys.executable, "-c", KILLED_RUN.format(root=str(ROOT)), str(kills), str(news.archive), address]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         finished = done.returncode == 0
         assert finished == (done.stdout == "finished\n"), done.stderr
@@ -275,7 +271,7 @@ def test_a_run_killed_at_any_request_is_completed_by_the_next(
         states_seen.add("between" if committed else "old" if found == before else "new")
         keys = _article_ids(found, address)
         assert len(keys) == len(set(keys)), f"killed at request {kills}"
-        ingest(archive, address, 2, sync=True)
+        ingest(news.archive, address, 2, sync=True)
         assert objects_of(address) == expected, f"killed at request {kills}"
         assert left(address) == set(), f"killed at request {kills}"
         kills += 7
@@ -337,8 +333,8 @@ def test_one_of_many_writers_wins(place: str) -> None:
     assert sorted(results) == ["refused"] * 5 + ["won"]
 
 
-def test_a_writer_that_lost_its_lock_publishes_nothing(place: str, archive: Path, write_article: WriteArticle) -> None:
-    write_article("a.md")
+def test_a_writer_that_lost_its_lock_publishes_nothing(news: News, place: str) -> None:
+    news.write("a.md")
     store, thief = ObjectStore(place), ObjectStore(place)
     with store.writing("slow", lambda *_: None):
         stolen = None
@@ -352,28 +348,26 @@ def test_a_writer_that_lost_its_lock_publishes_nothing(place: str, archive: Path
 
 
 def test_a_store_without_conditions_is_refused_but_for_a_single_writer(
-    place: str, archive: Path, write_article: WriteArticle, proxy: FaultProxy
+    news: News, place: str, proxy: FaultProxy
 ) -> None:
-    write_article("a.md")
+    news.write("a.md")
     proxy.no_conditions = True
     with pytest.raises(OutputError, match="does not keep conditions.*--single-writer"):
-        ingest(archive, place)
+        ingest(news.archive, place)
     assert objects_of(place) == {}
-    ingest(archive, place, single_writer=True)
+    ingest(news.archive, place, single_writer=True)
     assert len(objects_of(place)) == 2
     proxy.no_conditions = False
     proxy.rules = [Fault("error_501", times=None)]
     with pytest.raises(OutputError, match="can't write on a condition.*--single-writer"):
-        ingest(archive, place + "-2")
+        ingest(news.archive, place + "-2")
 
 
 @pytest.mark.parametrize("skew", [timedelta(hours=-30), timedelta(hours=30)])
-def test_clocks_may_differ(
-    skew: timedelta, place: str, archive: Path, write_article: WriteArticle, proxy: FaultProxy
-) -> None:
-    write_article("a.md")
+def test_clocks_may_differ(news: News, skew: timedelta, place: str, proxy: FaultProxy) -> None:
+    news.write("a.md")
     proxy.skew = skew
-    ingest(archive, place)
+    ingest(news.archive, place)
     assert len(objects_of(place)) == 2
 
 
@@ -402,17 +396,15 @@ def test_trouble_is_named_with_its_remedy_and_without_secrets(
         assert words not in shown.err + shown.out
 
 
-def test_a_bucket_that_vanishes_mid_run_is_an_error_that_says_so(
-    place: str, archive: Path, write_article: WriteArticle, proxy: FaultProxy
-) -> None:
-    some_articles(write_article)
-    ingest(archive, place)
+def test_a_bucket_that_vanishes_mid_run_is_an_error_that_says_so(news: News, place: str, proxy: FaultProxy) -> None:
+    some_articles(news.write)
+    ingest(news.archive, place)
     before = objects_of(place)
-    change(archive, write_article)
+    change(news.archive, news.write)
     started: list[int] = []
     proxy.rules = [Fault("error_404_bucket", lambda _: bool(started.append(1)) or len(started) > 25, times=None)]  # type: ignore[func-returns-value]
     with pytest.raises(OutputError, match="no such bucket"):
-        ingest(archive, place, 2, sync=True)
+        ingest(news.archive, place, 2, sync=True)
     proxy.clear()
     assert objects_of(place) == before
 
@@ -444,13 +436,11 @@ def test_a_run_with_nothing_to_do_asks_little(place: str, seeds: Path, proxy: Fa
 
 
 @pytest.mark.parametrize("command", [["asof"], ["diff"]])
-def test_commands_read_objects(
-    command: list[str], place: str, archive: Path, write_article: WriteArticle, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_article("a.md")
-    ingest(archive, place)
-    write_article("a.md", body="<p>改</p>")
-    ingest(archive, place, 2)
+def test_commands_read_objects(news: News, command: list[str], place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    news.write("a.md")
+    ingest(news.archive, place)
+    news.write("a.md", body="<p>改</p>")
+    ingest(news.archive, place, 2)
     (article_id,) = _article_ids(objects_of(place), place)
     if command == ["asof"]:
         assert main(["asof", place, "2030-01-01"]) == 3

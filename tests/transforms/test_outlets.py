@@ -207,7 +207,7 @@ BAD_DAYS = [
     ("since = 2020-01-01\nuntil = 2020-01-01", "a layout until 2020-01-01 can't hold since 2020-01-01"),
     ("since = 2020-01-02\nuntil = 2020-01-01", "a layout until 2020-01-01 can't hold since 2020-01-02"),
 ]
-OVERLAPS = [
+OVERLAPS: list[list[tuple[str | None, str | None]]] = [
     [("2012-01-01", "2015-06-02"), ("2015-06-01", "2018-01-01")],
     [("2012-01-01", "2018-01-01"), ("2013-01-01", "2014-01-01")],
     [("2012-01-01", "2013-01-01"), ("2012-01-01", "2013-01-01")],
@@ -217,7 +217,7 @@ OVERLAPS = [
     [(None, "2015-01-01"), (None, "2012-01-01")],
     [(None, None), ("2015-01-01", None)],
 ]
-REFUSED = [
+REFUSED: list[tuple[str, str, str]] = [
     *BAD_ENTRIES, *BAD_DOCUMENTS,
     *((f"{ENTRY}[[outlet.layout]]\n{line}\n", "songling", problem) for line, problem in (*BAD_RULES, *BAD_DAYS)),
     *((f"[general]\n{line}\n", "general", problem) for line, problem in BAD_RULES),
