@@ -74,13 +74,9 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(news: News) -> None:
     killed = news.folder / "killed"
     killed.mkdir()
     command = [
-        sys.executable,
-        "-c",
-        KILLED_RUNS.format(root=str(ROOT)),
-        str(news.folder / "base"),
-        str(news.archive),
+        sys.executable, "-c", KILLED_RUNS.format(root=str(ROOT)), str(news.folder / "base"), str(news.archive),
         str(killed),
-    ]
+    ]  # fmt: skip
     done = subprocess.run([*command, "0", "1"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 40

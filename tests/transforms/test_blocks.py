@@ -145,14 +145,11 @@ def test_every_known_name_is_found_where_an_attribute_is_glued_to_it(name: str) 
 @pytest.mark.parametrize(
     ("tag", "href"),
     [
-        ('<ahref="/x?a=1&amp;b=2">', "/x?a=1&b=2"),
-        ("<Ahref='/x'class=y>", "/x"),
-        ("<ahref=/x>", "/x"),
-        ('<aclass="y" href="/x">', "/x"),
-        ('<a href="/x">', "/x"),
+        ('<ahref="/x?a=1&amp;b=2">', "/x?a=1&b=2"), ("<Ahref='/x'class=y>", "/x"), ("<ahref=/x>", "/x"),
+        ('<aclass="y" href="/x">', "/x"), ('<a href="/x">', "/x"),
     ],
     ids=["double quotes", "single quotes", "no quotes", "another attribute glued", "nothing glued"],
-)
+)  # fmt: skip
 def test_a_glued_link_leads_where_it_led(tag: str, href: str) -> None:
     (block,) = cut(f"<p>一{tag}二</a></p>").blocks
     assert block.links == (Link(href, 1, 2),)

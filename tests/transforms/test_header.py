@@ -72,14 +72,11 @@ def test_a_header_says_title_url_and_where_the_body_starts(
 @pytest.mark.parametrize(
     ("milliseconds", "iso"),
     [
-        ("1641559501000", "2022-01-07T12:45:01+00:00"),
-        ("-996595200000", "1938-06-03T08:00:00+00:00"),
-        ("1641559501001", "2022-01-07T12:45:01.001000+00:00"),
-        ("0", "1970-01-01T00:00:00+00:00"),
-        ("-62135596800000", "0001-01-01T00:00:00+00:00"),
-        ("253402300799999", "9999-12-31T23:59:59.999000+00:00"),
+        ("1641559501000", "2022-01-07T12:45:01+00:00"), ("-996595200000", "1938-06-03T08:00:00+00:00"),
+        ("1641559501001", "2022-01-07T12:45:01.001000+00:00"), ("0", "1970-01-01T00:00:00+00:00"),
+        ("-62135596800000", "0001-01-01T00:00:00+00:00"), ("253402300799999", "9999-12-31T23:59:59.999000+00:00"),
     ],
-)
+)  # fmt: skip
 def test_header_times_are_exact(milliseconds: str, iso: str) -> None:
     moment = read_header(f"<!--{milliseconds}-->\n[t]({URL})\n------\n").header_at
     assert moment is not None
@@ -143,14 +140,11 @@ def test_a_date_that_is_none_is_kept_as_text(date: str) -> None:
 @pytest.mark.parametrize(
     ("line", "author"),
     [
-        ("author: 林 帆", "林 帆"),
-        ("Author: '林帆 &amp; 乔'", "林帆 & 乔"),
-        ("author:", None),
-        ("author: ~", None),
+        ("author: 林 帆", "林 帆"), ("Author: '林帆 &amp; 乔'", "林帆 & 乔"), ("author:", None), ("author: ~", None),
         ("authors: [林帆, {name: 乔}]", "林帆、乔"),
     ],
     ids=["plain", "quoted", "empty", "null", "several"],
-)
+)  # fmt: skip
 def test_an_author_comes_from_front_matter(line: str, author: str | None) -> None:
     assert read_header(f"---\n{line}\n---\nx").author == author
 
