@@ -371,8 +371,9 @@ class Run:
                 if is_required
             ]
             yield Batch(
-                f"{number:04d}-{position:06d}", self._facts.address, self._facts.archive, self._staging, limits,
-                self._settings.reading, self._stamp, self._settings.wanted, self._facts.partition, some, frozenset(kept),
+                f"{number:04d}-{position:06d}", self._facts.address, self._facts.archive, self._staging,
+                limits, self._settings.reading, self._stamp, self._settings.wanted, self._facts.partition, some,
+                frozenset(kept),
                 contents=tuple(self._input.contents(some, limits)) if self._input.streamed else None,
             )  # fmt: skip
 
