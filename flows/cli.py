@@ -124,6 +124,14 @@ def _destination(what: str, without: str) -> Argument:
 
 
 COMMANDS: Final = {
+    "init": Command(
+        "starting", "look at an archive, say what is understood of it, and write pressmark.toml beside it",
+        "pressmark init archive",
+        (
+            Argument("source", help="the archive, as in `pressmark ingest`"), SETTINGS["include"],
+            Argument("--force", action="store_true", help="write over a pressmark.toml that is there"), DRY_RUN, JSON,
+        ),
+    ),
     "ingest": Command(
         "running", "ingest an archive into an output folder", "pressmark ingest archive output --workers 4",
         (

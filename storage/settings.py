@@ -85,6 +85,10 @@ class IngestSettings:
     archive: str | None = option(
         None, "the archive's name; needed for a second archive in one output [the input's base name]", metavar="NAME"
     )
+    config: str | None = option(
+        None, "file with what is said of the archive for every run [pressmark.toml beside the archive, if it is there]",
+        metavar="FILE",
+    )  # fmt: skip
     workers: int = option(os.cpu_count() or 1, "processes [cores]", metavar="N")
     include: tuple[str, ...] = option(
         (),
