@@ -15,7 +15,6 @@ import pytest
 
 from benchmarks.generate import ARCHIVE, LEDGER, Ledger, append, export_head, generate, read_ledger
 from benchmarks.ledger import Stretch
-from benchmarks.pages import Version, render, story_of
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import Article, Limits, Reject, parse
 
@@ -168,28 +167,6 @@ def test_totals_are_what_the_repository_holds(made: Made) -> None:
     assert totals.causes == Counter(stretch.cause for stretch in stretches if stretch.cause)
 
 
-def test_causes_say_what_happened(made: Made) -> None:
-    stretches = made.ledger.stretches
-    later = {(stretch.path, stretch.valid_from): stretch for stretch in stretches if stretch.cause != "side"}
-    seen: set[tuple[str, str]] = set()
-    for stretch in stretches:
-        if stretch.cause == "side":
-            continue
-        seen.add((stretch.path, stretch.sha256))
-        after = later.get((stretch.path, stretch.valid_to or 0))
-        if stretch.cause in (None, "deleted", "renamed"):
-            assert after is None
-        else:
-            assert after is not None
-            same_text = stretch.text_key == after.text_key
-            assert (stretch.cause == "revised_markup") <= same_text
-            assert (stretch.cause == "revised_text") <= (not same_text)
-            assert (stretch.cause == "reverted") == ((after.path, after.sha256) in seen)
-    causes = made.ledger.totals.causes
-    assert causes["revised_markup"] > causes["revised_text"] > 0
-    assert {"deleted", "renamed", "reverted"} <= causes.keys()
-
-
 def test_the_same_arguments_give_the_same_head_and_others_another(made: Made, tmp_path: Path) -> None:
     arguments = ARGUMENTS["merges" if "merges" in made.folder.name else "straight"]
     assert generate(COUNT, tmp_path / "same", **arguments) == read_ledger(made.folder / LEDGER) == made.ledger
@@ -229,24 +206,3 @@ def test_appended_commits_bring_new_articles_only(tmp_path: Path) -> None:
             assert isinstance(article, Article)
             assert article.canonical_url not in urls
             urls.add(article.canonical_url)
-
-
-def test_each_layout_keeps_its_text_in_other_markup_and_loses_it_in_another_wording() -> None:
-    layouts = set()
-    for article in range(250):
-        story = story_of(3, article, 1_735_000_000 + article * 1000)
-        layouts.add((story.layout.folder, story.layout.url))
-        texts = []  # type: ignore[var-annotated]
-        for text in range(4):
-            versions = [Version(article, text, markup) for markup in range(5)]
-            if story.layout.dialect == "comment":
-                versions.append(Version(article, text, mirrored=True))
-            sources = [render(3, story, version) for version in versions]
-            outcomes = [parse(source, story.path, load_outlets(), Limits()) for source in sources]
-            assert len(set(sources)) == len(sources)
-            hashes = {outcome.text_sha256 for outcome in outcomes if isinstance(outcome, Article)}
-            assert len(hashes) == 1
-            assert all(isinstance(outcome, Article) for outcome in outcomes)
-            texts += hashes
-        assert len(set(texts)) == 4
-    assert len(layouts) >= 12

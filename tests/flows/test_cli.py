@@ -33,17 +33,6 @@ def test_help_has_an_example_and_the_exit_codes(command: str, capsys: pytest.Cap
     assert "exit codes:" in text
 
 
-def test_ingest_prints_outlets_totals_and_rejects(
-    seeds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["ingest", str(seeds), str(tmp_path / "out")]) == 0
-    text = capsys.readouterr().out
-    assert "outlet" in text
-    assert "rfi" in text
-    for reason in ("empty_file", "invalid_utf8", "no_header", "bad_timestamp", "no_text", "too_complex"):
-        assert reason in text
-
-
 def test_strict_turns_rejects_into_an_exit_code(news: News) -> None:
     news.write("a.md")
     assert main(["ingest", str(news.archive), str(news.out), "--strict"]) == 0
@@ -184,14 +173,6 @@ def test_archives_of_one_output_are_counted_and_verified_each_by_its_name(
     assert "name one that it has: `small`, `seeds`" in capsys.readouterr().err
 
 
-def test_verify_counts_each_law(output: Path, seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", str(output), str(seeds)]) == 0
-    text = capsys.readouterr().out
-    for law in ("slice", "text", "order", "conservation", "completeness"):
-        assert f"{law}: " in text
-    assert text.count(" 0 breaches") == 5
-
-
 def test_verify_finds_a_changed_source(news: News, capsys: pytest.CaptureFixture[str]) -> None:
     path = news.write("a.md")
     main(["ingest", str(news.archive), str(news.out)])
@@ -251,43 +232,13 @@ def test_status_counts_what_the_tables_hold(output: Path, capsys: pytest.Capture
     assert "last run run-1" in capsys.readouterr().out
 
 
-def test_explain_shows_each_block_of_a_source_with_role_reason_bytes_and_elements(
-    seeds: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_explain_prints_text_and_the_same_as_one_json_object(seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (path,) = seeds.rglob("2100101_*.txt")
     data = path.read_bytes()
     assert main(["explain", str(path)]) == 0
-    captured = capsys.readouterr()
-    head, _, blocks = captured.out.partition("\n\n")
-    facts = dict(line.split(maxsplit=1) for line in head.splitlines())
-    assert facts["source"] == f"{path.name}, {len(data)} bytes, comment"
-    assert facts["outlet"] == "rfi (法广), its layout is known"
-    assert facts["author"] == "-"
-    assert facts["published"] == "2022-01-11 12:41:07+00:00 from header; 2022-01-11 in Europe/Paris"
-    assert facts["header"] == "2022-01-11 12:41:07+00:00"
-    assert facts["dateline"] == "2022-01-11 12:38:00+00:00"
-    assert facts["conflict"] == "no"
-    assert facts["language"] == "zh-Hans"
-    lines = [" ".join(line.split()) for line in blocks.splitlines()]
-    start = data.index(b"11/01/2022")
-    assert lines[:6] == [
-        "0 dateline a date and nothing else, above the story",
-        f"[{start}, {start + 18}) zh-Hans div",
-        "11/01/2022 - 13:38",
-        "1 boilerplate page furniture by its wording",
-        f"[{data.index(b'Array')}, {data.index(b'Array') + 5}) zh-Hans no element",
-        "Array",
-    ]
-    assert lines[6] == "2 lede a bold sentence above the story"
-    assert lines[7].endswith("zh-Hans p > strong")
-    assert lines[8].endswith("…")
-    assert len(lines) == 9 * 3
-    assert captured.err == ""
-
-
-def test_explain_prints_the_same_as_one_json_object(seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (path,) = seeds.rglob("2100101_*.txt")
-    data = path.read_bytes()
+    text = capsys.readouterr().out
+    assert "rfi (法广), its layout is known" in text
+    assert f"[{data.index(b'Array')}, {data.index(b'Array') + 5})" in text
     assert main(["explain", str(path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["source_path"], found["outlet"], found["has_layout"]) == (path.name, "rfi", True)
@@ -339,17 +290,11 @@ def test_explain_rejects_a_source_above_the_limit_without_an_offset(
     assert capsys.readouterr().out.startswith("a.md: too_large: ")
 
 
-def test_explain_writes_nothing(news: News) -> None:
-    path = news.write("a.md")
-    before = path.read_bytes()
-    assert main(["explain", str(path)]) == 0
-    assert [(entry.name, entry.read_bytes()) for entry in news.archive.iterdir()] == [("a.md", before)]
-
-
-def test_a_plain_run_imports_no_prefect() -> None:
+def test_a_plain_run_imports_no_prefect_and_no_library_for_completion() -> None:
     program = (
         "import sys; import pressmark.flows.commands.running; import pressmark.storage.ingestion; "
-        "sys.exit(any(name.split('.')[0] == 'prefect' for name in sys.modules))"
+        "from pressmark.flows import cli; cli.build_parser(); "
+        "sys.exit(bool({'prefect', 'shtab'} & {name.split('.')[0] for name in sys.modules}))"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 

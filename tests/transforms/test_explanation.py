@@ -138,12 +138,6 @@ def test_a_source_that_is_no_article_is_the_reject_that_parsing_makes(
     assert reject == parse(data, "a.md", OUTLETS, Limits())
 
 
-def test_the_limits_hold() -> None:
-    data = source(body=f"{'<b>' * 12}渡轮{'</b>' * 12}")
-    assert isinstance(explain(data, "a.md", OUTLETS, Limits(depth=11)), Reject)
-    assert isinstance(explain(data, "a.md", OUTLETS, Limits(depth=12)), Explanation)
-
-
 def test_every_block_of_every_seed_has_a_reason() -> None:
     paths = sorted(path for path in (ROOT / "seeds").rglob("*") if path.is_file() and "broken" not in path.parts)
     assert len(paths) > 30

@@ -220,9 +220,7 @@ def test_a_remark_says_more_than_how_the_block_begins() -> None:
 
 def test_an_outlets_own_rules_are_asked_before_the_general_ones() -> None:
     own = Rules(
-        starts=(("编者按语", "quote"), ("图：", "note")),
-        contains=(("版权", "related"),),
-        classes=(("lead", "body"),),
+        starts=(("编者按语", "quote"), ("图：", "note")), contains=(("版权", "related"),), classes=(("lead", "body"),)
     )
     evidence = Evidence(own, RULES)
     (block,) = cut("<div class='story-lead'>渡轮").blocks
