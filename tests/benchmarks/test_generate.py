@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -152,31 +151,10 @@ def test_every_article_is_parsed_under_one_id_and_every_bad_file_rejected_for_it
         assert len({one for one, _ in pairs}) == len({other for _, other in pairs}) == len(pairs)
 
 
-def test_totals_are_what_the_repository_holds(made: Made) -> None:
-    totals, stretches = made.ledger
-    assert totals.head == made.git("rev-parse", "HEAD").decode().strip()
-    assert totals.commits == int(made.git("rev-list", "--count", "main"))
-    assert totals.main_commits == int(made.git("rev-list", "--count", "--first-parent", "main"))
-    blobs = all_blobs(made)
-    assert totals.blobs == len(blobs)
-    assert {stretch.sha256 for stretch in stretches} == set(blobs)
-    listed = [line for line in made.git("ls-tree", "-r", "-l", "-z", "main").decode().split("\0") if line]
-    assert (totals.head_files, totals.head_bytes) == (len(listed), sum(int(line.split()[3]) for line in listed))
-    living = [stretch.article for stretch in stretches if stretch.valid_to is None and stretch.article]
-    assert (totals.living, totals.extra_paths) == (len(set(living)), len(living) - len(set(living)))
-    assert totals.causes == Counter(stretch.cause for stretch in stretches if stretch.cause)
-
-
 def test_the_same_arguments_give_the_same_head_and_others_another(made: Made, tmp_path: Path) -> None:
     arguments = ARGUMENTS["merges" if "merges" in made.folder.name else "straight"]
     assert generate(COUNT, tmp_path / "same", **arguments) == read_ledger(made.folder / LEDGER) == made.ledger
     assert generate(COUNT, tmp_path / "other", **arguments, seed=2).totals.head != made.ledger.totals.head
-
-
-def test_without_history_nothing_that_stands_is_touched_again(tmp_path: Path) -> None:
-    ledger = generate(60, tmp_path, history=False, commits=1)
-    assert (ledger.totals.commits, ledger.totals.living, ledger.totals.causes) == (1, 60, {})
-    assert len([stretch for stretch in ledger.stretches if stretch.kind != "article"]) == 3
 
 
 def test_the_head_can_be_had_as_a_plain_folder(made: Made, tmp_path: Path) -> None:

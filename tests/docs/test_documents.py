@@ -109,31 +109,22 @@ def test_an_ellipsis_stands_for_anything_and_nothing_else_does(shown: str, print
 
 
 @pytest.mark.parametrize(
-    ("code", "expected"),
+    ("language", "code", "expected"),
     [
-        ("$ echo a\na\n$ echo b\nb\n", True), ("$ echo a\nb\n", False), ("$ false\n", False),
-        ("$ false\n$ echo $?\n1\n", True), ("$ echo a \\\n> b\na b\n", True), ("$ sleep 600 &\n", True),
-        ("$ x=1\n$ echo $x\n1\n", True),
+        ("console", "$ echo a\na\n$ echo b\nb\n", True), ("console", "$ echo a\nb\n", False),
+        ("console", "$ false\n", False), ("console", "$ false\n$ echo $?\n1\n", True),
+        ("console", "$ echo a \\\n> b\na b\n", True), ("console", "$ sleep 600 &\n", True),
+        ("console", "$ x=1\n$ echo $x\n1\n", True), ("python", "print('a')", True),
+        ("python", "print('a'); 1 / 0", False), ("python", "print('a')  # import pandas", True),
+        ("python", "print('a'); 1 / 0  # import pandas", False), ("python", "1 / 0", False),
     ],
-    ids=["outputs", "another output", "fails", "shows the code", "carried on", "left running", "one shell"],
+    ids=["outputs", "another output", "fails", "shows the code", "carried on", "left running", "one shell", "prints",
+         "raises", "prints in a process", "raises in a process", "raises at once"],
 )  # fmt: skip
-def test_commands_are_compared_one_by_one(code: str, expected: bool, tmp_path: Path) -> None:
-    block = Block(ROOT / "README.md", 1, "console", code)
-    session = Session(block.document, tmp_path)
-    session.blocks = [block]
-    assert fits(shown_by(block), session.output_of(block)) == expected
-
-
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        ("print('a')", True), ("print('a'); 1 / 0", False), ("print('a')  # import pandas", True),
-        ("print('a'); 1 / 0  # import pandas", False), ("1 / 0", False),
-    ],
-    ids=["prints", "raises", "prints in a process", "raises in a process", "raises at once"],
-)  # fmt: skip
-def test_no_ellipsis_hides_an_error(code: str, expected: bool, tmp_path: Path) -> None:
-    block = Block(ROOT / "README.md", 1, "python", code, "…\n")
+def test_commands_are_compared_one_by_one_and_no_ellipsis_hides_an_error(
+    language: str, code: str, expected: bool, tmp_path: Path
+) -> None:
+    block = Block(ROOT / "README.md", 1, language, code, "…\n" if language == "python" else "")
     session = Session(block.document, tmp_path)
     session.blocks = [block]
     assert fits(shown_by(block), session.output_of(block)) == expected

@@ -26,18 +26,13 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["in"], ["ingest"]),
-        (["ingest", "--wor"], ["--workers"]),
-        (["trace", "--hex"], ["--hexdump"]),
-        (["ingest", "arch"], ["archive"]),
-        (["ingest", "archive", "archive/a"], ["archive/article.md"]),
-        (["explain", "archive/"], ["archive/article.md"]),
-        (["trace", "0-0", "arch"], ["archive"]),
-        (["completion", "z"], ["zsh"]),
-        (["nothing"], []),
+        (["in"], ["ingest"]), (["ingest", "--wor"], ["--workers"]), (["trace", "--hex"], ["--hexdump"]),
+        (["ingest", "arch"], ["archive"]), (["ingest", "archive", "archive/a"], ["archive/article.md"]),
+        (["explain", "archive/"], ["archive/article.md"]), (["trace", "0-0", "arch"], ["archive"]),
+        (["completion", "z"], ["zsh"]), (["nothing"], []),
     ],
     ids=" ".join,
-)
+)  # fmt: skip
 def test_bash_completes_commands_options_and_paths(
     words: list[str], offered: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from pathlib import Path
 
 import pytest
@@ -25,21 +24,6 @@ def test_a_folder_named_like_an_article_is_a_folder(news: News) -> None:
     assert rejects(news.out) == {}
 
 
-def test_links_are_not_followed(news: News) -> None:
-    news.write("a.md")
-    outside = news.folder / "outside.md"
-    outside.write_bytes((news.archive / "a.md").read_bytes())
-    links = {"inside": "a.md", "outside": str(outside), "self": "self-link.md", "loop": ".", "dangling": "nowhere.md"}
-    for name, target in links.items():
-        (news.archive / f"{name}-link.md").symlink_to(target)
-    news.ingest()
-    assert rejects(news.out) == {f"{name}-link.md": "unreadable" for name in links}
-    assert news.rows("articles", "source_path") == [("a.md",)]
-    assert news.rows("revisions", "source_path") == []
-    assert verified(news.out, news.archive)
-    assert news.ingest(2).partitions_written == 0
-
-
 def test_names_that_are_not_utf8_are_escaped_and_read(news: News) -> None:
     content = news.write("a.md").read_bytes()
     with open(os.fsencode(news.archive) + b"/b\xff\xe9.md", "wb") as file:
@@ -48,15 +32,6 @@ def test_names_that_are_not_utf8_are_escaped_and_read(news: News) -> None:
     assert sorted(news.rows("articles", "source_path")) == [("a.md",), ("b\\xff\\xe9.md",)]
     assert verified(news.out, news.archive)
     assert news.ingest(2).parsed == 0
-
-
-def test_names_that_normalisation_makes_equal_stay_apart(news: News) -> None:
-    composed, decomposed = "caf\u00e9.md", unicodedata.normalize("NFD", "caf\u00e9.md")
-    news.write(composed, url="https://songling-times.example/1")
-    news.write(decomposed, url="https://songling-times.example/2")
-    news.ingest()
-    assert {row[0] for row in news.rows("articles", "source_path")} == {composed, "cafe\\xcc\\x81.md"}
-    assert verified(news.out, news.archive)
 
 
 def test_bytes_that_are_no_article_are_kept_with_reason_and_offset(news: News) -> None:
@@ -84,14 +59,6 @@ def test_an_output_inside_the_input_is_no_source(news: News) -> None:
     ingest(news.archive, news.archive / "out")
     report = ingest(news.archive, news.archive / "out", 2)
     assert (report.sources, report.parsed) == (1, 0)
-
-
-def test_a_single_file_is_an_input(news: News) -> None:
-    path = news.write("a.md")
-    news.write("b.md", url="https://songling-times.example/b")
-    ingest(path, news.out)
-    assert news.rows("articles", "source_path") == [("a.md",)]
-    assert verified(news.out, path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads whatever it likes")

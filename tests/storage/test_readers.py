@@ -173,23 +173,6 @@ def test_periods_hold_the_rows_that_months_hold(news: News, by: Period) -> None:
     assert trace_paragraph(Output(news.folder / by), None, paragraph, context=0).paragraph["paragraph_id"] == paragraph
 
 
-def test_a_host_of_any_length_has_a_folder_of_its_own(news: News) -> None:
-    """A label of 300 letters made a name that no file system takes, and an output that no run could use again."""
-    long, longer = "a" * 300, "a" * 301
-    news.write("1.md", url=f"https://{long}.example/a")
-    news.write("2.md", url=f"https://{longer}.example/a")
-    news.write("3.md", url="https://songling-times.example/a")
-    news.ingest(1)
-    news.write("1.md", url=f"https://{long}.example/a", body="<p>改</p>")
-    (news.archive / "2.md").unlink()
-    report = news.ingest(2, sync=True)
-    assert (report.parsed, report.deleted, report.articles) == (1, 1, 2)
-    slugs = [path.name.removeprefix("outlet=") for path in (news.out).glob("*/outlet=*")]
-    assert len(set(slugs)) == 3
-    assert all(len(slug) <= 64 for slug in slugs)
-    assert news.breaches() == []
-
-
 def test_tables_hold_parquet_files_only(of_seeds: Path) -> None:
     kinds = {path.relative_to(of_seeds).parts[0]: path.suffix for path in of_seeds.rglob("*") if path.is_file()}
     assert {name: kind for name, kind in kinds.items() if name[0] != "."} == {

@@ -94,15 +94,12 @@ def test_an_article_says_all_that_its_source_says() -> None:
 @pytest.mark.parametrize(
     ("body", "slices"),
     [
-        ("<p>松岭</p><p>云港</p>", ["松岭", "云港"]),
-        ("<p>\u3000é🗞&amp;一 </p>\u200b<p>三</p>", ["é🗞&amp;一", "三"]),
-        ("一<br><br>\r\n二", ["一", "二"]),
-        ("<p>一<!-- 注 -->二</p>", ["一<!-- 注 -->二"]),
-        ("<p>前<b>二</b></p>", ["前<b>二"]),
-        ("一", ["一"]),
+        ("<p>松岭</p><p>云港</p>", ["松岭", "云港"]), ("<p>\u3000é🗞&amp;一 </p>\u200b<p>三</p>", ["é🗞&amp;一", "三"]),
+        ("一<br><br>\r\n二", ["一", "二"]), ("<p>一<!-- 注 -->二</p>", ["一<!-- 注 -->二"]),
+        ("<p>前<b>二</b></p>", ["前<b>二"]), ("一", ["一"]),
     ],
     ids=["plain", "two, three and four bytes", "line ends", "comment inside", "inline tag", "no element"],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("start", ["", MARK], ids=["no mark", "byte order mark"])
 def test_spans_are_bytes_of_the_source(start: str, body: str, slices: list[str]) -> None:
     data = (start + HEADER + body).encode()
@@ -239,17 +236,14 @@ def test_an_article_without_an_address_is_known_by_its_archive_and_path() -> Non
 @pytest.mark.parametrize(
     ("byline", "author"),
     [
-        ("<p>作者：林帆</p>", "林帆"),
-        ("<p>记者: 林 帆</p>", "林 帆"),
+        ("<p>作者：林帆</p>", "林帆"), ("<p>记者: 林 帆</p>", "林 帆"),
         ("<p class='byline'>By Maud Ellery</p>", "Maud Ellery"),
         ("<div><i>林帆<br>2022-03-04 13:06:07</i></div>", "林帆"),
         ("<div><i>2022-03-04 13:06:07<br>林帆</i></div>", "林帆"),
         ("<div>发表时间：2022-03-04 13:06<br>林帆</div>", "林帆"),
         ("<div>Fri, 04 Mar 2022 13:06:07 GMT<br>林帆</div>", "林帆"),
-        ("<p class='byline'>Byron Ellery</p>", "Byron Ellery"),
-        ("<p class='byline'>文静</p>", "文静"),
-        ("<div>2022-03-04 13:06:07</div>", None),
-        ("", None),
+        ("<p class='byline'>Byron Ellery</p>", "Byron Ellery"), ("<p class='byline'>文静</p>", "文静"),
+        ("<div>2022-03-04 13:06:07</div>", None), ("", None),
     ],
     ids=["author", "reporter", "English", "name above a date", "name below a date", "name below a date with a label",
          "name below a date in words", "name like a word", "name of a word", "only a date", "no byline"],

@@ -57,14 +57,10 @@ def test_an_entry_says_what_is_known_of_an_outlet() -> None:
 @pytest.mark.parametrize(
     ("host", "slug"),
     [
-        ("songling-times.example", "songling"),
-        ("www.songling-times.example", "songling"),
-        ("a.b.songling-times.example", "songling"),
-        ("m.songling.co.uk", "songling"),
-        ("cn.songling-times.example", "harbour-2"),
-        ("m.cn.songling-times.example", "harbour-2"),
-        ("notsongling-times.example", "notsongling-times-example"),
-        ("songling-times.example.org", "example-org"),
+        ("songling-times.example", "songling"), ("www.songling-times.example", "songling"),
+        ("a.b.songling-times.example", "songling"), ("m.songling.co.uk", "songling"),
+        ("cn.songling-times.example", "harbour-2"), ("m.cn.songling-times.example", "harbour-2"),
+        ("notsongling-times.example", "notsongling-times-example"), ("songling-times.example.org", "example-org"),
     ],
     ids=["host", "subdomain", "subdomain of one", "second host", "the longest match", "below the longest match",
          "another name with the same end", "another name with the same start"],
@@ -200,12 +196,10 @@ OVERLAPS: list[list[tuple[str | None, str | None]]] = [
     [("2012-01-01", "2015-06-02"), ("2015-06-01", "2018-01-01")],
     [("2012-01-01", "2018-01-01"), ("2013-01-01", "2014-01-01")],
     [("2012-01-01", "2013-01-01"), ("2012-01-01", "2013-01-01")],
-    [("2012-01-01", None), ("2015-01-01", "2016-01-01")],
-    [("2012-01-01", None), ("2015-01-01", None)],
-    [(None, "2015-06-02"), ("2015-06-01", None)],
-    [(None, "2015-01-01"), (None, "2012-01-01")],
+    [("2012-01-01", None), ("2015-01-01", "2016-01-01")], [("2012-01-01", None), ("2015-01-01", None)],
+    [(None, "2015-06-02"), ("2015-06-01", None)], [(None, "2015-01-01"), (None, "2012-01-01")],
     [(None, None), ("2015-01-01", None)],
-]
+]  # fmt: skip
 REFUSED: list[tuple[str, str, str]] = [
     *BAD_ENTRIES, *BAD_DOCUMENTS,
     *((f"{ENTRY}[[outlet.layout]]\n{line}\n", "songling", problem) for line, problem in (*BAD_RULES, *BAD_DAYS)),

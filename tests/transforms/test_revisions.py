@@ -19,7 +19,6 @@ from pressmark.transforms.revisions import (
     PARSED,
     REJECTED,
     Settled,
-    changed_articles,
     decide,
     decide_rejects,
     disturbed,
@@ -330,12 +329,9 @@ def settled(*parsed: Row) -> dict[str, tuple[str, str | None, str | None]]:
 @pytest.mark.parametrize(
     ("older", "newer"),
     [
-        (row("b", "1", 1), row("a", "2", 2)),
-        (row("a", "1", 1), row("b", "2", 1)),
-        (row("b", "1", None), row("a", "2", 1)),
-        (row("a", "1", None), row("b", "2", None)),
-        (row("Z", "1"), row("a", "2")),
-        (row("a", "1"), row("a/b", "2")),
+        (row("b", "1", 1), row("a", "2", 2)), (row("a", "1", 1), row("b", "2", 1)),
+        (row("b", "1", None), row("a", "2", 1)), (row("a", "1", None), row("b", "2", None)),
+        (row("Z", "1"), row("a", "2")), (row("a", "1"), row("a/b", "2")),
         (row("\uffff", "1"), row("\U00010000", "2")),
         (row("b", "1", valid_from=at(1)), row("a", "2", valid_from=at(2))),
         (row("b", "1"), row("a", "2", valid_from=at(2))),
@@ -346,15 +342,6 @@ def settled(*parsed: Row) -> dict[str, tuple[str, str | None, str | None]]:
 def test_current_is_the_latest_then_the_greatest_path_in_code_point_order(older: Row, newer: Row) -> None:
     expected = {"1": ("superseded", "2", "text"), "2": ("current", None, None)}
     assert settled(older, newer) == settled(newer, older) == expected
-
-
-def test_a_change_is_of_text_of_markup_or_none() -> None:
-    assert settled(row("a", "1", 1), row("b", "2", 2, text="t"), row("c", "3", 2, text="t"), row("d", "4", 3)) == {
-        "1": ("superseded", "2", "text"), "2": ("superseded", "3", "markup"), "3": ("superseded", "4", "text"),
-        "4": ("current", None, None),
-    }  # fmt: skip
-    found = settled_rows([], settle_frames([], [row("a", "1"), row("b", "1")], [], Moment([], set(), at(1), at(1))))
-    assert {one.source_path: one.change for one in found} == {"a": "copy", "b": None}
 
 
 def test_what_ended_is_superseded_by_what_came_at_its_path_then_by_what_came_then() -> None:
@@ -376,27 +363,3 @@ def test_what_ended_is_superseded_by_what_came_at_its_path_then_by_what_came_the
     assert settled(first, on_branch, merged)["1"] == settled(first, on_branch, merged)["2"] == (
         "superseded", "3", "text"
     )  # fmt: skip
-
-
-def test_what_was_too_large_is_tried_again_only_under_a_limit_that_it_fits() -> None:
-    known = [Row("east", "a", "1", None, None, "rejected", reason="too_large")]
-    found = [Found("a", "1", None, None)]
-    for most_bytes, parsed in ((9, 0), (10, 1)):
-        decision = decide(listing_of(found), catalog_of(known), "east", deletes=False, most_bytes=most_bytes)
-        assert decision.parse.height == parsed
-
-
-def test_changes_are_counted_by_kind_and_outlet() -> None:
-    def frame(*rows: tuple[str, str, str, str, int]) -> pl.DataFrame:
-        names = ["outlet", "article_id", "source_sha256", "text_sha256", "day"]
-        made = pl.DataFrame(rows, schema=names, orient="row")
-        return made.with_columns(published_at=pl.datetime(2026, 1, pl.col("day"), time_zone="UTC")).drop("day")
-
-    before = frame(("o", "1", "a", "t", 1), ("o", "2", "b", "u", 1), ("o", "3", "c", "v", 1), ("p", "4", "d", "w", 1),
-                   ("o", "6", "f", "y", 1))  # fmt: skip
-    after = frame(("o", "1", "A", "T", 1), ("o", "2", "B", "u", 2), ("p", "4", "d", "w", 1), ("q", "5", "e", "x", 1),
-                  ("o", "6", "f", "y", 1))  # fmt: skip
-    assert changed_articles(before, after).rows(named=True) == [
-        {"outlet": "o", "new": 0, "text": 1, "markup": 1, "deleted": 1, "redated": 1},
-        {"outlet": "q", "new": 1, "text": 0, "markup": 0, "deleted": 0, "redated": 0},
-    ]

@@ -166,8 +166,3 @@ def test_files_are_found_by_path_and_not_through_links(archive: Path) -> None:
         Source("café.md", decomposed, len(article(decomposed)))
     ]
     assert [one.source_path for one in opened(archive).find(["d/a.md", "b.md"])] == ["b.md", "d/a.md"]
-
-
-def test_an_input_that_is_not_there_names_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="give the folder that holds the archive"):
-        listed(tmp_path / "nowhere")

@@ -80,20 +80,6 @@ def test_any_split_into_listings_gives_the_same(generated: tuple[Path, Ledger], 
     assert part.committed_at == once.committed_at
 
 
-def test_a_file_that_comes_back_was_there_twice(repository: Repository) -> None:
-    one, two = article("a"), article("a", body="<p>松岭市图书馆明天关闭。</p>")
-    for data in (one, two, one, None, one, two):
-        repository.commit({"x.md": article("x"), **({} if data is None else {"a.md": data})})
-    first, second = str(pygit2.hash(one)), str(pygit2.hash(two))
-    assert periods(listed(repository.path, history=True))[:-1] == [
-        ("a.md", first, hour(1), hour(2)),
-        ("a.md", second, hour(2), hour(3)),
-        ("a.md", first, hour(3), hour(4)),
-        ("a.md", first, hour(5), hour(6)),
-        ("a.md", second, hour(6), None),
-    ]
-
-
 def test_times_never_go_back(repository: Repository) -> None:
     repository.commit({"a.md": b"1"}, at=FIRST_COMMIT_S + 7200)
     repository.commit({"a.md": b"2"}, at=FIRST_COMMIT_S)
@@ -147,30 +133,6 @@ def test_a_file_that_moved_unchanged_goes_on_at_its_last_path(repository: Reposi
     assert len(listed(repository.path, history=True, moves=True).frame) == 5
     # Without a history each path counts.
     assert len(listed(repository.path).frame) == 5
-
-
-def test_a_copy_is_no_move_and_equal_files_move_in_order(repository: Repository) -> None:
-    same = article("a")
-    repository.commit({"a/1": same, "b/1": same})
-    repository.commit({"a/1": same, "b/1": same, "copy": same})
-    repository.commit({"new/a": same, "new/b": same, "copy": same})
-    repository.commit({"one": same, "copy": same})
-    assert moved(repository) == [
-        ("copy", hour(2), None), ("new/b", hour(1), hour(4)), ("one", hour(1), None),
-    ]  # fmt: skip
-
-
-def test_a_file_that_left_later_or_changed_did_not_move(repository: Repository) -> None:
-    repository.commit({"a": b"1"})
-    repository.commit({"a": b"1", "b": b"1"})
-    repository.commit({"b": b"1", "c": b"2"})
-    repository.commit({"b": b"1", "d": b"3"})
-    # Replaced, not deleted.
-    repository.commit({"b": b"4", "d": b"3", "e": b"1"})
-    assert ("a", hour(1), hour(3)) in moved(repository)
-    assert ("c", hour(3), hour(4)) in moved(repository)
-    assert ("b", hour(2), hour(5)) in moved(repository)
-    assert ("e", hour(5), None) in moved(repository)
 
 
 def test_random_histories_are_listed_the_same_in_any_split(tmp_path: Path) -> None:
