@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from pressmark.transforms.records import Limits
     from pressmark.transforms.selection import Selection, Wanted
 
-__all__ = ["ArchiveLimits", "IngestSettings", "Option", "base_name", "options"]
+__all__ = ["ArchiveLimits", "IngestSettings", "Option", "base_name", "keys_of", "options"]
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 # As in `schemas/contract.py`, which loads Arrow; help texts must not wait for that.
+# What `map` can place.
+FIELDS: Final = ("html", "text", "markdown", "url", "title", "author", "date", "description", "tags", "categories")
 PERIODS: Final = ("month", "day", "year")
 
 
@@ -75,7 +77,7 @@ class IngestSettings:
     source: str = option(
         "seeds",
         "folder or file with the articles, a git repository (its folder, or git+file:///path[@ref][#subdir]), a .tar, "
-        ".tar.gz, .tar.zst or .zip, or s3://bucket/prefix (gs://, az://) [seeds]",
+        ".tar.gz (.zst, .xz, .bz2) or .zip, a .warc, .wacz or .jsonl, or s3://bucket/prefix (gs://, az://) [seeds]",
     )
     output: str = option("output", "folder of the dataset, or s3://bucket/prefix (gs://, az://) [output]")
     archive: str | None = option(
@@ -91,6 +93,11 @@ class IngestSettings:
     exclude: tuple[str, ...] = option(
         (), "leave out files that match; may be repeated", metavar="GLOB", group=SELECTION, rows=True
     )
+    map: str | None = option(
+        None, "where JSON Lines have their fields, as `html=body,url=link`; fields are html, text or markdown, url, "
+        "title, author, date, description, tags, categories [the usual keys]", metavar="FIELD=KEY", group=SELECTION,
+        rows=True,
+    )  # fmt: skip
     history: bool = option(
         False, "also read every revision that was ever committed to the git repository; kept up by later runs",
         group=SELECTION, rows=True,
@@ -149,6 +156,7 @@ class IngestSettings:
         if self.since is not None and self.since.tzinfo is None:
             object.__setattr__(self, "since", self.since.replace(tzinfo=UTC))
         _ = self.selection
+        _ = self.keys
 
     @property
     def selection(self) -> Selection:
@@ -159,6 +167,11 @@ class IngestSettings:
             return Selection(self.include, self.exclude)
         except BadPatternError as error:
             raise SettingsError("a pattern is wrong", str(error), "write it as in `.gitignore`") from error
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys of JSON Lines by field; raises `SettingsError` where a field is none."""
+        return keys_of(self.map)
 
     @property
     def wanted(self) -> Wanted:
@@ -205,6 +218,24 @@ def options() -> Iterator[Option]:
             one.name, str(one.type), default, facts["help"], flag, facts["metavar"], facts["choices"], facts["group"],
             facts["rows"],
         )  # fmt: skip
+
+
+def keys_of(text: str | None) -> dict[str, str]:
+    """The keys by field in a text such as `html=body,url=link`; raises `SettingsError`.
+
+    >>> keys_of("html=body, url=meta.link")
+    {'html': 'body', 'url': 'meta.link'}
+    """
+    found = {}
+    for part in (text or "").split(","):
+        field_, _, key = map(str.strip, part.partition("="))
+        if not part.strip():
+            continue
+        if field_ not in FIELDS or not key or field_ in found:
+            raise SettingsError("`map` names a field that is none, twice, or without a key", part.strip(),
+                                "write FIELD=KEY; fields are " + ", ".join(FIELDS))  # fmt: skip
+        found[field_] = key
+    return found
 
 
 def base_name(address: str) -> str:

@@ -18,9 +18,9 @@ from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block, TooDeep, cut
 from pressmark.transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
 from pressmark.transforms.evidence import author_of, evidence_of
-from pressmark.transforms.header import BadSource, read_header
+from pressmark.transforms.header import BadSource, read_header, record_header
 from pressmark.transforms.outlets import Outlets
-from pressmark.transforms.records import Article, Dates, Header, Limits, Link, Medium, Paragraph, Reject
+from pressmark.transforms.records import Article, Dates, Header, Limits, Link, Medium, Paragraph, RecordFacts, Reject
 from pressmark.transforms.roles import classify
 
 __all__ = ["SEPARATOR", "Article", "Limits", "Reject", "decode", "page_day", "parse"]
@@ -31,19 +31,20 @@ BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def parse(
-    data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE, *, archive: str = ""
-) -> Article | Reject:
+    data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE, *,
+    archive: str = "", facts: RecordFacts | None = None,
+) -> Article | Reject:  # fmt: skip
     """The article in `data`, or the reject that says why there is none. Never raises for bad data.
 
     A date after `latest` is ignored. `archive` and `source_path` name the source; a source without a URL has its
-    identity from them. An exception on this one source is a reject too (`parser_error`), with the traceback as its
-    detail.
+    identity from them. With `facts`, `data` is the payload of a record, which has these for a header. An exception on
+    this one source is a reject too (`parser_error`), with the traceback as its detail.
     """
     sha256 = hashlib.sha256(data).hexdigest()
     offset: int | None = None
     reason: Reason
     try:
-        return _parse(data, sha256, archive, source_path, outlets, limits, latest)
+        return _parse(data, sha256, archive, source_path, outlets, limits, latest, facts)
     except UnicodeDecodeError as error:
         offset = error.start + len(data) - len(error.object)
         reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; convert the file to UTF-8"
@@ -63,12 +64,13 @@ def decode(data: bytes) -> tuple[str, int]:
 
 
 def _parse(
-    data: bytes, sha256: str, archive: str, source_path: str, outlets: Outlets, limits: Limits, latest: datetime
-) -> Article:
+    data: bytes, sha256: str, archive: str, source_path: str, outlets: Outlets, limits: Limits, latest: datetime,
+    facts: RecordFacts | None,
+) -> Article:  # fmt: skip
     if not data:
         raise BadSource("empty_file", "the file has no bytes; exclude it or restore it", 0)
     text, mark = decode(data)
-    header = read_header(text)
+    header = read_header(text) if facts is None else record_header(facts)
     body = text[header.body_start :]
     try:
         blocks, skipped, media = cut(body, max_depth=limits.depth)

@@ -26,7 +26,7 @@ __all__ = [
 # Cut apart, markup loses end tags, so elements may be open here that were closed in the source.
 ANY_DEPTH = 1 << 40
 ARTICLE_COLUMNS = (
-    "article_id", "source_path", "source_sha256", "source_bytes", "canonical_url", "text", "text_sha256",
+    "article_id", "source_path", "source_sha256", "source_bytes", "dialect", "canonical_url", "text", "text_sha256",
     "paragraph_count", "header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes",
 )  # fmt: skip
 PARAGRAPH_COLUMNS = (
@@ -191,7 +191,8 @@ def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, 
     path = article["source_path"]
     try:
         text, mark = decode(data)
-        header_bytes = mark + len(text[: read_header(text).body_start].encode())
+        body_start = 0 if article["dialect"] == "record" else read_header(text).body_start
+        header_bytes = mark + len(text[:body_start].encode())
     except (UnicodeDecodeError, BadSource) as error:
         yield Breach(4, path, None, f"the source has no header, or is no UTF-8 text: {error}")
         return
