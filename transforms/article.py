@@ -14,12 +14,11 @@ from typing import Final
 from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason
 from pressmark.transforms import identity, language
 from pressmark.transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
-from pressmark.transforms.doors import AS_IT_IS, cut_body, open_source
-from pressmark.transforms.encodings import decode
+from pressmark.transforms.doors import AS_IT_IS, characters_of, cut_body, open_source
 from pressmark.transforms.evidence import author_of, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.outlets import Outlets
-from pressmark.transforms.records import Article, Dates, Header, Limits, Reading, Reject
+from pressmark.transforms.records import Article, Dates, Header, Limits, Reading, RecordFacts, Reject
 from pressmark.transforms.roles import classify
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 
@@ -30,26 +29,27 @@ SEPARATOR_BYTES: Final = SEPARATOR.encode()
 
 def parse(
     data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE, *,
-    archive: str = "", reading: Reading = AS_IT_IS,
+    archive: str = "", reading: Reading = AS_IT_IS, facts: RecordFacts | None = None,
 ) -> Article | Reject:  # fmt: skip
     """The article in `data`, or the reject that says why there is none. Never raises for bad data.
 
     A date after `latest` is ignored. `archive` and `source_path` name the source; a source without a URL has its
-    identity from them. `reading` is what the archive's operator says of its sources. An exception on this one source
-    is a reject too (`parser_error`), with the traceback as its detail.
+    identity from them. `reading` is what the archive's operator says of its sources. With `facts`, `data` is the
+    payload of a record, which has these for a header. An exception on this one source is a reject too
+    (`parser_error`), with the traceback as its detail.
     """
     sha256 = hashlib.sha256(data).hexdigest()
     offset: int | None = None
     reason: Reason
     try:
-        return _parse(data, sha256, archive, source_path, outlets, limits, latest, reading)
+        return _parse(data, sha256, archive, source_path, outlets, limits, latest, reading, facts)
     except UnicodeDecodeError as error:
         offset = error.start + len(data) - len(error.object)
         remedy = "name the archive's encoding with `--encoding`, or convert the file to UTF-8"
         reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; {remedy}"
     except BadSource as bad:
         reason, detail = bad.reason, bad.detail
-        decoded = decode(data, reading.encoding)
+        decoded = characters_of(data, reading, facts)
         offset = decoded.mark + decoded.size(0, bad.position)
     except Exception:
         reason, detail = "parser_error", traceback.format_exc()
@@ -58,11 +58,11 @@ def parse(
 
 def _parse(
     data: bytes, sha256: str, archive: str, source_path: str, outlets: Outlets, limits: Limits, latest: datetime,
-    reading: Reading,
+    reading: Reading, facts: RecordFacts | None,
 ) -> Article:  # fmt: skip
     if not data:
         raise BadSource("empty_file", "the file has no bytes; exclude it or restore it", 0)
-    opened = open_source(data, reading)
+    opened = open_source(data, reading, facts)
     header = opened.header
     blocks, skipped, media = cut_body(opened, limits.depth)
     if not blocks and not media:

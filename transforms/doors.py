@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import Markup
 from pressmark.transforms.blocks import Cut, TooDeep, cut
-from pressmark.transforms.encodings import Decoded, decode
-from pressmark.transforms.header import BadSource, read_header
-from pressmark.transforms.records import Header, Reading
+from pressmark.transforms.encodings import Decoded, codec_of, decode
+from pressmark.transforms.header import BadSource, read_header, record_header
+from pressmark.transforms.records import Header, Reading, RecordFacts
 
-__all__ = ["AS_IT_IS", "Opened", "cut_body", "open_source"]
+__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "open_source"]
 
 AS_IT_IS: Final = Reading()
 
@@ -39,11 +39,18 @@ class Opened(NamedTuple):
         return self.decoded.mark + self.decoded.size(0, self.header.body_start)
 
 
-def open_source(data: bytes, reading: Reading = AS_IT_IS) -> Opened:
+def open_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | None = None) -> Opened:
     """The source in `data`. Raises `BadSource` where no door is its own, and `UnicodeDecodeError` for bytes that are no
     text in the encoding that was declared, UTF-8 where none was."""
-    decoded = decode(data, reading.encoding)
-    return Opened(decoded, read_header(decoded.text), "html")
+    decoded = characters_of(data, reading, facts)
+    header = read_header(decoded.text) if facts is None else record_header(facts)
+    return Opened(decoded, header, "html")
+
+
+def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | None = None) -> Decoded:
+    """The characters of the source in `data`, by the encoding that its archive or its record declares."""
+    charset = facts.charset if facts is not None else None
+    return decode(data, reading.encoding or (codec_of(charset) if charset else None))
 
 
 def cut_body(opened: Opened, max_depth: int) -> Cut:

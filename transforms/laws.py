@@ -18,7 +18,7 @@ from pressmark.transforms.doors import open_source
 from pressmark.transforms.encodings import UTF_8, Decoded, as_encoded
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.identity import absolute
-from pressmark.transforms.records import Reading
+from pressmark.transforms.records import Reading, RecordFacts
 from pressmark.transforms.spans import SEPARATOR
 
 __all__ = [
@@ -29,8 +29,8 @@ __all__ = [
 # Cut apart, markup loses end tags, so elements may be open here that were closed in the source.
 ANY_DEPTH = 1 << 40
 ARTICLE_COLUMNS = (
-    "article_id", "source_path", "source_sha256", "source_bytes", "canonical_url", "encoding", "markup", "text",
-    "text_sha256",
+    "article_id", "source_path", "source_sha256", "source_bytes", "dialect", "canonical_url", "encoding", "markup",
+    "text", "text_sha256",
     "paragraph_count", "header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes",
 )  # fmt: skip
 PARAGRAPH_COLUMNS = (
@@ -195,7 +195,8 @@ def _media_law(
 def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> Iterator[Breach]:
     path = article["source_path"]
     try:
-        opened = open_source(data, Reading(article["encoding"], article["markup"]))
+        facts = RecordFacts() if article["dialect"] == "record" else None
+        opened = open_source(data, Reading(article["encoding"], article["markup"]), facts)
     except (UnicodeDecodeError, BadSource) as error:
         yield Breach(4, path, None, f"the source has no header, or is no UTF-8 text: {error}")
         return
