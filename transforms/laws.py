@@ -6,9 +6,11 @@ Checks nothing that needs more than these; completeness (law 5) over a whole out
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from xxhash import xxh3_64_intdigest
@@ -16,6 +18,7 @@ from xxhash import xxh3_64_intdigest
 from pressmark.transforms.article import SEPARATOR, decode
 from pressmark.transforms.blocks import cut
 from pressmark.transforms.header import BadSource, read_header
+from pressmark.transforms.markdown import render
 
 __all__ = [
     "ARTICLE_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "Stood", "check_article", "completeness",
@@ -25,7 +28,7 @@ __all__ = [
 # Cut apart, markup loses end tags, so elements may be open here that were closed in the source.
 ANY_DEPTH = 1 << 40
 ARTICLE_COLUMNS = (
-    "article_id", "source_path", "source_sha256", "source_bytes", "text", "text_sha256", "paragraph_count",
+    "article_id", "source_path", "source_sha256", "source_bytes", "markup", "text", "text_sha256", "paragraph_count",
     "header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes",
 )  # fmt: skip
 PARAGRAPH_COLUMNS = (
@@ -112,9 +115,10 @@ def _breaches(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]
     if len(paragraphs) != article["paragraph_count"]:
         yield Breach(3, path, None, f"{len(paragraphs)} rows where `paragraph_count` is {article['paragraph_count']}")
     byte_floor, char_floor = article["header_bytes"], 0
+    shown = _Shown(data[byte_floor:].decode(errors="replace"), byte_floor) if article["markup"] == "markdown" else None
     for ordinal, row in enumerate(paragraphs):
         start, end = row["byte_start"], row["byte_end"]
-        yield from _slice_law(path, row, data[start:end])
+        yield from _slice_law(path, row, data[start:end], shown)
         if text[row["char_start"] : row["char_end"]] != row["text"]:
             yield Breach(2, path, start, f"`{row['paragraph_id']}`: the char range is not its text")
         expected_id = f"{article['article_id']}-{ordinal:04d}"
@@ -125,16 +129,61 @@ def _breaches(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]
         if row["source_sha256"] != article["source_sha256"]:
             yield Breach(1, path, start, f"`{row['paragraph_id']}`: its `source_sha256` is not its article's")
         byte_floor, char_floor = end, row["char_end"]
-    yield from _conservation(article, paragraphs, data)
+    yield from _conservation(article, paragraphs, data, shown)
 
 
-def _slice_law(path: str, row: Mapping[str, Any], source: bytes) -> Iterator[Breach]:
+class _Shown:
+    """The HTML that a Markdown body is shown as, which the laws hold for; `markdown.py` says why."""
+
+    def __init__(self, body: str, header_bytes: int) -> None:
+        self._body = body
+        self._offset = header_bytes
+        self.rendering = render(body)
+        # Rows come in order, so that each byte is looked at once.
+        self._byte = self._point = 0
+        self._data = body.encode()
+        self.places: list[tuple[int, int]] = []
+
+    def slice(self, byte_start: int, byte_end: int) -> str:
+        """What a range of the source's bytes is shown as; nothing where it does not begin and end with what is seen."""
+        place = self.rendering.place(self._points(byte_start), self._points(byte_end))
+        self.places += [place] if place else []
+        return self.rendering.html[slice(*place)] if place else ""
+
+    def rest(self) -> tuple[str, int]:
+        """What is shown outside the slices so far, and the bytes of what is skipped in it."""
+        starts = [*(start for start, _ in self.places), len(self.rendering.html)]
+        ends = [0, *(end for _, end in self.places)]
+        kept = list(zip(ends, starts, strict=True))
+        rest = "".join([self.rendering.html[end:start] for end, start in kept])
+        before = list(accumulate((start - end for end, start in kept), initial=0))
+        size = 0
+        for start, end in cut(rest, max_depth=ANY_DEPTH).skipped:
+            first, last = (bisect_right(before, place) - 1 for place in (start, end - 1))
+            begin, stop = kept[first][0] + start - before[first], kept[last][0] + end - before[last]
+            size += len(self._body[slice(*self.rendering.span(begin, stop))].encode())
+        return rest, size
+
+    def _points(self, byte: int) -> int:
+        byte -= self._offset
+        if byte < 0:
+            return -1
+        if byte < self._byte:
+            self._byte = self._point = 0
+        self._point += len(self._data[self._byte : byte].decode(errors="ignore"))
+        self._byte = byte
+        return self._point
+
+
+def _slice_law(path: str, row: Mapping[str, Any], source: bytes, shown: _Shown | None) -> Iterator[Breach]:
     start = row["byte_start"]
     try:
         markup = source.decode()
     except UnicodeDecodeError as error:
         yield Breach(1, path, start + error.start, f"`{row['paragraph_id']}`: the byte range splits a character")
         return
+    if shown is not None:
+        markup = shown.slice(start, row["byte_end"])
     blocks = cut(markup, max_depth=ANY_DEPTH).blocks
     if len(blocks) != 1:
         yield Breach(1, path, start, f"`{row['paragraph_id']}`: the byte range holds {len(blocks)} blocks")
@@ -146,7 +195,9 @@ def _slice_law(path: str, row: Mapping[str, Any], source: bytes) -> Iterator[Bre
         yield Breach(1, path, start, f"`{row['paragraph_id']}`: `text_hash` is not the hash of its text")
 
 
-def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> Iterator[Breach]:
+def _conservation(
+    article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes, shown: _Shown | None
+) -> Iterator[Breach]:
     path = article["source_path"]
     try:
         text, mark = decode(data)
@@ -157,10 +208,12 @@ def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, 
     starts = [*(row["byte_start"] for row in paragraphs), len(data)]
     ends = [header_bytes, *(row["byte_end"] for row in paragraphs)]
     rest = b"".join([data[end:start] for end, start in zip(ends, starts, strict=True)])
-    left = cut(rest.decode(errors="replace"), max_depth=ANY_DEPTH)
+    markup, skipped_bytes = (rest.decode(errors="replace"), 0) if shown is None else shown.rest()
+    left = cut(markup, max_depth=ANY_DEPTH)
     for block in left.blocks:
         yield Breach(4, path, None, f"visible text outside all spans: `{block.text[:40]}`")
-    skipped_bytes = sum(len(rest.decode(errors="replace")[start:end].encode()) for start, end in left.skipped)
+    if shown is None:
+        skipped_bytes = sum(len(markup[start:end].encode()) for start, end in left.skipped)
     counted = {
         "header_bytes": header_bytes,
         "paragraph_bytes": sum(row["byte_end"] - row["byte_start"] for row in paragraphs),

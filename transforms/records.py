@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pressmark.schemas.contract import Dialect, Flag, Markup, PublishedFrom, Reason, Role
 
-__all__ = ["Article", "Dates", "Header", "Limits", "Link", "Paragraph", "Partition", "Reject", "Stamp"]
+__all__ = ["Article", "Dates", "Header", "Limits", "Link", "Medium", "Paragraph", "Partition", "Reject", "Stamp"]
+
+
+MediumKind = Literal["image", "video", "audio", "embed"]
 
 
 class Stamp(NamedTuple):
@@ -32,6 +35,22 @@ class Link(NamedTuple):
     """A hyperlink inside one block: `[start, end)` are code points of the block's text, never empty."""
 
     href: str
+    start: int
+    end: int
+
+
+class Medium(NamedTuple):
+    """A picture, video, audio or embed. `[start, end)` are code points of the body, from the `<` or `!` of its markup.
+
+    `ordinal` counts the blocks that begin before it; `caption_ordinal` is the block that is its caption, if any is.
+    """
+
+    kind: MediumKind
+    src: str
+    alt: str | None
+    title: str | None
+    ordinal: int
+    caption_ordinal: int | None
     start: int
     end: int
 
