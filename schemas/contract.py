@@ -11,15 +11,16 @@ import pyarrow as pa
 
 __all__ = [
     "ARCHIVE", "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "DIALECTS", "DICTIONARY", "FLAGS", "MARKUPS",
-    "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES", "RUN_ID", "TIMESTAMP", "UNKNOWN_MONTH",
-    "UNKNOWN_PERIODS", "Change", "Dialect", "Flag", "Markup", "Period", "PublishedFrom", "Reason", "Role", "Table",
-    "column", "table_schema",
+    "MEDIA_KINDS", "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES", "RUN_ID", "TIMESTAMP",
+    "UNKNOWN_MONTH", "UNKNOWN_PERIODS", "Change", "Dialect", "Flag", "Markup", "MediaKind", "Period", "PublishedFrom",
+    "Reason", "Role", "Table", "column", "table_schema",
 ]  # fmt: skip
 
 CONTRACT_VERSION: Final = "3"
 
 Dialect = Literal["comment", "bare", "front_matter", "json_comment", "page", "record"]
 Markup = Literal["html", "markdown"]
+MediaKind = Literal["image", "video", "audio", "embed"]
 Flag = Literal[
     "date_conflict", "mostly_skipped", "mojibake", "title_only", "no_content", "hidden_text", "markup_in_text"
 ]
@@ -36,6 +37,7 @@ Change = Literal["text", "markup", "copy"]
 
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 MARKUPS: Final[tuple[Markup, ...]] = get_args(Markup)
+MEDIA_KINDS: Final[tuple[MediaKind, ...]] = get_args(MediaKind)
 FLAGS: Final[tuple[Flag, ...]] = get_args(Flag)
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 CONTENT_ROLES: Final[frozenset[Role]] = frozenset({"body", "lede", "heading", "quote", "list_item", "table"})
@@ -60,7 +62,7 @@ DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 
 class Table(NamedTuple):
-    """A table of the output: its schema, the order of its rows, and the closed sets of its columns.
+    """A table of the output: what it holds, its schema, the order of its rows, and the closed sets of its columns.
 
     Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a row in bytes: one column
     with it, or a start and an end; `text_columns` that of its text, where it is much less. `partitioned` tables live in
@@ -69,6 +71,7 @@ class Table(NamedTuple):
     """
 
     name: str
+    meaning: str
     schema: pa.Schema
     sort_keys: tuple[str, ...]
     replace_keys: tuple[str, ...]

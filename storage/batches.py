@@ -19,8 +19,8 @@ from pressmark.storage.inputs.source import Source
 from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.dates import SCHEDULED_AHEAD
-from pressmark.transforms.records import Article, Limits, Reject, Stamp
-from pressmark.transforms.rows import article_rows, paragraph_rows, partition_of, reject_rows, sort_key
+from pressmark.transforms.records import Article, Limits, Reading, Reject, Stamp
+from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, partition_of, reject_rows, sort_key
 from pressmark.transforms.selection import Wanted
 
 __all__ = ["Batch", "ParseCounts", "Parsed", "cut_batches", "parse_batch", "split_batch"]
@@ -45,6 +45,7 @@ class Batch(NamedTuple):
     archive: str
     staging: Staging
     limits: Limits
+    reading: Reading
     stamp: Stamp
     wanted: Wanted
     partition_by: Period
@@ -77,7 +78,7 @@ class ParseCounts(NamedTuple):
 
 class Parsed(NamedTuple):
     """A batch whose rows are staged: its name, what identifies its articles and rejects, with their `owner` and the
-    time at which each ended, and where the rows of each partition lie in the files of articles and paragraphs."""
+    time at which each ended, and where each partition's rows lie in the files of articles, paragraphs and media."""
 
     name: str
     counts: ParseCounts
@@ -85,6 +86,7 @@ class Parsed(NamedTuple):
     rejects: pa.Table
     article_spans: tuple[Span, ...]
     paragraph_spans: tuple[Span, ...]
+    media_spans: tuple[Span, ...]
 
 
 class _Accepted(NamedTuple):
@@ -134,7 +136,8 @@ def _parse_batch(batch: Batch) -> Parsed:
         partition_of(one.article, batch.partition_by), sort_key(one.article), one.source.source_path, one.source.locator
     ))  # fmt: skip
     articles, (paragraphs, owners) = _rows(accepted, batch.stamp)
-    violations = _violations(articles, paragraphs, owners)
+    media, media_owners = media_rows([one.article for one in accepted])
+    violations = _violations(articles, paragraphs, owners, media, media_owners)
     if violations:
         bad = [accepted[row].source for row in violations]
         kept = {_key(source): data for source, data in _contents(batch, bad)}
@@ -144,8 +147,16 @@ def _parse_batch(batch: Batch) -> Parsed:
         ]
         accepted = [one for row, one in enumerate(accepted) if row not in violations]
         articles, (paragraphs, owners) = _rows(accepted, batch.stamp)
+        media, media_owners = media_rows([one.article for one in accepted])
     rejects.sort(key=lambda reject: (reject[0].source_path, reject[0].source_sha256 or ""))
-    spans = _stage_articles(batch, accepted, articles, paragraphs, owners)
+    spans = [
+        _stage(batch, accepted, name, rows, owners)
+        for name, rows, owners in (
+            ("articles", articles, pa.array(range(len(accepted)), pa.int32())),
+            ("paragraphs", paragraphs, owners),
+            ("media", media, media_owners),
+        )
+    ]
     rejected = reject_rows([reject for reject, _ in rejects], batch.stamp, batch.archive)
     if rejects:
         wrong = check_rows(rejected, TABLES["rejects"])
@@ -175,7 +186,7 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
         elif batch.fatal:
             outcome = _fatal(source, data)
         else:
-            outcome = parse_source(data, source.source_path, batch.limits, latest, batch.archive)
+            outcome = parse_source(data, source.source_path, batch.limits, latest, batch.archive, batch.reading)
         if isinstance(outcome, Reject):
             rejects.append((outcome, source))
         elif source.source_path in batch.required or batch.wanted.takes(outcome.outlet, outcome.dates.published_at):
@@ -185,21 +196,16 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
     return accepted, rejects, total_bytes, left_out
 
 
-def _stage_articles(
-    batch: Batch, accepted: Sequence[_Accepted], articles: pa.Table, paragraphs: pa.Table, owners: pa.Array
-) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-    if not accepted:
-        return (), ()
-    partitions = [
-        (key, len(list(members)))
-        for key, members in groupby(partition_of(one.article, batch.partition_by) for one in accepted)
-    ]
-    sizes = iter([len(one.article.paragraphs) for one in accepted])
-    of_paragraphs = [(key, sum(next(sizes) for _ in range(count))) for key, count in partitions]
-    return (
-        batch.staging.write(f"{batch.name}.articles", _numbered(articles), partitions),
-        batch.staging.write(f"{batch.name}.paragraphs", paragraphs.append_column(OWNER, owners), of_paragraphs),
-    )
+def _stage(
+    batch: Batch, accepted: Sequence[_Accepted], name: str, rows: pa.Table, owners: pa.Array
+) -> tuple[Span, ...]:
+    """Stage rows of a table of articles; where each partition's lie in the file, which is not written without rows."""
+    if not rows.num_rows:
+        return ()
+    counts = Counter(owners.to_pylist())
+    members = groupby(enumerate(accepted), key=lambda one: partition_of(one[1].article, batch.partition_by))
+    partitions = [(key, sum(counts[owner] for owner, _ in of)) for key, of in members]
+    return batch.staging.write(f"{batch.name}.{name}", rows.append_column(OWNER, owners), partitions)
 
 
 def _key(source: Source) -> tuple[str, str]:
@@ -231,13 +237,17 @@ def _identities(rows: pa.Table, names: Sequence[str], sources: Sequence[Source])
     return pa.table({**texts, "valid_to": ends, OWNER: pa.array(range(rows.num_rows), pa.int32())}).combine_chunks()
 
 
-def _violations(articles: pa.Table, paragraphs: pa.Table, owners: pa.Array) -> dict[int, list[Violation]]:
+def _violations(
+    articles: pa.Table, paragraphs: pa.Table, owners: pa.Array, media: pa.Table, media_owners: pa.Array
+) -> dict[int, list[Violation]]:
     """Violations by position of the article."""
     found: dict[int, list[Violation]] = {}
     for violation in check_rows(articles, TABLES["articles"]) + check_articles(articles):
         found.setdefault(violation.row, []).append(violation)
     for violation in check_rows(paragraphs, TABLES["paragraphs"]) + check_paragraphs(paragraphs, owners, articles):
         found.setdefault(owners[violation.row].as_py(), []).append(violation)
+    for violation in check_rows(media, TABLES["media"]):
+        found.setdefault(media_owners[violation.row].as_py(), []).append(violation)
     return found
 
 

@@ -94,6 +94,7 @@ def rows_of(body: str, header: str = "[堰](u)\n---\n\n") -> tuple[dict[str, Any
     article = {
         "source_path": "a.md", "source_sha256": source_sha256, "source_bytes": len(data), "article_id": "a",
         "text": text, "text_sha256": sha256(text.encode()).hexdigest(), "markup": "markdown",
+        "encoding": "utf-8", "canonical_url": None,
         "paragraph_count": len(paragraphs),
         "header_bytes": size, "paragraph_bytes": inside, "skipped_bytes": skipped,
         "markup_bytes": len(data) - size - inside - skipped,

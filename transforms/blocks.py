@@ -7,14 +7,14 @@ roles; it hands on the open elements of each block as evidence for whoever judge
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, cast
 
 from turbohtml import Token, TokenType, tokenize
 
-from pressmark.transforms.records import Link
+from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, with_source
+from pressmark.transforms.records import Link, Medium
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]
 
@@ -52,7 +52,6 @@ ATTRIBUTES: Final = (
 GLUED_NAME: Final = re.compile(
     rf"({'|'.join(sorted(BLOCK_LEVEL | SKIPPED | VOID | INLINE, key=len, reverse=True))})(?:{ATTRIBUTES})[^=]*="
 )
-GLUED_HREF: Final = re.compile(r"<ahref=(\"[^\">]*|'[^'>]*|[^\t\n\f\r >]*)", re.IGNORECASE)
 # The content of these is no markup, so tokenizers must know them; what was glued to their names says nothing here.
 GLUED_RAW_TEXT: Final = re.compile(
     rf"(<(?:script|style))((?:{ATTRIBUTES})[^=\t\n\f\r />]*=[^\t\n\f\r />]*)", re.IGNORECASE
@@ -94,10 +93,11 @@ class Block(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """Blocks in order, and the `[start, end)` of each comment and skipped element, in code points."""
+    """Blocks in order, the `[start, end)` of each comment and skipped element, in code points, and media in order."""
 
     blocks: list[Block]
     skipped: list[tuple[int, int]]
+    media: Sequence[Medium] = ()
 
 
 class TooDeep(Exception):
@@ -151,6 +151,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
     skip_tag: str | None = None
     skip_depth = skip_start = skip_end = text_start = 0
     skip_ended = False
+    media: list[Medium] = []
     # Text waits for the next token, whose start is its end: that tells whether references were resolved in it.
     text: str | None = None
 
@@ -235,6 +236,8 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         elif treatment == _BLOCK or treatment == _INLINE or treatment == _LINK:
             if tag in RAW_TEXT_NAMES:
                 return None
+            if name in MEDIA:
+                media.append(medium_of(source, token, name, len(blocks)))
             if treatment == _BLOCK and names and (names[-1] == "p" or (names[-1] == name and name in IMPLIED_END)):
                 names.pop()
                 tokens.pop()
@@ -243,7 +246,13 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             names.append(name)
             tokens.append(token)
             if treatment == _LINK:
-                draft.start_link(token.attr("href") or (_glued_href(source, position) if tag != "a" else None))
+                draft.start_link(token.attr("href") or (glued_value(source, position) if tag != "a" else None))
+        elif name in MEDIA:
+            media.append(medium_of(source, token, name, len(blocks)))
+        elif name == "source" and media and media[-1].kind in names:
+            media[-1] = with_source(
+                source, media[-1], token, beside=not draft.open and media[-1].ordinal == len(blocks)
+            )
 
     if text is not None:
         draft.add_text(text, text_start, len(source), tokens, names)
@@ -251,7 +260,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         skipped.append((skip_start, _end_of(source, skip_end, len(source)) if skip_ended else len(source)))
     if draft.open:
         draft.finish()
-    return Cut(blocks, skipped)
+    return Cut(blocks, skipped, placed(media, [block.end for block in blocks]))
 
 
 def _end_of(source: str, start: int, limit: int) -> int:
@@ -259,11 +268,6 @@ def _end_of(source: str, start: int, limit: int) -> int:
     for token in tokenize(source[start:limit], capture_source=True):
         return limit if token.source is None else start + len(token.source)
     return limit
-
-
-def _glued_href(source: str, start: int) -> str | None:
-    found = GLUED_HREF.match(source, start)
-    return html.unescape(found[1].lstrip("\"'")) if found else None
 
 
 def _treatment(tag: str) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
-__all__ = ["article_id", "canonical_url", "host_of", "resolve", "row_id"]
+__all__ = ["absolute", "article_id", "canonical_url", "host_of", "resolve", "row_id"]
 
 TRACKING: Final = re.compile(
     r"(?:utm_[^=]*|at_[a-z_]+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_cid|mc_eid|spm|ref_src|ref_url|ocid|"
@@ -92,6 +92,11 @@ def host_of(canonical: str | None) -> str | None:
         return None
     host = canonical.removeprefix("https://").partition("/")[0].rpartition("@")[2]
     return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+
+
+def absolute(src: str, base: str | None) -> str:
+    """The address of a medium; of one whose data stand in it, the part that says what they are."""
+    return src if src.startswith("data:") else resolve(src, base)
 
 
 def resolve(href: str, base: str | None) -> str:

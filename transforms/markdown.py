@@ -23,11 +23,9 @@ from typing import Any, Final, NamedTuple
 
 from pyromark import Markdown, Options
 
-from pressmark.transforms.blocks import Block, TooDeep, cut
-from pressmark.transforms.media import media_of
-from pressmark.transforms.records import Medium
+from pressmark.transforms.blocks import Cut, TooDeep, cut
 
-__all__ = ["MarkdownCut", "Rendering", "cut_markdown", "render"]
+__all__ = ["Rendering", "cut_markdown", "render"]
 
 READER: Final = Markdown(options=Options.ENABLE_TABLES | Options.ENABLE_FOOTNOTES | Options.ENABLE_STRIKETHROUGH)
 TAGS: Final = {
@@ -61,14 +59,6 @@ ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`|\\^{}\u0080-\U0010ffff]+", re.
 TRAILING: Final = ".,:;!?*_~'\""
 ESCAPED: Final = re.compile(r"[&<]")
 ESCAPES: Final = {"&": "&amp;", "<": "&lt;"}
-
-
-class MarkdownCut(NamedTuple):
-    """Blocks in order, the `[start, end)` of each comment and skipped element, and media, all in code points."""
-
-    blocks: list[Block]
-    skipped: list[tuple[int, int]]
-    media: list[Medium]
 
 
 class Rendering(NamedTuple):
@@ -105,7 +95,7 @@ class Rendering(NamedTuple):
         return begin, stop
 
 
-def cut_markdown(body: str, *, max_depth: int = 1000) -> MarkdownCut:
+def cut_markdown(body: str, *, max_depth: int = 1000) -> Cut:
     """Blocks of a Markdown body in its order, with what was skipped and its media.
 
     Raises `TooDeep` where more than `max_depth` elements are open.
@@ -126,10 +116,10 @@ def cut_markdown(body: str, *, max_depth: int = 1000) -> MarkdownCut:
         blocks.append(block._replace(start=start, end=end))
     skipped = [rendering.span(start, end) for start, end in found.skipped]
     media = []
-    for medium in media_of(rendering.html, found.blocks, found.skipped):
+    for medium in found.media:
         start, end = rendering.span(medium.start, medium.end)
         media.append(medium._replace(start=start, end=end))
-    return MarkdownCut(blocks, skipped, media)
+    return Cut(blocks, skipped, media)
 
 
 def render(body: str) -> Rendering:

@@ -1,64 +1,81 @@
-"""Pictures, videos, audio and embeds of an HTML fragment, with their places and captions.
-
-Owns which elements are media and where their address is. Knows nothing of how the fragment was cut.
-"""
+"""Pictures, videos, audio and embedded pages: what a tag shows, and where it stands."""
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from typing import Final
 
-from turbohtml import TokenType, tokenize
+from turbohtml import Token, tokenize
 
-from pressmark.transforms.blocks import Block, element_name
-from pressmark.transforms.records import Medium, MediumKind
+from pressmark.schemas.contract import MediaKind
+from pressmark.transforms.records import Medium
 
-__all__ = ["media_of"]
+__all__ = ["MEDIA", "glued_value", "medium_of", "placed", "with_source"]
 
-KINDS: Final[dict[str, MediumKind]] = {
-    "img": "image", "video": "video", "audio": "audio", "iframe": "embed", "embed": "embed", "object": "embed",
+GLUED_VALUE: Final = re.compile(r"<[a-z]+?(?:href|src)=(\"[^\">]*|'[^'>]*|[^\t\n\f\r >]*)", re.IGNORECASE)
+MEDIA: Final[dict[str, MediaKind]] = {
+    "img": "image", "amp-img": "image", "video": "video", "amp-video": "video", "audio": "audio", "amp-audio": "audio",
+    "iframe": "embed", "embed": "embed", "object": "embed", "amp-iframe": "embed", "amp-youtube": "embed",
 }  # fmt: skip
-# In order: lazy pages keep a placeholder in `src`.
-SOURCES: Final = ("data-src", "data-original", "src", "data", "poster")
-HAS_MEDIA: Final = re.compile(rf"<(?:{'|'.join(KINDS)})", re.IGNORECASE)
-LINE_ENDS: Final = str.maketrans("\n\r\f", "\t\t\t")
-# Between a picture and its caption there is nothing but tags and white space.
-NOTHING: Final = re.compile(r"(?:<(?!img)[^<>]*>|\s)*", re.IGNORECASE)
-CAPTION: Final = re.compile(r"[△▲▽▼↑]|[图圖](?:[:：注片]|[/／])|(?:Photo|Image|Figure|Credit)\b")
-LONGEST_CAPTION: Final = 200
+# Where pages that load pictures late, or in several sizes, write the address; those called `srcset` hold several.
+MEDIA_SOURCES: Final = (
+    "src", "data-src", "data-original", "data-lazy-src", "data-url", "data", "srcset", "data-srcset",
+)  # fmt: skip
 
 
-def media_of(markup: str, blocks: Sequence[Block], skipped: Sequence[tuple[int, int]]) -> list[Medium]:
-    """Media in the order of an HTML fragment, from its blocks and skipped ranges; those in skipped ones are none.
+def glued_value(source: str, start: int) -> str | None:
+    """The address that is part of a tag's name, as a scraper dropped the space before its attribute."""
+    found = GLUED_VALUE.match(source, start)
+    return html.unescape(found[1].lstrip("\"'")) if found else None
 
-    Places are code points of `markup`. The caption of one is the block right behind it that stands in a `figcaption`,
-    is italic throughout, or begins as captions do.
-    """
-    found: list[Medium] = []
-    if not HAS_MEDIA.search(markup):
-        return found
-    before = passed = 0
-    # On one line, a token's column is its offset.
-    for token in tokenize(markup.translate(LINE_ENDS), capture_source=True):
-        if token.type is not TokenType.START_TAG or (name := element_name(token.tag or "")) not in KINDS:
-            continue
-        start, end = token.col, token.col + len(token.source or "<")
-        src = next(filter(None, map(token.attr, SOURCES)), None)
-        while passed < len(skipped) and skipped[passed][1] <= start:
-            passed += 1
-        if not src or (passed < len(skipped) and skipped[passed][0] <= start):
-            continue
-        while before < len(blocks) and blocks[before].start < start:
-            before += 1
-        caption = before if before < len(blocks) and _is_caption(markup, end, blocks[before]) else None
-        alt, title = token.attr("alt") or None, token.attr("title") or None
-        found.append(Medium(KINDS[name], src, alt, title, before, caption, start, end))
+
+def medium_of(source: str, token: Token, name: str, ordinal: int) -> Medium:
+    """What a tag shows; `src` is empty where it names no address."""
+    glued = glued_value(source, token.col) if token.tag != name else None
+    src = glued or _address(token)
+    alt, title = (" ".join((token.attr(key) or "").split()) or None for key in ("alt", "title"))
+    return Medium(MEDIA[name], src, alt, title, ordinal, token.col, _tag_end(source, token.col))
+
+
+def placed(media: Sequence[Medium], ends: Sequence[int]) -> list[Medium]:
+    """Media that name an address, with the number of blocks that end before each."""
+    found, ordinal = [], 0
+    for medium in media:
+        while ordinal < len(ends) and ends[ordinal] <= medium.start:
+            ordinal += 1
+        if medium.src:
+            found.append(medium._replace(ordinal=ordinal))
     return found
 
 
-def _is_caption(markup: str, end: int, block: Block) -> bool:
-    if len(block.text) > LONGEST_CAPTION or not NOTHING.fullmatch(markup, end, block.start):
-        return False
-    in_caption = any(element.tag == "figcaption" for element in block.path)
-    return in_caption or block.italic or CAPTION.match(block.text) is not None
+def with_source(source: str, medium: Medium, token: Token, *, beside: bool) -> Medium:
+    """A player with the address of the first of its sources, which are elements of their own; `beside` tells that no
+    text stands between."""
+    if medium.src or not beside:
+        return medium
+    return medium._replace(src=_address(token), end=_tag_end(source, token.col))
+
+
+def _address(token: Token) -> str:
+    """The first address that the attributes of a tag give; that of a placeholder, whose data stand in the tag, only
+    where there is no other, and without the data."""
+    found = [(key, value.strip()) for key in MEDIA_SOURCES if (value := token.attr(key)) and value.strip()]
+    addresses = [value.split()[0].rstrip(",") if key.endswith("srcset") else value for key, value in found]
+    addresses = [address for address in addresses if not address.startswith(("about:", "javascript:"))]
+    placeholder = addresses[0].partition(",")[0] if addresses else ""
+    return next((address for address in addresses if not address.startswith("data:")), placeholder)
+
+
+def _tag_end(source: str, start: int) -> int:
+    """Just past the tag at `start`."""
+    size = 1 << 10
+    while True:
+        for token in tokenize(source[start : start + size], capture_source=True):
+            if token.source is not None:
+                return start + len(token.source)
+            break
+        if start + size >= len(source):
+            return len(source)
+        size *= 8

@@ -7,14 +7,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from pressmark.schemas.contract import Dialect, Flag, Markup, PublishedFrom, Reason, Role
+from pressmark.schemas.contract import Dialect, Flag, Markup, MediaKind, PublishedFrom, Reason, Role
 
-__all__ = ["Article", "Dates", "Header", "Limits", "Link", "Medium", "Paragraph", "Partition", "Reject", "Stamp"]
-
-
-MediumKind = Literal["image", "video", "audio", "embed"]
+__all__ = [
+    "Article",
+    "Dates",
+    "Header",
+    "Limits",
+    "Link",
+    "Medium",
+    "Paragraph",
+    "Partition",
+    "Reading",
+    "Reject",
+    "Stamp",
+]
 
 
 class Stamp(NamedTuple):
@@ -39,20 +48,31 @@ class Link(NamedTuple):
     end: int
 
 
-class Medium(NamedTuple):
-    """A picture, video, audio or embed. `[start, end)` are code points of the body, from the `<` or `!` of its markup.
-
-    `ordinal` counts the blocks that begin before it; `caption_ordinal` is the block that is its caption, if any is.
+class Reading(NamedTuple):
+    """How the sources of an archive are to be read, where its operator says so: their encoding (a codec's name), the
+    language of their bodies, and, of pages whose host no outlet of the registry has, the zone of dates and the outlet.
     """
 
-    kind: MediumKind
+    encoding: str | None = None
+    markup: Markup | None = None
+    zone: str | None = None
+    outlet: str | None = None
+
+
+class Medium(NamedTuple):
+    """A picture, video, audio or embedded page: the `[start, end)` of its tag, and the blocks that stand before it.
+
+    `start` and `end` are code points of the markup where a cutter gives them, and bytes of the source in an article.
+    """
+
+    kind: MediaKind
     src: str
     alt: str | None
     title: str | None
     ordinal: int
-    caption_ordinal: int | None
     start: int
     end: int
+    caption_ordinal: int | None = None
 
 
 class Header(NamedTuple):
@@ -143,6 +163,7 @@ class Article(NamedTuple):
     paragraphs: list[Paragraph]
     flags: tuple[Flag, ...]
     reasons: list[str]
+    media: tuple[Medium, ...] = ()
 
 
 class Reject(NamedTuple):

@@ -15,9 +15,9 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.output.snapshot import Part, Snapshot
 from pressmark.warehouses.address import SourceError
-from pressmark.warehouses.relations import Checked, Column, Method, Relation, checksum_query, literal
+from pressmark.warehouses.relations import PARTITION, Checked, Column, Relation, checksum_query, literal
 
-__all__ = ["Source"]
+__all__ = ["Source", "checksums_of"]
 
 Sent = Callable[[Column], str]
 BATCH_ROWS: Final = 20_000
@@ -43,7 +43,8 @@ WITH grouped AS (
 SELECT coalesce(whole.outlet, grouped.outlet), coalesce(whole.month, grouped.month),
        coalesce(whole.article_id, grouped.article_id),
        CASE WHEN whole.article_id IS NULL THEN 'paragraphs without an article'
-            WHEN grouped.rows IS DISTINCT FROM whole.paragraph_count OR first <> 0 OR last <> grouped.rows - 1
+            WHEN coalesce(grouped.rows, 0) IS DISTINCT FROM whole.paragraph_count
+                 OR first <> 0 OR last <> grouped.rows - 1
                 THEN 'paragraphs are missing or repeated'
             WHEN grouped.texts <> whole.texts THEN 'the texts of the paragraphs are not the text of the article'
             WHEN starts <> (grouped.rows - 1) * lengths - before OR grouped.char_end <> length(whole.text) OR NOT spans
@@ -58,6 +59,9 @@ SELECT coalesce(whole.outlet, grouped.outlet), coalesce(whole.month, grouped.mon
 FROM whole FULL JOIN grouped USING (article_id)
 WHERE problem IS NOT NULL
 """
+NO_PARAGRAPHS: Final = pa.schema(
+    [*(pa.field(name, pa.string()) for name in PARTITION), *TABLES["paragraphs"].schema]
+).empty_table()
 # Sums of hashes take a fraction of the time of joined texts, but suspect a sound article with an empty line in a block.
 QUICK: Final = {
     "of_paragraphs": "sum(hash(text, CAST(ordinal AS BIGINT)))",
@@ -103,13 +107,14 @@ class Source:
             name: [part for part in self.parts if part.table == name and part.partition in places]
             for name in ("articles", "paragraphs")
         }
-        for lonely in {part.partition for part in files["articles"]} ^ {part.partition for part in files["paragraphs"]}:
-            raise SourceError(
-                "articles and paragraphs have not the same partitions", self.output.location(lonely), BROKEN
-            )
+        for lonely in {part.partition for part in files["paragraphs"]} - {part.partition for part in files["articles"]}:
+            raise SourceError("there are paragraphs without articles", self.output.location(lonely), BROKEN)
         if not files["articles"]:
             return
-        rows = {name: read_parquet(parts) for name, parts in files.items()}
+        rows = {name: read_parquet(parts) for name, parts in files.items() if parts}
+        # Articles may have media alone.
+        rows.setdefault("paragraphs", "no_paragraphs")
+        self._connection.register("no_paragraphs", NO_PARAGRAPHS)
         with self._reading():
             suspects = self._connection.execute(LAWS.format(**rows, **QUICK)).fetchall()
             some = f"article_id IN ({', '.join(literal(row[2]) for row in suspects)})" if suspects else "false"
@@ -128,14 +133,12 @@ class Source:
         with self._reading():
             return self._connection.cursor().sql(self._sent(relation, parts, sent)).to_arrow_reader(BATCH_ROWS)
 
-    def checksums(self, relation: Relation, parts: Sequence[Part], method: Method, sent: Sent) -> dict[str, Checked]:
+    def checksums(self, relation: Relation, parts: Sequence[Part], sent: Sent) -> dict[str, Checked]:
         """Rows and checksum of each of the partitions in `parts` that has rows."""
         if not parts:
             return {}
-        query = checksum_query(relation, f"({self._sent(relation, parts, sent)})", method, "duckdb")
         with self._reading():
-            rows = self._connection.cursor().execute(query).fetchall()
-        return {partition: Checked(*checked) for partition, *checked in rows}
+            return checksums_of(relation, self._sent(relation, parts, sent), self._connection.cursor())
 
     def _sent(self, relation: Relation, parts: Sequence[Part], sent: Sent) -> str:
         return f"SELECT {', '.join(map(sent, relation.columns))} FROM ({self.rows(relation, parts)})"
@@ -148,6 +151,12 @@ class Source:
             raise SourceError(
                 f"a file of the output can't be read ({_first_line(error)})", self.output.address, BROKEN
             ) from None
+
+
+def checksums_of(relation: Relation, query: str, connection: duckdb.DuckDBPyConnection) -> dict[str, Checked]:
+    """Rows and checksum of each partition in the rows that a query of DuckDB gives."""
+    rows = connection.execute(checksum_query(relation, f"({query})")).fetchall()
+    return {partition: Checked(*checked) for partition, *checked in rows}
 
 
 def _check_schema(path: Path, expected: pa.Schema, where: str) -> None:

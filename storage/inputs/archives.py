@@ -24,8 +24,17 @@ import pyarrow as pa
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.folder import file_version, settled_now
-from pressmark.storage.inputs.names import named, source_paths
-from pressmark.storage.inputs.source import LINK_PROBLEM, Input, Listing, Request, Source, listing_frame, listing_of
+from pressmark.storage.inputs.source import (
+    LINK_PROBLEM,
+    Input,
+    Listing,
+    Request,
+    Source,
+    listing_frame,
+    listing_of,
+    named,
+    source_paths,
+)
 from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.records import Limits, Reject
 

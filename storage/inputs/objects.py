@@ -9,8 +9,7 @@ from itertools import islice
 from typing import Final
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.names import source_paths
-from pressmark.storage.inputs.source import Input, Listing, Request, Source, listing_frame, listing_of
+from pressmark.storage.inputs.source import Input, Listing, Request, Source, listing_frame, listing_of, source_paths
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import open_store
 from pressmark.transforms.records import Limits, Reject

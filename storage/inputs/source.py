@@ -1,9 +1,16 @@
-"""What an input is to the rest: something that lists sources as a frame and gives their bytes."""
+"""What an input is to the rest: something that lists sources as a frame and gives their bytes.
+
+The name of a file in an input is a path below the input's root with `/` between its parts, its bytes that are no UTF-8
+escaped as `os.fsdecode` does; its `source_path` is made of that.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
@@ -16,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANY_SIZE", "EVERYTHING", "HASHED_BYTES", "LINK_PROBLEM", "LISTING", "Before", "Input", "Listing", "Request",
-    "Source", "listing_frame", "listing_of", "listing_schema", "sources_of",
+    "Source", "listing_frame", "listing_of", "listing_schema", "named", "path_of", "source_paths", "sources_of",
 ]  # fmt: skip
 
 EVERYTHING: Final = Selection(include=("**",))
@@ -172,6 +179,39 @@ class Input(Protocol):
 
         Raises `InputError` where the input itself is broken.
         """
+
+
+def named(raw: bytes) -> str:
+    """The name with these bytes."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def path_of(name: str) -> str:
+    """The `source_path` of a name, where no other name of the input has the same: NFC, or escaped."""
+    if name.isascii():
+        return name
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return _escaped(name)
+    return unicodedata.normalize("NFC", name)
+
+
+def _escaped(name: str) -> str:
+    """A name with its bytes outside ASCII as `\\xNN`: what no other name has."""
+    return os.fsencode(name).decode("ascii", "backslashreplace")
+
+
+def source_paths(names: Sequence[str]) -> list[str]:
+    """A `source_path` for each of the names, which differ: of names that NFC makes equal, those not in NFC are
+    escaped."""
+    paths = [path_of(name) for name in names]
+    if len(set(paths)) == len(paths):
+        return paths
+    counts = Counter(paths)
+    return [
+        _escaped(name) if counts[path] > 1 and name != path else path for name, path in zip(names, paths, strict=True)
+    ]
 
 
 def listing_of(rows: pl.DataFrame, selection: Selection = EVERYTHING) -> Listing:

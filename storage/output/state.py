@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 import polars as pl
 import pyarrow as pa
 
-from pressmark.schemas import TABLES
+from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.storage.inputs.source import LISTING, Before
-from pressmark.storage.output.parquet import open_part
+from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.tables import Output, Part
 from pressmark.storage.versions import parser_version
 from pressmark.transforms.records import Partition
@@ -23,9 +23,11 @@ from pressmark.transforms.revisions import CATALOG
 
 __all__ = ["Catalog", "Seen", "SeenBefore", "read_catalog"]
 
-STATE_TABLES: Final = ("articles", "paragraphs", "revisions", "rejects")
+STATE_TABLES: Final = (*OF_ARTICLES, "revisions", "rejects")
 SEEN: Final = ".pressmark/seen"
 TABLES_SEEN: Final = f"{SEEN}/tables"
+# The hash of the text of an article that has media alone.
+NO_TEXT: Final = hashlib.sha256().hexdigest()
 # Files opened at once: an object store lets each wait longer than it works.
 THREADS: Final = 2
 REQUESTS: Final = 16
@@ -58,7 +60,7 @@ def read_catalog(output: Output, archive: str, carried_archive: str) -> Catalog:
         found = list(threads.map(read, parts))
     outdated, mixed = (
         {(name, part.partition) for (table, part), one in zip(parts, found, strict=True) if one[which]
-         for name in (table.name, *(["paragraphs"] if table.name == "articles" else []))}
+         for name in (OF_ARTICLES if table.name == "articles" else (table.name,))}
         for which in (1, 2)
     )  # fmt: skip
     frames = [pl.DataFrame(schema=CATALOG), *(one[0] for one in found)]
@@ -76,16 +78,17 @@ def _known(
     """Rows of a file as the catalog has them, and whether it is outdated, and mixed. Articles of a file that has no
     paragraphs any more are to be parsed again."""
     columns = [name for name in CATALOG if name in table.schema.names]
-    with open_part(output, part.entry, table, carried) as file:
+    with PartFile(output, part.entry, table, carried) as file:
         rows = file.read(columns)
         archives, outdated = file.stale, file.outdated
     if table.name == "articles":
         beside = whole.get((part.partition, part.number))
         if beside is not None and archives is None and not outdated:
             # Another release may have added a column there alone.
-            with open_part(output, beside.entry, TABLES["paragraphs"], carried) as file:
+            with PartFile(output, beside.entry, TABLES["paragraphs"], carried) as file:
                 outdated = file.outdated
-        archives = None if beside is None else archives
+        lost = beside is None and any(digest != NO_TEXT for digest in rows["text_sha256"].to_pylist())
+        archives = None if lost else archives
     state = {"articles": "current", "revisions": "superseded", "rejects": "rejected"}[table.name]
     outlet, period = part.partition if part.partition is not None else (None, None)
     frame = pl.DataFrame(pl.from_arrow(rows))

@@ -294,7 +294,7 @@ def test_a_violation_rejects_its_source_and_no_other(
             article.paragraphs[1] = article.paragraphs[1]._replace(byte_end=99_999)  # type: ignore[union-attr]
         return article
 
-    monkeypatch.setattr("pressmark.storage.batches.parse", wrong)
+    monkeypatch.setattr("pressmark.transforms.article.parse", wrong)
     ingest(archive, tmp_path / "out", workers=1)
     assert rows_of(tmp_path / "out", "articles", "source_path") == [("good.md",)]
     ((path, reason, detail, raw),) = rows_of(tmp_path / "out", "rejects", "source_path", "reason", "detail", "raw")

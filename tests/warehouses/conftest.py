@@ -56,7 +56,11 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     stories += [
         Story("undated", None, ("没有日期。", "第二段。")),
-        Story("linked", links=("https://songling-times.example/x", "https://linhai.example/?a=1&b=2")),
+        Story(
+            "linked",
+            links=("https://songling-times.example/x", "https://linhai.example/?a=1&b=2"),
+            pictures=("https://songling-times.example/1.jpg", "https://songling-times.example/2.jpg"),
+        ),
         Story("flagged", flags=("date_conflict", "mojibake")),
         Story("flagged-too", outlet="linhai", flags=("title_only",), links=("https://linhai.example/",)),
     ]
