@@ -19,6 +19,7 @@ from pressmark.transforms.evidence import author_of, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.records import Article, Dates, Header, Limits, Reading, RecordFacts, Reject
+from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import classify
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 
@@ -67,6 +68,8 @@ def _parse(
     blocks, skipped, media = cut_body(opened, limits.depth)
     if not blocks and not media:
         raise BadSource("no_text", "no visible text after the header, and no medium", header.body_start)
+    if header.url is None and (address := original_address(blocks)) is not None:
+        header = header._replace(url=address)
     canonical = identity.canonical_url(header.url)
     host = identity.host_of(canonical)
     outlet = outlets.find(host, reading.outlet, reading.zone)
