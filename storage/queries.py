@@ -17,8 +17,8 @@ from pressmark.storage.runs import RunReport, archive_of, latest_of
 from pressmark.transforms.records import Reject
 
 __all__ = [
-    "Doubt", "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "doubts_about", "outlet_counts", "reject_lines", "stages_of",
-    "trace_paragraph",
+    "Doubt", "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "doubts_about", "outlet_counts",
+    "reject_lines", "stages_of", "trace_paragraph",
 ]  # fmt: skip
 
 AT_COLUMNS: Final = (
