@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_table_artifact
 from prefect.deployments import run_deployment
 from prefect.runtime import flow_run
 from prefect.tasks import Task
@@ -121,10 +121,10 @@ def _show(settings: IngestSettings, done: RunReport) -> None:
     line = f"{summary.changes_line(changes)}; {done.rejects} rejects; {done.partitions_written} files written"
     recording.say(f"ingest  {line}")
     if done.partitions_written:
-        figures = summary.run_markdown(done, outlets, changes)
-        create_markdown_artifact(figures, key="ingest-figures", description=f"Figures of run {done.run_id}")
-        rejects = summary.reject_table(reject_lines(output))
-        create_table_artifact(rejects, key="ingest-rejects", description="Rejects in the output, by reason")
+        tables = summary.run_figures(done, outlets, changes)
+        tables["rejects"] = summary.reject_table(reject_lines(output))
+        for name, rows in tables.items():
+            create_table_artifact(rows, key=f"ingest-{name}", description=f"{name.capitalize()} of run {done.run_id}")
         address = recording.address_of(settings.source)
         archive = recording.asset(address, done.archive, "Archive that pressmark ingests")
         recording.record_lineage(recording.table_assets(settings.output), [archive])

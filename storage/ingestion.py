@@ -160,14 +160,10 @@ class Run:
         self._seen = Seen(self._output).of(facts.archive, facts.seen_facts)
         self._listing = self._input.listing(
             Request(
-                self._settings.selection,
-                self._output.folder,
-                self._seen.before if self._seen is not None else None,
-                facts.history,
-                facts.moves,
-                lambda count: self._progress("discover", count, 0),
+                self._settings.selection, self._output.folder, None if self._seen is None else self._seen.before,
+                facts.history, facts.moves, lambda count: self._progress("discover", count, 0),
             )
-        )
+        )  # fmt: skip
         return self._considered.height
 
     def plan(self) -> IngestPlan:
@@ -176,16 +172,10 @@ class Run:
         parse = self._decision.parse
         self._rounds = rounds_of(parse, streamed=self._input.streamed)
         return IngestPlan(
-            self._facts.archive,
-            self._considered.height,
-            self._listing.left_out,
-            self._decision.unchanged,
-            parse.height,
-            int(parse["source_bytes"].sum() or 0),
-            self._decision.gone.height,
-            len(self._rounds),
+            self._facts.archive, self._considered.height, self._listing.left_out, self._decision.unchanged,
+            parse.height, int(parse["source_bytes"].sum() or 0), self._decision.gone.height, len(self._rounds),
             self._listing.notes,
-        )
+        )  # fmt: skip
 
     def parse(self, number: int) -> ParseCounts:
         """Parse and stage the sources of a round."""
@@ -300,6 +290,9 @@ class Run:
     def _catalog(self) -> Catalog:
         if self._known is None:
             self._known = read_catalog(self._output, self._facts.archive, self._facts.carried_archive)
+            if self._facts.reread:
+                mine = pl.col("archive") == self._facts.archive
+                self._known = self._known._replace(frame=self._known.frame.with_columns(stale=pl.col("stale") | mine))
         return self._known
 
     _known: Catalog | None = None
@@ -372,23 +365,17 @@ class Run:
         for position, span in enumerate(cut_batches(sizes, self._pool.workers)):
             some = tuple(sources[span.start : span.stop])
             limits = self._settings.limits
+            kept = [
+                source.source_path
+                for source, is_required in zip(some, required[span.start :], strict=False)
+                if is_required
+            ]
             yield Batch(
-                f"{number:04d}-{position:06d}",
-                self._facts.address,
-                self._facts.archive,
-                self._staging,
-                limits,
-                self._stamp,
-                self._settings.wanted,
-                self._facts.partition,
-                some,
-                frozenset(
-                    source.source_path
-                    for source, kept in zip(some, required[span.start : span.stop], strict=True)
-                    if kept
-                ),
+                f"{number:04d}-{position:06d}", self._facts.address, self._facts.archive, self._staging,
+                limits, self._settings.reading, self._stamp, self._settings.wanted, self._facts.partition, some,
+                frozenset(kept),
                 contents=tuple(self._input.contents(some, limits)) if self._input.streamed else None,
-            )
+            )  # fmt: skip
 
     def _run_report(self, *, unfinished: bool) -> RunReport:
         total = self._total
@@ -401,7 +388,8 @@ class Run:
             commit=self._listing.commit,
             committed_at=self._listing.committed_at,
             arguments=json.dumps(
-                {**self._facts.arguments, **({"unfinished": True} if unfinished else {})}, sort_keys=True
+                {**self._facts.arguments, **({**self._facts.read_before, "unfinished": True} if unfinished else {})},
+                sort_keys=True,
             ),
             contract_version=CONTRACT_VERSION,
             parser_version=parser_version(),

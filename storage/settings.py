@@ -14,15 +14,16 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import available_timezones
 
 from pressmark.storage.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pressmark.schemas.contract import Period
-    from pressmark.transforms.records import Limits
+    from pressmark.schemas.contract import Markup, Period
+    from pressmark.transforms.records import Limits, Reading
     from pressmark.transforms.selection import Selection, Wanted
 
-__all__ = ["ArchiveLimits", "IngestSettings", "Option", "base_name", "keys_of", "options"]
+__all__ = ["READING_NAMES", "ArchiveLimits", "IngestSettings", "Option", "base_name", "keys_of", "options"]
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
@@ -30,6 +31,8 @@ GIB: Final = 1 << 30
 # What `map` can place.
 FIELDS: Final = ("html", "text", "markdown", "url", "title", "author", "date", "description", "tags", "categories")
 PERIODS: Final = ("month", "day", "year")
+MARKUPS: Final = ("html", "markdown")
+READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet", "map")
 
 
 class ArchiveLimits(NamedTuple):
@@ -65,6 +68,7 @@ def option(
 
 
 SELECTION: Final = "which files are taken"
+READING: Final = "how sources are read (where they do not say it themselves)"
 PART: Final = "a part of the archive (what is published already stays and is kept up)"
 LAYOUT: Final = "the output's files (fixed by the first run)"
 LIMITS: Final = "limits"
@@ -109,6 +113,21 @@ class IngestSettings:
     sync: bool | None = option(
         None, "treat sources that are absent as deleted [only for a git repository]", group=SELECTION, rows=True
     )
+    encoding: str | None = option(
+        None, "encoding of sources that are no UTF-8, as gb18030 or big5 [what a page or a record declares; else none]",
+        metavar="NAME", group=READING, rows=True,
+    )  # fmt: skip
+    markup: Markup | None = option(
+        None, "language of the bodies [told by what they hold]", choices=MARKUPS, group=READING, rows=True
+    )
+    zone: str | None = option(
+        None, "time zone of dates without one, as Asia/Shanghai, of outlets that the registry does not know [UTC]",
+        metavar="ZONE", group=READING, rows=True,
+    )  # fmt: skip
+    single_outlet: str | None = option(
+        None, "the outlet of articles whose host the registry does not know [made of the host]",
+        metavar="SLUG", group=READING, rows=True,
+    )  # fmt: skip
     limit: int | None = option(None, "parse at most N new sources", metavar="N", group=PART, rows=True)
     since: datetime | None = option(
         None, "of new sources take only articles published then or later", metavar="TIME", group=PART, rows=True
@@ -155,8 +174,8 @@ class IngestSettings:
             raise SettingsError("the archive has no name", repr(self.archive), "give --archive a name")
         if self.since is not None and self.since.tzinfo is None:
             object.__setattr__(self, "since", self.since.replace(tzinfo=UTC))
-        _ = self.selection
-        _ = self.keys
+        # What the check needs takes longer to load than most commands run.
+        _ = self.selection, self.keys, self.reading if any(getattr(self, name) for name in READING_NAMES) else None
 
     @property
     def selection(self) -> Selection:
@@ -172,6 +191,26 @@ class IngestSettings:
     def keys(self) -> dict[str, str]:
         """The keys of JSON Lines by field; raises `SettingsError` where a field is none."""
         return keys_of(self.map)
+
+    @property
+    def reading(self) -> Reading:
+        """How sources are read; raises `SettingsError` where the encoding, the zone or the outlet is none."""
+        from pressmark.transforms.encodings import codec_of
+        from pressmark.transforms.outlets import is_slug
+        from pressmark.transforms.records import Reading
+
+        codec = codec_of(self.encoding) if self.encoding is not None else None
+        if self.encoding is not None and codec is None:
+            raise SettingsError(
+                "there is no such encoding", self.encoding, "name one, as gb18030, big5 or windows-1252"
+            )
+        if self.markup is not None and self.markup not in MARKUPS:
+            raise SettingsError("`markup` is none of " + ", ".join(MARKUPS), self.markup, "name one of them")
+        if self.zone is not None and self.zone not in available_timezones():
+            raise SettingsError("there is no such time zone", self.zone, "name one, as Asia/Shanghai")
+        if self.single_outlet is not None and not is_slug(self.single_outlet):
+            raise SettingsError("the outlet is no slug", self.single_outlet, "use small letters, digits and hyphens")
+        return Reading(codec, self.markup, self.zone, self.single_outlet)
 
     @property
     def wanted(self) -> Wanted:

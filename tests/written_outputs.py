@@ -26,7 +26,8 @@ BLOCKS = ("松岭市图书馆今天开放。", "读者从早晨开始排队。")
 
 @dataclass(frozen=True)
 class Story:
-    """An article, its current revision; `at` is an ISO time in UTC or nothing, `links` are of its first block, `pictures` before it."""
+    """An article, its current revision; `at` is an ISO time in UTC or nothing, its `pictures` stand
+    before its first block, which has its `links`."""
 
     name: str
     at: str | None = "2022-03-04T05:06:07"

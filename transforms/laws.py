@@ -13,10 +13,13 @@ from typing import Any, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from pressmark.transforms.article import SEPARATOR, decode
 from pressmark.transforms.blocks import cut
-from pressmark.transforms.header import BadSource, read_header
+from pressmark.transforms.doors import open_source
+from pressmark.transforms.encodings import UTF_8, Decoded, as_encoded
+from pressmark.transforms.header import BadSource
 from pressmark.transforms.identity import absolute
+from pressmark.transforms.records import Reading, RecordFacts
+from pressmark.transforms.spans import SEPARATOR
 
 __all__ = [
     "ARTICLE_COLUMNS", "MEDIA_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "Stood", "check_article", "completeness",
@@ -26,7 +29,8 @@ __all__ = [
 # Cut apart, markup loses end tags, so elements may be open here that were closed in the source.
 ANY_DEPTH = 1 << 40
 ARTICLE_COLUMNS = (
-    "article_id", "source_path", "source_sha256", "source_bytes", "dialect", "canonical_url", "text", "text_sha256",
+    "article_id", "source_path", "source_sha256", "source_bytes", "dialect", "canonical_url", "encoding", "markup",
+    "text", "text_sha256",
     "paragraph_count", "header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes",
 )  # fmt: skip
 PARAGRAPH_COLUMNS = (
@@ -123,7 +127,7 @@ def _breaches(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]
     byte_floor, char_floor = article["header_bytes"], 0
     for ordinal, row in enumerate(paragraphs):
         start, end = row["byte_start"], row["byte_end"]
-        yield from _slice_law(path, row, data[start:end])
+        yield from _slice_law(path, row, data[start:end], article["encoding"])
         if text[row["char_start"] : row["char_end"]] != row["text"]:
             yield Breach(2, path, start, f"`{row['paragraph_id']}`: the char range is not its text")
         expected_id = f"{article['article_id']}-{ordinal:04d}"
@@ -137,10 +141,11 @@ def _breaches(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]
     yield from _conservation(article, paragraphs, data)
 
 
-def _slice_law(path: str, row: Mapping[str, Any], source: bytes) -> Iterator[Breach]:
+def _slice_law(path: str, row: Mapping[str, Any], source: bytes, encoding: str) -> Iterator[Breach]:
     start = row["byte_start"]
     try:
-        markup = source.decode()
+        # In other encodings a byte that means nothing is U+FFFD, here and in the row.
+        markup = source.decode(encoding, "strict" if encoding == UTF_8 else "replace")
     except UnicodeDecodeError as error:
         yield Breach(1, path, start + error.start, f"`{row['paragraph_id']}`: the byte range splits a character")
         return
@@ -180,7 +185,7 @@ def _media_law(
             continue
         if row["caption_ordinal"] is not None and not 0 <= row["caption_ordinal"] < len(paragraphs):
             yield Breach(7, path, start, f"{name}: its caption is no block of the article")
-        found = cut(data[start:end].decode(errors="replace"), max_depth=ANY_DEPTH).media
+        found = cut(data[start:end].decode(article["encoding"], "replace"), max_depth=ANY_DEPTH).media
         if len(found) != 1 or (found[0].start, found[0].kind) != (0, row["kind"]):
             yield Breach(7, path, start, f"{name}: the byte range is no {row['kind']}")
         elif absolute(found[0].src, article["canonical_url"]) != row["src"]:
@@ -190,21 +195,22 @@ def _media_law(
 def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> Iterator[Breach]:
     path = article["source_path"]
     try:
-        text, mark = decode(data)
-        body_start = 0 if article["dialect"] == "record" else read_header(text).body_start
-        header_bytes = mark + len(text[:body_start].encode())
+        facts = RecordFacts() if article["dialect"] == "record" else None
+        opened = open_source(data, Reading(article["encoding"], article["markup"]), facts)
     except (UnicodeDecodeError, BadSource) as error:
         yield Breach(4, path, None, f"the source has no header, or is no UTF-8 text: {error}")
         return
     starts = [*(row["byte_start"] for row in paragraphs), len(data)]
-    ends = [header_bytes, *(row["byte_end"] for row in paragraphs)]
+    ends = [opened.header_bytes, *(row["byte_end"] for row in paragraphs)]
     rest = b"".join([data[end:start] for end, start in zip(ends, starts, strict=True)])
-    left = cut(rest.decode(errors="replace"), max_depth=ANY_DEPTH)
+    utf_8 = article["encoding"] == UTF_8
+    decoded = Decoded(rest.decode(errors="replace")) if utf_8 else as_encoded(rest, article["encoding"])
+    left = cut(decoded.text, max_depth=ANY_DEPTH)
     for block in left.blocks:
         yield Breach(4, path, None, f"visible text outside all spans: `{block.text[:40]}`")
-    skipped_bytes = sum(len(rest.decode(errors="replace")[start:end].encode()) for start, end in left.skipped)
+    skipped_bytes = sum(decoded.size(start, end) for start, end in left.skipped)
     counted = {
-        "header_bytes": header_bytes,
+        "header_bytes": opened.header_bytes,
         "paragraph_bytes": sum(row["byte_end"] - row["byte_start"] for row in paragraphs),
         "skipped_bytes": skipped_bytes,
         "markup_bytes": len(rest) - skipped_bytes,

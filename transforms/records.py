@@ -20,6 +20,7 @@ __all__ = [
     "Medium",
     "Paragraph",
     "Partition",
+    "Reading",
     "RecordFacts",
     "Reject",
     "Stamp",
@@ -46,6 +47,17 @@ class Link(NamedTuple):
     href: str
     start: int
     end: int
+
+
+class Reading(NamedTuple):
+    """How the sources of an archive are to be read, where its operator says so: their encoding (a codec's name), the
+    language of their bodies, and, of pages whose host no outlet of the registry has, the zone of dates and the outlet.
+    """
+
+    encoding: str | None = None
+    markup: Markup | None = None
+    zone: str | None = None
+    outlet: str | None = None
 
 
 class Medium(NamedTuple):

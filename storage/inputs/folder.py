@@ -14,8 +14,18 @@ from typing import Final
 from xxhash import xxh3_64_hexdigest
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.names import named, path_of, source_paths
-from pressmark.storage.inputs.source import LINK_PROBLEM, Input, Listing, Request, Source, listing_frame, listing_of
+from pressmark.storage.inputs.source import (
+    LINK_PROBLEM,
+    Input,
+    Listing,
+    Request,
+    Source,
+    listing_frame,
+    listing_of,
+    named,
+    path_of,
+    source_paths,
+)
 from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["Folder", "file_version", "settled_now"]

@@ -48,9 +48,9 @@ def test_the_flow_records_its_steps_its_name_and_its_figures(
     steps = {task["name"] for task in ask("task_runs", **of_run(state))}
     assert steps == {"discover", "plan", "parse-1", "settle-1", "merge-1", "publish-1", "report", "lineage"}
     report = state.result()  # type: ignore[attr-defined]
-    artifacts = {one["key"]: str(one["data"]) for one in ask("artifacts", **of_run(state))}
+    artifacts = {one["key"]: f"{one['description']} {one['data']}" for one in ask("artifacts", **of_run(state))}
     assert report.run_id in artifacts["ingest-figures"]
-    assert f"| articles | {report.articles} |" in artifacts["ingest-figures"]
+    assert f'{{"figure": "articles", "value": {report.articles}}}' in artifacts["ingest-figures"]
     assert "no_header" in artifacts["ingest-rejects"]
     lines = [record.getMessage() for record in logged if record.name == "prefect.flow_runs"]
     assert f"{report.sources} sources found in {seeds}" in lines

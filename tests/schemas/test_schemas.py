@@ -12,7 +12,7 @@ import pytest
 
 from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.schemas.contract import CONTENT_ROLES, CONTRACT_VERSION, PARTITION_KEYS, PERIODS, UNKNOWN_PERIODS
-from pressmark.schemas.paragraphs import LINK as LINKS
+from pressmark.schemas.tables import LINK as LINKS
 
 S, I32, I64, B, D = pa.string(), pa.int32(), pa.int64(), pa.bool_(), pa.date32()
 T = pa.timestamp("us", tz="UTC")
