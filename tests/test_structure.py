@@ -28,7 +28,7 @@ MAY_IMPORT = {
 LATE = {
     "adbc_driver_manager", "adbc_driver_postgresql", "dask", "dateparser", "distributed", "duckdb", "fastapi",
     "obstore", "pathspec", "polars", "prefect", "publicsuffixlist", "pygit2", "pyiceberg", "rich", "shtab",
-    "sqlalchemy", "uvicorn",
+    "sqlalchemy", "uvicorn", "warcio",
 }  # fmt: skip
 # The command line starts fast because each command loads what it needs; the package itself is lazy.
 # Commands, and what spares a start or an output in a folder the loading of a large library.

@@ -130,7 +130,7 @@ def _said(said: dict[str, Any], keys: Mapping[str, str]) -> str | None:
     for name, key in keys.items():
         if name not in CONTENT and (value := _value(said, key)) is not None:
             every[name], said = value, _without(said, key)
-    every |= {key: value for key, value in said.items() if key not in keys}
+    every |= {key: value for key, value in said.items() if key not in keys or key in CONTENT}
     every = {key: _moment(value) if key.lower() in TIMES else value for key, value in every.items()}
     short = {key: value for key, value in every.items() if len(json.dumps(value)) <= LONGEST_SAID}
     flat = {key: value for key, value in short.items() if not isinstance(value, list | dict)}

@@ -23,7 +23,16 @@ from pressmark.storage.inputs.archives import METHOD, OUT_OF_ARCHIVE, OUTSIDE
 from pressmark.storage.inputs.folder import NO_FILE, Folder
 from pressmark.storage.inputs.jsonl import read_json_lines
 from pressmark.storage.inputs.payloads import Fault, fault_of, rejected
-from pressmark.storage.inputs.source import Listing, Request, Source, listing_frame, listing_of, path_of, sources_of
+from pressmark.storage.inputs.source import (
+    OF_RECORDS,
+    Listing,
+    Request,
+    Source,
+    listing_frame,
+    listing_of,
+    path_of,
+    sources_of,
+)
 from pressmark.storage.inputs.unpacked import Unpacked
 from pressmark.storage.inputs.warc import Found, LeftOut, read_warc
 from pressmark.storage.settings import ArchiveLimits
@@ -61,7 +70,7 @@ class RecordFolder(Folder):
     def listing(self, request: Request) -> Listing:
         listing = super().listing(request)
         is_records = listing.frame["source_path"].str.contains(f"(?i){RECORD_FILE}$")
-        if not (is_records & listing.frame["problem"].is_null()).any():
+        if not is_records.any():
             return listing
         self.streamed, self._files, self._firsts, self._open = True, [], [], None
         left_out: Counter[str] = Counter()
@@ -79,7 +88,7 @@ class RecordFolder(Folder):
             place = bisect_right(self._firsts, number) - 1
             file = self._files[place]
             if not _holds_records(file):
-                yield source, self._read(file, limits)
+                yield source, self._read(file._replace(problem=source.problem), limits)
                 continue
             found = self._found(place, number, limits)
             if found is None or file.source_path + found.place != source.source_path:
@@ -95,7 +104,7 @@ class RecordFolder(Folder):
             self._files.append(file)
             self._firsts.append(number)
             if not _holds_records(file):
-                yield file._replace(locator=str(number))
+                yield file._replace(locator=str(number), problem=_problem_of(file))
                 number += 1
                 continue
             for found in self._read_file(file, Limits()):
@@ -184,7 +193,11 @@ class RecordFolder(Folder):
 
 def _holds_records(file: Source) -> bool:
     """Whether a file is read record by record; one that is empty or can't be read is a source itself."""
-    return file.problem is None and file.source_bytes > 0 and IS_RECORDS.search(file.source_path) is not None
+    return _problem_of(file) is None and file.source_bytes > 0 and IS_RECORDS.search(file.source_path) is not None
+
+
+def _problem_of(file: Source) -> str | None:
+    return None if file.problem == OF_RECORDS else file.problem
 
 
 def _note(left_out: Counter[str]) -> str:

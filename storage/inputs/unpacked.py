@@ -93,17 +93,12 @@ class Unpacked:
         return b"".join(parts)
 
     def skip(self, size: int) -> int:
-        """Leave out bytes; how many there were."""
-        left = size
-        if self.codec is None and size > len(self._buffer):
-            size = min(size, self.size - self.position)
-            self._packed.seek(self.position + size)
-            self._buffer, self._at = b"", 0
-            self.position, self.total = self.position + size, self.total + size
-            return size
-        while left > 0 and (part := self.read(min(left, CHUNK_BYTES))):
-            left -= len(part)
-        return size - left
+        """Leave out bytes of a plain file; how many there were."""
+        size = min(size, self.size - self.position)
+        self._packed.seek(self.position + size)
+        self._buffer, self._at = b"", 0
+        self.position, self.total = self.position + size, self.total + size
+        return size
 
     def at(self, offset: int, size: int) -> bytes:
         """Bytes of a plain file from the unpacked offset on; where reading goes on does not change."""
@@ -137,11 +132,13 @@ class Unpacked:
             if not (more := self._packed.read(CHUNK_BYTES)):
                 break
             ahead += more
+        if not ahead:
+            return False
         self._start(self._packed.tell() - len(ahead), ahead)
-        if ahead and not ahead.startswith(GZIP):
+        if not ahead.startswith(GZIP):
             self._broken = True
             raise Broken("what follows the last gzip member is none")
-        return bool(ahead)
+        return True
 
     def resume(self, mark: re.Pattern[bytes], start: int) -> bool:
         """Go on where the next record may start, behind what is broken: at the next gzip member, or at the next `mark`

@@ -88,27 +88,22 @@ def _parsers() -> _Parsers:
 
 
 class _Part:
-    """The next bytes of a stream and no more; `left` counts those that were not read, `lines` are those that were."""
+    """The next bytes of a stream and no more, also where a gzip member ends within; `left` counts those that were not
+    read, `lines` are those that were."""
 
     def __init__(self, stream: Unpacked | _Part, size: int) -> None:
         self._stream = stream
+        self._ended = False
         self.left = size
         self.lines: list[bytes] = []
 
     def read(self, size: int) -> bytes:
-        data = self._stream.read(min(size, self.left))
-        if not data and self.left and isinstance(self._stream, Unpacked) and self._stream.continues(b"WARC/"):
-            data = self._stream.read(min(size, self.left))
+        data = b"" if self._ended else self._stream.read(min(size, self.left))
+        if not data and self.left and not self._ended and isinstance(self._stream, Unpacked):
+            self._ended = not self._stream.continues(b"WARC/")
+            return self.read(size)
         self.left -= len(data)
         return data
-
-    def skip(self) -> None:
-        """Leave out what was not read."""
-        while isinstance(self._stream, Unpacked) and (size := self._stream.skip(self.left)) < self.left:
-            self.left -= size
-            if not self._stream.continues(b"WARC/"):
-                return
-        self.left = 0
 
     def readline(self, size: int = HEADER_BYTES) -> bytes:
         line = self._stream.readline(min(size, self.left))
@@ -121,13 +116,14 @@ def read_warc(stream: Unpacked, limits: Limits, ratio: int) -> Iterator[Found | 
     """The records of a file in their order. What is broken is a fault at its place, and reading goes on at the next
     record that can be found."""
     broken = 0
-    mark = START if stream.peek(5) == b"WARC/" else ARC_START
+    mark: re.Pattern[bytes] | None = None
     while True:
         place, start = "", stream.position
         try:
             if not stream.to_record():
                 return
             place, start = stream.place, stream.position
+            mark = mark or (START if stream.peek(5) == b"WARC/" else ARC_START)
             yield _read(stream, place, limits, ratio)
             continue
         except Broken as problem:
@@ -141,7 +137,7 @@ def read_warc(stream: Unpacked, limits: Limits, ratio: int) -> Iterator[Found | 
             detail = f"{MOST_BROKEN} broken records came before this place; no more of the file is read"
             yield Found(f"{stream.place} and on", None, fault_of(detail))
             return
-        if not stream.resume(mark, start + 1):
+        if not stream.resume(mark or START, start + 1):
             return
 
 
@@ -156,7 +152,10 @@ def _read(stream: Unpacked, place: str, limits: Limits, ratio: int) -> Found | L
         found = LeftOut(kind if re.fullmatch(r"[\w-]{1,40}", kind) else "record of no known type")
     else:
         found = _page(record, block, place, limits, ratio)
-    block.skip()
+    if stream.codec is None:
+        block.left -= stream.skip(block.left)
+    while block.read(CHUNK_BYTES):
+        pass
     if block.left:
         raise Broken(f"the file or its member ends before the {record.length} bytes that its length says")
     if not record.arc and stream.codec is not None and not _ends(stream.peek(16)):
