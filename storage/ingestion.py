@@ -157,7 +157,7 @@ class Run:
         if not self._runs:
             self._pool.start()
         address = parse_address(self._settings.source)
-        self._input = open_input(address, self._settings.archive_limits)
+        self._input = open_input(address, self._settings.archive_limits, self._settings.keys)
         self._facts = settled_facts(self._settings, self._output, self._runs, address, self._input)
         facts = self._facts
         self._seen = Seen(self._output).of(facts.archive, facts.seen_facts)

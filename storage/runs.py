@@ -19,7 +19,7 @@ from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.parquet import PartFile, write_part
 from pressmark.storage.output.store import Replacement, Stored
 from pressmark.storage.output.tables import PART_SUFFIX, Output
-from pressmark.storage.settings import GIB, ArchiveLimits
+from pressmark.storage.settings import GIB, ArchiveLimits, keys_of
 from pressmark.transforms.records import Stamp
 from pressmark.transforms.selection import Selection
 
@@ -129,7 +129,15 @@ def archive_of(output: Output, source: str | None = None, archive: str | None = 
     selection = Selection(tuple(last.argument("include", ())), tuple(last.argument("exclude", ())))
     history = address.kind == "git" and bool(last.argument("history"))
     moves = bool(last.argument("moves"))
-    return Archive(last.archive, address, open_input(address, limits), selection, history, moves, last.partial)
+    return Archive(
+        last.archive,
+        address,
+        open_input(address, limits, keys_of(last.argument("map"))),
+        selection,
+        history,
+        moves,
+        last.partial,
+    )
 
 
 def named_archive(output: Output, runs: list[RunReport], archive: str | None, base: str) -> str:

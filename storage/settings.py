@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from pressmark.transforms.records import Limits, Reading
     from pressmark.transforms.selection import Selection, Wanted
 
-__all__ = ["READING_NAMES", "ArchiveLimits", "IngestSettings", "Option", "base_name", "options"]
+__all__ = ["READING_NAMES", "ArchiveLimits", "IngestSettings", "Option", "base_name", "keys_of", "options"]
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 # As in `schemas/contract.py`, which loads Arrow; help texts must not wait for that.
+# What `map` can place.
+FIELDS: Final = ("html", "text", "markdown", "url", "title", "author", "date", "description", "tags", "categories")
 PERIODS: Final = ("month", "day", "year")
 MARKUPS: Final = ("html", "markdown")
 READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet")
@@ -79,7 +81,7 @@ class IngestSettings:
     source: str = option(
         "seeds",
         "folder or file with the articles, a git repository (its folder, or git+file:///path[@ref][#subdir]), a .tar, "
-        ".tar.gz, .tar.zst or .zip, or s3://bucket/prefix (gs://, az://) [seeds]",
+        ".tar.gz (.zst, .xz, .bz2) or .zip, a .warc, .wacz or .jsonl, or s3://bucket/prefix (gs://, az://) [seeds]",
     )
     output: str = option("output", "folder of the dataset, or s3://bucket/prefix (gs://, az://) [output]")
     archive: str | None = option(
@@ -99,6 +101,11 @@ class IngestSettings:
     exclude: tuple[str, ...] = option(
         (), "leave out files that match; may be repeated", metavar="GLOB", group=SELECTION, rows=True
     )
+    map: str | None = option(
+        None, "where JSON Lines have their fields, as `html=body,url=link`; fields are html, text or markdown, url, "
+        "title, author, date, description, tags, categories [the usual keys]", metavar="FIELD=KEY", group=SELECTION,
+        rows=True,
+    )  # fmt: skip
     history: bool = option(
         False, "also read every revision that was ever committed to the git repository; kept up by later runs",
         group=SELECTION, rows=True,
@@ -173,6 +180,7 @@ class IngestSettings:
             object.__setattr__(self, "since", self.since.replace(tzinfo=UTC))
         # What the check needs takes longer to load than most commands run.
         _ = self.selection, self.reading if any(getattr(self, name) for name in READING_NAMES) else None
+        _ = self.keys
 
     @property
     def selection(self) -> Selection:
@@ -203,6 +211,11 @@ class IngestSettings:
         if self.single_outlet is not None and not is_slug(self.single_outlet):
             raise SettingsError("the outlet is no slug", self.single_outlet, "use small letters, digits and hyphens")
         return Reading(codec, self.markup, self.zone, self.single_outlet)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys of JSON Lines by field; raises `SettingsError` where a field is none."""
+        return keys_of(self.map)
 
     @property
     def wanted(self) -> Wanted:
@@ -249,6 +262,24 @@ def options() -> Iterator[Option]:
             one.name, str(one.type), default, facts["help"], flag, facts["metavar"], facts["choices"], facts["group"],
             facts["rows"],
         )  # fmt: skip
+
+
+def keys_of(text: str | None) -> dict[str, str]:
+    """The keys by field in a text such as `html=body,url=link`; raises `SettingsError`.
+
+    >>> keys_of("html=body, url=meta.link")
+    {'html': 'body', 'url': 'meta.link'}
+    """
+    found = {}
+    for part in (text or "").split(","):
+        field_, _, key = map(str.strip, part.partition("="))
+        if not part.strip():
+            continue
+        if field_ not in FIELDS or not key or field_ in found:
+            raise SettingsError("`map` names a field that is none, twice, or without a key", part.strip(),
+                                "write FIELD=KEY; fields are " + ", ".join(FIELDS))  # fmt: skip
+        found[field_] = key
+    return found
 
 
 def base_name(address: str) -> str:

@@ -44,11 +44,12 @@ def parser_version() -> str:
 def parse_source(
     data: bytes, source_path: str, limits: Limits, latest: datetime, archive: str, reading: Reading
 ) -> Article | Reject:
-    """The outcome of one source, by the registry that comes with the package."""
+    """The outcome of one source, by the registry that comes with the package; of a record, with its facts."""
     # A run that parses nothing, or leaves that to workers, does not load the parser.
     from pressmark.transforms.article import parse
 
-    return parse(data, source_path, load_outlets(), limits, latest, archive=archive, reading=reading)
+    facts = getattr(data, "facts", None)
+    return parse(data, source_path, load_outlets(), limits, latest, archive=archive, reading=reading, facts=facts)
 
 
 @lru_cache(maxsize=1)

@@ -13,8 +13,8 @@ from archives import ROOT
 
 # Raised only by what a change adds, and with the reason beside the number.
 # 12,500 lines in 80 modules, and what the doors add: front matter, Markdown, pages, records, media.
-MOST_LINES = 14_100
-MOST_MODULES = 84
+MOST_LINES = 15_900
+MOST_MODULES = 88
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {
@@ -28,7 +28,7 @@ MAY_IMPORT = {
 LATE = {
     "adbc_driver_manager", "adbc_driver_postgresql", "dask", "dateparser", "distributed", "duckdb", "fastapi",
     "obstore", "pathspec", "polars", "prefect", "publicsuffixlist", "pygit2", "pyiceberg", "rich", "shtab",
-    "sqlalchemy", "uvicorn",
+    "sqlalchemy", "uvicorn", "warcio",
 }  # fmt: skip
 # The command line starts fast because each command loads what it needs; the package itself is lazy.
 # Commands, and what spares a start or an output in a folder the loading of a large library.

@@ -15,9 +15,9 @@ from typing import Final
 
 from pressmark.schemas.contract import Reason
 from pressmark.transforms.front_matter import PROBLEM, FrontMatter, read_front_matter
-from pressmark.transforms.records import Header
+from pressmark.transforms.records import Header, RecordFacts
 
-__all__ = ["BadSource", "read_header"]
+__all__ = ["BadSource", "read_header", "record_header"]
 
 LINE_END: Final = r"(?:\r\n|\n|\r)"
 SPACES: Final = r"[ \t]*"
@@ -79,6 +79,16 @@ def read_header(text: str) -> Header:
         front_matter_at=None,
         body_start=body_start,
     )
+
+
+def record_header(facts: RecordFacts) -> Header:
+    """The header of a record, whose payload is all body: what the record says, by the keys of front matter."""
+    front = read_front_matter(facts.said) if facts.said else None
+    if front is None:
+        return Header("record", "", facts.url, None, None, None, 0)
+    at = front.date if isinstance(front.date, datetime) and front.date.tzinfo else None
+    found = _front_matter("", front._replace(url=front.url or facts.url, date=None if at else front.date, end=0))
+    return found._replace(dialect="record", header_at=at)
 
 
 def _title_line(text: str, start: int) -> tuple[str, str, int] | None:

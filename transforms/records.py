@@ -21,6 +21,7 @@ __all__ = [
     "Paragraph",
     "Partition",
     "Reading",
+    "RecordFacts",
     "Reject",
     "Stamp",
 ]
@@ -96,6 +97,16 @@ class Header(NamedTuple):
     metadata: str | None = None
     removed_at: datetime | None = None
     removed_reason: str | None = None
+
+
+class RecordFacts(NamedTuple):
+    """What a record of a crawl or a dump says beside its payload: the page's address, the charset and the media type
+    that its headers declare, and, of a JSON object, what its other keys say, as JSON."""
+
+    url: str | None = None
+    charset: str | None = None
+    content_type: str | None = None
+    said: str | None = None
 
 
 class Dates(NamedTuple):

@@ -52,6 +52,8 @@ class Objects(Input):
                 yield from zip(some, threads.map(partial(self._read, limits), some), strict=True)
 
     def _read(self, limits: Limits, source: Source) -> bytes | Reject:
+        if source.problem is not None:
+            return source.unreadable(source.problem)
         try:
             if source.source_bytes > limits.source_bytes:
                 with self._store.open(Stored(source.locator, source.source_bytes, "")) as file:

@@ -16,16 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from pressmark.transforms.records import Limits, Reject
-from pressmark.transforms.selection import Selection
+from pressmark.transforms.selection import RECORD_FILE, Selection
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
-    "ANY_SIZE", "EVERYTHING", "HASHED_BYTES", "LINK_PROBLEM", "LISTING", "Before", "Input", "Listing", "Request",
-    "Source", "listing_frame", "listing_of", "listing_schema", "named", "path_of", "source_paths", "sources_of",
+    "ANY_SIZE", "EVERYTHING", "HASHED_BYTES", "LINK_PROBLEM", "LISTING", "OF_RECORDS", "Before", "Input", "Listing",
+    "Request", "Source", "listing_frame", "listing_of", "listing_schema", "named", "path_of", "source_paths",
+    "sources_of",
 ]  # fmt: skip
 
+OF_RECORDS: Final = "its records are read from a folder, or where it is named itself; unpack or fetch it first"
 EVERYTHING: Final = Selection(include=("**",))
 ANY_SIZE: Final = Limits(source_bytes=1 << 62)
 LINK_PROBLEM: Final = "a symbolic link is not followed; what it leads to is ingested by its own path"
@@ -215,9 +217,11 @@ def source_paths(names: Sequence[str]) -> list[str]:
 
 
 def listing_of(rows: pl.DataFrame, selection: Selection = EVERYTHING) -> Listing:
-    """The listing of those rows that a selection takes."""
+    """The listing of those rows that a selection takes; files of records have the problem `OF_RECORDS`."""
     import polars as pl
 
+    of_records = pl.col("source_path").str.contains(f"(?i){RECORD_FILE}$") & pl.col("problem").is_null()
+    rows = rows.with_columns(problem=pl.when(of_records).then(pl.lit(OF_RECORDS)).otherwise("problem"))
     taken = pl.Series(selection.taken(rows["source_path"].to_arrow()), dtype=pl.Boolean)
     frame = rows.filter(taken).sort("source_path", "valid_from", "locator", nulls_last=False)
     return Listing(frame, frame, rows["valid_to"].filter(~taken).null_count())
