@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,6 +51,26 @@ def ingest(source: Path | str, output: Path | str, number: int = 1, **settings: 
     chosen = IngestSettings(**{"source": source, "output": output, "workers": 1, **settings})  # type: ignore[arg-type]
     with open_run(chosen, stamp(number), lambda *_: None) as run:
         return run_steps(run)
+
+
+def writer(archive: Path) -> WriteArticle:
+    """Write a fictional article into an archive: `write("a.md", url=…, at=…, body=…)`."""
+
+    def write(
+        name: str,
+        *,
+        url: str = "https://songling-times.example/a",
+        at: str = "2022-03-04T05:06:07",
+        title: str = "松岭市举行读书节",
+        body: str = "<p>松岭市图书馆今天开放。</p><p>读者从早晨开始排队。</p>",
+    ) -> Path:
+        milliseconds = int(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp() * 1000)
+        path = archive / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"<!--{milliseconds}-->\n[{title}]({url})\n------\n\n{body}\n".encode())
+        return path
+
+    return write
 
 
 class News:
@@ -129,6 +151,19 @@ def change_sources(archive: Path, write_article: WriteArticle) -> None:
     write_article("bad.md", url="https://songling-times.example/mended")
     (archive / "worse.md").write_bytes(b"\xfe")
     (archive / "05.md").unlink()
+
+
+class Changed(NamedTuple):
+    """An archive that changed since it was ingested: the output before, and the files that it has before and after."""
+
+    archive: Path
+    output: Path
+    before: dict[str, bytes]
+    after: dict[str, bytes]
+
+    def copy(self, to: Path) -> Path:
+        """A copy of the output before."""
+        return Path(shutil.copytree(self.output, to))
 
 
 def files_of(output: Path) -> dict[str, bytes]:

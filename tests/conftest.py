@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
-from archives import ROOT, News, WriteArticle
+from archives import ROOT, News, WriteArticle, ingest, writer
 from hypothesis import settings
 from object_stores import S3Server, why_no_server
 
@@ -49,6 +48,14 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def corpus_output(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a first run makes of the real articles; not to be changed."""
+    output = tmp_path_factory.mktemp("corpus") / "out"
+    ingest(corpus, output, workers=2)
+    return output
+
+
 @pytest.fixture
 def seeds() -> Path:
     return ROOT / "seeds"
@@ -63,23 +70,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write_article(archive: Path) -> WriteArticle:
-    """Write a fictional article into the test's archive: `write_article("a.md", url=…, at=…, body=…)`."""
-
-    def write(
-        name: str,
-        *,
-        url: str = "https://songling-times.example/a",
-        at: str = "2022-03-04T05:06:07",
-        title: str = "松岭市举行读书节",
-        body: str = "<p>松岭市图书馆今天开放。</p><p>读者从早晨开始排队。</p>",
-    ) -> Path:
-        milliseconds = int(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp() * 1000)
-        path = archive / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(f"<!--{milliseconds}-->\n[{title}]({url})\n------\n\n{body}\n".encode())
-        return path
-
-    return write
+    return writer(archive)
 
 
 @pytest.fixture

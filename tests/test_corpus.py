@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from archives import ingest
+from archives import ingest, rows_of
 
 from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import verify_output
@@ -21,13 +21,11 @@ def articles(output: Path) -> pl.LazyFrame:
     return pl.scan_parquet(output / "articles", hive_partitioning=True)
 
 
-@pytest.fixture(scope="module")
-def output(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("corpus") / "out"
-    report = ingest(corpus, folder, workers=2)
-    assert (report.sources, report.accepted + report.rejected) == (SOURCES, SOURCES)
-    assert report.rejected == REJECTS
-    return folder
+@pytest.fixture
+def output(corpus_output: Path) -> Path:
+    ((sources, accepted, rejected),) = rows_of(corpus_output, "runs", "sources", "accepted", "rejected")[:1]
+    assert (sources, accepted, rejected) == (SOURCES, SOURCES - REJECTS, REJECTS)
+    return corpus_output
 
 
 def test_all_laws_hold_on_every_row(corpus: Path, output: Path) -> None:

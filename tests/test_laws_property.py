@@ -65,7 +65,7 @@ def breaches(data: bytes) -> list[object]:
     return list(check_article(articles[0], paragraphs, data, media))
 
 
-@settings(max_examples=600, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(HEADERS, st.lists(FRAGMENTS, max_size=8).map("".join))
 def test_every_generated_article_obeys_laws_1_to_4_and_7(header: str, body: str) -> None:
     assert breaches((header + body).encode("utf-8", "replace")) == []

@@ -16,6 +16,7 @@ import pytest
 from archives import (
     ROOT,
     SOURCES,
+    Changed,
     News,
     WriteArticle,
     assert_same_rows,
@@ -86,24 +87,18 @@ class Stopping:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_ctrl_c_at_any_step_leaves_a_usable_output(
-    news: News, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+    changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
 ) -> None:
-    write_sources(news.write)
-    for output in ("out", "expected"):
-        ingest(news.archive, news.folder / output, 1)
-    before = news.files()
-    change_sources(news.archive, news.write)
-    ingest(news.archive, news.folder / "expected", 2, sync=True)
-    expected = files_of(news.folder / "expected")
-    Stopping(monkeypatch, step, after=after).ingest(news.archive, news.out, 2, sync=True)
+    archive, output = changed.archive, changed.copy(tmp_path / "out")
+    Stopping(monkeypatch, step, after=after).ingest(archive, output, 2, sync=True)
     published = (step, after) == ("publish", True) or step == "report"
-    assert news.files() == (expected if published else before)
-    report = news.ingest(2, sync=True)
+    assert files_of(output) == (changed.after if published else changed.before)
+    report = ingest(archive, output, 2, sync=True)
     assert (report.parsed == 0) == published
-    assert news.files() == expected
-    assert news.breaches() == []
-    assert not (news.out / STAGING).exists()
-    assert not (news.out / JOURNAL).exists()
+    assert files_of(output) == changed.after
+    assert breaches(output, archive) == []
+    assert not (output / STAGING).exists()
+    assert not (output / JOURNAL).exists()
 
 
 @pytest.mark.usefixtures("rounds")

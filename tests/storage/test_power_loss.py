@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from archives import News, WriteArticle, change_sources, files_of, ingest, write_sources
+from archives import Changed, News, files_of, ingest, write_sources
 
 from pressmark.storage.output.folder import JOURNAL, FolderStore
 
@@ -146,11 +146,10 @@ class Disk:
                 found[place] = self._contents.get(child, b"")
 
 
-def broken(disk: Disk, before: dict[str, bytes], after: dict[str, bytes], folder: Path) -> int:
-    """Of how many states the next run makes neither what was before nor what is after; that is all, for the states
-    after the run's end."""
-    count = 0
-    for number, (state, ended) in enumerate(disk.states.items()):
+def broken(disk: Disk, changed: Changed, folder: Path) -> Iterator[bool]:
+    """Of each state whether the next run makes neither what was before nor what is after; the latter alone is right
+    for the states after the run's end, which come first."""
+    for number, (state, ended) in enumerate(sorted(disk.states.items(), key=lambda item: not item[1])):
         output = folder / str(number)
         output.mkdir(parents=True)
         for name, content in state:
@@ -163,30 +162,17 @@ def broken(disk: Disk, before: dict[str, bytes], after: dict[str, bytes], folder
                 found = files_of(output)
         except (OSError, ValueError):
             found = {}
-        count += found not in ([after] if ended else [before, after])
+        yield found not in ([changed.after] if ended else [changed.before, changed.after])
         shutil.rmtree(output)
-    return count
-
-
-@pytest.fixture
-def base(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[Path, dict[str, bytes]]:
-    """An output, whose archive has changed since; and the files that it has after the next run."""
-    write_sources(write_article)
-    ingest(archive, tmp_path / "base", 1)
-    change_sources(archive, write_article)
-    shutil.copytree(tmp_path / "base", tmp_path / "after")
-    ingest(archive, tmp_path / "after", 2, sync=True)
-    return tmp_path / "base", files_of(tmp_path / "after")
 
 
 def test_a_power_loss_at_any_moment_leaves_what_was_or_what_was_published(
-    news: News, base: tuple[Path, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+    changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = files_of(base[0])
-    disk = Disk(base[0])
-    disk.record(monkeypatch, lambda: ingest(news.archive, base[0], 2, sync=True))
+    disk = Disk(changed.copy(tmp_path / "out"))
+    disk.record(monkeypatch, lambda: ingest(changed.archive, tmp_path / "out", 2, sync=True))
     assert len(disk.states) > 40
-    assert broken(disk, before, base[1], news.folder / "lost") == 0
+    assert not any(broken(disk, changed, tmp_path / "lost"))
 
 
 def test_a_first_run_is_there_when_it_has_ended(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,9 +191,8 @@ def test_a_first_run_is_there_when_it_has_ended(news: News, monkeypatch: pytest.
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_sync_is_needed(
-    news: News, base: tuple[Path, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch, kind: str
+    changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    before = files_of(base[0])
-    disk = Disk(base[0], KINDS[kind])
-    disk.record(monkeypatch, lambda: ingest(news.archive, base[0], 2, sync=True))
-    assert broken(disk, before, base[1], news.folder / "lost") > 0
+    disk = Disk(changed.copy(tmp_path / "out"), KINDS[kind])
+    disk.record(monkeypatch, lambda: ingest(changed.archive, tmp_path / "out", 2, sync=True))
+    assert any(broken(disk, changed, tmp_path / "lost"))

@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from archives import ROOT, News, WriteArticle, breaches, change_sources, files_of, ingest, write_sources
+from archives import ROOT, Changed, News, breaches, files_of, ingest
 
 from pressmark.storage.errors import LockedError
 from pressmark.storage.output.folder import JOURNAL, exclusive
@@ -57,31 +56,19 @@ print(number)
 """
 
 
-def prepare(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """An output `base`, the changes to its archive, and what becomes of it by them: its files before and after."""
-    write_sources(write_article)
-    for output in ("base", "expected"):
-        ingest(archive, tmp_path / output, 1)
-    change_sources(archive, write_article)
-    ingest(archive, tmp_path / "expected", 2, sync=True)
-    before, expected = files_of(tmp_path / "base"), files_of(tmp_path / "expected")
-    assert before != expected
-    return before, expected
-
-
-def test_a_run_killed_at_any_step_is_completed_by_the_next(news: News) -> None:
-    before, expected = prepare(news.archive, news.write, news.folder)
-    killed = news.folder / "killed"
+def test_a_run_killed_at_any_step_is_completed_by_the_next(changed: Changed, tmp_path: Path) -> None:
+    before, expected = changed.before, changed.after
+    killed = tmp_path / "killed"
     killed.mkdir()
     command = [
-        sys.executable, "-c", KILLED_RUNS.format(root=str(ROOT)), str(news.folder / "base"), str(news.archive),
+        sys.executable, "-c", KILLED_RUNS.format(root=str(ROOT)), str(changed.output), str(changed.archive),
         str(killed),
     ]  # fmt: skip
-    done = subprocess.run([*command, "0", "1"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "0", "4"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 40
+    assert int(done.stdout) > 30
     seen = set()
-    for number in range(int(done.stdout) + 1):
+    for number in range(0, int(done.stdout) + 1, 4):
         output = killed / str(number)
         committed = (output / JOURNAL).exists()
         if not committed:
@@ -89,12 +76,12 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(news: News) -> None:
         seen.add("between" if committed else "old" if files_of(output) == before else "new")
         check_readable(output)
         # The same run again, under the id it had, so that the bytes can be compared.
-        ingest(news.archive, output, 2, sync=True)
+        ingest(changed.archive, output, 2, sync=True)
         assert files_of(output) == expected, f"killed at call {number}"
         assert not (output / JOURNAL).exists()
         assert not (output / STAGING).exists() or os.listdir(output / STAGING) == []
     assert seen == {"old", "between", "new"}
-    assert breaches(killed / "20", news.archive) == []
+    assert breaches(killed / "20", changed.archive) == []
 
 
 def check_readable(output: Path) -> None:
@@ -106,14 +93,16 @@ def check_readable(output: Path) -> None:
         assert all(path.suffix == ".parquet" for path in (output / name).rglob("*") if path.is_file())
 
 
-def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(
+    changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Up to the journal nothing has changed; behind it the next run completes what is published."""
-    before, expected = prepare(news.archive, news.write, news.folder)
+    before, expected = changed.before, changed.after
     fsync = os.fsync
     number, states = 0, set()
     while True:
-        output = news.folder / f"failed-{number}"
-        shutil.copytree(news.folder / "base", output)
+        output = tmp_path / f"failed-{number}"
+        changed.copy(output)
         calls = []
 
         def failing(handle: int) -> None:
@@ -124,7 +113,7 @@ def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(news: News, m
 
         monkeypatch.setattr(os, "fsync", failing)
         try:
-            ingest(news.archive, output, 2, sync=True)
+            ingest(changed.archive, output, 2, sync=True)
         except OSError as error:
             assert error.errno == errno.EIO  # noqa: PT017
         else:
@@ -136,15 +125,18 @@ def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(news: News, m
         if not committed:
             assert files_of(output) in (before, expected), number
         states.add("between" if committed else "old" if files_of(output) == before else "new")
-        ingest(news.archive, output, 2, sync=True)
+        ingest(changed.archive, output, 2, sync=True)
         assert files_of(output) == expected, number
-        number += 1
+        number += 3
     assert number > 20
     assert states >= {"old", "between"}
 
 
-def test_a_folder_that_can_not_be_made_is_met_before_the_journal(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, expected = prepare(news.archive, news.write, news.folder)
+def test_a_folder_that_can_not_be_made_is_met_before_the_journal(
+    changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, expected = changed.before, changed.after
+    base = changed.copy(tmp_path / "base")
     mkdir = Path.mkdir
 
     def refused(path: Path, *arguments: Any, **named: Any) -> None:
@@ -154,32 +146,33 @@ def test_a_folder_that_can_not_be_made_is_met_before_the_journal(news: News, mon
 
     monkeypatch.setattr(Path, "mkdir", refused)
     with pytest.raises(OSError, match="too long"):
-        ingest(news.archive, news.folder / "base", 2, sync=True)
+        ingest(changed.archive, base, 2, sync=True)
     monkeypatch.undo()
-    assert not (news.folder / "base" / JOURNAL).exists()
-    assert files_of(news.folder / "base") == before
-    ingest(news.archive, news.folder / "base", 2, sync=True)
-    assert files_of(news.folder / "base") == expected
+    assert not (base / JOURNAL).exists()
+    assert files_of(base) == before
+    ingest(changed.archive, base, 2, sync=True)
+    assert files_of(base) == expected
 
 
 @pytest.mark.parametrize("place", ["staging.Staging.write", "partitions.write_part", "folder._apply"])
 def test_a_full_disk_leaves_the_output_as_it_was_or_to_be_completed(
-    news: News, monkeypatch: pytest.MonkeyPatch, place: str
+    changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    before, expected = prepare(news.archive, news.write, news.folder)
+    before, expected = changed.before, changed.after
+    base = changed.copy(tmp_path / "base")
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(f"pressmark.storage.output.{place}", full)
     with pytest.raises(OSError, match="No space"):
-        ingest(news.archive, news.folder / "base", 2, sync=True)
+        ingest(changed.archive, base, 2, sync=True)
     monkeypatch.undo()
-    assert files_of(news.folder / "base") == before
+    assert files_of(base) == before
     # What a journal lists is kept for the next run.
-    assert (news.folder / "base" / STAGING).exists() == (place == "folder._apply")
-    report = ingest(news.archive, news.folder / "base", 2, sync=True)
-    assert files_of(news.folder / "base") == expected
+    assert (base / STAGING).exists() == (place == "folder._apply")
+    report = ingest(changed.archive, base, 2, sync=True)
+    assert files_of(base) == expected
     assert (report.parsed == 0) == (place == "folder._apply")
 
 

@@ -71,7 +71,7 @@ def test_readers_agree_on_keys_of_one_type(news: News, by: Period, undated: bool
         assert Counter(map(str, pq.read_table(output / name)[by].to_pylist())) == Counter(map(str, rows[by]))
         dataset = ds.dataset(output / name, partitioning="hive")
         assert Counter(map(str, dataset.to_table(columns=[by])[by].to_pylist())) == Counter(map(str, rows[by]))
-        if PANDAS.is_dir():
+        if PANDAS.is_dir() and undated and name == "articles":
             command = [sys.executable, "-c", BY_PANDAS, str(PANDAS), str(output / name), by]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             assert json.loads(done.stdout) == [sorted(map(str, rows[by])), read.num_rows]

@@ -287,7 +287,7 @@ def assert_laws_of_sums_and_slices(parsed: Article | Reject, data: bytes) -> Non
         data[row.byte_start : row.byte_end].decode()
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @example(b"\xef\xbb\xbf")
 @example(b"---\n---\n")
 @given(st.binary(max_size=200))
@@ -304,7 +304,7 @@ SCRAPS = st.sampled_from([
 WORDS = st.text(max_size=5).map(lambda text: text.encode("utf-8", "replace"))
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @example(HEADER, [b"\0"])
 @example(HEADER, [b"<p>", b"\0\xe6\x9d\xbe", b"</p>"])
 @given(HEADERS, st.lists(st.one_of(SCRAPS, SCRAPS, WORDS, st.binary(max_size=2)), max_size=20))

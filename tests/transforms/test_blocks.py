@@ -203,7 +203,7 @@ FILLERS = [" ", "  ", "\n", "<br>", " <br> ", "<b>", "</b>", "&nbsp;", "\u3000",
 PIECES = st.lists(st.one_of(st.just("letter"), st.sampled_from([*FILLERS, "<a>", "</a>"])), max_size=25)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(PIECES)
 def test_a_link_ranges_from_its_first_to_its_last_visible_character(pieces: list[str]) -> None:
     """Every letter is used once, so that the text itself says where each link has to stand."""
@@ -306,7 +306,7 @@ def test_elements_that_are_not_open_at_once_are_no_depth(markup: str) -> None:
     assert "一" in cut(markup, max_depth=3).blocks[-1].text
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.text(st.one_of(st.sampled_from("<>/&;!-=\"' \n\rabpr#x松\xa0"), st.characters(exclude_categories=["Cs"]))))
 def test_blocks_stand_in_order_inside_the_markup_whatever_it_is(markup: str) -> None:
     result = cut(markup)

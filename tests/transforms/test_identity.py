@@ -98,7 +98,7 @@ PATHS = st.text(st.sampled_from("abZ09/._~%!$&'()*+,;=:@-?e4"), max_size=30)
 HOSTS = st.text(st.sampled_from("abz09.-"), min_size=1, max_size=12).filter(lambda host: host.strip("."))
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @example("http", "a.example", "/%e4//b")
 @example("https", "a.example", "/%4e/%zz%")
 @example("https", "-a.", "/")
@@ -114,7 +114,7 @@ def test_the_way_to_a_canonical_url_makes_no_difference(scheme: str, host: str, 
     assert canonical_url(canonical) == canonical
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.text(max_size=40), st.sampled_from(["", "http://", "https://", "https://news.example/"]))
 def test_no_address_is_too_strange(text: str, start: str) -> None:
     canonical = canonical_url(start + text)

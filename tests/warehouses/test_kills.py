@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from written_outputs import Story, write_output
 from pressmark.warehouses.relations import LOADS
 
 ROOT = Path(__file__).resolve().parents[2]
-# Ends the process at a point of a load: the Nth call of a step of the destination, or just after the commit.
+# For each line that it is given, a copy of this process loads, and ends at a point: the Nth call of a step of the
+# destination, or just after the commit. What it prints is how the copy ended.
 KILLED = """
 import os, signal, sys
 sys.path[:0] = ["tests", "."]
@@ -22,37 +24,50 @@ from destinations import load
 from pathlib import Path
 from pressmark.warehouses.address import parse_address
 from pressmark.warehouses.destination import open_destination
-
-output, address, step, number = sys.argv[1:]
-kind = type(open_destination(parse_address(address)))
-calls = 0
+import adbc_driver_postgresql.dbapi, duckdb, polars, pressmark.warehouses.duckdb, pressmark.warehouses.iceberg
 
 def end():
     os.kill(os.getpid(), signal.SIGKILL)
 
-def counted(original):
-    def call(self, *arguments):
-        global calls
-        calls += 1
-        if calls == int(number):
-            end()
-        return original(self, *arguments)
-    return call
+def killed(output, address, step, number):
+    kind = type(open_destination(parse_address(address)))
+    calls = 0
+    def counted(original):
+        def call(self, *arguments):
+            nonlocal calls
+            calls += 1
+            if calls == int(number):
+                end()
+            return original(self, *arguments)
+        return call
+    if step == "committed":
+        kind.__exit__ = lambda self, *details: end()
+    else:
+        setattr(kind, step, counted(getattr(kind, step)))
+    load(Path(output), address, 2)
 
-if step == "committed":
-    leave = kind.__exit__
-    kind.__exit__ = lambda self, *details: end()
-else:
-    setattr(kind, step, counted(getattr(kind, step)))
-load(Path(output), address, 2)
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        killed(*line.rstrip().split(chr(9)))
+        os._exit(0)
+    print(os.waitpid(child, 0)[1], flush=True)
 """
 # `make kills` ends loads at random moments too.
 POINTS = [("stage", 1), ("replace", 3), ("record", 1), ("committed", 1)]
 
 
+@pytest.fixture(scope="module")
+def killer() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", KILLED]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.communicate()
+
+
 @pytest.mark.parametrize(("step", "number"), POINTS, ids=[f"{step}-{number}" for step, number in POINTS])
 def test_a_killed_load_leaves_the_old_state_or_the_new(
-    warehouse: Warehouse, tmp_path: Path, step: str, number: int
+    warehouse: Warehouse, killer: subprocess.Popen[str], tmp_path: Path, step: str, number: int
 ) -> None:
     output = write_output(tmp_path / "out", [Story("1", "2022-01-04"), Story("2", "2022-02-04")])
     load(output, warehouse.address)
@@ -60,9 +75,10 @@ def test_a_killed_load_leaves_the_old_state_or_the_new(
     changed = [Story("2", "2022-02-04", ("改。",)), Story("3", "2022-03-04")]
     write_output(output, changed, 2, revisions=[Story("1", "2022-01-04")])
 
-    command = [sys.executable, "-c", KILLED, str(output), warehouse.address, step, str(number)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert killer.stdin is not None
+    assert killer.stdout is not None
+    print(output, warehouse.address, step, number, sep="\t", file=killer.stdin, flush=True)
+    assert int(killer.stdout.readline()) == signal.SIGKILL
     left = content(warehouse)
     report = load(output, warehouse.address, 3)
     new = content(warehouse)
