@@ -48,13 +48,13 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Paths of the sources in the order in which they were parsed."""
     calls: list[str] = []
-    parse = batches.parse  # type: ignore[attr-defined]
+    parse = batches.parse_source  # type: ignore[attr-defined]
 
     def counted(data: bytes, source_path: str, *arguments: Any, **named: Any) -> Any:
         calls.append(source_path)
         return parse(data, source_path, *arguments, **named)
 
-    monkeypatch.setattr(batches, "parse", counted)
+    monkeypatch.setattr(batches, "parse_source", counted)
     return calls
 
 
@@ -224,13 +224,13 @@ def test_a_run_for_another_parser_that_is_stopped_between_rounds_forgets_no_sour
 ) -> None:
     write_sources(news.write)
     news.ingest(1)
-    plain = batches.parse  # type: ignore[attr-defined]
+    plain = batches.parse_source  # type: ignore[attr-defined]
 
     def retitled(data: bytes, *arguments: Any, **named: Any) -> Any:
         found = plain(data, *arguments, **named)
         return found._replace(header=found.header._replace(title="改")) if isinstance(found, Article) else found
 
-    monkeypatch.setattr(batches, "parse", retitled)
+    monkeypatch.setattr(batches, "parse_source", retitled)
     for module in ("output.state", "output.parquet", "ingestion"):
         monkeypatch.setattr(f"pressmark.storage.{module}.parser_version", lambda: "another")
     Stopping(monkeypatch, step, 1).ingest(news.archive, news.out, 2)

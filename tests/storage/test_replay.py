@@ -110,7 +110,7 @@ def test_only_rows_that_changed_name_the_run_that_changed_them(
     assert {name: read_table(output, name).to_pylist() for name in STATE} == before
     assert ingest(mixed, output, 3, archive="news").parsed == 0
     # And one that says something else of some sources.
-    plain, retitled = batches.parse, []  # type: ignore[attr-defined, var-annotated]
+    plain, retitled = batches.parse_source, []  # type: ignore[attr-defined, var-annotated]
 
     def parse(data: bytes, path: str, *arguments: Any, **named: Any) -> Any:
         found = plain(data, path, *arguments, **named)
@@ -119,7 +119,7 @@ def test_only_rows_that_changed_name_the_run_that_changed_them(
         retitled.append(path)
         return found._replace(header=found.header._replace(title="改"))
 
-    monkeypatch.setattr(batches, "parse", parse)
+    monkeypatch.setattr(batches, "parse_source", parse)
     for module in ("output.state", "output.parquet", "ingestion"):
         monkeypatch.setattr(f"pressmark.storage.{module}.parser_version", lambda: "a third")
     ingest(mixed, output, 4, archive="news")
