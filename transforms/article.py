@@ -16,11 +16,10 @@ from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.dates import FAR_FUTURE, DatelineReader, dateline_reader, url_date, weigh
-from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source
-from pressmark.transforms.evidence import HIDDEN, Evidence, author_of, evidence_of
+from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
+from pressmark.transforms.evidence import FURNITURE, HIDDEN, Evidence, author_of, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.outlets import Outlets
-from pressmark.transforms.pages import FURNITURE, main_blocks
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import Classified, classify
@@ -146,7 +145,7 @@ def _judged(opened: Opened, blocks: list[Block], evidence: Evidence, reader: Dat
     """The role of each block; on a whole page, what is no part of the story is furniture."""
     if opened.titles is None:
         return classify(blocks, evidence, reader)
-    verdict = main_blocks(blocks, opened.titles)
+    verdict = story_of(opened, blocks)
     story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, reader)
     inside = iter(zip(story.roles, story.reasons, strict=True))
     roles: list[Role] = []

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pressmark.schemas.contract import Markup
-from pressmark.transforms.blocks import Cut, TooDeep, cut
+from pressmark.transforms.blocks import Block, Cut, TooDeep, cut
 from pressmark.transforms.dates import dateline_reader, parse_date
 from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
 from pressmark.transforms.header import BadSource, commented_header, read_header, record_header
-from pressmark.transforms.markdown import cut_markdown
-from pressmark.transforms.page_facts import PageFacts, page_facts
-from pressmark.transforms.pages import declared_inside
 from pressmark.transforms.records import Header, Reading, RecordFacts
 from pressmark.transforms.reprint import looks_like_markdown
 
-__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "open_source"]
+if TYPE_CHECKING:
+    from pressmark.transforms.page_facts import PageFacts
+    from pressmark.transforms.pages import Verdict
+
+__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "open_source", "story_of"]
 
 AS_IT_IS: Final = Reading()
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -69,6 +71,9 @@ def open_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
         header = Header("page", "", None, None, None, None, 0)
     found = Opened(decoded, header or read_header(decoded.text), "html")
     if PAGE.match(found.body):
+        # Readers of what most archives have none of are loaded when they are needed.
+        from pressmark.transforms.page_facts import page_facts
+
         page = page_facts(found.body)
         return found._replace(header=_with_page(found.header, page), titles=page.titles)
     markup = reading.markup or ("markdown" if looks_like_markdown(found.body) else "html")
@@ -82,11 +87,20 @@ def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts |
         return decode(data, declared)
     except UnicodeDecodeError:
         # What a page says of its own encoding counts where nobody else says anything.
+        from pressmark.transforms.pages import declared_inside
+
         label = declared_inside(data)
         codec = codec_of(label) if label else None
         if codec is None or codec == UTF_8:
             raise
         return decode(data, codec)
+
+
+def story_of(opened: Opened, blocks: Sequence[Block]) -> Verdict:
+    """Which blocks of a whole page are its story's."""
+    from pressmark.transforms.pages import main_blocks
+
+    return main_blocks(blocks, opened.titles or ())
 
 
 def _json_comment(text: str) -> Header | None:
@@ -142,7 +156,11 @@ def _moment(printed: str | None) -> datetime | date | None:
 
 def cut_body(opened: Opened, max_depth: int) -> Cut:
     """The blocks of a body. Raises `BadSource` where more elements are open than `max_depth`."""
-    read = cut_markdown if opened.markup == "markdown" else cut
+    read: Callable[..., Cut] = cut
+    if opened.markup == "markdown":
+        from pressmark.transforms.markdown import cut_markdown
+
+        read = cut_markdown
     try:
         return read(opened.body, max_depth=max_depth)
     except TooDeep as deep:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import html
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from turbohtml import Document, Element, Node, Text, parse
 
+from pressmark.transforms.data import page_words
 from pressmark.transforms.page_features import folded
 
 __all__ = ["PageFacts", "page_facts"]
@@ -47,7 +46,7 @@ ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
 WRAPPING: Final = re.compile(r"^\s*(?://\s*)?(?:<!--|<!\[CDATA\[)|(?:-->|(?://\s*)?\]\]>)\s*$")
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
-_WORDS: Final = tomllib.loads(Path(__file__).with_name("page_words.toml").read_text("utf-8"))
+_WORDS: Final = page_words()
 KEYS: Final = {name: tuple(keys) for name, keys in _WORDS["keys"].items()}
 USED: Final = frozenset({key for keys in KEYS.values() for key in keys} | {"og:url"})
 BYLINES, TIMES, PRINTED_TIMES = (tuple(_WORDS["selectors"][name]) for name in ("bylines", "times", "printed_times"))
@@ -185,10 +184,8 @@ class _Page:
             return max(agreed, key=lambda one: one[0])[1:]
         if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
             return headings[0]
-        if not headings:
-            return _without_site(stated, own) if stated else None, None
-        text, heading = headings[0]
-        return _without_site(stated, own) if stated else text, heading
+        text, heading = headings[0] if headings else ("", None)
+        return _without_site(stated, own) if stated else text or None, heading
 
     def _url(self) -> str | None:
         link = self._document.select_one('link[rel~="canonical" i][href]')

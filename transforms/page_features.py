@@ -8,20 +8,19 @@ number of times, so that the cost grows with the page.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from turbohtml import Token
 
 from pressmark.transforms.blocks import Block, element_name
+from pressmark.transforms.data import page_words
 
 __all__ = ["CJK", "FEATURES", "features", "folded"]
 
-_WORDS: Final = tomllib.loads(Path(__file__).with_name("page_words.toml").read_text("utf-8"))
+_WORDS: Final = page_words()
 CLASS_GROUPS: Final = tuple(_WORDS["classes"])
 # Elements whose distance upwards counts; several names are one kind.
 KINDS: Final = (

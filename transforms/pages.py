@@ -8,18 +8,19 @@ gives the same answer everywhere.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 from math import exp
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from pressmark.transforms.blocks import Block
+from pressmark.transforms.data import page_model
+from pressmark.transforms.evidence import FURNITURE
 from pressmark.transforms.page_features import CJK, FEATURES, features, folded
 
-__all__ = ["FOREST", "FURNITURE", "Verdict", "declared_inside", "forest", "main_blocks"]
+__all__ = ["Verdict", "declared_inside", "main_blocks"]
 
 # A page says the same long text twice where it repeats its summary or shows the article for another device.
 LONG_ENOUGH_TO_REPEAT: Final = 60
@@ -37,8 +38,6 @@ DECLARED: Final = re.compile(
 )
 # Standards ask for a declaration in the first 1024 bytes; browsers find later ones too, as pages have them.
 PRESCAN_BYTES: Final = 16 * 1024
-# How the reason begins that `explain` prints of a block which is no part of the story.
-FURNITURE: Final = "no part of the story"
 
 
 class Verdict(NamedTuple):
@@ -64,14 +63,11 @@ class _Tree(NamedTuple):
     leaf: tuple[float, ...]
 
 
-def forest(text: str) -> list[_Tree]:
-    """The trees in a model's file."""
-    model = json.loads(text)
+@lru_cache(maxsize=1)
+def _forest() -> tuple[_Tree, ...]:
+    model = page_model()
     places = [FEATURES.index(name) for name in model["features"]]
-    return [_Tree(tuple([places[n] for n in tree[0]]), *(tuple(part) for part in tree[1:])) for tree in model["trees"]]
-
-
-FOREST: Final = forest(Path(__file__).with_name("page_model.json").read_text("utf-8"))
+    return tuple(_Tree(tuple([places[n] for n in tree[0]]), *map(tuple, tree[1:])) for tree in model["trees"])
 
 
 def main_blocks(blocks: Sequence[Block], titles: Sequence[str] = ()) -> Verdict:
@@ -123,7 +119,7 @@ def _bar(likely: Sequence[float], sizes: Sequence[int]) -> float:
 def _likely(row: Sequence[float]) -> float:
     """The probability that the block with these numbers is the article's."""
     score = 0.0
-    for feature, bound, left, right, leaf in FOREST:
+    for feature, bound, left, right, leaf in _forest():
         node = 0
         while node >= 0:
             node = left[node] if row[feature[node]] <= bound[node] else right[node]
@@ -136,6 +132,7 @@ def _words(text: str) -> int:
 
 
 def declared_inside(data: bytes) -> str | None:
+    """The charset that a page declares in its first bytes, as it is written."""
     found = DECLARED.search(re.sub(rb"<!--.*?-->", b"", data[:PRESCAN_BYTES], flags=re.DOTALL))
     label = (found[1] or found[2]).decode("ascii", "replace") if found else None
     # What could be read so far is no UTF-16, whatever it says.

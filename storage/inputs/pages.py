@@ -27,7 +27,10 @@ class UnpackedPages(Input):
         self.streamed = packed.streamed
 
     def listing(self, request: Request) -> Listing:
-        return self._packed.listing(request)
+        found = self._packed.listing(request)
+        # A folder tells by what is in it.
+        self.streamed = self._packed.streamed
+        return found
 
     def find(self, paths: Iterable[str]) -> list[Source]:
         return self._packed.find(paths)

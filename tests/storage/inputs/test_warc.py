@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -233,7 +234,8 @@ def test_a_digest_is_checked_in_any_of_its_readings(tmp_path: Path, digits: str,
     digest = hashlib.sha1({"payload": body, "block": block, "decoded": PAGE, "wrong": b""}[part]).digest()
     stated = "sha1:" + (digest.hex() if digits == "hex" else base64.b32encode(digest).decode())
     name = "WARC_Block_Digest" if part == "block" else "WARC_Payload_Digest"
-    path, _ = written(tmp_path, plain, [record("response", block, **{name: stated})])
+    stated_digest: dict[str, Any] = {name: stated}
+    path, _ = written(tmp_path, plain, [record("response", block, **stated_digest)])
     (found,) = contents(path).values()
     assert isinstance(found, Reject) == (part == "wrong")
     assert (found.raw if isinstance(found, Reject) else found) == PAGE
