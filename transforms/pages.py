@@ -31,6 +31,8 @@ NEARLY_AS_LIKELY: Final = 0.9
 # No block that is more likely the article's than not is left out, and none that is hardly likely is taken.
 HIGHEST_BAR: Final = 0.5
 LOWEST_BAR: Final = 0.15
+FIRST_TREES: Final = 40
+SURELY_FURNITURE: Final = -2.5
 # A page's title in its head is no part of what it shows.
 UNSHOWN: Final = frozenset({"title", "titl-"})
 
@@ -132,11 +134,14 @@ def _bar(likely: Sequence[float], sizes: Sequence[int]) -> float:
 def _likely(row: Sequence[float]) -> float:
     """The probability that the block with these numbers is the article's."""
     score = 0.0
-    for feature, bound, left, right, leaf in FOREST:
+    for number, (feature, bound, left, right, leaf) in enumerate(FOREST):
         node = 0
         while node >= 0:
             node = left[node] if row[feature[node]] <= bound[node] else right[node]
         score += leaf[~node]
+        # The first trees decide most; no later ones bring back what they are sure of.
+        if number == FIRST_TREES and score < SURELY_FURNITURE:
+            break
     return 1 / (1 + exp(-score))
 
 
