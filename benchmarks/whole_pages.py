@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import json
 import re
+import runpy
 import subprocess
 import sys
 import time
@@ -211,7 +212,8 @@ def main() -> int:
         print(f"nothing was scored: the pages are not there (`{FOLDER}`)", file=sys.stderr)
         return 2
     if given.model:
-        pages.FOREST[:] = pages.forest(given.model.read_text("utf-8"))
+        model = runpy.run_path(str(given.model))
+        pages.FOREST[:] = pages.forest(model["NAMES"], model["TREES"])
     everything = [page for name in SETS for page in pages_of(name)]
     print("F1 | aeb | fundus | wcxb, articles | wcxb, all kinds | fundus, exact paragraphs")
     _report("main blocks", everything, _main)

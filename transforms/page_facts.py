@@ -9,15 +9,14 @@ from __future__ import annotations
 import html
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from turbohtml import Document, Element, Node, Text, parse
 
 from pressmark.transforms.page_features import folded
+from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
 
 __all__ = ["PageFacts", "page_facts"]
 
@@ -46,10 +45,8 @@ WRAPPING: Final = re.compile(r"^\s*(?://\s*)?(?:<!--|<!\[CDATA\[)|(?:-->|(?://\s
 UPDATED: Final = re.compile("updat|modif|revi|更新|修改", re.IGNORECASE)
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
-_WORDS: Final = tomllib.loads(Path(__file__).with_name("page_words.toml").read_text("utf-8"))
-KEYS: Final = {name: tuple(keys) for name, keys in _WORDS["keys"].items()}
 USED: Final = frozenset({key for keys in KEYS.values() for key in keys} | {"og:url"})
-BYLINES, TIMES, PRINTED_TIMES = (tuple(_WORDS["selectors"][name]) for name in ("bylines", "times", "printed_times"))
+BYLINES, TIMES, PRINTED_TIMES = (SELECTORS[name] for name in ("bylines", "times", "printed_times"))
 # Meta elements that tell a browser or a crawler what to do say nothing of the article.
 TECHNICAL: Final = re.compile(
     r"viewport|theme-color|robots|googlebot|bingbot|csrf|.*verif|msapplication|apple-|format-detection|generator$|"
@@ -71,12 +68,12 @@ NAME_ENDS: Final = re.compile(
     re.IGNORECASE,
 )
 NO_NAME: Final = re.compile(
-    rf"https?:|www\.|[@#/]|.*@.*\.|(?:{'|'.join(_WORDS['names']['nobody'])})$|"
-    rf".*\b(?:{'|'.join(_WORDS['names']['elsewhere'])})\b",
+    rf"https?:|www\.|[@#/]|.*@.*\.|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
+    rf".*\b(?:{'|'.join(NOT_NAMES['elsewhere'])})\b",
     re.IGNORECASE,
 )
-JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(_WORDS['names']['jobs'])})s?$", re.IGNORECASE)
-CREDENTIALS: Final = frozenset(_WORDS["names"]["credentials"])
+JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['jobs'])})s?$", re.IGNORECASE)
+CREDENTIALS: Final = frozenset(NOT_NAMES["credentials"])
 PRINTED_DATE: Final = re.compile(
     r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}日?(?:[T\s]+\d{1,2}:\d\d(?::\d\d)?)?"
     r"|(?<![\d-])\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?[A-Za-zÀ-ÿ]{3,12}\.?,?\s+(?:de\s+)?(?:19|20)\d\d"
@@ -184,8 +181,8 @@ class _Page:
             return max(agreed, key=lambda one: one[0])[1:]
         if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
             return headings[0]
-        text, heading = headings[0] if headings else (None, None)
-        return _without_site(stated, own) if stated else text, heading
+        heading = headings[0][1] if headings else None
+        return (_without_site(stated, own) if stated else headings[0][0] if headings else None), heading
 
     def _url(self) -> str | None:
         link = self._document.select_one('link[rel~="canonical" i][href]')
@@ -297,7 +294,8 @@ def _values(text: str) -> Iterator[Any]:
     """The JSON values in `text`, one after the other; commas too many are taken out, what is broken ends it."""
     decoder = json.JSONDecoder(strict=False)
     for attempt in (text, re.sub(r",(\s*[}\]])", r"\1", text), html.unescape(text)):
-        values, position = [], 0
+        values: list[Any] = []
+        position = 0
         try:
             while position < len(attempt) and len(values) < 50:
                 value, position = decoder.raw_decode(attempt, position)

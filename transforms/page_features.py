@@ -1,28 +1,26 @@
 """What a page's layout says of each block: the numbers by which `pages.py` tells the article from the rest.
 
 Owns the numbers and their order, `FEATURES`. All follow from elements, place, form and neighbours, and from words that
-pages in general use (`page_words.toml`); no number stands for a text. Each element and block is looked at a fixed
+pages in general use (`page_words.py`); no number stands for a text. Each element and block is looked at a fixed
 number of times, so that the cost grows with the page.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from turbohtml import Token
 
 from pressmark.transforms.blocks import Block, element_name
+from pressmark.transforms.page_words import CLASSES, LABELS
 
 __all__ = ["CJK", "FEATURES", "features", "folded"]
 
-_WORDS: Final = tomllib.loads(Path(__file__).with_name("page_words.toml").read_text("utf-8"))
-CLASS_GROUPS: Final = tuple(_WORDS["classes"])
+CLASS_GROUPS: Final = tuple(CLASSES)
 # Elements whose distance upwards counts; several names are one kind.
 KINDS: Final = (
     "article", "main", "nav", "header", "footer", "aside", "form", "section", "figure", "list", "table", "blockquote",
@@ -32,7 +30,7 @@ DISTANCES: Final = (*(f"in_{kind}" for kind in KINDS), *(f"class_{group}" for gr
 COMMENT: Final = DISTANCES.index("class_comment")
 GROUPS_OF_WORD: Final[dict[str, tuple[int, ...]]] = {}
 for _number, _group in enumerate(CLASS_GROUPS, len(KINDS)):
-    for _word in _WORDS["classes"][_group].split():
+    for _word in CLASSES[_group].split():
         GROUPS_OF_WORD[_word] = (*GROUPS_OF_WORD.get(_word, ()), _number)
 KIND_OF_TAG: Final[Mapping[str, int]] = {
     name: KINDS.index(kind)
@@ -53,7 +51,7 @@ KIND_OF_ROLE: Final[Mapping[str, int]] = {
 }  # fmt: skip
 HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 BODY_PROPERTIES: Final = frozenset({"articlebody", "text", "reviewbody"})
-LABEL: Final = re.compile("|".join(re.escape(label) + r"(?!\w)" * label.isascii() for label in _WORDS["labels"]))
+LABEL: Final = re.compile("|".join(re.escape(label) + r"(?!\w)" * label.isascii() for label in LABELS))
 
 FAR: Final = 12
 PROSE: Final = 80
@@ -208,7 +206,7 @@ class _Page:
         return {shape: _Sums(*own) for shape, own in sums.items()}
 
     def _of_form(self) -> list[tuple[float, ...]]:
-        rows = []
+        rows: list[tuple[float, ...]] = []
         for block, size, share, label in zip(self._blocks, self._chars, self._links, self._labels, strict=True):
             text = block.text
             words = text.count(" ") + 1 + (size - len(text)) // 2
@@ -222,7 +220,7 @@ class _Page:
         count, total, all_prose = len(self._blocks), sum(self._chars), max(1, sum(self._prose))
         ago = _since(self._prose)
         ahead = _since(self._prose[::-1])[::-1]
-        rows = []
+        rows: list[tuple[float, ...]] = []
         seen_chars = seen_prose = titles = 0
         label = heading = MOST
         before = -1
@@ -250,7 +248,7 @@ class _Page:
         for i, (shape, element) in enumerate(zip(self._shapes, self._inner, strict=True)):
             parents.setdefault(shape, set()).add(element.parent)
             after_link[shape] += i > 0 and self._links[i - 1] > LINKED
-        rows = []
+        rows: list[tuple[float, ...]] = []
         for fold, shape in zip(self._folds, self._shapes, strict=True):
             same = self._in_shape[shape]
             rows.append((
@@ -292,7 +290,7 @@ class _Page:
     def _of_neighbours(self) -> list[tuple[float, ...]]:
         chars, links = [0, 0, *self._chars, 0, 0], [0.0, *self._links, 0.0]
         shapes = [-1, *self._shapes, -1]
-        rows = []
+        rows: list[tuple[float, ...]] = []
         for i in range(len(self._blocks)):
             near = slice(max(0, i - 3), i + 4)
             size = sum(self._chars[near])
@@ -404,7 +402,7 @@ def _attributes(token: Token) -> tuple[str, str, tuple[int, ...]]:
     """Of a start tag: names it has for itself, its classes, and the distances that other attributes set to nothing."""
     said = classes = ""
     here: list[int] = []
-    for key, value in token.attrs:
+    for key, value in token.attrs or ():
         if key == "hidden" or (key == "aria-hidden" and value == "true"):
             here.append(len(DISTANCES) - 1)
         elif not value:

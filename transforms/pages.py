@@ -1,6 +1,6 @@
 """Which blocks of a whole page are the article's, and which are furniture.
 
-Owns the decision alone: no block is made, changed or dropped here. A small forest of decision trees (`page_model.json`,
+Owns the decision alone: no block is made, changed or dropped here. A small forest of decision trees (`page_model.py`,
 grown by `benchmarks/grow_pages.py`) gives each block the probability that it belongs to the story, from the numbers of
 `page_features.py`; the page's choice is then the one with the best expected F1. Pure arithmetic, so that the same page
 gives the same answer everywhere.
@@ -9,18 +9,17 @@ gives the same answer everywhere.
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Sequence
 from itertools import groupby
 from math import exp
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from turbohtml.detect import detect
 
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.page_features import CJK, FEATURES, features, folded
+from pressmark.transforms.page_model import NAMES, TREES
 
 __all__ = ["FOREST", "Verdict", "forest", "main_blocks", "page_text"]
 
@@ -75,14 +74,18 @@ class _Tree(NamedTuple):
     leaf: tuple[float, ...]
 
 
-def forest(text: str) -> list[_Tree]:
-    """The trees in a model's file."""
-    model = json.loads(text)
-    places = [FEATURES.index(name) for name in model["features"]]
-    return [_Tree(tuple([places[n] for n in tree[0]]), *(tuple(part) for part in tree[1:])) for tree in model["trees"]]
+def forest(names: Sequence[str], trees: Sequence[Sequence[Sequence[float]]]) -> list[_Tree]:
+    """The trees of a model, whose features have these names."""
+    places = [FEATURES.index(name) for name in names]
+    found = []
+    for feature, bound, left, right, leaf in trees:
+        inner = tuple([places[int(number)] for number in feature])
+        children = tuple(map(int, left)), tuple(map(int, right))
+        found.append(_Tree(inner, tuple(bound), *children, tuple(leaf)))
+    return found
 
 
-FOREST: Final = forest(Path(__file__).with_name("page_model.json").read_text("utf-8"))
+FOREST: Final = forest(NAMES, TREES)
 
 
 def main_blocks(blocks: Sequence[Block], titles: Sequence[str] = ()) -> Verdict:
