@@ -47,7 +47,7 @@ wheel: $(READY)
 
 # docs/columns.md, from the schemas.
 docs: $(READY)
-	@$(BIN)/python -m pressmark.schemas.description > $(VENV)/columns.md
+	@$(BIN)/python docs/columns.py > $(VENV)/columns.md
 	@mv $(VENV)/columns.md docs/columns.md
 
 # Beside the bare floor and the script most people would write; needs ../shared.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,11 +125,10 @@ def grow(samples: Sequence[Sample], rounds: int = ROUNDS) -> dict[str, Any]:
 
 def _module(model: dict[str, Any]) -> str:
     """The model as a module of Python, one tree a line."""
-    names = "".join(f'    "{name}",\n' for name in model["features"])
+    names = textwrap.fill(" ".join(model["features"]), 116)
     trees = "".join(f"    {json.dumps(tree, separators=(',', ':'))},\n" for tree in model["trees"])
-    return (
-        HEAD + f"NAMES: Final = (\n{names})\nTREES: Final[tuple[list[list[float]], ...]] = (\n{trees})  # fmt: skip\n"
-    )
+    types = "Final[tuple[list[list[float]], ...]]"
+    return f'{HEAD}NAMES: Final = """\n{names}\n""".split()\nTREES: {types} = (\n{trees})  # fmt: skip\n'
 
 
 def _tree(root: dict[str, Any]) -> list[list[float]]:

@@ -32,6 +32,7 @@ from pressmark.storage.versions import load_outlets
 from pressmark.transforms import pages
 from pressmark.transforms.blocks import Block, cut
 from pressmark.transforms.dates import dateline_reader
+from pressmark.transforms.doors import characters_of
 from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.page_facts import PageFacts, page_facts
 from pressmark.transforms.roles import classify
@@ -101,7 +102,7 @@ def _read(folder: Path) -> Iterator[Page]:
         truth = json.loads(line)
         data = gzip.decompress((folder / "html" / truth["source_path"]).read_bytes())
         try:
-            text, _ = pages.page_text(data)
+            text = characters_of(data).text
         except UnicodeDecodeError:
             text = data.decode("utf-8", "replace")
         yield Page(folder.name, truth, page_facts(text), cut(text, max_depth=DEPTH).blocks)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_table_artifact
 from prefect.deployments import run_deployment
 from prefect.runtime import flow_run
 from prefect.tasks import Task
@@ -21,7 +21,7 @@ from pydantic import Field
 from pressmark.flows import recording, summary
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import RETRIED, UNCACHED
-from pressmark.schemas.contract import Period
+from pressmark.schemas.contract import Markup, Period
 from pressmark.storage.ingestion import Run, open_run
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import outlet_counts, reject_lines
@@ -64,7 +64,7 @@ def _run_name() -> str:
 
 def _with_settings(function: Callable[..., RunReport]) -> Callable[..., RunReport]:
     """The function with each setting as a parameter, with type, default and help, as Prefect's pages show them."""
-    types = get_type_hints(IngestSettings, localns={"Period": Period, "datetime": datetime})
+    types = get_type_hints(IngestSettings, localns={"Period": Period, "Markup": Markup, "datetime": datetime})
     described = [(option.name, types[option.name], option.default, option.help) for option in options()]
     described.append(("then_run", str | None, None, "deployment that is run after an ingest that changed something"))
     parameters = [
@@ -121,10 +121,10 @@ def _show(settings: IngestSettings, done: RunReport) -> None:
     line = f"{summary.changes_line(changes)}; {done.rejects} rejects; {done.partitions_written} files written"
     recording.say(f"ingest  {line}")
     if done.partitions_written:
-        figures = summary.run_markdown(done, outlets, changes)
-        create_markdown_artifact(figures, key="ingest-figures", description=f"Figures of run {done.run_id}")
-        rejects = summary.reject_table(reject_lines(output))
-        create_table_artifact(rejects, key="ingest-rejects", description="Rejects in the output, by reason")
+        tables = summary.run_figures(done, outlets, changes)
+        tables["rejects"] = summary.reject_table(reject_lines(output))
+        for name, rows in tables.items():
+            create_table_artifact(rows, key=f"ingest-{name}", description=f"{name.capitalize()} of run {done.run_id}")
         address = recording.address_of(settings.source)
         archive = recording.asset(address, done.archive, "Archive that pressmark ingests")
         recording.record_lineage(recording.table_assets(settings.output), [archive])

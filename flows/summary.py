@@ -1,4 +1,4 @@
-"""Figures as words: tables for people, lines for a log, Markdown for Prefect, JSON for programs."""
+"""Figures as words: tables for people, lines for a log, rows for Prefect, JSON for programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pressmark.storage.ingestion import IngestPlan
-    from pressmark.storage.queries import OutletCount, RejectLine
+    from pressmark.storage.queries import Doubt, OutletCount, RejectLine
     from pressmark.storage.runs import RunReport
     from pressmark.storage.settings import IngestSettings
     from pressmark.storage.verification import Verification
@@ -18,8 +18,22 @@ if TYPE_CHECKING:
     from pressmark.warehouses.loading import LoadPlan, LoadReport
 
 __all__ = [
-    "as_json", "breach_table", "changes_line", "law_lines", "load_plan", "plan_line", "printable", "reject_table",
-    "run_line", "run_markdown", "table", "text_of_load", "text_of_load_plan", "text_of_run", "utc", "why_nothing_came",
+    "as_json",
+    "breach_table",
+    "changes_line",
+    "law_lines",
+    "load_plan",
+    "plan_line",
+    "printable",
+    "reject_table",
+    "run_figures",
+    "run_line",
+    "table",
+    "text_of_load",
+    "text_of_load_plan",
+    "text_of_run",
+    "utc",
+    "why_nothing_came",
 ]  # fmt: skip
 
 SHOWN_REJECTS: Final = 20
@@ -97,6 +111,14 @@ def why_nothing_came(settings: IngestSettings, report: RunReport, outlets: Seque
     return None
 
 
+def doubt_lines(doubts: Sequence[Doubt]) -> list[str]:
+    """What looks wrong, each with an example and the remedy."""
+    return [
+        f"{doubt.articles} of {doubt.of} articles {doubt.what}, such as {printable(doubt.example)}; {doubt.remedy}"
+        for doubt in doubts
+    ]
+
+
 def text_of_run(
     report: RunReport,
     outlets: Sequence[OutletCount],
@@ -125,28 +147,23 @@ def _outlet_rows(outlets: Sequence[OutletCount]) -> list[tuple[object, ...]]:
     ]
 
 
-def run_markdown(report: RunReport, outlets: Sequence[OutletCount], changes: Sequence[Mapping[str, Any]]) -> str:
-    """The run's figures and what it changed as a Markdown document."""
-    seconds = (report.finished_at - report.started_at).total_seconds()
+def run_figures(
+    report: RunReport, outlets: Sequence[OutletCount], changes: Sequence[Mapping[str, Any]]
+) -> dict[str, list[dict[str, object]]]:
+    """The run's figures, the articles that changed and those that there are, as rows for table artifacts."""
     counts = (
         "sources", "unchanged", "accepted", "rejected", "deleted", "articles", "paragraphs", "media", "revisions",
-        "rejects",
-        "partitions_written",
+        "rejects", "partitions_written", "parsed_bytes", "output_bytes",
     )  # fmt: skip
-    figures = [
-        *((name.replace("_", " "), getattr(report, name)) for name in counts),
-        ("MB read", f"{report.parsed_bytes / 1e6:.1f}"), ("MB written", f"{report.output_bytes / 1e6:.1f}"),
-        ("seconds", f"{seconds:.1f}"),
-    ]  # fmt: skip
-    changed = [(row["outlet"], *(row[kind] for kind in CHANGES)) for row in changes]
-    return "\n\n".join([
-        f"# Run {report.run_id}",
-        _markdown_table(("figure", "value"), figures),
-        "## Articles that changed",
-        _markdown_table(("outlet", *CHANGES.values()), changed) if changed else "None.",
-        "## Articles that there are",
-        _markdown_table(OUTLET_HEAD, _outlet_rows(outlets)),
-    ])  # fmt: skip
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    return {
+        "figures": [
+            *({"figure": name.replace("_", " "), "value": getattr(report, name)} for name in counts),
+            {"figure": "seconds", "value": round(seconds, 1)},
+        ],
+        "changes": [{"outlet": row["outlet"], **{CHANGES[kind]: row[kind] for kind in CHANGES}} for row in changes],
+        "outlets": [dict(zip(OUTLET_HEAD, row, strict=True)) for row in _outlet_rows(outlets)],
+    }
 
 
 def reject_table(rejects: Sequence[RejectLine]) -> list[dict[str, object]]:
@@ -234,25 +251,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     cells = [list(head), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     cells.insert(1, ["-" * width for width in widths])
-    aligned = [str.rjust if right else str.ljust for right in _numeric(head, rows)]
+    numeric = [bool(rows) and all(isinstance(row[column], int) for row in rows) for column in range(len(head))]
+    aligned = [str.rjust if right else str.ljust for right in numeric]
     return "\n".join(
         "  ".join(align(cell, width) for align, cell, width in zip(aligned, row, widths, strict=True)).rstrip()
         for row in cells
     )
-
-
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [head, ["---:" if right else "---" for right in _numeric(head, rows)], *rows]
-    return "\n".join("| " + " | ".join(_cell(str(cell)) for cell in line) + " |" for line in lines)
-
-
-def _numeric(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[bool]:
-    return [bool(rows) and all(isinstance(row[column], int) for row in rows) for column in range(len(head))]
-
-
-def _cell(text: str) -> str:
-    """Text that stays in its cell and means nothing to Markdown, whatever a file's name holds."""
-    return "".join("\\" + character if character in "|`*_[]<>\\" else character for character in printable(text))
 
 
 def _code(text: str) -> str:

@@ -59,7 +59,4 @@ def verify(
 def check(output: str, source: str | None, archive: str | None, workers: int) -> Verification:
     """Check the laws."""
     with ProgressDisplay() as progress:
-        return verify_output(
-            Output(output), source, archive=archive, workers=workers,
-            progress=lambda done, total: progress("verify", done, total),
-        )  # fmt: skip
+        return verify_output(Output(output), source, archive=archive, workers=workers, progress=progress)

@@ -62,7 +62,7 @@ DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 
 class Table(NamedTuple):
-    """A table of the output: its schema, the order of its rows, and the closed sets of its columns.
+    """A table of the output: what it holds, its schema, the order of its rows, and the closed sets of its columns.
 
     Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a row in bytes: one column
     with it, or a start and an end; `text_columns` that of its text, where it is much less. `partitioned` tables live in
@@ -71,6 +71,7 @@ class Table(NamedTuple):
     """
 
     name: str
+    meaning: str
     schema: pa.Schema
     sort_keys: tuple[str, ...]
     replace_keys: tuple[str, ...]

@@ -105,7 +105,7 @@ def _text_law(rows: pa.Table, articles: pa.Table) -> list[Violation]:
 
 
 def _inside_lists(column: pa.ChunkedArray, field: pa.Field, members: tuple[str, ...] | None) -> list[Violation]:
-    """Nulls in the fields of a list's structs where these may have none, and values outside a list's closed set."""
+    """Nulls in a list, or in the fields of its structs, where there may be none, and values outside its closed set."""
     lists = column.combine_chunks()
     owners, values = pc.list_parent_indices(lists), pc.list_flatten(lists)
     if members is not None:
@@ -113,8 +113,10 @@ def _inside_lists(column: pa.ChunkedArray, field: pa.Field, members: tuple[str, 
         pairs = zip(owners.filter(strange).to_pylist(), values.filter(strange).to_pylist(), strict=True)
         return [Violation(row, field.name, f"not a member: `{str(value)[:80]}`") for row, value in pairs]
     found = []
-    for part in field.type.value_type:
-        inner = values.field(part.name)
+    element = field.type.value_field
+    structs = pa.types.is_struct(element.type)
+    for part in element.type if structs else [element]:
+        inner = values.field(part.name) if structs else values
         if not part.nullable and inner.null_count:
             rows = owners.filter(pc.is_null(inner)).unique().to_pylist()
             found += [Violation(row, field.name, f"null in `{part.name}`") for row in rows]

@@ -19,7 +19,7 @@ from pressmark.storage.inputs.source import Source
 from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.dates import SCHEDULED_AHEAD
-from pressmark.transforms.records import Article, Limits, Reject, Stamp
+from pressmark.transforms.records import Article, Limits, Reading, Reject, Stamp
 from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, partition_of, reject_rows, sort_key
 from pressmark.transforms.selection import Wanted
 
@@ -45,6 +45,7 @@ class Batch(NamedTuple):
     archive: str
     staging: Staging
     limits: Limits
+    reading: Reading
     stamp: Stamp
     wanted: Wanted
     partition_by: Period
@@ -185,7 +186,7 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
         elif batch.fatal:
             outcome = _fatal(source, data)
         else:
-            outcome = parse_source(data, source.source_path, batch.limits, latest, batch.archive)
+            outcome = parse_source(data, source.source_path, batch.limits, latest, batch.archive, batch.reading)
         if isinstance(outcome, Reject):
             rejects.append((outcome, source))
         elif source.source_path in batch.required or batch.wanted.takes(outcome.outlet, outcome.dates.published_at):

@@ -6,12 +6,11 @@ import contextlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
 import polars as pl
 
-from pressmark.schemas import TABLES
-from pressmark.storage.output.snapshot import Snapshot, snapshot
+from pressmark.schemas.tables import ARTICLES, MEDIA, PARAGRAPHS, REJECTS, REVISIONS, RUNS
+from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Trace, articles_at, trace_paragraph
 from pressmark.storage.runs import new_stamp
@@ -47,60 +46,35 @@ def verify(
     return verify_output(Output(output), source, archive=archive, workers=count, progress=lambda *_: None)
 
 
-class Dataset:
-    """An output as it was at the moment at which it was opened, whatever runs do meanwhile. Its tables are polars
-    LazyFrames with the partition keys as columns. Close it, or use it as a context, so that its files can go.
+class Dataset(contextlib.AbstractContextManager["Dataset"]):
+    """An output as it was at the moment at which it was opened, whatever runs do meanwhile. Close it, or use it as a
+    context, so that its files can go.
 
-    Raises `OutputError` where the address holds no output.
+    Its tables are polars LazyFrames with the partition keys as columns: `articles` has one row for each article, its
+    current revision; `paragraphs` one for each block of each article; `media` one for each picture, video, audio or
+    embedded page; `revisions` superseded revisions, and tombstones of deleted sources; `rejects` sources that are no
+    article, with the reason and their bytes; `runs` one row for each run. Raises `OutputError` where the
+    address holds no output.
     """
 
     def __init__(self, output: str | Path) -> None:
         self._output = Output(output)
         self._held = contextlib.ExitStack()
-        self._snapshot: Snapshot = self._held.enter_context(snapshot(self._output, f"dataset-{new_stamp().run_id}"))
-        self._moment = Output(self._snapshot.folder)
+        held = self._held.enter_context(snapshot(self._output, f"dataset-{new_stamp().run_id}"))
+        self._moment = Output(held.folder)
+        self.articles = self._moment.scan(ARTICLES)
+        self.paragraphs = self._moment.scan(PARAGRAPHS)
+        self.media = self._moment.scan(MEDIA)
+        self.revisions = self._moment.scan(REVISIONS)
+        self.rejects = self._moment.scan(REJECTS)
+        self.runs = self._moment.scan(RUNS)
 
-    def __enter__(self) -> Dataset:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Let go of the files."""
         self._held.close()
-
-    @property
-    def articles(self) -> pl.LazyFrame:
-        """One row for each article, its current revision."""
-        return self._table("articles")
-
-    @property
-    def paragraphs(self) -> pl.LazyFrame:
-        """One row for each block of each article."""
-        return self._table("paragraphs")
-
-    @property
-    def media(self) -> pl.LazyFrame:
-        """One row for each picture, video, audio or embedded page of each article."""
-        return self._table("media")
-
-    @property
-    def revisions(self) -> pl.LazyFrame:
-        """Superseded revisions, and tombstones of deleted sources."""
-        return self._table("revisions")
-
-    @property
-    def rejects(self) -> pl.LazyFrame:
-        """Sources that are no article, with the reason and their bytes."""
-        return self._table("rejects")
-
-    @property
-    def runs(self) -> pl.LazyFrame:
-        """One row for each run."""
-        return self._table("runs")
 
     def verify(self, source: str | Path | None = None, **options: str | int | None) -> Verification:
         """See `verify`; looks at the output as it is now."""
@@ -114,14 +88,6 @@ class Dataset:
         """The articles as they stood at a moment (UTC where it names no zone), of an output with its history."""
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return articles_at(self._moment, aware, text=True)[0]
-
-    def _table(self, name: str) -> pl.LazyFrame:
-        table = TABLES[name]
-        paths = [path for part in self._snapshot.parts if part.table == name for path in part.paths]
-        if not paths:
-            schema = pl.from_arrow(table.schema.empty_table())
-            return pl.DataFrame(schema).lazy()
-        return pl.scan_parquet(paths, hive_partitioning=table.partitioned)
 
 
 def open_dataset(output: str | Path) -> Dataset:

@@ -21,6 +21,7 @@ import polars as pl
 from pressmark.schemas import OF_ARTICLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, split_batch
+from pressmark.storage.configuration import configured
 from pressmark.storage.errors import OutputError
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.source import LISTING, Input, Listing, Request, sources_of
@@ -104,6 +105,7 @@ def run_steps(run: Run) -> RunReport:
 @contextlib.contextmanager
 def open_run(settings: IngestSettings, stamp: Stamp, progress: Progress) -> Iterator[Run]:
     """A run that holds the output's lock, after what a killed run left is completed or cleared."""
+    settings = configured(settings)
     output = Output(settings.output, settings.single_writer)
     with (
         open_pool(settings.workers, settings.dask) as pool,
@@ -115,6 +117,7 @@ def open_run(settings: IngestSettings, stamp: Stamp, progress: Progress) -> Iter
 
 def plan_ingest(settings: IngestSettings, stamp: Stamp, progress: Progress) -> IngestPlan:
     """What a run would do. Writes nothing and takes no lock, so it may see an output while that changes."""
+    settings = configured(settings)
     output = Output(settings.output, settings.single_writer)
     run = Run(settings, stamp, output, progress, Pool(None, 1, ()), Staging("", "", ""))
     run.discover()
@@ -154,20 +157,16 @@ class Run:
         if not self._runs:
             self._pool.start()
         address = parse_address(self._settings.source)
-        self._input = open_input(address, self._settings.archive_limits)
+        self._input = open_input(address, self._settings.archive_limits, self._settings.keys)
         self._facts = settled_facts(self._settings, self._output, self._runs, address, self._input)
         facts = self._facts
         self._seen = Seen(self._output).of(facts.archive, facts.seen_facts)
         self._listing = self._input.listing(
             Request(
-                self._settings.selection,
-                self._output.folder,
-                self._seen.before if self._seen is not None else None,
-                facts.history,
-                facts.moves,
-                lambda count: self._progress("discover", count, 0),
+                self._settings.selection, self._output.folder, None if self._seen is None else self._seen.before,
+                facts.history, facts.moves, lambda count: self._progress("discover", count, 0),
             )
-        )
+        )  # fmt: skip
         return self._considered.height
 
     def plan(self) -> IngestPlan:
@@ -176,16 +175,10 @@ class Run:
         parse = self._decision.parse
         self._rounds = rounds_of(parse, streamed=self._input.streamed)
         return IngestPlan(
-            self._facts.archive,
-            self._considered.height,
-            self._listing.left_out,
-            self._decision.unchanged,
-            parse.height,
-            int(parse["source_bytes"].sum() or 0),
-            self._decision.gone.height,
-            len(self._rounds),
+            self._facts.archive, self._considered.height, self._listing.left_out, self._decision.unchanged,
+            parse.height, int(parse["source_bytes"].sum() or 0), self._decision.gone.height, len(self._rounds),
             self._listing.notes,
-        )
+        )  # fmt: skip
 
     def parse(self, number: int) -> ParseCounts:
         """Parse and stage the sources of a round."""
@@ -300,6 +293,9 @@ class Run:
     def _catalog(self) -> Catalog:
         if self._known is None:
             self._known = read_catalog(self._output, self._facts.archive, self._facts.carried_archive)
+            if self._facts.reread:
+                mine = pl.col("archive") == self._facts.archive
+                self._known = self._known._replace(frame=self._known.frame.with_columns(stale=pl.col("stale") | mine))
         return self._known
 
     _known: Catalog | None = None
@@ -372,23 +368,17 @@ class Run:
         for position, span in enumerate(cut_batches(sizes, self._pool.workers)):
             some = tuple(sources[span.start : span.stop])
             limits = self._settings.limits
+            kept = [
+                source.source_path
+                for source, is_required in zip(some, required[span.start :], strict=False)
+                if is_required
+            ]
             yield Batch(
-                f"{number:04d}-{position:06d}",
-                self._facts.address,
-                self._facts.archive,
-                self._staging,
-                limits,
-                self._stamp,
-                self._settings.wanted,
-                self._facts.partition,
-                some,
-                frozenset(
-                    source.source_path
-                    for source, kept in zip(some, required[span.start : span.stop], strict=True)
-                    if kept
-                ),
+                f"{number:04d}-{position:06d}", self._facts.address, self._facts.archive, self._staging,
+                limits, self._settings.reading, self._stamp, self._settings.wanted, self._facts.partition, some,
+                frozenset(kept),
                 contents=tuple(self._input.contents(some, limits)) if self._input.streamed else None,
-            )
+            )  # fmt: skip
 
     def _run_report(self, *, unfinished: bool) -> RunReport:
         total = self._total
@@ -401,7 +391,8 @@ class Run:
             commit=self._listing.commit,
             committed_at=self._listing.committed_at,
             arguments=json.dumps(
-                {**self._facts.arguments, **({"unfinished": True} if unfinished else {})}, sort_keys=True
+                {**self._facts.arguments, **({**self._facts.read_before, "unfinished": True} if unfinished else {})},
+                sort_keys=True,
             ),
             contract_version=CONTRACT_VERSION,
             parser_version=parser_version(),

@@ -13,7 +13,7 @@ from pressmark.storage.inputs.opening import InputAddress
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport, named_archive
-from pressmark.storage.settings import IngestSettings, base_name
+from pressmark.storage.settings import READING_NAMES, IngestSettings, base_name
 
 __all__ = ["Facts", "part_of", "rounds_of", "settled_facts"]
 
@@ -23,7 +23,9 @@ ROUND_BYTES: Final = 1 << 30
 
 class Facts(NamedTuple):
     """What a run has decided of its settings: the archive's name, what the output fixes, and what earlier runs over the
-    archive asked for. `carried_archive` is whose the rows of an older contract are."""
+    archive asked for. `carried_archive` is whose the rows of an older contract are. `read_before` is how the latest run
+    over the archive read its sources; where this differs from how they are read now (`reread`), all are parsed again.
+    """
 
     address: InputAddress
     archive: str
@@ -35,6 +37,8 @@ class Facts(NamedTuple):
     buckets: int
     arguments: dict[str, Any]
     seen_facts: str
+    read_before: dict[str, Any]
+    reread: bool
 
 
 def settled_facts(
@@ -59,7 +63,11 @@ def settled_facts(
     older = next((run.archive for run in runs if run.contract_version != CONTRACT_VERSION), archive)
     facts = json.dumps([settings.source, arguments], sort_keys=True)
     arguments["archives"] = sorted({archive, *(run.archive for run in runs)})
-    return Facts(address, archive, older, history, moves, deletes, partition, buckets, arguments, facts)
+    now = {name: arguments[name] for name in READING_NAMES}
+    before = now if last is None else {name: last.argument(name) for name in READING_NAMES}
+    return Facts(
+        address, archive, older, history, moves, deletes, partition, buckets, arguments, facts, before, before != now
+    )
 
 
 def _layout(settings: IngestSettings, runs: list[RunReport], output: Output) -> tuple[Period, int]:

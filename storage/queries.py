@@ -17,13 +17,29 @@ from pressmark.storage.runs import RunReport, archive_of, latest_of
 from pressmark.transforms.records import Reject
 
 __all__ = [
-    "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "outlet_counts", "reject_lines", "stages_of",
-    "trace_paragraph",
+    "Doubt", "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "doubts_about", "outlet_counts",
+    "reject_lines", "stages_of", "trace_paragraph",
 ]  # fmt: skip
 
 AT_COLUMNS: Final = (
     "article_id", "archive", "outlet", "source_path", "source_sha256", "source_bytes", "published_at", "title", "text",
     "text_sha256", "valid_from",
+)  # fmt: skip
+# What is wrong where more than a share of an archive's articles have it, and the remedy.
+DOUBTFUL: Final = (
+    ("show marks of Markdown or HTML in their text", 0.01, "say what they are written in with `--markup`",
+     pl.col("flags").list.contains("markup_in_text")),
+    ("have broken characters", 0.01, "name their encoding with `--encoding`",
+     pl.col("flags").list.contains("mojibake")),
+    ("have no date", 0.02, "see `pressmark explain` on it", pl.col("published_at").is_null()),
+    ("have no title", 0.02, "see `pressmark explain` on it", pl.col("title") == ""),
+    ("are of an unknown outlet", 0.02, "name it with `--single-outlet`", pl.col("host").is_null()),
+    ("are one long block", 0.05, "see `pressmark explain` on it",
+     (pl.col("paragraph_count") == 1) & (pl.col("paragraph_bytes") > 3000)),
+    ("have no text but their title, or none", 0.05, "leave out with `--exclude` what is no article",
+     pl.col("flags").list.contains("title_only") | pl.col("flags").list.contains("no_content")),
+    ("are skipped for more than a half", 0.02, "look for an element that is never closed",
+     pl.col("flags").list.contains("mostly_skipped") & ~pl.col("dialect").is_in(["page", "json_comment", "record"])),
 )  # fmt: skip
 RANK: Final = ("published_at", "valid_from", "source_path", "archive")
 
@@ -36,6 +52,16 @@ class OutletCount(NamedTuple):
     paragraphs: int
     first_month: str
     last_month: str
+
+
+class Doubt(NamedTuple):
+    """So many of the archive's `of` articles have something that looks wrong; with one of them, and what to do."""
+
+    what: str
+    articles: int
+    of: int
+    example: str
+    remedy: str
 
 
 class RejectLine(NamedTuple):
@@ -74,8 +100,6 @@ class Trace(NamedTuple):
 def outlet_counts(output: Output) -> list[OutletCount]:
     """Counts per outlet in the order of slugs."""
     articles = output.scan(TABLES["articles"])
-    if articles is None:
-        return []
     period = next(name for name in PERIODS if name in articles.collect_schema())
     known = pl.col(period).cast(pl.String)
     known = known.filter(known.ne(UNKNOWN_PERIODS[period]))
@@ -94,11 +118,25 @@ def outlet_counts(output: Output) -> list[OutletCount]:
 
 def reject_lines(output: Output) -> list[RejectLine]:
     """All rejects in the order of their paths."""
-    rejects = output.scan(TABLES["rejects"])
-    if rejects is None:
-        return []
-    columns = [pl.col(name).cast(pl.String) if name == "reason" else pl.col(name) for name in RejectLine._fields]
-    return [RejectLine(*row) for row in rejects.select(columns).sort("source_path").collect().iter_rows()]
+    rejects = output.scan(TABLES["rejects"]).select(RejectLine._fields).sort("source_path")
+    return [RejectLine(*row) for row in rejects.with_columns(pl.col("reason").cast(pl.String)).collect().iter_rows()]
+
+
+def doubts_about(output: Output, archive: str) -> list[Doubt]:
+    """What looks wrong with the articles of an archive, the most frequent first: each is a share above its bound."""
+    looks = {name: expression for name, _, _, expression in DOUBTFUL}
+    mine = output.scan(TABLES["articles"]).filter(pl.col("archive") == archive)
+    figures = [pl.len().alias("articles")]
+    for name, expression in looks.items():
+        figures += [expression.sum().alias(name), pl.col("source_path").filter(expression).min().alias(f"{name} in")]
+    found = mine.select(figures).collect().row(0, named=True)
+    total = found["articles"]
+    doubts = [
+        Doubt(name, found[name], total, found[f"{name} in"], remedy)
+        for name, share, remedy, _ in DOUBTFUL
+        if found[name] and found[name] > share * total
+    ]
+    return sorted(doubts, key=lambda doubt: -doubt.articles)
 
 
 def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, RunReport]:
@@ -113,10 +151,7 @@ def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.Dat
             "this output does not hold the archive's history", output.address,
             "run `pressmark ingest --history` on the git repository",
         )  # fmt: skip
-    frames = [frame for name in ("articles", "revisions") if (frame := _revisions(output, name)) is not None]
-    if not frames:
-        raise OutputError("no article was ingested yet", output.address, "ingest an archive first")
-    every = pl.concat(frames)
+    every = _revisions(output)
     standing = every.filter(
         pl.col("valid_from").is_null() | (pl.col("valid_from") <= moment),
         pl.col("valid_to").is_null() | (pl.col("valid_to") > moment),
@@ -130,9 +165,8 @@ def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.Dat
 
 def stages_of(output: Output, article_id: str) -> list[Stage]:
     """Revisions of an article from the oldest to the current one; raises `OutputError` where there are none."""
-    frames = [frame for name in ("articles", "revisions") if (frame := _revisions(output, name)) is not None]
-    every = pl.concat(frames).filter(pl.col("article_id") == article_id) if frames else None
-    rows = _with_texts(every, every).select(*Stage._fields).collect() if every is not None else pl.DataFrame()
+    every = _revisions(output).filter(pl.col("article_id") == article_id)
+    rows = _with_texts(every, every).select(*Stage._fields).collect()
     if not rows.height:
         raise OutputError(f"no row of `articles` or `revisions` is about `{article_id}`", output.address, "look it up")
     return sorted((Stage(*row) for row in rows.iter_rows()), key=_age)
@@ -164,21 +198,24 @@ def trace_paragraph(
 
 
 def _find(output: Output, name: str, column: str, value: str) -> dict[str, Any]:
-    rows = output.scan(TABLES[name])
-    found = None if rows is None else rows.filter(pl.col(column) == value).head(1).collect()
-    if found is None or not found.height:
+    found = output.scan(TABLES[name]).filter(pl.col(column) == value).head(1).collect()
+    if not found.height:
         raise OutputError(f"no row of `{name}` has the {column} `{value}`", output.address, "look it up in the table")
     return found.row(0, named=True)
 
 
-def _revisions(output: Output, name: str) -> pl.LazyFrame | None:
-    rows = output.scan(TABLES[name])
-    if rows is None:
-        return None
-    superseded = name == "revisions"
-    ends = pl.col("valid_to") if superseded else pl.lit(None, pl.Datetime("us", "UTC"))
-    change = pl.col("change").cast(pl.String) if superseded else pl.lit(None, pl.String)
-    return rows.select(*AT_COLUMNS, valid_to=ends, change=change, current=pl.lit(not superseded))
+def _revisions(output: Output) -> pl.LazyFrame:
+    """All revisions of all articles, the current ones too."""
+    current = output.scan(TABLES["articles"]).select(
+        *AT_COLUMNS,
+        valid_to=pl.lit(None, pl.Datetime("us", "UTC")),
+        change=pl.lit(None, pl.String),
+        current=pl.lit(value=True),
+    )
+    superseded = output.scan(TABLES["revisions"]).select(
+        *AT_COLUMNS, "valid_to", pl.col("change").cast(pl.String), current=pl.lit(value=False)
+    )
+    return pl.concat([current, superseded])
 
 
 def _with_texts(rows: pl.LazyFrame, every: pl.LazyFrame) -> pl.LazyFrame:

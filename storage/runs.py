@@ -16,10 +16,10 @@ from pressmark.schemas.validation import check_rows
 from pressmark.storage.errors import OutputError
 from pressmark.storage.inputs.opening import InputAddress, open_input, parse_address
 from pressmark.storage.inputs.source import Input
-from pressmark.storage.output.parquet import open_part, write_part
+from pressmark.storage.output.parquet import PartFile, write_part
 from pressmark.storage.output.store import Replacement, Stored
 from pressmark.storage.output.tables import PART_SUFFIX, Output
-from pressmark.storage.settings import GIB, ArchiveLimits
+from pressmark.storage.settings import GIB, ArchiveLimits, keys_of
 from pressmark.transforms.records import Stamp
 from pressmark.transforms.selection import Selection
 
@@ -129,7 +129,15 @@ def archive_of(output: Output, source: str | None = None, archive: str | None = 
     selection = Selection(tuple(last.argument("include", ())), tuple(last.argument("exclude", ())))
     history = address.kind == "git" and bool(last.argument("history"))
     moves = bool(last.argument("moves"))
-    return Archive(last.archive, address, open_input(address, limits), selection, history, moves, last.partial)
+    return Archive(
+        last.archive,
+        address,
+        open_input(address, limits, keys_of(last.argument("map"))),
+        selection,
+        history,
+        moves,
+        last.partial,
+    )
 
 
 def named_archive(output: Output, runs: list[RunReport], archive: str | None, base: str) -> str:
@@ -163,7 +171,7 @@ def carried_runs(output: Output, latest: list[RunReport], drafts: str) -> list[R
         return []
     table, steps = TABLES["runs"], []
     for entry in output.store.entries(table.name):
-        with open_part(output, entry, table) as file:
+        with PartFile(output, entry, table) as file:
             rows = file.read() if file.outdated else None
         if rows is not None:
             staged = f"{drafts}/runs-{entry.name.rpartition('/')[2]}"
@@ -186,7 +194,7 @@ def read_report(output: Output, run_id: str) -> dict[str, Any]:
 
 
 def _rows(output: Output, entry: Stored) -> list[dict[str, Any]]:
-    with open_part(output, entry, TABLES["runs"]) as file:
+    with PartFile(output, entry, TABLES["runs"]) as file:
         rows: list[dict[str, Any]] = file.read(RunReport._fields).select(list(RunReport._fields)).to_pylist()
     return rows
 

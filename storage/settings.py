@@ -14,20 +14,25 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import available_timezones
 
 from pressmark.storage.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pressmark.schemas.contract import Period
-    from pressmark.transforms.records import Limits
+    from pressmark.schemas.contract import Markup, Period
+    from pressmark.transforms.records import Limits, Reading
     from pressmark.transforms.selection import Selection, Wanted
 
-__all__ = ["ArchiveLimits", "IngestSettings", "Option", "base_name", "options"]
+__all__ = ["READING_NAMES", "ArchiveLimits", "IngestSettings", "Option", "base_name", "keys_of", "options"]
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 # As in `schemas/contract.py`, which loads Arrow; help texts must not wait for that.
+# What `map` can place.
+FIELDS: Final = ("html", "text", "markdown", "url", "title", "author", "date", "description", "tags", "categories")
 PERIODS: Final = ("month", "day", "year")
+MARKUPS: Final = ("html", "markdown")
+READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet")
 
 
 class ArchiveLimits(NamedTuple):
@@ -63,6 +68,7 @@ def option(
 
 
 SELECTION: Final = "which files are taken"
+READING: Final = "how sources are read (where they do not say it themselves)"
 PART: Final = "a part of the archive (what is published already stays and is kept up)"
 LAYOUT: Final = "the output's files (fixed by the first run)"
 LIMITS: Final = "limits"
@@ -75,12 +81,16 @@ class IngestSettings:
     source: str = option(
         "seeds",
         "folder or file with the articles, a git repository (its folder, or git+file:///path[@ref][#subdir]), a .tar, "
-        ".tar.gz, .tar.zst or .zip, or s3://bucket/prefix (gs://, az://) [seeds]",
+        ".tar.gz (.zst, .xz, .bz2) or .zip, a .warc, .wacz or .jsonl, or s3://bucket/prefix (gs://, az://) [seeds]",
     )
     output: str = option("output", "folder of the dataset, or s3://bucket/prefix (gs://, az://) [output]")
     archive: str | None = option(
         None, "the archive's name; needed for a second archive in one output [the input's base name]", metavar="NAME"
     )
+    config: str | None = option(
+        None, "file with what is said of the archive for every run [pressmark.toml beside the archive, if it is there]",
+        metavar="FILE",
+    )  # fmt: skip
     workers: int = option(os.cpu_count() or 1, "processes [cores]", metavar="N")
     include: tuple[str, ...] = option(
         (),
@@ -91,6 +101,11 @@ class IngestSettings:
     exclude: tuple[str, ...] = option(
         (), "leave out files that match; may be repeated", metavar="GLOB", group=SELECTION, rows=True
     )
+    map: str | None = option(
+        None, "where JSON Lines have their fields, as `html=body,url=link`; fields are html, text or markdown, url, "
+        "title, author, date, description, tags, categories [the usual keys]", metavar="FIELD=KEY", group=SELECTION,
+        rows=True,
+    )  # fmt: skip
     history: bool = option(
         False, "also read every revision that was ever committed to the git repository; kept up by later runs",
         group=SELECTION, rows=True,
@@ -102,6 +117,21 @@ class IngestSettings:
     sync: bool | None = option(
         None, "treat sources that are absent as deleted [only for a git repository]", group=SELECTION, rows=True
     )
+    encoding: str | None = option(
+        None, "encoding of sources that are no UTF-8, as gb18030 or big5 [what a page or a record declares; else none]",
+        metavar="NAME", group=READING, rows=True,
+    )  # fmt: skip
+    markup: Markup | None = option(
+        None, "language of the bodies [told by what they hold]", choices=MARKUPS, group=READING, rows=True
+    )
+    zone: str | None = option(
+        None, "time zone of dates without one, as Asia/Shanghai, of outlets that the registry does not know [UTC]",
+        metavar="ZONE", group=READING, rows=True,
+    )  # fmt: skip
+    single_outlet: str | None = option(
+        None, "the outlet of articles whose host the registry does not know [made of the host]",
+        metavar="SLUG", group=READING, rows=True,
+    )  # fmt: skip
     limit: int | None = option(None, "parse at most N new sources", metavar="N", group=PART, rows=True)
     since: datetime | None = option(
         None, "of new sources take only articles published then or later", metavar="TIME", group=PART, rows=True
@@ -148,7 +178,9 @@ class IngestSettings:
             raise SettingsError("the archive has no name", repr(self.archive), "give --archive a name")
         if self.since is not None and self.since.tzinfo is None:
             object.__setattr__(self, "since", self.since.replace(tzinfo=UTC))
-        _ = self.selection
+        # What the check needs takes longer to load than most commands run.
+        _ = self.selection, self.reading if any(getattr(self, name) for name in READING_NAMES) else None
+        _ = self.keys
 
     @property
     def selection(self) -> Selection:
@@ -159,6 +191,31 @@ class IngestSettings:
             return Selection(self.include, self.exclude)
         except BadPatternError as error:
             raise SettingsError("a pattern is wrong", str(error), "write it as in `.gitignore`") from error
+
+    @property
+    def reading(self) -> Reading:
+        """How sources are read; raises `SettingsError` where the encoding, the zone or the outlet is none."""
+        from pressmark.transforms.encodings import codec_of
+        from pressmark.transforms.outlets import is_slug
+        from pressmark.transforms.records import Reading
+
+        codec = codec_of(self.encoding) if self.encoding is not None else None
+        if self.encoding is not None and codec is None:
+            raise SettingsError(
+                "there is no such encoding", self.encoding, "name one, as gb18030, big5 or windows-1252"
+            )
+        if self.markup is not None and self.markup not in MARKUPS:
+            raise SettingsError("`markup` is none of " + ", ".join(MARKUPS), self.markup, "name one of them")
+        if self.zone is not None and self.zone not in available_timezones():
+            raise SettingsError("there is no such time zone", self.zone, "name one, as Asia/Shanghai")
+        if self.single_outlet is not None and not is_slug(self.single_outlet):
+            raise SettingsError("the outlet is no slug", self.single_outlet, "use small letters, digits and hyphens")
+        return Reading(codec, self.markup, self.zone, self.single_outlet)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys of JSON Lines by field; raises `SettingsError` where a field is none."""
+        return keys_of(self.map)
 
     @property
     def wanted(self) -> Wanted:
@@ -205,6 +262,24 @@ def options() -> Iterator[Option]:
             one.name, str(one.type), default, facts["help"], flag, facts["metavar"], facts["choices"], facts["group"],
             facts["rows"],
         )  # fmt: skip
+
+
+def keys_of(text: str | None) -> dict[str, str]:
+    """The keys by field in a text such as `html=body,url=link`; raises `SettingsError`.
+
+    >>> keys_of("html=body, url=meta.link")
+    {'html': 'body', 'url': 'meta.link'}
+    """
+    found = {}
+    for part in (text or "").split(","):
+        field_, _, key = map(str.strip, part.partition("="))
+        if not part.strip():
+            continue
+        if field_ not in FIELDS or not key or field_ in found:
+            raise SettingsError("`map` names a field that is none, twice, or without a key", part.strip(),
+                                "write FIELD=KEY; fields are " + ", ".join(FIELDS))  # fmt: skip
+        found[field_] = key
+    return found
 
 
 def base_name(address: str) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.schemas.validation import check_rows
 from pressmark.storage.batches import Parsed
-from pressmark.storage.output.parquet import open_part, plain_schema
+from pressmark.storage.output.parquet import PartFile, plain_schema
 from pressmark.storage.output.partitions import MergeTask, PlaceWork, StagedFile
 from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.output.state import Catalog
@@ -111,18 +111,18 @@ class _Places:
 
     def add_settled(self, settled: Settled) -> None:
         """The rows that settling adds and drops."""
-        for row in settled.current.select("article_id", "outlet", "period").iter_rows():
-            for table in OF_ARTICLES:
-                self._added[self._place(table, *row)].add(row[0])
-        columns = ["article_id", "outlet", "period", *LOCAL_KEY]
-        for article_id, outlet, period, *key in settled.superseded.select(columns).iter_rows():
-            self._added[self._place("revisions", article_id, outlet, period)].add(row_id(*key))
-        for state, article_id, outlet, period, *key in settled.dropped.select("state", *columns).iter_rows():
-            if state == "current":
-                for table in OF_ARTICLES:
-                    self._dropped[self._place(table, article_id, outlet, period)].add(article_id)
-            else:
-                self._dropped[self._place("revisions", article_id, outlet, period)].add(row_id(*key))
+        self._note(self._added, settled.current.with_columns(state=pl.lit("current")))
+        self._note(self._added, settled.superseded.with_columns(state=pl.lit("superseded")))
+        self._note(self._dropped, settled.dropped)
+
+    def _note(self, keys: dict[_Place, set[str]], rows: pl.DataFrame) -> None:
+        for state, article_id, outlet, period, *key in rows.select(
+            "state", "article_id", "outlet", "period", *LOCAL_KEY
+        ).iter_rows():
+            bucket = bucket_of(article_id, self._buckets)
+            for table in OF_ARTICLES if state == "current" else ("revisions",):
+                place = _Place(table, Partition(outlet, period), bucket)
+                keys[place].add(article_id if state == "current" else row_id(*key))
 
     def add_rejects(self, added: pl.DataFrame, dropped: pl.DataFrame) -> None:
         """The rejects that come and go."""
@@ -156,19 +156,10 @@ class _Places:
                 partitions = dict.fromkeys(work.partition for work in some)
                 here = tuple(part for partition in partitions for part in parts[partition])
                 rows = _those_of(partitions, waiting)
-                task = MergeTask(
-                    self._output,
-                    staging,
-                    number,
-                    self._buckets,
-                    now.archive,
-                    now.carried_archive,
-                    now.last,
-                    some,
-                    rows,
-                    here,
-                )
-                found.append(task)
+                found.append(MergeTask(
+                    self._output, staging, number, self._buckets, now.archive, now.carried_archive, now.last, some,
+                    rows, here,
+                ))  # fmt: skip
         return found
 
     def _works(self) -> list[PlaceWork]:
@@ -191,9 +182,6 @@ class _Places:
             )
             for place in places
         ]  # fmt: skip
-
-    def _place(self, table: str, article_id: str, outlet: str, period: str) -> _Place:
-        return _Place(table, Partition(outlet, period), bucket_of(article_id, self._buckets))
 
 
 def _by_partition(staged: Iterable[StagedFile]) -> dict[Partition | None, list[tuple[StagedFile, Span]]]:
@@ -298,7 +286,7 @@ def _published(output: Output, state: str, places: set[Partition], archive: str)
     seen = "ingested_at" if state == "current" else "first_seen_at"
     for part in output.parts(table):
         if part.partition in places:
-            with open_part(output, part.entry, table, archive) as file:
+            with PartFile(output, part.entry, table, archive) as file:
                 yield _frame_of(file.read([*CARRIED, "text_sha256", seen])).rename({seen: "first_seen_at"})
 
 

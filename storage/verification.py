@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Input, Request, Source, sources_of
-from pressmark.storage.output.parquet import open_part
+from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.tables import Output, Part
 from pressmark.storage.pool import open_pool
 from pressmark.storage.runs import Archive, archive_of, last_runs
@@ -32,6 +32,8 @@ __all__ = ["Verification", "verify_output"]
 
 # Of an archive that is read as a stream, so much is held at once.
 GROUP_BYTES: Final = 64 << 20
+# What belongs to articles, with the columns that are checked.
+OWNED: Final = {"paragraphs": PARAGRAPH_COLUMNS, "media": MEDIA_COLUMNS}
 
 
 class Verification(NamedTuple):
@@ -50,8 +52,7 @@ class Verification(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """Some sources of a partition, by path, with their bytes where only one process can read the input; the `first`
-    task of a partition also checks what its articles' rows do not show."""
+    """Some sources of a partition, by path, with their bytes where only one process can read the input."""
 
     output: Output
     archive: str
@@ -59,7 +60,6 @@ class _Task(NamedTuple):
     parts: dict[str, list[Part]]
     sources: dict[str, Source]
     contents: dict[str, bytes | Reject] | None
-    first: bool
 
 
 class _Checked(NamedTuple):
@@ -72,10 +72,10 @@ class _Checked(NamedTuple):
 
 def verify_output(
     output: Output, source: str | Path | None = None, *, archive: str | None = None, workers: int,
-    progress: Callable[[int, int], None],
+    progress: Callable[[str, int, int], None],
 ) -> Verification:  # fmt: skip
     """Check laws 1 to 5 and 7 on all archives of an output, or on the one that is named; `source` is by default the
-    input of its latest run. `progress` is called with the articles checked and the articles there are."""
+    input of its latest run. `progress` is called with `verify`, the articles checked and the articles there are."""
     if source is None and archive is None:
         chosen = [archive_of(output, None, run.archive) for run in last_runs(output)] or [archive_of(output)]
     else:
@@ -87,7 +87,7 @@ def verify_output(
     return total
 
 
-def _verify(output: Output, archive: Archive, workers: int, progress: Callable[[int, int], None]) -> Verification:
+def _verify(output: Output, archive: Archive, workers: int, progress: Callable[[str, int, int], None]) -> Verification:
     request = Request(EVERYTHING, output.folder, None, archive.history, archive.moves, lambda _: None)
     listing = archive.input.listing(request)
     listed = [source for source in sources_of(listing.frame) if archive.history or source.valid_to is None]
@@ -102,13 +102,13 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Callable[[
             breaches += result.breaches
             counts = (result.articles, result.paragraphs, result.media, result.source_bytes)
             checked = [before + more for before, more in zip(checked, counts, strict=True)]
-            progress(checked[0], len(articles))
+            progress("verify", checked[0], len(articles))
     breaches += [
         Breach(1, row.source_path, None, "the source is not in the input; name the input that was ingested")
         for row in articles
         if row.source_path not in sources
     ]
-    breaches += _orphans(output)
+    breaches += _strays(output)
     columns = ["source_path", "source_sha256", "valid_from", "valid_to"]
     found = _rows(output, "revisions", archive.name, columns)
     superseded = [Stood(**row) for some in found.values() for row in some]
@@ -167,11 +167,7 @@ def _completeness(
 
 
 def _ingested(
-    discovered: Sequence[Stood],
-    revisions: Sequence[Stood],
-    rejects: Sequence[tuple[str, str | None]],
-    *,
-    history: bool,
+    discovered: Sequence[Stood], revisions: Sequence[Stood], rejects: Sequence[tuple[str, str | None]], *, history: bool
 ) -> list[Stood]:
     """Sources of which something is published, be it right or wrong."""
     if not history:
@@ -200,69 +196,45 @@ def _tasks(
 ) -> Iterator[_Task]:
     places = {row.source_path: partition for partition, rows in current.items() for row in rows}
     parts = {name: _by_partition(output, name) for name in OF_ARTICLES}
-    groups: Iterable[tuple[dict[str, Source], dict[str, bytes | Reject] | None]] = (
-        _groups(archive.input, [source for path, source in sources.items() if path in places])
-        if archive.input.streamed
-        else [(sources, None)]
-    )
-    pending = set(current)
-
-    def task(partition: Partition | None, chosen: dict[str, Source], data: dict[str, bytes | Reject] | None) -> _Task:
-        here = {name: of.get(partition, []) for name, of in parts.items()}
-        return _Task(output, archive.name, archive.address, here, chosen, data, partition in pending)
-
+    chosen = [source for path, source in sources.items() if path in places]
+    groups = _groups(archive.input, chosen) if archive.input.streamed else [(chosen, None)]
     for group, contents in groups:
         members: dict[Partition | None, dict[str, Source]] = defaultdict(dict)
-        for path, source in group.items():
-            if path in places:
-                members[places[path]][path] = source
-        for partition, chosen in members.items():
-            yield task(partition, chosen, None if contents is None else {path: contents[path] for path in chosen})
-            pending.discard(partition)
-    for partition in sorted(pending, key=str):
-        yield task(partition, {}, None)
+        for source in group:
+            members[places[source.source_path]][source.source_path] = source
+        for partition, mine in members.items():
+            here = {name: of.get(partition, []) for name, of in parts.items()}
+            data = None if contents is None else {path: contents[path] for path in mine}
+            yield _Task(output, archive.name, archive.address, here, mine, data)
 
 
-def _groups(archive: Input, sources: Sequence[Source]) -> Iterator[tuple[dict[str, Source], dict[str, bytes | Reject]]]:
+def _groups(archive: Input, sources: Sequence[Source]) -> Iterator[tuple[list[Source], dict[str, bytes | Reject]]]:
     """Sources of a streamed input with their bytes, as many at a time as may be held."""
-    group: dict[str, Source] = {}
+    group: list[Source] = []
     contents: dict[str, bytes | Reject] = {}
     size = 0
     for source, data in archive.contents(sources, ANY_SIZE):
-        group[source.source_path], contents[source.source_path] = source, data
+        group.append(source)
+        contents[source.source_path] = data
         size += source.source_bytes
         if size >= GROUP_BYTES:
             yield group, contents
-            group, contents, size = {}, {}, 0
+            group, contents, size = [], {}, 0
     yield group, contents
 
 
 def _check_partition(task: _Task) -> _Checked:
-    by_article: dict[str, list[dict[str, Any]]] = {}
-    breaches: list[Breach] = []
-    articles = {row["article_id"]: row for row in _read(task.output, "articles", task.parts["articles"],
-                                                        [*ARTICLE_COLUMNS, "archive"])}  # fmt: skip
-    paragraphs = _read(task.output, "paragraphs", task.parts["paragraphs"], PARAGRAPH_COLUMNS)
-    for article_id, rows in groupby(paragraphs, key=lambda row: row["article_id"]):
-        if article_id in by_article and task.first:
-            breaches.append(Breach(3, article_id, None, "the article's paragraphs do not stand together"))
-        by_article.setdefault(article_id, []).extend(rows)
-    media: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in _read(task.output, "media", task.parts["media"], MEDIA_COLUMNS):
-        media[row["article_id"]].append(row)
-    if task.first:
-        for name, ids in (("paragraphs", by_article.keys()), ("media", media.keys())):
-            breaches += [Breach(3, key, None, f"{name} without an article") for key in sorted(ids - articles.keys())]
-    pending = {
+    paragraphs, media = (_by_article(task, name, columns) for name, columns in OWNED.items())
+    articles = {
         row["source_path"]: row
-        for row in articles.values()
-        if row["archive"] == task.archive and row["source_path"] in task.sources
+        for row in _read(task.output, "articles", task.parts["articles"], [*ARTICLE_COLUMNS, "archive"])
+        if row["archive"] == task.archive
     }
+    breaches: list[Breach] = []
     count = media_count = total_bytes = 0
     for source, data in _contents(task):
-        article = pending[source.source_path]
-        mine = by_article.get(article["article_id"], [])
-        shown = media.get(article["article_id"], ())
+        article = articles[source.source_path]
+        mine, shown = paragraphs[article["article_id"]], media[article["article_id"]]
         count, media_count = count + len(mine), media_count + len(shown)
         if isinstance(data, Reject):
             breaches.append(Breach(1, source.source_path, None, f"the source can't be read: {data.detail}"))
@@ -278,13 +250,31 @@ def _contents(task: _Task) -> Iterable[tuple[Source, bytes | Reject]]:
     return [(source, task.contents[path]) for path, source in task.sources.items()]
 
 
-def _orphans(output: Output) -> list[Breach]:
-    with_articles = _by_partition(output, "articles").keys()
-    return [
-        Breach(3, place, None, f"{name} without a file of articles")
-        for name in ("paragraphs", "media")
-        for place in sorted(map(str, _by_partition(output, name).keys() - with_articles))
-    ]
+def _by_article(task: _Task, name: str, columns: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in _read(task.output, name, task.parts[name], columns):
+        found[row["article_id"]].append(row)
+    return found
+
+
+def _strays(output: Output) -> list[Breach]:
+    """Rows without an article beside them, and paragraphs that do not stand together."""
+    breaches = []
+    articles = _by_partition(output, "articles")
+    for name in OWNED:
+        for partition, parts in _by_partition(output, name).items():
+            if partition not in articles:
+                breaches.append(Breach(3, str(partition), None, f"{name} without a file of articles"))
+                continue
+            known = {row["article_id"] for row in _read(output, "articles", articles[partition], ["article_id"])}
+            rows = _read(output, name, parts, ["article_id"])
+            places = Counter(article_id for article_id, _ in groupby(rows, key=lambda row: row["article_id"]))
+            for article_id, count in places.items():
+                if article_id not in known:
+                    breaches.append(Breach(3, article_id, None, f"{name} without an article"))
+                if count > 1:
+                    breaches.append(Breach(3, article_id, None, f"the article's {name} do not stand together"))
+    return breaches
 
 
 def _by_partition(output: Output, name: str) -> dict[Partition | None, list[Part]]:
@@ -307,7 +297,7 @@ def _rows(
 
 def _read(output: Output, name: str, parts: Sequence[Part], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     for part in parts:
-        with open_part(output, part.entry, TABLES[name]) as file:
+        with PartFile(output, part.entry, TABLES[name]) as file:
             rows = file.read(columns)
         for batch in rows.to_batches(2048):
             yield from batch.to_pylist()

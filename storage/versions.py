@@ -13,8 +13,8 @@ from pressmark import schemas, transforms
 from pressmark.storage.errors import InputError
 
 if TYPE_CHECKING:
-    from pressmark.transforms.article import Article, Limits, Reject
     from pressmark.transforms.outlets import Outlets
+    from pressmark.transforms.records import Article, Limits, Reading, Reject
 
 __all__ = ["load_outlets", "parse_source", "parser_version"]
 
@@ -36,17 +36,20 @@ def parser_version() -> str:
     digest = hashlib.sha256(Path(tokenizer.origin).with_name("_version.py").read_bytes())
     for package in (schemas, transforms):
         for path in sorted(Path(package.__path__[0]).iterdir()):
-            if path.suffix in (".py", ".toml") and path.name not in NOT_DECIDING:
+            if path.suffix in (".py", ".toml", ".json") and path.name not in NOT_DECIDING:
                 digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def parse_source(data: bytes, source_path: str, limits: Limits, latest: datetime, archive: str) -> Article | Reject:
-    """The outcome of one source, by the registry that comes with the package."""
+def parse_source(
+    data: bytes, source_path: str, limits: Limits, latest: datetime, archive: str, reading: Reading
+) -> Article | Reject:
+    """The outcome of one source, by the registry that comes with the package; of a record, with its facts."""
     # A run that parses nothing, or leaves that to workers, does not load the parser.
     from pressmark.transforms.article import parse
 
-    return parse(data, source_path, load_outlets(), limits, latest, archive=archive)
+    facts = getattr(data, "facts", None)
+    return parse(data, source_path, load_outlets(), limits, latest, archive=archive, reading=reading, facts=facts)
 
 
 @lru_cache(maxsize=1)

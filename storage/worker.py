@@ -4,7 +4,7 @@ from typing import Final
 
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.dates import FAR_FUTURE
-from pressmark.transforms.records import Limits
+from pressmark.transforms.records import Limits, Reading
 
 __all__: list[str] = []
 
@@ -12,4 +12,4 @@ SAMPLE: Final = (
     "<!--0-->\n[T](https://a.example/2020)\n---\n<p>汉语漢語 1月1日。</p><p>An <a href='/'>end</a> of it</p>".encode()
 )
 
-parse_source(SAMPLE, "", Limits(), FAR_FUTURE, "")
+parse_source(SAMPLE, "", Limits(), FAR_FUTURE, "", Reading())

@@ -13,27 +13,16 @@ from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse
 from pressmark.transforms.laws import check_article
 from pressmark.transforms.records import Article, Limits
-from pressmark.transforms.rows import article_rows, paragraph_rows
+from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows
 
 BLOCK_TAGS = ["p", "div", "li", "blockquote", "h2", "figcaption", "td", "section", "noscript", "iframe", "video"]
 INLINE_TAGS = ["b", "strong", "i", "span", "a", "small", "noembed", "title", "textarea"]
 SKIPPED = ["script", "style", "template", "svg"]
 CHARACTERS = "松岭市開放ab1.,&;<>'\" \t\r\n\f\u00a0\u3000\u200b\ufeff\u0085\u001c\ufffd🗞é#x"
 REFERENCES = [
-    "&amp;",
-    "&nbsp;",
-    "&#8203;",
-    "&#x3000;",
-    "&lt",
-    "&lt;",
-    "&nbspx",
-    "&notit;",
-    "&#10;",
-    "&NewLine;",
-    "&bogus;",
-    "&#0;",
-    "&",
-]
+    "&amp;", "&nbsp;", "&#8203;", "&#x3000;", "&lt", "&lt;", "&nbspx", "&notit;", "&#10;", "&NewLine;", "&bogus;",
+    "&#0;", "&",
+]  # fmt: skip
 BREAKS = ["<br>", "<br/> <br/>", "<br>\n<br />", "</br>", "<hr>", "<img src=x>", "<wbr>"]
 ODDITIES = [
     "<!-- 评 -->", "<!---->", "<!bogus>", "<?pi?>", "<![CDATA[x]]>", "</>", "<", "</", "<!--",
@@ -72,12 +61,13 @@ def breaches(data: bytes) -> list[object]:
         assert outcome.reason == "no_text", outcome.detail
         return []
     articles = article_rows([outcome], stamp(1)).to_pylist()
-    return list(check_article(articles[0], paragraph_rows([outcome])[0].to_pylist(), data))
+    paragraphs, media = (rows([outcome])[0].to_pylist() for rows in (paragraph_rows, media_rows))
+    return list(check_article(articles[0], paragraphs, data, media))
 
 
 @settings(max_examples=600, suppress_health_check=[HealthCheck.too_slow])
 @given(HEADERS, st.lists(FRAGMENTS, max_size=8).map("".join))
-def test_every_generated_article_obeys_laws_1_to_4(header: str, body: str) -> None:
+def test_every_generated_article_obeys_laws_1_to_4_and_7(header: str, body: str) -> None:
     assert breaches((header + body).encode("utf-8", "replace")) == []
 
 

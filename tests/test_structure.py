@@ -12,9 +12,9 @@ from pathlib import Path
 from archives import ROOT
 
 # Raised only by what a change adds, and with the reason beside the number.
-# The aim is 12,500 lines in 80 modules; both only fall.
-MOST_LINES = 13_450
-MOST_MODULES = 84
+# 12,500 lines in 80 modules, and what the doors add: front matter, Markdown, pages, records, media.
+MOST_LINES = 15_900
+MOST_MODULES = 88
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {
@@ -28,7 +28,7 @@ MAY_IMPORT = {
 LATE = {
     "adbc_driver_manager", "adbc_driver_postgresql", "dask", "dateparser", "distributed", "duckdb", "fastapi",
     "obstore", "pathspec", "polars", "prefect", "publicsuffixlist", "pygit2", "pyiceberg", "rich", "shtab",
-    "sqlalchemy", "uvicorn",
+    "sqlalchemy", "uvicorn", "warcio",
 }  # fmt: skip
 # The command line starts fast because each command loads what it needs; the package itself is lazy.
 # Commands, and what spares a start or an output in a folder the loading of a large library.
@@ -119,7 +119,7 @@ def test_no_modules_import_each_other_in_a_circle_also_not_in_functions() -> Non
         module_of(path): {name for _, name in imports(ast.walk(tree_of(path))) if name in known} - {module_of(path)}
         for path in MODULES
     }
-    # `from pressmark.schemas import articles` names the package only to reach its module.
+    # `from pressmark.schemas import tables` names the package only to reach its module.
     packages = {module_of(path) for path in MODULES if path.name == "__init__.py"}
     for module, names in graph.items():
         graph[module] = {name for name in names if name not in packages or not module.startswith(f"{name}.")}

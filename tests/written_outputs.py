@@ -26,7 +26,8 @@ BLOCKS = ("松岭市图书馆今天开放。", "读者从早晨开始排队。")
 
 @dataclass(frozen=True)
 class Story:
-    """An article, its current revision; `at` is an ISO time in UTC or nothing, `links` are of its first block."""
+    """An article, its current revision; `at` is an ISO time in UTC or nothing, its `pictures` stand
+    before its first block, which has its `links`."""
 
     name: str
     at: str | None = "2022-03-04T05:06:07"
@@ -36,6 +37,7 @@ class Story:
     title: str = "松岭市举行读书节"
     flags: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
 
     @property
     def published_at(self) -> datetime | None:
@@ -70,6 +72,8 @@ def write_output(
         name = f"{place(story, by)}/part-{int(story.article_id[:8], 16) % buckets}.parquet"
         files.setdefault(f"articles/{name}", []).append(article(story))
         files.setdefault(f"paragraphs/{name}", []).extend(paragraphs(story))
+        if story.pictures:
+            files.setdefault(f"media/{name}", []).extend(media(story))
     for story in revisions:
         files.setdefault(f"revisions/{place(story, by)}/part-0.parquet", []).append(revision(story))
     for path, raw in rejects:
@@ -147,6 +151,14 @@ def paragraphs(story: Story) -> list[dict[str, Any]]:
         chars += len(text) + 2
         place_bytes += size
     return rows
+
+
+def media(story: Story) -> list[dict[str, Any]]:
+    shared = {name: value for name, value in facts(story).items() if name in TABLES["media"].schema.names}
+    return [
+        filled("media", **shared, media_id=f"{story.article_id}-m{number:04d}", kind="image", src=src, alt="松岭")
+        for number, src in enumerate(story.pictures)
+    ]
 
 
 def revision(story: Story) -> dict[str, Any]:

@@ -6,95 +6,101 @@ No clock, no disk, no look-up of settings: the registry of outlets and the limit
 from __future__ import annotations
 
 import hashlib
+import re
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
-from xxhash import xxh3_64_intdigest
-
 from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
 from pressmark.transforms import identity, language
-from pressmark.transforms.blocks import Block, TooDeep, cut
-from pressmark.transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
-from pressmark.transforms.evidence import author_of, evidence_of
-from pressmark.transforms.header import BadSource, read_header
+from pressmark.transforms.blocks import Block
+from pressmark.transforms.dates import FAR_FUTURE, DatelineReader, dateline_reader, url_date, weigh
+from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source
+from pressmark.transforms.evidence import HIDDEN, Evidence, author_of, evidence_of
+from pressmark.transforms.header import BadSource
 from pressmark.transforms.outlets import Outlets
-from pressmark.transforms.records import Article, Dates, Header, Limits, Link, Medium, Paragraph, Reject
-from pressmark.transforms.roles import classify
+from pressmark.transforms.pages import FURNITURE, main_blocks
+from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
+from pressmark.transforms.reprint import original_address
+from pressmark.transforms.roles import Classified, classify
+from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 
-__all__ = ["SEPARATOR", "Article", "Limits", "Reject", "decode", "page_day", "parse"]
+__all__ = ["Article", "Limits", "Reject", "page_day", "parse"]
 
-SEPARATOR: Final = "\n\n"
 SEPARATOR_BYTES: Final = SEPARATOR.encode()
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+# Of a text's bytes, one in so many may begin a character that an earlier reader could not decode.
+FEW: Final = 500
+REPLACED: Final = "\ufffd".encode()
+FEW_MARKS: Final = 2
+MARKS: Final = re.compile(
+    rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
+)
 
 
 def parse(
-    data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE, *, archive: str = ""
-) -> Article | Reject:
+    data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE, *,
+    archive: str = "", reading: Reading = AS_IT_IS, facts: RecordFacts | None = None,
+) -> Article | Reject:  # fmt: skip
     """The article in `data`, or the reject that says why there is none. Never raises for bad data.
 
     A date after `latest` is ignored. `archive` and `source_path` name the source; a source without a URL has its
-    identity from them. An exception on this one source is a reject too (`parser_error`), with the traceback as its
-    detail.
+    identity from them. `reading` is what the archive's operator says of its sources. With `facts`, `data` is the
+    payload of a record, which has these for a header. An exception on this one source is a reject too
+    (`parser_error`), with the traceback as its detail.
     """
     sha256 = hashlib.sha256(data).hexdigest()
     offset: int | None = None
     reason: Reason
     try:
-        return _parse(data, sha256, archive, source_path, outlets, limits, latest)
+        return _parse(data, sha256, archive, source_path, outlets, limits, latest, reading, facts)
     except UnicodeDecodeError as error:
         offset = error.start + len(data) - len(error.object)
-        reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; convert the file to UTF-8"
+        remedy = "name the archive's encoding with `--encoding`, or convert the file to UTF-8"
+        reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; {remedy}"
     except BadSource as bad:
         reason, detail = bad.reason, bad.detail
-        text, mark = decode(data)
-        offset = mark + _size(text[: bad.position])
+        decoded = characters_of(data, reading, facts)
+        offset = decoded.mark + decoded.size(0, bad.position)
     except Exception:
         reason, detail = "parser_error", traceback.format_exc()
     return Reject(source_path, sha256, len(data), reason, detail, offset, data)
 
 
-def decode(data: bytes) -> tuple[str, int]:
-    """`data` as text, and the bytes of the byte order mark before it; raises `UnicodeDecodeError`."""
-    mark = len(BYTE_ORDER_MARK) if data.startswith(BYTE_ORDER_MARK) else 0
-    return data[mark:].decode("utf-8"), mark
-
-
 def _parse(
-    data: bytes, sha256: str, archive: str, source_path: str, outlets: Outlets, limits: Limits, latest: datetime
-) -> Article:
+    data: bytes, sha256: str, archive: str, source_path: str, outlets: Outlets, limits: Limits, latest: datetime,
+    reading: Reading, facts: RecordFacts | None,
+) -> Article:  # fmt: skip
     if not data:
         raise BadSource("empty_file", "the file has no bytes; exclude it or restore it", 0)
-    text, mark = decode(data)
-    header = read_header(text)
-    body = text[header.body_start :]
-    try:
-        blocks, skipped, media = cut(body, max_depth=limits.depth)
-    except TooDeep as deep:
-        detail = f"{deep}; raise the limit or correct the file"
-        raise BadSource("too_complex", detail, header.body_start + deep.position) from None
+    opened = open_source(data, reading, facts)
+    header = opened.header
+    blocks, skipped, media = cut_body(opened, limits.depth)
     if not blocks and not media:
-        raise BadSource(
-            "no_text", "no visible text after the header, and no picture or other medium", header.body_start
-        )
+        raise BadSource("no_text", "no visible text after the header, and no medium", header.body_start)
+    if header.url is None and (address := original_address(blocks)) is not None:
+        header = header._replace(url=address)
     canonical = identity.canonical_url(header.url)
     host = identity.host_of(canonical)
-    outlet = outlets.find(host)
+    outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
-    roles, reasons, dateline_at = classify(blocks, evidence_of(rules, outlets.general), reader)
+    judged = _judged(opened, blocks, evidence_of(rules, outlets.general), reader)
+    roles, reasons, dateline_at = judged
+    media = _of_the_story(media, judged) if opened.titles is not None else media
     dates = weigh(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
         url_day=url_date(header.url), zone=outlet.zone, latest=latest,
     )  # fmt: skip
-    header_bytes = mark + _size(text[: header.body_start])
+    if not outlet.known and header.stated_day is not None and dates.published_from == "front_matter":
+        # The page's own offset tells its day where nothing is known of its outlet's zone.
+        dates = dates._replace(local_date=header.stated_day)
+    header_bytes = opened.header_bytes
     languages, main_language = language.detect_all([block.text for block in blocks])
-    paragraphs = _paragraphs(body, blocks, roles, languages, header_bytes, canonical)
+    paragraphs = paragraphs_of(opened, blocks, roles, languages, canonical)
     full_text = SEPARATOR_BYTES.join([paragraph.text for paragraph in paragraphs])
     paragraph_bytes = sum([paragraph.byte_end - paragraph.byte_start for paragraph in paragraphs])
-    skipped_bytes, all_skipped = _skipped_sizes(body, blocks, skipped)
+    skipped_bytes, all_skipped = skipped_sizes(opened, blocks, skipped)
     content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
     bylines = (block.text for block, role in zip(blocks, roles, strict=True) if role == "byline")
     return Article(
@@ -104,8 +110,8 @@ def _parse(
         source_sha256=sha256,
         source_bytes=len(data),
         header=header,
-        encoding="utf-8",
-        markup="html",
+        encoding=opened.decoded.encoding,
+        markup=opened.markup,
         canonical_url=canonical,
         host=outlets.domain_of(host),
         outlet=outlet.slug,
@@ -120,96 +126,60 @@ def _parse(
         skipped_bytes=skipped_bytes,
         markup_bytes=len(data) - header_bytes - paragraph_bytes - skipped_bytes,
         paragraphs=paragraphs,
-        flags=_flags(dates, header.title, content, mostly_skipped=2 * all_skipped > len(data) - header_bytes),
+        flags=_flags(
+            {
+                "date_conflict": dates.date_conflict,
+                "mostly_skipped": 2 * all_skipped > len(data) - header_bytes,
+                "mojibake": opened.decoded.damaged or full_text.count(REPLACED) * FEW > len(full_text),
+                "title_only": bool(content) and all(" ".join(text.split()) == header.title for text in content),
+                "no_content": not content,
+                "hidden_text": HIDDEN.reason in reasons,
+                "markup_in_text": _has_markup(full_text),
+            }
+        ),
         reasons=reasons,
-        media=tuple(_media(body, media, blocks, roles, header_bytes, canonical)),
+        media=tuple(media_of(opened, media, blocks, roles, canonical)),
     )
 
 
-def _flags(dates: Dates, title: str, content: Sequence[str], *, mostly_skipped: bool) -> tuple[Flag, ...]:
+def _judged(opened: Opened, blocks: list[Block], evidence: Evidence, reader: DatelineReader) -> Classified:
+    """The role of each block; on a whole page, what is no part of the story is furniture."""
+    if opened.titles is None:
+        return classify(blocks, evidence, reader)
+    verdict = main_blocks(blocks, opened.titles)
+    story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, reader)
+    inside = iter(zip(story.roles, story.reasons, strict=True))
+    roles: list[Role] = []
+    reasons = []
+    for index, main in enumerate(verdict.main):
+        role, reason = next(inside) if main else ("boilerplate", verdict.reason(index))
+        # What stands in the story is furniture only where it says so itself.
+        roles.append("body" if main and role in ("related", "boilerplate", "note") else role)
+        reasons.append(reason)
+    return Classified(roles, reasons, story.dateline_at)
+
+
+def _of_the_story(media: Sequence[Medium], judged: Classified) -> list[Medium]:
+    """The media of a whole page that stand between the first and the last block of its story."""
+    story = [index for index, reason in enumerate(judged.reasons) if not reason.startswith(FURNITURE)]
+    return [medium for medium in media if story and story[0] <= medium.ordinal <= story[-1] + 1]
+
+
+def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:
     """What a reader of the rows should know, in the order of the closed set."""
-    repeats_title = bool(content) and all(" ".join(text.split()) == title for text in content)
-    raised = {
-        "date_conflict": dates.date_conflict,
-        "mostly_skipped": mostly_skipped,
-        "title_only": repeats_title,
-        "no_content": not content,
-    }
-    return tuple([flag for flag in FLAGS if raised.get(flag)])
+    return tuple([flag for flag in FLAGS if raised[flag]])
+
+
+def _has_markup(text: bytes) -> bool:
+    """Whether a text shows marks of Markdown or tags as they are written: it was cut as what it is not."""
+    if b"](" not in text and b"**" not in text and b"</" not in text:
+        return False
+    return len(MARKS.findall(text)) >= FEW_MARKS
 
 
 def page_day(header: Header) -> date | None:
     """The day by which an outlet's layout is chosen, before anything on the page is read."""
     moment = header.header_at or header.front_matter_at
-    return url_date(header.url) if moment is None else moment.date()
-
-
-def _paragraphs(
-    body: str, blocks: list[Block], roles: list[Role], languages: list[str], header_bytes: int, base: str | None
-) -> list[Paragraph]:
-    """Rows with char spans in the article's text and byte spans in the source, which start at `header_bytes`."""
-    paragraphs = []
-    char_start = position = 0
-    byte_end = header_bytes
-    for (text, start, end, _, _, _, links), role, tag in zip(blocks, roles, languages, strict=True):
-        data = text.encode()
-        char_end = char_start + len(text)
-        gap, source = body[position:start], body[start:end]
-        byte_start = byte_end + (len(gap) if gap.isascii() else len(gap.encode()))
-        byte_end = byte_start + (len(data) if source == text else _size(source))
-        if links:
-            links = tuple([Link(identity.resolve(link.href, base), link.start, link.end) for link in links])
-        paragraphs.append(
-            Paragraph(role, data, char_start, char_end, byte_start, byte_end, tag, xxh3_64_intdigest(data), links)
-        )
-        char_start = char_end + len(SEPARATOR)
-        position = end
-    return paragraphs
-
-
-def _media(
-    body: str,
-    media: Sequence[Medium],
-    blocks: Sequence[Block],
-    roles: Sequence[Role],
-    header_bytes: int,
-    base: str | None,
-) -> Iterator[Medium]:
-    """Media with byte spans in the source, absolute addresses, and the block that is the caption of each."""
-    position, size = 0, header_bytes
-    for medium in media:
-        size += _size(body[position : medium.start])
-        position = medium.start
-        yield medium._replace(
-            src=identity.absolute(medium.src, base), start=size, end=size + _size(body[medium.start : medium.end]),
-            caption_ordinal=_caption_of(medium.ordinal, blocks, roles),
-        )  # fmt: skip
-
-
-def _caption_of(ordinal: int, blocks: Sequence[Block], roles: Sequence[Role]) -> int | None:
-    """The caption of a medium that stands before the block `ordinal`: the next block, or the one before in the same
-    `figure`."""
-    if ordinal < len(roles) and roles[ordinal] == "caption":
-        return ordinal
-    before = ordinal - 1
-    if 0 <= before < len(roles) and roles[before] == "caption" and any(t.tag == "figure" for t in blocks[before].path):
-        return before
-    return None
-
-
-def _size(text: str) -> int:
-    """Bytes of `text` in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode())
-
-
-def _skipped_sizes(body: str, blocks: Sequence[Block], skipped: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Bytes of skipped elements and comments: of those that no block's span covers, and of all."""
-    outside = total = index = 0
-    for start, end in skipped:
-        while index < len(blocks) and blocks[index].end <= start:
-            index += 1
-        size = _size(body[start:end])
-        total += size
-        if index == len(blocks) or start < blocks[index].start:
-            outside += size
-    return outside, total
+    if moment is None:
+        return url_date(header.url)
+    return moment.date() if isinstance(moment, datetime) else moment

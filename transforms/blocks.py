@@ -7,14 +7,13 @@ roles; it hands on the open elements of each block as evidence for whoever judge
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, cast
 
 from turbohtml import Token, TokenType, tokenize
 
-from pressmark.schemas.contract import MediaKind
+from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, with_source
 from pressmark.transforms.records import Link, Medium
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]
@@ -53,15 +52,6 @@ ATTRIBUTES: Final = (
 GLUED_NAME: Final = re.compile(
     rf"({'|'.join(sorted(BLOCK_LEVEL | SKIPPED | VOID | INLINE, key=len, reverse=True))})(?:{ATTRIBUTES})[^=]*="
 )
-GLUED_VALUE: Final = re.compile(r"<[a-z]+?(?:href|src)=(\"[^\">]*|'[^'>]*|[^\t\n\f\r >]*)", re.IGNORECASE)
-MEDIA: Final[dict[str, MediaKind]] = {
-    "img": "image", "amp-img": "image", "video": "video", "amp-video": "video", "audio": "audio", "amp-audio": "audio",
-    "iframe": "embed", "embed": "embed", "object": "embed", "amp-iframe": "embed", "amp-youtube": "embed",
-}  # fmt: skip
-# Where pages that load pictures late, or in several sizes, write the address; those called `srcset` hold several.
-MEDIA_SOURCES: Final = (
-    "src", "data-src", "data-original", "data-lazy-src", "data-url", "data", "srcset", "data-srcset",
-)  # fmt: skip
 # The content of these is no markup, so tokenizers must know them; what was glued to their names says nothing here.
 GLUED_RAW_TEXT: Final = re.compile(
     rf"(<(?:script|style))((?:{ATTRIBUTES})[^=\t\n\f\r />]*=[^\t\n\f\r />]*)", re.IGNORECASE
@@ -247,7 +237,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             if tag in RAW_TEXT_NAMES:
                 return None
             if name in MEDIA:
-                media.append(_medium(source, token, name, len(blocks)))
+                media.append(medium_of(source, token, name, len(blocks)))
             if treatment == _BLOCK and names and (names[-1] == "p" or (names[-1] == name and name in IMPLIED_END)):
                 names.pop()
                 tokens.pop()
@@ -256,11 +246,11 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             names.append(name)
             tokens.append(token)
             if treatment == _LINK:
-                draft.start_link(token.attr("href") or (_glued_value(source, position) if tag != "a" else None))
+                draft.start_link(token.attr("href") or (glued_value(source, position) if tag != "a" else None))
         elif name in MEDIA:
-            media.append(_medium(source, token, name, len(blocks)))
+            media.append(medium_of(source, token, name, len(blocks)))
         elif name == "source" and media and media[-1].kind in names:
-            media[-1] = _with_source(
+            media[-1] = with_source(
                 source, media[-1], token, beside=not draft.open and media[-1].ordinal == len(blocks)
             )
 
@@ -270,7 +260,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         skipped.append((skip_start, _end_of(source, skip_end, len(source)) if skip_ended else len(source)))
     if draft.open:
         draft.finish()
-    return Cut(blocks, skipped, _placed(media, blocks))
+    return Cut(blocks, skipped, placed(media, [block.end for block in blocks]))
 
 
 def _end_of(source: str, start: int, limit: int) -> int:
@@ -278,62 +268,6 @@ def _end_of(source: str, start: int, limit: int) -> int:
     for token in tokenize(source[start:limit], capture_source=True):
         return limit if token.source is None else start + len(token.source)
     return limit
-
-
-def _glued_value(source: str, start: int) -> str | None:
-    """The address that is part of a tag's name, as a scraper dropped the space before its attribute."""
-    found = GLUED_VALUE.match(source, start)
-    return html.unescape(found[1].lstrip("\"'")) if found else None
-
-
-def _medium(source: str, token: Token, name: str, ordinal: int) -> Medium:
-    """What a tag shows; `src` is empty where it names no address."""
-    glued = _glued_value(source, token.col) if token.tag != name else None
-    src = glued or _address(token)
-    alt, title = (" ".join((token.attr(key) or "").split()) or None for key in ("alt", "title"))
-    return Medium(MEDIA[name], src, alt, title, ordinal, token.col, _tag_end(source, token.col))
-
-
-def _placed(media: Sequence[Medium], blocks: Sequence[Block]) -> list[Medium]:
-    """Media that name an address, with the number of blocks that end before each."""
-    placed, ordinal = [], 0
-    for medium in media:
-        while ordinal < len(blocks) and blocks[ordinal].end <= medium.start:
-            ordinal += 1
-        if medium.src:
-            placed.append(medium._replace(ordinal=ordinal))
-    return placed
-
-
-def _with_source(source: str, medium: Medium, token: Token, *, beside: bool) -> Medium:
-    """A player with the address of the first of its sources, which are elements of their own; `beside` tells that no
-    text stands between."""
-    if medium.src or not beside:
-        return medium
-    return medium._replace(src=_address(token), end=_tag_end(source, token.col))
-
-
-def _address(token: Token) -> str:
-    """The first address that the attributes of a tag give; that of a placeholder, whose data stand in the tag, only
-    where there is no other, and without the data."""
-    found = [(key, value.strip()) for key in MEDIA_SOURCES if (value := token.attr(key)) and value.strip()]
-    addresses = [value.split()[0].rstrip(",") if key.endswith("srcset") else value for key, value in found]
-    addresses = [address for address in addresses if not address.startswith(("about:", "javascript:"))]
-    placeholder = addresses[0].partition(",")[0] if addresses else ""
-    return next((address for address in addresses if not address.startswith("data:")), placeholder)
-
-
-def _tag_end(source: str, start: int) -> int:
-    """Just past the tag at `start`."""
-    size = 1 << 10
-    while True:
-        for token in tokenize(source[start : start + size], capture_source=True):
-            if token.source is not None:
-                return start + len(token.source)
-            break
-        if start + size >= len(source):
-            return len(source)
-        size *= 8
 
 
 def _treatment(tag: str) -> tuple[int, str]:
@@ -478,7 +412,7 @@ def _units(source: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
                 yield unit_start, unit_start + len(token.source), text
                 continue
             # The tokenizer drops `</>` without a word, and makes one token of the text around it.
-            while 0 <= (dropped := source.find("</>", unit_start, end)) < unit_start + len(text):
+            while (dropped := source.find("</>", unit_start, min(end, unit_start + len(text) + 2))) >= 0:
                 yield unit_start, dropped, text[: dropped - unit_start]
                 text = text[dropped - unit_start :]
                 unit_start = dropped + 3

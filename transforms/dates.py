@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -19,8 +19,8 @@ from pressmark.schemas.contract import PublishedFrom
 from pressmark.transforms.records import Dates
 
 __all__ = [
-    "FAR_FUTURE", "SCHEDULED_AHEAD", "DatelineReader", "dateline_reader", "parse_dateline", "parse_timestamp",
-    "url_date", "weigh",
+    "FAR_FUTURE", "SCHEDULED_AHEAD", "DatelineReader", "dateline_reader", "parse_date", "parse_dateline", "url_date",
+    "weigh",
 ]  # fmt: skip
 
 CONFLICT: Final = timedelta(days=7)
@@ -54,6 +54,19 @@ ISO: Final = re.compile(rf"{_PREFIX}(\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}:\d{{2}}\S*)
 RFC_2822: Final = re.compile(
     rf"{_PREFIX}((?:[A-Z][a-z]{{2}}, )?\d{{1,2}} [A-Z][a-z]{{2}} \d{{4}} \d{{2}}:\d{{2}}(?::\d{{2}})? \S+)"
 )
+# As YAML, RFC 3339, HTML and people write them.
+STAMP: Final = re.compile(
+    r"(?P<Y>\d{4})(?P<sep>[-/.])(?P<M>\d{1,2})(?P=sep)(?P<D>\d{1,2})"
+    r"(?:(?:[Tt]|[ \t]+)(?P<h>\d{1,2}):(?P<m>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d+))?)?"
+    r")?[ \t]*(?P<zone>[Zz]|(?:UTC|GMT)?(?P<sign>[-+\u2212])(?P<zh>\d{1,2}):?(?P<zm>\d{2})?|UTC|GMT)?",
+    re.ASCII,
+)
+MAIL_DATE: Final = re.compile(
+    r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+\S+)?\Z"
+)
+DIGITS_OF_DAY: Final = 8
+HOURS_OF_DAY: Final = 24
+MINUTES_OF_HOUR: Final = 60
 LONGEST_DATELINE: Final = 80
 NOON: Final = 12
 MIDDAY_FROM: Final = 10
@@ -89,16 +102,46 @@ URL_DATES: Final = (
 YEAR: Final = re.compile(r"(?:19|20)\d{2}")
 
 
-def parse_timestamp(text: str) -> datetime | None:
-    """UTC time of an ISO 8601 date, with offset, `Z` or neither (then UTC), or None.
+def parse_date(text: str) -> datetime | date | None:
+    """The date that a text is and nothing else, or None: a day where it has no time of day; without a zone where it
+    names none, else in UTC.
 
-    >>> parse_timestamp("2020-07-26T22:52:06.000Z").isoformat()
-    '2020-07-26T22:52:06+00:00'
+    >>> parse_date("2020-7-26 9:30 +8").isoformat(), parse_date("2020/07/26").isoformat()
+    ('2020-07-26T01:30:00+00:00', '2020-07-26')
     """
+    text = text.strip()
+    if len(text) > LONGEST_DATELINE:
+        return None
     try:
-        return _utc(datetime.fromisoformat(text), UTC)
+        if match := STAMP.fullmatch(text):
+            return _stamped(match)
+        if len(text) == DIGITS_OF_DAY and text.isascii() and text.isdigit():
+            return date.fromisoformat(text)
+        if MAIL_DATE.match(text):
+            moment = parsedate_to_datetime(text)
+            return moment.astimezone(UTC) if moment.tzinfo else moment
+        for shape, year_zero in SHAPES:
+            if match := shape.fullmatch(text):
+                local = _local(match, UTC, year_zero).replace(tzinfo=None)
+                return local if match["h"] else local.date()
     except (ValueError, OverflowError):
         return None
+    return None
+
+
+def _stamped(match: re.Match[str]) -> datetime | date:
+    day = date(int(match["Y"]), int(match["M"]), int(match["D"]))
+    if match["h"] is None:
+        return day
+    microsecond = int((match["f"] or "0")[:6].ljust(6, "0"))
+    moment = datetime.combine(day, time(int(match["h"]), int(match["m"]), int(match["s"] or 0), microsecond))
+    if match["zone"] is None:
+        return moment
+    hours, minutes = int(match["zh"] or 0), int(match["zm"] or 0)
+    if hours >= HOURS_OF_DAY or minutes >= MINUTES_OF_HOUR:
+        raise ValueError("no offset")
+    offset = timedelta(hours=hours, minutes=minutes)
+    return (moment + offset if match["sign"] == "-" else moment - offset).replace(tzinfo=UTC)
 
 
 def parse_dateline(text: str, zone: ZoneInfo) -> datetime | None:
@@ -127,7 +170,7 @@ def _utc(moment: datetime, zone: tzinfo) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _local(match: re.Match[str], zone: ZoneInfo, year_zero: int) -> datetime:
+def _local(match: re.Match[str], zone: tzinfo, year_zero: int) -> datetime:
     hour, minute, second = int(match["h"] or 0), int(match["m"] or match["n"] or 0), int(match["s"] or 0)
     if hour < NOON and (match["half"] in AFTERNOON or (match["half"] == "中午" and hour < MIDDAY_FROM)):
         hour += NOON
@@ -225,7 +268,7 @@ def url_date(url: str | None) -> date | None:
 def weigh(
     *,
     header_at: datetime | None,
-    front_matter_at: datetime | None,
+    front_matter_at: datetime | date | None,
     dateline_at: datetime | None,
     url_day: date | None,
     zone: ZoneInfo,
@@ -234,11 +277,13 @@ def weigh(
     """The date columns, by the contract's order: header, front matter, dateline, URL.
 
     The dateline wins over a header that is over 7 days away from both the dateline and the URL's date, where these two
-    agree to 2 days. A date before 1990 or after `latest` is a conflict and no date.
+    agree to 2 days. A date before 1990 or after `latest` is a conflict and no date. Front matter's is in `zone` where
+    it names none.
     """
     url_at = datetime(url_day.year, url_day.month, url_day.day, tzinfo=zone).astimezone(UTC) if url_day else None
     found: tuple[tuple[PublishedFrom, datetime | None], ...] = (
-        ("header", header_at), ("front_matter", front_matter_at), ("dateline", dateline_at), ("url", url_at),
+        ("header", header_at), ("front_matter", _placed(front_matter_at, zone)),
+        ("dateline", dateline_at), ("url", url_at),
     )  # fmt: skip
     facts = {name: moment for name, moment in found if moment is not None and EARLIEST <= moment <= latest}
     slipped = len(facts) < sum(moment is not None for _, moment in found)
@@ -262,3 +307,13 @@ def weigh(
         date_conflict=slipped or (len(facts) > 1 and max(facts.values()) - min(facts.values()) > CONFLICT),
         local_date=None if published_at is None else published_at.astimezone(zone).date(),
     )
+
+
+def _placed(moment: datetime | date | None, zone: ZoneInfo) -> datetime | None:
+    """A date of front matter as a time; one that no calendar of UTC holds is none."""
+    if moment is not None and not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time())
+    try:
+        return None if moment is None else _utc(moment, zone)
+    except OverflowError:
+        return None

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from turbohtml import Token
 
-from pressmark.transforms.article import decode, page_day, parse
-from pressmark.transforms.blocks import cut
+from pressmark.transforms.article import page_day, parse
 from pressmark.transforms.dates import FAR_FUTURE
+from pressmark.transforms.doors import AS_IT_IS, cut_body, open_source
 from pressmark.transforms.identity import host_of
 from pressmark.transforms.outlets import NO_RULES, Outlet, Outlets
-from pressmark.transforms.records import Article, Limits, Paragraph, Reject
+from pressmark.transforms.records import Article, Limits, Paragraph, Reading, Reject
 
 __all__ = ["ExplainedBlock", "Explanation", "explain"]
 
@@ -37,15 +37,15 @@ class Explanation(NamedTuple):
 
 
 def explain(
-    data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE
-) -> Explanation | Reject:
+    data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE,
+    reading: Reading = AS_IT_IS,
+) -> Explanation | Reject:  # fmt: skip
     """The article in `data` with the evidence for each of its blocks, or the reject that it would become."""
-    article = parse(data, source_path, outlets, limits, latest)
+    article = parse(data, source_path, outlets, limits, latest, reading=reading)
     if isinstance(article, Reject):
         return article
-    text, _ = decode(data)
-    blocks = cut(text[article.header.body_start :], max_depth=limits.depth).blocks
-    outlet = outlets.find(host_of(article.canonical_url))
+    blocks = cut_body(open_source(data, reading), limits.depth).blocks
+    outlet = outlets.find(host_of(article.canonical_url), reading.outlet, reading.zone)
     return Explanation(
         article,
         outlet,

@@ -1,36 +1,35 @@
 """Reads the header of a source: which dialect it is, what it says, and where the body starts.
 
-Owns the three dialects. Refuses nothing about the body.
+Owns what stands at the top of a source, but for front matter, whose block `front_matter.py` reads. Refuses nothing
+about the body. Takes time in proportion to the source.
 """
 
 from __future__ import annotations
 
 import html
+import json
 import re
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
 
 from pressmark.schemas.contract import Reason
-from pressmark.transforms.dates import parse_timestamp
-from pressmark.transforms.records import Header
+from pressmark.transforms.dates import parse_date
+from pressmark.transforms.front_matter import AUTHORS, DATES, PROBLEM, URLS, FrontMatter, read_front_matter
+from pressmark.transforms.records import Header, RecordFacts
 
-__all__ = ["BadSource", "read_header"]
+__all__ = ["BadSource", "commented_header", "read_header", "record_header"]
 
 LINE_END: Final = r"(?:\r\n|\n|\r)"
 SPACES: Final = r"[ \t]*"
-EPOCH: Final = re.compile(rf"\s*<!--{SPACES}([^\r\n]*?){SPACES}-->{SPACES}{LINE_END}?\s*")
+EPOCH: Final = re.compile(rf"\s*<!--([^\r\n]*?)-->{SPACES}{LINE_END}?\s*")
 # Titles with line ends in them are real, so the header ends at the first line of dashes.
 TITLE: Final = re.compile(
     rf"\s*\[(?P<line>.{{0,8000}}?)\){SPACES}{LINE_END}\s*?-{{3,}}{SPACES}(?={LINE_END}|<|\Z)"
     rf"(?:{LINE_END}(?:{SPACES}{LINE_END})?)?",
     re.DOTALL,
 )
-FRONT_MATTER: Final = re.compile(
-    rf"\s*---{SPACES}{LINE_END}(?P<block>.*?)(?:(?<=\n)|(?<=\r))---{SPACES}(?:{LINE_END}|\Z)", re.DOTALL
-)
-FRONT_MATTER_LINE: Final = re.compile(r"^([A-Za-z_][\w-]*):[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE)
-YAML_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
-YAML_WHITE_SPACE: Final = {"n": "\n", "t": "\t", "r": "\r", "_": "\xa0", "0": ""}
 EPOCH_DIGITS: Final = re.compile(r"[+-]?[0-9]{1,18}")
 LARGE_FILE_START: Final = "version https://git-lfs.github.com/spec/"
 LARGE_FILE: Final = "this is a pointer of Git LFS and not the file; fetch the file with `git lfs pull`"
@@ -38,6 +37,12 @@ NO_HEADER: Final = (
     "the file starts with neither `[TITLE](URL)` and a line of dashes, nor a comment with the time before these, nor "
     "front matter between `---` lines; exclude it or mend its header"
 )
+AUTHORS_SEPARATOR: Final = "、"
+# What a capture says of a page's removal, of the account that published it, and of when it was made.
+REMOVED_AT: Final = ("removed_at", "censored_date", "deleted_at", "removed_date", "deleted_date")
+REMOVED_REASONS: Final = ("removed_reason", "censored_msg", "deleted_reason", "removed_msg", "deleted_msg")
+ACCOUNTS: Final = ("nickname", "account", "account_name")
+CREATED: Final = ("created_at", "publish_time", "pub_time")
 EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,13 +60,13 @@ def read_header(text: str) -> Header:
     """The header of a decoded source.
 
     Raises `BadSource` with `no_header` where none of the dialects fits, and with `bad_timestamp` where the
-    header's time or front matter's date is none.
+    header's time is none and front matter has no date.
 
     >>> read_header("[A &amp; B](https://news.example/a)\\n------\\n<p>Text</p>").title
     'A & B'
     """
-    front = FRONT_MATTER.match(text)
-    if front:
+    front = read_front_matter(text)
+    if front is not None:
         return _front_matter(text, front)
     epoch = EPOCH.match(text)
     line = _title_line(text, epoch.end() if epoch else 0)
@@ -69,11 +74,8 @@ def read_header(text: str) -> Header:
         raise BadSource("no_header", LARGE_FILE if text.startswith(LARGE_FILE_START) else NO_HEADER, 0)
     header_at = _epoch_time(epoch[1]) if epoch else None
     if epoch and header_at is None:
-        raise BadSource(
-            "bad_timestamp",
-            f"the comment in the header is no time in milliseconds between the years 1 and 9999: `{epoch[1][:80]}`",
-            epoch.start(1),
-        )
+        problem = "the comment in the header is no time in milliseconds between the years 1 and 9999"
+        raise _no_time(problem, epoch)
     title, url, body_start = line
     return Header(
         dialect="comment" if epoch else "bare",
@@ -86,6 +88,59 @@ def read_header(text: str) -> Header:
     )
 
 
+def record_header(facts: RecordFacts) -> Header:
+    """The header of a record, whose payload is all body: what the record says, by the keys of front matter."""
+    front = read_front_matter(facts.said) if facts.said else None
+    if front is None:
+        return Header("record", "", facts.url, None, None, None, 0)
+    at = front.date if isinstance(front.date, datetime) and front.date.tzinfo else None
+    found = _front_matter("", front._replace(url=front.url or facts.url, date=None if at else front.date, end=0))
+    return found._replace(dialect="record", header_at=at)
+
+
+def commented_header(said: dict[str, Any], body_start: int) -> Header:
+    """The header that a JSON object in a comment is, with what became of the page."""
+    said = dict(said)
+    removed_at, removed_reason = (_taken(said, keys) for keys in (REMOVED_AT, REMOVED_REASONS))
+    moment = parse_date(removed_at) if removed_at else None
+    if removed_at and moment is None:
+        said[REMOVED_AT[0]] = removed_at
+    if not said.keys() & set(AUTHORS) and (account := _taken(said, ACCOUNTS)):
+        said["author"] = account
+    if not said.keys() & set(DATES) and (created := _taken(said, CREATED)):
+        said["date"] = created
+    front = read_front_matter(json.dumps(said, ensure_ascii=False))
+    found = Header("json_comment", "", None, None, None, None, 0) if front is None else _front_matter("", front)
+    url = found.url or next((str(said[key]) for key in URLS if key in said and "." in str(said[key])), None)
+    return found._replace(
+        dialect="json_comment",
+        url=url if url is None or "://" in url else f"https://{url}",
+        metadata=_without(found.metadata, URLS) if url else found.metadata,
+        removed_at=_in_utc(moment),
+        removed_reason=removed_reason,
+        body_start=body_start,
+    )
+
+
+def _taken(said: dict[str, Any], keys: Sequence[str]) -> str | None:
+    """What the first of some keys says, which is taken out."""
+    key = next((key for key in keys if isinstance(said.get(key), str) and said[key].strip()), None)
+    return None if key is None else str(said.pop(key)).strip()
+
+
+def _without(metadata: str | None, keys: Sequence[str]) -> str | None:
+    left = {key: value for key, value in json.loads(metadata or "{}").items() if key not in keys}
+    return json.dumps(left, ensure_ascii=False, sort_keys=True) if left else None
+
+
+def _in_utc(moment: datetime | date | None) -> datetime | None:
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _title_line(text: str, start: int) -> tuple[str, str, int] | None:
     """Title, URL, and the end of the line of dashes; the last `](` parts title and URL, as titles hold brackets."""
     match = TITLE.match(text, start)
@@ -93,59 +148,44 @@ def _title_line(text: str, start: int) -> tuple[str, str, int] | None:
     return (title, url.strip(), match.end()) if match and parted else None
 
 
-def _front_matter(text: str, front: re.Match[str]) -> Header:
-    fields: dict[str, tuple[str, int]] = {}
-    for line in FRONT_MATTER_LINE.finditer(front["block"]):
-        fields.setdefault(line[1].lower(), (_scalar(line[2]), front.start("block") + line.start(2)))
-    date, date_position = fields.get("date", ("", 0))
-    front_matter_at = parse_timestamp(date) if date else None
-    if date and front_matter_at is None:
-        raise BadSource("bad_timestamp", f"front matter's date is no date: `{date[:80]}`", date_position)
-    epoch = EPOCH.match(text, front.end())
-    inner = _title_line(text, epoch.end() if epoch else front.end())
+def _front_matter(text: str, front: FrontMatter) -> Header:
+    epoch = EPOCH.match(text, front.end)
+    inner = _title_line(text, epoch.end() if epoch else front.end)
     header_at = _epoch_time(epoch[1]) if epoch and inner else None
-    if epoch and inner and header_at is None and front_matter_at is None:
-        problem = f"neither header nor front matter has a time: `{epoch[1][:80]}`"
-        raise BadSource("bad_timestamp", problem, epoch.start(1))
-    title, url, body_start = inner or ("", "", front.end())
+    if epoch and inner and header_at is None and front.date is None:
+        raise _no_time("neither header nor front matter has a time", epoch)
+    title, url, body_start = inner or ("", "", front.end)
+    said = front.metadata | ({PROBLEM: front.problem} if front.problem else {})
     return Header(
         dialect="front_matter",
-        title=_clean_title(fields.get("title", ("", 0))[0] or title),
-        url=fields.get("from", ("", 0))[0] or url or None,
-        author=_clean_title(fields.get("author", ("", 0))[0]) or None,
+        title=_clean_title(front.title or title),
+        url=front.url or url or None,
+        author=AUTHORS_SEPARATOR.join(filter(None, map(_clean_title, front.authors))) or None,
         header_at=header_at,
-        front_matter_at=front_matter_at,
+        front_matter_at=front.date,
         body_start=body_start,
+        description=front.description,
+        tags=front.tags,
+        categories=front.categories,
+        metadata=json.dumps(said, ensure_ascii=False, sort_keys=True) if said else None,
     )
 
 
-def _scalar(value: str) -> str:
-    """A YAML scalar on one line: plain, single-quoted or double-quoted; `null` and `~` are nothing."""
-    if len(value) >= 2 and value[0] == value[-1] == '"':
-        return YAML_ESCAPE.sub(_unescaped, value[1:-1])
-    if len(value) >= 2 and value[0] == value[-1] == "'":
-        return value[1:-1].replace("''", "'")
-    return "" if value in ("null", "~") else value
-
-
-def _unescaped(escape: re.Match[str]) -> str:
-    code = escape[1] or escape[2] or escape[3]
-    if not code:
-        return YAML_WHITE_SPACE.get(escape[4], escape[4])
-    try:
-        character = chr(int(code, 16))
-    except ValueError:
-        return escape[0]
-    # Half of a pair is no character; what a scraper cut in two stays as it was found.
-    return escape[0] if "\ud800" <= character <= "\udfff" else character
+def _no_time(problem: str, epoch: re.Match[str]) -> BadSource:
+    said = epoch[1].strip(" \t")
+    return BadSource("bad_timestamp", f"{problem}: `{said[:80]}`", epoch.start(1) + epoch[1].index(said))
 
 
 def _clean_title(title: str) -> str:
-    return " ".join(html.unescape(title).split())
+    # A reference with more digits than a number may have is none.
+    with suppress(ValueError):
+        title = html.unescape(title)
+    return " ".join(title.split())
 
 
 def _epoch_time(digits: str) -> datetime | None:
     """UTC time of a number of milliseconds, or None. Scrapers write `NaN` where they found no time."""
+    digits = digits.strip(" \t")
     try:
         return EPOCH_START + timedelta(milliseconds=int(digits)) if EPOCH_DIGITS.fullmatch(digits) else None
     except OverflowError:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pressmark.schemas.contract import ROLES, Role
 
-__all__ = ["NO_RULES", "Layout", "Outlet", "Outlets", "RegistryError", "Rules", "class_words"]
+__all__ = ["NO_RULES", "Layout", "Outlet", "Outlets", "RegistryError", "Rules", "class_words", "is_slug"]
 
 SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?")
@@ -82,7 +82,8 @@ class Layout(NamedTuple):
 
 class Outlet(NamedTuple):
     """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`. `languages` are
-    BCP 47 tags, the most frequent one first. `layouts` do not overlap and are in the order of time."""
+    BCP 47 tags, the most frequent one first. `layouts` do not overlap and are in the order of time. Of one that is not
+    `known` the zone is not, either."""
 
     slug: str
     hosts: tuple[str, ...]
@@ -91,6 +92,7 @@ class Outlet(NamedTuple):
     name_en: str
     languages: tuple[str, ...] = ()
     layouts: tuple[Layout, ...] = ()
+    known: bool = True
 
     def rules_on(self, day: date | None) -> Rules:
         """What is known of the pages of a day; of the latest ones where the day is not known."""
@@ -135,16 +137,17 @@ class Outlets:
         except RegistryError as error:
             raise RegistryError(error.entry, error.problem, file) from None
 
-    def find(self, host: str | None) -> Outlet:
-        """The outlet of a host. One that no entry knows gets UTC and a slug from its registrable domain."""
+    def find(self, host: str | None, slug: str | None = None, zone: str | None = None) -> Outlet:
+        """The outlet of a host. One that no entry knows gets `slug` and `zone`; without these, a slug from its
+        registrable domain, and UTC."""
         if host is None:
-            return self._unknown(UNKNOWN)
+            return self._unknown(UNKNOWN, slug, zone)
         domain = host
         while "." in domain:
             if domain in self._by_host:
                 return self._by_host[domain]
             domain = domain.partition(".")[2]
-        return self._unknown(host)
+        return self._unknown(host, slug, zone)
 
     def without(self, slug: str) -> Outlets:
         """The registry as if nothing but hosts, names and zone were known of one outlet."""
@@ -159,9 +162,30 @@ class Outlets:
         domain = ".".join(host.rsplit(".", 2)[-2:])
         return domain if domain in self._by_host else _registrable_domain(host)
 
-    def _unknown(self, host: str) -> Outlet:
-        slug = _slug(_registrable_domain(host))
-        return Outlet(slug, (host,), ZoneInfo("UTC"), name_zh=slug, name_en=slug)
+    @staticmethod
+    def slug_of(name: str) -> str:
+        """A name as an outlet's slug."""
+        return _slug(name.lower())
+
+    def _unknown(self, host: str, slug: str | None, zone: str | None) -> Outlet:
+        # The registry's own entry, where an operator names one: its layouts are for its own hosts.
+        known = next((entry for entry in self.entries if entry.slug == slug), None) if slug else None
+        slug = slug or _slug(_registrable_domain(host))
+        place = ZoneInfo(zone) if zone else known.zone if known else ZoneInfo("UTC")
+        return Outlet(
+            slug,
+            (host,),
+            place,
+            name_zh=slug,
+            name_en=slug,
+            languages=known.languages if known else (),
+            known=zone is not None or known is not None,
+        )
+
+
+def is_slug(text: str) -> bool:
+    """Whether a text can be an outlet's slug: the name of a folder, not longer than 64 characters, and not reserved."""
+    return bool(SLUG.fullmatch(text)) and len(text) <= LONGEST_SLUG and not RESERVED.fullmatch(text)
 
 
 def _slug(domain: str) -> str:

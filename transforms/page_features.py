@@ -105,7 +105,7 @@ class _Element(NamedTuple):
 class _Sums(NamedTuple):
     """What is added up over the blocks of one element or shape."""
 
-    count: float
+    blocks: float
     chars: float
     links: float
     prose: float
@@ -253,8 +253,8 @@ class _Page:
             same = self._in_shape[shape]
             rows.append((
                 repeats[fold] if fold else 1, fold in seen, starts[fold[:SAME_START]] if len(fold) >= SAME_START else 1,
-                same.count, same.chars / same.count, same.link_share, same.prose / all_prose,
-                same.count / len(parents[shape]), after_link[shape] / same.count,
+                same.blocks, same.chars / same.blocks, same.link_share, same.prose / all_prose,
+                same.blocks / len(parents[shape]), after_link[shape] / same.blocks,
             ))  # fmt: skip
             if fold:
                 seen.add(fold)
@@ -278,8 +278,8 @@ class _Page:
             climb, frame = to_frame[number]
             title_climb, title = to_title[number]
             known[number] = (
-                parent.chars / total, parent.link_share, parent.chars / max(1, parent.count), parent.prose / all_prose,
-                grand.link_share, grand.chars / max(1, grand.count), grand.prose / all_prose,
+                parent.chars / total, parent.link_share, parent.chars / max(1, parent.blocks), parent.prose / all_prose,
+                grand.link_share, grand.chars / max(1, grand.blocks), grand.prose / all_prose,
                 climb, sums[frame].link_share, sums[frame].prose / all_prose,
                 title_climb, sums[title].prose / all_prose,
                 sums[element.article].prose / all_prose if element.article else -1, ranks[element.article],
@@ -306,7 +306,7 @@ class _Page:
         whole = self._in_element[0]
         frame = self._in_element[self._frame].prose / max(1, whole.prose)
         articles = sum([element.distances[0] == 0 for element in self._tree.elements])
-        return whole.count, whole.chars, whole.link_share, whole.prose, frame, articles
+        return whole.blocks, whole.chars, whole.link_share, whole.prose, frame, articles
 
     def _find_frame(self) -> int:
         """The smallest element that holds most of the prose."""

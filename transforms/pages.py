@@ -8,20 +8,17 @@ gives the same answer everywhere.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Sequence
 from itertools import groupby
 from math import exp
 from typing import Final, NamedTuple
 
-from turbohtml.detect import detect
-
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.page_features import CJK, FEATURES, features, folded
 from pressmark.transforms.page_model import NAMES, TREES
 
-__all__ = ["FOREST", "Verdict", "forest", "main_blocks", "page_text"]
+__all__ = ["FOREST", "FURNITURE", "Verdict", "declared_inside", "forest", "main_blocks"]
 
 # A page says the same long text twice where it repeats its summary or shows the article for another device.
 LONG_ENOUGH_TO_REPEAT: Final = 60
@@ -41,13 +38,8 @@ DECLARED: Final = re.compile(
 )
 # Standards ask for a declaration in the first 1024 bytes; browsers find later ones too, as pages have them.
 PRESCAN_BYTES: Final = 16 * 1024
-# Encodings of the HTML standard that Python calls otherwise. Those with states between characters have no spans.
-CODECS: Final = {
-    "gbk": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932", "euc-kr": "cp949", "macintosh": "mac_roman",
-    "x-mac-cyrillic": "mac_cyrillic", "windows-874": "cp874", "iso-8859-8-i": "iso8859-8",
-}  # fmt: skip
-MARKS: Final = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-WITHOUT_SPANS: Final = frozenset({"iso-2022-jp", "replacement"})
+# How the reason begins that `explain` prints of a block which is no part of the story.
+FURNITURE: Final = "no part of the story"
 
 
 class Verdict(NamedTuple):
@@ -58,9 +50,8 @@ class Verdict(NamedTuple):
     bar: float
 
     def reason(self, index: int) -> str:
-        """What `explain` prints of a block."""
-        side = "at least" if self.main[index] else "under"
-        return f"page: {self.likely[index]:.2f} likely the article's, {side} {self.bar:.2f}"
+        """What `explain` prints of a block that is none of the story."""
+        return f"{FURNITURE}: {self.likely[index]:.2f} likely, where the page's story begins at {self.bar:.2f}"
 
 
 class _Tree(NamedTuple):
@@ -152,42 +143,9 @@ def _words(text: str) -> int:
     return text.count(" ") + 1 + len(CJK.findall(text)) if not text.isascii() else text.count(" ") + 1
 
 
-def _declared_inside(data: bytes) -> str | None:
+def declared_inside(data: bytes) -> str | None:
+    """The label of the encoding that a page declares for itself, in a `meta` element or an XML declaration."""
     found = DECLARED.search(re.sub(rb"<!--.*?-->", b"", data[:PRESCAN_BYTES], flags=re.DOTALL))
     label = (found[1] or found[2]).decode("ascii", "replace") if found else None
     # What could be read so far is no UTF-16, whatever it says.
     return "utf-8" if label and label.lower().startswith("utf-16") else label
-
-
-def _codec_of(label: str | None) -> str | None:
-    """Python's name of the encoding that a label stands for in the HTML standard; None for an unknown label."""
-    if not label:
-        return None
-    label = re.sub(r"[^\w:.+-]", "", label.lower())
-    if label in ("utf-16", "utf-16le", "utf-16be"):
-        return "utf-16-be" if label.endswith("be") else "utf-16-le"
-    # The detector knows the standard's labels. For others it goes by the text, which fits UTF-8 alone.
-    name = (detect(f'<meta charset="{label}">é灯'.encode()).encoding or "").lower()
-    if name == "utf-8" and "utf" not in label and "unicode" not in label:
-        return None
-    return CODECS.get(name, name)
-
-
-def page_text(data: bytes, declared: str | None = None) -> tuple[str, str]:
-    """A page's text without its byte order mark, and Python's name of its encoding, by the rules of the HTML standard:
-    the mark, then `declared` (the charset of an HTTP header), then what the page declares, else UTF-8.
-
-    Raises `UnicodeDecodeError` where bytes do not fit the encoding, or where it has no place for single characters.
-
-    >>> page_text('<meta charset="gb2312">灯'.encode("gbk"))
-    ('<meta charset="gb2312">灯', 'gb18030')
-    """
-    for mark, name in MARKS.items():
-        if data.startswith(mark):
-            return data[len(mark) :].decode(name), name
-    name = _codec_of(declared) or _codec_of(_declared_inside(data)) or "utf-8"
-    if name in WITHOUT_SPANS:
-        raise UnicodeDecodeError(
-            name, data, 0, 1, "the encoding has states between characters; convert the page to UTF-8"
-        )
-    return data.decode(name), name

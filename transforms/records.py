@@ -11,7 +11,20 @@ from typing import NamedTuple
 
 from pressmark.schemas.contract import Dialect, Flag, Markup, MediaKind, PublishedFrom, Reason, Role
 
-__all__ = ["Article", "Dates", "Header", "Limits", "Link", "Medium", "Paragraph", "Partition", "Reject", "Stamp"]
+__all__ = [
+    "Article",
+    "Dates",
+    "Header",
+    "Limits",
+    "Link",
+    "Medium",
+    "Paragraph",
+    "Partition",
+    "Reading",
+    "RecordFacts",
+    "Reject",
+    "Stamp",
+]
 
 
 class Stamp(NamedTuple):
@@ -36,6 +49,17 @@ class Link(NamedTuple):
     end: int
 
 
+class Reading(NamedTuple):
+    """How the sources of an archive are to be read, where its operator says so: their encoding (a codec's name), the
+    language of their bodies, and, of pages whose host no outlet of the registry has, the zone of dates and the outlet.
+    """
+
+    encoding: str | None = None
+    markup: Markup | None = None
+    zone: str | None = None
+    outlet: str | None = None
+
+
 class Medium(NamedTuple):
     """A picture, video, audio or embedded page: the `[start, end)` of its tag, and the blocks that stand before it.
 
@@ -55,8 +79,10 @@ class Medium(NamedTuple):
 class Header(NamedTuple):
     """What a header says. `body_start` is the code point of the decoded source at which the body starts.
 
-    `header_at` is the time of a `comment` header, also of one inside front matter; `front_matter_at` is
-    front matter's `date`. Both are UTC.
+    `header_at` is the time of a `comment` header, also of one inside front matter, in UTC. `front_matter_at` is front
+    matter's date: in UTC where it names its zone, else a time without one, or a day, both of the outlet's zone;
+    `stated_day` is the day of a whole page's time, as written.
+    `metadata` is a JSON object with its keys in order: what the header says and no other field holds.
     """
 
     dialect: Dialect
@@ -64,8 +90,25 @@ class Header(NamedTuple):
     url: str | None
     author: str | None
     header_at: datetime | None
-    front_matter_at: datetime | None
+    front_matter_at: datetime | date | None
     body_start: int
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    metadata: str | None = None
+    removed_at: datetime | None = None
+    removed_reason: str | None = None
+    stated_day: date | None = None
+
+
+class RecordFacts(NamedTuple):
+    """What a record of a crawl or a dump says beside its payload: the page's address, the charset and the media type
+    that its headers declare, and, of a JSON object, what its other keys say, as JSON."""
+
+    url: str | None = None
+    charset: str | None = None
+    content_type: str | None = None
+    said: str | None = None
 
 
 class Dates(NamedTuple):

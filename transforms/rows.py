@@ -11,16 +11,16 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pressmark.schemas import articles as articles_schema
-from pressmark.schemas import media as media_schema
-from pressmark.schemas import paragraphs as paragraphs_schema
-from pressmark.schemas import rejects as rejects_schema
 from pressmark.schemas.contract import DICTIONARY, FLAGS, TIMESTAMP, UNKNOWN_PERIODS, Period, Table
+from pressmark.schemas.tables import ARTICLES, LINK, MEDIA, PARAGRAPHS, REJECTS
 from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Article, Dates, Medium, Paragraph, Partition, Reject, Stamp
 
 __all__ = ["article_rows", "media_rows", "paragraph_rows", "partition_of", "period_of", "reject_rows", "sort_key"]
 
+OF_THE_HEADER: Final = (
+    "url", "title", "description", "tags", "categories", "metadata", "removed_at", "removed_reason",
+)  # fmt: skip
 PERIOD_LENGTHS: Final[dict[Period, int]] = {"year": 4, "month": 7, "day": 10}
 
 
@@ -57,15 +57,14 @@ def article_rows(
     columns: dict[str, Any] = {
         "dialect": [header.dialect for header in headers],
         "flags": _flags([article.flags for article in articles]),
-        "url": [header.url for header in headers],
-        "title": [header.title for header in headers],
+        **{name: [getattr(header, name) for header in headers] for name in OF_THE_HEADER},
         **{name: [getattr(date, name) for date in dates] for name in Dates._fields},
         "valid_from": valid_from or [None] * len(articles),
         "paragraph_count": [len(article.paragraphs) for article in articles],
         "run_id": [stamp.run_id] * len(articles),
         "ingested_at": [stamp.started_at] * len(articles),
     }
-    return _table(columns, articles_schema.TABLE, articles)
+    return _table(columns, ARTICLES, articles)
 
 
 def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
@@ -90,7 +89,7 @@ def paragraph_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
         "published_at": pa.array([article.dates.published_at for article in articles], TIMESTAMP).take(owners),
         "dateline_at": pa.array([article.dates.dateline_at for article in articles], TIMESTAMP).take(owners),
     }
-    return _table(columns, paragraphs_schema.TABLE), owners
+    return _table(columns, PARAGRAPHS), owners
 
 
 def media_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
@@ -107,7 +106,7 @@ def media_rows(articles: Sequence[Article]) -> tuple[pa.Table, pa.Array]:
     ):
         columns[name] = [getattr(of[owner], name) for owner in owners]
     columns["media_id"] = [f"{key}-m{number:04d}" for key, number in zip(columns["article_id"], numbers, strict=True)]
-    return _table(columns, media_schema.TABLE), pa.array(owners, pa.int32())
+    return _table(columns, MEDIA), pa.array(owners, pa.int32())
 
 
 def reject_rows(rejects: Sequence[Reject], stamp: Stamp, archive: str) -> pa.Table:
@@ -118,7 +117,7 @@ def reject_rows(rejects: Sequence[Reject], stamp: Stamp, archive: str) -> pa.Tab
         "first_seen_at": [stamp.started_at] * len(rejects),
         "run_id": [stamp.run_id] * len(rejects),
     }
-    return _table(columns, rejects_schema.TABLE, rejects)
+    return _table(columns, REJECTS, rejects)
 
 
 def _table(columns: dict[str, Any], table: Table, records: Sequence[Article | Reject] = ()) -> pa.Table:
@@ -155,7 +154,7 @@ def _closed(values: Sequence[str], members: tuple[str, ...]) -> pa.DictionaryArr
 def _flags(rows: Sequence[Sequence[str]]) -> pa.ListArray:
     offsets = pa.array(list(accumulate(map(len, rows), initial=0)), pa.int32())
     values = _closed(list(chain.from_iterable(rows)), FLAGS)
-    return pa.ListArray.from_arrays(offsets, values, type=articles_schema.TABLE.schema.field("flags").type)
+    return pa.ListArray.from_arrays(offsets, values, type=ARTICLES.schema.field("flags").type)
 
 
 def _links(rows: Sequence[Sequence[tuple[str, int, int]]]) -> pa.ListArray:
@@ -164,6 +163,6 @@ def _links(rows: Sequence[Sequence[tuple[str, int, int]]]) -> pa.ListArray:
     hrefs, starts, ends = zip(*flat, strict=True) if flat else ((), (), ())
     values = pa.StructArray.from_arrays(
         [pa.array(hrefs, pa.string()), pa.array(starts, pa.int32()), pa.array(ends, pa.int32())],
-        fields=list(paragraphs_schema.LINK),
+        fields=list(LINK),
     )
-    return pa.ListArray.from_arrays(offsets, values, type=paragraphs_schema.TABLE.schema.field("links").type)
+    return pa.ListArray.from_arrays(offsets, values, type=PARAGRAPHS.schema.field("links").type)

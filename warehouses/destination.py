@@ -8,16 +8,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self
 
+import duckdb
 import pyarrow as pa
 
 from pressmark.storage.output.snapshot import Part
 from pressmark.warehouses.address import DestinationAddress, DestinationBusyError, DestinationError
-from pressmark.warehouses.relations import LOADS, Checked, Column, Engine, Method, Relation, checksum_query, literal
-
-if TYPE_CHECKING:
-    from pressmark.warehouses.source import Source
+from pressmark.warehouses.relations import LOADS, Checked, Column, Relation, literal
+from pressmark.warehouses.source import Source, checksums_of
 
 __all__ = [
     "FILE_REMEDIES", "Change", "Destination", "FoundColumn", "LoadedPartition", "Remedy", "SQLDestination",
@@ -93,7 +92,6 @@ class Destination(Protocol):
     """
 
     title: ClassVar[str]
-    method: ClassVar[Method]
     errors: ClassVar[tuple[type[Exception], ...]]
     remedies: ClassVar[tuple[Remedy, ...]]
     _address: DestinationAddress
@@ -140,7 +138,16 @@ class Destination(Protocol):
         """Make the rows of the changed partitions those of the source, and remove partitions that are gone."""
 
     def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
-        """Rows and checksum of each of these partitions that has rows here."""
+        """Rows and checksum of each of these partitions that has rows here, read back."""
+
+    def _checked(self, relation: Relation, arrived: pa.RecordBatchReader) -> dict[str, Checked]:
+        """Rows and checksum of each partition in rows that were read back."""
+        with self._explained(), duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.register("arrived", arrived)
+            return checksums_of(
+                relation, f"SELECT {', '.join(map(self.sent, relation.columns))} FROM arrived", connection
+            )
 
     def count(self, relation: Relation) -> int:
         """Rows of a table."""
@@ -166,7 +173,6 @@ class Destination(Protocol):
 class SQLDestination(Destination, Protocol):
     """What destinations that take SQL share. Texts of keys are compared by `collation`."""
 
-    engine: ClassVar[Engine]
     types: ClassVar[Mapping[pa.DataType, str]]
     begin: ClassVar[tuple[str, ...]]
     collation: ClassVar[str] = ""
@@ -212,11 +218,6 @@ class SQLDestination(Destination, Protocol):
         for column in columns:
             self._execute(f'ALTER TABLE {relation.name} ADD COLUMN "{column.name}" {self.types[column.type]}')
         self._comment(relation, columns)
-
-    def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
-        rows = f"(SELECT * FROM {relation.name} WHERE {self._in_partitions(relation, partitions)})"
-        found = self._execute(checksum_query(relation, rows, self.method, self.engine))
-        return {name: Checked(*checked) for name, *checked in found}
 
     def count(self, relation: Relation) -> int:
         return int(self._execute(f"SELECT count(*) FROM {relation.name}")[0][0])

@@ -11,16 +11,9 @@ import duckdb
 import pyarrow as pa
 
 from pressmark.warehouses.address import DestinationError
-from pressmark.warehouses.destination import (
-    FILE_REMEDIES,
-    Change,
-    FoundColumn,
-    LoadedPartition,
-    Remedy,
-    SQLDestination,
-)
-from pressmark.warehouses.relations import LOADS, TEXTS, Column, Relation, literal, partition_of, partition_sql
-from pressmark.warehouses.source import Source
+from pressmark.warehouses.destination import FILE_REMEDIES, Change, FoundColumn, LoadedPartition, Remedy, SQLDestination
+from pressmark.warehouses.relations import LOADS, TEXTS, Checked, Column, Relation, literal, partition_of, partition_sql
+from pressmark.warehouses.source import Source, checksums_of
 
 __all__ = ["DuckDB"]
 
@@ -35,8 +28,6 @@ class DuckDB(SQLDestination):
     """A DuckDB file; made where there is none. See `pressmark.warehouses.destination.Destination`."""
 
     title = "DuckDB"
-    engine = "duckdb"
-    method = "duckdb-hash"
     errors = (duckdb.Error,)
     remedies = (
         Remedy("Could not set lock|Conflicting lock", "another process has this database open",
@@ -93,6 +84,11 @@ class DuckDB(SQLDestination):
             f"WHEN NOT MATCHED THEN INSERT ({relation.listed()}) VALUES ({relation.listed('sent')}) "
             f"WHEN NOT MATCHED BY SOURCE AND {leaving} THEN DELETE"
         )
+
+    def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
+        query = f"SELECT * FROM {relation.name} WHERE {self._in_partitions(relation, partitions)}"
+        with self._explained():
+            return checksums_of(relation, query, self._connection)
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
         if rows:

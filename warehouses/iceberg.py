@@ -30,16 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pressmark.storage.output.snapshot import Part
 from pressmark.warehouses.address import DestinationAddress, DestinationBusyError, DestinationError
 from pressmark.warehouses.destination import FILE_REMEDIES, Change, Destination, FoundColumn, LoadedPartition
-from pressmark.warehouses.relations import (
-    LOADS,
-    PARTITION,
-    TEXTS,
-    Checked,
-    Column,
-    Relation,
-    checksum_query,
-    partition_of,
-)
+from pressmark.warehouses.relations import LOADS, PARTITION, TEXTS, Checked, Column, Relation, partition_of
 from pressmark.warehouses.source import Source
 
 __all__ = ["CATALOG", "NAMESPACE", "Iceberg"]
@@ -60,7 +51,6 @@ class Iceberg(Destination):
     """A folder of Iceberg tables; made where there is none. See `pressmark.warehouses.destination.Destination`."""
 
     title = "Iceberg"
-    method = "duckdb-hash"
     errors = (OSError, SQLAlchemyError, duckdb.Error)
     remedies = FILE_REMEDIES
 
@@ -154,11 +144,7 @@ class Iceberg(Destination):
         table = self._table(relation.name)
         if table.current_snapshot() is None:
             return {}
-        arrived = table.scan(_in_partitions(relation, partitions)).to_arrow_batch_reader()
-        with self._explained(), duckdb.connect() as connection:
-            connection.register("arrived", arrived)
-            rows = connection.execute(checksum_query(relation, "arrived", self.method, "duckdb")).fetchall()
-        return {name: Checked(*checked) for name, *checked in rows}
+        return self._checked(relation, table.scan(_in_partitions(relation, partitions)).to_arrow_batch_reader())
 
     def count(self, relation: Relation) -> int:
         return self._table(relation.name).scan().count()

@@ -25,7 +25,7 @@ from pressmark.warehouses.address import (
     parse_address,
 )
 from pressmark.warehouses.destination import Change, Destination, FoundColumn, LoadedPartition, open_destination
-from pressmark.warehouses.relations import LOADS, RELATIONS, Checked, Column, Relation
+from pressmark.warehouses.relations import CHECKSUM_METHOD, LOADS, RELATIONS, Checked, Column, Relation
 from pressmark.warehouses.source import Source
 
 __all__ = ["LoadPlan", "LoadReport", "Progress", "TableLoad", "load", "load_output", "plan_load"]
@@ -165,7 +165,7 @@ def _carry_out(
     def expected() -> dict[str, dict[str, Checked]]:
         source.check_laws(parts)
         return {
-            relation.name: source.checksums(relation, changed, destination.method, destination.sent)
+            relation.name: source.checksums(relation, changed, destination.sent)
             for relation, changed, *_ in plan.changes
         }
 
@@ -180,7 +180,7 @@ def _carry_out(
             sent = expecting.result()
             progress("reconcile", 0, 0)
             loaded = [
-                LoadedPartition(*stamp, name, partition, digest, *checked, destination.method, CONTRACT_VERSION)
+                LoadedPartition(*stamp, name, partition, digest, *checked, CHECKSUM_METHOD, CONTRACT_VERSION)
                 for change in plan.changes
                 for name in (change.relation.name,)
                 for partition, digest, checked in _reconcile(change, sent[name], destination)

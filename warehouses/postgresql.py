@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pressmark.warehouses.address import DestinationBusyError, DestinationError
 from pressmark.warehouses.destination import Change, FoundColumn, LoadedPartition, Remedy, SQLDestination
-from pressmark.warehouses.relations import LOADS, TEXTS, Column, Relation, literal, partition_of
+from pressmark.warehouses.relations import LOADS, TEXTS, Checked, Column, Relation, literal, partition_of
 from pressmark.warehouses.source import Source
 
 __all__ = ["PostgreSQL"]
@@ -31,7 +31,7 @@ STAGING: Final = "_pressmark_staging_"
 LOCK: Final = int.from_bytes(b"pressmrk") % (1 << 63)
 CONNECTIONS: Final = 2
 CONNECT_TIMEOUT_S: Final = 10
-# What a server gives by default has it sort half a million checksums on disk.
+# What a server gives by default has it make indexes on disk.
 MEMORY: Final = ("SET LOCAL work_mem = '64MB'", "SET LOCAL maintenance_work_mem = '256MB'")
 # PostgreSQL's text holds every character but this one.
 NUL_REPLACED: Final = "replace({}, chr(0), chr(65533))"
@@ -63,8 +63,6 @@ class PostgreSQL(SQLDestination):
     """A PostgreSQL database, version 12 or newer. See `pressmark.warehouses.destination.Destination`."""
 
     title = "PostgreSQL"
-    engine = "postgresql"
-    method = "md5"
     errors = (adbc_driver_manager.Error,)
     remedies = REMEDIES
     types = TYPES
@@ -151,6 +149,12 @@ class PostgreSQL(SQLDestination):
             f"ON CONFLICT ({', '.join(relation.key)}) DO UPDATE SET {updated} "
             f"WHERE ({relation.listed('kept')}) IS DISTINCT FROM ({relation.listed('excluded')})"
         )
+
+    def checksums(self, relation: Relation, partitions: Sequence[str]) -> dict[str, Checked]:
+        where = self._in_partitions(relation, partitions)
+        with self._explained(), self._connection.cursor() as cursor:
+            cursor.execute(f"SELECT {relation.listed()} FROM {relation.name} WHERE {where}")
+            return self._checked(relation, cursor.fetch_record_batch())
 
     def record(self, rows: Sequence[LoadedPartition]) -> None:
         with self._explained(), self._connection.cursor() as cursor:

@@ -7,36 +7,24 @@ a table of their own; other lists stay lists. A partition's checksum is the sum 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import PARTITION_KEYS, TIMESTAMP
-from pressmark.schemas.paragraphs import LINK
+from pressmark.schemas.tables import LINK
 
 __all__ = [
-    "LOADS", "PARTITION", "RELATIONS", "TEXTS", "Checked", "Column", "Engine", "Method", "Relation", "checksum_query",
+    "CHECKSUM_METHOD", "LOADS", "PARTITION", "RELATIONS", "TEXTS", "Checked", "Column", "Relation", "checksum_query",
     "literal", "partition_of", "partition_sql",
 ]  # fmt: skip
 
-Method = Literal["duckdb-hash", "md5"]
-Engine = Literal["duckdb", "postgresql"]
-
 PARTITION: Final = ("outlet", "month")
 TEXTS: Final = pa.list_(pa.string())
-# Between values, instead of one, and between the items of a list; none occurs in text of news.
-SEPARATOR, ABSENT, BETWEEN_ITEMS = "chr(31)", "chr(30)", "chr(29)"
-# What no SQL of both engines says: 56 bits of a text's MD5, microseconds since 1970, the number of items in a list.
-WORDS: Final[Mapping[Engine, tuple[str, str, str]]] = {
-    "duckdb": ("CAST(('0x' || md5({})[1:14]) AS BIGINT)", "epoch_us({})", "len({})"),
-    "postgresql": (
-        "('x' || substr(md5({}), 1, 14))::bit(56)::bigint", "(extract(epoch FROM {}) * 1000000)::bigint",
-        "cardinality({})",
-    ),
-}  # fmt: skip
+CHECKSUM_METHOD: Final = "duckdb-hash"
 
 
 class Column(NamedTuple):
@@ -110,38 +98,20 @@ def partition_sql(relation: Relation) -> str:
     return " || '/' || ".join(f"'{name}=' || {name}" for name in relation.partition_columns) or "''"
 
 
-def checksum_query(relation: Relation, rows: str, method: Method, engine: Engine) -> str:
-    """SQL that gives partition, row count and checksum of each partition of `rows`, a table or a subquery."""
-    if method == "duckdb-hash":
-        # DuckDB gives one hash to an empty list and to none.
-        values = (_text(column, engine) if column.type == TEXTS else f'"{column.name}"' for column in relation.columns)
-        value = f"hash({', '.join(values)})"
-    else:
-        texts = ", ".join(_text(column, engine) for column in relation.columns)
-        value = WORDS[engine][0].format(f"concat_ws({SEPARATOR}, {texts})")
+def checksum_query(relation: Relation, rows: str) -> str:
+    """DuckDB's SQL that gives partition, row count and checksum of each partition of `rows`, a table or a subquery."""
     return (
         "SELECT partition, count(*) AS row_count, CAST(sum(value) AS VARCHAR) AS checksum FROM "
-        f"(SELECT {partition_sql(relation)} AS partition, {value} AS value FROM {rows} AS sent) AS checked "
-        "GROUP BY partition"
+        f"(SELECT {partition_sql(relation)} AS partition, hash({', '.join(map(_hashed, relation.columns))}) AS value "
+        f"FROM {rows} AS sent) AS checked GROUP BY partition"
     )
 
 
-def _text(column: Column, engine: Engine) -> str:
-    _, microseconds, items = WORDS[engine]
+def _hashed(column: Column) -> str:
+    """What is hashed of a column: a list as its number of items and their texts, as an empty list and none have one
+    hash."""
     name = f'"{column.name}"'
-    if pa.types.is_timestamp(column.type):
-        name = microseconds.format(name)
-    elif pa.types.is_date(column.type):
-        name = f"({name} - DATE '1970-01-01')"
-    elif pa.types.is_boolean(column.type):
-        name = f"CAST({name} AS INTEGER)"
-    elif pa.types.is_binary(column.type):
-        name = f"md5({name})"
-    elif pa.types.is_list(column.type):
-        # With the number of items: no item and one empty item give the same text.
-        name = f"({items.format(name)} || ':' || array_to_string({name}, {BETWEEN_ITEMS}))"
-    text = name if column.type in (pa.string(), TEXTS) else f"CAST({name} AS VARCHAR)"
-    return f"coalesce({text}, {ABSENT})" if column.nullable else text
+    return f"len({name}) || ':' || array_to_string({name}, chr(29))" if column.type == TEXTS else name
 
 
 def _column(field: pa.Field) -> Column:
@@ -164,20 +134,15 @@ def _columns(table: str) -> tuple[Column, ...]:
     return (*(keys if TABLES[table].partitioned else ()), *map(_column, fields))
 
 
-def _relation(
-    table: str, description: str, *indexes: tuple[str, ...], key: tuple[str, ...] = (), partitioned_by: str = ""
-) -> Relation:
+def _relation(table: str, *indexes: tuple[str, ...], key: tuple[str, ...] = (), partitioned_by: str = "") -> Relation:
     partition = PARTITION if TABLES[table].partitioned else tuple(partitioned_by.split())
     return Relation(
-        table, table, description, _columns(table), key or TABLES[table].replace_keys,
+        table, table, TABLES[table].meaning, _columns(table), key or TABLES[table].replace_keys,
         (PARTITION, *indexes) if TABLES[table].partitioned else indexes, partition,
     )  # fmt: skip
 
 
-_PARAGRAPHS: Final = _relation(
-    "paragraphs", "Blocks of articles with role, text and exact offsets: one row per block.",
-    ("article_id", "ordinal"), key=("paragraph_id",),
-)  # fmt: skip
+_PARAGRAPHS: Final = _relation("paragraphs", ("article_id", "ordinal"), key=("paragraph_id",))
 _OF_PARAGRAPH: Final = {column.name: column for column in _PARAGRAPHS.columns}
 _HREF, _START, _END = (_column(field) for field in LINK)
 
@@ -204,13 +169,13 @@ _LINKS: Final = Relation(
 )
 
 RELATIONS: Final = (
-    _relation("articles", "Current revisions of articles: one row per article.", ("published_at",), ("canonical_url",)),
+    _relation("articles", ("published_at",), ("canonical_url",)),
     _PARAGRAPHS,
     _LINKS,
-    _relation("media", "Pictures, videos, audio and embedded pages of articles.", ("article_id",), key=("media_id",)),
-    _relation("revisions", "Superseded revisions and tombstones of deleted sources.", ("article_id",)),
-    _relation("rejects", "Sources that are no article, with the reason and their bytes."),
-    _relation("runs", "One row per run that wrote the output.", partitioned_by="run_id"),
+    _relation("media", ("article_id",), key=("media_id",)),
+    _relation("revisions", ("article_id",)),
+    _relation("rejects"),
+    _relation("runs", partitioned_by="run_id"),
 )
 
 _LOADS: Final = (

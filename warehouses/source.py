@@ -15,9 +15,9 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.output.snapshot import Part, Snapshot
 from pressmark.warehouses.address import SourceError
-from pressmark.warehouses.relations import PARTITION, Checked, Column, Method, Relation, checksum_query, literal
+from pressmark.warehouses.relations import PARTITION, Checked, Column, Relation, checksum_query, literal
 
-__all__ = ["Source"]
+__all__ = ["Source", "checksums_of"]
 
 Sent = Callable[[Column], str]
 BATCH_ROWS: Final = 20_000
@@ -133,14 +133,12 @@ class Source:
         with self._reading():
             return self._connection.cursor().sql(self._sent(relation, parts, sent)).to_arrow_reader(BATCH_ROWS)
 
-    def checksums(self, relation: Relation, parts: Sequence[Part], method: Method, sent: Sent) -> dict[str, Checked]:
+    def checksums(self, relation: Relation, parts: Sequence[Part], sent: Sent) -> dict[str, Checked]:
         """Rows and checksum of each of the partitions in `parts` that has rows."""
         if not parts:
             return {}
-        query = checksum_query(relation, f"({self._sent(relation, parts, sent)})", method, "duckdb")
         with self._reading():
-            rows = self._connection.cursor().execute(query).fetchall()
-        return {partition: Checked(*checked) for partition, *checked in rows}
+            return checksums_of(relation, self._sent(relation, parts, sent), self._connection.cursor())
 
     def _sent(self, relation: Relation, parts: Sequence[Part], sent: Sent) -> str:
         return f"SELECT {', '.join(map(sent, relation.columns))} FROM ({self.rows(relation, parts)})"
@@ -153,6 +151,12 @@ class Source:
             raise SourceError(
                 f"a file of the output can't be read ({_first_line(error)})", self.output.address, BROKEN
             ) from None
+
+
+def checksums_of(relation: Relation, query: str, connection: duckdb.DuckDBPyConnection) -> dict[str, Checked]:
+    """Rows and checksum of each partition in the rows that a query of DuckDB gives."""
+    rows = connection.execute(checksum_query(relation, f"({query})")).fetchall()
+    return {partition: Checked(*checked) for partition, *checked in rows}
 
 
 def _check_schema(path: Path, expected: pa.Schema, where: str) -> None:

@@ -68,9 +68,6 @@ def status(arguments: argparse.Namespace) -> int:
 def _rows(output: Output, name: str, archive: str | None) -> pl.LazyFrame:
     """Rows of a table, of one archive or all."""
     rows = output.scan(TABLES[name])
-    if rows is None:
-        columns = [*TABLES[name].schema.names, "outlet", "month"]
-        rows = pl.LazyFrame(schema=dict.fromkeys(columns, pl.String))
     return rows if archive is None else rows.filter(pl.col("archive").cast(pl.String) == archive)
 
 
@@ -91,7 +88,7 @@ def verify(arguments: argparse.Namespace) -> int:
     with ProgressDisplay() as progress:
         found = verify_output(
             Output(arguments.output), arguments.source, archive=arguments.archive, workers=arguments.workers,
-            progress=lambda done, total: progress("verify", done, total),
+            progress=progress,
         )  # fmt: skip
     seconds = time.monotonic() - started
     if arguments.json:

@@ -7,6 +7,7 @@ stopped if it can, so that steps which ask for sources in order read the archive
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import re
 import stat
@@ -18,14 +19,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Final, NamedTuple, cast
+from typing import IO, Any, Final, NamedTuple, Self, cast
 
 import pyarrow as pa
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.folder import file_version, settled_now
-from pressmark.storage.inputs.names import named, source_paths
-from pressmark.storage.inputs.source import LINK_PROBLEM, Input, Listing, Request, Source, listing_frame, listing_of
+from pressmark.storage.inputs.source import (
+    LINK_PROBLEM,
+    Input,
+    Listing,
+    Request,
+    Source,
+    listing_frame,
+    listing_of,
+    named,
+    source_paths,
+)
 from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.records import Limits, Reject
 
@@ -36,6 +46,8 @@ OUTSIDE: Final = re.compile(r"\A(?:/|[A-Za-z]:[/\\])|(?:\A|/)\.\.(?:/|\Z)")
 # Below these sizes no ratio is worth a look.
 HARMLESS_TAR_BYTES: Final = 16 << 20
 HARMLESS_MEMBER_BYTES: Final = 1 << 20
+# What the largest dictionary of `xz -9` needs, twice over.
+XZ_MEMORY: Final = 160 << 20
 UTF8_FLAG: Final = 0x800
 UNIX: Final = 3
 
@@ -73,6 +85,7 @@ class PackedArchive(Input):
     def __init__(self, path: Path, limits: ArchiveLimits) -> None:
         self.path = path
         self.limits = limits
+        self.notes: tuple[str, ...] = ()
         self._state: tuple[int, ...] | None = None
         self._members: Opened | None = None
         self._next = 0
@@ -103,7 +116,7 @@ class PackedArchive(Input):
             if OUTSIDE.search(member.name):
                 problem = OUT_OF_ARCHIVE
             sources.append(Source(path, str(bearer), members[bearer].size, problem, version=version))
-        return listing_of(listing_frame(sources), request.selection)
+        return listing_of(listing_frame(sources), request.selection)._replace(notes=self.notes)
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         if self._state is not None and self._state_now() != self._state:
@@ -169,18 +182,27 @@ def _cleaned(name: str) -> str:
 
 
 class TarArchive(PackedArchive):
-    """The files in a tar archive, plain or compressed with gzip or Zstandard. Hard links have the bytes of the member
-    that they are linked to."""
+    """The files in a tar archive, plain or compressed with gzip, bzip2, xz or Zstandard. Hard links have the bytes
+    of the member that they are linked to."""
 
     # Numbers that are none, in a header of the newer kinds, are a ValueError.
-    archive_errors = (tarfile.TarError, EOFError, OSError, ValueError, pa.ArrowInvalid)
+    archive_errors = (tarfile.TarError, EOFError, OSError, ValueError, pa.ArrowInvalid, lzma.LZMAError)
 
     def opened(self) -> Opened:
         with open(self.path, "rb") as packed:
             stream = _Unpacking(self, packed)
+            ended = False
+
+            class Entry(tarfile.TarInfo):
+                @classmethod
+                def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+                    nonlocal ended
+                    ended = ended or (len(buf) == tarfile.BLOCKSIZE and not buf.strip(b"\0"))
+                    return super().frombuf(buf, encoding, errors)
+
             try:
                 with tarfile.open(
-                    None, "r|", stream, CHUNK_BYTES, encoding="utf-8", errors="surrogateescape"
+                    None, "r|", stream, CHUNK_BYTES, encoding="utf-8", errors="surrogateescape", tarinfo=Entry
                 ) as archive:
                     while (entry := archive.next()) is not None:
                         # Kept by tarfile for look-ups that a stream never makes.
@@ -190,30 +212,45 @@ class TarArchive(PackedArchive):
                             yield _tar_member(entry), cast(Opener, partial(archive.extractfile, entry))
             except self.archive_errors as error:
                 raise self.broken(error, f"after {stream.unpacked} unpacked bytes") from error
-            if stream.tail.strip(b"\0") or not stream.tail:
+            if not ended:
                 raise InputError(
                     f"the archive ends after {stream.unpacked} bytes without its end mark", self.path,
                     "it is truncated; fetch it again",
                 )  # fmt: skip
+            self._name_what_follows(stream)
+
+    def _name_what_follows(self, stream: _Unpacking) -> None:
+        """A note where data follow the end mark, which tools may leave: another archive, or what was not packed."""
+        end, behind = stream.unpacked, 0
+        try:
+            while data := stream.read(CHUNK_BYTES):
+                behind = stream.unpacked - end if data.strip(b"\0") else behind
+        except self.archive_errors as error:
+            raise self.broken(error, f"after {stream.unpacked} unpacked bytes") from error
+        if behind:
+            note = f"{behind} bytes behind the end mark of the archive are not read; if archives were joined, part them"
+            self.notes = (f"{note}, or pack them again as one",)
 
 
 class _Unpacking(io.RawIOBase):
     """The archive's bytes, unpacked as they are read, and counted."""
 
     def __init__(self, archive: TarArchive, packed: IO[bytes]) -> None:
-        name = archive.path.name.lower()
-        codec = "gzip" if name.endswith("gz") else None if name.endswith("tar") else "zstd"
+        suffix = archive.path.name.lower().rpartition(".")[2]
         super().__init__()
         self._archive = archive
         self._packed = packed
-        self._stream = packed if codec is None else pa.CompressedInputStream(pa.PythonFile(packed, "r"), codec)
+        self._stream: Any = packed
+        if suffix in ("xz", "txz"):
+            self._stream = _Xz(packed)
+        elif suffix != "tar":
+            codec = "gzip" if suffix in ("gz", "tgz") else "bz2" if "bz" in suffix else "zstd"
+            self._stream = pa.CompressedInputStream(pa.PythonFile(packed, "r"), codec)
         self.unpacked = 0
-        self.tail = b""
 
     def read(self, size: int = -1) -> bytes:
         data: bytes = self._stream.read(size)
         self.unpacked += len(data)
-        self.tail = data[-tarfile.BLOCKSIZE :] or self.tail
         limits = self._archive.limits
         if self.unpacked > limits.unpacked_bytes:
             raise self._archive.too_much()
@@ -223,6 +260,30 @@ class _Unpacking(io.RawIOBase):
                 self._archive.path, "raise `--max-ratio` if it is no attack",
             )  # fmt: skip
         return data
+
+
+class _Xz:
+    """The bytes of xz streams, unpacked in bounded memory."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        self._packed = packed
+        self._ahead = b""
+        self._unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)
+
+    def read(self, size: int) -> bytes:
+        while True:
+            if self._unpacker.eof:
+                # Streams may follow each other, with zeros between them.
+                self._ahead = self._unpacker.unused_data.lstrip(b"\0") or self._packed.read(CHUNK_BYTES).lstrip(b"\0")
+                if not self._ahead:
+                    return b""
+                self._unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)
+            packed = self._ahead
+            if not packed and self._unpacker.needs_input and not (packed := self._packed.read(CHUNK_BYTES)):
+                raise EOFError("it is cut off")
+            self._ahead = b""
+            if data := self._unpacker.decompress(packed, size):
+                return data
 
 
 def _tar_member(entry: tarfile.TarInfo) -> Member:
@@ -248,7 +309,8 @@ class ZipArchive(PackedArchive):
         except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError, OSError) as error:
             raise self.broken(error, "at its end, where its directory is") from error
         with archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            # Some tools for Windows write back slashes, against the format.
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith(("/", "\\"))]
             if sum(entry.file_size for entry in entries) > self.limits.unpacked_bytes:
                 raise self.too_much()
             for entry in entries:
@@ -260,6 +322,7 @@ class ZipArchive(PackedArchive):
             # In UTF-8 where it is so, else escaped; what does not fit comes from an extra field, in UTF-8.
             with suppress(UnicodeEncodeError):
                 name = named(name.encode("cp437"))
+        name = name.replace("\\", "/")
         kind = stat.S_IFMT(entry.external_attr >> 16) if entry.create_system == UNIX else 0
         problem = None
         if kind not in (0, stat.S_IFREG):

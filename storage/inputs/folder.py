@@ -14,8 +14,18 @@ from typing import Final
 from xxhash import xxh3_64_hexdigest
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.names import named, path_of, source_paths
-from pressmark.storage.inputs.source import LINK_PROBLEM, Input, Listing, Request, Source, listing_frame, listing_of
+from pressmark.storage.inputs.source import (
+    LINK_PROBLEM,
+    Input,
+    Listing,
+    Request,
+    Source,
+    listing_frame,
+    listing_of,
+    named,
+    path_of,
+    source_paths,
+)
 from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["Folder", "file_version", "settled_now"]
@@ -65,10 +75,8 @@ class Folder(Input):
     def _read(self, source: Source, limits: Limits) -> bytes | Reject:
         if source.problem is not None:
             return source.unreadable(source.problem)
-        # A single file may be a link: it was named by the operator.
-        path = os.fspath(self._root) if self._is_file else f"{self._root}/{source.locator}"
         try:
-            number = os.open(path, OPEN_FLAGS if self._is_file else OPEN_FLAGS | os.O_NOFOLLOW)
+            number = self._opened(source)
             try:
                 info = os.fstat(number)
                 if not stat.S_ISREG(info.st_mode):
@@ -90,6 +98,12 @@ class Folder(Input):
                 os.close(number)
         except OSError as error:
             return source.unreadable(f"{error.strerror or error}; mend the file or its permissions")
+
+    def _opened(self, source: Source) -> int:
+        """A handle on a file that is there."""
+        # A single file may be a link: it was named by the operator.
+        path = os.fspath(self._root) if self._is_file else f"{self._root}/{source.locator}"
+        return os.open(path, OPEN_FLAGS if self._is_file else OPEN_FLAGS | os.O_NOFOLLOW)
 
     def _walk(self, request: Request) -> Iterator[Source]:
         """All files, with their names for paths."""

@@ -15,7 +15,6 @@ from typing import Final
 import polars as pl
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.names import named, path_of, source_paths
 from pressmark.storage.inputs.repository import Commit, Git, opened
 from pressmark.storage.inputs.source import (
     LINK_PROBLEM,
@@ -27,6 +26,9 @@ from pressmark.storage.inputs.source import (
     Source,
     listing_of,
     listing_schema,
+    named,
+    path_of,
+    source_paths,
 )
 from pressmark.transforms.periods import continued, distinct, joined
 from pressmark.transforms.records import Limits, Reject

@@ -9,8 +9,7 @@ from itertools import islice
 from typing import Final
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.names import source_paths
-from pressmark.storage.inputs.source import Input, Listing, Request, Source, listing_frame, listing_of
+from pressmark.storage.inputs.source import Input, Listing, Request, Source, listing_frame, listing_of, source_paths
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import open_store
 from pressmark.transforms.records import Limits, Reject
@@ -53,6 +52,8 @@ class Objects(Input):
                 yield from zip(some, threads.map(partial(self._read, limits), some), strict=True)
 
     def _read(self, limits: Limits, source: Source) -> bytes | Reject:
+        if source.problem is not None:
+            return source.unreadable(source.problem)
         try:
             if source.source_bytes > limits.source_bytes:
                 with self._store.open(Stored(source.locator, source.source_bytes, "")) as file:

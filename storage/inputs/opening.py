@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.archives import TarArchive, ZipArchive
-from pressmark.storage.inputs.folder import Folder
 from pressmark.storage.inputs.objects import Objects
+from pressmark.storage.inputs.pages import UnpackedPages
+from pressmark.storage.inputs.recordfiles import RecordFolder
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.store import is_object_address
 from pressmark.storage.settings import ArchiveLimits
@@ -19,7 +21,9 @@ __all__ = ["InputAddress", "absolute", "open_input", "parse_address"]
 
 GIT_SCHEME: Final = "git+file://"
 FILE_SCHEME: Final = "file://"
-TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzst")
+TAR_SUFFIXES: Final = (
+    ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz",
+)  # fmt: skip
 
 Kind = Literal["folder", "git", "tar", "zip", "objects"]
 
@@ -60,7 +64,13 @@ def parse_address(text: str) -> InputAddress:
         return InputAddress("objects", Path(), url=text)
     plain = text.startswith(FILE_SCHEME)
     if "://" in text and not plain:
-        scheme = text.partition("://")[0]
+        scheme, _, rest = text.partition("://")
+        if scheme in ("https", "http"):
+            name = rest.partition("?")[0].rstrip("/")
+            remedy = (
+                f"`git clone {text}`" if name.endswith(".git") else f"`curl -LO '{text}'`, or `git clone` if it is one"
+            )
+            raise InputError("what is on another machine can't be read from there", text, f"fetch it first: {remedy}")
         raise InputError(
             f"inputs of the kind `{scheme}` can't be read", text,
             f"give a path, {GIT_SCHEME}/… or s3://bucket/prefix; clone a remote repository first (`git clone`)",
@@ -79,8 +89,15 @@ def absolute(text: str) -> str:
     return text if "://" in text else os.path.abspath(text)
 
 
-def open_input(address: InputAddress, limits: ArchiveLimits | None = None) -> Input:
-    """The input at an address. Nothing is read yet; raises `InputError` where nothing is there."""
+def open_input(
+    address: InputAddress, limits: ArchiveLimits | None = None, keys: Mapping[str, str] | None = None
+) -> Input:
+    """The input at an address, packed pages as what they hold. Nothing is read yet; raises `InputError` where nothing
+    is there. `keys` are those of JSON Lines, by field."""
+    return UnpackedPages(_opened(address, limits or ArchiveLimits(), keys or {}))
+
+
+def _opened(address: InputAddress, limits: ArchiveLimits, keys: Mapping[str, str]) -> Input:
     if address.kind == "objects":
         return Objects(address.url)
     if not os.path.lexists(address.path):
@@ -91,8 +108,8 @@ def open_input(address: InputAddress, limits: ArchiveLimits | None = None) -> In
 
         return GitRepository(address.path, address.ref, address.subdir)
     if address.kind in ("tar", "zip"):
-        return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, limits or ArchiveLimits())
-    return Folder(address.path)
+        return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, limits)
+    return RecordFolder(address.path, limits, keys)
 
 
 def _repository(text: str) -> InputAddress:

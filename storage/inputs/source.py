@@ -1,24 +1,33 @@
-"""What an input is to the rest: something that lists sources as a frame and gives their bytes."""
+"""What an input is to the rest: something that lists sources as a frame and gives their bytes.
+
+The name of a file in an input is a path below the input's root with `/` between its parts, its bytes that are no UTF-8
+escaped as `os.fsdecode` does; its `source_path` is made of that.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from pressmark.transforms.records import Limits, Reject
-from pressmark.transforms.selection import Selection
+from pressmark.transforms.selection import RECORD_FILE, Selection
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
-    "ANY_SIZE", "EVERYTHING", "HASHED_BYTES", "LINK_PROBLEM", "LISTING", "Before", "Input", "Listing", "Request",
-    "Source", "listing_frame", "listing_of", "listing_schema", "sources_of",
+    "ANY_SIZE", "EVERYTHING", "HASHED_BYTES", "LINK_PROBLEM", "LISTING", "OF_RECORDS", "Before", "Input", "Listing",
+    "Request", "Source", "listing_frame", "listing_of", "listing_schema", "named", "path_of", "source_paths",
+    "sources_of",
 ]  # fmt: skip
 
+OF_RECORDS: Final = "its records are read from a folder, or where it is named itself; unpack or fetch it first"
 EVERYTHING: Final = Selection(include=("**",))
 ANY_SIZE: Final = Limits(source_bytes=1 << 62)
 LINK_PROBLEM: Final = "a symbolic link is not followed; what it leads to is ingested by its own path"
@@ -174,10 +183,45 @@ class Input(Protocol):
         """
 
 
+def named(raw: bytes) -> str:
+    """The name with these bytes."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def path_of(name: str) -> str:
+    """The `source_path` of a name, where no other name of the input has the same: NFC, or escaped."""
+    if name.isascii():
+        return name
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return _escaped(name)
+    return unicodedata.normalize("NFC", name)
+
+
+def _escaped(name: str) -> str:
+    """A name with its bytes outside ASCII as `\\xNN`: what no other name has."""
+    return os.fsencode(name).decode("ascii", "backslashreplace")
+
+
+def source_paths(names: Sequence[str]) -> list[str]:
+    """A `source_path` for each of the names, which differ: of names that NFC makes equal, those not in NFC are
+    escaped."""
+    paths = [path_of(name) for name in names]
+    if len(set(paths)) == len(paths):
+        return paths
+    counts = Counter(paths)
+    return [
+        _escaped(name) if counts[path] > 1 and name != path else path for name, path in zip(names, paths, strict=True)
+    ]
+
+
 def listing_of(rows: pl.DataFrame, selection: Selection = EVERYTHING) -> Listing:
-    """The listing of those rows that a selection takes."""
+    """The listing of those rows that a selection takes; files of records have the problem `OF_RECORDS`."""
     import polars as pl
 
+    of_records = pl.col("source_path").str.contains(f"(?i){RECORD_FILE}$") & pl.col("problem").is_null()
+    rows = rows.with_columns(problem=pl.when(of_records).then(pl.lit(OF_RECORDS)).otherwise("problem"))
     taken = pl.Series(selection.taken(rows["source_path"].to_arrow()), dtype=pl.Boolean)
     frame = rows.filter(taken).sort("source_path", "valid_from", "locator", nulls_last=False)
     return Listing(frame, frame, rows["valid_to"].filter(~taken).null_count())

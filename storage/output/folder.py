@@ -76,10 +76,6 @@ class FolderStore:
         sync(self._root / name)
         self._durable.add(name)
 
-    @contextlib.contextmanager
-    def local(self, entry: Stored) -> Iterator[Path]:
-        yield self._root / entry.name
-
     def reader_options(self) -> dict[str, str]:
         return {}
 

@@ -12,7 +12,6 @@ import socket
 import threading
 import time
 import uuid
-from types import TracebackType
 from typing import Any, Final, Protocol
 
 from pressmark.storage.errors import LockedError, OutputError, PressmarkError
@@ -60,9 +59,7 @@ class Lease:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._thread.join()
         if not self._lost:
@@ -109,10 +106,9 @@ class Lease:
             found = self._read()
             if found is None:
                 version = self._store.write_new(LOCK, self._content(held=True))
-            elif not found[0]["held"]:
-                version = self._store.write_over(LOCK, self._content(held=True), found[1])
             else:
-                self._watch(*found)
+                if found[0]["held"]:
+                    self._watch(*found)
                 version = self._store.write_over(LOCK, self._content(held=True), found[1])
             if version is not None:
                 return version

@@ -151,15 +151,6 @@ class ObjectStore:
     def make_durable(self, name: str) -> None:
         """Contents are durable once they are there."""
 
-    @contextlib.contextmanager
-    def local(self, entry: Stored) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="pressmark-") as folder:
-            path = Path(folder, "content")
-            with open(path, "wb") as file:
-                for start in range(0, entry.size, WHOLE_BYTES):
-                    file.write(self.read_range(entry.name, start, min(start + WHOLE_BYTES, entry.size)))
-            yield path
-
     def remove(self, names: Iterable[str]) -> None:
         chosen = list(names)
         for start in range(0, len(chosen), 1000):

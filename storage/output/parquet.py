@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from pressmark.storage.settings import base_name
 from pressmark.storage.versions import load_outlets, parser_version
 from pressmark.transforms.identity import article_id, host_of, row_id
 
-__all__ = ["PartFile", "open_part", "plain_schema", "write_part"]
+__all__ = ["PartFile", "plain_schema", "write_part"]
 
 CARRIED_VERSIONS: Final = ("2",)
 ROW_GROUP_ROWS: Final = 32_768
@@ -46,12 +47,13 @@ CARRY_NEEDS: Final = (
 )  # fmt: skip
 
 
-class PartFile:
+class PartFile(AbstractContextManager["PartFile"]):
     """A partition file that is open for reading. `outdated` ones are of an older contract, or lack a column; their rows
     are read as this version has them, those of version 2 as of `archive`. Rows of the archives in `stale` are by
-    another parser than this one; None where all rows are."""
+    another parser than this one; None where all rows are. Raises `OutputError` where it is none, or of a contract that
+    can't be carried over."""
 
-    def __init__(self, output: Output, entry: Stored, table: Table, archive: str) -> None:
+    def __init__(self, output: Output, entry: Stored, table: Table, archive: str = "") -> None:
         self._table = table
         self._archive = archive
         self._path = output.location(entry.name)
@@ -65,7 +67,7 @@ class PartFile:
             ) from error
         version = self._metadata("contract_version")
         if version != CONTRACT_VERSION and version not in CARRIED_VERSIONS:
-            self.close()
+            self._file.close()
             found = "no contract version" if version is None else f"contract version {version}"
             raise OutputError(
                 f"a file with {found} stands where version {CONTRACT_VERSION} is written", self._path,
@@ -77,14 +79,7 @@ class PartFile:
         self.stale = frozenset(json.loads(self._metadata("stale_archives") or "[]")) if current else None
         self.outdated = version != CONTRACT_VERSION or self.names != table.schema.names
 
-    def __enter__(self) -> PartFile:
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
         self._file.close()
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -98,11 +93,6 @@ class PartFile:
     def _metadata(self, key: str) -> str | None:
         value = (self._file.metadata.metadata or {}).get(f"pressmark.{key}".encode())
         return None if value is None else value.decode()
-
-
-def open_part(output: Output, entry: Stored, table: Table, archive: str = "") -> PartFile:
-    """A partition file. Raises `OutputError` where it is none, or of a contract that can't be carried over."""
-    return PartFile(output, entry, table, archive)
 
 
 def write_part(path: Path, rows: pa.Table, table: Table, stale: Collection[str] = ()) -> int:
@@ -174,6 +164,8 @@ def _carried(rows: pa.Table, table: Table, archive: str) -> pa.Table:
             "encoding": lambda: pa.repeat("utf-8", len(rows)),
             "markup": lambda: pa.repeat("html", len(rows)),
             "flags": lambda: pa.array(_flags(rows), pa.list_(pa.string())),
+            "tags": lambda: pa.array([[]] * len(rows), pa.list_(pa.string())),
+            "categories": lambda: pa.array([[]] * len(rows), pa.list_(pa.string())),
         }
         added |= {name: make() for name, make in defaults.items() if name not in names}
     for name, values in added.items():

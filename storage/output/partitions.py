@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import Table
-from pressmark.storage.output.parquet import open_part, plain_schema, write_part
+from pressmark.storage.output.parquet import PartFile, plain_schema, write_part
 from pressmark.storage.output.staging import OWNER, PLACE, Span, Staging
 from pressmark.storage.output.store import Replacement
 from pressmark.storage.output.tables import Output, Part, bucket_of, part_name
@@ -166,7 +166,7 @@ def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]
     found, outdated = [plain_schema(table).empty_table()], False
     stale: set[str] = set()
     for part in parts:
-        with open_part(task.output, part.entry, table, task.carried_archive) as file:
+        with PartFile(task.output, part.entry, table, task.carried_archive) as file:
             rows = file.read()
             outdated = outdated or file.outdated or file.stale is None
             every = rows["archive"].to_pylist() if "archive" in rows.column_names else ()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -108,10 +107,10 @@ def _copied(output: Output) -> Iterator[Path]:
             files = {entry.name: entry for _, _, entry in _files(output)}
             for name, entry in files.items():
                 if have.get(name) != entry.version:
-                    with contextlib.suppress(FileNotFoundError), store.local(entry) as path:
-                        target = Path(folder, name)
-                        target.parent.mkdir(parents=True, exist_ok=True)
-                        shutil.copyfile(path, target)
+                    target = Path(folder, name)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with contextlib.suppress(FileNotFoundError), store.open(entry) as content:
+                        content.download(str(target))
                         have[name] = entry.version
             now = {entry.name: entry.version for _, _, entry in _files(output)}
             if now == {name: entry.version for name, entry in files.items()} and store.find(JOURNAL) is None:

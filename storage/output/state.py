@@ -15,7 +15,7 @@ import pyarrow as pa
 from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.storage.inputs.source import LISTING, Before
-from pressmark.storage.output.parquet import open_part
+from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.tables import Output, Part
 from pressmark.storage.versions import parser_version
 from pressmark.transforms.records import Partition
@@ -78,14 +78,14 @@ def _known(
     """Rows of a file as the catalog has them, and whether it is outdated, and mixed. Articles of a file that has no
     paragraphs any more are to be parsed again."""
     columns = [name for name in CATALOG if name in table.schema.names]
-    with open_part(output, part.entry, table, carried) as file:
+    with PartFile(output, part.entry, table, carried) as file:
         rows = file.read(columns)
         archives, outdated = file.stale, file.outdated
     if table.name == "articles":
         beside = whole.get((part.partition, part.number))
         if beside is not None and archives is None and not outdated:
             # Another release may have added a column there alone.
-            with open_part(output, beside.entry, TABLES["paragraphs"], carried) as file:
+            with PartFile(output, beside.entry, TABLES["paragraphs"], carried) as file:
                 outdated = file.outdated
         lost = beside is None and any(digest != NO_TEXT for digest in rows["text_sha256"].to_pylist())
         archives = None if lost else archives

@@ -60,9 +60,6 @@ class Store(Protocol):
     def make_durable(self, name: str) -> None:
         """Have a draft on the disk before it is published; `commit` does it for those for which nobody did."""
 
-    def local(self, entry: Stored) -> AbstractContextManager[Path]:
-        """A content as a file of this machine."""
-
     def reader_options(self) -> dict[str, str]:
         """What polars needs to read here, as `storage_options`."""
 

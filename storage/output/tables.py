@@ -74,12 +74,14 @@ class Output(NamedTuple):
             _parts(table, self.store.entries(table.name)), key=lambda part: (part.partition or ("", ""), part)
         )
 
-    def scan(self, table: Table) -> pl.LazyFrame | None:
-        """All rows of a table as polars reads them; None where it has no file."""
+    def scan(self, table: Table) -> pl.LazyFrame:
+        """All rows of a table as polars reads them, the partition keys as columns; none where it has no file."""
         import polars as pl
 
         if not self.store.entries(table.name):
-            return None
+            rows = pl.DataFrame(pl.from_arrow(table.schema.empty_table())).lazy()
+            keys = ("outlet", "month") if table.partitioned else ()
+            return rows.with_columns(pl.lit("").alias(key) for key in keys)
         # With the `/` at its end an object store knows it for a folder.
         folder = self.location(f"{table.name}/")
         options = self.store.reader_options()

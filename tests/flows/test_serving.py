@@ -142,8 +142,8 @@ def test_an_ingest_without_changes_is_followed_by_no_load(served: Served) -> Non
 def test_what_changed_is_told_in_the_artifact_and_beside_the_data(served: Served) -> None:
     first = served.runs("ingest", "COMPLETED")[-1]
     artifacts = served.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [first["id"]]}}})
-    shown = {artifact["key"]: str(artifact["data"]) for artifact in artifacts}
-    assert "| rfi | 6 | 0 | 0 | 0 | 0 |" in shown["ingest-figures"]
+    shown = {artifact["key"]: f"{artifact['description']} {artifact['data']}" for artifact in artifacts}
+    assert '{"outlet": "rfi", "new": 6, "revised in text": 0,' in shown["ingest-changes"]
     assert "no_header" in shown["ingest-rejects"]
     run_id = min(path.stem for path in (served.folder / "out" / "reports").glob("2*.json"))
     report = read_report(Output(served.folder / "out"), run_id)
@@ -238,9 +238,8 @@ def test_the_page_of_a_run_shows_its_artifacts(served: Served) -> None:
         page.get_by_text("Artifacts", exact=True).first.click()
         page.get_by_text("ingest-figures").first.wait_for()
         page.get_by_text("ingest-rejects").first.wait_for()
-        page.get_by_text("ingest-figures").first.click()
-        page.get_by_role("heading", name="Articles that changed").wait_for()
-        assert page.get_by_role("cell", name="harbour-gazette-example").first.is_visible()
+        page.get_by_text("ingest-outlets").first.click()
+        page.get_by_role("cell", name="harbour-gazette-example").first.wait_for()
         page.screenshot(path=str(served.folder / "run.png"), full_page=True)
         browser.close()
     assert (served.folder / "run.png").stat().st_size > 20_000

@@ -10,20 +10,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pressmark.schemas import TABLES
+from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.schemas.contract import CONTENT_ROLES, CONTRACT_VERSION, PARTITION_KEYS, PERIODS, UNKNOWN_PERIODS
-from pressmark.schemas.paragraphs import LINK as LINKS
+from pressmark.schemas.tables import LINK as LINKS
 
 S, I32, I64, B, D = pa.string(), pa.int32(), pa.int64(), pa.bool_(), pa.date32()
 T = pa.timestamp("us", tz="UTC")
 DICT = pa.dictionary(pa.int32(), pa.string())
+TEXTS = pa.list_(pa.field("element", S, False))
 LINK = pa.struct([pa.field("href", S, False), pa.field("start", I32, False), pa.field("end", I32, False)])
 
 CONTRACT = {
     "articles": {
         "article_id": S, "archive": S, "source_path": S, "source_sha256": S, "source_bytes": I64,
         "dialect": DICT, "markup": DICT, "encoding": DICT, "host?": S, "url?": S, "canonical_url?": S, "title": S,
-        "author?": S, "flags": pa.list_(pa.field("element", DICT, False)), "published_at?": T,
+        "author?": S, "description?": S, "tags": TEXTS, "categories": TEXTS, "metadata?": S, "removed_at?": T,
+        "removed_reason?": S, "flags": pa.list_(pa.field("element", DICT, False)), "published_at?": T,
         "published_from": DICT, "dateline_at?": T, "url_date?": D, "date_conflict": B, "local_date?": D,
         "language": DICT, "text": S, "text_sha256": S, "paragraph_count": I32, "content_count": I32,
         "header_bytes": I64, "paragraph_bytes": I64, "skipped_bytes": I64, "markup_bytes": I64, "valid_from?": T,
@@ -34,6 +36,10 @@ CONTRACT = {
         "char_start": I32, "char_end": I32, "byte_start": I64, "byte_end": I64, "source_sha256": S,
         "published_at?": T, "dateline_at?": T, "language": DICT, "text_hash": pa.uint64(),
         "links": pa.list_(pa.field("element", LINK, False)),
+    },
+    "media": {
+        "media_id": S, "article_id": S, "ordinal": I32, "kind": DICT, "src": S, "alt?": S, "title?": S,
+        "caption_ordinal?": I32, "byte_start": I64, "byte_end": I64, "source_sha256": S, "published_at?": T,
     },
     "revisions": {
         "revision_id": S, "article_id": S, "archive": S, "source_path": S, "source_sha256": S,
@@ -49,7 +55,7 @@ CONTRACT = {
         "arguments": S,
         "contract_version": S, "parser_version": S, "sources": I64, "left_out": I64, "unchanged": I64, "parsed": I64,
         "parsed_bytes": I64, "accepted": I64, "rejected": I64, "deleted": I64, "articles": I64, "paragraphs": I64,
-        "revisions": I64, "rejects": I64, "partitions_written": I64, "output_bytes": I64,
+        "media": I64, "revisions": I64, "rejects": I64, "partitions_written": I64, "output_bytes": I64,
     },
 }  # fmt: skip
 
@@ -68,7 +74,7 @@ def test_every_column_has_a_meaning_and_no_null_type(name: str) -> None:
     for field in table.schema:
         assert len(field.metadata[b"description"]) > 5, field.name
         assert not pa.types.is_null(field.type)
-        if pa.types.is_integer(field.type) and field.name not in ("ordinal", "text_hash"):
+        if pa.types.is_integer(field.type) and field.name not in ("ordinal", "caption_ordinal", "text_hash"):
             assert field.metadata[b"unit"], field.name
     for names in (
         table.sort_keys,
@@ -96,6 +102,7 @@ CLOSED_SETS: dict[str, dict[str, tuple[str, ...]]] = {
             "boilerplate", "table",
         ),
     },
+    "media": {"kind": ("image", "video", "audio", "embed")},
     "revisions": {"change": ("text", "markup", "copy")},
     "rejects": {
         "reason": (
@@ -108,8 +115,8 @@ CLOSED_SETS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def test_the_tables_are_the_contracts() -> None:
-    assert list(TABLES) == ["articles", "paragraphs", "revisions", "rejects", "runs"]
-    assert [name for name, table in TABLES.items() if table.partitioned] == ["articles", "paragraphs", "revisions"]
+    assert list(TABLES) == ["articles", "paragraphs", "media", "revisions", "rejects", "runs"]
+    assert [name for name, table in TABLES.items() if table.partitioned] == [*OF_ARTICLES, "revisions"]
     assert all(table.name == name for name, table in TABLES.items())
 
 

@@ -75,7 +75,7 @@ def _all_new(output: Path) -> bool:
 
 def test_plain_readers_never_see_two_schemas_of_a_table(older: Path) -> None:
     ingest("news", older, 3, sync=True)
-    for name in TABLES:
+    for name in TABLES.keys() - {"media"}:
         assert pl.read_parquet(older / name, hive_partitioning=True).height == pq.read_table(older / name).num_rows
 
 
@@ -119,8 +119,8 @@ def test_unknown_periods_of_version_2_get_their_new_names(older: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "column"),
-    [("articles", "author"), ("articles", "host"), ("revisions", "change"), ("rejects", "byte_offset"),
-     ("paragraphs", "dateline_at")],
+    [("articles", "author"), ("articles", "host"), ("articles", "tags"), ("revisions", "change"),
+     ("rejects", "byte_offset"), ("paragraphs", "dateline_at")],
 )  # fmt: skip
 def test_files_that_lack_a_nullable_column_are_carried_over(older: Path, name: str, column: str) -> None:
     """A release that adds a column to a table has another parser version, so each file is of another one."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pressmark.transforms.dates import DatelineReader, _outline, parse_dateline, parse_timestamp, url_date, weigh
+from pressmark.transforms.dates import DatelineReader, _outline, parse_date, parse_dateline, url_date, weigh
 from pressmark.transforms.records import Dates
 
 PARIS, SHANGHAI, TAIPEI, NEW_YORK = map(ZoneInfo, ("Europe/Paris", "Asia/Shanghai", "Asia/Taipei", "America/New_York"))
@@ -58,44 +58,16 @@ UTC_ZONE = ZoneInfo("UTC")
         ("0001-01-01", UTC_ZONE, "0001-01-01T00:00:00+00:00"),
     ],
     ids=[
-        "day first, winter",
-        "day first, summer",
-        "RFC 2822",
-        "RFC 2822 with a label",
-        "ISO without offset",
-        "ISO in UTC",
-        "years, months, days",
-        "with time of day",
-        "dashes",
-        "Taiwan's year",
-        "Taiwan's digits",
-        "Taiwan's digits with time",
-        "Taiwan's year of two digits",
-        "Taiwan's leap day",
-        "day only",
-        "label and seconds",
-        "wide colon",
-        "dashes, day only",
-        "slashes",
-        "dots",
-        "label and dashes",
-        "day first with dots",
-        "day first without dash",
-        "day first with a label",
-        "ISO with offset",
-        "ISO without seconds",
-        "ISO with a label",
-        "RFC 2822 without weekday",
-        "RFC 2822 without seconds",
-        "RFC 2822 of unknown zone",
-        "before summer time",
-        "after summer time began",
-        "before summer time ends",
-        "after summer time",
-        "last second",
-        "first day",
+        "day first, winter", "day first, summer", "RFC 2822", "RFC 2822 with a label", "ISO without offset",
+        "ISO in UTC", "years, months, days", "with time of day", "dashes", "Taiwan's year", "Taiwan's digits",
+        "Taiwan's digits with time", "Taiwan's year of two digits", "Taiwan's leap day", "day only",
+        "label and seconds", "wide colon", "dashes, day only", "slashes", "dots", "label and dashes",
+        "day first with dots", "day first without dash", "day first with a label", "ISO with offset",
+        "ISO without seconds", "ISO with a label", "RFC 2822 without weekday", "RFC 2822 without seconds",
+        "RFC 2822 of unknown zone", "before summer time", "after summer time began", "before summer time ends",
+        "after summer time", "last second", "first day",
     ],
-)
+)  # fmt: skip
 def test_datelines_are_read_in_the_outlets_zone(text: str, zone: ZoneInfo, iso: str) -> None:
     moment = parse_dateline(text, zone)
     assert moment is not None
@@ -145,31 +117,12 @@ def test_what_is_no_dateline_is_none(text: str) -> None:
         ("", None),
     ],
     ids=[
-        "eight digits",
-        "folders",
-        "dashes",
-        "month, day, year and time",
-        "number of an article",
-        "month 13",
-        "in the query",
-        "in the host",
-        "no URL",
-        "folders of one digit",
-        "last century",
-        "nothing after it",
-        "month, day, year",
-        "first of two is none",
-        "digit before",
-        "digit after",
-        "mixed separators",
-        "month 13 again",
-        "too long ago",
-        "path before query",
-        "no path",
-        "no address",
-        "empty",
+        "eight digits", "folders", "dashes", "month, day, year and time", "number of an article", "month 13",
+        "in the query", "in the host", "no URL", "folders of one digit", "last century", "nothing after it",
+        "month, day, year", "first of two is none", "digit before", "digit after", "mixed separators",
+        "month 13 again", "too long ago", "path before query", "no path", "no address", "empty",
     ],
-)
+)  # fmt: skip
 def test_the_date_in_a_urls_path(url: str | None, day: date | None) -> None:
     assert url_date(url) == day
 
@@ -183,20 +136,49 @@ def test_a_dateline_is_no_longer_than_a_line() -> None:
     ("text", "iso"),
     [
         ("2020-07-26T22:52:06+08:00", "2020-07-26T14:52:06+00:00"),
-        ("2020-07-26", "2020-07-26T00:00:00+00:00"),
         ("2020-07-26 22:52:06 +0800", "2020-07-26T14:52:06+00:00"),
+        ("2020-07-26 9:30 -8", "2020-07-26T17:30:00+00:00"),
+        ("2020-07-26 22:52:06.12345678Z", "2020-07-26T22:52:06.123456+00:00"),
+        ("2020/7/6 22:52 UTC", "2020-07-06T22:52:00+00:00"),
+        ("2020-07-26T22:52", "2020-07-26T22:52:00"),
+        ("2020-07-26", "2020-07-26"),
+        ("2020.7.6 +0800", "2020-07-06"),
+        ("20200726", "2020-07-26"),
+        ("Sun, 26 Jul 2020 22:52:06 +0800", "2020-07-26T14:52:06+00:00"),
+        ("26 Jul 2020 22:52", "2020-07-26T22:52:00"),
+        ("2020年7月26日", "2020-07-26"),
+        ("2020年7月26日 下午3:05", "2020-07-26T15:05:00"),
+        ("民國109年7月26日", "2020-07-26"),
     ],
-    ids=["offset", "day only", "Jekyll"],
 )
-def test_timestamps_are_utc(text: str, iso: str) -> None:
-    moment = parse_timestamp(text)
+def test_a_date_is_a_day_or_a_time_with_or_without_a_zone(text: str, iso: str) -> None:
+    moment = parse_date(text)
     assert moment is not None
     assert moment.isoformat() == iso
 
 
-@pytest.mark.parametrize("text", ["", "today", "2020-13-01", "0001-01-01T00:00:00+08:00", "9999-12-31T23:00:00-08:00"])
-def test_what_is_no_timestamp_is_none(text: str) -> None:
-    assert parse_timestamp(text) is None
+@pytest.mark.parametrize(
+    "text",
+    ["", "today", "2020-13-01", "0001-01-01T00:00:00+08:00", "9999-12-31T23:00:00-08:00", "2020-07-26 25:00",
+     "2020-07-26 10:00 +30", "1580000000", "7 Foo 2020 10:00"],
+)  # fmt: skip
+def test_what_is_no_date_is_none(text: str) -> None:
+    assert parse_date(text) is None
+
+
+@pytest.mark.parametrize(
+    ("front", "iso", "day"),
+    [
+        (date(2022, 1, 7), "2022-01-07T05:00:00+00:00", date(2022, 1, 7)),
+        (datetime(2022, 1, 7, 22, 30), "2022-01-08T03:30:00+00:00", date(2022, 1, 7)),  # noqa: DTZ001
+        (datetime(2022, 1, 7, 22, 30, tzinfo=UTC), "2022-01-07T22:30:00+00:00", date(2022, 1, 7)),
+    ],
+    ids=["a day", "no zone", "zone"],
+)
+def test_front_matter_without_a_zone_is_in_the_outlets(front: date, iso: str, day: date) -> None:
+    dates = weigh(header_at=None, front_matter_at=front, dateline_at=None, url_day=None, zone=NEW_YORK)
+    assert dates.published_at is not None
+    assert (dates.published_at.isoformat(), dates.local_date) == (iso, day)
 
 
 BASE = datetime(2023, 8, 1, 9, tzinfo=UTC)

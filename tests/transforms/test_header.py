@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from pressmark.transforms.header import BadSource, read_header
@@ -68,37 +70,13 @@ def test_a_header_says_title_url_and_where_the_body_starts(
 
 
 @pytest.mark.parametrize(
-    ("date", "iso"),
-    [
-        ("2014-03-07T10:09:55+01:00", "2014-03-07T09:09:55+00:00"),
-        ("2020-07-26T22:52:06.000Z", "2020-07-26T22:52:06+00:00"),
-        ("2020-07-26T22:52:06Z", "2020-07-26T22:52:06+00:00"),
-        ("2020-07-26", "2020-07-26T00:00:00+00:00"),
-        ("2020-07-26 22:52:06 +0800", "2020-07-26T14:52:06+00:00"),
-        ("2020-07-26 22:52:06", "2020-07-26T22:52:06+00:00"),
-        ("'2020-07-26 22:52'", "2020-07-26T22:52:00+00:00"),
-        ('"2020-07-26T22:52:06-07:00"', "2020-07-27T05:52:06+00:00"),
-        ("0001-01-01", "0001-01-01T00:00:00+00:00"),
-        ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999+00:00"),
-    ],
-)
-def test_front_matter_dates_are_utc(date: str, iso: str) -> None:
-    moment = read_header(f"---\ndate: {date}\n---\nx").front_matter_at
-    assert moment is not None
-    assert moment.isoformat() == iso
-
-
-@pytest.mark.parametrize(
     ("milliseconds", "iso"),
     [
-        ("1641559501000", "2022-01-07T12:45:01+00:00"),
-        ("-996595200000", "1938-06-03T08:00:00+00:00"),
-        ("1641559501001", "2022-01-07T12:45:01.001000+00:00"),
-        ("0", "1970-01-01T00:00:00+00:00"),
-        ("-62135596800000", "0001-01-01T00:00:00+00:00"),
-        ("253402300799999", "9999-12-31T23:59:59.999000+00:00"),
+        ("1641559501000", "2022-01-07T12:45:01+00:00"), ("-996595200000", "1938-06-03T08:00:00+00:00"),
+        ("1641559501001", "2022-01-07T12:45:01.001000+00:00"), ("0", "1970-01-01T00:00:00+00:00"),
+        ("-62135596800000", "0001-01-01T00:00:00+00:00"), ("253402300799999", "9999-12-31T23:59:59.999000+00:00"),
     ],
-)
+)  # fmt: skip
 def test_header_times_are_exact(milliseconds: str, iso: str) -> None:
     moment = read_header(f"<!--{milliseconds}-->\n[t]({URL})\n------\n").header_at
     assert moment is not None
@@ -115,14 +93,11 @@ def test_header_times_are_exact(milliseconds: str, iso: str) -> None:
         (f"<!--NaN-->\n[t]({URL})\n------\n", "bad_timestamp", 4),
         (f"<!---->\n[t]({URL})\n------\n", "bad_timestamp", 4),
         (f"<!--99999999999999999-->\n[t]({URL})\n------\n", "bad_timestamp", 4),
-        ("---\ndate: someday\n---\nx", "bad_timestamp", 10),
         (f"---\ntitle: t\n---\n<!--NaN-->\n[t]({URL})\n------\n", "bad_timestamp", 21),
         (f"<!--253402300800000-->\n[t]({URL})\n------\n", "bad_timestamp", 4),
         (f"<!--1e12-->\n[t]({URL})\n------\n", "bad_timestamp", 4),
         (f" \n<!-- {'9' * 30} -->\n[t]({URL})\n------\n", "bad_timestamp", 7),
         (f"<!--１６４１-->\n[t]({URL})\n------\n", "bad_timestamp", 4),
-        ("---\r\ntitle: 松岭\r\ndate: '2022-13-01'\r\n---\r\nx", "bad_timestamp", 22),
-        ("---\ndate: 0001-01-01T00:00:00+08:00\n---\nx", "bad_timestamp", 10),
         (f"<!--1-->\n[t] {URL}\n------\n", "no_header", 0),
         (f"<!--1-->\n[t]({URL})\n--\n<p>x", "no_header", 0),
         (f"<p>x</p>\n[t]({URL})\n------\n", "no_header", 0),
@@ -130,8 +105,8 @@ def test_header_times_are_exact(milliseconds: str, iso: str) -> None:
         (f"[t]({URL})------\nx", "no_header", 0),
     ],
     ids=[
-        "html", "nothing", "no dashes", "front matter open", "NaN", "empty", "out of range", "no date", "NaN inside",
-        "year 10000", "exponent", "too long a number", "digits that are not ASCII", "month 13", "before the year 1",
+        "html", "nothing", "no dashes", "front matter open", "NaN", "empty", "out of range", "NaN inside",
+        "year 10000", "exponent", "too long a number", "digits that are not ASCII",
         "no parentheses", "two dashes", "text before", "only a time", "dashes on the same line",
     ],
 )  # fmt: skip
@@ -145,7 +120,7 @@ def test_front_matter_with_a_date_forgives_an_inner_time_that_is_none() -> None:
     header = read_header(f"---\ndate: 2021-09-01\n---\n<!--NaN-->\n[t]({URL})\n------\nx")
     assert header.header_at is None
     assert header.front_matter_at is not None
-    assert header.front_matter_at.isoformat() == "2021-09-01T00:00:00+00:00"
+    assert header.front_matter_at.isoformat() == "2021-09-01"
 
 
 def test_front_matter_hands_on_the_time_of_an_inner_header() -> None:
@@ -155,28 +130,23 @@ def test_front_matter_hands_on_the_time_of_an_inner_header() -> None:
     assert header.front_matter_at is not None
 
 
-def test_an_empty_date_in_front_matter_is_no_date_and_no_error() -> None:
-    assert read_header("---\ndate:\ntitle: t\n---\nx").front_matter_at is None
+@pytest.mark.parametrize("date", ["someday", "2022-13-01", "0001-01-01T00:00:00+08:00"])
+def test_a_date_that_is_none_is_kept_as_text(date: str) -> None:
+    header = read_header(f"---\nlayout: post\ndate: '{date}'\n---\nx")
+    assert header.front_matter_at is None
+    assert header.metadata == f'{{"date": "{date}", "layout": "post"}}'
 
 
 @pytest.mark.parametrize(
     ("line", "author"),
     [
-        ("author: 林 帆", "林 帆"),
-        ("Author: '林帆 &amp; 乔'", "林帆 & 乔"),
-        ("author:", None),
-        ("author: ~", None),
-        ("authors: 林帆", None),
+        ("author: 林 帆", "林 帆"), ("Author: '林帆 &amp; 乔'", "林帆 & 乔"), ("author:", None), ("author: ~", None),
+        ("authors: [林帆, {name: 乔}]", "林帆、乔"),
     ],
-    ids=["plain", "quoted", "empty", "null", "another key"],
-)
+    ids=["plain", "quoted", "empty", "null", "several"],
+)  # fmt: skip
 def test_an_author_comes_from_front_matter(line: str, author: str | None) -> None:
     assert read_header(f"---\n{line}\n---\nx").author == author
-
-
-def test_the_first_of_two_equal_keys_counts_and_nested_keys_do_not() -> None:
-    header = read_header("---\ntags:\n  title: 内\ntitle: 一\ntitle: 二\n---\nx")
-    assert header.title == "一"
 
 
 def test_a_title_may_be_long_but_a_text_without_dashes_is_none() -> None:
@@ -189,3 +159,34 @@ def test_a_title_may_be_long_but_a_text_without_dashes_is_none() -> None:
 def test_dashes_in_the_body_do_not_move_its_start() -> None:
     text = f"<!--1-->\n[t]({URL})\n------\n\n<p>[x](y)\n------\n"
     assert text[read_header(text).body_start :] == "<p>[x](y)\n------\n"
+
+
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!--" + " " * MEGABYTE,
+        "<!--" + " \t" * (MEGABYTE // 2) + "-->" + " " * MEGABYTE + "x",
+        "---\ntitle:" + " " * MEGABYTE + "\rx",
+        "---\ntitle: a" + " " * MEGABYTE + "b\n---\n",
+        "---\n" + "---   x\n" * (MEGABYTE // 8),
+        "---\n" + "a: b: c\n" * (MEGABYTE // 8) + "---\n",
+        "---\na: " + "[" * MEGABYTE + "\n---\n",
+        "+++\n" + "a." * (MEGABYTE // 2) + "\n+++\n",
+        '{"a":' * (MEGABYTE // 5),
+        "[" + ")\n" * 4000 + "\n" * MEGABYTE,
+        "[t](u)\n" + "-" * MEGABYTE + " " * MEGABYTE + "x",
+        " \n" * (MEGABYTE // 2),
+        "[&#" + "9" * 7000 + ";](u)\n---\n",
+    ],
+    ids=[
+        "comment not ended", "comment of spaces", "spaces before a return", "spaces in a title", "dashes and text",
+        "broken entries", "nested lists", "dotted keys", "nested objects", "parentheses", "dashes and spaces",
+        "white space", "a reference of 7,000 digits",
+    ],
+)  # fmt: skip
+def test_a_hostile_header_of_a_megabyte_ends(text: str) -> None:
+    with suppress(BadSource):
+        read_header(text)

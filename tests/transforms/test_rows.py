@@ -46,6 +46,8 @@ def test_a_row_of_articles_has_what_its_article_has(articles: list[Article]) -> 
         "url": "https://cn.songling-times.example/a", "published_at": PUBLISHED_AT, "published_from": "header",
         "dateline_at": DATELINE_AT, "url_date": None, "date_conflict": False, "local_date": date(2022, 3, 4),
         "paragraph_count": 3, "valid_from": None, "run_id": "run-1", "ingested_at": stamp(1).started_at,
+        "description": None, "tags": [], "categories": [], "metadata": None, "removed_at": None,
+        "removed_reason": None,
     }  # fmt: skip
     assert (first["archive"], first["host"], first["encoding"]) == ("songling", "songling-times.example", "utf-8")
     assert (second["flags"], second["valid_from"]) == (["title_only"], COMMITTED_AT)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from destinations import KINDS, Warehouse, new_database, postgresql_server
+from destinations import KINDS, Warehouse, load, new_database, postgresql_server
 from written_outputs import Story, write_output
 
 NUMBERS = count(1)
@@ -46,6 +46,14 @@ def make(kind: str, request: pytest.FixtureRequest, folder: Path) -> Warehouse:
     return Warehouse(kind, f"{kind}:///{folder / name}")
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def loaded(request: pytest.FixtureRequest, rich: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Each kind of destination with the rich output, loaded once for the tests that only look."""
+    warehouse = make(request.param, request, tmp_path_factory.mktemp("loaded"))
+    load(rich, warehouse.address)
+    return warehouse
+
+
 @pytest.fixture(scope="session")
 def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output with rows of every kind: two outlets, two archives, three buckets, lists; not to be changed."""
@@ -56,7 +64,11 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     stories += [
         Story("undated", None, ("没有日期。", "第二段。")),
-        Story("linked", links=("https://songling-times.example/x", "https://linhai.example/?a=1&b=2")),
+        Story(
+            "linked",
+            links=("https://songling-times.example/x", "https://linhai.example/?a=1&b=2"),
+            pictures=("https://songling-times.example/1.jpg", "https://songling-times.example/2.jpg"),
+        ),
         Story("flagged", flags=("date_conflict", "mojibake")),
         Story("flagged-too", outlet="linhai", flags=("title_only",), links=("https://linhai.example/",)),
     ]

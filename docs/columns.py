@@ -1,17 +1,13 @@
-"""The tables as a page of Markdown, made from the schemas, for docs/columns.md: `make docs` prints it."""
+"""The tables as a page of Markdown, made from the schemas: `make docs` writes it to `columns.md`."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import sys
 
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, DICTIONARY, PARTITION_KEYS, Table
-
-__all__ = ["columns_page"]
 
 KEYS = "\n".join(f"| `{key}` | {type_} | {meaning} |" for key, (type_, meaning) in PARTITION_KEYS.items())
 HEAD = f"""\
@@ -37,13 +33,11 @@ def columns_page() -> str:
 
 
 def _section(table: Table) -> list[str]:
-    meaning = inspect.getdoc(importlib.import_module(f"pressmark.schemas.{table.name}")) or ""
-    meaning = meaning.partition(": ")[2]
     folder = f"{table.name}/outlet=…/month=…/" if table.partitioned else f"{table.name}/"
     lines = [
         f"## `{table.name}`",
         "",
-        f"{meaning[0].upper()}{meaning[1:]}",
+        table.meaning,
         "",
         f"- Files: `{folder}`",
         f"- Order of the rows in a file: {_names(table.sort_keys)}",

@@ -1,0 +1,248 @@
+"""The columns of each table: its Arrow schema, the order of its rows, its keys and its closed sets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+from pressmark.schemas.contract import (
+    ARCHIVE,
+    CHANGES,
+    DIALECTS,
+    DICTIONARY,
+    FLAGS,
+    MARKUPS,
+    MEDIA_KINDS,
+    PUBLISHED_FROM,
+    REASONS,
+    ROLES,
+    RUN_ID,
+    TIMESTAMP,
+    Table,
+    column,
+    table_schema,
+)
+
+__all__ = ["ARTICLES", "LINK", "MEDIA", "OF_ARTICLES", "PARAGRAPHS", "REJECTS", "REVISIONS", "RUNS", "TABLES"]
+
+LINK: Final = pa.struct([
+    column("href", pa.string(), "address, resolved against the article's"),
+    column("start", pa.int32(), "start of the link's text in `text`", unit="code points"),
+    column("end", pa.int32(), "just past the link's text in `text`", unit="code points"),
+])  # fmt: skip
+
+TEXTS: Final = pa.list_(pa.field("element", pa.string(), nullable=False))
+
+ARTICLES: Final = Table(
+    name="articles",
+    meaning="One row per article, its current revision.",
+    schema=table_schema([
+        column("article_id", pa.string(), "first 32 hex digits of SHA-256 of `canonical_url`, of `archive`, a line "
+               "feed and `source_path` where there is no URL"),
+        ARCHIVE,
+        column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
+        column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes"),
+        column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
+        column("dialect", DICTIONARY, "shape of the header: " + ", ".join(DIALECTS)),
+        column("markup", DICTIONARY, "language of the body: " + ", ".join(MARKUPS)),
+        column("encoding", DICTIONARY, "how the source's bytes become characters: utf-8, or what was declared"),
+        column("host", pa.string(), "registrable domain of `canonical_url`", nullable=True),
+        column("url", pa.string(), "address in the header, as found", nullable=True),
+        column("canonical_url", pa.string(), "address without what does not distinguish articles", nullable=True),
+        column("title", pa.string(), "title in the header, entities resolved, white space collapsed"),
+        column("author", pa.string(), "from front matter or byline", nullable=True),
+        column("description", pa.string(), "summary in the header", nullable=True),
+        column("tags", TEXTS, "keywords in the header"),
+        column("categories", TEXTS, "sections in the header"),
+        column("metadata", pa.string(), "whatever else the header says, as a JSON object with its keys in order",
+               nullable=True),
+        column("removed_at", TIMESTAMP, "when the page was removed, as the archive says", nullable=True),
+        column("removed_reason", pa.string(), "why the page was removed, in the archive's words", nullable=True),
+        column("flags", pa.list_(pa.field("element", DICTIONARY, nullable=False)),
+               "what to know before using the row: " + ", ".join(FLAGS)),
+        column("published_at", TIMESTAMP, "when the article was published", nullable=True),
+        column("published_from", DICTIONARY, "where `published_at` comes from: " + ", ".join(PUBLISHED_FROM)),
+        column("dateline_at", TIMESTAMP, "date printed on the page, in the outlet's zone, converted", nullable=True),
+        column("url_date", pa.date32(), "date that the URL's path names", nullable=True),
+        column("date_conflict", pa.bool_(), "two of header, front matter, dateline and URL are over 7 days apart"),
+        column("local_date", pa.date32(), "day of `published_at` in the outlet's time zone", nullable=True),
+        column("language", DICTIONARY, "BCP 47 tag, `und` where it is not known"),
+        column("text", pa.string(), "texts of all blocks, joined by two line feeds"),
+        column("text_sha256", pa.string(), "hex SHA-256 of `text` in UTF-8"),
+        column("paragraph_count", pa.int32(), "blocks", unit="rows"),
+        column("content_count", pa.int32(), "blocks whose role is content", unit="rows"),
+        column("header_bytes", pa.int64(), "bytes before the body, a byte order mark included", unit="bytes"),
+        column("paragraph_bytes", pa.int64(), "bytes inside the blocks' spans", unit="bytes"),
+        column("skipped_bytes", pa.int64(), "bytes of comments and skipped elements outside spans", unit="bytes"),
+        column("markup_bytes", pa.int64(), "all other bytes", unit="bytes"),
+        column("valid_from", TIMESTAMP, "time of the commit that brought this revision to its path; null where the "
+               "input has no commits", nullable=True),
+        RUN_ID,
+        column("ingested_at", TIMESTAMP, "start of the run that wrote this row"),
+    ]),
+    sort_keys=("published_at", "article_id"),
+    replace_keys=("article_id",),
+    size_columns=("source_bytes",),
+    text_columns=("paragraph_bytes",),
+    partitioned=True,
+    closed_sets={"dialect": DIALECTS, "markup": MARKUPS, "flags": FLAGS, "published_from": PUBLISHED_FROM},
+    run_columns=("run_id", "ingested_at"),
+)  # fmt: skip
+
+PARAGRAPHS: Final = Table(
+    name="paragraphs",
+    meaning="One row per block of each current article.",
+    schema=table_schema([
+        column("paragraph_id", pa.string(), "`article_id`, `-`, and `ordinal` in at least 4 digits"),
+        column("article_id", pa.string(), "the article this block belongs to"),
+        column("ordinal", pa.int32(), "position of the block in its article, from 0"),
+        column("role", DICTIONARY, "what the block is: " + ", ".join(ROLES)),
+        column("text", pa.string(), "visible text of the block; a `br` is a line feed"),
+        column("char_start", pa.int32(), "start of `text` in `articles.text`", unit="code points"),
+        column("char_end", pa.int32(), "just past `text` in `articles.text`", unit="code points"),
+        column("byte_start", pa.int64(), "first byte of the block in the source", unit="bytes"),
+        column("byte_end", pa.int64(), "just past the block's last byte in the source", unit="bytes"),
+        column("source_sha256", pa.string(), "hex SHA-256 of the source that the byte range indexes"),
+        column("published_at", TIMESTAMP, "of the article", nullable=True),
+        column("dateline_at", TIMESTAMP, "of the article", nullable=True),
+        column("language", DICTIONARY, "BCP 47 tag of the block, `und` where it is not known"),
+        column("text_hash", pa.uint64(), "XXH3-64 of `text` in UTF-8"),
+        column("links", pa.list_(pa.field("element", LINK, nullable=False)),
+               "hyperlinks whose text is in this block"),
+    ]),
+    sort_keys=("published_at", "article_id", "ordinal"),
+    replace_keys=("article_id",),
+    size_columns=("byte_start", "byte_end"),
+    partitioned=True,
+    closed_sets={"role": ROLES},
+)  # fmt: skip
+
+MEDIA: Final = Table(
+    name="media",
+    meaning="One row per picture, video, audio or embedded page of each current article.",
+    schema=table_schema([
+        column("media_id", pa.string(), "`article_id`, `-m`, and the medium's number in its article in 4 digits"),
+        column("article_id", pa.string(), "the article this medium belongs to"),
+        column("ordinal", pa.int32(), "blocks of the article that stand before it"),
+        column("kind", DICTIONARY, "what it is: " + ", ".join(MEDIA_KINDS)),
+        column("src", pa.string(), "address, resolved against the article's; of a `data:` address, its type alone"),
+        column("alt", pa.string(), "text in its place, as the element says it", nullable=True),
+        column("title", pa.string(), "title of the element", nullable=True),
+        column("caption_ordinal", pa.int32(), "ordinal of the block that is its caption", nullable=True),
+        column("byte_start", pa.int64(), "first byte of the element's tag in the source", unit="bytes"),
+        column("byte_end", pa.int64(), "just past the tag's last byte in the source", unit="bytes"),
+        column("source_sha256", pa.string(), "hex SHA-256 of the source that the byte range indexes"),
+        column("published_at", TIMESTAMP, "of the article", nullable=True),
+    ]),
+    sort_keys=("published_at", "article_id", "media_id"),
+    replace_keys=("article_id",),
+    size_columns=("byte_start", "byte_end"),
+    partitioned=True,
+    closed_sets={"kind": MEDIA_KINDS},
+)  # fmt: skip
+
+REVISIONS: Final = Table(
+    name="revisions",
+    meaning="Sources whose article has a newer revision, and tombstones of deleted ones.",
+    schema=table_schema([
+        column("revision_id", pa.string(),
+               "first 32 hex digits of SHA-256 of `archive`, `source_path`, `source_sha256` and `valid_from`"),
+        column("article_id", pa.string(), "the article this is a revision of"),
+        ARCHIVE,
+        column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
+        column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes"),
+        column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
+        column("published_at", TIMESTAMP, "when this revision says it was published", nullable=True),
+        column("title", pa.string(), "title of this revision"),
+        column("text", pa.string(), "texts of all blocks, joined by two line feeds; null where the row that supersedes "
+               "this one has the same `text_sha256`", nullable=True),
+        column("text_sha256", pa.string(), "hex SHA-256 of `text` in UTF-8"),
+        column("change", DICTIONARY,
+               "what the next revision changed: text, markup (same text, other bytes) or copy (same bytes); "
+               "null for a tombstone", nullable=True),
+        column("superseded_by", pa.string(), "`source_sha256` of the next revision, null for a tombstone",
+               nullable=True),
+        column("valid_from", TIMESTAMP, "time of the commit that brought this revision to its path; null where the "
+               "input has no commits", nullable=True),
+        column("valid_to", TIMESTAMP, "time of the commit (start of the run where there are none) that replaced or "
+               "deleted it; null while its file still exists; equal to `valid_from` where it was on a branch only",
+               nullable=True),
+        column("first_seen_at", TIMESTAMP, "start of the run that first ingested this source"),
+        RUN_ID,
+    ]),
+    sort_keys=("published_at", "article_id", "archive", "source_path", "source_sha256", "valid_from"),
+    replace_keys=("revision_id",),
+    size_columns=("source_bytes",),
+    partitioned=True,
+    closed_sets={"change": CHANGES},
+    run_columns=("first_seen_at", "run_id"),
+)  # fmt: skip
+
+REJECTS: Final = Table(
+    name="rejects",
+    meaning="Sources that are no article, with the reason and their bytes.",
+    schema=table_schema([
+        column("reject_id", pa.string(),
+               "first 32 hex digits of SHA-256 of `archive`, `source_path` and `source_sha256`"),
+        ARCHIVE,
+        column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
+        column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes; null when it could not be read",
+               nullable=True),
+        column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
+        column("reason", DICTIONARY, "why it is no article: " + ", ".join(REASONS)),
+        column("detail", pa.string(), "what was found and what to do; the traceback of a `parser_error`"),
+        column("byte_offset", pa.int64(), "byte of the source at which the reason holds", unit="bytes",
+               nullable=True),
+        column("raw", pa.binary(), "the source's bytes; null only for `too_large` and `unreadable`", nullable=True),
+        column("first_seen_at", TIMESTAMP, "start of the run that first rejected these bytes"),
+        RUN_ID,
+    ]),
+    sort_keys=("archive", "source_path", "source_sha256"),
+    replace_keys=("reject_id",),
+    size_columns=("source_bytes",),
+    partitioned=False,
+    closed_sets={"reason": REASONS},
+    run_columns=("first_seen_at", "run_id"),
+)  # fmt: skip
+
+RUNS: Final = Table(
+    name="runs",
+    meaning="One row, and one file, per run.",
+    schema=table_schema([
+        RUN_ID,
+        column("started_at", TIMESTAMP, "start of the run"),
+        column("finished_at", TIMESTAMP, "when all other tables were published"),
+        ARCHIVE,
+        column("source", pa.string(), "input, as given"),
+        column("commit", pa.string(), "commit that was ingested; null where the input has none", nullable=True),
+        column("committed_at", TIMESTAMP, "its time", nullable=True),
+        column("arguments", pa.string(), "settings of the run as a JSON object"),
+        column("contract_version", pa.string(), "version of the data contract"),
+        column("parser_version", pa.string(), "version of everything that decides a row's content"),
+        column("sources", pa.int64(), "sources discovered", unit="sources"),
+        column("left_out", pa.int64(), "files seen and not taken for sources", unit="files"),
+        column("unchanged", pa.int64(), "of these, known with the same content", unit="sources"),
+        column("parsed", pa.int64(), "of these, read and parsed by this run", unit="sources"),
+        column("parsed_bytes", pa.int64(), "size of the parsed sources", unit="bytes"),
+        column("accepted", pa.int64(), "parsed sources that are articles", unit="sources"),
+        column("rejected", pa.int64(), "parsed sources that are rejects", unit="sources"),
+        column("deleted", pa.int64(), "known sources that were deleted (git, or `--sync`)", unit="sources"),
+        column("articles", pa.int64(), "rows of `articles` after the run", unit="rows"),
+        column("paragraphs", pa.int64(), "rows of `paragraphs` after the run", unit="rows"),
+        column("media", pa.int64(), "rows of `media` after the run", unit="rows"),
+        column("revisions", pa.int64(), "rows of `revisions` after the run", unit="rows"),
+        column("rejects", pa.int64(), "rows of `rejects` after the run", unit="rows"),
+        column("partitions_written", pa.int64(), "partition files replaced, added or removed", unit="files"),
+        column("output_bytes", pa.int64(), "size of the partition files written", unit="bytes"),
+    ]),
+    sort_keys=("started_at", "run_id"),
+    replace_keys=("run_id",),
+    size_columns=(),
+    partitioned=False,
+    closed_sets={},
+)  # fmt: skip
+
+TABLES: Final = {table.name: table for table in (ARTICLES, PARAGRAPHS, MEDIA, REVISIONS, REJECTS, RUNS)}
+# Tables whose rows are of one current article: they come, move and go with it.
+OF_ARTICLES: Final = ("articles", "paragraphs", "media")

@@ -1,0 +1,148 @@
+"""Reads JSON Lines: one record in a line, its payload under one key and what the others say beside.
+
+A line that is no object of JSON, is too long, or has no payload is a fault at its place in the unpacked file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
+from pressmark.storage.inputs.unpacked import Broken, Unpacked
+from pressmark.storage.inputs.warc import Found
+from pressmark.transforms.front_matter import read_front_matter
+from pressmark.transforms.records import Limits, RecordFacts
+
+__all__ = ["CONTENT", "read_json_lines"]
+
+# What a payload may be called, with what it then is; where a line has several, the first counts.
+CONTENT: Final[Mapping[str, str | None]] = MappingProxyType({
+    "html": "text/html", "content_html": "text/html", "raw_html": "text/html", "content": None, "body": None,
+    "markdown": "text/markdown", "text": "text/plain",
+})  # fmt: skip
+TIMES: Final = frozenset(
+    {"date", "pubdate", "publishdate", "published", "published_at", "created", "datecreated", "lastmod"}
+)
+# A longer line is not read: reading it takes several times its size in memory.
+LONGEST_LINE: Final = 64 << 20
+CHUNK_BYTES: Final = 1 << 20
+# A number of this size counts milliseconds.
+MILLISECONDS_FROM: Final = 10**11
+# Of what is said beside the payload, so much is read; where it is more, its short values.
+MOST_SAID: Final = 1 << 18
+LONGEST_SAID: Final = 1 << 12
+
+
+def read_json_lines(stream: Unpacked, limits: Limits, keys: Mapping[str, str]) -> Iterator[Found]:
+    """The records of a file in their order; empty lines are none. `keys` says under which key of a line each field
+    is; those that it does not name have their usual ones."""
+    if stream.peek(3) == b"\xef\xbb\xbf":
+        stream.read(3)
+    while True:
+        place = str(stream.total)
+        try:
+            line = stream.readline(LONGEST_LINE)
+            if not line and not stream.next_member():
+                return
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                yield Found(place, None, _too_long(stream, line))
+                continue
+        except Broken as problem:
+            yield Found(place, None, fault_of(f"{problem}; no more of the file is read"))
+            return
+        if line.strip():
+            yield Found(place, None, _read(line, limits, keys))
+
+
+def _too_long(stream: Unpacked, start: bytes) -> Fault:
+    """The fault of a line whose start was read; goes past its end."""
+    size = len(start)
+    while part := stream.readline(CHUNK_BYTES):
+        size += len(part)
+        if part.endswith(b"\n"):
+            break
+    return Fault(
+        "too_large", f"the line has {size} bytes, more than {LONGEST_LINE}; split the file otherwise", None, size
+    )
+
+
+def _read(line: bytes, limits: Limits, keys: Mapping[str, str]) -> Payload | Fault:
+    try:
+        found = json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        return fault_of(f"the line is no UTF-8 ({error.reason})", line, reason="invalid_utf8")._replace(
+            byte_offset=error.start
+        )
+    except RecursionError:
+        return fault_of("the line's values lie too deep in each other", line, reason="too_complex")
+    except ValueError as error:
+        return fault_of(f"the line is no JSON ({error})", line, reason="no_header")
+    if not isinstance(found, dict):
+        return fault_of("the line is no JSON object; one record is expected in a line", line, reason="no_header")
+    key, media_type = _content(found, keys)
+    content = _value(found, key)
+    if not isinstance(content, str):
+        names = f"`{key}`" if key else "any of " + ", ".join(f"`{name}`" for name in CONTENT)
+        detail = f"the line has no text under {names}; say where it is with `--map html=KEY`"
+        return fault_of(detail, line, reason="no_header")
+    # Half of a pair of surrogates is no character; the parser then says so.
+    data = limited([content.encode("utf-8", "surrogatepass")], limits)
+    if isinstance(data, Fault):
+        return data
+    return Payload(data, RecordFacts(content_type=media_type, said=_said(_without(found, key), keys)))
+
+
+def _content(found: dict[str, Any], keys: Mapping[str, str]) -> tuple[str, str | None]:
+    """The key of the payload, and what it is; no key where there is none."""
+    for name in CONTENT:
+        if name in keys:
+            return keys[name], CONTENT[name]
+    names = {str(key).lower(): key for key in reversed(found)}
+    texts = (name for name in CONTENT if name in names and isinstance(found[names[name]], str))
+    name = next(texts, "")
+    return names.get(name, ""), CONTENT.get(name)
+
+
+def _value(found: Any, key: str) -> Any:
+    """What is under a key, or along a path of keys with dots between them."""
+    if isinstance(found, dict) and key in found:
+        return found[key]
+    name, dot, rest = key.partition(".")
+    return _value(found[name], rest) if dot and isinstance(found, dict) and name in found else None
+
+
+def _without(found: dict[str, Any], key: str) -> dict[str, Any]:
+    """A copy without what `_value` gives."""
+    name, _, rest = key.partition(".")
+    if key in found or not isinstance(found.get(name), dict):
+        return {other: value for other, value in found.items() if other != key}
+    return {**found, name: _without(found[name], rest)}
+
+
+def _said(said: dict[str, Any], keys: Mapping[str, str]) -> str | None:
+    """What a record says beside its payload as JSON, its fields under the names that front matter has for them; without
+    what is long or deep where that is more than is read."""
+    every: dict[str, Any] = {}
+    for name, key in keys.items():
+        if name not in CONTENT and (value := _value(said, key)) is not None:
+            every[name], said = value, _without(said, key)
+    every |= {key: value for key, value in said.items() if key not in keys or key in CONTENT}
+    every = {key: _moment(value) if key.lower() in TIMES else value for key, value in every.items()}
+    short = {key: value for key, value in every.items() if len(json.dumps(value)) <= LONGEST_SAID}
+    flat = {key: value for key, value in short.items() if not isinstance(value, list | dict)}
+    texts = (json.dumps(some) for some in (every, short, flat))
+    return next((text for text in texts if len(text) <= MOST_SAID and read_front_matter(text) is not None), None)
+
+
+def _moment(value: Any) -> Any:
+    """A number of seconds or milliseconds as the time that it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    try:
+        return datetime.fromtimestamp(value / (1000 if abs(value) >= MILLISECONDS_FROM else 1), UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return value

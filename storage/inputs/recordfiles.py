@@ -1,0 +1,207 @@
+"""A folder, or a single file, in which files of records may lie: each record of these is a source.
+
+A record's path is its file's, `#`, and its place there: the byte at which it starts in a file of WARC or ARC (of gzip,
+its member's; `+` and a place in that where it is not the first), or at which its line starts in unpacked JSON Lines.
+Files in a WACZ have their path below its own. Where there are such files, all is read in one pass, in listed order.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import zipfile
+import zlib
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Final
+
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.archives import METHOD, OUT_OF_ARCHIVE, OUTSIDE
+from pressmark.storage.inputs.folder import NO_FILE, Folder
+from pressmark.storage.inputs.jsonl import read_json_lines
+from pressmark.storage.inputs.payloads import Fault, fault_of, rejected
+from pressmark.storage.inputs.source import (
+    OF_RECORDS,
+    Listing,
+    Request,
+    Source,
+    listing_frame,
+    listing_of,
+    path_of,
+    sources_of,
+)
+from pressmark.storage.inputs.unpacked import Unpacked
+from pressmark.storage.inputs.warc import Found, LeftOut, read_warc
+from pressmark.storage.settings import ArchiveLimits
+from pressmark.transforms.records import Limits, Reject
+from pressmark.transforms.selection import RECORD_FILE
+
+__all__ = ["RecordFolder"]
+
+IS_RECORDS: Final = re.compile(rf"{RECORD_FILE}\Z", re.IGNORECASE)
+IS_LINES: Final = re.compile(r"\.(?:jsonl|ndjson)(?:\.gz|\.zst)?\Z", re.IGNORECASE)
+IN_WACZ: Final = re.compile(r"archive/.+\.w?arc(?:\.gz|\.zst)?\Z", re.IGNORECASE | re.DOTALL)
+OF_WACZ: Final = re.compile(r"(?:datapackage(?:-digest)?\.json|(?:pages|indexes|logs)/.*)\Z", re.DOTALL)
+NO_WACZ: Final = "it holds no WARC below `archive/`, so it is no WACZ, or a damaged one; fetch it again"
+REPEATED: Final = "an earlier file of the WACZ has the same name; pack it again"
+ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+HARMLESS_BYTES: Final = 1 << 20
+# Kinds of what was left out that a note names.
+MOST_KINDS: Final = 20
+
+
+class RecordFolder(Folder):
+    """A folder whose files of records are listed record by record. `keys` are those of JSON Lines."""
+
+    def __init__(self, root: Path, archive_limits: ArchiveLimits, keys: Mapping[str, str]) -> None:
+        super().__init__(root)
+        self._archive_limits = archive_limits
+        self._keys = keys
+        # The files in their order and the number of each one's first source, once some hold records.
+        self._files: list[Source] = []
+        self._firsts: list[int] = []
+        # Where reading goes on: the file, its records from the next number on, and the limits they are read with.
+        self._open: tuple[int, Iterator[Found | LeftOut], Limits] | None = None
+        self._next = 0
+
+    def listing(self, request: Request) -> Listing:
+        listing = super().listing(request)
+        is_records = listing.frame["source_path"].str.contains(f"(?i){RECORD_FILE}$")
+        if not is_records.any():
+            return listing
+        self.streamed, self._files, self._firsts, self._open = True, [], [], None
+        left_out: Counter[str] = Counter()
+        sources = request.counted(self._listed(sources_of(listing.frame), left_out))
+        found = listing_of(listing_frame(sources), request.selection)
+        notes = (*listing.notes, _note(left_out)) if left_out else listing.notes
+        return found._replace(left_out=listing.left_out + found.left_out + left_out.total(), notes=notes)
+
+    def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+        if not self._files:
+            yield from super().contents(sources, limits)
+            return
+        for source in sorted(sources, key=lambda one: int(one.locator)):
+            number = int(source.locator)
+            place = bisect_right(self._firsts, number) - 1
+            file = self._files[place]
+            if not _holds_records(file):
+                yield source, self._read(file._replace(problem=source.problem), limits)
+                continue
+            found = self._found(place, number, limits)
+            if found is None or file.source_path + found.place != source.source_path:
+                raise InputError("a file changed while it was read", file.source_path, "run again when it is complete")
+            if isinstance(found.payload, Fault):
+                yield source, rejected(source, found.payload, limits)
+            else:
+                yield source, found.payload
+
+    def _listed(self, files: list[Source], left_out: Counter[str]) -> Iterator[Source]:
+        number = 0
+        for file in files:
+            self._files.append(file)
+            self._firsts.append(number)
+            if not _holds_records(file):
+                yield file._replace(locator=str(number), problem=_problem_of(file))
+                number += 1
+                continue
+            for found in self._read_file(file, Limits()):
+                if isinstance(found, LeftOut):
+                    left_out[found.kind] += 1
+                    continue
+                size = found.payload.size if isinstance(found.payload, Fault) else len(found.payload)
+                path = file.source_path + found.place
+                yield Source(path, str(number), size, None, found.at, version=file.version)
+                number += 1
+
+    def _found(self, place: int, number: int, limits: Limits) -> Found | None:
+        """The record with this number, which is one of the file at a place."""
+        if self._open is None or self._open[::2] != (place, limits) or number < self._next:
+            self._open, self._next = (place, self._read_file(self._files[place], limits), limits), self._firsts[place]
+        for found in self._open[1]:
+            if isinstance(found, Found):
+                self._next += 1
+                if self._next > number:
+                    return found
+        return None
+
+    def _read_file(self, file: Source, limits: Limits) -> Iterator[Found | LeftOut]:
+        """What a file holds; where it can't be read, or has nothing that is read, it is one fault itself."""
+        try:
+            handle = self._opened(file)
+            with os.fdopen(handle, "rb") as packed:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    yield Found("", None, fault_of(NO_FILE, size=file.source_bytes))
+                elif file.source_path.lower().endswith(".wacz"):
+                    yield from self._read_wacz(packed, file, limits)
+                else:
+                    yield from self._read_records(packed, file.source_path, limits)
+        except OSError as error:
+            detail = f"{error.strerror or error}; mend the file or its permissions"
+            yield Found("", None, fault_of(detail, size=file.source_bytes))
+
+    def _read_records(self, packed: IO[bytes], name: str, limits: Limits) -> Iterator[Found | LeftOut]:
+        stream = Unpacked(packed, self._archive_limits)
+        if IS_LINES.search(name):
+            records: Iterator[Found | LeftOut] = read_json_lines(stream, limits, self._keys)
+        else:
+            records = read_warc(stream, limits, self._archive_limits.ratio)
+        for found in records:
+            yield found._replace(place=f"#{found.place}") if isinstance(found, Found) else found
+
+    def _read_wacz(self, packed: IO[bytes], file: Source, limits: Limits) -> Iterator[Found | LeftOut]:
+        names: set[str] = set()
+        try:
+            with zipfile.ZipFile(packed) as archive:
+                for entry in archive.infolist():
+                    name = entry.filename.replace("\\", "/")
+                    if name.endswith("/") or OF_WACZ.match(name):
+                        continue
+                    problem = self._problem(entry, name, names)
+                    if problem is None and not IN_WACZ.match(name):
+                        yield LeftOut("other file in a WACZ")
+                        continue
+                    names.add(name)
+                    if problem is not None:
+                        yield Found(f"/{path_of(name)}", None, fault_of(problem, size=entry.file_size))
+                        continue
+                    with archive.open(entry) as inside:
+                        for found in self._read_records(inside, name, limits):
+                            place = f"/{path_of(name)}"
+                            yield found._replace(place=place + found.place) if isinstance(found, Found) else found
+        except ZIP_ERRORS as error:
+            yield Found("", None, fault_of(f"it can't be read ({error}); fetch it again", size=file.source_bytes))
+            return
+        if not names:
+            yield Found("", None, fault_of(NO_WACZ, size=file.source_bytes))
+
+    def _problem(self, entry: zipfile.ZipInfo, name: str, names: set[str]) -> str | None:
+        """Why a file in a WACZ is not read."""
+        if OUTSIDE.search(name):
+            return OUT_OF_ARCHIVE
+        if name in names:
+            return REPEATED
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return METHOD
+        most = max(HARMLESS_BYTES, entry.compress_size * self._archive_limits.ratio)
+        return (
+            f"it says to unpack to {entry.file_size} bytes, more than a crawl does" if entry.file_size > most else None
+        )
+
+
+def _holds_records(file: Source) -> bool:
+    """Whether a file is read record by record; one that is empty or can't be read is a source itself."""
+    return _problem_of(file) is None and file.source_bytes > 0 and IS_RECORDS.search(file.source_path) is not None
+
+
+def _problem_of(file: Source) -> str | None:
+    return None if file.problem == OF_RECORDS else file.problem
+
+
+def _note(left_out: Counter[str]) -> str:
+    """How many records hold no page, by their kinds."""
+    kinds = [f"{count} {kind}" for kind, count in left_out.most_common(MOST_KINDS)]
+    others = left_out.total() - sum(count for _, count in left_out.most_common(MOST_KINDS))
+    return f"{left_out.total()} records are no pages: " + ", ".join(kinds + ([f"{others} others"] if others else []))

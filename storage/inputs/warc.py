@@ -1,0 +1,265 @@
+"""Reads WARC and ARC files: records of pages with their payloads, and what else there is by its kind.
+
+Header blocks are read by warcio. Where a record starts and ends is checked here, since its library stops at the first
+that is broken: a length that lies, or a member that can't be unpacked, costs one record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from pressmark.storage.inputs.payloads import Fault, Payload, decoded, fault_of, limited, same_digest
+from pressmark.storage.inputs.unpacked import CHUNK_BYTES, Broken, TooMuch, Unpacked
+from pressmark.transforms.records import Limits, RecordFacts
+
+__all__ = ["Found", "LeftOut", "read_warc"]
+
+HEADER_BYTES: Final = 1 << 18
+# Of a body with encodings so much is read at most, as it is held whole.
+ENCODED_BYTES: Final = 64 << 20
+# A file with more broken records than this is no archive.
+MOST_BROKEN: Final = 1000
+START: Final = re.compile(rb"(?<=\n)WARC/[0-9]\.[0-9]{1,3}\r?\n")
+HTML: Final = re.compile(r"text/html|application/xhtml\+xml", re.IGNORECASE)
+MEDIA_TYPE: Final = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,60}")
+CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
+SNIFFED: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
+ARC_START: Final = re.compile(
+    rb"(?<=\n)[a-z]{3,8}:[^\n]{1,2000} [0-9a-fA-F.:]{1,45} [0-9]{14} [^ \n]{1,80} [0-9]{1,18}\r?\n"
+)
+LENGTH: Final = re.compile(r"[0-9]{1,18}")
+# In the order in which they are applied.
+ENCODINGS: Final = ("content-encoding", "transfer-encoding")
+PAGES: Final = ("response", "resource")
+LIES: Final = "its length says {} bytes, and there no record ends; crawl the page again"
+
+
+class Found(NamedTuple):
+    """A record of a page: its place in the file, its time, and its payload or what is wrong with it."""
+
+    place: str
+    at: datetime | None
+    payload: Payload | Fault
+
+
+class LeftOut(NamedTuple):
+    """A record of no page, by its kind."""
+
+    kind: str
+
+
+class _Record(NamedTuple):
+    """A record's header block, with the position at which its content starts, and the content's length."""
+
+    headers: Any
+    start: int
+    length: int
+    arc: bool
+
+    def says(self, name: str) -> str:
+        return self.headers.get_header(name) or ""
+
+
+class _Parsers(NamedTuple):
+    """Those of warcio, and the errors that it raises for what is no header."""
+
+    warc: Any
+    arc: Any
+    http: Any
+    errors: tuple[type[Exception], ...]
+
+
+@cache
+def _parsers() -> _Parsers:
+    # It loads fsspec where that is installed, which takes longer than a small run.
+    from warcio.recordloader import ARC2WARCHeadersParser
+    from warcio.statusandheaders import StatusAndHeadersParser, StatusAndHeadersParserException
+
+    return _Parsers(
+        StatusAndHeadersParser([], verify=False), ARC2WARCHeadersParser(), StatusAndHeadersParser([], verify=False),
+        (StatusAndHeadersParserException, ValueError, EOFError),
+    )  # fmt: skip
+
+
+class _Part:
+    """The next bytes of a stream and no more, also where a gzip member ends within; `left` counts those that were not
+    read, `lines` are those that were."""
+
+    def __init__(self, stream: Unpacked | _Part, size: int) -> None:
+        self._stream = stream
+        self._ended = False
+        self.left = size
+        self.lines: list[bytes] = []
+
+    def read(self, size: int) -> bytes:
+        data = b"" if self._ended else self._stream.read(min(size, self.left))
+        if not data and self.left and not self._ended and isinstance(self._stream, Unpacked):
+            self._ended = not self._stream.continues(b"WARC/")
+            return self.read(size)
+        self.left -= len(data)
+        return data
+
+    def readline(self, size: int = HEADER_BYTES) -> bytes:
+        line = self._stream.readline(min(size, self.left))
+        self.left -= len(line)
+        self.lines.append(line)
+        return line
+
+
+def read_warc(stream: Unpacked, limits: Limits, ratio: int) -> Iterator[Found | LeftOut]:
+    """The records of a file in their order. What is broken is a fault at its place, and reading goes on at the next
+    record that can be found."""
+    broken = 0
+    mark: re.Pattern[bytes] | None = None
+    while True:
+        place, start = "", stream.position
+        try:
+            if not stream.to_record():
+                return
+            place, start = stream.place, stream.position
+            mark = mark or (START if stream.peek(5) == b"WARC/" else ARC_START)
+            yield _read(stream, place, limits, ratio)
+            continue
+        except Broken as problem:
+            yield Found(
+                place or stream.place, None, fault_of(f"{problem}; reading goes on at the next record that is found")
+            )
+            if isinstance(problem, TooMuch):
+                return
+        broken += 1
+        if broken == MOST_BROKEN:
+            detail = f"{MOST_BROKEN} broken records came before this place; no more of the file is read"
+            yield Found(f"{stream.place} and on", None, fault_of(detail))
+            return
+        if not stream.resume(mark or START, start + 1):
+            return
+
+
+def _read(stream: Unpacked, place: str, limits: Limits, ratio: int) -> Found | LeftOut:
+    record = _record(stream)
+    kind = record.says("WARC-Type").strip().lower()
+    if not record.arc and stream.codec is None:
+        _check_end(stream, record.start + record.length, record.length)
+    block = _Part(stream, record.length)
+    found: Found | LeftOut
+    if kind not in PAGES:
+        found = LeftOut(kind if re.fullmatch(r"[\w-]{1,40}", kind) else "record of no known type")
+    else:
+        found = _page(record, block, place, limits, ratio)
+    if stream.codec is None:
+        block.left -= stream.skip(block.left)
+    while block.read(CHUNK_BYTES):
+        pass
+    if block.left:
+        raise Broken(f"the file or its member ends before the {record.length} bytes that its length says")
+    if not record.arc and stream.codec is not None and not _ends(stream.peek(16)):
+        raise Broken(LIES.format(record.length))
+    return found
+
+
+def _record(stream: Unpacked) -> _Record:
+    arc = stream.peek(5) != b"WARC/"
+    head = _Part(stream, HEADER_BYTES)
+    try:
+        headers = (_parsers().arc if arc else _parsers().warc).parse(head)
+    except _parsers().errors as error:
+        raise Broken(f"no record starts here ({str(error)[:200]})") from None
+    first = arc and (headers.get_header("WARC-Type") or "") == "warcinfo"
+    length = (headers.get_header("Content-Length") or "").strip()
+    length = "0" if first and not LENGTH.fullmatch(length) else length
+    if not head.left or not LENGTH.fullmatch(length):
+        raise Broken(f"the record has no length (`{length[:40]}`), or more than {HEADER_BYTES} bytes of header")
+    # Of an ARC's first record, two lines that were read belong to its content.
+    return _Record(headers, stream.position, max(int(length) - (headers.total_len if arc else 0), 0), arc)
+
+
+def _check_end(stream: Unpacked, end: int, length: int) -> None:
+    """Raise `Broken` where a plain file has no end of a record at a position."""
+    if end > stream.size:
+        raise Broken(f"the file ends before the {length} bytes that its length says")
+    if not _ends(stream.at(end, 16)):
+        raise Broken(LIES.format(length))
+
+
+def _ends(after: bytes) -> bool:
+    """Whether what follows is what may follow a record."""
+    left = after.lstrip(b"\r\n")
+    return after.startswith((b"\r\n\r\n", b"\n\n")) or not left or left.startswith(b"WARC/"[: len(left)])
+
+
+def _page(record: _Record, block: _Part, place: str, limits: Limits, ratio: int) -> Found | LeftOut:
+    """The page in a record's content, of which what is not needed stays unread."""
+    content_type, codings = record.says("Content-Type"), []
+    if record.says("WARC-Segment-Number"):
+        return LeftOut("record in segments")
+    if content_type.lower().startswith("application/http"):
+        try:
+            http = _parsers().http.parse(_Part(block, HEADER_BYTES))
+        except _parsers().errors:
+            http = None
+        if http is None or not http.protocol.upper().startswith("HTTP/"):
+            return Found(place, _time(record), fault_of("it holds no HTTP response; crawl the page again"))
+        status = http.get_statuscode()
+        if not status.startswith("2"):
+            number = status if re.fullmatch(r"[0-9]{3}", status) else "without a status"
+            return LeftOut(f"redirect (HTTP {number})" if number[0] == "3" else f"HTTP {number}")
+        content_type = http.get_header("Content-Type") or ""
+        codings = [coding for name in ENCODINGS for header, value in http.headers if header.lower() == name
+                   for coding in value.lower().split(",") if coding.strip() not in ("", "identity")]  # fmt: skip
+    elif record.says("WARC-Type").lower() == "response":
+        return LeftOut("response of no HTTP")
+    declared = MEDIA_TYPE.match(content_type.strip())
+    if declared and not HTML.match(declared[0]):
+        return LeftOut(declared[0].lower())
+    data = _payload(record, block, codings, limits, ratio)
+    if not declared and isinstance(data, bytes) and not SNIFFED.match(data):
+        return LeftOut("page of no known type")
+    if isinstance(data, Fault):
+        return Found(place, _time(record), data)
+    charset = CHARSET.search(content_type)
+    url = record.says("WARC-Target-URI").strip().removeprefix("<").removesuffix(">").replace(" ", "%20")
+    facts = RecordFacts(url or None, charset[1] if charset else None, content_type or None)
+    return Found(place, _time(record), Payload(data, facts))
+
+
+def _payload(record: _Record, block: _Part, codings: list[str], limits: Limits, ratio: int) -> bytes | Fault:
+    """The rest of a content without its codings, if it has the digest that the record says.
+
+    One digest is enough: crawlers differ in which codings they leave on, and some change headers later.
+    """
+    if not codings:
+        body = limited(iter(lambda: block.read(CHUNK_BYTES), b""), limits)
+        if isinstance(body, Fault):
+            return body
+        data: bytes | Fault = body
+    elif block.left > ENCODED_BYTES:
+        return fault_of(f"it has more than {ENCODED_BYTES} bytes with an encoding", size=block.left)
+    else:
+        body = block.read(block.left)
+        data = decoded(body, codings, ratio, limits)
+    if isinstance(data, Fault):
+        return data
+    unchunked = decoded(body, [coding for coding in codings if "chunked" in coding], ratio, limits)
+    readings = {
+        "WARC-Payload-Digest": [body, data, *([unchunked] if isinstance(unchunked, bytes) else [])],
+        "WARC-Block-Digest": [b"".join(block.lines) + body],
+    }
+    stated = [name for name in readings if record.says(name)]
+    if stated and not any(same_digest(record.says(name), readings[name]) for name in stated):
+        return fault_of("its bytes do not have the digest that the record says; crawl the page again", data)
+    return data
+
+
+def _time(record: _Record) -> datetime | None:
+    """The time that a record says, or None."""
+    try:
+        moment = datetime.fromisoformat(record.says("WARC-Date").strip())
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,146 @@
+"""Dumps with one JSON object in a line: the payload under its key, what else a line says beside, and bad lines."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archives import breaches, ingest, rows_of
+from hypothesis import given
+from hypothesis import strategies as st
+from listings import contents
+
+from pressmark.storage.errors import SettingsError
+from pressmark.storage.inputs import jsonl
+from pressmark.storage.inputs.jsonl import read_json_lines
+from pressmark.storage.inputs.payloads import Payload
+from pressmark.storage.inputs.unpacked import Unpacked
+from pressmark.storage.settings import ArchiveLimits, IngestSettings, keys_of
+from pressmark.transforms.records import Limits, Reject
+
+LINE: dict[str, Any] = {
+    "url": "https://songling-times.example/2022/a", "title": "松岭 &amp; 河", "authors": ["林帆", {"name": "陈一"}],
+    "date": "2022-03-04T05:06:07+08:00", "tags": ["河"], "html": "<p>图书馆开门。</p>", "score": 3,
+}  # fmt: skip
+
+
+def write(path: Path, *lines: Any, packed: bool = False) -> Path:
+    data = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+    path.write_bytes(gzip.compress(data) if packed else data)
+    return path
+
+
+def rows(path: Path, output: Path, **settings: Any) -> list[dict[str, Any]]:
+    ingest(path, output, **settings)
+    assert breaches(output) == []
+    columns = ("source_path", "dialect", "url", "title", "author", "text", "metadata", "published_at", "source_bytes")
+    return [dict(zip(columns, row, strict=True)) for row in rows_of(output, "articles", *columns)]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.jsonl.gz"])
+def test_a_line_is_an_article_by_the_keys_of_front_matter(tmp_path: Path, name: str) -> None:
+    first = {"content": "<p>一</p>", "link": "https://songling-times.example/b"}
+    path = write(tmp_path / name, first, b"", LINE, packed=name.endswith("gz"))
+    found = {row["source_path"]: row for row in rows(path, tmp_path / "out")}
+    row = found[f"{name}#{len(json.dumps(first)) + 2}"]
+    assert row == {
+        "source_path": row["source_path"], "dialect": "record", "url": LINE["url"], "title": "松岭 & 河",
+        "author": "林帆、陈一", "text": "图书馆开门。", "metadata": '{"score": 3}',
+        "published_at": datetime(2022, 3, 3, 21, 6, 7, tzinfo=UTC), "source_bytes": len(LINE["html"].encode()),
+    }  # fmt: skip
+    assert found[f"{name}#0"]["url"] == first["link"]
+
+
+def test_keys_can_be_named(tmp_path: Path) -> None:
+    line = {
+        "post": {"raw": "<p>一</p>", "by": "林帆"},
+        "at": 1646352000,
+        "html": "<p>没有</p>",
+        "url": "https://x.example/",
+    }
+    path = write(tmp_path / "a.jsonl", line)
+    (row,) = rows(path, tmp_path / "out", map="html=post.raw,author=post.by,date=at")
+    assert (row["text"], row["author"], row["published_at"]) == ("一", "林帆", datetime(2022, 3, 4, tzinfo=UTC))
+    assert json.loads(row["metadata"]) == {"html": "<p>没有</p>", "post": {}}
+    # Another map is another reading of the same bytes.
+    report = ingest(path, tmp_path / "out", 2, map="html=html")
+    assert (report.parsed, report.articles) == (1, 1)
+    assert rows_of(tmp_path / "out", "articles", "text") == [("没有",)]
+
+
+@pytest.mark.parametrize("text", ["html", "html=", "head=x", "html=a,html=b"])
+def test_a_map_that_is_none_is_an_error(text: str) -> None:
+    with pytest.raises(SettingsError, match="FIELD=KEY"):
+        IngestSettings(map=text)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"no JSON", "no_header"), (b"[1, 2]", "no_header"), (b'{"html": "<p>', "no_header"),
+        (b'{"url": "x"}', "no_header"),
+        (b'{"html": 7}', "no_header"), (b'{"html": "\xff"}', "invalid_utf8"), (b"[" * 100_000, "too_complex"),
+        (json.dumps({"html": "x" * 2_000_000}).encode(), "too_large"), (b"y" * 9_000_000, "too_large"),
+        (b'{"html": "<p>\\ud800</p>"}', "invalid_utf8"), (b'{"html": ""}', "empty_file"),
+        (b'{"html": "<p>"}', "no_text"),
+    ],
+    ids=range(12),
+)  # fmt: skip
+def test_a_bad_line_is_a_reject_at_its_offset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: bytes, reason: str
+) -> None:
+    monkeypatch.setattr(jsonl, "LONGEST_LINE", 4_000_000)
+    good = json.dumps(LINE).encode()
+    path = write(tmp_path / "a.jsonl", good, line, good.replace(b"/a", b"/b"))
+    ingest(path, tmp_path / "out", max_source_mib=1)
+    ((place, found),) = rows_of(tmp_path / "out", "rejects", "source_path", "reason")
+    assert (place, found) == (f"a.jsonl#{len(good) + 1}", reason)
+    assert len(rows_of(tmp_path / "out", "articles", "url")) == 2
+    assert breaches(tmp_path / "out") == []
+
+
+def test_a_dump_that_is_cut_off_keeps_its_lines(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl.gz", *[LINE] * 3, packed=True)
+    path.write_bytes(path.read_bytes()[:-9])
+    found = list(contents(path).values())
+    assert isinstance(found[-1], Reject)
+    assert "cut off" in found[-1].detail
+
+
+def test_facts_that_are_too_many_are_the_short_ones(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", {**LINE, "many": list(range(20_000)), "long": "x" * 300_000})
+    (row,) = rows(path, tmp_path / "out")
+    assert (row["url"], row["metadata"]) == (LINE["url"], '{"score": 3}')
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3), max_leaves=6,
+)  # fmt: skip
+KEYS = st.sampled_from(["html", "body", "url", "link", "title", "author", "date", "published", "tags", "a.b", "A"])
+
+
+@given(
+    st.lists(
+        st.dictionaries(KEYS | st.text(max_size=4), VALUES, max_size=6) | VALUES | st.binary(max_size=20), max_size=6
+    )
+)
+def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
+    data = b"\n".join(
+        line.replace(b"\n", b"") if isinstance(line, bytes) else json.dumps(line).encode() for line in lines
+    )
+    found = list(read_json_lines(Unpacked(io.BytesIO(data), ArchiveLimits()), Limits(), keys_of("url=a.b")))
+    places = [number for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n")) if line.strip()]
+    assert len(found) == len(places)
+    for one in found:
+        line = data[int(one.place) :].partition(b"\n")[0]
+        if isinstance(one.payload, Payload):
+            texts = [value for value in json.loads(line).values() if isinstance(value, str)]
+            assert bytes(one.payload) in [text.encode("utf-8", "surrogatepass") for text in texts]
+        elif one.payload.data is not None:
+            assert one.payload.data.removesuffix(b"\n") == line

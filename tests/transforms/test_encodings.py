@@ -1,0 +1,87 @@
+"""Sources in other encodings than UTF-8: the same text, with spans of the source's own bytes."""
+
+from __future__ import annotations
+
+import pytest
+from archives import stamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import parse
+from pressmark.transforms.encodings import as_encoded, codec_of, decode
+from pressmark.transforms.laws import check_article
+from pressmark.transforms.records import Article, Limits, Reading, Reject
+from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows
+
+SOURCE = (
+    "<!--1646370367000-->\n[松岭](https://songling-times.example/a)\n------\n"
+    "<p>松岭市<b>今天</b>。</p><!-- 注 --><img src=x.jpg><p>A&amp;B</p>"
+)
+JAPANESE = SOURCE.replace("松岭", "東京").replace("注", "註")
+
+
+def parsed(data: bytes, encoding: str | None) -> Article | Reject:
+    reading = Reading(codec_of(encoding) if encoding else None)
+    return parse(data, "a.md", load_outlets(), Limits(), reading=reading)
+
+
+def breaches(article: Article, data: bytes) -> list[object]:
+    rows = [rows([article])[0].to_pylist() for rows in (paragraph_rows, media_rows)]
+    return list(check_article(article_rows([article], stamp(1)).to_pylist()[0], rows[0], data, rows[1]))
+
+
+@pytest.mark.parametrize(
+    ("source", "label", "codec"),
+    [(SOURCE, "GBK", "gb18030"), (SOURCE, "utf-16le", "utf-16-le"), (SOURCE.replace("岭", "嶺"), "big5", "big5hkscs"),
+     (JAPANESE, "x-sjis", "cp932"), (JAPANESE, "EUC-JP", "euc_jp")],
+)  # fmt: skip
+def test_a_declared_encoding_gives_the_same_text_and_lawful_spans(source: str, label: str, codec: str) -> None:
+    data = source.encode(codec)
+    article, plain = parsed(data, label), parsed(source.encode(), None)
+    assert isinstance(article, Article)
+    assert isinstance(plain, Article)
+    assert (article.encoding, plain.encoding, article.text) == (codec, "utf-8", plain.text)
+    assert breaches(article, data) == []
+
+
+def test_a_byte_order_mark_declares_utf_16() -> None:
+    data = SOURCE.encode("utf-16")
+    article = parsed(data, None)
+    assert isinstance(article, Article)
+    assert (article.encoding, breaches(article, data)) == ("utf-16-le", [])
+
+
+def test_utf_8_wins_over_a_wrong_declaration() -> None:
+    article = parsed(SOURCE.encode(), "gb2312")
+    assert isinstance(article, Article)
+    assert article.encoding == "utf-8"
+
+
+def test_bytes_that_are_none_of_the_declared_encoding_are_flagged_and_lawful() -> None:
+    data = SOURCE.encode("gb18030") + b"<p>\xff\x81<b>\xd6\xd0\x80</b></p>" + "<p>末</p>".encode("gb18030")
+    article = parsed(data, "gb18030")
+    assert isinstance(article, Article)
+    assert "mojibake" in article.flags
+    assert breaches(article, data) == []
+
+
+def test_undeclared_bytes_stay_a_reject_and_the_remedy_is_named() -> None:
+    reject = parsed(SOURCE.encode("gb18030"), None)
+    assert isinstance(reject, Reject)
+    assert (reject.reason, "--encoding" in reject.detail) == ("invalid_utf8", True)
+
+
+@pytest.mark.parametrize("codec", ["gb18030", "big5hkscs", "cp932", "cp1252", "utf-16-le", "euc_kr"])
+@given(data=st.binary(max_size=60))
+def test_sizes_add_up_whatever_the_bytes(codec: str, data: bytes) -> None:
+    found = as_encoded(data, codec)
+    sizes = [found.size(at, at + 1) for at in range(len(found.text))]
+    assert (sum(sizes), found.size(0, len(found.text))) == (len(data), len(data))
+    assert min(sizes, default=0) >= 0
+
+
+def test_labels_of_the_web() -> None:
+    labels = ("gb2312", "ISO-8859-1", "none-such", "utf-7", "unicode-1-1-utf-8", "base64")
+    assert [codec_of(label) for label in labels] == ["gb18030", "cp1252", None, None, "utf-8", None]
+    assert decode(b"").text == ""

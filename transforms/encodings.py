@@ -1,0 +1,103 @@
+"""How the bytes of a source become characters, and where the bytes of each character are."""
+
+from __future__ import annotations
+
+import codecs
+from array import array
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+__all__ = ["UTF_8", "Decoded", "as_encoded", "codec_of", "decode"]
+
+UTF_8: Final = "utf-8"
+MARKS: Final = ((codecs.BOM_UTF8, UTF_8), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+# What pages mean by a label, as the encoding standard has it: the larger set that browsers read in its place.
+MEANT: Final = {
+    "gb2312": "gb18030", "gbk": "gb18030", "cp936": "gb18030", "hz": "gb18030", "iso8859-1": "cp1252",
+    "ascii": "cp1252", "big5": "big5hkscs", "shift_jis": "cp932", "euc_kr": "cp949", "iso8859-9": "cp1254",
+    "iso8859-11": "cp874", "tis-620": "cp874",
+}  # fmt: skip
+# Read in one piece or not at all: what a byte means depends on those before it.
+STATEFUL: Final = ("iso2022", "utf-7", "utf-16", "utf-32")
+
+
+class Decoded(NamedTuple):
+    """A source as characters. `mark` are the bytes of a byte order mark before them; `damaged` tells that some bytes
+    are none of the encoding, and U+FFFD in the text. `offsets` holds the first byte of each character where sizes in
+    the encoding do not tell it."""
+
+    text: str
+    encoding: str = UTF_8
+    mark: int = 0
+    damaged: bool = False
+    offsets: Sequence[int] | None = None
+
+    def size(self, start: int, end: int) -> int:
+        """Bytes of the characters `[start, end)`."""
+        if self.offsets is not None:
+            return self.offsets[end] - self.offsets[start]
+        text = self.text[start:end]
+        return len(text) if self.encoding == UTF_8 and text.isascii() else len(text.encode(self.encoding))
+
+
+def codec_of(label: str) -> str | None:
+    """Python's name for the encoding that a label of the web means; None where it is unknown.
+
+    >>> codec_of("GB2312"), codec_of("latin1"), codec_of("utf8"), codec_of("x-none")
+    ('gb18030', 'cp1252', 'utf-8', None)
+    """
+    try:
+        name = codecs.lookup(label.strip().removeprefix("x-").removeprefix("unicode-1-1-")).name
+        "".encode(name)
+    except (LookupError, TypeError, ValueError):
+        return None
+    return None if name.startswith(STATEFUL) and name not in ("utf-16-le", "utf-16-be") else MEANT.get(name, name)
+
+
+def decode(data: bytes, declared: str | None = None) -> Decoded:
+    """`data` as characters: by its byte order mark, else as UTF-8 where it is that, else as `declared`, a codec's name.
+
+    Raises `UnicodeDecodeError` for bytes that are no UTF-8 where nothing else was declared.
+    """
+    for mark, encoding in MARKS:
+        if data.startswith(mark):
+            return as_encoded(data[len(mark) :], encoding)._replace(mark=len(mark))
+    if declared is None or declared == UTF_8:
+        return Decoded(data.decode())
+    if declared.startswith("utf-16"):
+        return as_encoded(data, declared)
+    try:
+        # Text in other encodings is hardly ever UTF-8 by chance, and labels are often wrong.
+        return Decoded(data.decode())
+    except UnicodeDecodeError:
+        return as_encoded(data, declared)
+
+
+def as_encoded(data: bytes, encoding: str) -> Decoded:
+    """`data` as characters of an encoding, whatever else it may be; only bytes that are no UTF-8 raise."""
+    if encoding == UTF_8:
+        return Decoded(data.decode())
+    try:
+        text, damaged = data.decode(encoding), False
+    except UnicodeDecodeError:
+        text, damaged = data.decode(encoding, "replace"), True
+    if not damaged and text.encode(encoding, "replace") == data:
+        return Decoded(text, encoding)
+    text, offsets = _placed(data, encoding)
+    return Decoded(text, encoding, 0, damaged, offsets)
+
+
+def _placed(data: bytes, encoding: str) -> tuple[str, Sequence[int]]:
+    """The characters of `data`, and the first byte of each; then the number of all bytes."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    pieces: list[str] = []
+    offsets = array("q")
+    begin = 0
+    for position in range(len(data)):
+        if piece := decoder.decode(data[position : position + 1], position + 1 == len(data)):
+            # A byte that is no second half is a character of its own after the broken one.
+            offsets.extend([begin, *[position] * (len(piece) - 1)])
+            pieces.append(piece)
+            begin = position + 1
+    offsets.append(len(data))
+    return "".join(pieces), offsets

@@ -1,0 +1,419 @@
+"""Reads front matter: a block of YAML, TOML or JSON before the body, and what its keys say.
+
+Owns the three notations and the keys of the contract's section 6. Makes values of no other type than text, numbers,
+dates, lists and maps, whatever tags a block has; a block that is broken is read entry by entry, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+from pressmark.transforms.dates import parse_date
+
+__all__ = ["AUTHORS", "DATES", "PROBLEM", "URLS", "FrontMatter", "read_front_matter"]
+
+OPENING: Final = re.compile(r"[\s\ufeff]*(---|\+\+\+|;;;)[ \t]*(?:\r\n|\n|\r)")
+CLOSING: Final = {
+    "---": re.compile(r"(?:(?<=\n)|(?<=\r))(?:---|\.\.\.)[ \t]*(?:\r\n|\n|\r|\Z)"),
+    "+++": re.compile(r"(?:(?<=\n)|(?<=\r))\+\+\+[ \t]*(?:\r\n|\n|\r|\Z)"),
+    ";;;": re.compile(r"(?:(?<=\n)|(?<=\r));;;[ \t]*(?:\r\n|\n|\r|\Z)"),
+}
+OPENING_OBJECT: Final = re.compile(r"[\s\ufeff]*(?=\{\s*[\"}])")
+REST_OF_LINE: Final = re.compile(r"[ \t]*(?:\r\n|\n|\r|\Z)")
+ENTRY: Final = {
+    sign: re.compile(rf"^(?P<key>[^\W\d][\w-]*|'[^'\n]*'|\"[^\"\n]*\")[ \t]*{sign}(?!//)", re.MULTILINE)
+    for sign in ":="
+}
+
+# A block that is larger is read entry by entry, as are those that go deeper or have more values once aliases are read.
+MOST_CHARACTERS: Final = {"---": 1 << 16, "+++": 1 << 14, ";;;": 1 << 16}
+MOST_VALUES: Final = 10_000
+DEEPEST: Final = 32
+
+URLS: Final = (
+    "url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source",
+)  # fmt: skip
+AUTHORS: Final = ("author", "authors", "byline", "creator")
+DATES: Final = (
+    "date", "pubDate", "publishDate", "published", "published_at", "created", "dateCreated", "lastmod",
+)  # fmt: skip
+# Of one, a text with spaces is one value, as Jekyll has it.
+MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
+ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/]", re.IGNORECASE)
+COMMAS: Final = re.compile(r"[,，、;；]")
+NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
+WORDS: Final[dict[str, Any]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+# The key of `metadata` that says what was wrong with a block.
+PROBLEM: Final = "_problem"
+
+
+class FrontMatter(NamedTuple):
+    """What a block says. `end` is the code point of the text just past the closing line.
+
+    `date` is a day alone, a time without a zone, or a time with one. `metadata` holds what no other field does, dates
+    that were not understood and the later ones of equal keys included; it can be written as JSON. `positions` tells,
+    for keys in lower case, the code point at which a value starts. `problem` says what was read as text, or dropped.
+    """
+
+    url: str | None
+    title: str | None
+    authors: tuple[str, ...]
+    date: date | datetime | None
+    description: str | None
+    tags: tuple[str, ...]
+    categories: tuple[str, ...]
+    metadata: dict[str, Any]
+    end: int
+    positions: dict[str, int]
+    problem: str | None
+
+
+class _Scalar(NamedTuple):
+    """A scalar as written, without its quotes; one without quotes may be a number, a truth value or nothing."""
+
+    text: str
+    plain: bool
+
+
+class _Entry(NamedTuple):
+    key: str
+    value: Any
+    position: int | None
+
+
+class _Unreadable(Exception):
+    """The block, or a part of it, is not what its notation allows, or more than is read."""
+
+
+def read_front_matter(text: str) -> FrontMatter | None:
+    """The front matter that a decoded source starts with; None where it has none, or one with no key that can be read.
+
+    Of two equal keys, the first counts. Takes time in proportion to the block.
+
+    >>> found = read_front_matter("---\\ntitle: Weir: open again\\ntags: [river]\\n---\\nText")
+    >>> found.title, found.tags, found.end
+    ('Weir: open again', ('river',), 46)
+    """
+    opening = OPENING.match(text)
+    if opening is None:
+        start = OPENING_OBJECT.match(text)
+        return _read_object(text, start.end()) if start else None
+    closing = CLOSING[opening[1]].search(text, opening.end())
+    if closing is None:
+        return None
+    block, first, fence = text[opening.end() : closing.start()], opening.end(), opening[1]
+    problem = None
+    try:
+        entries = _read(block, fence)
+    except _Unreadable as error:
+        problem = f"read entry by entry: {error}"
+        entries = list(_by_entry(block.replace("\r\n", " \n").replace("\r", "\n"), fence))
+    if not entries and _lines(block):
+        return None
+    return _understood(entries, first, closing.end(), problem)
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A map with its keys as they stand, equal ones included."""
+
+
+JSON: Final = json.JSONDecoder(object_pairs_hook=_Pairs)
+
+
+def _read_object(text: str, start: int) -> FrontMatter | None:
+    try:
+        found, end = JSON.raw_decode(text, start)
+        entries = _entries_of(found)
+    except (ValueError, RecursionError, _Unreadable):
+        return None
+    line_end = REST_OF_LINE.match(text, end)
+    return None if line_end is None else _understood(entries, start, line_end.end(), None)
+
+
+def _read(block: str, fence: str) -> list[_Entry]:
+    if len(block) > MOST_CHARACTERS[fence]:
+        raise _Unreadable(f"it has more than {MOST_CHARACTERS[fence]} characters")
+    if fence == "---":
+        return _yaml_entries(block)
+    try:
+        if fence == ";;;":
+            return _entries_of(JSON.decode(block))
+        entries = _entries_of(tomllib.loads(block.replace("\r\n", "\n").replace("\r", "\n")))
+    except (ValueError, RecursionError) as error:
+        raise _Unreadable(f"it is not of its notation ({error})") from None
+    places = {entry["key"].strip("\"'"): entry.end() for entry in reversed(list(ENTRY["="].finditer(block)))}
+    return [entry._replace(position=places.get(entry.key)) for entry in entries]
+
+
+def _entries_of(found: Any) -> list[_Entry]:
+    """Entries of what a reader made of a block, if it is a map with no more depth and values than are read."""
+    if not isinstance(found, _Pairs | dict):
+        raise _Unreadable("it is no map")
+    level, count = [found], 0
+    for _ in range(DEEPEST):
+        level = [item for value in level for item in _items(value)]
+        count += len(level)
+    if level or count > MOST_VALUES:
+        raise _Unreadable(f"more than {DEEPEST} levels or {MOST_VALUES} values")
+    return [_Entry(key, value, None) for key, value in (found.items() if isinstance(found, dict) else found)]
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, _Pairs):
+        return [item for _, item in value]
+    return list(value.values() if isinstance(value, dict) else value) if isinstance(value, dict | list) else []
+
+
+def _yaml_entries(block: str) -> list[_Entry]:
+    """Entries of a YAML map. Made of events, so that no tag makes an object and each alias is counted in full."""
+    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+    if block.startswith("\ufeff"):
+        block = " " + block[1:]
+    try:
+        events = iter(yaml.parse(block, Loader=loader))
+        while True:
+            event = next(events, None)
+            if event is None:
+                return []
+            if isinstance(event, yaml.NodeEvent):
+                break
+        if not isinstance(event, yaml.MappingStartEvent):
+            raise _Unreadable("it is no map")
+        return _YamlReader(events).map(1)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise _Unreadable(f"no YAML ({what}{f', line {mark.line + 1} of the block' if mark else ''})") from None
+
+
+class _YamlReader:
+    """Values from events, up to a depth and a number."""
+
+    def __init__(self, events: Iterator[Any]) -> None:
+        self._events = events
+        self._count = 0
+        # What each anchor names, and of how many values that consists.
+        self._anchors: dict[str, tuple[Any, int]] = {}
+
+    def map(self, depth: int) -> list[_Entry]:
+        entries: list[_Entry] = []
+        merged: list[_Entry] = []
+        for event in iter(lambda: next(self._events), None):
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            key = self.value(event, depth + 1)
+            following = next(self._events)
+            value = self.value(following, depth + 1)
+            if not isinstance(key, _Scalar):
+                raise _Unreadable("a key is a list or a map")
+            if key == ("<<", True):
+                merged += [_Entry(*pair, None) for pair in value] if isinstance(value, _Pairs) else []
+                continue
+            entries.append(_Entry(key.text, value, following.start_mark.index))
+        known = {entry.key for entry in entries}
+        return entries + [entry for entry in merged if entry.key not in known]
+
+    def value(self, event: Any, depth: int) -> Any:
+        if depth > DEEPEST:
+            raise _Unreadable(f"more than {DEEPEST} levels")
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self._anchors:
+                raise _Unreadable(f"the alias `{event.anchor}` names nothing before it")
+            value, size = self._anchors[event.anchor]
+            self._add(size)
+            return value
+        before = self._count
+        self._add(1)
+        if event.tag is not None and event.tag not in TAGS:
+            raise _Unreadable(f"the tag `{event.tag}`")
+        value = self._node(event, depth)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (value, self._count - before)
+        return value
+
+    def _node(self, event: Any, depth: int) -> Any:
+        if isinstance(event, yaml.ScalarEvent):
+            return _Scalar(event.value, bool(event.implicit[0]))
+        if isinstance(event, yaml.MappingStartEvent):
+            return _Pairs((entry.key, entry.value) for entry in self.map(depth))
+        items = []
+        for item in iter(lambda: next(self._events), None):
+            if isinstance(item, yaml.SequenceEndEvent):
+                break
+            items.append(self.value(item, depth + 1))
+        return items
+
+    def _add(self, count: int) -> None:
+        self._count += count
+        if self._count > MOST_VALUES:
+            raise _Unreadable(f"more than {MOST_VALUES} values")
+
+
+TAGS: Final = frozenset(
+    {"!", *(f"tag:yaml.org,2002:{name}" for name in "str int float bool null timestamp seq map".split())}
+)
+
+
+def _by_entry(block: str, fence: str) -> Iterator[_Entry]:
+    """Entries of a broken block: each is read alone, and one that can't be is the text behind its key."""
+    found = list(ENTRY["=" if fence == "+++" else ":"].finditer(block))
+    alone = len(block) <= MOST_CHARACTERS[fence] and fence != ";;;"
+    unread = _lines(block[: found[0].start()] if found else "")
+    ends = [*[entry.start() for entry in found[1:]], len(block)][: len(found)]
+    for entry, end in zip(found, ends, strict=True):
+        whole, text = block[entry.start() : end], block[entry.end() : end]
+        try:
+            (read,) = _read(whole, fence) if alone else []
+            yield read._replace(position=None if read.position is None else read.position + entry.start())
+        except (_Unreadable, ValueError):
+            lines = _lines(text)
+            items = [line[1:].strip().strip("\"'") for line in lines if line.startswith("- ")]
+            position = entry.end() + len(text) - len(text.lstrip(" \t"))
+            value = items if lines and len(items) == len(lines) else _bare(" ".join(lines))
+            yield _Entry(entry["key"].strip("\"'"), value, position)
+    if unread and found:
+        yield _Entry("_unread", unread, None)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _bare(text: str) -> _Scalar:
+    """The text of a line, without quotes around it."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return _Scalar(text[1:-1] if quoted else text, not quoted)
+
+
+def _understood(entries: list[_Entry], first: int, end: int, problem: str | None) -> FrontMatter:
+    positions: dict[str, int] = {}
+    fields: dict[str, tuple[str, Any]] = {}
+    metadata: dict[str, Any] = {}
+    repeated: dict[str, list[Any]] = {}
+    for entry in entries:
+        key, folded = _characters(entry.key), _folded(entry.key)
+        if entry.position is not None:
+            positions.setdefault(key.lower(), first + entry.position)
+        if folded in fields or (folded not in UNDERSTOOD and key in metadata):
+            repeated.setdefault(key, []).append(_jsonable(entry.value))
+        elif folded in UNDERSTOOD:
+            fields[folded] = (key, entry.value)
+        else:
+            metadata[key] = _jsonable(entry.value)
+    if repeated:
+        names = ", ".join(f"`{key}`" for key in list(repeated)[:8])
+        twice = f"given more than once, and the first counts: {names}"
+        problem = f"{problem}; {twice}" if problem else twice
+
+    def take(keys: tuple[str, ...], read: Callable[[Any], Any]) -> Any:
+        """What the first of some keys says that says anything."""
+        for key in map(_folded, keys):
+            if key in fields and (found := read(fields[key][1])):
+                del fields[key]
+                return found
+        return None
+
+    url = take(URLS, _address)
+    title = take(("title",), _text)
+    authors = take(AUTHORS, _names)
+    moment = take(DATES, _moment)
+    description = take(("description",), _text)
+    many = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
+    for key, value in fields.values():
+        if (left := _jsonable(value)) not in (None, [], {}, ""):
+            metadata[key] = left
+    for key, values in repeated.items():
+        metadata[key] = [metadata[key], *values] if key in metadata else values if len(values) > 1 else values[0]
+    return FrontMatter(
+        url, title, authors or (), moment, description, many[0], many[1], metadata, end, positions, problem
+    )
+
+
+def _folded(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "")
+
+
+UNDERSTOOD: Final = frozenset(
+    map(_folded, (*URLS, *AUTHORS, *DATES, "title", "description", *MANY["tags"], *MANY["categories"]))
+)
+
+
+def _text(value: Any) -> str | None:
+    """A scalar as it was written; a list or a map is no text."""
+    if isinstance(value, _Scalar):
+        value = None if value.plain and value.text in ("~", "null", "Null", "NULL") else value.text
+    if value is None or isinstance(value, list | dict):
+        return None
+    return _characters(value.isoformat() if isinstance(value, date | time) else str(value)).strip() or None
+
+
+def _address(value: Any) -> str | None:
+    text = _text(value)
+    return text if text and ADDRESS.match(text) else None
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list) and not isinstance(value, _Pairs):
+        return tuple(dict.fromkeys(name for item in value for name in _names(item)))
+    if isinstance(value, _Pairs | dict):
+        named = {_folded(key): item for key, item in (value.items() if isinstance(value, dict) else value)}
+        return _names(named.get("name"))
+    text = _text(value)
+    return (text,) if text else ()
+
+
+def _moment(value: Any) -> date | datetime | None:
+    if isinstance(value, date):
+        return value
+    text = _text(value)
+    return parse_date(text) if text else None
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """Values of a list, or of a text with commas, else with spaces, between them."""
+    return _parts(value) if not (text := _text(value)) or COMMAS.search(text) else tuple(dict.fromkeys(text.split()))
+
+
+def _parts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list) and not isinstance(value, _Pairs):
+        texts = [text for item in value if (text := _text(item))]
+    else:
+        texts = COMMAS.split(_text(value) or "")
+    return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, _Scalar):
+        if value.plain and value.text in WORDS:
+            return WORDS[value.text]
+        if not value.plain or not NUMBER.fullmatch(value.text):
+            return _characters(value.text)
+        number = float(value.text) if "." in value.text else int(value.text)
+        return number if str(number) == value.text else value.text
+    if isinstance(value, _Pairs):
+        return {_characters(key): _jsonable(item) for key, item in reversed(value)}
+    if isinstance(value, dict):
+        return {_characters(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_jsonable(item) for item in value]
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else str(value)
+    return _characters(value.isoformat() if isinstance(value, date | time) else str(value))
+
+
+def _characters(text: str) -> str:
+    """`text` with the halves of a pair joined, and U+FFFD for a half that is alone."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
