@@ -1,4 +1,4 @@
-"""Grows the forest of `transforms/pages.py` from pages with truth and writes `transforms/page_model.json`.
+"""Grows the forest of `transforms/pages.py` from pages with truth and writes `transforms/page_model.py`.
 
 Run by hand where `../shared/pages` is, with lightgbm and numpy installed, which the project itself does not need. Only
 numbers of layout go into the model, no text. The same pages give the same file.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from pressmark.transforms.page_features import FEATURES, features
 
 __all__ = ["grow", "labels"]
 
-MODEL: Final = Path(__file__).parents[1] / "transforms" / "page_model.json"
+MODEL: Final = Path(__file__).parents[1] / "transforms" / "page_model.py"
 SHINGLE: Final = 4
 # Half of a block's words in the truth make it the article's.
 ENOUGH: Final = 0.5
@@ -32,6 +33,18 @@ PARAMETERS: Final[dict[str, Any]] = {
     "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5, "seed": 1, "deterministic": True,
     "force_row_wise": True, "num_threads": 2, "verbose": -1,
 }  # fmt: skip
+
+
+HEAD: Final = '''"""The forest of `pages.py`, as `benchmarks/grow_pages.py` wrote it: change nothing here by hand.
+
+Of each tree: features by their number, bounds, left and right children, leaves.
+"""
+
+from typing import Final
+
+__all__ = ["NAMES", "TREES"]
+
+'''
 
 
 class Sample(NamedTuple):
@@ -110,6 +123,14 @@ def grow(samples: Sequence[Sample], rounds: int = ROUNDS) -> dict[str, Any]:
     }
 
 
+def _module(model: dict[str, Any]) -> str:
+    """The model as a module of Python, one tree a line."""
+    names = textwrap.fill(" ".join(model["features"]), 116)
+    trees = "".join(f"    {json.dumps(tree, separators=(',', ':'))},\n" for tree in model["trees"])
+    types = "Final[tuple[list[list[float]], ...]]"
+    return f'{HEAD}NAMES: Final = """\n{names}\n""".split()\nTREES: {types} = (\n{trees})  # fmt: skip\n'
+
+
 def _tree(root: dict[str, Any]) -> list[list[float]]:
     """A tree as five lists: features, bounds, left, right, leaves."""
     feature: list[float] = []
@@ -143,7 +164,7 @@ def main() -> None:
     given = parser.parse_args()
     pages = [page for name in SETS for page in pages_of(name) if given.half is None or half(page) == given.half]
     model = grow([sample(page) for page in pages])
-    given.out.write_text(json.dumps(model, separators=(",", ":")).replace("],[[", "],\n[[") + "\n", "utf-8")
+    given.out.write_text(_module(model), "utf-8")
 
 
 if __name__ == "__main__":

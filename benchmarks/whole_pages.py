@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import json
 import re
+import runpy
 import subprocess
 import sys
 import time
@@ -42,10 +43,11 @@ FOLDER: Final = SHARED / "pages"
 SETS: Final = ("aeb", "fundus", "wcxb")
 DEPTH: Final = 5000
 WORD: Final = re.compile(r"[㐀-鿿豈-﫿぀-ヿ]|[^\W㐀-鿿豈-﫿぀-ヿ]+")
-DAY: Final = re.compile(r"((?:19|20)\d\d)[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})")
+DAY: Final = re.compile(r"((?:19|20)\d\d)(?:\s?[-/.年]\s?(\d{1,2})\s?[-/.月]\s?(\d{1,2})|(\d\d)(\d\d)(?!\d))")
 PRINTED_DAY: Final = re.compile(
     r"(?:(\d{1,2})\w{0,2}\.?\s+)?([A-Z][a-z]{2})[a-z]*\.?,?\s+(?:(\d{1,2})\w{0,2},?\s+)?((?:19|20)\d\d)"
 )
+NUMBERED_DAY: Final = re.compile(r"(\d{1,2})[./](\d{1,2})[./]((?:19|20)\d\d)")
 MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 PEER: Final = """
 import gzip, json, sys
@@ -140,7 +142,10 @@ def _content(page: Page) -> list[str]:
 def _day(text: str | None) -> str:
     """The day in a time as pages write it."""
     if found := DAY.search(text or ""):
-        return f"{int(found[1]):04}-{int(found[2]):02}-{int(found[3]):02}"
+        return f"{found[1]}-{int(found[2] or found[4]):02}-{int(found[3] or found[5]):02}"
+    if found := NUMBERED_DAY.search(text or ""):
+        first, second = sorted((int(found[1]), int(found[2]))) if int(found[1]) > 12 else (int(found[1]), int(found[2]))
+        return f"{found[3]}-{first:02}-{second:02}"
     if (found := PRINTED_DAY.search(text or "")) and found[2] in MONTHS and (found[1] or found[3]):
         return f"{found[4]}-{MONTHS.index(found[2]) + 1:02}-{int(found[1] or found[3]):02}"
     return ""
@@ -208,7 +213,8 @@ def main() -> int:
         print(f"nothing was scored: the pages are not there (`{FOLDER}`)", file=sys.stderr)
         return 2
     if given.model:
-        pages.page_model = lambda: json.loads(given.model.read_text("utf-8"))
+        model = runpy.run_path(str(given.model))
+        pages.FOREST[:] = pages.forest(model["NAMES"], model["TREES"])
     everything = [page for name in SETS for page in pages_of(name)]
     print("F1 | aeb | fundus | wcxb, articles | wcxb, all kinds | fundus, exact paragraphs")
     _report("main blocks", everything, _main)

@@ -36,7 +36,7 @@ def parser_version() -> str:
     digest = hashlib.sha256(Path(tokenizer.origin).with_name("_version.py").read_bytes())
     for package in (schemas, transforms):
         for path in sorted(Path(package.__path__[0]).iterdir()):
-            if path.suffix in (".py", ".toml", ".json") and path.name not in NOT_DECIDING:
+            if path.suffix in (".py", ".toml") and path.name not in NOT_DECIDING:
                 digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from turbohtml import Document, Element, Node, Text, parse
 
-from pressmark.transforms.data import page_words
 from pressmark.transforms.page_features import folded
+from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
 
 __all__ = ["PageFacts", "page_facts"]
 
@@ -28,10 +28,8 @@ PAGE_TYPE: Final = re.compile(r"(?:Page|VideoObject|Product|Event|Course|Episode
 MOST_NODES: Final = 20_000
 LONGEST_NAME: Final = 80
 LONGEST_TITLE: Final = 400
-MOST_METADATA: Final = 200
 # A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
 AGREES: Final = 0.3
-FEW_WORDS: Final = 4
 MOST_NODES_NEAR: Final = 25
 MOST_STRINGS: Final = 120
 MOST_STRINGS_NEAR: Final = 16
@@ -41,15 +39,14 @@ LONGEST_BYLINE: Final = 160
 LONGEST_STATEMENT: Final = 400
 # The first keys of a list are believed before JSON-LD, the first selectors before what stands below the title.
 SUREST: Final = 4
-SURE_TIMES: Final = 5
+SURE_TIMES: Final = 4
 ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
 WRAPPING: Final = re.compile(r"^\s*(?://\s*)?(?:<!--|<!\[CDATA\[)|(?:-->|(?://\s*)?\]\]>)\s*$")
+UPDATED: Final = re.compile("updat|modif|revi|更新|修改", re.IGNORECASE)
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
-_WORDS: Final = page_words()
-KEYS: Final = {name: tuple(keys) for name, keys in _WORDS["keys"].items()}
 USED: Final = frozenset({key for keys in KEYS.values() for key in keys} | {"og:url"})
-BYLINES, TIMES, PRINTED_TIMES = (tuple(_WORDS["selectors"][name]) for name in ("bylines", "times", "printed_times"))
+BYLINES, TIMES, PRINTED_TIMES = (SELECTORS[name] for name in ("bylines", "times", "printed_times"))
 # Meta elements that tell a browser or a crawler what to do say nothing of the article.
 TECHNICAL: Final = re.compile(
     r"viewport|theme-color|robots|googlebot|bingbot|csrf|.*verif|msapplication|apple-|format-detection|generator$|"
@@ -71,15 +68,15 @@ NAME_ENDS: Final = re.compile(
     re.IGNORECASE,
 )
 NO_NAME: Final = re.compile(
-    rf"https?:|www\.|[@#/]|.*@.*\.|(?:{'|'.join(_WORDS['names']['nobody'])})$|"
-    rf".*\b(?:{'|'.join(_WORDS['names']['elsewhere'])})\b",
+    rf"https?:|www\.|[@#/]|.*@.*\.|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
+    rf".*\b(?:{'|'.join(NOT_NAMES['elsewhere'])})\b",
     re.IGNORECASE,
 )
-JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(_WORDS['names']['jobs'])})s?$", re.IGNORECASE)
-CREDENTIALS: Final = frozenset(_WORDS["names"]["credentials"])
+JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['jobs'])})s?$", re.IGNORECASE)
+CREDENTIALS: Final = frozenset(NOT_NAMES["credentials"])
 PRINTED_DATE: Final = re.compile(
     r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}日?(?:[T\s]+\d{1,2}:\d\d(?::\d\d)?)?"
-    r"|\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?[A-Za-zÀ-ÿ]{3,12}\.?,?\s+(?:de\s+)?(?:19|20)\d\d"
+    r"|(?<![\d-])\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?[A-Za-zÀ-ÿ]{3,12}\.?,?\s+(?:de\s+)?(?:19|20)\d\d"
     r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(?:19|20)\d\d|\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d"
 )
 
@@ -153,7 +150,7 @@ class _Page:
             site_name=self._site,
             metadata={
                 key: " ".join(values[0].split())
-                for key, values in list(meta.items())[:MOST_METADATA]
+                for key, values in list(meta.items())[:200]
                 if key not in USED and not TECHNICAL.match(key)
             },
             titles=tuple(dict.fromkeys(filter(None, (title, *stated)))),
@@ -184,8 +181,8 @@ class _Page:
             return max(agreed, key=lambda one: one[0])[1:]
         if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
             return headings[0]
-        text, heading = headings[0] if headings else ("", None)
-        return _without_site(stated, own) if stated else text or None, heading
+        heading = headings[0][1] if headings else None
+        return (_without_site(stated, own) if stated else headings[0][0] if headings else None), heading
 
     def _url(self) -> str | None:
         link = self._document.select_one('link[rel~="canonical" i][href]')
@@ -222,8 +219,9 @@ class _Page:
         story = document.select_one("main, article, body")
         return (
             _time_in(document, TIMES[:SURE_TIMES])
-            or _dated(self._near)
+            or _dated(text for text in self._near if not UPDATED.search(text))
             or _time_in(document, TIMES[SURE_TIMES:])
+            or _dated(self._near)
             or _dated((_plain(e) for name in PRINTED_TIMES for e in document.select(name)[:3]), LONGEST_NEAR)
             or _dated(_strings_of(story.descendants if story else (), MOST_STRINGS))
         )
@@ -325,10 +323,8 @@ def _nodes(values: Iterable[Any]) -> Iterator[Entry]:
 
 def _type(node: Entry) -> str:
     kind = node.get("@type")
-    kinds = kind if isinstance(kind, list) else [kind]
-    return next(
-        (name for name in kinds if isinstance(name, str) and ARTICLE_TYPE.search(name)), str(kinds[0] if kinds else "")
-    )
+    kinds = [name for name in (kind if isinstance(kind, list) else [kind]) if isinstance(name, str)]
+    return next(filter(ARTICLE_TYPE.search, kinds), kinds[0] if kinds else "")
 
 
 def _text(value: Any) -> str | None:
@@ -352,9 +348,8 @@ def _texts(value: Any) -> list[str]:
 
 def _shares_words(heading: str, stated: Sequence[str]) -> bool:
     words = set(heading.casefold().split())
-    return len(words) >= FEW_WORDS and any(
-        2 * len(words & set(title.casefold().split())) > len(words) for title in stated
-    )
+    shared = [len(words & set(title.casefold().split())) for title in stated]
+    return len(words) > 3 and any(2 * count > len(words) for count in shared)
 
 
 def _strings_of(nodes: Iterable[Node], most: int) -> list[str]:
@@ -403,9 +398,12 @@ def _time_in(document: Document, selectors: Iterable[str]) -> str | None:
 
 
 def _dated(texts: Iterable[str], longest: int = LONGEST_DATELINE) -> str | None:
-    """The first date in texts of at most `longest` characters."""
-    dates = (PRINTED_DATE.search(text) for text in texts if len(text) <= longest)
-    return next((date[0] for date in dates if date), None)
+    """The first date in texts of at most `longest` characters; where these are short, the date is most of the text."""
+    for text in texts:
+        date = PRINTED_DATE.search(text) if len(text) <= longest else None
+        if date and (longest > LONGEST_DATELINE or 2.5 * len(date[0]) > len(text)):
+            return date[0]
+    return None
 
 
 def _is_like_a_name(name: str) -> bool:

@@ -1,7 +1,7 @@
 """What a page's layout says of each block: the numbers by which `pages.py` tells the article from the rest.
 
 Owns the numbers and their order, `FEATURES`. All follow from elements, place, form and neighbours, and from words that
-pages in general use (`page_words.toml`); no number stands for a text. Each element and block is looked at a fixed
+pages in general use (`page_words.py`); no number stands for a text. Each element and block is looked at a fixed
 number of times, so that the cost grows with the page.
 """
 
@@ -16,12 +16,11 @@ from typing import Final, NamedTuple
 from turbohtml import Token
 
 from pressmark.transforms.blocks import Block, element_name
-from pressmark.transforms.data import page_words
+from pressmark.transforms.page_words import CLASSES, LABELS
 
 __all__ = ["CJK", "FEATURES", "features", "folded"]
 
-_WORDS: Final = page_words()
-CLASS_GROUPS: Final = tuple(_WORDS["classes"])
+CLASS_GROUPS: Final = tuple(CLASSES)
 # Elements whose distance upwards counts; several names are one kind.
 KINDS: Final = (
     "article", "main", "nav", "header", "footer", "aside", "form", "section", "figure", "list", "table", "blockquote",
@@ -31,7 +30,7 @@ DISTANCES: Final = (*(f"in_{kind}" for kind in KINDS), *(f"class_{group}" for gr
 COMMENT: Final = DISTANCES.index("class_comment")
 GROUPS_OF_WORD: Final[dict[str, tuple[int, ...]]] = {}
 for _number, _group in enumerate(CLASS_GROUPS, len(KINDS)):
-    for _word in _WORDS["classes"][_group].split():
+    for _word in CLASSES[_group].split():
         GROUPS_OF_WORD[_word] = (*GROUPS_OF_WORD.get(_word, ()), _number)
 KIND_OF_TAG: Final[Mapping[str, int]] = {
     name: KINDS.index(kind)
@@ -50,8 +49,9 @@ KIND_OF_ROLE: Final[Mapping[str, int]] = {
         "menu": "nav",
     }.items()
 }  # fmt: skip
+HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 BODY_PROPERTIES: Final = frozenset({"articlebody", "text", "reviewbody"})
-LABEL: Final = re.compile("|".join(re.escape(label) + r"(?!\w)" * label.isascii() for label in _WORDS["labels"]))
+LABEL: Final = re.compile("|".join(re.escape(label) + r"(?!\w)" * label.isascii() for label in LABELS))
 
 FAR: Final = 12
 PROSE: Final = 80
@@ -90,11 +90,12 @@ FEATURES: Final = (
 
 
 class _Element(NamedTuple):
-    """An element that holds blocks, by numbers: its own, its parent's, that of its shape and of the outermost `article`
-    around it, the level of the heading it is in, and the distances to what it is inside of."""
+    """An element that holds blocks, by numbers: its own, its parent's, those of its kind, its shape and the outermost
+    `article` around it, the level of the heading it is in, and the distances to what it is inside of."""
 
     number: int
     parent: int
+    kind: int
     shape: int
     article: int
     heading: int
@@ -143,6 +144,8 @@ class _Page:
         self._in_element = self._by_element()
         self._shapes = [element.shape * 2 + block.bold for element, block in zip(self._inner, blocks, strict=True)]
         self._in_shape = self._by_shape()
+        self._frame = self._find_frame()
+        self._labels = [_is_label(block.text) for block in blocks]
 
     def rows(self) -> list[list[float]]:
         parts = (self._of_form(), self._of_place(), self._of_repetition(), self._of_elements(), self._of_neighbours())
@@ -204,12 +207,12 @@ class _Page:
 
     def _of_form(self) -> list[tuple[float, ...]]:
         rows: list[tuple[float, ...]] = []
-        for block, size, share in zip(self._blocks, self._chars, self._links, strict=True):
+        for block, size, share, label in zip(self._blocks, self._chars, self._links, self._labels, strict=True):
             text = block.text
             words = text.count(" ") + 1 + (size - len(text)) // 2
             rows.append((
                 size, words, share, len(block.links), len(STOPS.findall(text)), len(MARKS.findall(text)),
-                ENDS.search(text) is not None, len(DIGIT.findall(text)) / len(text), block.bold, _is_label(text),
+                ENDS.search(text) is not None, len(DIGIT.findall(text)) / len(text), block.bold, label,
             ))  # fmt: skip
         return rows
 
@@ -230,7 +233,7 @@ class _Page:
             seen_chars += self._chars[i]
             seen_prose += self._prose[i]
             titles += element.heading == 1 and before != element.number
-            label = 0 if _is_label(self._blocks[i].text) else min(MOST, label + 1)
+            label = 0 if self._labels[i] else min(MOST, label + 1)
             heading = 0 if element.heading else min(MOST, heading + 1)
             before = element.number
         return rows
@@ -260,7 +263,7 @@ class _Page:
     def _of_elements(self) -> list[tuple[float, ...]]:
         elements, sums = self._tree.elements, self._in_element
         total, all_prose = sum(self._chars), max(1, sum(self._prose))
-        to_frame = self._tree.climbs(self._frame())
+        to_frame = self._tree.climbs(self._frame)
         to_title = self._tree.climbs(self._inner[self._title_at].number)
         title_article = self._inner[self._title_at].article
         ranks: dict[int, int] = {0: -1}
@@ -301,11 +304,11 @@ class _Page:
 
     def _of_page(self) -> tuple[float, ...]:
         whole = self._in_element[0]
-        frame = self._in_element[self._frame()].prose / max(1, whole.prose)
+        frame = self._in_element[self._frame].prose / max(1, whole.prose)
         articles = sum([element.distances[0] == 0 for element in self._tree.elements])
         return whole.blocks, whole.chars, whole.link_share, whole.prose, frame, articles
 
-    def _frame(self) -> int:
+    def _find_frame(self) -> int:
         """The smallest element that holds most of the prose."""
         largest: dict[int, tuple[float, int]] = {}
         for element in self._tree.elements[1:]:
@@ -321,11 +324,11 @@ class _Tree:
     """The elements around a page's blocks, each made once; the first stands for the page."""
 
     def __init__(self) -> None:
-        self.elements = [_Element(0, 0, 0, 0, 0, (FAR,) * len(DISTANCES))]
+        self.elements = [_Element(0, 0, 0, 0, 0, 0, (FAR,) * len(DISTANCES))]
         self._known: dict[int, _Element] = {}
         self._shapes: dict[tuple[int, str, str], int] = {}
         self._groups: dict[str, frozenset[int]] = {}
-        self._inside: dict[int, tuple[int, ...]] = {}
+        self._kinds: dict[tuple[int, str, str, tuple[int, ...]], tuple[int, tuple[int, ...]]] = {}
 
     def innermost(self, path: Sequence[Token]) -> _Element:
         """The innermost element of `path`, made known with those around it."""
@@ -358,32 +361,33 @@ class _Tree:
     def _add(self, parent: _Element, token: Token) -> _Element:
         name = element_name(token.tag or "")
         said, classes, here = _attributes(token)
-        kind = KIND_OF_TAG.get(name)
-        if kind is not None:
-            here.append(kind)
-        if said and name not in ("html", "body"):
-            here += self._groups_of(said)
-        distances = self._distances_inside(parent)
-        if here:
-            changed = list(distances)
-            for place in here:
-                changed[place] = 0
-            distances = tuple(changed)
-        heading = int(name[1]) if kind == KIND_OF_TAG["h1"] and name[1:].isdigit() else parent.heading
+        # Most elements have a like before them, with the same around them: distances are found once for all of a kind.
+        key = (parent.kind, name, said, here)
+        known = self._kinds.get(key)
+        if known is None:
+            known = self._kinds[key] = (len(self._kinds) + 1, self._distances(parent, name, said, here))
+        kind, distances = known
+        heading = HEADINGS.get(name, parent.heading)
         number = len(self.elements)
         # The outermost `article` counts, as pages set cards with articles of their own into the story.
         article = parent.article or (number if distances[0] == 0 else 0)
         shape = self._shapes.setdefault((parent.shape, name, classes), len(self._shapes) + 1)
-        element = _Element(number, parent.number, shape, article, heading, distances)
+        element = _Element(number, parent.number, kind, shape, article, heading, distances)
         self.elements.append(element)
         return element
 
-    def _distances_inside(self, parent: _Element) -> tuple[int, ...]:
-        known = self._inside.get(parent.number)
-        if known is None:
-            known = tuple([distance + 1 if distance < FAR else FAR for distance in parent.distances])
-            self._inside[parent.number] = known
-        return known
+    def _distances(self, parent: _Element, name: str, said: str, here: tuple[int, ...]) -> tuple[int, ...]:
+        """Distances to what an element is inside of, itself included."""
+        distances = [distance + 1 if distance < FAR else FAR for distance in parent.distances]
+        for place in here:
+            distances[place] = 0
+        # A role says what an element is, whatever its name.
+        if name in KIND_OF_TAG:
+            distances[KIND_OF_TAG[name]] = 0
+        if said and name not in ("html", "body"):
+            for place in self._groups_of(said):
+                distances[place] = 0
+        return tuple(distances)
 
     def _groups_of(self, said: str) -> frozenset[int]:
         known = self._groups.get(said)
@@ -394,7 +398,7 @@ class _Tree:
         return known
 
 
-def _attributes(token: Token) -> tuple[str, str, list[int]]:
+def _attributes(token: Token) -> tuple[str, str, tuple[int, ...]]:
     """Of a start tag: names it has for itself, its classes, and the distances that other attributes set to nothing."""
     said = classes = ""
     here: list[int] = []
@@ -414,7 +418,7 @@ def _attributes(token: Token) -> tuple[str, str, list[int]]:
             here.append(len(DISTANCES) - 1)
         elif key == "itemprop" and value.lower() in BODY_PROPERTIES:
             here.append(KINDS.index("body_property"))
-    return said, classes, here
+    return said, classes, tuple(here)
 
 
 def _is_label(text: str) -> bool:

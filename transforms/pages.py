@@ -1,6 +1,6 @@
 """Which blocks of a whole page are the article's, and which are furniture.
 
-Owns the decision alone: no block is made, changed or dropped here. A small forest of decision trees (`page_model.json`,
+Owns the decision alone: no block is made, changed or dropped here. A small forest of decision trees (`page_model.py`,
 grown by `benchmarks/grow_pages.py`) gives each block the probability that it belongs to the story, from the numbers of
 `page_features.py`; the page's choice is then the one with the best expected F1. Pure arithmetic, so that the same page
 gives the same answer everywhere.
@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import groupby
 from math import exp
 from typing import Final, NamedTuple
 
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.data import page_model
 from pressmark.transforms.evidence import FURNITURE
 from pressmark.transforms.page_features import CJK, FEATURES, features, folded
+from pressmark.transforms.page_model import NAMES, TREES
 
-__all__ = ["Verdict", "declared_inside", "main_blocks"]
+__all__ = ["FOREST", "Verdict", "declared_inside", "forest", "main_blocks"]
 
 # A page says the same long text twice where it repeats its summary or shows the article for another device.
 LONG_ENOUGH_TO_REPEAT: Final = 60
@@ -29,7 +28,8 @@ NEARLY_AS_LIKELY: Final = 0.9
 # No block that is more likely the article's than not is left out, and none that is hardly likely is taken.
 HIGHEST_BAR: Final = 0.5
 LOWEST_BAR: Final = 0.15
-# A page's title in its head is no part of what it shows.
+FIRST_TREES: Final = 40
+SURELY_  # A page's title in its head is no part of what it shows.
 UNSHOWN: Final = frozenset({"title", "titl-"})
 
 DECLARED: Final = re.compile(
@@ -38,6 +38,8 @@ DECLARED: Final = re.compile(
 )
 # Standards ask for a declaration in the first 1024 bytes; browsers find later ones too, as pages have them.
 PRESCAN_BYTES: Final = 16 * 1024
+# How the reason begins that `explain` prints of a block which is no part of the story.
+FURNITURE: Final = "no part of the story"
 
 
 class Verdict(NamedTuple):
@@ -63,11 +65,18 @@ class _Tree(NamedTuple):
     leaf: tuple[float, ...]
 
 
-@lru_cache(maxsize=1)
-def _forest() -> tuple[_Tree, ...]:
-    model = page_model()
-    places = [FEATURES.index(name) for name in model["features"]]
-    return tuple(_Tree(tuple([places[n] for n in tree[0]]), *map(tuple, tree[1:])) for tree in model["trees"])
+def forest(names: Sequence[str], trees: Sequence[Sequence[Sequence[float]]]) -> list[_Tree]:
+    """The trees of a model, whose features have these names."""
+    places = [FEATURES.index(name) for name in names]
+    found = []
+    for feature, bound, left, right, leaf in trees:
+        inner = tuple([places[int(number)] for number in feature])
+        children = tuple(map(int, left)), tuple(map(int, right))
+        found.append(_Tree(inner, tuple(bound), *children, tuple(leaf)))
+    return found
+
+
+FOREST: Final = forest(NAMES, TREES)
 
 
 def main_blocks(blocks: Sequence[Block], titles: Sequence[str] = ()) -> Verdict:
@@ -119,11 +128,14 @@ def _bar(likely: Sequence[float], sizes: Sequence[int]) -> float:
 def _likely(row: Sequence[float]) -> float:
     """The probability that the block with these numbers is the article's."""
     score = 0.0
-    for feature, bound, left, right, leaf in _forest():
+    for number, (feature, bound, left, right, leaf) in enumerate(FOREST):
         node = 0
         while node >= 0:
             node = left[node] if row[feature[node]] <= bound[node] else right[node]
         score += leaf[~node]
+        # The first trees decide most; no later ones bring back what they are sure of.
+        if number == FIRST_TREES and score < SURELY_FURNITURE:
+            break
     return 1 / (1 + exp(-score))
 
 
@@ -132,7 +144,7 @@ def _words(text: str) -> int:
 
 
 def declared_inside(data: bytes) -> str | None:
-    """The charset that a page declares in its first bytes, as it is written."""
+    """The label of the encoding that a page declares for itself, in a `meta` element or an XML declaration."""
     found = DECLARED.search(re.sub(rb"<!--.*?-->", b"", data[:PRESCAN_BYTES], flags=re.DOTALL))
     label = (found[1] or found[2]).decode("ascii", "replace") if found else None
     # What could be read so far is no UTF-16, whatever it says.
