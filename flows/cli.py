@@ -37,7 +37,8 @@ EXIT_FAILED: Final = 3
 EXIT_CODES: Final = """\
 exit codes:
   0  all well
-  1  `ingest`: no source was found, or every one was rejected; with --strict: there are rejects;
+  1  `ingest`: no source was found, or every one was rejected; with --strict: there are rejects,
+     with --max-reject-share: more than that;
      `verify`: a law does not hold; `explain`: the source is a reject
   2  the arguments are wrong
   3  could not run; the message says why and what to do
@@ -70,6 +71,13 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
     return number
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {text}")
+    return share
 
 
 def _moment(text: str) -> datetime:
@@ -124,11 +132,23 @@ def _destination(what: str, without: str) -> Argument:
 
 
 COMMANDS: Final = {
+    "init": Command(
+        "starting", "look at an archive, say what is understood of it, and write pressmark.toml beside it",
+        "pressmark init archive",
+        (
+            Argument("source", help="the archive, as in `pressmark ingest`"), SETTINGS["include"],
+            Argument("--force", action="store_true", help="write over a pressmark.toml that is there"), DRY_RUN, JSON,
+        ),
+    ),
     "ingest": Command(
         "running", "ingest an archive into an output folder", "pressmark ingest archive output --workers 4",
         (
             *SETTINGS.values(), FLOW, DRY_RUN,
-            Argument("--strict", action="store_true", help="exit with 1 where the output holds rejects"), JSON,
+            Argument("--strict", action="store_true", help="exit with 1 where the output holds rejects"),
+            Argument(
+                "--max-reject-share", type=_share, metavar="X",
+                help="exit with 1 where more than this share of the sources are rejects, as 0.05",
+            ), JSON,
         ),
     ),
     "verify": Command(

@@ -21,7 +21,7 @@ from pydantic import Field
 from pressmark.flows import recording, summary
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import RETRIED, UNCACHED
-from pressmark.schemas.contract import Period
+from pressmark.schemas.contract import Markup, Period
 from pressmark.storage.ingestion import Run, open_run
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import outlet_counts, reject_lines
@@ -64,7 +64,7 @@ def _run_name() -> str:
 
 def _with_settings(function: Callable[..., RunReport]) -> Callable[..., RunReport]:
     """The function with each setting as a parameter, with type, default and help, as Prefect's pages show them."""
-    types = get_type_hints(IngestSettings, localns={"Period": Period, "datetime": datetime})
+    types = get_type_hints(IngestSettings, localns={"Period": Period, "Markup": Markup, "datetime": datetime})
     described = [(option.name, types[option.name], option.default, option.help) for option in options()]
     described.append(("then_run", str | None, None, "deployment that is run after an ingest that changed something"))
     parameters = [

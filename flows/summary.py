@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pressmark.storage.ingestion import IngestPlan
-    from pressmark.storage.queries import OutletCount, RejectLine
+    from pressmark.storage.queries import Doubt, OutletCount, RejectLine
     from pressmark.storage.runs import RunReport
     from pressmark.storage.settings import IngestSettings
     from pressmark.storage.verification import Verification
@@ -109,6 +109,14 @@ def why_nothing_came(settings: IngestSettings, report: RunReport, outlets: Seque
             "of them, or leave out with --exclude what is no article"
         )
     return None
+
+
+def doubt_lines(doubts: Sequence[Doubt]) -> list[str]:
+    """What looks wrong, each with an example and the remedy."""
+    return [
+        f"{doubt.articles} of {doubt.of} articles {doubt.what}, such as {printable(doubt.example)}; {doubt.remedy}"
+        for doubt in doubts
+    ]
 
 
 def text_of_run(

@@ -21,6 +21,7 @@ import polars as pl
 from pressmark.schemas import OF_ARTICLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, split_batch
+from pressmark.storage.configuration import configured
 from pressmark.storage.errors import OutputError
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.source import LISTING, Input, Listing, Request, sources_of
@@ -104,6 +105,7 @@ def run_steps(run: Run) -> RunReport:
 @contextlib.contextmanager
 def open_run(settings: IngestSettings, stamp: Stamp, progress: Progress) -> Iterator[Run]:
     """A run that holds the output's lock, after what a killed run left is completed or cleared."""
+    settings = configured(settings)
     output = Output(settings.output, settings.single_writer)
     with (
         open_pool(settings.workers, settings.dask) as pool,
@@ -115,6 +117,7 @@ def open_run(settings: IngestSettings, stamp: Stamp, progress: Progress) -> Iter
 
 def plan_ingest(settings: IngestSettings, stamp: Stamp, progress: Progress) -> IngestPlan:
     """What a run would do. Writes nothing and takes no lock, so it may see an output while that changes."""
+    settings = configured(settings)
     output = Output(settings.output, settings.single_writer)
     run = Run(settings, stamp, output, progress, Pool(None, 1, ()), Staging("", "", ""))
     run.discover()

@@ -17,13 +17,29 @@ from pressmark.storage.runs import RunReport, archive_of, latest_of
 from pressmark.transforms.records import Reject
 
 __all__ = [
-    "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "outlet_counts", "reject_lines", "stages_of",
-    "trace_paragraph",
+    "Doubt", "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "doubts_about", "outlet_counts",
+    "reject_lines", "stages_of", "trace_paragraph",
 ]  # fmt: skip
 
 AT_COLUMNS: Final = (
     "article_id", "archive", "outlet", "source_path", "source_sha256", "source_bytes", "published_at", "title", "text",
     "text_sha256", "valid_from",
+)  # fmt: skip
+# What is wrong where more than a share of an archive's articles have it, and the remedy.
+DOUBTFUL: Final = (
+    ("show marks of Markdown or HTML in their text", 0.01, "say what they are written in with `--markup`",
+     pl.col("flags").list.contains("markup_in_text")),
+    ("have broken characters", 0.01, "name their encoding with `--encoding`",
+     pl.col("flags").list.contains("mojibake")),
+    ("have no date", 0.02, "see `pressmark explain` on it", pl.col("published_at").is_null()),
+    ("have no title", 0.02, "see `pressmark explain` on it", pl.col("title") == ""),
+    ("are of an unknown outlet", 0.02, "name it with `--single-outlet`", pl.col("host").is_null()),
+    ("are one long block", 0.05, "see `pressmark explain` on it",
+     (pl.col("paragraph_count") == 1) & (pl.col("paragraph_bytes") > 3000)),
+    ("have no text but their title, or none", 0.05, "leave out with `--exclude` what is no article",
+     pl.col("flags").list.contains("title_only") | pl.col("flags").list.contains("no_content")),
+    ("are skipped for more than a half", 0.02, "look for an element that is never closed",
+     pl.col("flags").list.contains("mostly_skipped")),
 )  # fmt: skip
 RANK: Final = ("published_at", "valid_from", "source_path", "archive")
 
@@ -36,6 +52,16 @@ class OutletCount(NamedTuple):
     paragraphs: int
     first_month: str
     last_month: str
+
+
+class Doubt(NamedTuple):
+    """So many of the archive's `of` articles have something that looks wrong; with one of them, and what to do."""
+
+    what: str
+    articles: int
+    of: int
+    example: str
+    remedy: str
 
 
 class RejectLine(NamedTuple):
@@ -94,6 +120,23 @@ def reject_lines(output: Output) -> list[RejectLine]:
     """All rejects in the order of their paths."""
     rejects = output.scan(TABLES["rejects"]).select(RejectLine._fields).sort("source_path")
     return [RejectLine(*row) for row in rejects.with_columns(pl.col("reason").cast(pl.String)).collect().iter_rows()]
+
+
+def doubts_about(output: Output, archive: str) -> list[Doubt]:
+    """What looks wrong with the articles of an archive, the most frequent first: each is a share above its bound."""
+    looks = {name: expression for name, _, _, expression in DOUBTFUL}
+    mine = output.scan(TABLES["articles"]).filter(pl.col("archive") == archive)
+    figures = [pl.len().alias("articles")]
+    for name, expression in looks.items():
+        figures += [expression.sum().alias(name), pl.col("source_path").filter(expression).min().alias(f"{name} in")]
+    found = mine.select(figures).collect().row(0, named=True)
+    total = found["articles"]
+    doubts = [
+        Doubt(name, found[name], total, found[f"{name} in"], remedy)
+        for name, share, remedy, _ in DOUBTFUL
+        if found[name] and found[name] > share * total
+    ]
+    return sorted(doubts, key=lambda doubt: -doubt.articles)
 
 
 def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, RunReport]:

@@ -87,6 +87,10 @@ class IngestSettings:
     archive: str | None = option(
         None, "the archive's name; needed for a second archive in one output [the input's base name]", metavar="NAME"
     )
+    config: str | None = option(
+        None, "file with what is said of the archive for every run [pressmark.toml beside the archive, if it is there]",
+        metavar="FILE",
+    )  # fmt: skip
     workers: int = option(os.cpu_count() or 1, "processes [cores]", metavar="N")
     include: tuple[str, ...] = option(
         (),
@@ -175,7 +179,8 @@ class IngestSettings:
         if self.since is not None and self.since.tzinfo is None:
             object.__setattr__(self, "since", self.since.replace(tzinfo=UTC))
         # What the check needs takes longer to load than most commands run.
-        _ = self.selection, self.keys, self.reading if any(getattr(self, name) for name in READING_NAMES) else None
+        _ = self.selection, self.reading if any(getattr(self, name) for name in READING_NAMES) else None
+        _ = self.keys
 
     @property
     def selection(self) -> Selection:
@@ -186,11 +191,6 @@ class IngestSettings:
             return Selection(self.include, self.exclude)
         except BadPatternError as error:
             raise SettingsError("a pattern is wrong", str(error), "write it as in `.gitignore`") from error
-
-    @property
-    def keys(self) -> dict[str, str]:
-        """The keys of JSON Lines by field; raises `SettingsError` where a field is none."""
-        return keys_of(self.map)
 
     @property
     def reading(self) -> Reading:
@@ -211,6 +211,11 @@ class IngestSettings:
         if self.single_outlet is not None and not is_slug(self.single_outlet):
             raise SettingsError("the outlet is no slug", self.single_outlet, "use small letters, digits and hyphens")
         return Reading(codec, self.markup, self.zone, self.single_outlet)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys of JSON Lines by field; raises `SettingsError` where a field is none."""
+        return keys_of(self.map)
 
     @property
     def wanted(self) -> Wanted:

@@ -22,6 +22,19 @@ ROOT = Path(__file__).resolve().parent.parent
 FIRST_RUN = datetime(2026, 1, 1, tzinfo=UTC)
 STATE = ("articles", "paragraphs", "revisions", "rejects")
 SOURCES = 20
+# What every Python process of a run loads first, as `sitecustomize`: a text ends the process that parses it, as a fault
+# in a library would.
+FATAL = "致命"
+KILLER = f"""
+import os
+import pressmark.transforms.article
+parse = pressmark.transforms.article.parse
+def fatal(data, *arguments, **named):
+    if "{FATAL}".encode() in data:
+        os._exit(139)
+    return parse(data, *arguments, **named)
+pressmark.transforms.article.parse = fatal
+"""
 
 WriteArticle = Callable[..., Path]
 
@@ -36,6 +49,26 @@ def ingest(source: Path | str, output: Path | str, number: int = 1, **settings: 
     chosen = IngestSettings(**{"source": source, "output": output, "workers": 1, **settings})  # type: ignore[arg-type]
     with open_run(chosen, stamp(number), lambda *_: None) as run:
         return run_steps(run)
+
+
+class News:
+    """A test's archive to write articles into, and the output of its ingests."""
+
+    def __init__(self, archive: Path, write: WriteArticle, folder: Path) -> None:
+        self.archive, self.write, self.folder = archive, write, folder
+        self.out = folder / "out"
+
+    def ingest(self, number: int = 1, **settings: object) -> RunReport:
+        return ingest(self.archive, self.out, number, **settings)
+
+    def rows(self, table: str, *columns: str) -> list[tuple[object, ...]]:
+        return rows_of(self.out, table, *columns)
+
+    def files(self) -> dict[str, bytes]:
+        return files_of(self.out)
+
+    def breaches(self) -> list[Breach]:
+        return breaches(self.out, self.archive)
 
 
 def read_table(output: Path, name: str) -> pa.Table:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
-from archives import ROOT, WriteArticle
+from archives import ROOT, News, WriteArticle
 from hypothesis import settings
+from object_stores import S3Server, why_no_server
 
 # No test depends on how fast the machine is.
 settings.register_profile("pressmark", deadline=None)
 settings.load_profile("pressmark")
 
 MARKED_BY: Final = {
-    "server": "server", "cluster": "server", "postgresql": "server", "corpus": "corpus", "sessions": "slow",
+    "server": "server", "s3_server": "server", "cluster": "server", "postgresql": "server", "corpus": "corpus",
+    "sessions": "slow",
 }  # fmt: skip
 
 
@@ -35,6 +38,15 @@ def corpus() -> Path:
     if not folder.is_dir():
         pytest.skip("the real articles (../shared/corpus) are not there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server for all tests of a process; each module makes a bucket of its own."""
+    if why := why_no_server():
+        pytest.skip(why)
+    with S3Server(tmp_path_factory.mktemp("s3")) as started:
+        yield started
 
 
 @pytest.fixture
@@ -68,3 +80,8 @@ def write_article(archive: Path) -> WriteArticle:
         return path
 
     return write
+
+
+@pytest.fixture
+def news(archive: Path, write_article: WriteArticle, tmp_path: Path) -> News:
+    return News(archive, write_article, tmp_path)

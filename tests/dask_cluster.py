@@ -30,8 +30,7 @@ class DaskCluster:
     """A scheduler and workers of one thread each, started and ended by `with`.
 
     `environment` is added to that of the workers, without what this process knows of stores. `nanny` puts each worker
-    under a process that starts it again when it dies. `options` and `python` are further arguments of the workers and
-    of their Python.
+    under a process that starts it again when it dies.
     """
 
     def __init__(
@@ -41,8 +40,6 @@ class DaskCluster:
         *,
         environment: Mapping[str, str] | None = None,
         nanny: bool = False,
-        options: Sequence[str] = (),
-        python: Sequence[str] = (),
         limit_s: float = 60,
     ) -> None:
         self.folder = folder
@@ -51,8 +48,6 @@ class DaskCluster:
         self.environment = dict(environment or {})
         self.address = f"tcp://{HOST}:{_free_port()}"
         self._nanny = nanny
-        self._options = options
-        self._python = python
         self._scheduler: subprocess.Popen[bytes] | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -60,7 +55,7 @@ class DaskCluster:
         try:
             self._start_scheduler()
             for _ in range(self.workers):
-                self.add_worker(wait=False)
+                self._add_worker()
             self.wait(self.workers)
         except BaseException:
             self.__exit__()
@@ -79,25 +74,20 @@ class DaskCluster:
                 process.kill()
                 process.wait()
 
-    def add_worker(
-        self,
-        environment: Mapping[str, str] | None = None,
-        *,
-        options: Sequence[str] = (),
-        python: Sequence[str] = (),
-        wait: bool = True,
-    ) -> int:
-        """Start another worker; its number. `environment` replaces variables of the cluster's."""
+    def add_worker(self, *options: str) -> int:
+        """Start another worker, with further arguments, and wait for it; its number."""
+        number = self._add_worker(*options)
+        self.wait(sum(process.poll() is None for process in self._processes))
+        return number
+
+    def _add_worker(self, *options: str) -> int:
         number = len(self._processes)
         folder = self.folder / f"worker-{number}"
         folder.mkdir(parents=True)
         nanny = () if self._nanny else ("--no-nanny",)
         local = ("--local-directory", str(folder), "--nthreads", "1", "--memory-limit", "0", "--death-timeout", "60")
-        arguments = [self.address, *local, *nanny, *self._options, *options]
-        variables = {**self.environment, **(environment or {})}
-        self._processes.append(self._start("worker", arguments, folder, variables, python=[*self._python, *python]))
-        if wait:
-            self.wait(sum(process.poll() is None for process in self._processes))
+        arguments = [self.address, *local, *nanny, *options]
+        self._processes.append(self._start("worker", arguments, folder, self.environment))
         return number
 
     def kill_worker(self, number: int) -> None:
@@ -133,7 +123,7 @@ class DaskCluster:
         port = self.address.rpartition(":")[2]
         folder = self.folder / "scheduler"
         folder.mkdir(parents=True, exist_ok=True)
-        self._scheduler = self._start("scheduler", ["--port", port], folder, {}, python=())
+        self._scheduler = self._start("scheduler", ["--port", port], folder, {})
         until = time.monotonic() + self.limit_s
         while True:
             with suppress(OSError), socket.create_connection((HOST, int(port)), 1):
@@ -143,27 +133,17 @@ class DaskCluster:
             time.sleep(0.05)
 
     def _start(
-        self,
-        kind: str,
-        arguments: Sequence[str],
-        folder: Path,
-        environment: Mapping[str, str],
-        *,
-        python: Sequence[str],
+        self, kind: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
-        command = [sys.executable, *python, "-m", f"distributed.cli.dask_{kind}", "--host", HOST, "--no-dashboard"]
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--host", HOST, "--no-dashboard"]
         base = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
         base["PYTHONPATH"] = str(Path(__file__).parent.parent / "src")
         log: IO[bytes]
         with (self.folder / f"{folder.name}.log").open("ab") as log:
             return subprocess.Popen(
-                [*command, *arguments],
-                cwd=folder,
-                env={**base, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+                [*command, *arguments], cwd=folder, env={**base, **environment}, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
 
 
 def _free_port() -> int:

@@ -239,17 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815
 
     def _body(self) -> bytes:
-        if "chunked" not in self.headers.get("transfer-encoding", "").lower():
-            return self._whole(int(self.headers.get("content-length", 0)))
-        chunks = []
-        while size := int(self.rfile.readline().split(b";")[0] or b"-1", 16):
-            chunks.append(self._whole(size))
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass
-        return b"".join(chunks)
-
-    def _whole(self, size: int) -> bytes:
+        size = int(self.headers.get("content-length", 0))
         read = self.rfile.read(size) if size > 0 else b""
         if len(read) != size:
             # A client that ends within a body has asked for nothing.
@@ -260,8 +250,6 @@ class _Handler(BaseHTTPRequestHandler):
         headers = [(name, value) for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP]
         signature = request.headers.get("authorization", "")
         names = signature.partition("SignedHeaders=")[2].partition(",")[0].split(";")
-        if "expect" not in names:
-            headers = [(name, value) for name, value in headers if name.lower() != "expect"]
         if self.server.proxy.no_conditions and request.conditional_put:
             headers = [(name, value) for name, value in headers if name.lower() not in CONDITIONS]
             if not set(CONDITIONS).isdisjoint(names):
@@ -273,14 +261,11 @@ class _Handler(BaseHTTPRequestHandler):
             upstream.putrequest(self.command, target, skip_host=True, skip_accept_encoding=True)
             for name, value in headers:
                 upstream.putheader(name, value)
-            chunked = "transfer-encoding" in request.headers
-            if chunked:
-                upstream.putheader("Transfer-Encoding", "chunked")
-            elif "content-length" in request.headers:
+            if "content-length" in request.headers:
                 upstream.putheader("Content-Length", str(len(body)))
             # A server may answer and close before it has read a body, such as where it denies.
             with suppress(BrokenPipeError, ConnectionResetError):
-                upstream.endheaders(body or None, encode_chunked=chunked)
+                upstream.endheaders(body or None)
             reply = upstream.getresponse()
             content = reply.read()
             kept = [(name, value) for name, value in reply.getheaders() if name.lower() not in _HOP_BY_HOP]

@@ -45,16 +45,9 @@ SKIPPED: Final = [
 ]
 VOID: Final = ["<img src='x'>", '<imgsrc="x y">', "<hr>", "<wbr>", "<embed src=x>", "<hrclass=x>", "<img alt='a > b'/>"]
 BREAKS: Final = [
-    "<br>",
-    "<brclass='x'/>",
-    "<br/>",
-    "<br />",
-    "</br>",
-    "<BR>",
-    "<br><br>",
-    "<br/> <br/>",
+    "<br>", "<brclass='x'/>", "<br/>", "<br />", "</br>", "<BR>", "<br><br>", "<br/> <br/>",
     "<br>\u3000\n<br>&nbsp;<br>",
-]
+]  # fmt: skip
 TEXTS: Final = st.lists(st.sampled_from(WORDS + SPACES + REFERENCES), min_size=1, max_size=5).map("".join)
 LEAVES: Final = st.one_of(TEXTS, TEXTS, st.sampled_from(BREAKS), st.sampled_from(SKIPPED + VOID))
 ENDS: Final = st.sampled_from(

@@ -34,12 +34,7 @@ class Repository:
         self._clock = FIRST_COMMIT_S
 
     def commit(
-        self,
-        files: Files,
-        *,
-        at: int | None = None,
-        parents: list[str] | None = None,
-        branch: str | None = "main",
+        self, files: Files, *, at: int | None = None, parents: list[str] | None = None, branch: str | None = "main"
     ) -> str:
         """Commit exactly these files, an hour after the last commit; the commit's id."""
         self._clock = self._clock + 3600 if at is None else at

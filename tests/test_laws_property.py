@@ -20,20 +20,9 @@ INLINE_TAGS = ["b", "strong", "i", "span", "a", "small", "noembed", "title", "te
 SKIPPED = ["script", "style", "template", "svg"]
 CHARACTERS = "松岭市開放ab1.,&;<>'\" \t\r\n\f\u00a0\u3000\u200b\ufeff\u0085\u001c\ufffd🗞é#x"
 REFERENCES = [
-    "&amp;",
-    "&nbsp;",
-    "&#8203;",
-    "&#x3000;",
-    "&lt",
-    "&lt;",
-    "&nbspx",
-    "&notit;",
-    "&#10;",
-    "&NewLine;",
-    "&bogus;",
-    "&#0;",
-    "&",
-]
+    "&amp;", "&nbsp;", "&#8203;", "&#x3000;", "&lt", "&lt;", "&nbspx", "&notit;", "&#10;", "&NewLine;", "&bogus;",
+    "&#0;", "&",
+]  # fmt: skip
 BREAKS = ["<br>", "<br/> <br/>", "<br>\n<br />", "</br>", "<hr>", "<img src=x>", "<wbr>"]
 ODDITIES = [
     "<!-- 评 -->", "<!---->", "<!bogus>", "<?pi?>", "<![CDATA[x]]>", "</>", "<", "</", "<!--",

@@ -6,26 +6,33 @@ No clock, no disk, no look-up of settings: the registry of outlets and the limit
 from __future__ import annotations
 
 import hashlib
+import re
 import traceback
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
 from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason
 from pressmark.transforms import identity, language
 from pressmark.transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
-from pressmark.transforms.doors import AS_IT_IS, cut_body, open_source
-from pressmark.transforms.encodings import codec_of, decode
-from pressmark.transforms.evidence import author_of, evidence_of
+from pressmark.transforms.doors import AS_IT_IS, characters_of, cut_body, open_source
+from pressmark.transforms.evidence import HIDDEN, author_of, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.outlets import Outlets
-from pressmark.transforms.records import Article, Dates, Header, Limits, Reading, RecordFacts, Reject
+from pressmark.transforms.records import Article, Header, Limits, Reading, RecordFacts, Reject
+from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import classify
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 
 __all__ = ["Article", "Limits", "Reject", "page_day", "parse"]
 
 SEPARATOR_BYTES: Final = SEPARATOR.encode()
+# Of a text's bytes, one in so many may begin a character that an earlier reader could not decode.
+FEW: Final = 500
+REPLACED: Final = "\ufffd".encode()
+FEW_MARKS: Final = 2
+MARKS: Final = re.compile(
+    rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
+)
 
 
 def parse(
@@ -40,8 +47,6 @@ def parse(
     (`parser_error`), with the traceback as its detail.
     """
     sha256 = hashlib.sha256(data).hexdigest()
-    if facts is not None and facts.charset is not None and reading.encoding is None:
-        reading = reading._replace(encoding=codec_of(facts.charset))
     offset: int | None = None
     reason: Reason
     try:
@@ -52,7 +57,7 @@ def parse(
         reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; {remedy}"
     except BadSource as bad:
         reason, detail = bad.reason, bad.detail
-        decoded = decode(data, reading.encoding)
+        decoded = characters_of(data, reading, facts)
         offset = decoded.mark + decoded.size(0, bad.position)
     except Exception:
         reason, detail = "parser_error", traceback.format_exc()
@@ -70,6 +75,8 @@ def _parse(
     blocks, skipped, media = cut_body(opened, limits.depth)
     if not blocks and not media:
         raise BadSource("no_text", "no visible text after the header, and no medium", header.body_start)
+    if header.url is None and (address := original_address(blocks)) is not None:
+        header = header._replace(url=address)
     canonical = identity.canonical_url(header.url)
     host = identity.host_of(canonical)
     outlet = outlets.find(host, reading.outlet, reading.zone)
@@ -88,7 +95,6 @@ def _parse(
     skipped_bytes, all_skipped = skipped_sizes(opened, blocks, skipped)
     content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
     bylines = (block.text for block, role in zip(blocks, roles, strict=True) if role == "byline")
-    mostly_skipped = 2 * all_skipped > len(data) - header_bytes
     return Article(
         archive=archive,
         article_id=identity.article_id(canonical, archive, source_path),
@@ -112,25 +118,32 @@ def _parse(
         skipped_bytes=skipped_bytes,
         markup_bytes=len(data) - header_bytes - paragraph_bytes - skipped_bytes,
         paragraphs=paragraphs,
-        flags=_flags(dates, header.title, content, mostly_skipped=mostly_skipped, mojibake=opened.decoded.damaged),
+        flags=_flags(
+            {
+                "date_conflict": dates.date_conflict,
+                "mostly_skipped": 2 * all_skipped > len(data) - header_bytes,
+                "mojibake": opened.decoded.damaged or full_text.count(REPLACED) * FEW > len(full_text),
+                "title_only": bool(content) and all(" ".join(text.split()) == header.title for text in content),
+                "no_content": not content,
+                "hidden_text": HIDDEN.reason in reasons,
+                "markup_in_text": _has_markup(full_text),
+            }
+        ),
         reasons=reasons,
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
     )
 
 
-def _flags(
-    dates: Dates, title: str, content: Sequence[str], *, mostly_skipped: bool, mojibake: bool
-) -> tuple[Flag, ...]:
+def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:
     """What a reader of the rows should know, in the order of the closed set."""
-    repeats_title = bool(content) and all(" ".join(text.split()) == title for text in content)
-    raised = {
-        "date_conflict": dates.date_conflict,
-        "mostly_skipped": mostly_skipped,
-        "mojibake": mojibake,
-        "title_only": repeats_title,
-        "no_content": not content,
-    }
-    return tuple([flag for flag in FLAGS if raised.get(flag)])
+    return tuple([flag for flag in FLAGS if raised[flag]])
+
+
+def _has_markup(text: bytes) -> bool:
+    """Whether a text shows marks of Markdown or tags as they are written: it was cut as what it is not."""
+    if b"](" not in text and b"**" not in text and b"</" not in text:
+        return False
+    return len(MARKS.findall(text)) >= FEW_MARKS
 
 
 def page_day(header: Header) -> date | None:

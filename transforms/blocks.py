@@ -412,7 +412,7 @@ def _units(source: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
                 yield unit_start, unit_start + len(token.source), text
                 continue
             # The tokenizer drops `</>` without a word, and makes one token of the text around it.
-            while 0 <= (dropped := source.find("</>", unit_start, end)) < unit_start + len(text):
+            while (dropped := source.find("</>", unit_start, min(end, unit_start + len(text) + 2))) >= 0:
                 yield unit_start, dropped, text[: dropped - unit_start]
                 text = text[dropped - unit_start :]
                 unit_start = dropped + 3

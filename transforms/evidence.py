@@ -17,7 +17,7 @@ from pressmark.schemas.contract import Role
 from pressmark.transforms.blocks import RENAMED, element_name
 from pressmark.transforms.outlets import Rules, class_words
 
-__all__ = ["LONGEST_PLAIN_REMARK", "LONGEST_REMARK", "Evidence", "Finding", "author_of", "evidence_of"]
+__all__ = ["HIDDEN", "LONGEST_PLAIN_REMARK", "LONGEST_REMARK", "Evidence", "Finding", "author_of", "evidence_of"]
 
 # Content of the strong ones is never running text, whatever is around it; what the others say counts where neither an
 # element around nor the wording says more.
@@ -67,6 +67,11 @@ class Finding(NamedTuple):
     reason: str
     strong: bool = True
 
+
+HIDDEN: Final = Finding("boilerplate", "hidden from readers")
+# What hides an element: an attribute, words of a style, and class words for what is only read aloud.
+HIDING_STYLE: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+ALOUD: Final = re.compile(r"(?:^|\s)(?:sr-only|screen-reader(?:-only|-text)?|visually-?hidden)(?=\s|$)")
 
 ELEMENT_FINDINGS: Final = {
     tag: Finding(role, f"inside `{tag}`", strong) for role, strong, tags in ELEMENTS for tag in tags.split()
@@ -120,6 +125,8 @@ class Evidence:
         tag = token.tag or ""
         names = ""
         for key, value in token.attrs or ():
+            if key in HIDING and _hides(key, value or ""):
+                return HIDDEN
             if key in NAMING:
                 names += f"{value} "
             elif key.startswith(NAMING_BY_NAME):
@@ -140,6 +147,17 @@ class Evidence:
         if len(self._named) < MOST_NAMES:
             self._named[names] = found
         return found
+
+
+HIDING: Final = frozenset({"hidden", "style", "aria-hidden", "class"})
+
+
+def _hides(key: str, value: str) -> bool:
+    if key == "hidden":
+        return value.lower() != "until-found"
+    if key == "aria-hidden":
+        return value.strip().lower() == "true"
+    return (HIDING_STYLE if key == "style" else ALOUD).search(value) is not None
 
 
 def _announces(text: str, start: str) -> bool:

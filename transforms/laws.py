@@ -6,9 +6,11 @@ Checks nothing that needs more than these; completeness (law 5) over a whole out
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from xxhash import xxh3_64_intdigest
@@ -18,6 +20,7 @@ from pressmark.transforms.doors import open_source
 from pressmark.transforms.encodings import UTF_8, Decoded, as_encoded
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.identity import absolute
+from pressmark.transforms.markdown import render
 from pressmark.transforms.records import Reading, RecordFacts
 from pressmark.transforms.spans import SEPARATOR
 
@@ -125,9 +128,10 @@ def _breaches(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]
     if len(paragraphs) != article["paragraph_count"]:
         yield Breach(3, path, None, f"{len(paragraphs)} rows where `paragraph_count` is {article['paragraph_count']}")
     byte_floor, char_floor = article["header_bytes"], 0
+    shown = _shown(article, data)
     for ordinal, row in enumerate(paragraphs):
         start, end = row["byte_start"], row["byte_end"]
-        yield from _slice_law(path, row, data[start:end], article["encoding"])
+        yield from _slice_law(path, row, data[start:end], article["encoding"], shown)
         if text[row["char_start"] : row["char_end"]] != row["text"]:
             yield Breach(2, path, start, f"`{row['paragraph_id']}`: the char range is not its text")
         expected_id = f"{article['article_id']}-{ordinal:04d}"
@@ -138,10 +142,63 @@ def _breaches(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]
         if row["source_sha256"] != article["source_sha256"]:
             yield Breach(1, path, start, f"`{row['paragraph_id']}`: its `source_sha256` is not its article's")
         byte_floor, char_floor = end, row["char_end"]
-    yield from _conservation(article, paragraphs, data)
+    yield from _conservation(article, paragraphs, data, shown)
 
 
-def _slice_law(path: str, row: Mapping[str, Any], source: bytes, encoding: str) -> Iterator[Breach]:
+def _shown(article: Mapping[str, Any], data: bytes) -> _Shown | None:
+    markdown = article["markup"] == "markdown"
+    return _Shown(data, article["header_bytes"], article["encoding"]) if markdown else None
+
+
+class _Shown:
+    """The HTML that a Markdown body is shown as, which the laws hold for; `markdown.py` says why."""
+
+    def __init__(self, data: bytes, offset: int, encoding: str) -> None:
+        self._data = data[offset:]
+        self._offset = offset
+        self._encoding = encoding
+        self._body = self._data.decode(encoding, "replace")
+        self.rendering = render(self._body)
+        # Rows come in order, so that each byte is looked at once.
+        self._byte = self._point = 0
+        self.places: list[tuple[int, int]] = []
+
+    def slice(self, byte_start: int, byte_end: int, *, keep: bool = True) -> str:
+        """What a range of the source's bytes is shown as; nothing where it does not begin and end with what is seen.
+        Those to `keep` are blocks."""
+        place = self.rendering.place(self._points(byte_start), self._points(byte_end))
+        if place and keep:
+            self.places.append(place)
+        return self.rendering.html[slice(*place)] if place else ""
+
+    def rest(self) -> tuple[str, int]:
+        """What is shown outside the slices so far, and the bytes of what is skipped in it."""
+        starts = [*(start for start, _ in self.places), len(self.rendering.html)]
+        ends = [0, *(end for _, end in self.places)]
+        kept = list(zip(ends, starts, strict=True))
+        rest = "".join([self.rendering.html[end:start] for end, start in kept])
+        before = list(accumulate((start - end for end, start in kept), initial=0))
+        size = 0
+        for start, end in cut(rest, max_depth=ANY_DEPTH).skipped:
+            first, last = (bisect_right(before, place) - 1 for place in (start, end - 1))
+            begin, stop = kept[first][0] + start - before[first], kept[last][0] + end - before[last]
+            size += len(self._body[slice(*self.rendering.span(begin, stop))].encode(self._encoding, "replace"))
+        return rest, size
+
+    def _points(self, byte: int) -> int:
+        byte -= self._offset
+        if byte < 0:
+            return -1
+        if byte < self._byte:
+            self._byte = self._point = 0
+        self._point += len(self._data[self._byte : byte].decode(self._encoding, "ignore"))
+        self._byte = byte
+        return self._point
+
+
+def _slice_law(
+    path: str, row: Mapping[str, Any], source: bytes, encoding: str, shown: _Shown | None
+) -> Iterator[Breach]:
     start = row["byte_start"]
     try:
         # In other encodings a byte that means nothing is U+FFFD, here and in the row.
@@ -149,6 +206,8 @@ def _slice_law(path: str, row: Mapping[str, Any], source: bytes, encoding: str) 
     except UnicodeDecodeError as error:
         yield Breach(1, path, start + error.start, f"`{row['paragraph_id']}`: the byte range splits a character")
         return
+    if shown is not None:
+        markup = shown.slice(start, row["byte_end"])
     blocks = cut(markup, max_depth=ANY_DEPTH).blocks
     if len(blocks) != 1:
         yield Breach(1, path, start, f"`{row['paragraph_id']}`: the byte range holds {len(blocks)} blocks")
@@ -167,6 +226,7 @@ def _media_law(
     media: Sequence[Mapping[str, Any]],
 ) -> Iterator[Breach]:
     path = article["source_path"]
+    shown = _shown(article, data) if media else None
     starts = [*(row["byte_start"] for row in paragraphs), len(data)]
     ends = [article["header_bytes"], *(row["byte_end"] for row in paragraphs)]
     for number, row in enumerate(media):
@@ -185,14 +245,17 @@ def _media_law(
             continue
         if row["caption_ordinal"] is not None and not 0 <= row["caption_ordinal"] < len(paragraphs):
             yield Breach(7, path, start, f"{name}: its caption is no block of the article")
-        found = cut(data[start:end].decode(article["encoding"], "replace"), max_depth=ANY_DEPTH).media
+        markup = data[start:end].decode(article["encoding"], "replace")
+        found = cut(shown.slice(start, end, keep=False) if shown else markup, max_depth=ANY_DEPTH).media
         if len(found) != 1 or (found[0].start, found[0].kind) != (0, row["kind"]):
             yield Breach(7, path, start, f"{name}: the byte range is no {row['kind']}")
         elif absolute(found[0].src, article["canonical_url"]) != row["src"]:
             yield Breach(7, path, start, f"{name}: the byte range has another `src`")
 
 
-def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> Iterator[Breach]:
+def _conservation(
+    article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes, shown: _Shown | None
+) -> Iterator[Breach]:
     path = article["source_path"]
     try:
         facts = RecordFacts() if article["dialect"] == "record" else None
@@ -205,10 +268,12 @@ def _conservation(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, 
     rest = b"".join([data[end:start] for end, start in zip(ends, starts, strict=True)])
     utf_8 = article["encoding"] == UTF_8
     decoded = Decoded(rest.decode(errors="replace")) if utf_8 else as_encoded(rest, article["encoding"])
-    left = cut(decoded.text, max_depth=ANY_DEPTH)
+    markup, skipped_bytes = (decoded.text, 0) if shown is None else shown.rest()
+    left = cut(markup, max_depth=ANY_DEPTH)
     for block in left.blocks:
         yield Breach(4, path, None, f"visible text outside all spans: `{block.text[:40]}`")
-    skipped_bytes = sum(decoded.size(start, end) for start, end in left.skipped)
+    if shown is None:
+        skipped_bytes = sum(decoded.size(start, end) for start, end in left.skipped)
     counted = {
         "header_bytes": opened.header_bytes,
         "paragraph_bytes": sum(row["byte_end"] - row["byte_start"] for row in paragraphs),

@@ -160,6 +160,11 @@ class Outlets:
         domain = ".".join(host.rsplit(".", 2)[-2:])
         return domain if domain in self._by_host else _registrable_domain(host)
 
+    @staticmethod
+    def slug_of(name: str) -> str:
+        """A name as an outlet's slug."""
+        return _slug(name.lower())
+
     def _unknown(self, host: str, slug: str | None, zone: str | None) -> Outlet:
         # The registry's own entry, where an operator names one: its layouts are for its own hosts.
         known = next((entry for entry in self.entries if entry.slug == slug), None) if slug else None

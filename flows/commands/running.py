@@ -17,6 +17,7 @@ from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.server import prefect_server
 from pressmark.flows.summary import (
     as_json,
+    doubt_lines,
     load_plan,
     plan_line,
     text_of_load,
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 def ingest(arguments: argparse.Namespace) -> int:
     """Ingest, print the summary; the exit code."""
     from pressmark.storage.ingestion import plan_ingest
-    from pressmark.storage.queries import outlet_counts, reject_lines
+    from pressmark.storage.queries import doubts_about, outlet_counts, reject_lines
 
     settings = settings_of(arguments)
     if arguments.dry_run:
@@ -58,7 +59,13 @@ def ingest(arguments: argparse.Namespace) -> int:
     else:
         print(text_of_run(report, outlets, reject_lines(output), details["changes"]))
     problem = why_nothing_came(settings, report, outlets)
-    for note in (*details["notes"], *filter(None, [problem])):
+    doubts = doubt_lines(doubts_about(output, report.archive)) if report.partitions_written else []
+    share = report.rejects / max(report.sources, 1)
+    if arguments.max_reject_share is not None and share > arguments.max_reject_share:
+        problem = (
+            problem or f"{share:.1%} of the sources are rejects, more than --max-reject-share allows; see the reasons"
+        )
+    for note in (*details["notes"], *doubts, *filter(None, [problem])):
         log.warning(note)
     return EXIT_NOTHING if problem or (arguments.strict and report.rejects) else EXIT_OK
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,6 @@ import pytest
 
 from benchmarks.generate import ARCHIVE, LEDGER, Ledger, append, export_head, generate, read_ledger
 from benchmarks.ledger import Stretch
-from benchmarks.pages import BadKind, Version, bad_source, render, story_of
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import Article, Limits, Reject, parse
 
@@ -23,7 +22,6 @@ COUNT = 300
 # With 50 commits there are side branches with and without commits of the main line beside them.
 ARGUMENTS: dict[str, dict[str, Any]] = {"straight": {}, "merges": {"merges": True, "commits": 50}}
 NO_BLOB = "0" * 40
-BAD_KINDS: tuple[BadKind, ...] = ("empty_file", "invalid_utf8", "no_header", "no_text")
 
 
 class Made(NamedTuple):
@@ -121,13 +119,7 @@ def test_side_stretches_are_what_no_first_parent_commit_ever_had(made: Made) -> 
     assert all(stretch.valid_from == stretch.valid_to for stretch in side)
     merges = {commit.time for commit in first_parent_commits(made) if commit.parents == 2}
     assert {stretch.valid_from for stretch in side} <= merges
-
-
-def test_merges_have_two_parents_and_versions_that_only_the_side_had(made: Made) -> None:
-    merged = any(stretch.cause == "side" for stretch in made.ledger.stretches)
-    assert (2 in {commit.parents for commit in first_parent_commits(made)}) == merged
-    assert merged == ("merges" in made.folder.name)
-    assert made.git("for-each-ref", "--format=%(refname)").split() == [b"refs/heads/main"]
+    assert bool(side) == bool(merges) == ("merges" in made.folder.name)
 
 
 def test_commit_times_increase_and_follow_what_they_bring(made: Made) -> None:
@@ -138,7 +130,10 @@ def test_commit_times_increase_and_follow_what_they_bring(made: Made) -> None:
     assert all(stretch.published_s <= stretch.valid_from for stretch in made.ledger.stretches if stretch.published_s)
 
 
-def test_every_article_is_parsed_and_every_bad_file_rejected_for_its_reason(made: Made) -> None:
+def test_every_article_is_parsed_under_one_id_and_every_bad_file_rejected_for_its_reason(made: Made) -> None:
+    ids: set[tuple[str | None, str]] = set()
+    texts: set[tuple[str | None, str]] = set()
+    kinds: set[str] = set()
     for stretch, outcome in parsed(made):
         if stretch.kind == "article":
             assert isinstance(outcome, Article), outcome
@@ -146,18 +141,13 @@ def test_every_article_is_parsed_and_every_bad_file_rejected_for_its_reason(made
             assert outcome.dates.published_at is not None
             assert outcome.dates.published_at.timestamp() == stretch.published_s
             assert not outcome.dates.date_conflict
+            ids.add((stretch.article, outcome.article_id))
+            texts.add((stretch.text_key, outcome.text_sha256))
         else:
             assert isinstance(outcome, Reject)
             assert (outcome.reason, stretch.article) == (stretch.kind, None)
-
-
-def test_one_article_has_one_id_and_one_text_has_one_key(made: Made) -> None:
-    ids: set[tuple[str | None, str]] = set()
-    texts: set[tuple[str | None, str]] = set()
-    for stretch, outcome in parsed(made):
-        if isinstance(outcome, Article):
-            ids.add((stretch.article, outcome.article_id))
-            texts.add((stretch.text_key, outcome.text_sha256))
+            kinds.add(outcome.reason)
+    assert kinds == {"empty_file", "invalid_utf8", "no_header", "no_text"}
     for pairs in (ids, texts):
         assert len({one for one, _ in pairs}) == len({other for _, other in pairs}) == len(pairs)
 
@@ -177,47 +167,9 @@ def test_totals_are_what_the_repository_holds(made: Made) -> None:
     assert totals.causes == Counter(stretch.cause for stretch in stretches if stretch.cause)
 
 
-def test_tombstones_are_deletions_that_bring_nothing_else_of_the_article(made: Made) -> None:
-    article_of = {(stretch.path, stretch.sha256): stretch.article for stretch in made.ledger.stretches}
-    by_path: dict[str, set[str | None]] = defaultdict(set)
-    for (path, _), article in article_of.items():
-        by_path[path].add(article)
-    tombstones = 0
-    for commit in first_parent_commits(made):
-        brought = set().union(*(by_path[path] for path, blob in commit.changes if blob))
-        tombstones += sum(blob is None and not by_path[path] & brought for path, blob in commit.changes)
-    assert made.ledger.totals.tombstones == tombstones > 0
-
-
-def test_causes_say_what_happened(made: Made) -> None:
-    stretches = made.ledger.stretches
-    later = {(stretch.path, stretch.valid_from): stretch for stretch in stretches if stretch.cause != "side"}
-    seen: set[tuple[str, str]] = set()
-    for stretch in stretches:
-        if stretch.cause == "side":
-            continue
-        seen.add((stretch.path, stretch.sha256))
-        after = later.get((stretch.path, stretch.valid_to or 0))
-        if stretch.cause in (None, "deleted", "renamed"):
-            assert after is None
-        else:
-            assert after is not None
-            same_text = stretch.text_key == after.text_key
-            assert (stretch.cause == "revised_markup") <= same_text
-            assert (stretch.cause == "revised_text") <= (not same_text)
-            assert (stretch.cause == "reverted") == ((after.path, after.sha256) in seen)
-    causes = made.ledger.totals.causes
-    assert causes["revised_markup"] > causes["revised_text"] > 0
-    assert {"deleted", "renamed", "reverted"} <= causes.keys()
-
-
-def test_the_ledger_file_is_the_ledger(made: Made) -> None:
-    assert read_ledger(made.folder / LEDGER) == made.ledger
-
-
 def test_the_same_arguments_give_the_same_head_and_others_another(made: Made, tmp_path: Path) -> None:
     arguments = ARGUMENTS["merges" if "merges" in made.folder.name else "straight"]
-    assert generate(COUNT, tmp_path / "same", **arguments) == made.ledger
+    assert generate(COUNT, tmp_path / "same", **arguments) == read_ledger(made.folder / LEDGER) == made.ledger
     assert generate(COUNT, tmp_path / "other", **arguments, seed=2).totals.head != made.ledger.totals.head
 
 
@@ -225,12 +177,6 @@ def test_without_history_nothing_that_stands_is_touched_again(tmp_path: Path) ->
     ledger = generate(60, tmp_path, history=False, commits=1)
     assert (ledger.totals.commits, ledger.totals.living, ledger.totals.causes) == (1, 60, {})
     assert len([stretch for stretch in ledger.stretches if stretch.kind != "article"]) == 3
-
-
-def test_an_archive_is_one_pack_and_is_not_written_over(made: Made) -> None:
-    assert len(list((made.folder / ARCHIVE / "objects" / "pack").glob("*.pack"))) == 1
-    with pytest.raises(FileExistsError):
-        generate(1, made.folder)
 
 
 def test_the_head_can_be_had_as_a_plain_folder(made: Made, tmp_path: Path) -> None:
@@ -260,31 +206,3 @@ def test_appended_commits_bring_new_articles_only(tmp_path: Path) -> None:
             assert isinstance(article, Article)
             assert article.canonical_url not in urls
             urls.add(article.canonical_url)
-
-
-@pytest.mark.parametrize("kind", BAD_KINDS)
-def test_each_kind_of_bad_file_is_rejected_for_its_reason(kind: BadKind) -> None:
-    outcome = parse(bad_source(kind, 1), "a.md", load_outlets(), Limits())
-    assert isinstance(outcome, Reject)
-    assert outcome.reason == kind
-
-
-def test_each_layout_keeps_its_text_in_other_markup_and_loses_it_in_another_wording() -> None:
-    layouts = set()
-    for article in range(250):
-        story = story_of(3, article, 1_735_000_000 + article * 1000)
-        layouts.add((story.layout.folder, story.layout.url))
-        texts = []  # type: ignore[var-annotated]
-        for text in range(4):
-            versions = [Version(article, text, markup) for markup in range(5)]
-            if story.layout.dialect == "comment":
-                versions.append(Version(article, text, mirrored=True))
-            sources = [render(3, story, version) for version in versions]
-            outcomes = [parse(source, story.path, load_outlets(), Limits()) for source in sources]
-            assert len(set(sources)) == len(sources)
-            hashes = {outcome.text_sha256 for outcome in outcomes if isinstance(outcome, Article)}
-            assert len(hashes) == 1
-            assert all(isinstance(outcome, Article) for outcome in outcomes)
-            texts += hashes
-        assert len(set(texts)) == 4
-    assert len(layouts) >= 12

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import shtab
-from archives import ROOT
 
 from pressmark.flows.cli import SHELLS, main
 
@@ -59,11 +57,3 @@ def test_every_shell_gets_a_script_with_the_commands(shell: str, capsys: pytest.
 
 def test_all_shells_that_can_be_completed_are_offered() -> None:
     assert list(SHELLS) == list(shtab.SUPPORTED_SHELLS)
-
-
-def test_other_commands_do_without_the_library_for_completion() -> None:
-    program = (
-        "import sys; from pressmark.flows import cli; import pressmark.flows.commands.running; cli.build_parser(); "
-        "sys.exit('shtab' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from archives import WriteArticle, breaches, files_of, ingest, rows_of, verified
+from archives import News, breaches, ingest, verified
 
 from pressmark.storage.errors import OutputError
 
@@ -23,101 +23,95 @@ def west(archive: Path, name: str, content: Path | None = None) -> Path:
     return folder
 
 
-def test_a_second_archive_is_refused_with_both_names_unless_it_is_named(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    path = write_article("a.md")
-    ingest(archive, tmp_path / "out", 1)
-    before = files_of(tmp_path / "out")
-    other = west(archive, "west", path)
+def test_a_second_archive_is_refused_with_both_names_unless_it_is_named(news: News) -> None:
+    path = news.write("a.md")
+    news.ingest(1)
+    before = news.files()
+    other = west(news.archive, "west", path)
     with pytest.raises(OutputError, match="`archive`.*`west`.*--archive west.*--archive archive"):
-        ingest(other, tmp_path / "out", 2)
-    assert files_of(tmp_path / "out") == before
-    assert ingest(other, tmp_path / "out", 2, archive="west").archive == "west"
+        ingest(other, news.out, 2)
+    assert news.files() == before
+    assert ingest(other, news.out, 2, archive="west").archive == "west"
     # Once it is there, its base name is enough; the same archive at another place takes its old name.
-    assert ingest(other, tmp_path / "out", 3).parsed == 0
-    moved = archive.rename(tmp_path / "moved")
+    assert ingest(other, news.out, 3).parsed == 0
+    moved = news.archive.rename(news.folder / "moved")
     with pytest.raises(OutputError, match=re.escape("`moved`")):
-        ingest(moved, tmp_path / "out", 4)
-    report = ingest(moved, tmp_path / "out", 4, archive="archive")
+        ingest(moved, news.out, 4)
+    report = ingest(moved, news.out, 4, archive="archive")
     assert (report.archive, report.parsed, report.unchanged) == ("archive", 0, 1)
 
 
-def test_each_run_ends_only_what_its_own_archive_lost(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    write_article("a.md", url=URL + "a")
-    other = west(archive, "west", write_article("b.md", url=URL + "b"))
+def test_each_run_ends_only_what_its_own_archive_lost(news: News) -> None:
+    news.write("a.md", url=URL + "a")
+    other = west(news.archive, "west", news.write("b.md", url=URL + "b"))
     shutil.move(other / "b.md", other / "a.md")
-    (archive / "b.md").unlink()
+    (news.archive / "b.md").unlink()
     (other / "bad.md").write_bytes(b"\xff")
-    write_article("keep.md", url=URL + "keep")
-    ingest(archive, tmp_path / "out", 1, sync=True)
-    report = ingest(other, tmp_path / "out", 2, archive="west", sync=True)
+    news.write("keep.md", url=URL + "keep")
+    news.ingest(1, sync=True)
+    report = ingest(other, news.out, 2, archive="west", sync=True)
     assert (report.sources, report.parsed, report.deleted, report.articles, report.rejects) == (2, 2, 0, 3, 1)
     places = [("archive", "a.md"), ("archive", "keep.md"), ("west", "a.md")]
-    assert sorted(rows_of(tmp_path / "out", "articles", "archive", "source_path")) == places
+    assert sorted(news.rows("articles", "archive", "source_path")) == places
     # The same path with the same or other bytes is another source.
-    (archive / "a.md").unlink()
-    assert ingest(archive, tmp_path / "out", 3, sync=True).deleted == 1
-    assert sorted(rows_of(tmp_path / "out", "articles", "archive", "source_path")) == places[1:]
-    assert rows_of(tmp_path / "out", "revisions", "archive", "source_path") == [("archive", "a.md")]
-    assert rows_of(tmp_path / "out", "rejects", "archive", "source_path") == [("west", "bad.md")]
-    assert breaches(tmp_path / "out") == []
-    assert verified(tmp_path / "out", archive="west").sources == 2
-    assert verified(tmp_path / "out").sources == 3
-    runs = rows_of(tmp_path / "out", "runs", "run_id", "archive", "sources")
+    (news.archive / "a.md").unlink()
+    assert news.ingest(3, sync=True).deleted == 1
+    assert sorted(news.rows("articles", "archive", "source_path")) == places[1:]
+    assert news.rows("revisions", "archive", "source_path") == [("archive", "a.md")]
+    assert news.rows("rejects", "archive", "source_path") == [("west", "bad.md")]
+    assert breaches(news.out) == []
+    assert verified(news.out, archive="west").sources == 2
+    assert verified(news.out).sources == 3
+    runs = news.rows("runs", "run_id", "archive", "sources")
     assert sorted(runs) == [("run-1", "archive", 2), ("run-2", "west", 2), ("run-3", "archive", 1)]
 
 
 @pytest.mark.parametrize("remembered", [True, False], ids=["settled files", "files of this moment"])
 def test_an_article_of_two_archives_comes_back_by_the_other_ones_next_run(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remembered: bool
+    news: News, monkeypatch: pytest.MonkeyPatch, remembered: bool
 ) -> None:
     monkeypatch.setattr("pressmark.storage.inputs.folder.SETTLED_NS", 0 if remembered else 1 << 62)
-    other = west(archive, "west", write_article("a.md", url=URL + "a", body="<p>旧</p>"))
-    shutil.copy(write_article("alone.md", url=URL + "alone"), other / "alone-too.md")
-    (archive / "alone.md").unlink()
-    write_article("a.md", url=URL + "a", at="2022-05-01T00:00:00", body="<p>新</p>")
-    write_article("rest.md", url=URL + "rest")
-    ingest(other, tmp_path / "out", 1, sync=True)
-    ingest(archive, tmp_path / "out", 2, archive="archive", sync=True)
+    other = west(news.archive, "west", news.write("a.md", url=URL + "a", body="<p>旧</p>"))
+    shutil.copy(news.write("alone.md", url=URL + "alone"), other / "alone-too.md")
+    (news.archive / "alone.md").unlink()
+    news.write("a.md", url=URL + "a", at="2022-05-01T00:00:00", body="<p>新</p>")
+    news.write("rest.md", url=URL + "rest")
+    ingest(other, news.out, 1, sync=True)
+    news.ingest(2, archive="archive", sync=True)
     columns = ("archive", "source_path", "text")
-    assert ("archive", "a.md", "新") in rows_of(tmp_path / "out", "articles", *columns)
-    assert rows_of(tmp_path / "out", "revisions", *columns, "change") == [("west", "a.md", "旧", "text")]
-    assert ingest(other, tmp_path / "out", 3, sync=True).parsed == 0
+    assert ("archive", "a.md", "新") in news.rows("articles", *columns)
+    assert news.rows("revisions", *columns, "change") == [("west", "a.md", "旧", "text")]
+    assert ingest(other, news.out, 3, sync=True).parsed == 0
     # The archive that has the current revision loses it.
-    (archive / "a.md").unlink()
-    ingest(archive, tmp_path / "out", 4, sync=True)
-    assert len(rows_of(tmp_path / "out", "articles", "source_path")) == 2
-    report = ingest(other, tmp_path / "out", 5, sync=True)
+    (news.archive / "a.md").unlink()
+    news.ingest(4, sync=True)
+    assert len(news.rows("articles", "source_path")) == 2
+    report = ingest(other, news.out, 5, sync=True)
     assert (report.parsed, report.deleted) == (1, 0)
-    assert ("west", "a.md", "旧") in rows_of(tmp_path / "out", "articles", *columns)
-    assert rows_of(tmp_path / "out", "revisions", *columns, "superseded_by") == [("archive", "a.md", "新", None)]
-    assert breaches(tmp_path / "out") == []
-    assert ingest(archive, tmp_path / "out", 6, sync=True).parsed == 0
+    assert ("west", "a.md", "旧") in news.rows("articles", *columns)
+    assert news.rows("revisions", *columns, "superseded_by") == [("archive", "a.md", "新", None)]
+    assert breaches(news.out) == []
+    assert news.ingest(6, sync=True).parsed == 0
 
 
-def test_an_article_without_address_is_one_of_its_archive(archive: Path, tmp_path: Path) -> None:
-    (archive / "a.md").write_text("---\ntitle: 没有地址\ndate: 2022-05-06 07:08:09\n---\n<p>没有地址。</p>\n")
-    other = west(archive, "west", archive / "a.md")
-    ingest(archive, tmp_path / "out", 1)
-    ingest(other, tmp_path / "out", 2, archive="west")
-    ids = rows_of(tmp_path / "out", "articles", "article_id", "archive")
+def test_an_article_without_address_is_one_of_its_archive(news: News) -> None:
+    (news.archive / "a.md").write_text("---\ntitle: 没有地址\ndate: 2022-05-06 07:08:09\n---\n<p>没有地址。</p>\n")
+    other = west(news.archive, "west", news.archive / "a.md")
+    news.ingest(1)
+    ingest(other, news.out, 2, archive="west")
+    ids = news.rows("articles", "article_id", "archive")
     assert len(set(ids)) == 2
-    assert rows_of(tmp_path / "out", "revisions", "archive") == []
-    assert breaches(tmp_path / "out") == []
+    assert news.rows("revisions", "archive") == []
+    assert breaches(news.out) == []
 
 
-def test_another_parser_reads_the_sources_of_each_archive_again(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = west(archive, "west", write_article("a.md", url=URL + "a"))
-    (archive / "a.md").unlink()
-    write_article("b.md", url=URL + "b")
-    ingest(archive, tmp_path / "out", 1)
-    ingest(other, tmp_path / "out", 2, archive="west")
+def test_another_parser_reads_the_sources_of_each_archive_again(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = west(news.archive, "west", news.write("a.md", url=URL + "a"))
+    (news.archive / "a.md").unlink()
+    news.write("b.md", url=URL + "b")
+    news.ingest(1)
+    ingest(other, news.out, 2, archive="west")
     for module in ("output.state", "output.parquet", "ingestion"):
         monkeypatch.setattr(f"pressmark.storage.{module}.parser_version", lambda: "another")
-    assert ingest(archive, tmp_path / "out", 3).parsed == 1
-    assert ingest(other, tmp_path / "out", 4).parsed == 1
+    assert news.ingest(3).parsed == 1
+    assert ingest(other, news.out, 4).parsed == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from archives import WriteArticle, assert_same_rows, files_of, ingest, read_table, rows_of, settled_rows, verified
+from archives import News, WriteArticle, assert_same_rows, ingest, read_table, rows_of, settled_rows, verified
 from repositories import Repository, article, files_below
 
 from pressmark.flows.cli import main
@@ -41,25 +41,23 @@ def paths_of(output: Path, name: str = "articles") -> set[object]:
 
 @pytest.mark.parametrize("limit", [1, 4, 11, 100])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_runs_with_a_limit_walk_through_the_archive(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, limit: int, workers: int
-) -> None:
-    write_news(write_article)
-    total = ingest(archive, tmp_path / "full").parsed
+def test_runs_with_a_limit_walk_through_the_archive(news: News, limit: int, workers: int) -> None:
+    write_news(news.write)
+    total = ingest(news.archive, news.folder / "full").parsed
     parsed: list[int] = []
     while sum(parsed) < total:
-        report = ingest(archive, tmp_path / "out", len(parsed) + 1, limit=limit, workers=workers)
+        report = news.ingest(len(parsed) + 1, limit=limit, workers=workers)
         assert 0 < report.parsed <= limit
         assert (report.sources, report.left_out) == (total, 0)
         parsed.append(report.parsed)
-        found = verified(tmp_path / "out", archive)
+        found = verified(news.out, news.archive)
         assert (found.breaches, found.not_ingested) == ([], total - sum(parsed))
-    assert_same_rows(tmp_path / "out", tmp_path / "full")
-    before = files_of(tmp_path / "out")
-    assert ingest(archive, tmp_path / "out", 90, limit=limit).parsed == 0
-    assert ingest(archive, tmp_path / "out", 91).parsed == 0
-    assert files_of(tmp_path / "out") == before
-    assert verified(tmp_path / "out", archive).not_ingested == 0
+    assert_same_rows(news.out, news.folder / "full")
+    before = news.files()
+    assert news.ingest(90, limit=limit).parsed == 0
+    assert news.ingest(91).parsed == 0
+    assert news.files() == before
+    assert verified(news.out, news.archive).not_ingested == 0
 
 
 @pytest.mark.parametrize(
@@ -76,111 +74,105 @@ def test_runs_with_a_limit_walk_through_the_archive(
     ],
     ids=["an outlet", "two outlets", "since", "an outlet since", "an outlet that there is not"],
 )
-def test_a_run_takes_what_it_asks_for_and_a_full_one_the_rest(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, wanted: dict[str, Any], takes: Any
-) -> None:
-    write_news(write_article)
-    full = ingest(archive, tmp_path / "full")
+def test_a_run_takes_what_it_asks_for_and_a_full_one_the_rest(news: News, wanted: dict[str, Any], takes: Any) -> None:
+    write_news(news.write)
+    full = ingest(news.archive, news.folder / "full")
     everything = [
         {**row, "outlet": str(row["host"]).replace(".", "-")}
-        for row in read_table(tmp_path / "full", "articles").to_pylist()
+        for row in read_table(news.folder / "full", "articles").to_pylist()
     ]
     expected = {row["article_id"] for row in everything if takes(row)}
-    report = ingest(archive, tmp_path / "out", 1, **wanted)
-    assert {article_id for (article_id,) in rows_of(tmp_path / "out", "articles", "article_id")} == expected
-    assert paths_of(tmp_path / "out", "rejects") == {"bad.md", "empty.md"}
+    report = news.ingest(1, **wanted)
+    assert {article_id for (article_id,) in news.rows("articles", "article_id")} == expected
+    assert paths_of(news.out, "rejects") == {"bad.md", "empty.md"}
     assert report.parsed == full.parsed
     assert (report.accepted + report.left_out, report.rejected) == (full.accepted, 2)
-    found = verified(tmp_path / "out", archive)
+    found = verified(news.out, news.archive)
     assert (found.breaches, found.not_ingested) == ([], report.left_out)
-    before = files_of(tmp_path / "out")
-    again = ingest(archive, tmp_path / "out", 2, **wanted)
+    before = news.files()
+    again = news.ingest(2, **wanted)
     assert (again.accepted, again.left_out) == (0, report.left_out)
-    assert files_of(tmp_path / "out") == before
-    assert ingest(archive, tmp_path / "out", 3).parsed == report.left_out
-    assert_same_rows(tmp_path / "out", tmp_path / "full")
-    found = verified(tmp_path / "out", archive)
+    assert news.files() == before
+    assert news.ingest(3).parsed == report.left_out
+    assert_same_rows(news.out, news.folder / "full")
+    found = verified(news.out, news.archive)
     assert (found.breaches, found.not_ingested) == ([], 0)
 
 
-def test_an_article_without_a_time_is_not_since(archive: Path, tmp_path: Path) -> None:
-    (archive / "a.md").write_bytes("[松岭](https://songling-times.example/a)\n------\n\n<p>林帆</p>\n".encode())
-    assert ingest(archive, tmp_path / "out", 1, since=SINCE).left_out == 1
-    assert ingest(archive, tmp_path / "out", 2, outlets=(SONGLING,)).accepted == 1
+def test_an_article_without_a_time_is_not_since(news: News) -> None:
+    (news.archive / "a.md").write_bytes("[松岭](https://songling-times.example/a)\n------\n\n<p>林帆</p>\n".encode())
+    assert news.ingest(1, since=SINCE).left_out == 1
+    assert news.ingest(2, outlets=(SONGLING,)).accepted == 1
 
 
 @pytest.mark.parametrize("sync", [None, True, False])
-def test_what_is_published_is_kept_up_by_a_run_for_something_else(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, sync: bool | None
-) -> None:
-    write_news(write_article)
-    ingest(archive, tmp_path / "out", 1, sync=sync)
-    write_article("00.md", url="https://songling-times.example/0", body="<p>改</p>")
-    write_article("01.md", url="https://songling-times.example/1", at="2021-01-01T00:00:00")
-    write_article("bad.md", url="https://songling-times.example/mended")
-    write_article("new.md", url="https://songling-times.example/new")
-    write_article("asked.md", url="https://yungang-daily.example/new", at="2022-05-01T00:00:00")
-    (archive / "03.md").unlink()
-    (archive / "empty.md").unlink()
-    report = ingest(archive, tmp_path / "out", 2, sync=sync, since=SINCE, outlets=(YUNGANG,), limit=1)
-    articles = dict(rows_of(tmp_path / "out", "articles", "source_path", "text"))  # type: ignore[arg-type, var-annotated]
+def test_what_is_published_is_kept_up_by_a_run_for_something_else(news: News, sync: bool | None) -> None:
+    write_news(news.write)
+    news.ingest(1, sync=sync)
+    news.write("00.md", url="https://songling-times.example/0", body="<p>改</p>")
+    news.write("01.md", url="https://songling-times.example/1", at="2021-01-01T00:00:00")
+    news.write("bad.md", url="https://songling-times.example/mended")
+    news.write("new.md", url="https://songling-times.example/new")
+    news.write("asked.md", url="https://yungang-daily.example/new", at="2022-05-01T00:00:00")
+    (news.archive / "03.md").unlink()
+    (news.archive / "empty.md").unlink()
+    report = news.ingest(2, sync=sync, since=SINCE, outlets=(YUNGANG,), limit=1)
+    articles = dict(news.rows("articles", "source_path", "text"))  # type: ignore[arg-type, var-annotated]
     assert articles["00.md"] == "改"
-    assert list((tmp_path / "out" / "articles").glob("*/month=2021-01"))
+    assert list((news.out / "articles").glob("*/month=2021-01"))
     # What was a reject is published already, so it is kept up, whatever it is now.
     assert "bad.md" in articles
     assert ("03.md" in articles) == (sync is not True)
-    assert ("empty.md" in paths_of(tmp_path / "out", "rejects")) == (sync is not True)
+    assert ("empty.md" in paths_of(news.out, "rejects")) == (sync is not True)
     # One new source was asked for: the first of the two, which is the one that the outlet has.
     assert "asked.md" in articles
     assert "new.md" not in articles
     assert report.deleted == (2 if sync else 0)
-    found = verified(tmp_path / "out", archive)
+    found = verified(news.out, news.archive)
     missing = [] if sync else ["03.md"]
     assert [breach.source_path for breach in found.breaches] == missing
     assert found.not_ingested == 1
-    ingest(archive, tmp_path / "out", 3, sync=sync)
+    news.ingest(3, sync=sync)
     if sync:
-        ingest(archive, tmp_path / "full", 3, sync=sync)
-        assert_same_rows(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))
+        ingest(news.archive, news.folder / "full", 3, sync=sync)
+        assert_same_rows(news.out, news.folder / "full", ("articles", "paragraphs", "rejects"))
 
 
-def test_a_partial_run_does_not_hide_a_real_breach(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_news(write_article)
-    ingest(archive, tmp_path / "out", 1, limit=9)
-    assert main(["verify", str(tmp_path / "out"), "--workers", "1"]) == 0
+def test_a_partial_run_does_not_hide_a_real_breach(news: News, capsys: pytest.CaptureFixture[str]) -> None:
+    write_news(news.write)
+    news.ingest(1, limit=9)
+    assert main(["verify", str(news.out), "--workers", "1"]) == 0
     assert "22 sources are not ingested" in "".join(capsys.readouterr())
-    assert main(["verify", str(tmp_path / "out"), "--workers", "1", "--json"]) == 0
+    assert main(["verify", str(news.out), "--workers", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["not_ingested"] == 22
-    (path,) = (tmp_path / "out" / "articles").glob(f"outlet={SONGLING}/month=2022-01/*.parquet")
+    (path,) = (news.out / "articles").glob(f"outlet={SONGLING}/month=2022-01/*.parquet")
     plain = path.read_bytes()
     part = pl.read_parquet(path, hive_partitioning=False)
     ingested = part["source_path"][0]
     # Other bytes than those that were ingested.
-    (archive / ingested).write_bytes((archive / ingested).read_bytes() + b"\n")
-    found = verified(tmp_path / "out", archive)
+    (news.archive / ingested).write_bytes((news.archive / ingested).read_bytes() + b"\n")
+    found = verified(news.out, news.archive)
     assert {breach.source_path for breach in found.breaches} == {ingested}
     assert {breach.law for breach in found.breaches} == {1}
     assert found.not_ingested == 22
-    (archive / ingested).write_bytes((archive / ingested).read_bytes()[:-1])
-    assert verified(tmp_path / "out", archive).breaches == []
+    (news.archive / ingested).write_bytes((news.archive / ingested).read_bytes()[:-1])
+    assert verified(news.out, news.archive).breaches == []
     # A source with two rows.
     beside = path.with_name("part-1.parquet")
     beside.write_bytes(plain)
-    found = verified(tmp_path / "out", archive)
+    found = verified(news.out, news.archive)
     twice = {breach.source_path for breach in found.breaches if breach.law == 5}
     assert twice == set(part["source_path"])
     beside.unlink()
     # Paragraphs without their article.
     path.unlink()
-    laws = {breach.law for breach in verified(tmp_path / "out", archive).breaches}
+    laws = {breach.law for breach in verified(news.out, news.archive).breaches}
     assert laws == {3}
     path.write_bytes(plain)
     # A full run has asked for everything.
-    ingest(archive, tmp_path / "out", 2)
-    (archive / "late.md").write_bytes((archive / "01.md").read_bytes())
-    found = verified(tmp_path / "out", archive)
+    news.ingest(2)
+    (news.archive / "late.md").write_bytes((news.archive / "01.md").read_bytes())
+    found = verified(news.out, news.archive)
     assert [(breach.law, breach.source_path) for breach in found.breaches] == [(5, "late.md")]
     assert found.not_ingested == 0
 
@@ -272,19 +264,19 @@ def test_any_runs_for_parts_of_a_repository_add_up_to_one_full_run(tmp_path: Pat
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_any_runs_for_parts_of_a_folder_add_up_to_one_full_run(tmp_path: Path, archive: Path, seed: int) -> None:
+def test_any_runs_for_parts_of_a_folder_add_up_to_one_full_run(news: News, seed: int) -> None:
     chance = Random(seed)
     files: dict[str | bytes, Any] = {}
     for number in range(1, 9):
         files = changed(files, chance)
-        for path in archive.iterdir():
+        for path in news.archive.iterdir():
             path.unlink()
         for name, content in files.items():
-            (archive / str(name)).write_bytes(content)
+            (news.archive / str(name)).write_bytes(content)
         wanted: dict[str, Any] = {"limit": chance.randrange(1, 6)} if number % 3 else {}
-        ingest(archive, tmp_path / "out", number, **wanted, sync=True)
-        assert verified(tmp_path / "out", archive).breaches == []
-    assert files_below(archive).keys() == files.keys()
-    ingest(archive, tmp_path / "out", 20, sync=True)
-    ingest(archive, tmp_path / "full", 1)
-    assert_same_rows(tmp_path / "out", tmp_path / "full", ("articles", "paragraphs", "rejects"))
+        news.ingest(number, **wanted, sync=True)
+        assert verified(news.out, news.archive).breaches == []
+    assert files_below(news.archive).keys() == files.keys()
+    news.ingest(20, sync=True)
+    ingest(news.archive, news.folder / "full", 1)
+    assert_same_rows(news.out, news.folder / "full", ("articles", "paragraphs", "rejects"))

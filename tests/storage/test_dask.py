@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from archives import ROOT, STATE, WriteArticle, breaches, files_of, ingest, stamp
+from archives import FATAL, KILLER, ROOT, STATE, WriteArticle, breaches, files_of, ingest, stamp
 from dask_cluster import HOST, DaskCluster, why_no_cluster
-from object_stores import S3Server, why_no_server
+from object_stores import S3Server
 
 from pressmark.storage import batches, pool
 from pressmark.storage.errors import PoolError
@@ -20,19 +20,7 @@ from pressmark.storage.output.tables import open_store
 from pressmark.storage.runs import RunReport
 from pressmark.storage.settings import IngestSettings
 
-BUCKET = "songling-press"
-# A text that ends whatever process parses it, as a fault in a library would.
-FATAL = "致命"
-KILLER = f"""
-import os
-import pressmark.transforms.article
-parse = pressmark.transforms.article.parse
-def fatal(data, *arguments, **named):
-    if "{FATAL}".encode() in data:
-        os._exit(139)
-    return parse(data, *arguments, **named)
-pressmark.transforms.article.parse = fatal
-"""
+BUCKET = "dask-press"
 # Takes what it is given, and never has it done.
 SLOW = """
 import pathlib, time
@@ -45,12 +33,11 @@ module.{step} = never
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    if why := why_no_server() or why_no_cluster():
+def server(s3_server: S3Server) -> S3Server:
+    if why := why_no_cluster():
         pytest.skip(why)
-    with S3Server(tmp_path_factory.mktemp("s3")) as started:
-        started.create_bucket(BUCKET)
-        yield started
+    s3_server.create_bucket(BUCKET)
+    return s3_server
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +162,7 @@ def test_a_worker_that_is_killed_loses_nothing(
     press.change()
     expected = press.ingest_here(2)
     (tmp_path / "slow.py").write_text(SLOW.format(module=module, step=name))
-    victim = cluster.add_worker(options=("--preload", str(tmp_path / "slow.py")))
+    victim = cluster.add_worker("--preload", str(tmp_path / "slow.py"))
 
     def kill() -> None:
         while not (cluster.folder / f"worker-{victim}" / "begun").exists():

@@ -16,13 +16,13 @@ import pytest
 from archives import (
     ROOT,
     SOURCES,
+    News,
     WriteArticle,
     assert_same_rows,
     breaches,
     change_sources,
     files_of,
     ingest,
-    rows_of,
     write_sources,
 )  # fmt: skip
 from repositories import Repository, files_below
@@ -86,74 +86,73 @@ class Stopping:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_ctrl_c_at_any_step_leaves_a_usable_output(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+    news: News, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
 ) -> None:
-    write_sources(write_article)
+    write_sources(news.write)
     for output in ("out", "expected"):
-        ingest(archive, tmp_path / output, 1)
-    before = files_of(tmp_path / "out")
-    change_sources(archive, write_article)
-    ingest(archive, tmp_path / "expected", 2, sync=True)
-    expected = files_of(tmp_path / "expected")
-    Stopping(monkeypatch, step, after=after).ingest(archive, tmp_path / "out", 2, sync=True)
+        ingest(news.archive, news.folder / output, 1)
+    before = news.files()
+    change_sources(news.archive, news.write)
+    ingest(news.archive, news.folder / "expected", 2, sync=True)
+    expected = files_of(news.folder / "expected")
+    Stopping(monkeypatch, step, after=after).ingest(news.archive, news.out, 2, sync=True)
     published = (step, after) == ("publish", True) or step == "report"
-    assert files_of(tmp_path / "out") == (expected if published else before)
-    report = ingest(archive, tmp_path / "out", 2, sync=True)
+    assert news.files() == (expected if published else before)
+    report = news.ingest(2, sync=True)
     assert (report.parsed == 0) == published
-    assert files_of(tmp_path / "out") == expected
-    assert breaches(tmp_path / "out", archive) == []
-    assert not (tmp_path / "out" / STAGING).exists()
-    assert not (tmp_path / "out" / JOURNAL).exists()
+    assert news.files() == expected
+    assert news.breaches() == []
+    assert not (news.out / STAGING).exists()
+    assert not (news.out / JOURNAL).exists()
 
 
 @pytest.mark.usefixtures("rounds")
 @pytest.mark.parametrize("step", ["parse", "settle", "merge", "publish"])
 @pytest.mark.parametrize("round_", [1, 2])
 def test_a_run_stopped_between_rounds_leaves_a_right_output_and_the_next_does_the_rest(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsed: list[str],
-    step: str, round_: int,
-) -> None:  # fmt: skip
-    paths = write_sources(write_article)
-    ingest(archive, tmp_path / "expected", 2)
+    news: News, monkeypatch: pytest.MonkeyPatch, parsed: list[str], step: str, round_: int
+) -> None:
+    paths = write_sources(news.write)
+    ingest(news.archive, news.folder / "expected", 2)
     parsed.clear()
-    Stopping(monkeypatch, step, round_).ingest(archive, tmp_path / "out", 1)
-    done = {str(path) for name in ("articles", "rejects") for (path,) in rows_of(tmp_path / "out", name, "source_path")}
+    Stopping(monkeypatch, step, round_).ingest(news.archive, news.out, 1)
+    done = {str(path) for name in ("articles", "rejects") for (path,) in news.rows(name, "source_path")}
     assert 0 < len(done) < SOURCES
-    assert breaches(tmp_path / "out", archive) == []
-    ((arguments,),) = rows_of(tmp_path / "out", "runs", "arguments")
+    assert news.breaches() == []
+    ((arguments,),) = news.rows("runs", "arguments")
     assert '"unfinished": true' in str(arguments)
     parsed.clear()
-    report = ingest(archive, tmp_path / "out", 2)
+    report = news.ingest(2)
     assert sorted(parsed) == sorted(set(paths) - done)
     assert (report.parsed, report.unchanged, report.sources) == (SOURCES - len(done), len(done), SOURCES)
-    assert_same_rows(tmp_path / "out", tmp_path / "expected")
-    assert breaches(tmp_path / "out", archive) == []
-    assert ingest(archive, tmp_path / "out", 3).parsed == 0
+    assert_same_rows(news.out, news.folder / "expected")
+    assert news.breaches() == []
+    assert news.ingest(3).parsed == 0
 
 
 @pytest.mark.usefixtures("rounds")
 @pytest.mark.parametrize("history", [False, True])
 def test_rounds_of_a_repository_that_are_stopped_again_and_again_give_the_rows_of_one_run(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: bool
+    news: News, monkeypatch: pytest.MonkeyPatch, history: bool
 ) -> None:
-    write_sources(write_article)
-    repository = Repository(tmp_path / "git")
-    repository.commit(files_below(archive))
-    change_sources(archive, write_article)
-    (archive / "02.md").rename(archive / "moved.md")
-    repository.commit(files_below(archive))
+    write_sources(news.write)
+    repository = Repository(news.folder / "git")
+    repository.commit(files_below(news.archive))
+    change_sources(news.archive, news.write)
+    (news.archive / "02.md").rename(news.archive / "moved.md")
+    repository.commit(files_below(news.archive))
     for number in range(1, 4):
-        Stopping(monkeypatch, "publish", 1).ingest(repository.path, tmp_path / "out", number, history=history)
-        assert breaches(tmp_path / "out", repository.path) == []
-    change_sources_again(archive, write_article)
-    repository.commit(files_below(archive))
-    Stopping(monkeypatch, "settle", 1).ingest(repository.path, tmp_path / "out", 5, history=history)
-    ingest(repository.path, tmp_path / "out", 6, history=history)
+        Stopping(monkeypatch, "publish", 1).ingest(repository.path, news.out, number, history=history)
+        assert breaches(news.out, repository.path) == []
+    change_sources_again(news.archive, news.write)
+    repository.commit(files_below(news.archive))
+    Stopping(monkeypatch, "settle", 1).ingest(repository.path, news.out, 5, history=history)
+    ingest(repository.path, news.out, 6, history=history)
     monkeypatch.setattr("pressmark.storage.planning.ROUND_BYTES", 1 << 30)
-    ingest(repository.path, tmp_path / "expected", 1, history=history)
+    ingest(repository.path, news.folder / "expected", 1, history=history)
     tables = () if history else ("articles", "paragraphs", "rejects")
-    assert_same_rows(tmp_path / "out", tmp_path / "expected", *([tables] if tables else []))
-    assert breaches(tmp_path / "out", repository.path) == []
+    assert_same_rows(news.out, news.folder / "expected", *([tables] if tables else []))
+    assert breaches(news.out, repository.path) == []
 
 
 def change_sources_again(archive: Path, write_article: WriteArticle) -> None:
@@ -163,18 +162,16 @@ def change_sources_again(archive: Path, write_article: WriteArticle) -> None:
 
 
 @pytest.mark.usefixtures("rounds")
-def test_rows_that_swap_months_in_rounds_are_never_shown_twice(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
+def test_rows_that_swap_months_in_rounds_are_never_shown_twice(news: News) -> None:
     for at in ("2022-03-01T00:00:00", "2022-04-01T00:00:00"):
         other = "2022-04-01T00:00:00" if "-03-" in at else "2022-03-01T00:00:00"
         for number in range(8):
             url = f"https://songling-times.example/{number}"
-            write_article(f"{number}.md", url=url, at=at if number % 2 else other)
-        ingest(archive, tmp_path / "out", 1 if "-03-" in at else 2)
-        ids = rows_of(tmp_path / "out", "articles", "article_id")
+            news.write(f"{number}.md", url=url, at=at if number % 2 else other)
+        news.ingest(1 if "-03-" in at else 2)
+        ids = news.rows("articles", "article_id")
         assert len(ids) == len(set(ids)) == 8
-    assert breaches(tmp_path / "out", archive) == []
+    assert news.breaches() == []
 
 
 KILLED_RUN = """
@@ -197,21 +194,21 @@ main()
 
 
 @pytest.mark.parametrize("kill", ["SIGKILL", "SIGINT"])
-def test_a_killed_run_leaves_no_lock(archive: Path, write_article: WriteArticle, tmp_path: Path, kill: str) -> None:
-    write_sources(write_article)
+def test_a_killed_run_leaves_no_lock(news: News, kill: str) -> None:
+    write_sources(news.write)
     script = KILLED_RUN.format(root=str(ROOT), signal=kill)
-    command = [sys.executable, "-c", script, str(archive), str(tmp_path / "out")]
+    command = [sys.executable, "-c", script, str(news.archive), str(news.out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == -getattr(signal, kill), done.stderr
-    assert files_of(tmp_path / "out") == {}
-    assert _free(tmp_path / "out")
-    ingest(archive, tmp_path / "out", 1)
-    shutil.rmtree(tmp_path / "out" / ".pressmark")
+    assert news.files() == {}
+    assert _free(news.out)
+    news.ingest(1)
+    shutil.rmtree(news.out / ".pressmark")
     # Without what lies beside the tables the next run compares, and changes nothing.
-    before = files_of(tmp_path / "out")
-    assert ingest(archive, tmp_path / "out", 2).parsed == 0
-    assert files_of(tmp_path / "out") == before
-    assert os.listdir(tmp_path / "out" / ".pressmark")
+    before = news.files()
+    assert news.ingest(2).parsed == 0
+    assert news.files() == before
+    assert os.listdir(news.out / ".pressmark")
 
 
 def _free(output: Path) -> bool:
@@ -228,10 +225,10 @@ def _free(output: Path) -> bool:
 @pytest.mark.usefixtures("rounds")
 @pytest.mark.parametrize("step", ["parse", "publish"])
 def test_a_run_for_another_parser_that_is_stopped_between_rounds_forgets_no_source(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    news: News, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    write_sources(write_article)
-    ingest(archive, tmp_path / "out", 1)
+    write_sources(news.write)
+    news.ingest(1)
     plain = batches.parse  # type: ignore[attr-defined]
 
     def retitled(data: bytes, *arguments: Any, **named: Any) -> Any:
@@ -241,14 +238,14 @@ def test_a_run_for_another_parser_that_is_stopped_between_rounds_forgets_no_sour
     monkeypatch.setattr(batches, "parse", retitled)
     for module in ("output.state", "output.parquet", "ingestion"):
         monkeypatch.setattr(f"pressmark.storage.{module}.parser_version", lambda: "another")
-    Stopping(monkeypatch, step, 1).ingest(archive, tmp_path / "out", 2)
-    assert len(set(rows_of(tmp_path / "out", "articles", "title"))) == 2
-    ingest(archive, tmp_path / "out", 3)
-    assert set(rows_of(tmp_path / "out", "articles", "title")) == {("改",)}
-    assert ingest(archive, tmp_path / "out", 4).parsed == 0
+    Stopping(monkeypatch, step, 1).ingest(news.archive, news.out, 2)
+    assert len(set(news.rows("articles", "title"))) == 2
+    news.ingest(3)
+    assert set(news.rows("articles", "title")) == {("改",)}
+    assert news.ingest(4).parsed == 0
     # Not stopped, it parses each once.
-    ingest(archive, tmp_path / "whole", 1)
+    ingest(news.archive, news.folder / "whole", 1)
     for module in ("output.state", "output.parquet", "ingestion"):
         monkeypatch.setattr(f"pressmark.storage.{module}.parser_version", lambda: "a third")
-    assert ingest(archive, tmp_path / "whole", 2).parsed == SOURCES
-    assert ingest(archive, tmp_path / "whole", 3).parsed == 0
+    assert ingest(news.archive, news.folder / "whole", 2).parsed == SOURCES
+    assert ingest(news.archive, news.folder / "whole", 3).parsed == 0

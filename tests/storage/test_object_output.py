@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,9 +18,9 @@ import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.fs
 import pytest
-from archives import ROOT, STATE, WriteArticle, breaches, files_of, ingest
-from fault_proxy import Fault, FaultProxy
-from object_stores import S3Server, started_server
+from archives import ROOT, STATE, News, WriteArticle, breaches, files_of, ingest
+from fault_proxy import Fault, FaultProxy, Kind
+from object_stores import S3Server
 
 from pressmark.flows.cli import main
 from pressmark.storage.errors import LockedError, OutputError
@@ -55,9 +56,9 @@ print("finished")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with started_server(tmp_path_factory.mktemp("s3"), BUCKET) as started:
-        yield started
+def server(s3_server: S3Server) -> S3Server:
+    s3_server.create_bucket(BUCKET)
+    return s3_server
 
 
 @pytest.fixture(autouse=True)
@@ -121,39 +122,38 @@ def states(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[
     """What an output in a folder holds before and after the change that the archive has gone through."""
     some_articles(write_article)
     ingest(archive, tmp_path / "folder", 1)
+    shutil.copytree(tmp_path / "folder", tmp_path / "first")
     before = files_of(tmp_path / "folder")
     change(archive, write_article)
     ingest(archive, tmp_path / "folder", 2, sync=True)
     return before, files_of(tmp_path / "folder")
 
 
-def test_an_object_store_holds_the_same_bytes_as_a_folder(
-    place: str, archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    some_articles(write_article)
+def test_an_object_store_holds_the_same_bytes_as_a_folder(news: News, place: str) -> None:
+    some_articles(news.write)
     for number, workers in ((1, 1), (2, 2)):
-        ingest(archive, place, number, sync=True, workers=workers)
-        ingest(archive, tmp_path / "folder", number, sync=True)
-        assert objects_of(place) == files_of(tmp_path / "folder") != {}
-        change(archive, write_article)
-    assert breaches(place, archive) == []
+        ingest(news.archive, place, number, sync=True, workers=workers)
+        ingest(news.archive, news.folder / "folder", number, sync=True)
+        assert objects_of(place) == files_of(news.folder / "folder") != {}
+        change(news.archive, news.write)
+    assert breaches(place, news.archive) == []
     assert left(place) == set()
 
 
-def test_an_archive_of_objects_gives_the_same_tables(place: str, archive: Path, write_article: WriteArticle) -> None:
-    some_articles(write_article)
-    (archive / "kept.md").write_bytes((archive / "kept.md").read_bytes() * 9000)
-    source = uploaded(archive, place)
+def test_an_archive_of_objects_gives_the_same_tables(news: News, place: str) -> None:
+    some_articles(news.write)
+    (news.archive / "kept.md").write_bytes((news.archive / "kept.md").read_bytes() * 9000)
+    source = uploaded(news.archive, place)
     store = open_store(source)
     settings = {"max_source_mib": 1, "archive": "news"}
     ingest(source, place, **settings)  # type: ignore[arg-type]
-    ingest(archive, place + "-of-folder", **settings)  # type: ignore[arg-type]
+    ingest(news.archive, place + "-of-folder", **settings)  # type: ignore[arg-type]
     assert objects_of(place) == objects_of(place + "-of-folder")
     assert "rejects/part-0.parquet" in objects_of(place)
     again = ingest(source, place, 2, **settings)
     assert (again.sources, again.unchanged, again.parsed) == (5, 5, 0)
     store.remove(["deleted.md"])
-    store.write("revised.md", (archive / "revised.md").read_bytes() + b"<p>Nachtrag</p>")
+    store.write("revised.md", (news.archive / "revised.md").read_bytes() + b"<p>Nachtrag</p>")
     changed = ingest(source, place, 3, sync=True, **settings)
     assert (changed.sources, changed.parsed, changed.deleted) == (4, 1, 1)
     assert breaches(place) == []
@@ -187,15 +187,13 @@ def test_readers_find_the_tables(place: str, server: S3Server, seeds: Path, tmp_
         assert connection.execute(query).fetchone() == (local.height,)
 
 
-def test_a_snapshot_is_a_copy_of_one_moment(
-    place: str, archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    some_articles(write_article)
-    ingest(archive, place)
-    ingest(archive, tmp_path / "folder")
-    with snapshot(Output(place), "a") as remote, snapshot(Output(tmp_path / "folder"), "a") as local:
-        change(archive, write_article)
-        ingest(archive, place, 2, sync=True)
+def test_a_snapshot_is_a_copy_of_one_moment(news: News, place: str) -> None:
+    some_articles(news.write)
+    ingest(news.archive, place)
+    ingest(news.archive, news.folder / "folder")
+    with snapshot(Output(place), "a") as remote, snapshot(Output(news.folder / "folder"), "a") as local:
+        change(news.archive, news.write)
+        ingest(news.archive, place, 2, sync=True)
         digests = [(part.table, part.partition, part.digest) for part in remote.parts if part.table != "runs"]
         assert digests == [(part.table, part.partition, part.digest) for part in local.parts if part.table != "runs"]
         assert all(path.exists() for part in remote.parts for path in part.paths)
@@ -207,49 +205,42 @@ def assert_whole(place: str, source: Path | str, expected: dict[str, bytes]) -> 
     assert breaches(place, source) == []
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.fixture
+def proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """The server is reached through it."""
+    with FaultProxy(server) as started:
+        started.delay_s = 0.05
+        reach(started, monkeypatch)
+        yield started
+        started.clear()
+    reach(server, monkeypatch)
+
+
+@pytest.mark.parametrize("seed", range(2))
 def test_a_faulty_network_loses_nothing_and_repeats_nothing(
-    seed: int,
-    place: str,
-    states: tuple[dict[str, bytes], dict[str, bytes]],
-    archive: Path,
-    server: S3Server,
-    monkeypatch: pytest.MonkeyPatch,
+    seed: int, place: str, states: tuple[dict[str, bytes], dict[str, bytes]], archive: Path, proxy: FaultProxy
 ) -> None:
-    _, expected = states
-    with FaultProxy(server) as proxy:
-        proxy.delay_s = 0.05
-        reach(proxy, monkeypatch)
-        proxy.random(
-            seed, 0.25, ("drop_before", "error_500", "error_503", "slow", "truncate", "lost_reply", "error_409")
-        )
-        source = uploaded(archive, place)
-        for _ in range(2):
-            ingest(source, place, 2)
-        reach(server, monkeypatch)
-        assert sum(proxy.counts.values()) > 5
-    assert_whole(place, source, expected)
+    kinds = ("drop_before", "error_500", "error_503", "slow", "truncate", "lost_reply", "error_409")
+    proxy.random(seed, 0.25, kinds)  # type: ignore[arg-type]
+    source = uploaded(archive, place)
+    for _ in range(2):
+        ingest(source, place, 2)
+    assert sum(proxy.counts.values()) > 5
+    proxy.clear()
+    assert_whole(place, source, states[1])
 
 
 @pytest.mark.parametrize("kind", ["lost_reply", "error_500", "drop_before", "error_409"])
 def test_a_fault_at_any_write_is_overcome(
-    kind: str,
-    place: str,
-    states: tuple[dict[str, bytes], dict[str, bytes]],
-    archive: Path,
-    server: S3Server,
-    monkeypatch: pytest.MonkeyPatch,
+    kind: Kind, place: str, states: tuple[dict[str, bytes], dict[str, bytes]], archive: Path, proxy: FaultProxy
 ) -> None:
     """Every PUT, conditional or not, fails once in its turn; a reply that is lost leaves what it wrote."""
-    _, expected = states
-    with FaultProxy(server) as proxy:
-        reach(proxy, monkeypatch)
-        proxy.rules = [Fault(kind, lambda request: request.method == "PUT" and _first(request, seen), times=None)]  # type: ignore[arg-type]
-        seen: set[str] = set()
-        ingest(archive, place, 2)
-        assert proxy.counts[kind] >= (3 if kind == "error_409" else 8)
-    reach(server, monkeypatch)
-    assert_whole(place, archive, expected)
+    seen: set[str] = set()
+    proxy.rules = [Fault(kind, lambda request: request.method == "PUT" and _first(request, seen), times=None)]
+    ingest(archive, place, 2)
+    assert proxy.counts[kind] >= (3 if kind == "error_409" else 8)
+    proxy.clear()
+    assert_whole(place, archive, states[1])
 
 
 def _first(request: object, seen: set[str]) -> bool:
@@ -260,29 +251,16 @@ def _first(request: object, seen: set[str]) -> bool:
 
 
 def test_a_run_killed_at_any_request_is_completed_by_the_next(
-    place: str, states: tuple[dict[str, bytes], dict[str, bytes]], archive: Path, write_article: WriteArticle,
-    tmp_path: Path,
-) -> None:  # fmt: skip
+    news: News, place: str, states: tuple[dict[str, bytes], dict[str, bytes]]
+) -> None:
     before, expected = states
-    # The old state, put there as it was published.
-    first = tmp_path / "first"
-    changed = {path.name: path.read_bytes() for path in archive.iterdir()}
-    for path in archive.iterdir():
-        path.unlink()
-    some_articles(write_article)
-    ingest(archive, first, 1)
-    assert files_of(first) == before
-    for path in archive.iterdir():
-        path.unlink()
-    for name, data in changed.items():
-        (archive / name).write_bytes(data)
     kills, finished, states_seen = 0, False, set()
     while not finished:
         address = f"{place}-{kills}"
         store = open_store(address)
-        for path in first.rglob("*.parquet"):
-            store.write(path.relative_to(first).as_posix(), path.read_bytes())
-        command = [sys.executable, "-c", KILLED_RUN.format(root=str(ROOT)), str(kills), str(archive), address]
+        for path in (news.folder / "first").rglob("*.parquet"):
+            store.write(path.relative_to(news.folder / "first").as_posix(), path.read_bytes())
+        command = [sys.executable, "-c", KILLED_RUN.format(root=str(ROOT)), str(kills), str(news.archive), address]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         finished = done.returncode == 0
         assert finished == (done.stdout == "finished\n"), done.stderr
@@ -293,10 +271,10 @@ def test_a_run_killed_at_any_request_is_completed_by_the_next(
         states_seen.add("between" if committed else "old" if found == before else "new")
         keys = _article_ids(found, address)
         assert len(keys) == len(set(keys)), f"killed at request {kills}"
-        ingest(archive, address, 2, sync=True)
+        ingest(news.archive, address, 2, sync=True)
         assert objects_of(address) == expected, f"killed at request {kills}"
         assert left(address) == set(), f"killed at request {kills}"
-        kills += 5
+        kills += 7
     assert states_seen == {"old", "between", "new"}
 
 
@@ -355,8 +333,8 @@ def test_one_of_many_writers_wins(place: str) -> None:
     assert sorted(results) == ["refused"] * 5 + ["won"]
 
 
-def test_a_writer_that_lost_its_lock_publishes_nothing(place: str, archive: Path, write_article: WriteArticle) -> None:
-    write_article("a.md")
+def test_a_writer_that_lost_its_lock_publishes_nothing(news: News, place: str) -> None:
+    news.write("a.md")
     store, thief = ObjectStore(place), ObjectStore(place)
     with store.writing("slow", lambda *_: None):
         stolen = None
@@ -370,42 +348,27 @@ def test_a_writer_that_lost_its_lock_publishes_nothing(place: str, archive: Path
 
 
 def test_a_store_without_conditions_is_refused_but_for_a_single_writer(
-    place: str, archive: Path, write_article: WriteArticle, server: S3Server, monkeypatch: pytest.MonkeyPatch
+    news: News, place: str, proxy: FaultProxy
 ) -> None:
-    write_article("a.md")
-    with FaultProxy(server) as proxy:
-        proxy.no_conditions = True
-        reach(proxy, monkeypatch)
-        with pytest.raises(OutputError, match="does not keep conditions.*--single-writer"):
-            ingest(archive, place)
-        assert objects_of(place) == {}
-        ingest(archive, place, single_writer=True)
-        assert len(objects_of(place)) == 2
-        proxy.no_conditions = False
-        proxy.rules = [Fault("error_501", times=None)]
-        with pytest.raises(OutputError, match="can't write on a condition.*--single-writer"):
-            ingest(archive, place + "-2")
+    news.write("a.md")
+    proxy.no_conditions = True
+    with pytest.raises(OutputError, match="does not keep conditions.*--single-writer"):
+        ingest(news.archive, place)
+    assert objects_of(place) == {}
+    ingest(news.archive, place, single_writer=True)
+    assert len(objects_of(place)) == 2
+    proxy.no_conditions = False
+    proxy.rules = [Fault("error_501", times=None)]
+    with pytest.raises(OutputError, match="can't write on a condition.*--single-writer"):
+        ingest(news.archive, place + "-2")
 
 
 @pytest.mark.parametrize("skew", [timedelta(hours=-30), timedelta(hours=30)])
-def test_clocks_may_differ(
-    skew: timedelta, place: str, archive: Path, write_article: WriteArticle, server: S3Server,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    write_article("a.md")
-    with FaultProxy(server) as proxy:
-        proxy.skew = skew
-        reach(proxy, monkeypatch)
-        ingest(archive, place)
-        assert len(objects_of(place)) == 2
-
-
-def run_command(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pressmark.flows.cli", *arguments]
-    base = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT, env={**base, **environment}, timeout=300
-    )
+def test_clocks_may_differ(news: News, skew: timedelta, place: str, proxy: FaultProxy) -> None:
+    news.write("a.md")
+    proxy.skew = skew
+    ingest(news.archive, place)
+    assert len(objects_of(place)) == 2
 
 
 @pytest.mark.parametrize("command", [["ingest", "seeds", "PLACE"], ["verify", "PLACE", "seeds"], ["status", "PLACE"]])
@@ -414,45 +377,35 @@ def run_command(*arguments: str, environment: dict[str, str]) -> subprocess.Comp
     [("bucket", "no such bucket"), ("denied", "access is denied"), ("endpoint", "can't be reached")],
 )
 def test_trouble_is_named_with_its_remedy_and_without_secrets(
-    command: list[str], trouble: str, message: str, server: S3Server, tmp_path: Path
-) -> None:
-    environment = server.environment() | {"HOME": str(tmp_path)}
-    bucket = BUCKET
+    command: list[str], trouble: str, message: str, server: S3Server, place: str,
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    address, secret = place, server.secret_key
     if trouble == "bucket":
-        bucket = "no-such-bucket"
+        address = "s3://no-such-bucket/trouble/out"
     elif trouble == "denied":
-        environment["AWS_SECRET_ACCESS_KEY"] = "a-secret-that-is-wrong"
+        secret = "a-secret-that-is-wrong"
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     else:
-        environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
-    address = f"s3://{bucket}/trouble/out"
-    done = run_command(*[address if word == "PLACE" else word for word in command], environment=environment)
-    assert done.returncode == 3, done.stderr
-    assert message in done.stderr
-    assert address in done.stderr
-    assert "Traceback" not in done.stderr
-    for secret in (environment["AWS_SECRET_ACCESS_KEY"], server.access_key, "Signature="):
-        assert secret not in done.stderr + done.stdout
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert main([address if word == "PLACE" else word for word in command]) == 3
+    shown = capfd.readouterr()
+    assert message in shown.err
+    assert address in shown.err
+    for words in ("Traceback", secret, server.access_key, "Signature="):
+        assert words not in shown.err + shown.out
 
 
-def test_a_bucket_that_vanishes_mid_run_is_an_error_that_says_so(
-    place: str, archive: Path, write_article: WriteArticle, server: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    some_articles(write_article)
-    ingest(archive, place)
+def test_a_bucket_that_vanishes_mid_run_is_an_error_that_says_so(news: News, place: str, proxy: FaultProxy) -> None:
+    some_articles(news.write)
+    ingest(news.archive, place)
     before = objects_of(place)
-    change(archive, write_article)
-    with FaultProxy(server) as proxy:
-        reach(proxy, monkeypatch)
-        started: list[int] = []
-
-        def late(request: object) -> bool:
-            started.append(1)
-            return len(started) > 25
-
-        proxy.rules = [Fault("error_404_bucket", late, times=None)]
-        with pytest.raises(OutputError, match="no such bucket"):
-            ingest(archive, place, 2, sync=True)
-    reach(server, monkeypatch)
+    change(news.archive, news.write)
+    started: list[int] = []
+    proxy.rules = [Fault("error_404_bucket", lambda _: bool(started.append(1)) or len(started) > 25, times=None)]  # type: ignore[func-returns-value]
+    with pytest.raises(OutputError, match="no such bucket"):
+        ingest(news.archive, place, 2, sync=True)
+    proxy.clear()
     assert objects_of(place) == before
 
 
@@ -463,33 +416,31 @@ def test_keys_come_from_a_profile(place: str, server: S3Server, tmp_path: Path, 
         f"[press]\naws_access_key_id = {server.access_key}\naws_secret_access_key = {server.secret_key}\n"
     )
     (folder / "config").write_text(f"[profile press]\nregion = us-east-1\nendpoint_url = {server.endpoint}\n")
-    environment = {"HOME": str(tmp_path), "AWS_PROFILE": "press", "AWS_ALLOW_HTTP": "true"}
-    done = run_command("ingest", str(seeds), place, "--json", environment=environment)
+    base = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pressmark.flows.cli", "ingest", str(seeds), place, "--json"], capture_output=True,
+        text=True, check=False, cwd=ROOT,
+        env={**base, "HOME": str(tmp_path), "AWS_PROFILE": "press", "AWS_ALLOW_HTTP": "true"},
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["articles"] == 44
 
 
-def test_a_run_with_nothing_to_do_asks_little(
-    place: str, seeds: Path, server: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ingest(seeds, place, 1)
+def test_a_run_with_nothing_to_do_asks_little(place: str, seeds: Path, proxy: FaultProxy) -> None:
     # Files that have just been written are looked at once more.
-    ingest(seeds, place, 2)
-    with FaultProxy(server) as proxy:
-        reach(proxy, monkeypatch)
-        ingest(seeds, place, 3)
-        asked = [f"{request.method} {request.key}" for request in proxy.requests]
+    for number in (1, 2, 3):
+        proxy.clear()
+        ingest(seeds, place, number)
+    asked = [f"{request.method} {request.key}" for request in proxy.requests]
     assert len(asked) <= 60, asked
 
 
 @pytest.mark.parametrize("command", [["asof"], ["diff"]])
-def test_commands_read_objects(
-    command: list[str], place: str, archive: Path, write_article: WriteArticle, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_article("a.md")
-    ingest(archive, place)
-    write_article("a.md", body="<p>改</p>")
-    ingest(archive, place, 2)
+def test_commands_read_objects(news: News, command: list[str], place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    news.write("a.md")
+    ingest(news.archive, place)
+    news.write("a.md", body="<p>改</p>")
+    ingest(news.archive, place, 2)
     (article_id,) = _article_ids(objects_of(place), place)
     if command == ["asof"]:
         assert main(["asof", place, "2030-01-01"]) == 3

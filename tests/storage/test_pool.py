@@ -10,46 +10,30 @@ import time
 from pathlib import Path
 
 import pytest
-from archives import ROOT, WriteArticle, rows_of
+from archives import FATAL, KILLER, ROOT, News
 
 from pressmark.storage.errors import PoolError
 from pressmark.storage.pool import open_pool
 
-# What every Python process of a run loads first: a text that ends the process that parses it, as a fault in a library
-# would.
-FATAL = "致命"
-KILLER = f"""
-import os
-import pressmark.transforms.article
-parse = pressmark.transforms.article.parse
-def fatal(data, *arguments, **named):
-    if "{FATAL}".encode() in data:
-        os._exit(139)
-    return parse(data, *arguments, **named)
-pressmark.transforms.article.parse = fatal
-"""
-
 
 @pytest.mark.parametrize("fatal", [1, 2])
-def test_a_source_that_kills_its_worker_is_a_reject_and_the_run_goes_on(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, fatal: int
-) -> None:
+def test_a_source_that_kills_its_worker_is_a_reject_and_the_run_goes_on(news: News, fatal: int) -> None:
     for number in range(8):
         body = "<p>" + "字" * 60_000 + "</p>"
-        write_article(f"{number}.md", url=f"https://songling-times.example/{number}", body=body)
+        news.write(f"{number}.md", url=f"https://songling-times.example/{number}", body=body)
     names = [f"fatal-{number}.md" for number in range(fatal)]
     for name in names:
-        write_article(name, url=f"https://songling-times.example/{name}", body=f"<p>{FATAL}</p>")
-    (tmp_path / "sitecustomize.py").write_text(KILLER)
-    paths = os.pathsep.join([str(tmp_path), str(ROOT / "src"), str(ROOT / "tests")])
+        news.write(name, url=f"https://songling-times.example/{name}", body=f"<p>{FATAL}</p>")
+    (news.folder / "sitecustomize.py").write_text(KILLER)
+    paths = os.pathsep.join([str(news.folder), str(ROOT / "src"), str(ROOT / "tests")])
     script = "import sys; from archives import ingest; ingest(*sys.argv[1:], workers=2)"
-    command = [sys.executable, "-c", script, str(archive), str(tmp_path / "out")]
+    command = [sys.executable, "-c", script, str(news.archive), str(news.out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": paths})
     assert done.returncode == 0, done.stderr
-    assert rows_of(tmp_path / "out", "runs", "accepted", "rejected") == [(8, fatal)]
-    found = rows_of(tmp_path / "out", "rejects", "source_path", "reason", "raw")
-    assert found == [(name, "parser_error", (archive / name).read_bytes()) for name in names]
-    assert all("a worker process died" in str(row[0]) for row in rows_of(tmp_path / "out", "rejects", "detail"))
+    assert news.rows("runs", "accepted", "rejected") == [(8, fatal)]
+    found = news.rows("rejects", "source_path", "reason", "raw")
+    assert found == [(name, "parser_error", (news.archive / name).read_bytes()) for name in names]
+    assert all("a worker process died" in str(row[0]) for row in news.rows("rejects", "detail"))
 
 
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archives import WriteArticle, change_sources, files_of, ingest, write_sources
+from archives import News, WriteArticle, change_sources, files_of, ingest, write_sources
 
 from pressmark.storage.output.folder import JOURNAL, FolderStore
 
@@ -180,24 +180,22 @@ def base(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[Pa
 
 
 def test_a_power_loss_at_any_moment_leaves_what_was_or_what_was_published(
-    base: tuple[Path, dict[str, bytes]], archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    news: News, base: tuple[Path, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = files_of(base[0])
     disk = Disk(base[0])
-    disk.record(monkeypatch, lambda: ingest(archive, base[0], 2, sync=True))
+    disk.record(monkeypatch, lambda: ingest(news.archive, base[0], 2, sync=True))
     assert len(disk.states) > 40
-    assert broken(disk, before, base[1], tmp_path / "lost") == 0
+    assert broken(disk, before, base[1], news.folder / "lost") == 0
 
 
-def test_a_first_run_is_there_when_it_has_ended(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_sources(write_article)
-    ingest(archive, tmp_path / "after", 1)
-    (tmp_path / "world").mkdir()
-    disk = Disk(tmp_path / "world")
-    disk.record(monkeypatch, lambda: ingest(archive, tmp_path / "world" / "news" / "out", 1))
-    expected = files_of(tmp_path / "after")
+def test_a_first_run_is_there_when_it_has_ended(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sources(news.write)
+    ingest(news.archive, news.folder / "after", 1)
+    (news.folder / "world").mkdir()
+    disk = Disk(news.folder / "world")
+    disk.record(monkeypatch, lambda: ingest(news.archive, news.folder / "world" / "news" / "out", 1))
+    expected = files_of(news.folder / "after")
     ends = [state for state, ended in disk.states.items() if ended]
     for state in ends:
         found = {name.removeprefix("news/out/"): content for name, content in state}
@@ -207,9 +205,9 @@ def test_a_first_run_is_there_when_it_has_ended(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_sync_is_needed(
-    base: tuple[Path, dict[str, bytes]], archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    news: News, base: tuple[Path, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     before = files_of(base[0])
     disk = Disk(base[0], KINDS[kind])
-    disk.record(monkeypatch, lambda: ingest(archive, base[0], 2, sync=True))
-    assert broken(disk, before, base[1], tmp_path / "lost") > 0
+    disk.record(monkeypatch, lambda: ingest(news.archive, base[0], 2, sync=True))
+    assert broken(disk, before, base[1], news.folder / "lost") > 0

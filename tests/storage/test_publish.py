@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from archives import ROOT, WriteArticle, breaches, change_sources, files_of, ingest, rows_of, write_sources
+from archives import ROOT, News, WriteArticle, breaches, change_sources, files_of, ingest, write_sources
 
 from pressmark.storage.errors import LockedError
 from pressmark.storage.output.folder import JOURNAL, exclusive
@@ -69,20 +69,14 @@ def prepare(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple
     return before, expected
 
 
-def test_a_run_killed_at_any_step_is_completed_by_the_next(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    before, expected = prepare(archive, write_article, tmp_path)
-    killed = tmp_path / "killed"
+def test_a_run_killed_at_any_step_is_completed_by_the_next(news: News) -> None:
+    before, expected = prepare(news.archive, news.write, news.folder)
+    killed = news.folder / "killed"
     killed.mkdir()
     command = [
-        sys.executable,
-        "-c",
-        KILLED_RUNS.format(root=str(ROOT)),
-        str(tmp_path / "base"),
-        str(archive),
+        sys.executable, "-c", KILLED_RUNS.format(root=str(ROOT)), str(news.folder / "base"), str(news.archive),
         str(killed),
-    ]
+    ]  # fmt: skip
     done = subprocess.run([*command, "0", "1"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 40
@@ -95,12 +89,12 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(
         seen.add("between" if committed else "old" if files_of(output) == before else "new")
         check_readable(output)
         # The same run again, under the id it had, so that the bytes can be compared.
-        ingest(archive, output, 2, sync=True)
+        ingest(news.archive, output, 2, sync=True)
         assert files_of(output) == expected, f"killed at call {number}"
         assert not (output / JOURNAL).exists()
         assert not (output / STAGING).exists() or os.listdir(output / STAGING) == []
     assert seen == {"old", "between", "new"}
-    assert breaches(killed / "20", archive) == []
+    assert breaches(killed / "20", news.archive) == []
 
 
 def check_readable(output: Path) -> None:
@@ -112,16 +106,14 @@ def check_readable(output: Path) -> None:
         assert all(path.suffix == ".parquet" for path in (output / name).rglob("*") if path.is_file())
 
 
-def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
     """Up to the journal nothing has changed; behind it the next run completes what is published."""
-    before, expected = prepare(archive, write_article, tmp_path)
+    before, expected = prepare(news.archive, news.write, news.folder)
     fsync = os.fsync
     number, states = 0, set()
     while True:
-        output = tmp_path / f"failed-{number}"
-        shutil.copytree(tmp_path / "base", output)
+        output = news.folder / f"failed-{number}"
+        shutil.copytree(news.folder / "base", output)
         calls = []
 
         def failing(handle: int) -> None:
@@ -132,7 +124,7 @@ def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(
 
         monkeypatch.setattr(os, "fsync", failing)
         try:
-            ingest(archive, output, 2, sync=True)
+            ingest(news.archive, output, 2, sync=True)
         except OSError as error:
             assert error.errno == errno.EIO  # noqa: PT017
         else:
@@ -144,17 +136,15 @@ def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(
         if not committed:
             assert files_of(output) in (before, expected), number
         states.add("between" if committed else "old" if files_of(output) == before else "new")
-        ingest(archive, output, 2, sync=True)
+        ingest(news.archive, output, 2, sync=True)
         assert files_of(output) == expected, number
         number += 1
     assert number > 20
     assert states >= {"old", "between"}
 
 
-def test_a_folder_that_can_not_be_made_is_met_before_the_journal(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, expected = prepare(archive, write_article, tmp_path)
+def test_a_folder_that_can_not_be_made_is_met_before_the_journal(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, expected = prepare(news.archive, news.write, news.folder)
     mkdir = Path.mkdir
 
     def refused(path: Path, *arguments: Any, **named: Any) -> None:
@@ -164,59 +154,57 @@ def test_a_folder_that_can_not_be_made_is_met_before_the_journal(
 
     monkeypatch.setattr(Path, "mkdir", refused)
     with pytest.raises(OSError, match="too long"):
-        ingest(archive, tmp_path / "base", 2, sync=True)
+        ingest(news.archive, news.folder / "base", 2, sync=True)
     monkeypatch.undo()
-    assert not (tmp_path / "base" / JOURNAL).exists()
-    assert files_of(tmp_path / "base") == before
-    ingest(archive, tmp_path / "base", 2, sync=True)
-    assert files_of(tmp_path / "base") == expected
+    assert not (news.folder / "base" / JOURNAL).exists()
+    assert files_of(news.folder / "base") == before
+    ingest(news.archive, news.folder / "base", 2, sync=True)
+    assert files_of(news.folder / "base") == expected
 
 
 @pytest.mark.parametrize("place", ["staging.Staging.write", "partitions.write_part", "folder._apply"])
 def test_a_full_disk_leaves_the_output_as_it_was_or_to_be_completed(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    news: News, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    before, expected = prepare(archive, write_article, tmp_path)
+    before, expected = prepare(news.archive, news.write, news.folder)
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(f"pressmark.storage.output.{place}", full)
     with pytest.raises(OSError, match="No space"):
-        ingest(archive, tmp_path / "base", 2, sync=True)
+        ingest(news.archive, news.folder / "base", 2, sync=True)
     monkeypatch.undo()
-    assert files_of(tmp_path / "base") == before
+    assert files_of(news.folder / "base") == before
     # What a journal lists is kept for the next run.
-    assert (tmp_path / "base" / STAGING).exists() == (place == "folder._apply")
-    report = ingest(archive, tmp_path / "base", 2, sync=True)
-    assert files_of(tmp_path / "base") == expected
+    assert (news.folder / "base" / STAGING).exists() == (place == "folder._apply")
+    report = ingest(news.archive, news.folder / "base", 2, sync=True)
+    assert files_of(news.folder / "base") == expected
     assert (report.parsed == 0) == (place == "folder._apply")
 
 
-def test_a_second_writer_is_refused_by_name(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    write_article("a.md")
-    with exclusive(tmp_path / "out", "the-first"), pytest.raises(LockedError) as refused:
-        ingest(archive, tmp_path / "out")
+def test_a_second_writer_is_refused_by_name(news: News) -> None:
+    news.write("a.md")
+    with exclusive(news.out, "the-first"), pytest.raises(LockedError) as refused:
+        news.ingest()
     for part in (f"process {os.getpid()}", "the-first", "wait"):
         assert part in str(refused.value)
-    ingest(archive, tmp_path / "out")
-    assert len(rows_of(tmp_path / "out", "articles", "source_path")) == 1
+    news.ingest()
+    assert len(news.rows("articles", "source_path")) == 1
 
 
-def test_an_output_that_can_not_be_written_names_the_remedy(write_article: WriteArticle, archive: Path) -> None:
-    file = write_article("a.md")
+def test_an_output_that_can_not_be_written_names_the_remedy(news: News) -> None:
+    file = news.write("a.md")
     with pytest.raises(Exception, match="can't be written.*choose a folder you may write to"):
-        ingest(archive, file / "out")
+        ingest(news.archive, file / "out")
 
 
-def test_the_run_log_has_one_row_per_run_with_its_figures(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    write_article("a.md")
-    (archive / "empty.md").write_bytes(b"")
+def test_the_run_log_has_one_row_per_run_with_its_figures(news: News) -> None:
+    news.write("a.md")
+    (news.archive / "empty.md").write_bytes(b"")
     for number in (1, 2):
-        ingest(archive, tmp_path / "out", number)
-    runs = pl.read_parquet(tmp_path / "out" / "runs").sort("started_at")
+        news.ingest(number)
+    runs = pl.read_parquet(news.out / "runs").sort("started_at")
     columns = ["run_id", "sources", "unchanged", "parsed", "accepted", "rejected", "articles", "paragraphs", "rejects"]
     assert runs.select(columns).rows() == [("run-1", 2, 0, 2, 1, 1, 1, 2, 1), ("run-2", 2, 2, 0, 0, 0, 1, 2, 1)]
     arguments = json.loads(runs["arguments"][0])

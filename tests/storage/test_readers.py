@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from archives import ROOT, STATE, WriteArticle, assert_same_rows, breaches, files_of, ingest, read_table
+from archives import ROOT, STATE, News, WriteArticle, assert_same_rows, breaches, ingest, read_table
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Period
@@ -52,12 +52,10 @@ def write_news(archive: Path, write_article: WriteArticle, *, undated: bool = Tr
 
 @pytest.mark.parametrize("undated", [True, False], ids=["with undated ones", "all dated"])
 @pytest.mark.parametrize("by", ["month", "day", "year"])
-def test_readers_agree_on_keys_of_one_type(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, by: Period, undated: bool
-) -> None:
-    write_news(archive, write_article, undated=undated)
-    output = tmp_path / "out"
-    ingest(archive, output, partition=by, buckets=2)
+def test_readers_agree_on_keys_of_one_type(news: News, by: Period, undated: bool) -> None:
+    write_news(news.archive, news.write, undated=undated)
+    output = news.out
+    ingest(news.archive, output, partition=by, buckets=2)
     for name in ("articles", "paragraphs"):
         rows = pl.scan_parquet(output / name, hive_partitioning=True).collect()
         keys = Counter(rows[by].to_list())
@@ -77,7 +75,7 @@ def test_readers_agree_on_keys_of_one_type(
             command = [sys.executable, "-c", BY_PANDAS, str(PANDAS), str(output / name), by]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             assert json.loads(done.stdout) == [sorted(map(str, rows[by])), read.num_rows]
-    assert breaches(output, archive) == []
+    assert breaches(output, news.archive) == []
 
 
 @pytest.fixture(scope="module")
@@ -115,33 +113,33 @@ def test_rows_are_sorted_in_each_file(of_seeds: Path) -> None:
             assert order == sorted(order, key=repr) or order == sorted(order), path
 
 
-def test_a_rows_file_follows_from_its_article_alone(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    write_news(archive, write_article)
-    ingest(archive, tmp_path / "one", 1)
-    ingest(archive, tmp_path / "out", 1, buckets=3)
+def test_a_rows_file_follows_from_its_article_alone(news: News) -> None:
+    write_news(news.archive, news.write)
+    ingest(news.archive, news.folder / "one", 1)
+    news.ingest(1, buckets=3)
     for number in range(6):
-        write_article(f"{number:02}.md", url=f"https://songling-times.example/{number}", body="<p>改</p>")
-    (archive / "07.md").unlink()
+        news.write(f"{number:02}.md", url=f"https://songling-times.example/{number}", body="<p>改</p>")
+    (news.archive / "07.md").unlink()
     for output in ("one", "out"):
         # What the first run fixed is that of all later ones.
-        ingest(archive, tmp_path / output, 2, sync=True, workers=2)
+        ingest(news.archive, news.folder / output, 2, sync=True, workers=2)
     numbers: Counter[int] = Counter()
     for name in PARTITIONED:
-        for path in (tmp_path / "out" / name).rglob("*.parquet"):
+        for path in (news.out / name).rglob("*.parquet"):
             number = int(path.stem.removeprefix("part-"))
             ids = pq.ParquetFile(path).read(["article_id"])["article_id"].to_pylist()
             assert {int(key[:8], 16) % 3 for key in ids} == {bucket_of(key, 3) for key in ids} == {number}
             numbers[number] += 1
     assert set(numbers) == {0, 1, 2}
-    assert_same_rows(tmp_path / "out", tmp_path / "one")
-    assert breaches(tmp_path / "out", archive) == []
+    assert_same_rows(news.out, news.folder / "one")
+    assert news.breaches() == []
 
 
-def test_another_layout_than_the_outputs_is_refused(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    write_article("a.md")
-    ingest(archive, tmp_path / "out", 1, partition="day", buckets=2)
-    ingest(archive, tmp_path / "plain", 1)
-    before = files_of(tmp_path / "out")
+def test_another_layout_than_the_outputs_is_refused(news: News) -> None:
+    news.write("a.md")
+    news.ingest(1, partition="day", buckets=2)
+    ingest(news.archive, news.folder / "plain", 1)
+    before = news.files()
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("out", {"partition": "month"}, "has `partition` day, not month.*--partition month"),
         ("out", {"buckets": 3}, "has `buckets` 2, not 3.*--buckets 3"),
@@ -150,50 +148,46 @@ def test_another_layout_than_the_outputs_is_refused(archive: Path, write_article
     ]
     for output, settings, message in cases:
         with pytest.raises(OutputError, match=message):
-            ingest(archive, tmp_path / output, 2, **settings)
-    ingest(archive, tmp_path / "out", 3, partition="day", buckets=2)
-    assert files_of(tmp_path / "out") == before
+            ingest(news.archive, news.folder / output, 2, **settings)
+    news.ingest(3, partition="day", buckets=2)
+    assert news.files() == before
 
 
 @pytest.mark.parametrize("by", ["day", "year"])
-def test_periods_hold_the_rows_that_months_hold(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, by: Period
-) -> None:
-    write_news(archive, write_article)
-    ingest(archive, tmp_path / "month")
-    ingest(archive, tmp_path / by, partition=by)
+def test_periods_hold_the_rows_that_months_hold(news: News, by: Period) -> None:
+    write_news(news.archive, news.write)
+    ingest(news.archive, news.folder / "month")
+    ingest(news.archive, news.folder / by, partition=by)
     for number in range(5):
-        write_article(f"{number:02}.md", url=f"https://songling-times.example/{number}", at="2023-01-08T00:00:00")
-    (archive / "07.md").unlink()
+        news.write(f"{number:02}.md", url=f"https://songling-times.example/{number}", at="2023-01-08T00:00:00")
+    (news.archive / "07.md").unlink()
     for output in ("month", by):
-        ingest(archive, tmp_path / output, 2, sync=True)
-    assert_same_rows(tmp_path / by, tmp_path / "month")
-    folders = {path.name for path in (tmp_path / by / "articles" / "outlet=songling-times-example").iterdir()}
+        ingest(news.archive, news.folder / output, 2, sync=True)
+    assert_same_rows(news.folder / by, news.folder / "month")
+    folders = {path.name for path in (news.folder / by / "articles" / "outlet=songling-times-example").iterdir()}
     expected = {"year": {"year=2021", "year=2022", "year=2023", "year=0"},
                 "day": {"day=2023-01-08", "day=0001-01-01", "day=2021-03-02"}}[by]  # fmt: skip
     assert expected <= folders
-    assert breaches(tmp_path / by, archive) == []
-    paragraph = str(read_table(tmp_path / by, "paragraphs")["paragraph_id"][0])
-    assert trace_paragraph(Output(tmp_path / by), None, paragraph, context=0).paragraph["paragraph_id"] == paragraph
+    assert breaches(news.folder / by, news.archive) == []
+    paragraph = str(read_table(news.folder / by, "paragraphs")["paragraph_id"][0])
+    assert trace_paragraph(Output(news.folder / by), None, paragraph, context=0).paragraph["paragraph_id"] == paragraph
 
 
-def test_a_host_of_any_length_has_a_folder_of_its_own(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
+def test_a_host_of_any_length_has_a_folder_of_its_own(news: News) -> None:
     """A label of 300 letters made a name that no file system takes, and an output that no run could use again."""
     long, longer = "a" * 300, "a" * 301
-    write_article("1.md", url=f"https://{long}.example/a")
-    write_article("2.md", url=f"https://{longer}.example/a")
-    write_article("3.md", url="https://songling-times.example/a")
-    ingest(archive, tmp_path / "out", 1)
-    write_article("1.md", url=f"https://{long}.example/a", body="<p>改</p>")
-    (archive / "2.md").unlink()
-    report = ingest(archive, tmp_path / "out", 2, sync=True)
+    news.write("1.md", url=f"https://{long}.example/a")
+    news.write("2.md", url=f"https://{longer}.example/a")
+    news.write("3.md", url="https://songling-times.example/a")
+    news.ingest(1)
+    news.write("1.md", url=f"https://{long}.example/a", body="<p>改</p>")
+    (news.archive / "2.md").unlink()
+    report = news.ingest(2, sync=True)
     assert (report.parsed, report.deleted, report.articles) == (1, 1, 2)
-    slugs = [path.name.removeprefix("outlet=") for path in (tmp_path / "out").glob("*/outlet=*")]
+    slugs = [path.name.removeprefix("outlet=") for path in (news.out).glob("*/outlet=*")]
     assert len(set(slugs)) == 3
     assert all(len(slug) <= 64 for slug in slugs)
-    assert breaches(tmp_path / "out", archive) == []
+    assert news.breaches() == []
 
 
 def test_tables_hold_parquet_files_only(of_seeds: Path) -> None:

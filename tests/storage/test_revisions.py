@@ -8,7 +8,7 @@ from random import Random
 
 import pyarrow.parquet as pq
 import pytest
-from archives import STATE, WriteArticle, breaches, ingest, read_table, rows_of, stamp
+from archives import STATE, News, breaches, ingest, read_table, rows_of, stamp
 
 from pressmark.storage.output import folder
 from pressmark.storage.output.tables import Output
@@ -17,28 +17,22 @@ from pressmark.storage.queries import stages_of
 STANDING = ("source_path", "change", "valid_to")
 
 
-def test_spellings_of_one_address_are_one_article_and_the_latest_is_current(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    write_article(
-        "a.md", url="http://songling-times.example//a?utm_source=x", at="2022-03-01T00:00:00", body="<p>旧</p>"
-    )
-    write_article("b.md", url="https://songling-times.example/a", at="2022-03-02T00:00:00", body="<p>新</p>")
-    ingest(archive, tmp_path / "out")
-    assert rows_of(tmp_path / "out", "articles", "source_path", "text") == [("b.md", "新")]
-    assert rows_of(tmp_path / "out", "revisions", *STANDING, "text") == [("a.md", "text", None, "旧")]
-    assert breaches(tmp_path / "out", archive) == []
+def test_spellings_of_one_address_are_one_article_and_the_latest_is_current(news: News) -> None:
+    news.write("a.md", url="http://songling-times.example//a?utm_source=x", at="2022-03-01T00:00:00", body="<p>旧</p>")
+    news.write("b.md", url="https://songling-times.example/a", at="2022-03-02T00:00:00", body="<p>新</p>")
+    news.ingest()
+    assert news.rows("articles", "source_path", "text") == [("b.md", "新")]
+    assert news.rows("revisions", *STANDING, "text") == [("a.md", "text", None, "旧")]
+    assert news.breaches() == []
 
 
-def test_a_text_is_stored_once_and_found_again_when_it_is_needed(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
+def test_a_text_is_stored_once_and_found_again_when_it_is_needed(news: News) -> None:
     """A revision that shares its text with the one that superseded it has none, until another one does."""
-    output = tmp_path / "out"
+    output = news.out
     for name, tag in (("1.md", "p"), ("2.md", "div"), ("3.md", "div")):
-        write_article(name, body=f"<{tag}>乙</{tag}>")
-    write_article("0.md", at="2022-03-01T00:00:00", body="<p>甲</p>")
-    ingest(archive, output, 1)
+        news.write(name, body=f"<{tag}>乙</{tag}>")
+    news.write("0.md", at="2022-03-01T00:00:00", body="<p>甲</p>")
+    ingest(news.archive, output, 1)
     columns = ("source_path", "change", "text")
     assert rows_of(output, "articles", "source_path", "text") == [("3.md", "乙")]
     assert sorted(rows_of(output, "revisions", *columns)) == [
@@ -48,102 +42,94 @@ def test_a_text_is_stored_once_and_found_again_when_it_is_needed(
     (article_id,) = rows_of(output, "articles", "article_id")[0]
     assert [stage.text for stage in stages_of(Output(output), str(article_id))] == ["甲", "乙", "乙", "乙"]
     # 2.md, which held nothing, is superseded by another text now; 1.md still shares its own with it.
-    write_article("3.md", body="<div>丙</div>")
-    ingest(archive, output, 2)
+    news.write("3.md", body="<div>丙</div>")
+    ingest(news.archive, output, 2)
     found = {(path, change): text for path, change, text in rows_of(output, "revisions", *columns)}
     assert found == {
         ("0.md", "text"): "甲", ("1.md", "markup"): None, ("2.md", "text"): "乙", ("3.md", "text"): "乙"
     }  # fmt: skip
     # The one that 1.md shared its text with is deleted.
-    (archive / "2.md").unlink()
-    ingest(archive, output, 3, sync=True)
+    (news.archive / "2.md").unlink()
+    ingest(news.archive, output, 3, sync=True)
     found = {(path, change): text for path, change, text in rows_of(output, "revisions", *columns)}
     assert found[("1.md", "text")] == found[("2.md", None)] == "乙"
-    assert breaches(output, archive) == []
+    assert breaches(output, news.archive) == []
 
 
-def test_equal_times_are_settled_by_the_greatest_path(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
+def test_equal_times_are_settled_by_the_greatest_path(news: News) -> None:
     for number, name in enumerate("bac", 1):
-        write_article(f"{name}.md", body=f"<p>{name}</p>")
-        ingest(archive, tmp_path / "out", number)
-    assert rows_of(tmp_path / "out", "articles", "source_path") == [("c.md",)]
-    assert [row[0] for row in rows_of(tmp_path / "out", "revisions", "source_path")] == ["a.md", "b.md"]
+        news.write(f"{name}.md", body=f"<p>{name}</p>")
+        news.ingest(number)
+    assert news.rows("articles", "source_path") == [("c.md",)]
+    assert [row[0] for row in news.rows("revisions", "source_path")] == ["a.md", "b.md"]
 
 
-def test_a_source_replaced_at_its_path_ends_then(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    write_article("a.md", body="<p>旧</p>")
-    ingest(archive, tmp_path / "out", 1)
-    write_article("a.md", body="<p>新</p>")
-    ingest(archive, tmp_path / "out", 2)
-    ((sha256,),) = rows_of(tmp_path / "out", "articles", "source_sha256")
-    assert rows_of(tmp_path / "out", "revisions", *STANDING, "superseded_by", "first_seen_at", "text") == [
+def test_a_source_replaced_at_its_path_ends_then(news: News) -> None:
+    news.write("a.md", body="<p>旧</p>")
+    news.ingest(1)
+    news.write("a.md", body="<p>新</p>")
+    news.ingest(2)
+    ((sha256,),) = news.rows("articles", "source_sha256")
+    assert news.rows("revisions", *STANDING, "superseded_by", "first_seen_at", "text") == [
         ("a.md", "text", stamp(2).started_at, sha256, stamp(1).started_at, "旧")
     ]
-    assert breaches(tmp_path / "out", archive) == []
+    assert news.breaches() == []
 
 
-def test_absence_is_deletion_only_with_sync(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    write_article("a.md", url="https://songling-times.example/a")
-    ingest(archive, tmp_path / "out", 1)
-    (archive / "a.md").unlink()
-    write_article("b.md", url="https://songling-times.example/b")
-    ingest(archive, tmp_path / "out", 2)
-    assert len(rows_of(tmp_path / "out", "articles", "source_path")) == 2
-    assert ingest(archive, tmp_path / "out", 3, sync=True).deleted == 1
-    assert rows_of(tmp_path / "out", "articles", "source_path") == [("b.md",)]
-    assert rows_of(tmp_path / "out", "revisions", *STANDING, "superseded_by") == [
-        ("a.md", None, stamp(3).started_at, None)
-    ]
-    assert breaches(tmp_path / "out", archive) == []
+def test_absence_is_deletion_only_with_sync(news: News) -> None:
+    news.write("a.md", url="https://songling-times.example/a")
+    news.ingest(1)
+    (news.archive / "a.md").unlink()
+    news.write("b.md", url="https://songling-times.example/b")
+    news.ingest(2)
+    assert len(news.rows("articles", "source_path")) == 2
+    assert news.ingest(3, sync=True).deleted == 1
+    assert news.rows("articles", "source_path") == [("b.md",)]
+    assert news.rows("revisions", *STANDING, "superseded_by") == [("a.md", None, stamp(3).started_at, None)]
+    assert news.breaches() == []
 
 
 @pytest.mark.parametrize("how", ["deleted", "another article", "broken"])
-def test_when_the_current_revision_goes_its_heir_becomes_current(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, how: str
-) -> None:
-    write_article("old.md", at="2022-03-01T00:00:00", body="<p>旧</p>")
-    write_article("new.md", at="2022-04-02T00:00:00", body="<p>新</p>")
-    ingest(archive, tmp_path / "out", 1)
+def test_when_the_current_revision_goes_its_heir_becomes_current(news: News, how: str) -> None:
+    news.write("old.md", at="2022-03-01T00:00:00", body="<p>旧</p>")
+    news.write("new.md", at="2022-04-02T00:00:00", body="<p>新</p>")
+    news.ingest(1)
     if how == "another article":
-        write_article("new.md", url="https://songling-times.example/other", body="<p>别</p>")
+        news.write("new.md", url="https://songling-times.example/other", body="<p>别</p>")
     elif how == "broken":
-        (archive / "new.md").write_bytes(b"\xff")
+        (news.archive / "new.md").write_bytes(b"\xff")
     else:
-        (archive / "new.md").unlink()
-    ingest(archive, tmp_path / "out", 2, sync=True)
+        (news.archive / "new.md").unlink()
+    news.ingest(2, sync=True)
     others = [("new.md", "别")] if how == "another article" else []
-    assert sorted(rows_of(tmp_path / "out", "articles", "source_path", "text")) == [*others, ("old.md", "旧")]
-    assert ("旧",) in rows_of(tmp_path / "out", "paragraphs", "text")
-    assert rows_of(tmp_path / "out", "revisions", "source_path", "superseded_by", "text") == [("new.md", None, "新")]
-    assert breaches(tmp_path / "out", archive) == []
+    assert sorted(news.rows("articles", "source_path", "text")) == [*others, ("old.md", "旧")]
+    assert ("旧",) in news.rows("paragraphs", "text")
+    assert news.rows("revisions", "source_path", "superseded_by", "text") == [("new.md", None, "新")]
+    assert news.breaches() == []
 
 
-def test_a_superseded_revision_that_goes_is_no_longer_there(
-    archive: Path, write_article: WriteArticle, tmp_path: Path
-) -> None:
-    write_article("old.md", at="2022-03-01T00:00:00", body="<p>旧</p>")
-    write_article("new.md", at="2022-04-02T00:00:00", body="<p>新</p>")
-    ingest(archive, tmp_path / "out", 1)
-    write_article("old.md", url="https://songling-times.example/other", body="<p>别</p>")
-    ingest(archive, tmp_path / "out", 2)
-    assert rows_of(tmp_path / "out", "revisions", *STANDING) == [("old.md", None, stamp(2).started_at)]
-    assert breaches(tmp_path / "out", archive) == []
+def test_a_superseded_revision_that_goes_is_no_longer_there(news: News) -> None:
+    news.write("old.md", at="2022-03-01T00:00:00", body="<p>旧</p>")
+    news.write("new.md", at="2022-04-02T00:00:00", body="<p>新</p>")
+    news.ingest(1)
+    news.write("old.md", url="https://songling-times.example/other", body="<p>别</p>")
+    news.ingest(2)
+    assert news.rows("revisions", *STANDING) == [("old.md", None, stamp(2).started_at)]
+    assert news.breaches() == []
 
 
-def test_a_file_that_comes_back_lives_again(archive: Path, write_article: WriteArticle, tmp_path: Path) -> None:
-    write_article("b.md", url="https://songling-times.example/b")
-    path = write_article("a.md")
+def test_a_file_that_comes_back_lives_again(news: News) -> None:
+    news.write("b.md", url="https://songling-times.example/b")
+    path = news.write("a.md")
     content = path.read_bytes()
-    ingest(archive, tmp_path / "out", 1)
+    news.ingest(1)
     path.unlink()
-    ingest(archive, tmp_path / "out", 2, sync=True)
+    news.ingest(2, sync=True)
     path.write_bytes(content)
-    ingest(archive, tmp_path / "out", 3, sync=True)
-    assert sorted(rows_of(tmp_path / "out", "articles", "source_path")) == [("a.md",), ("b.md",)]
-    assert rows_of(tmp_path / "out", "revisions", "source_path") == []
-    assert breaches(tmp_path / "out", archive) == []
+    news.ingest(3, sync=True)
+    assert sorted(news.rows("articles", "source_path")) == [("a.md",), ("b.md",)]
+    assert news.rows("revisions", "source_path") == []
+    assert news.breaches() == []
 
 
 def keys_of(output: Path, name: str) -> Counter[str]:
@@ -156,7 +142,7 @@ def keys_of(output: Path, name: str) -> Counter[str]:
 
 @pytest.mark.parametrize("buckets", [1, 3])
 def test_no_mix_of_old_and_new_files_shows_a_row_twice_or_loses_one(
-    archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, buckets: int
+    news: News, monkeypatch: pytest.MonkeyPatch, buckets: int
 ) -> None:
     """At each moment of publishing, whatever rows move between months, both ways at once too."""
     chance, moments = Random(buckets), []
@@ -164,22 +150,22 @@ def test_no_mix_of_old_and_new_files_shows_a_row_twice_or_loses_one(
 
     def watched(*arguments: object) -> None:
         apply(*arguments)  # type: ignore[arg-type]
-        moments.append({name: keys_of(tmp_path / "out", name) for name in STATE})
+        moments.append({name: keys_of(news.out, name) for name in STATE})
 
     monkeypatch.setattr(folder, "_apply", watched)
     moved = 0
     for run in range(1, 9):
         for number in [*range(4), *(chance.randrange(30) for _ in range(6))]:
             at = f"2022-{chance.choice('34'):>02}-0{1 + number % 9}T00:00:00"
-            write_article(f"{number}.md", url=f"https://songling-times.example/{number}", at=at, body=f"<p>{run}</p>")
+            news.write(f"{number}.md", url=f"https://songling-times.example/{number}", at=at, body=f"<p>{run}</p>")
         for number in (chance.randrange(30), chance.randrange(30)):
-            (archive / f"{number}.md").unlink(missing_ok=True)
-        (archive / f"{chance.randrange(30)}.md").write_bytes(b"\xff" * run)
-        before = {name: keys_of(tmp_path / "out", name) for name in STATE}
-        months = dict(rows_of_months(tmp_path / "out"))
+            (news.archive / f"{number}.md").unlink(missing_ok=True)
+        (news.archive / f"{chance.randrange(30)}.md").write_bytes(b"\xff" * run)
+        before = {name: keys_of(news.out, name) for name in STATE}
+        months = dict(rows_of_months(news.out))
         moments.clear()
-        ingest(archive, tmp_path / "out", run, sync=True, buckets=buckets)
-        moves = {key for key, month in rows_of_months(tmp_path / "out") if months.get(key, month) != month}
+        news.ingest(run, sync=True, buckets=buckets)
+        moves = {key for key, month in rows_of_months(news.out) if months.get(key, month) != month}
         moved += len(moves)
         for name in STATE:
             stay = before[name].keys() & moments[-1][name].keys()
@@ -187,13 +173,13 @@ def test_no_mix_of_old_and_new_files_shows_a_row_twice_or_loses_one(
                 assert all(count == 1 for count in moment[name].values()), name
                 missing = stay - moment[name].keys()
                 assert {key.partition("-")[0] for key in missing} <= moves or name == "revisions", name
-        ingest(archive, tmp_path / "once", run, sync=True)
+        ingest(news.archive, news.folder / "once", run, sync=True)
         for name in STATE:
             found, expected = (
-                sorted(map(repr, read_table(tmp_path / output, name).to_pylist())) for output in ("out", "once")
+                sorted(map(repr, read_table(news.folder / output, name).to_pylist())) for output in ("out", "once")
             )
             assert found == expected, (run, name)
-        assert breaches(tmp_path / "out", archive) == []
+        assert news.breaches() == []
     assert moved > 5
 
 

@@ -75,13 +75,6 @@ def test_each_block_has_its_role_its_reason_and_its_elements() -> None:
     ]
 
 
-@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
-def test_a_blocks_span_holds_its_bytes(mark: bytes) -> None:
-    data = mark + source()
-    spans = [data[b.paragraph.byte_start : b.paragraph.byte_end].decode() for b in explained(data).blocks]
-    assert spans == ["码头", "渡轮今天在<a href='/b'>海湾</a>里试航。", "本报：渡轮明年还会再来，船长林帆说。"]
-
-
 def test_a_long_attribute_is_shown_by_its_first_forty_characters() -> None:
     (block,) = explained(source(body=f"<p class='{'x' * 40}y'>渡轮</p>")).blocks
     assert block.elements == (f'p class="{"x" * 40}"',)
@@ -145,12 +138,6 @@ def test_a_source_that_is_no_article_is_the_reject_that_parsing_makes(
     assert reject == parse(data, "a.md", OUTLETS, Limits())
 
 
-def test_the_limits_hold() -> None:
-    data = source(body=f"{'<b>' * 12}渡轮{'</b>' * 12}")
-    assert isinstance(explain(data, "a.md", OUTLETS, Limits(depth=11)), Reject)
-    assert isinstance(explain(data, "a.md", OUTLETS, Limits(depth=12)), Explanation)
-
-
 def test_every_block_of_every_seed_has_a_reason() -> None:
     paths = sorted(path for path in (ROOT / "seeds").rglob("*") if path.is_file() and "broken" not in path.parts)
     assert len(paths) > 30
@@ -160,13 +147,6 @@ def test_every_block_of_every_seed_has_a_reason() -> None:
         assert found.blocks, path
         assert all(block.reason.strip() for block in found.blocks), path
         assert len(found.blocks) == len(found.article.paragraphs), path
-
-
-def test_the_day_in_the_address_tells_the_layout_where_there_is_no_other() -> None:
-    for url, has_layout in (("https://pao-pao.net/2019/03/04/a", False), ("https://pao-pao.net/2015/03/04/a", True)):
-        found = explain(f"[标题]({url})\n------\n<p>松岭</p>".encode(), "a.md", load_outlets(), Limits())
-        assert isinstance(found, Explanation)
-        assert found.has_layout is has_layout
 
 
 def test_a_made_up_slug_is_no_entry_of_the_registry() -> None:

@@ -12,17 +12,13 @@ from pressmark.transforms.outlets import NO_RULES, Rules
 
 RULES = Rules(
     starts=(
-        ("编者按", "note"),
-        ("图：", "caption"),
-        ("相关报道", "related"),
-        ("分享到", "boilerplate"),
-        ("执笔", "byline"),
-        ("导语：", "lede"),
+        ("编者按", "note"), ("图：", "caption"), ("相关报道", "related"), ("分享到", "boilerplate"),
+        ("执笔", "byline"), ("导语：", "lede"),
     ),
     contains=(("版权所有", "note"), ("弹出播放器", "boilerplate")),
     classes=(("ad", "boilerplate"), ("story lead", "lede"), ("lead", "note"), ("image caption", "caption")),
     byline_words=("作者",),
-)
+)  # fmt: skip
 
 
 GENERAL = load_outlets().general
@@ -44,23 +40,14 @@ def wording(text: str, *, at_edge: bool = False) -> Finding | None:
 @pytest.mark.parametrize(
     ("markup", "role"),
     [
-        ("<div class='story-lead'>", "lede"),
-        ("<div class='storyLead'>", "lede"),
-        ("<div class='StoryLead'>", "lede"),
-        ("<div class='story_lead'>", "lede"),
-        ("<div class='story__lead--large'>", "lede"),
-        ("<div class='story lead'>", "lede"),
-        ("<div class='STORY-LEAD'>", "lede"),
-        ("<div class='story2lead'>", "note"),
-        ("<div class='lead-story'>", "note"),
-        ("<div class='misleading'>", None),
-        ("<div class='storylead'>", None),
-        ("<div class='m-ad'>", "boilerplate"),
-        ("<div class='ad300'>", "boilerplate"),
-        ("<div class='adobe header shadow'>", None),
-        ("<div class='HTMLAd'>", "boilerplate"),
-        ("<div class='imageCaption'>", "caption"),
-        ("<div class='image'>", None),
+        ("<div class='story-lead'>", "lede"), ("<div class='storyLead'>", "lede"),
+        ("<div class='StoryLead'>", "lede"), ("<div class='story_lead'>", "lede"),
+        ("<div class='story__lead--large'>", "lede"), ("<div class='story lead'>", "lede"),
+        ("<div class='STORY-LEAD'>", "lede"), ("<div class='story2lead'>", "note"),
+        ("<div class='lead-story'>", "note"), ("<div class='misleading'>", None), ("<div class='storylead'>", None),
+        ("<div class='m-ad'>", "boilerplate"), ("<div class='ad300'>", "boilerplate"),
+        ("<div class='adobe header shadow'>", None), ("<div class='HTMLAd'>", "boilerplate"),
+        ("<div class='imageCaption'>", "caption"), ("<div class='image'>", None),
         ("<span class='story-lead'>", "lede"),
     ],
     ids=["kebab-case", "camelCase", "PascalCase", "snake_case", "BEM", "two classes", "upper case",
@@ -76,23 +63,14 @@ def test_words_of_a_class_are_found_in_a_row_and_in_any_spelling(markup: str, ro
 @pytest.mark.parametrize(
     ("markup", "role"),
     [
-        ("<div id='story-lead'>", "lede"),
-        ("<div role='storyLead'>", "lede"),
-        ("<div property='story:lead'>", "lede"),
-        ("<div itemprop='storyLead'>", "lede"),
-        ("<div rel='story lead'>", "lede"),
-        ("<div aria-label='Story lead'>", "lede"),
-        ("<div data-story-lead>", "lede"),
-        ("<div data-story-lead='1'>", "lede"),
-        ("<div aria-story-lead='1'>", "lede"),
-        ("<div data-kind='story-lead'>", None),
-        ("<div aria-describedby='story-lead'>", None),
-        ("<div style='story-lead'>", None),
-        ("<div title='story-lead'>", None),
-        ("<a href='/story-lead'>", None),
-        ("<div CLASS='story-lead'>", "lede"),
-        ("<div class>", None),
-        ("<div>", None),
+        ("<div id='story-lead'>", "lede"), ("<div role='storyLead'>", "lede"),
+        ("<div property='story:lead'>", "lede"), ("<div itemprop='storyLead'>", "lede"),
+        ("<div rel='story lead'>", "lede"), ("<div aria-label='Story lead'>", "lede"),
+        ("<div data-story-lead>", "lede"), ("<div data-story-lead='1'>", "lede"),
+        ("<div aria-story-lead='1'>", "lede"), ("<div data-kind='story-lead'>", None),
+        ("<div aria-describedby='story-lead'>", None), ("<div style='story-lead'>", None),
+        ("<div title='story-lead'>", None), ("<a href='/story-lead'>", None), ("<div CLASS='story-lead'>", "lede"),
+        ("<div class>", None), ("<div>", None),
     ],
     ids=["id", "role", "property", "itemprop", "rel", "aria-label", "data without a value", "data with a value",
          "aria by its name", "value of data", "value of aria", "style", "title", "href", "CLASS", "class without value",
@@ -190,34 +168,17 @@ def test_a_block_that_begins_otherwise_has_no_telling_start(text: str) -> None:
 @pytest.mark.parametrize(
     ("rest", "announces"),
     [
-        ("", True),
-        ("：渡轮的历史，以及它从前在海湾里的航线。", True),
-        (":渡轮的历史，以及它从前在海湾里的航线。", True),
-        (" 渡轮的历史，以及它从前在海湾里的航线。", True),
-        ("\n渡轮的历史，以及它从前在海湾里的航线。", True),
-        ("】渡轮的历史，以及它从前在海湾里的航线。", True),
-        ("｜渡轮的历史，以及它从前在海湾里的航线。", True),
-        ("渡轮的历史", True),
-        ("渡轮的历史，以及它的航线", False),
-        ("渡轮明年还会再来。", False),
-        ("渡轮明年还会再来吗？", False),
-        ("渡轮的历史" * 8, False),
+        ("", True), ("：渡轮的历史，以及它从前在海湾里的航线。", True),
+        (":渡轮的历史，以及它从前在海湾里的航线。", True), (" 渡轮的历史，以及它从前在海湾里的航线。", True),
+        ("\n渡轮的历史，以及它从前在海湾里的航线。", True), ("】渡轮的历史，以及它从前在海湾里的航线。", True),
+        ("｜渡轮的历史，以及它从前在海湾里的航线。", True), ("渡轮的历史", True), ("渡轮的历史，以及它的航线", False),
+        ("渡轮明年还会再来。", False), ("渡轮明年还会再来吗？", False), ("渡轮的历史" * 8, False),
     ],
     ids=[
-        "nothing",
-        "colon",
-        "half-width colon",
-        "space",
-        "line break",
-        "bracket",
-        "bar",
-        "a few words",
-        "a comma",
-        "a sentence",
-        "a question",
-        "many words",
+        "nothing", "colon", "half-width colon", "space", "line break", "bracket", "bar", "a few words", "a comma",
+        "a sentence", "a question", "many words",
     ],
-)
+)  # fmt: skip
 def test_a_start_that_announces_decides_only_where_it_stands_for_itself(start: str, rest: str, announces: bool) -> None:
     found = wording(start + rest)
     assert (found is not None) == announces
@@ -259,9 +220,7 @@ def test_a_remark_says_more_than_how_the_block_begins() -> None:
 
 def test_an_outlets_own_rules_are_asked_before_the_general_ones() -> None:
     own = Rules(
-        starts=(("编者按语", "quote"), ("图：", "note")),
-        contains=(("版权", "related"),),
-        classes=(("lead", "body"),),
+        starts=(("编者按语", "quote"), ("图：", "note")), contains=(("版权", "related"),), classes=(("lead", "body"),)
     )
     evidence = Evidence(own, RULES)
     (block,) = cut("<div class='story-lead'>渡轮").blocks
@@ -288,19 +247,10 @@ def test_without_rules_no_wording_and_no_class_says_anything() -> None:
 @pytest.mark.parametrize(
     ("text", "fits"),
     [
-        ("作者：林帆", True),
-        ("作者 林帆", True),
-        ("作者|林帆", True),
-        ("作者/林帆", True),
-        ("松岭 作者：林帆", True),
-        ("林帆|作者", True),
-        ("（作者：林帆）", True),
-        ("作者：林帆；船长：乔一苇", True),
-        ("作者：林帆\n乔一苇", True),
-        ("作者林帆", False),
-        ("作者：", False),
-        ("作者：林帆说，渡轮明年还会再来。", False),
-        ("编辑：林帆", False),
+        ("作者：林帆", True), ("作者 林帆", True), ("作者|林帆", True), ("作者/林帆", True),
+        ("松岭 作者：林帆", True), ("林帆|作者", True), ("（作者：林帆）", True), ("作者：林帆；船长：乔一苇", True),
+        ("作者：林帆\n乔一苇", True), ("作者林帆", False), ("作者：", False),
+        ("作者：林帆说，渡轮明年还会再来。", False), ("编辑：林帆", False),
     ],
     ids=["colon", "space", "bar", "slash", "a word before", "behind the name", "in parentheses", "more people",
          "next line", "no sign between", "no name", "a sentence", "another word"],

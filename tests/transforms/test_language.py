@@ -69,17 +69,10 @@ HANS, HANT, ENGLISH, NUMBER = "汉语报纸", "漢語報紙", "the cat is on the
         ([], [], UNDETERMINED),
     ],
     ids=[
-        "most characters",
-        "sum of all",
-        "two scripts",
-        "anything but und",
-        "another language",
-        "a name",
-        "a name in its language",
-        "only und",
-        "nothing",
+        "most characters", "sum of all", "two scripts", "anything but und", "another language", "a name",
+        "a name in its language", "only und", "nothing",
     ],
-)
+)  # fmt: skip
 def test_an_article_is_in_the_language_of_most_characters(texts: list[str], tags: list[str], main: str) -> None:
     assert detect_all(texts) == (tags, main)
 

@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from archives import ROOT
 
-from pressmark.schemas.contract import CONTENT_ROLES, ROLES
 from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import parse
 from pressmark.transforms.blocks import cut
 from pressmark.transforms.dates import DatelineReader
 from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.outlets import NO_RULES
+from pressmark.transforms.records import Article, Limits
 from pressmark.transforms.roles import classify
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -166,29 +168,22 @@ def test_a_block_below_the_start_of_a_story_has_this_role(block: str, role: str)
 
 
 @pytest.mark.parametrize(
-    "date",
-    ["07/01/2022 - 13:38", "2022年1月7日", "2022-01-07T13:38:00", "Fri, 07 Jan 2022 13:38:00 GMT", "民國111年1月7日"],
-    ids=["day first", "day only", "ISO", "RFC 2822", "Taiwan's year"],
+    ("name", "outlet", "roles"),
+    [
+        ("2100101_*.txt", "rfi", ["dateline", "boilerplate", "lede", *["body"] * 6]),
+        ("2300101_*.md", "voa", ["dateline", "caption", *["body"] * 7]),
+        ("2700103_*.md", "ft", ["lede", "body", "body", "quote", *["body"] * 6, "byline"]),
+        ("2500103_*.md", "bbc", ["dateline", "caption", "caption", *["body"] * 3, "heading", *["body"] * 3]),
+        (
+            "2600102_*.md",
+            "nyt",
+            ["byline", "body", "heading", "body", "body", "heading", "body", "heading", *["list_item"] * 3, "body"],
+        ),
+    ],
 )
-@pytest.mark.parametrize("before", [1, 3], ids=["soon after the start", "further below"])
-def test_text_that_imitates_a_dateline_in_the_middle_of_a_story_is_body(date: str, before: int) -> None:
-    roles, dateline_at = classified(STORY * before + f"<p>{date}</p>" + STORY)
-    assert roles == ["body"] * (3 * before + 1 + 3)
-    assert dateline_at is None
-
-
-def test_a_lede_stands_at_the_top_only() -> None:
-    bold = "<p><b>松岭市图书馆宣布，从下月起每周五开放到夜里十一点，读者可以预约座位。</b></p>"
-    assert classified(bold + STORY)[0] == ["lede", "body", "body", "body"]
-    assert classified(STORY + bold)[0] == ["body", "body", "body", "body"]
-
-
-def test_nothing_has_no_roles() -> None:
-    assert classified("") == ([], None)
-
-
-def test_every_block_gets_one_of_the_contracts_roles_and_content_is_the_storys_own() -> None:
-    roles, _ = classified(f"<div>2022-01-07</div>{STORY}<i>!</i><ul><li>松岭<li><a href=x>云港</a></ul><nav>岭</nav>")
-    assert len(roles) == 8
-    assert set(roles) <= set(ROLES)
-    assert {"body", "lede", "heading", "quote", "list_item", "table"} == CONTENT_ROLES
+def test_roles_of_a_seed(name: str, outlet: str, roles: list[str]) -> None:
+    (path,) = (ROOT / "seeds").rglob(name)
+    article = parse(path.read_bytes(), name, load_outlets(), Limits())
+    assert isinstance(article, Article)
+    assert article.outlet == outlet
+    assert [paragraph.role for paragraph in article.paragraphs] == roles

@@ -13,27 +13,13 @@ from pressmark.transforms.selection import BadPatternError, Selection
 @pytest.mark.parametrize(
     ("path", "taken"),
     [
-        ("a.md", True),
-        ("rfi/2022/a.txt", True),
-        ("a", True),
-        ("README.md", False),
-        ("rfi/readme", False),
-        ("rfi/README-of-an-article.md", True),
-        ("index.html", False),
-        ("rfi/index.md", False),
-        ("rfi/index-linked-bonds.md", True),
-        ("_config.yml", False),
-        ("_layouts/post.html", False),
-        ("_posts/2022-01-01-a.md", True),
-        ("assets/a.md", False),
-        ("photo.JPG", False),
-        ("a.md.jpg", False),
-        (".github/a.md", False),
-        ("rfi/.a.md", False),
-        ("a\nREADME.md", True),
-        ("a/\nindex", True),
+        ("a.md", True), ("rfi/2022/a.txt", True), ("a", True), ("README.md", False), ("rfi/readme", False),
+        ("rfi/README-of-an-article.md", True), ("index.html", False), ("rfi/index.md", False),
+        ("rfi/index-linked-bonds.md", True), ("_config.yml", False), ("_layouts/post.html", False),
+        ("_posts/2022-01-01-a.md", True), ("assets/a.md", False), ("photo.JPG", False), ("a.md.jpg", False),
+        (".github/a.md", False), ("rfi/.a.md", False), ("a\nREADME.md", True), ("a/\nindex", True),
     ],
-)
+)  # fmt: skip
 def test_what_accompanies_articles_is_left_out(path: str, taken: bool) -> None:
     assert Selection().takes(path) is taken
 
@@ -41,25 +27,15 @@ def test_what_accompanies_articles_is_left_out(path: str, taken: bool) -> None:
 @pytest.mark.parametrize(
     ("include", "exclude", "path", "taken"),
     [
-        (("*.md",), (), "x/a.md", True),
-        (("*.md",), (), "x/a.txt", False),
-        (("x/*.md",), (), "x/a.md", True),
-        (("x/*.md",), (), "y/x/a.md", False),
-        (("x/**",), (), "x/y/a.md", True),
-        (("**/y/*.md",), (), "x/y/a.md", True),
-        (("README.md",), (), "x/README.md", True),
-        ((), ("x/",), "x/a.md", False),
-        ((), ("x/",), "y/x/a.md", False),
-        ((), ("/x/",), "y/x/a.md", True),
-        (("*.md",), ("a*",), "x/abc.md", False),
-        (("**",), (), ".hidden", False),
-        (("**",), (), "index.html", True),
-        (("20[12]?-*",), (), "2022-a.md", True),
-        (("20[12]?-*",), (), "202-a.md", False),
-        (("20[12]?-*",), (), "2019-a.md", True),
-        (("法广/*",), (), "法广/松岭.md", True),
+        (("*.md",), (), "x/a.md", True), (("*.md",), (), "x/a.txt", False), (("x/*.md",), (), "x/a.md", True),
+        (("x/*.md",), (), "y/x/a.md", False), (("x/**",), (), "x/y/a.md", True),
+        (("**/y/*.md",), (), "x/y/a.md", True), (("README.md",), (), "x/README.md", True),
+        ((), ("x/",), "x/a.md", False), ((), ("x/",), "y/x/a.md", False), ((), ("/x/",), "y/x/a.md", True),
+        (("*.md",), ("a*",), "x/abc.md", False), (("**",), (), ".hidden", False), (("**",), (), "index.html", True),
+        (("20[12]?-*",), (), "2022-a.md", True), (("20[12]?-*",), (), "202-a.md", False),
+        (("20[12]?-*",), (), "2019-a.md", True), (("法广/*",), (), "法广/松岭.md", True),
     ],
-)
+)  # fmt: skip
 def test_globs_are_those_of_gitignore(
     include: tuple[str, ...], exclude: tuple[str, ...], path: str, taken: bool
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from destinations import KINDS, Warehouse, new_database, postgresql_server
+from destinations import KINDS, Warehouse, load, new_database, postgresql_server
 from written_outputs import Story, write_output
 
 NUMBERS = count(1)
@@ -44,6 +44,14 @@ def make(kind: str, request: pytest.FixtureRequest, folder: Path) -> Warehouse:
         return Warehouse(kind, new_database(request.getfixturevalue("server"), f"news_{next(NUMBERS)}"))
     name = "news.duckdb" if kind == "duckdb" else "lake"
     return Warehouse(kind, f"{kind}:///{folder / name}")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def loaded(request: pytest.FixtureRequest, rich: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Each kind of destination with the rich output, loaded once for the tests that only look."""
+    warehouse = make(request.param, request, tmp_path_factory.mktemp("loaded"))
+    load(rich, warehouse.address)
+    return warehouse
 
 
 @pytest.fixture(scope="session")

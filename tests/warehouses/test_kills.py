@@ -46,7 +46,8 @@ else:
     setattr(kind, step, counted(getattr(kind, step)))
 load(Path(output), address, 2)
 """
-POINTS = [("stage", 1), ("replace", 1), ("replace", 3), ("checksums", 1), ("count", 2), ("record", 1), ("committed", 1)]
+# `make kills` ends loads at random moments too.
+POINTS = [("stage", 1), ("replace", 3), ("record", 1), ("committed", 1)]
 
 
 @pytest.mark.parametrize(("step", "number"), POINTS, ids=[f"{step}-{number}" for step, number in POINTS])

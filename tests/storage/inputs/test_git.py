@@ -328,23 +328,17 @@ def test_an_entry_of_a_type_that_git_does_not_know_is_named(repository: Reposito
     assert rejected(found) == {"b.md": ("unreadable", None)}
 
 
-@pytest.mark.parametrize("name", [b"..", b".", b"../../a.md", b"x/../a.md"])
-def test_a_name_that_no_entry_may_have_is_an_error(repository: Repository, name: bytes) -> None:
-    committed(repository, b"100644 " + name + b"\0" + repository.git.create_blob(article("a")).raw)
-    with pytest.raises(InputError, match="an entry named `.*git fsck"):
-        listed(repository.path)
-
-
-def test_a_name_that_is_there_twice_is_an_error(repository: Repository) -> None:
-    entries = [b"100644 a.md\0" + repository.git.create_blob(article(name)).raw for name in "ab"]
-    committed(repository, b"".join(entries))
-    with pytest.raises(InputError, match="its name is there twice.*git fsck"):
-        listed(repository.path)
-
-
-def test_a_folder_that_is_an_empty_file_is_an_error(repository: Repository) -> None:
-    committed(repository, b"40000 b\0" + repository.git.create_blob(b"").raw)
-    with pytest.raises(InputError, match="git fsck"):
+@pytest.mark.parametrize(
+    ("tree", "problem"),
+    [
+        *((b"100644 %s\0" % name, "an entry named `.*git fsck") for name in (b"..", b".", b"../../a.md", b"x/../a.md")),
+        (b"100644 a.md\0" + bytes(19) + b"1" + b"100644 a.md\0", "its name is there twice.*git fsck"),
+        (b"40000 b\0", "git fsck"),
+    ],
+)  # fmt: skip
+def test_a_tree_that_git_would_not_make_is_an_error(repository: Repository, tree: bytes, problem: str) -> None:
+    committed(repository, tree + repository.git.create_blob(b"").raw)
+    with pytest.raises(InputError, match=problem):
         listed(repository.path)
 
 

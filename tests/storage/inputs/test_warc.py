@@ -34,7 +34,8 @@ DATE = "2022-03-04T05:06:07Z"
 def record(kind: str, content: bytes, *, length: int | None = None, **headers: str) -> bytes:
     fields = {
         "WARC-Type": kind, "WARC-Target-URI": URL, "WARC-Date": DATE,
-        "Content-Type": "application/http; msgtype=response", **{name.replace("_", "-"): value for name, value in headers.items()},
+        "Content-Type": "application/http; msgtype=response",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
         "Content-Length": str(len(content) if length is None else length),
     }  # fmt: skip
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
@@ -272,7 +273,7 @@ def test_what_is_no_wacz_is_a_reject(tmp_path: Path, data: bytes) -> None:
 
 
 def test_an_arc_is_read_too(tmp_path: Path) -> None:
-    head = "filedesc://a.arc 127.0.0.1 20220304050607 text/plain {}\n1 0 X\nURL IP-address Archive-date Content-type Archive-length\n\n"
+    head = "filedesc://a.arc 127.0.0.1 20220304050607 text/plain {}\n1 0 X\nURL IP-address Archive-date\n\n"
     page = http()
     line = f"{URL}?q=a b 127.0.0.1 20220304050607 text/html {len(page)}\n".encode()
     data = head.format(len(head.partition("\n")[2])).encode() + line + page + b"\n" + line + page + b"\n"

@@ -1,0 +1,76 @@
+"""`init`: looks at an archive, says what it understood, and writes `pressmark.toml` beside it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import groupby
+from pathlib import Path
+
+from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
+from pressmark.flows.summary import as_json, printable
+from pressmark.storage.configuration import ABOUT_THE_ARCHIVE, FILE, configured
+from pressmark.storage.errors import SettingsError
+from pressmark.storage.settings import IngestSettings, options
+from pressmark.storage.survey import Survey, survey
+
+__all__ = ["init"]
+
+COMMENTED = {
+    "include": '["*.md"]', "exclude": '["drafts/**"]', "encoding": '"gb18030"', "markup": '"markdown"',
+    "zone": '"Asia/Shanghai"', "single_outlet": '"songling"', "history": "true", "max_source_mib": "64",
+}  # fmt: skip
+
+
+def init(arguments: argparse.Namespace) -> int:
+    """Print what was found, and write the file; the exit code."""
+    settings = configured(IngestSettings(source=arguments.source, include=arguments.include or ()))
+    found = survey(settings)
+    folder = Path(arguments.source) if Path(arguments.source).is_dir() else Path()
+    place = folder / FILE
+    if arguments.json:
+        print(as_json(found._asdict()))
+    else:
+        print("\n".join(_lines(found)))
+    if not found.articles:
+        print(f"\nnothing was written: none of the {found.looked_at} sources is an article")
+        return EXIT_NOTHING
+    if arguments.dry_run:
+        return EXIT_OK
+    if place.exists() and not arguments.force:
+        raise SettingsError("it is there already", place, "look at it, or write it anew with --force")
+    text = configuration(found)
+    try:
+        place.write_text(text, "utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"it can't be written ({error.strerror})", place, "copy it from here:\n\n" + text
+        ) from error
+    if not arguments.json:
+        beside = "" if folder != Path() else " --config pressmark.toml"
+        print(f"\nwrote {place}; look at it, then run\n\n  pressmark ingest {arguments.source} output{beside}")
+    return EXIT_OK
+
+
+def configuration(found: Survey) -> str:
+    """The text of `pressmark.toml`: what was found, and all else that it may say, as comments with their help."""
+    lines = ["# What is said here of the archive holds for every run; the command line goes first."]
+    helps = {one.name: one.help for one in options()}
+    for name in ABOUT_THE_ARCHIVE:
+        if name in found.proposed:
+            lines += ["", f"# {helps[name]}", f"{name} = {json.dumps(found.proposed[name], ensure_ascii=False)}"]
+        elif name in COMMENTED:
+            lines += ["", f"# {helps[name]}", f"# {name} = {COMMENTED[name]}"]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(found: Survey) -> list[str]:
+    lines = [f"{found.sources} sources, {found.left_out} files left out; looked at {found.looked_at}: "
+             f"{found.articles} are articles"]  # fmt: skip
+    for heading, group in groupby(found.found, key=lambda one: one.heading):
+        lines += ["", heading]
+        for one in group:
+            lines.append(f"  {one.sources:>4}  {printable(one.what)}")
+            lines += [f"          {printable(example)}" for example in one.examples]
+    lines += ["", "proposed"]
+    return lines + [f"  {name} = {json.dumps(value, ensure_ascii=False)}" for name, value in found.proposed.items()]

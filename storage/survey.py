@@ -1,0 +1,139 @@
+"""A look at an archive before its first run: what pressmark understands of some of its sources."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from pressmark.storage.inputs.opening import open_input, parse_address
+from pressmark.storage.inputs.source import Request, sources_of
+from pressmark.storage.settings import IngestSettings, base_name
+from pressmark.storage.versions import load_outlets, parse_source
+from pressmark.transforms.dates import SCHEDULED_AHEAD
+from pressmark.transforms.encodings import as_encoded
+from pressmark.transforms.language import detect
+from pressmark.transforms.outlets import Outlets
+from pressmark.transforms.records import Article, Reading, Reject
+
+__all__ = ["Found", "Survey", "survey"]
+
+MOST_SOURCES: Final = 200
+EXAMPLES: Final = 3
+# Of so many characters one may be broken.
+FEW: Final = 50
+# Encodings that news of a language was written in before UTF-8, and the language that text in each is in.
+ENCODINGS: Final = (
+    ("gb18030", "zh-Hans"),
+    ("big5hkscs", "zh-Hant"),
+    ("cp932", "ja"),
+    ("euc_jp", "ja"),
+    ("cp949", "ko"),
+)
+
+
+class Found(NamedTuple):
+    """What some sources have in common: the heading it goes under, what it is, how many, and examples by path."""
+
+    heading: str
+    what: str
+    sources: int
+    examples: tuple[str, ...]
+
+
+class Survey(NamedTuple):
+    """What was found in `looked_at` of the `sources`; `proposed` are settings that these suggest."""
+
+    sources: int
+    left_out: int
+    looked_at: int
+    articles: int
+    found: list[Found]
+    proposed: dict[str, str | list[str]]
+
+
+def survey(settings: IngestSettings) -> Survey:
+    """Parse up to 200 sources, spread over the archive, and say what they are. Writes nothing."""
+    archive = open_input(parse_address(settings.source), settings.archive_limits)
+    listing = archive.listing(Request(settings.selection))
+    frame = listing.frame.filter(listing.frame["valid_to"].is_null())
+    chosen = sources_of(frame.gather_every(max(frame.height // MOST_SOURCES, 1)).head(MOST_SOURCES))
+    contents = [(source.source_path, data) for source, data in archive.contents(chosen, settings.limits)]
+    reading = settings.reading
+    encoding = None if reading.encoding else _encoding(data for _, data in contents if isinstance(data, bytes))
+    outcomes = _outcomes(contents, settings, reading._replace(encoding=reading.encoding or encoding))
+    proposed: dict[str, str | list[str]] = {"archive": settings.archive or base_name(settings.source)}
+    if encoding is not None:
+        proposed["encoding"] = encoding
+    articles = [one for one in outcomes if isinstance(one, Article)]
+    if articles and not any(one.host for one in articles):
+        proposed["single_outlet"] = Outlets.slug_of(proposed["archive"])  # type: ignore[arg-type]
+    return Survey(
+        frame.height, listing.left_out, len(outcomes), len(articles),
+        [*_of_articles(articles), *_of_rejects(one for one in outcomes if isinstance(one, Reject))], proposed,
+    )  # fmt: skip
+
+
+def _outcomes(
+    contents: Iterable[tuple[str, bytes | Reject]], settings: IngestSettings, reading: Reading
+) -> list[Article | Reject]:
+    latest, name = datetime.now(UTC) + SCHEDULED_AHEAD, settings.archive or ""
+    load_outlets()
+    return [
+        data if isinstance(data, Reject) else parse_source(data, path, settings.limits, latest, name, reading)
+        for path, data in contents
+    ]
+
+
+def _encoding(contents: Iterable[bytes]) -> str | None:
+    """The encoding that sources which are no UTF-8 are in, where most are the text of one language in it."""
+    votes: dict[str, int] = defaultdict(int)
+    other = 0
+    for data in contents:
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            other += 1
+            for encoding, language in ENCODINGS:
+                decoded = as_encoded(data, encoding)
+                letters = "".join(character for character in decoded.text if ord(character) >= 0x2E80)
+                broken = decoded.text.count("\ufffd") * FEW > len(decoded.text)
+                if not broken and detect(letters) == language:
+                    votes[encoding] += 1
+    best = max(votes, key=lambda encoding: votes[encoding], default=None)
+    return best if best is not None and votes[best] * 2 >= other else None
+
+
+def _of_articles(articles: list[Article]) -> list[Found]:
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in articles:
+        path, dates = one.source_path, one.dates
+        year = "no date" if dates.published_at is None else f"{dates.published_at.year}"
+        shown = {"dialects": one.header.dialect, "markup": one.markup, "encodings": one.encoding, "outlets": one.outlet,
+                 "languages": one.language, "years": year, "dates from": dates.published_from}  # fmt: skip
+        for heading, what in shown.items():
+            groups[heading, what].append(path)
+        lacking = {"title": not one.header.title, "address": one.canonical_url is None, "author": one.author is None,
+                   "date": dates.published_at is None, "text": not one.content_count}  # fmt: skip
+        for what, lacks in lacking.items():
+            if lacks:
+                groups["without", what].append(path)
+        for flag in one.flags:
+            groups["flags", flag].append(path)
+    order = ("dialects", "markup", "encodings", "outlets", "languages", "years", "dates from", "without", "flags")
+    found = [Found(*key, len(paths), tuple(paths[:EXAMPLES])) for key, paths in groups.items()]
+    return sorted(
+        found, key=lambda one: (order.index(one.heading), -one.sources if one.heading != "years" else 0, one.what)
+    )
+
+
+def _of_rejects(rejects: Iterable[Reject]) -> list[Found]:
+    groups: dict[str, list[Reject]] = defaultdict(list)
+    for reject in rejects:
+        groups[reject.reason].append(reject)
+    return [
+        Found("rejects", f"{reason} ({(some[0].detail.strip().splitlines() or [''])[-1]})", len(some),
+              tuple(one.source_path for one in some[:EXAMPLES]))
+        for reason, some in sorted(groups.items(), key=lambda group: -len(group[1]))
+    ]  # fmt: skip

@@ -1,0 +1,186 @@
+"""Markdown bodies: what a reader sees is the text, where it stands is the span, and no mark is text."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from markdown_bodies import ANY, SOUND, rows_of
+from markdown_it import MarkdownIt
+
+from pressmark.transforms.blocks import TooDeep, cut
+from pressmark.transforms.header import read_header
+from pressmark.transforms.laws import check_article
+from pressmark.transforms.markdown import cut_markdown
+from pressmark.transforms.reprint import looks_like_markdown, original_address
+
+INDEPENDENT = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("# 堰 {#weir .x}\n\n水", [("堰", "堰", "h1"), ("水", "水", "p")]),
+        ("堰\n===\n一\n二  \n三\\\n四", [("堰", "堰", "h1"), ("一 二\n三\n四", "一\n二  \n三\\\n四", "p")]),
+        ("> 一\n> **二**\n三", [("一 二 三", "一\n> **二**\n三", "blockquote p")]),
+        ("- 一\n- 二\n\n  三", [("一", "一", "ul li p"), ("二", "二", "ul li p"), ("三", "三", "ul li p")]),
+        ("1. 一\n   - 二", [("一", "一", "ol li"), ("二", "二", "ol li ul li")]),
+        ("|a|b|\n|-|-|\n|`c`|d\\|e|", [("a", "a", "table thead tr th"), ("b", "b", "table thead tr th"),
+                                       ("c", "c", "table tr td code"), ("d|e", "d\\|e", "table tr td")]),
+        ("```py\na <b>\n  c {: .x}\n```", [("a <b> c {: .x}", "a <b>\n  c {: .x}", "pre code")]),
+        ("水[^1]又来。\n\n[^1]: 注", [("水又来。", "水[^1]又来。", "p"), ("注", "注", "footer p")]),
+        ("**重点：**后文**“引”**，中文**[链](u)**后**(注)**文", [
+            ("重点：后文“引”，中文链后(注)文", "重点：**后文**“引”**，中文**[链](u)**后**(注)**文", "p strong"),
+        ]),
+        ("前**重点。 **后文", [("前重点。 后文", "前**重点。 **后文", "p")]),
+        ("要3~5天，或10~20天", [("要3~5天，或10~20天", "要3~5天，或10~20天", "p")]),
+        ("~~河~~ &amp; \\* &lt;", [("河 & * <", "河~~ &amp; \\* &lt;", "p del")]),
+        ("<div class=x>\n块\n</div>\n\n*中* <b>文</b>", [("块", "块", "div"), ("中 文", "中* <b>文", "p em")]),
+        ("<div>\n\n**中**\n\n</div>", [("中", "中", "div p strong")]),
+        ("一<br><br>二", [("一", "一", "p"), ("二", "二", "p")]),
+        ("一\n{: .x}\n二{:.y}", [("一", "一", "p"), ("二{:.y}", "二{:.y}", "p")]),
+        ("[a](u){: target=_blank} b", [("a b", "a](u){: target=_blank} b", "p a")]),
+        ("![堰](a.png)", []),
+        ("一\r\r二\r\n三", [("一", "一", "p"), ("二 三", "二\r\n三", "p")]),
+    ],
+)  # fmt: skip
+def test_blocks_have_the_text_that_is_seen(body: str, expected: list[tuple[str, str, str]]) -> None:
+    found = cut_markdown(body).blocks
+    shown = [(b.text, body[b.start : b.end], " ".join(token.tag or "" for token in b.path)) for b in found]
+    assert shown == expected
+
+
+def test_links_are_inline_by_reference_and_bare() -> None:
+    body = "[一](/a) [二][r] <https://b.example> 见https://c.example/x_y?a=1&b=(2))。\n\n[r]: /c 'd'"
+    (block,) = cut_markdown(body).blocks
+    links = [(block.text[link.start : link.end], link.href) for link in block.links]
+    address = "https://c.example/x_y?a=1&b=(2)"
+    assert links == [("一", "/a"), ("二", "/c"), ("https://b.example",) * 2, (address, address)]
+
+
+def test_form_is_told() -> None:
+    found = cut_markdown("**一**\n\n*二*\n\n**三**四").blocks
+    assert [(block.bold, block.italic) for block in found] == [(True, False), (False, True), (False, False)]
+
+
+def test_media_are_told_with_their_places() -> None:
+    picture, embed = '![a *b*](x.png "t")', '<iframe src="v"></iframe>'
+    body = f"一\n\n{picture}\n*图注*\n\n> <img src=y>二\n\n{embed}\n\n<!-- <img src=n> -->"
+    found = cut_markdown(body)
+    assert [(m.kind, m.src, m.alt, m.title, m.ordinal) for m in found.media] == [
+        ("image", "x.png", "a b", "t", 1), ("image", "y", None, None, 2), ("embed", "v", None, None, 3),
+    ]  # fmt: skip
+    assert [body[m.start : m.end] for m in found.media] == [
+        '![a *b*](x.png "t")', "<img src=y>", '<iframe src="v">',
+    ]  # fmt: skip
+    assert len(found.skipped) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(SOUND)
+def test_an_independent_reader_sees_the_same(body: str) -> None:
+    expected = [block.text for block in cut(INDEPENDENT.render(body)).blocks]
+    assert [block.text for block in cut_markdown(body).blocks] == expected
+    assert check_article(*rows_of(body)) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANY)
+def test_laws_1_to_4_and_7_hold_for_any_mixture(body: str) -> None:
+    article, paragraphs, data = rows_of(body)
+    assert check_article(article, paragraphs, data) == []
+    found = cut_markdown(body, max_depth=10_000)
+    for medium in found.media:
+        assert body[medium.start] in "<!"
+        assert medium.ordinal == sum(block.end <= medium.start for block in found.blocks)
+
+
+@pytest.mark.parametrize(
+    ("column", "change"), [("byte_start", -2), ("byte_start", 3), ("byte_end", 2), ("byte_end", -3), ("text_hash", 1)]
+)
+def test_a_tampered_span_breaks_law_1(column: str, change: int) -> None:
+    article, paragraphs, data = rows_of("前 **水又来** 后\n\n二")
+    paragraphs[0][column] += change
+    assert 1 in {breach.law for breach in check_article(article, paragraphs, data)}
+
+
+MANY = 20_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "> " * MANY + "a", ">" * MANY, "- " * MANY + "a", "[" * MANY + "]" * MANY, "[a](" * MANY,
+        "![" * MANY, "*a " * MANY,
+        "**重：" * MANY, "** 重 " * MANY, "*a_ " * MANY, "`" + "a`" * MANY,
+        "<a href=\"" * MANY, "&" * MANY, "<!--" * MANY,
+        "){: " * MANY, "http://a.example/" + ")." * MANY, "|" * MANY + "\n" + "|-" * MANY, "字" * 1_000_000,
+        "<div>\n" * MANY,
+    ],
+)  # fmt: skip
+def test_hostile_bodies_end(body: str) -> None:
+    with suppress(TooDeep):
+        cut_markdown(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "markdown"),
+    [
+        ("# 堰", True), ("一\n\n二", True), ("> 一\n> 二", True), ("- 一\n- 二", True),
+        ("看[这](https://a.example)。", True), ("一\r\n\r\n**二**\r\n\r\n<br>", True), ("", False), ("一句话", False),
+        ("<p>一</p>\n\n<p>二</p>", False),
+        ("<div>\n\n  - 一\n\n</div>\n<p>很长的一段文字，在标签里</p>", False), ("<b>一</b>\n\n<i>二</i>", False),
+        ("一<br><br>二", False),
+        ("日期：x\n\n<div>很长的一段文字，在标签里</div>", False), ("<!-- # 堰\n\n -->\n\n<p>一</p>", False),
+    ],
+)  # fmt: skip
+def test_markdown_is_told_by_what_it_holds(body: str, markdown: bool) -> None:
+    assert looks_like_markdown(body) is markdown
+
+
+@pytest.mark.parametrize(
+    ("body", "address"),
+    [
+        ("> 原文来自公号：~~[题](https://a.example/x)~~\n\n---\n\n一", "https://a.example/x"),
+        ("作者：林帆\n\n转载自 <https://a.example/x>", "https://a.example/x"),
+        ("Originally published at [A](https://web.archive.org/web/20200101000000/https://a.example/x?y=1).",
+         "https://a.example/x?y=1"),
+        ("来源：[备份](https://archive.today/AbCdE) [原文](http://a.example/x)", "http://a.example/x"),
+        ("原文：[题](https://archive.today/20200101/https://a.example/x)", "https://a.example/x"),
+        ("来源：[题](https://web.archive.org/web/2020id_/http:/a.example/x)", "http://a.example/x"),
+        ("见[别处](https://a.example/x)。", None),
+        ("一\n\n二\n\n三\n\n四\n\n原文：<https://a.example/x>", None),
+        ("原文：[题](/x)", None),
+    ],
+)  # fmt: skip
+def test_a_reprint_names_its_original(body: str, address: str | None) -> None:
+    assert original_address(cut_markdown(body).blocks) == address
+
+
+RAW_MARK = re.compile(r"\*\*|~~|^#{1,6} |^> |!\[|\]\(|```|\{:|\[\^", re.MULTILINE)
+MOST_RAW = 0.005
+
+
+@pytest.fixture
+def posts(corpus: Path) -> list[str]:
+    texts = [path.read_bytes().decode() for path in sorted((corpus / "markdown" / "_posts").glob("*.md"))]
+    return [text[read_header(text).body_start :] for text in texts]
+
+
+def test_real_posts_are_told_and_read(posts: list[str]) -> None:
+    cuts = [cut_markdown(body) for body in posts]
+    blocks = [block for found in cuts for block in found.blocks]
+    assert sum(RAW_MARK.search(block.text) is not None for block in blocks) < MOST_RAW * len(blocks)
+    assert all(map(looks_like_markdown, posts))
+    assert sum(original_address(found.blocks) is not None for found in cuts) > 0.75 * len(posts)
+    for body in posts[::6]:
+        assert check_article(*rows_of(body)) == []
+
+
+def test_real_html_is_never_told_as_markdown(corpus: Path) -> None:
+    paths = [path for kind in ("comment", "bare", "jekyll") for path in sorted((corpus / kind).rglob("*"))[::3]]
+    texts = [path.read_bytes().decode() for path in paths if path.is_file()]
+    assert not [text[:80] for text in texts if looks_like_markdown(text[read_header(text).body_start :])]

@@ -1,0 +1,89 @@
+"""What a body is written in, and which address a reprint gives as its original.
+
+Both by what a body holds, as a file's name says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
+from urllib.parse import unquote
+
+from pressmark.transforms.blocks import Block
+
+__all__ = ["looks_like_markdown", "original_address"]
+
+# At least this share of the text stands in paragraphs without any block-level tag. Bodies of HTML have a seventh at
+# most, of Markdown a half at least.
+MARKDOWN_SHARE: Final = 0.3
+SAMPLE: Final = 1 << 15
+BLANK_LINE: Final = re.compile(r"(?:\r\n|\n|\r)[ \t]*(?=[\r\n])")
+BLOCK_TAG: Final = re.compile(
+    r"</?(?:address|article|aside|blockquote|br|center|dd|div|dl|dt|figcaption|figure|footer|form|h[1-6]|header|hr|iframe|"
+    r"li|main|nav|ol|p|pre|section|table|tbody|td|th|thead|tr|ul|video)(?:class=|style=|[\s/>])",
+    re.IGNORECASE,
+)
+TAG: Final = re.compile(r"<[a-zA-Z/!?][^<>]*>")
+UNSEEN: Final = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1|\Z)", re.DOTALL | re.IGNORECASE)
+MARK: Final = re.compile(
+    r"^(?:\#{1,6}[ \t]+\S|>[ \t]|[ ]{0,3}[-*+][ \t]+\S|[ ]{0,3}\d{1,3}[.)][ \t]+\S|[-*=]{3,}[ \t]*\r?$|```)"
+    r"|\[[^\[\]\n]*\]\([^()\s]+\)|\*\*[^*\n]+\*\*|~~[^~\n]+~~|<https?://[^<>\s]+>",
+    re.MULTILINE,
+)
+
+FIRST_BLOCKS: Final = 4
+LONGEST_ORIGIN: Final = 300
+ORIGIN: Final = re.compile(
+    r"原文|[来來源出][自于於]|[来來]源|信息源|[转轉][载載自]|首[发發]|[刊登载載][发發于於]|出[处處]|链接|鏈接"
+    r"|\b(?:via|source|original(?:ly)?|re-?(?:posted|published|printed)|first (?:published|appeared)|cross-?posted)\b",
+    re.IGNORECASE,
+)
+# Archives whose addresses hold the archived one, and those that hide it.
+ARCHIVED: Final = re.compile(
+    r"https?://(?:web\.archive\.org/(?:web/)?[0-9*]+[a-z_]*|archive\.(?:fo|is|li|md|ph|today|vn)/(?:[0-9.-]+|o/\w+)"
+    r"|webcache\.googleusercontent\.com/search\?q=cache:(?:\w+:)?)/?(?P<address>(?:https?(?::|%3A))?/{0,2}[^/].*)",
+    re.IGNORECASE,
+)
+OPAQUE: Final = re.compile(r"https?://(?:archive\.(?:fo|is|li|md|ph|today|vn)|perma\.cc)/", re.IGNORECASE)
+HTTP: Final = re.compile(r"(https?):/+", re.IGNORECASE)
+
+
+def looks_like_markdown(body: str) -> bool:
+    """Whether a body is Markdown or plain paragraphs, and not HTML.
+
+    >>> looks_like_markdown("# 堰\\n\\n**水**又来。"), looks_like_markdown("<p>一</p>\\n\\n<p>* 二</p>")
+    (True, False)
+    """
+    body = body[:SAMPLE]
+    parted = BLANK_LINE.search(body) is not None
+    if not parted and BLOCK_TAG.search(body):
+        return False
+    body = UNSEEN.sub("", body)
+    plain = total = 0
+    for paragraph in BLANK_LINE.split(body):
+        size = len(TAG.sub("", paragraph).strip())
+        total += size
+        plain += 0 if BLOCK_TAG.search(paragraph) else size
+    if plain <= total * MARKDOWN_SHARE:
+        return False
+    return MARK.search(body) is not None or (parted and not TAG.search(body))
+
+
+def original_address(blocks: Sequence[Block]) -> str | None:
+    """The address that the first blocks of a reprint name as its original, taken out of a web archive's, or None."""
+    for block in islice(blocks, FIRST_BLOCKS):
+        if len(block.text) <= LONGEST_ORIGIN and ORIGIN.search(block.text):
+            for link in block.links:
+                if (address := _unarchived(link.href)) is not None:
+                    return address
+    return None
+
+
+def _unarchived(address: str) -> str | None:
+    if archived := ARCHIVED.match(address):
+        inner = unquote(archived["address"]) if "%3a" in archived["address"][:12].lower() else archived["address"]
+        scheme = HTTP.match(inner)
+        return f"{scheme[1]}://{inner[scheme.end() :]}" if scheme else f"http://{inner.lstrip('/')}"
+    return address if HTTP.match(address) and not OPAQUE.match(address) else None
