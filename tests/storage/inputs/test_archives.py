@@ -72,7 +72,7 @@ def test_an_archive_that_is_cut_short_is_an_error(tmp_path: Path, name: str, kep
 
 @pytest.mark.parametrize("unpack", [bytes, gzip.compress, lzma.compress])
 @pytest.mark.parametrize(
-    ("behind", "size"), [(b"", 0), (b"\0" * 900_000, 0), (PACKED["a.tar"], 10_240), (b"x" * 600_000, 600_000)]
+    ("behind", "size"), [(b"", 0), (b"\0" * 900_000, 0), (PACKED["a.tar"], 1), (b"x" * 600_000, 1)]
 )
 def test_what_follows_the_end_mark_of_a_tar_is_named(
     tmp_path: Path, unpack: Callable[[bytes], bytes], behind: bytes, size: int
@@ -82,7 +82,7 @@ def test_what_follows_the_end_mark_of_a_tar_is_named(
     assert contents(path) == MEMBERS
     notes = listed(path).notes
     assert len(notes) == bool(size)
-    assert not size or "behind the end mark" in notes[0]
+    assert not size or f"from byte {len(PACKED['a.tar'])} on" in notes[0]
 
 
 def test_back_slashes_in_the_names_of_a_zip_part_folders(tmp_path: Path) -> None:
