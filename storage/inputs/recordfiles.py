@@ -203,7 +203,7 @@ class RecordFolder(Folder):
 
 
 class _Stored(io.BytesIO):
-    """The bytes of a file that a zip holds as they are, at any place at once, as `zipfile` gives them only from 3.13."""
+    """The bytes of a file that a zip holds as they are, at any place at once; `zipfile` reads to a place."""
 
     def __init__(self, packed: IO[bytes], entry: zipfile.ZipInfo) -> None:
         super().__init__()

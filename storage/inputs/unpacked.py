@@ -150,6 +150,8 @@ class Unpacked:
             return True
         if self.codec == "gzip" and (self._broken or not self._inflater.eof):
             return self._find_member()
+        if self._broken:
+            return False
         if self.codec is None:
             self._packed.seek(start)
             self._buffer, self._at, self.position = b"", 0, start
@@ -210,6 +212,7 @@ class Unpacked:
         try:
             data: bytes = self._stream.read(CHUNK_BYTES)
         except (OSError, pa.ArrowInvalid) as error:
+            self._broken = True
             raise Broken(f"it can't be unpacked ({error})") from error
         return data
 
