@@ -32,7 +32,7 @@ GIB: Final = 1 << 30
 FIELDS: Final = ("html", "text", "markdown", "url", "title", "author", "date", "description", "tags", "categories")
 PERIODS: Final = ("month", "day", "year")
 MARKUPS: Final = ("html", "markdown")
-READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet", "map")
+READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet")
 
 
 class ArchiveLimits(NamedTuple):

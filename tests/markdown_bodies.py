@@ -92,7 +92,7 @@ def rows_of(body: str, header: str = "[堰](u)\n---\n\n") -> tuple[dict[str, Any
     inside = sum(row["byte_end"] - row["byte_start"] for row in paragraphs)
     text = SEPARATOR.join([block.text for block in found.blocks])
     article = {
-        "source_path": "a.md", "source_sha256": source_sha256, "source_bytes": len(data), "article_id": "a",
+        "source_path": "a.md", "source_sha256": source_sha256, "source_bytes": len(data), "article_id": "a", "dialect": "bare",
         "text": text, "text_sha256": sha256(text.encode()).hexdigest(), "markup": "markdown",
         "encoding": "utf-8", "canonical_url": None,
         "paragraph_count": len(paragraphs),

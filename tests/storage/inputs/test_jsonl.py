@@ -83,10 +83,11 @@ def test_a_map_that_is_none_is_an_error(text: str) -> None:
     ("line", "reason"),
     [
         (b"no JSON", "no_header"), (b"[1, 2]", "no_header"), (b'{"html": "<p>', "no_header"),
-        (b'{"url": "x"}', "no_header"), (b'{"html": ""}', "empty_file"),
+        (b'{"url": "x"}', "no_header"),
         (b'{"html": 7}', "no_header"), (b'{"html": "\xff"}', "invalid_utf8"), (b"[" * 100_000, "too_complex"),
         (json.dumps({"html": "x" * 2_000_000}).encode(), "too_large"), (b"y" * 9_000_000, "too_large"),
-        (b'{"html": "<p>\\ud800</p>"}', "invalid_utf8"), (b'{"html": "<p>"}', "no_text"),
+        (b'{"html": "<p>\\ud800</p>"}', "invalid_utf8"), (b'{"html": ""}', "empty_file"),
+        (b'{"html": "<p>"}', "no_text"),
     ],
     ids=range(12),
 )  # fmt: skip

@@ -233,7 +233,7 @@ def test_a_digest_is_checked_in_any_of_its_readings(tmp_path: Path, digits: str,
     digest = hashlib.sha1({"payload": body, "block": block, "decoded": PAGE, "wrong": b""}[part]).digest()
     stated = "sha1:" + (digest.hex() if digits == "hex" else base64.b32encode(digest).decode())
     name = "WARC_Block_Digest" if part == "block" else "WARC_Payload_Digest"
-    path, _ = written(tmp_path, plain, [record("response", block, **{name: stated})])
+    path, _ = written(tmp_path, plain, [record("response", block, length=None, **{name: stated})])
     (found,) = contents(path).values()
     assert isinstance(found, Reject) == (part == "wrong")
     assert (found.raw if isinstance(found, Reject) else found) == PAGE
@@ -275,7 +275,8 @@ def test_what_is_no_wacz_is_a_reject(tmp_path: Path, data: bytes) -> None:
 
 
 def test_an_arc_is_read_too(tmp_path: Path) -> None:
-    head = "filedesc://a.arc 127.0.0.1 20220304050607 text/plain {}\n1 0 X\nURL IP-address Archive-date\n\n"
+    columns = "URL IP-address Archive-date Content-type Archive-length"
+    head = f"filedesc://a.arc 127.0.0.1 20220304050607 text/plain {{}}\n1 0 X\n{columns}\n\n"
     page = http()
     line = f"{URL}?q=a b 127.0.0.1 20220304050607 text/html {len(page)}\n".encode()
     data = head.format(len(head.partition("\n")[2])).encode() + line + page + b"\n" + line + page + b"\n"
