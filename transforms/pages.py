@@ -29,7 +29,8 @@ NEARLY_AS_LIKELY: Final = 0.9
 HIGHEST_BAR: Final = 0.5
 LOWEST_BAR: Final = 0.15
 FIRST_TREES: Final = 40
-SURELY_  # A page's title in its head is no part of what it shows.
+SURELY_FURNITURE: Final = -2.5
+# A page's title in its head is no part of what it shows.
 UNSHOWN: Final = frozenset({"title", "titl-"})
 
 DECLARED: Final = re.compile(
@@ -38,8 +39,6 @@ DECLARED: Final = re.compile(
 )
 # Standards ask for a declaration in the first 1024 bytes; browsers find later ones too, as pages have them.
 PRESCAN_BYTES: Final = 16 * 1024
-# How the reason begins that `explain` prints of a block which is no part of the story.
-FURNITURE: Final = "no part of the story"
 
 
 class Verdict(NamedTuple):

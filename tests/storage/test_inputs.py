@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from archives import News, breaches, ingest, rows_of
 
+from pressmark.storage.errors import InputError
+
 
 def rejects(output: Path) -> dict[object, object]:
     return dict(rows_of(output, "rejects", "source_path", "reason"))  # type: ignore[arg-type]
@@ -92,6 +94,15 @@ def test_a_single_file_is_an_input(news: News) -> None:
     ingest(path, news.out)
     assert news.rows("articles", "source_path") == [("a.md",)]
     assert verified(news.out, path)
+
+
+@pytest.mark.parametrize(
+    ("address", "remedy"),
+    [("https://git.example/news.git", "git clone https"), ("https://a.example/b.zip?c", "curl -LO")],
+)
+def test_what_is_on_another_machine_says_how_to_fetch_it(news: News, address: str, remedy: str) -> None:
+    with pytest.raises(InputError, match=remedy):
+        ingest(address, news.out)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads whatever it likes")
