@@ -36,6 +36,8 @@ PAGE: Final = re.compile(
 )
 # A comment with one JSON object tells of the page that follows.
 JSON_COMMENT: Final = re.compile(r"[\s\ufeff]*<!--\s*(?=\{)")
+SLASHED: Final = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{4})\s*")
+MONTHS: Final = 12
 ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?=[T ])")
 END_OF_COMMENT: Final = re.compile(r"\s*-->[ \t]*(?:\r\n|\n|\r)?")
 
@@ -126,7 +128,7 @@ def _with_page(header: Header, page: PageFacts) -> Header:
         title=header.title or page.title or "",
         url=header.url or page.url,
         author=header.author or "、".join(page.authors) or None,
-        front_matter_at=header.front_matter_at if dated else _moment(page.published),
+        front_matter_at=header.front_matter_at if dated else _moment(page.published, page.language),
         stated_day=None if dated else _stated_day(page.published),
         description=header.description or page.description,
         tags=header.tags or page.tags,
@@ -143,11 +145,21 @@ def _stated_day(printed: str | None) -> date | None:
         return None
 
 
-def _moment(printed: str | None) -> datetime | date | None:
+def _moment(printed: str | None, language: str | None) -> datetime | date | None:
     """The time that a page states; a day where it states no time of day."""
     if not printed:
         return None
-    moment = parse_date(printed)
+    slashed = SLASHED.fullmatch(printed)
+    if slashed:
+        first, second, year = map(int, slashed.groups())
+        # Where both could be the month, only a page for American readers tells which.
+        month_first = second > MONTHS or (first <= MONTHS and (language or "").lower() == "en-us")
+        month, day = (first, second) if month_first else (second, first)
+        try:
+            return date(year, month, day)
+        except ValueError:
+            return None
+    moment = parse_date(printed.replace("Z+00:00", "Z"))
     if moment is None:
         read = dateline_reader(UTC_ZONE).read(printed)
         return read.date() if read is not None and read.time() == time() else read
