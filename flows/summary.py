@@ -36,6 +36,7 @@ __all__ = [
     "why_nothing_came",
 ]  # fmt: skip
 
+SHOWN_OTHERS: Final = 8
 SHOWN_REJECTS: Final = 20
 LAWS: Final = {1: "slice", 2: "text", 3: "order", 4: "conservation", 5: "completeness", 7: "media"}
 CHANGES: Final = {
@@ -120,13 +121,14 @@ def doubt_lines(doubts: Sequence[Doubt]) -> list[str]:
 
 
 def text_of_run(
-    report: RunReport,
-    outlets: Sequence[OutletCount],
-    rejects: Sequence[RejectLine],
-    changes: Sequence[Mapping[str, Any]],
+    report: RunReport, outlets: Sequence[OutletCount], rejects: Sequence[RejectLine], details: Mapping[str, Any]
 ) -> str:
-    """The summary that ends a run: a table of outlets, totals, changes, and the rejects with their reasons."""
-    lines = [table(OUTLET_HEAD, _outlet_rows(outlets)), "", changes_line(changes), run_line(report)]
+    """The summary that ends a run: a table of outlets, totals, changes, the files that were left out by name, and the
+    rejects with their reasons; `details` are the run's report."""
+    lines = [table(OUTLET_HEAD, _outlet_rows(outlets)), "", changes_line(details["changes"]), run_line(report)]
+    if others := details.get("left_out"):
+        more = f" and {len(others) - SHOWN_OTHERS} more" if len(others) > SHOWN_OTHERS else ""
+        lines += ["", f"left out: {', '.join(map(printable, others[:SHOWN_OTHERS]))}{more}"]
     if rejects:
         lines += ["", f"{len(rejects)} rejects, kept with their bytes in `rejects`:"]
         lines += map(_reject, rejects[:SHOWN_REJECTS])

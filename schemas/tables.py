@@ -41,8 +41,10 @@ ARTICLES: Final = Table(
         column("article_id", pa.string(), "first 32 hex digits of SHA-256 of `canonical_url`, of `archive`, a line "
                "feed and `source_path` where there is no URL"),
         ARCHIVE,
-        column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
-        column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes"),
+        column("source_path", pa.string(),
+               "path relative to the input's root, `/` separators, NFC; of a record its file's, `#` and its offset"),
+        column("source_sha256", pa.string(),
+               "hex SHA-256 of the source's bytes; of a record those of its decoded payload, as all sizes and ranges"),
         column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
         column("dialect", DICTIONARY, "shape of the header: " + ", ".join(DIALECTS)),
         column("markup", DICTIONARY, "language of the body: " + ", ".join(MARKUPS)),
@@ -76,7 +78,8 @@ ARTICLES: Final = Table(
         column("paragraph_bytes", pa.int64(), "bytes inside the blocks' spans", unit="bytes"),
         column("skipped_bytes", pa.int64(), "bytes of comments and skipped elements outside spans", unit="bytes"),
         column("markup_bytes", pa.int64(), "all other bytes", unit="bytes"),
-        column("valid_from", TIMESTAMP, "time of the commit that brought this revision to its path; null where the "
+        column("valid_from", TIMESTAMP,
+               "time of the commit that brought this revision to its path, or of its capture; null where the "
                "input has no commits", nullable=True),
         RUN_ID,
         column("ingested_at", TIMESTAMP, "start of the run that wrote this row"),
@@ -150,8 +153,10 @@ REVISIONS: Final = Table(
                "first 32 hex digits of SHA-256 of `archive`, `source_path`, `source_sha256` and `valid_from`"),
         column("article_id", pa.string(), "the article this is a revision of"),
         ARCHIVE,
-        column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
-        column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes"),
+        column("source_path", pa.string(),
+               "path relative to the input's root, `/` separators, NFC; of a record its file's, `#` and its offset"),
+        column("source_sha256", pa.string(),
+               "hex SHA-256 of the source's bytes; of a record those of its decoded payload, as all sizes and ranges"),
         column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
         column("published_at", TIMESTAMP, "when this revision says it was published", nullable=True),
         column("title", pa.string(), "title of this revision"),
@@ -163,7 +168,8 @@ REVISIONS: Final = Table(
                "null for a tombstone", nullable=True),
         column("superseded_by", pa.string(), "`source_sha256` of the next revision, null for a tombstone",
                nullable=True),
-        column("valid_from", TIMESTAMP, "time of the commit that brought this revision to its path; null where the "
+        column("valid_from", TIMESTAMP,
+               "time of the commit that brought this revision to its path, or of its capture; null where the "
                "input has no commits", nullable=True),
         column("valid_to", TIMESTAMP, "time of the commit (start of the run where there are none) that replaced or "
                "deleted it; null while its file still exists; equal to `valid_from` where it was on a branch only",
@@ -186,7 +192,8 @@ REJECTS: Final = Table(
         column("reject_id", pa.string(),
                "first 32 hex digits of SHA-256 of `archive`, `source_path` and `source_sha256`"),
         ARCHIVE,
-        column("source_path", pa.string(), "path relative to the input's root, `/` separators, NFC"),
+        column("source_path", pa.string(),
+               "path relative to the input's root, `/` separators, NFC; of a record its file's, `#` and its offset"),
         column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes; null when it could not be read",
                nullable=True),
         column("source_bytes", pa.int64(), "size of the source", unit="bytes"),

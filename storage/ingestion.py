@@ -272,6 +272,7 @@ class Run:
                    for outlet in sorted(self._changes)]  # fmt: skip
         content = {
             "run": self._report._asdict(), "notes": list(self._listing.notes), "changes": changes,
+            "left_out": list(self._listing.not_taken),
             "rejects": [{"reason": reason, "sources": count, "for_example": first[reason]}
                         for reason, count in reasons.most_common()],
         }  # fmt: skip

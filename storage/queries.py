@@ -39,7 +39,7 @@ DOUBTFUL: Final = (
     ("have no text but their title, or none", 0.05, "leave out with `--exclude` what is no article",
      pl.col("flags").list.contains("title_only") | pl.col("flags").list.contains("no_content")),
     ("are skipped for more than a half", 0.02, "look for an element that is never closed",
-     pl.col("flags").list.contains("mostly_skipped")),
+     pl.col("flags").list.contains("mostly_skipped") & ~pl.col("dialect").is_in(["page", "json_comment", "record"])),
 )  # fmt: skip
 RANK: Final = ("published_at", "valid_from", "source_path", "archive")
 

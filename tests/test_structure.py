@@ -13,8 +13,8 @@ from archives import ROOT
 
 # Raised only by what a change adds, and with the reason beside the number.
 # 12,500 lines in 80 modules, and what the doors add: front matter, Markdown, pages, records, media.
-MOST_LINES = 15_900
-MOST_MODULES = 88
+MOST_LINES = 18_100
+MOST_MODULES = 92
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {
@@ -34,7 +34,7 @@ LATE = {
 # Commands, and what spares a start or an output in a folder the loading of a large library.
 MAY_IMPORT_OURS_LATE = {
     "flows/cli.py", "flows/commands", "src/pressmark/__init__.py", "storage/inputs/opening.py",
-    "storage/output/tables.py", "storage/settings.py", "storage/versions.py",
+    "storage/output/tables.py", "storage/settings.py", "storage/versions.py", "transforms/doors.py",
 }  # fmt: skip
 IMPURE = {
     "asyncio", "concurrent", "ctypes", "ftplib", "glob", "http", "importlib", "io", "logging", "mmap",

@@ -8,19 +8,21 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
-from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason
+from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
 from pressmark.transforms import identity, language
-from pressmark.transforms.dates import FAR_FUTURE, dateline_reader, url_date, weigh
-from pressmark.transforms.doors import AS_IT_IS, characters_of, cut_body, open_source
-from pressmark.transforms.evidence import HIDDEN, author_of, evidence_of
+from pressmark.transforms.blocks import Block
+from pressmark.transforms.dates import FAR_FUTURE, DatelineReader, dateline_reader, url_date, weigh
+from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
+from pressmark.transforms.evidence import FURNITURE, HIDDEN, Evidence, author_of, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.outlets import Outlets
-from pressmark.transforms.records import Article, Header, Limits, Reading, RecordFacts, Reject
+from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
-from pressmark.transforms.roles import classify
+from pressmark.transforms.roles import Classified, classify
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 
 __all__ = ["Article", "Limits", "Reject", "page_day", "parse"]
@@ -82,11 +84,16 @@ def _parse(
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
-    roles, reasons, dateline_at = classify(blocks, evidence_of(rules, outlets.general), reader)
+    judged = _judged(opened, blocks, evidence_of(rules, outlets.general), reader)
+    roles, reasons, dateline_at = judged
+    media = _of_the_story(media, judged) if opened.titles is not None else media
     dates = weigh(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
         url_day=url_date(header.url), zone=outlet.zone, latest=latest,
     )  # fmt: skip
+    if not outlet.known and header.stated_day is not None and dates.published_from == "front_matter":
+        # The page's own offset tells its day where nothing is known of its outlet's zone.
+        dates = dates._replace(local_date=header.stated_day)
     header_bytes = opened.header_bytes
     languages, main_language = language.detect_all([block.text for block in blocks])
     paragraphs = paragraphs_of(opened, blocks, roles, languages, canonical)
@@ -132,6 +139,29 @@ def _parse(
         reasons=reasons,
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
     )
+
+
+def _judged(opened: Opened, blocks: list[Block], evidence: Evidence, reader: DatelineReader) -> Classified:
+    """The role of each block; on a whole page, what is no part of the story is furniture."""
+    if opened.titles is None:
+        return classify(blocks, evidence, reader)
+    verdict = story_of(opened, blocks)
+    story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, reader)
+    inside = iter(zip(story.roles, story.reasons, strict=True))
+    roles: list[Role] = []
+    reasons = []
+    for index, main in enumerate(verdict.main):
+        role, reason = next(inside) if main else ("boilerplate", verdict.reason(index))
+        # What stands in the story is furniture only where it says so itself.
+        roles.append("body" if main and role in ("related", "boilerplate", "note") else role)
+        reasons.append(reason)
+    return Classified(roles, reasons, story.dateline_at)
+
+
+def _of_the_story(media: Sequence[Medium], judged: Classified) -> list[Medium]:
+    """The media of a whole page that stand between the first and the last block of its story."""
+    story = [index for index, reason in enumerate(judged.reasons) if not reason.startswith(FURNITURE)]
+    return [medium for medium in media if story and story[0] <= medium.ordinal <= story[-1] + 1]
 
 
 def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:

@@ -1,32 +1,55 @@
 """Which door a source comes in by: its characters, its header, and how its body is cut into blocks.
 
-A door is a module: `header.py` reads what scrapers put before a body, `front_matter.py` what sites do; `blocks.py` cuts
-bodies of HTML, `markdown.py` those of Markdown. This one tells which.
+A door is a module: `header.py` reads what scrapers put before a body, `front_matter.py` what sites do, `page_facts.py`
+what a whole page says of itself; `blocks.py` cuts bodies of HTML, `markdown.py` those of Markdown. This tells which.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import json
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pressmark.schemas.contract import Markup
-from pressmark.transforms.blocks import Cut, TooDeep, cut
-from pressmark.transforms.encodings import Decoded, codec_of, decode
-from pressmark.transforms.header import BadSource, read_header, record_header
-from pressmark.transforms.markdown import cut_markdown
+from pressmark.transforms.blocks import Block, Cut, TooDeep, cut
+from pressmark.transforms.dates import dateline_reader, parse_date
+from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
+from pressmark.transforms.header import BadSource, commented_header, read_header, record_header
 from pressmark.transforms.records import Header, Reading, RecordFacts
 from pressmark.transforms.reprint import looks_like_markdown
 
-__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "open_source"]
+if TYPE_CHECKING:
+    from pressmark.transforms.page_facts import PageFacts
+    from pressmark.transforms.pages import Verdict
+
+__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "open_source", "story_of"]
 
 AS_IT_IS: Final = Reading()
+UTC_ZONE: Final = ZoneInfo("UTC")
+# A whole page says of itself what a header would.
+PAGE: Final = re.compile(
+    r"[\s\ufeff]*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?:(?!-->).){0,4000}-->\s*){0,9}<(?:!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+# A comment with one JSON object tells of the page that follows.
+JSON_COMMENT: Final = re.compile(r"[\s\ufeff]*<!--\s*(?=\{)")
+SLASHED: Final = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{4})\s*")
+MONTHS: Final = 12
+ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?=[T ])")
+END_OF_COMMENT: Final = re.compile(r"\s*-->[ \t]*(?:\r\n|\n|\r)?")
 
 
 class Opened(NamedTuple):
-    """A source that is read: its characters, its header, and the language of its body."""
+    """A source that is read: its characters, its header, the language of its body, and, of a whole page, the titles
+    that it states."""
 
     decoded: Decoded
     header: Header
     markup: Markup
+    titles: tuple[str, ...] | None = None
 
     @property
     def body(self) -> str:
@@ -45,21 +68,111 @@ def open_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
     """The source in `data`. Raises `BadSource` where no door is its own, and `UnicodeDecodeError` for bytes that are no
     text in the encoding that was declared, UTF-8 where none was."""
     decoded = characters_of(data, reading, facts)
-    header = read_header(decoded.text) if facts is None else record_header(facts)
-    found = Opened(decoded, header, "html")
+    header = record_header(facts) if facts is not None else _json_comment(decoded.text)
+    if header is None and PAGE.match(decoded.text):
+        header = Header("page", "", None, None, None, None, 0)
+    found = Opened(decoded, header or read_header(decoded.text), "html")
+    if PAGE.match(found.body):
+        # Readers of what most archives have none of are loaded when they are needed.
+        from pressmark.transforms.page_facts import page_facts
+
+        page = page_facts(found.body)
+        return found._replace(header=_with_page(found.header, page), titles=page.titles)
     markup = reading.markup or ("markdown" if looks_like_markdown(found.body) else "html")
     return found._replace(markup=markup)
 
 
 def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | None = None) -> Decoded:
     """The characters of the source in `data`, by the encoding that its archive or its record declares."""
-    charset = facts.charset if facts is not None else None
-    return decode(data, reading.encoding or (codec_of(charset) if charset else None))
+    declared = reading.encoding or (codec_of(facts.charset) if facts is not None and facts.charset else None)
+    try:
+        return decode(data, declared)
+    except UnicodeDecodeError:
+        # What a page says of its own encoding counts where nobody else says anything.
+        from pressmark.transforms.pages import declared_inside
+
+        label = declared_inside(data)
+        codec = codec_of(label) if label else None
+        if codec is None or codec == UTF_8:
+            raise
+        return decode(data, codec)
+
+
+def story_of(opened: Opened, blocks: Sequence[Block]) -> Verdict:
+    """Which blocks of a whole page are its story's."""
+    from pressmark.transforms.pages import main_blocks
+
+    return main_blocks(blocks, opened.titles or ())
+
+
+def _json_comment(text: str) -> Header | None:
+    """The header in the comment that a source starts with, if that is one JSON object; the page follows."""
+    start = JSON_COMMENT.match(text)
+    if start is None:
+        return None
+    try:
+        said, stop = json.JSONDecoder().raw_decode(text, start.end())
+    except (ValueError, RecursionError):
+        return None
+    end = END_OF_COMMENT.match(text, stop)
+    return commented_header(said, end.end()) if end is not None and isinstance(said, dict) else None
+
+
+def _with_page(header: Header, page: PageFacts) -> Header:
+    """A header with what the page says, where the header itself says nothing."""
+    said = json.loads(header.metadata) if header.metadata else {}
+    more = {**page.metadata, "modified": page.modified, "published": page.published, "site_name": page.site_name}
+    said = {**{key: value for key, value in more.items() if value}, **said}
+    dated = header.header_at is not None or header.front_matter_at is not None
+    return header._replace(
+        title=header.title or page.title or "",
+        url=header.url or page.url,
+        author=header.author or "、".join(page.authors) or None,
+        front_matter_at=header.front_matter_at if dated else _moment(page.published, page.language),
+        stated_day=None if dated else _stated_day(page.published),
+        description=header.description or page.description,
+        tags=header.tags or page.tags,
+        categories=header.categories or page.categories,
+        metadata=json.dumps(said, ensure_ascii=False, sort_keys=True) if said else None,
+    )
+
+
+def _stated_day(printed: str | None) -> date | None:
+    found = ISO_DAY.match(printed or "")
+    try:
+        return date.fromisoformat(found[0]) if found else None
+    except ValueError:
+        return None
+
+
+def _moment(printed: str | None, language: str | None) -> datetime | date | None:
+    """The time that a page states; a day where it states no time of day."""
+    if not printed:
+        return None
+    slashed = SLASHED.fullmatch(printed)
+    if slashed:
+        first, second, year = map(int, slashed.groups())
+        # Where both could be the month, only a page for American readers tells which.
+        month_first = second > MONTHS or (first <= MONTHS and (language or "").lower() == "en-us")
+        month, day = (first, second) if month_first else (second, first)
+        try:
+            return date(year, month, day)
+        except ValueError:
+            return None
+    moment = parse_date(printed.replace("Z+00:00", "Z"))
+    if moment is None:
+        read = dateline_reader(UTC_ZONE).read(printed)
+        return read.date() if read is not None and read.time() == time() else read
+    return moment
 
 
 def cut_body(opened: Opened, max_depth: int) -> Cut:
     """The blocks of a body. Raises `BadSource` where more elements are open than `max_depth`."""
-    read = cut_markdown if opened.markup == "markdown" else cut
+    read: Callable[..., Cut] = cut
+    if opened.markup == "markdown":
+        from pressmark.transforms.markdown import cut_markdown
+
+        read = cut_markdown
     try:
         return read(opened.body, max_depth=max_depth)
     except TooDeep as deep:

@@ -17,7 +17,16 @@ from pressmark.schemas.contract import Role
 from pressmark.transforms.blocks import RENAMED, element_name
 from pressmark.transforms.outlets import Rules, class_words
 
-__all__ = ["HIDDEN", "LONGEST_PLAIN_REMARK", "LONGEST_REMARK", "Evidence", "Finding", "author_of", "evidence_of"]
+__all__ = [
+    "FURNITURE",
+    "HIDDEN",
+    "LONGEST_PLAIN_REMARK",
+    "LONGEST_REMARK",
+    "Evidence",
+    "Finding",
+    "author_of",
+    "evidence_of",
+]
 
 # Content of the strong ones is never running text, whatever is around it; what the others say counts where neither an
 # element around nor the wording says more.
@@ -69,6 +78,8 @@ class Finding(NamedTuple):
 
 
 HIDDEN: Final = Finding("boilerplate", "hidden from readers")
+# How the reason begins that a block of a whole page has which is no part of its story.
+FURNITURE: Final = "no part of the story"
 # What hides an element: an attribute, words of a style, and class words for what is only read aloud.
 HIDING_STYLE: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 ALOUD: Final = re.compile(r"(?:^|\s)(?:sr-only|screen-reader(?:-only|-text)?|visually-?hidden)(?=\s|$)")

@@ -17,7 +17,7 @@ import yaml
 
 from pressmark.transforms.dates import parse_date
 
-__all__ = ["PROBLEM", "FrontMatter", "read_front_matter"]
+__all__ = ["AUTHORS", "DATES", "PROBLEM", "URLS", "FrontMatter", "read_front_matter"]
 
 OPENING: Final = re.compile(r"[\s\ufeff]*(---|\+\+\+|;;;)[ \t]*(?:\r\n|\n|\r)")
 CLOSING: Final = {

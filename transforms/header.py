@@ -9,15 +9,17 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
 
 from pressmark.schemas.contract import Reason
-from pressmark.transforms.front_matter import PROBLEM, FrontMatter, read_front_matter
+from pressmark.transforms.dates import parse_date
+from pressmark.transforms.front_matter import AUTHORS, DATES, PROBLEM, URLS, FrontMatter, read_front_matter
 from pressmark.transforms.records import Header, RecordFacts
 
-__all__ = ["BadSource", "read_header", "record_header"]
+__all__ = ["BadSource", "commented_header", "read_header", "record_header"]
 
 LINE_END: Final = r"(?:\r\n|\n|\r)"
 SPACES: Final = r"[ \t]*"
@@ -36,6 +38,11 @@ NO_HEADER: Final = (
     "front matter between `---` lines; exclude it or mend its header"
 )
 AUTHORS_SEPARATOR: Final = "、"
+# What a capture says of a page's removal, of the account that published it, and of when it was made.
+REMOVED_AT: Final = ("removed_at", "censored_date", "deleted_at", "removed_date", "deleted_date")
+REMOVED_REASONS: Final = ("removed_reason", "censored_msg", "deleted_reason", "removed_msg", "deleted_msg")
+ACCOUNTS: Final = ("nickname", "account", "account_name")
+CREATED: Final = ("created_at", "publish_time", "pub_time")
 EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -89,6 +96,49 @@ def record_header(facts: RecordFacts) -> Header:
     at = front.date if isinstance(front.date, datetime) and front.date.tzinfo else None
     found = _front_matter("", front._replace(url=front.url or facts.url, date=None if at else front.date, end=0))
     return found._replace(dialect="record", header_at=at)
+
+
+def commented_header(said: dict[str, Any], body_start: int) -> Header:
+    """The header that a JSON object in a comment is, with what became of the page."""
+    said = dict(said)
+    removed_at, removed_reason = (_taken(said, keys) for keys in (REMOVED_AT, REMOVED_REASONS))
+    moment = parse_date(removed_at) if removed_at else None
+    if removed_at and moment is None:
+        said[REMOVED_AT[0]] = removed_at
+    if not said.keys() & set(AUTHORS) and (account := _taken(said, ACCOUNTS)):
+        said["author"] = account
+    if not said.keys() & set(DATES) and (created := _taken(said, CREATED)):
+        said["date"] = created
+    front = read_front_matter(json.dumps(said, ensure_ascii=False))
+    found = Header("json_comment", "", None, None, None, None, 0) if front is None else _front_matter("", front)
+    url = found.url or next((str(said[key]) for key in URLS if key in said and "." in str(said[key])), None)
+    return found._replace(
+        dialect="json_comment",
+        url=url if url is None or "://" in url else f"https://{url}",
+        metadata=_without(found.metadata, URLS) if url else found.metadata,
+        removed_at=_in_utc(moment),
+        removed_reason=removed_reason,
+        body_start=body_start,
+    )
+
+
+def _taken(said: dict[str, Any], keys: Sequence[str]) -> str | None:
+    """What the first of some keys says, which is taken out."""
+    key = next((key for key in keys if isinstance(said.get(key), str) and said[key].strip()), None)
+    return None if key is None else str(said.pop(key)).strip()
+
+
+def _without(metadata: str | None, keys: Sequence[str]) -> str | None:
+    left = {key: value for key, value in json.loads(metadata or "{}").items() if key not in keys}
+    return json.dumps(left, ensure_ascii=False, sort_keys=True) if left else None
+
+
+def _in_utc(moment: datetime | date | None) -> datetime | None:
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _title_line(text: str, start: int) -> tuple[str, str, int] | None:

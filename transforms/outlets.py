@@ -82,7 +82,8 @@ class Layout(NamedTuple):
 
 class Outlet(NamedTuple):
     """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`. `languages` are
-    BCP 47 tags, the most frequent one first. `layouts` do not overlap and are in the order of time."""
+    BCP 47 tags, the most frequent one first. `layouts` do not overlap and are in the order of time. Of one that is not
+    `known` the zone is not, either."""
 
     slug: str
     hosts: tuple[str, ...]
@@ -91,6 +92,7 @@ class Outlet(NamedTuple):
     name_en: str
     languages: tuple[str, ...] = ()
     layouts: tuple[Layout, ...] = ()
+    known: bool = True
 
     def rules_on(self, day: date | None) -> Rules:
         """What is known of the pages of a day; of the latest ones where the day is not known."""
@@ -170,7 +172,15 @@ class Outlets:
         known = next((entry for entry in self.entries if entry.slug == slug), None) if slug else None
         slug = slug or _slug(_registrable_domain(host))
         place = ZoneInfo(zone) if zone else known.zone if known else ZoneInfo("UTC")
-        return Outlet(slug, (host,), place, name_zh=slug, name_en=slug, languages=known.languages if known else ())
+        return Outlet(
+            slug,
+            (host,),
+            place,
+            name_zh=slug,
+            name_en=slug,
+            languages=known.languages if known else (),
+            known=zone is not None or known is not None,
+        )
 
 
 def is_slug(text: str) -> bool:

@@ -80,7 +80,8 @@ class Header(NamedTuple):
     """What a header says. `body_start` is the code point of the decoded source at which the body starts.
 
     `header_at` is the time of a `comment` header, also of one inside front matter, in UTC. `front_matter_at` is front
-    matter's date: in UTC where it names its zone, else a time without one, or a day, both of the outlet's zone.
+    matter's date: in UTC where it names its zone, else a time without one, or a day, both of the outlet's zone;
+    `stated_day` is the day of a whole page's time, as written.
     `metadata` is a JSON object with its keys in order: what the header says and no other field holds.
     """
 
@@ -97,6 +98,7 @@ class Header(NamedTuple):
     metadata: str | None = None
     removed_at: datetime | None = None
     removed_reason: str | None = None
+    stated_day: date | None = None
 
 
 class RecordFacts(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["EVERY_ARTICLE", "RECORD_FILE", "BadPatternError", "Selection", "Wanted"]
+__all__ = ["EVERY_ARTICLE", "PACKED_PAGE", "RECORD_FILE", "BadPatternError", "Selection", "Wanted"]
 
 # What accompanies articles: pages about the archive, indexes, the folders and files that make a site of it.
 LEFT_OUT: Final = re.compile(
@@ -25,6 +25,8 @@ LEFT_OUT: Final = re.compile(
     )\Z""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL | re.ASCII,
 )
+# But for pages that are packed one by one.
+PACKED_PAGE: Final = re.compile(r"\.(?:html?|xhtml)\.gz\Z", re.IGNORECASE)
 HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
 # As Arrow has it, ten times as fast: what `HIDDEN` and `LEFT_OUT` match, and a little more.
 DOUBTFUL: Final = r"(?s)(?:\A|/)\.|" + re.sub(r"\s", "", LEFT_OUT.pattern).replace(r"\Z", r"\z")
@@ -93,7 +95,10 @@ class Selection:
             return False
         if self._included is not None:
             return self._included.search(path) is not None
-        return LEFT_OUT.match(path[: records.start()] + ".warc" if records else path) is None
+        return (
+            LEFT_OUT.match(path[: records.start()] + ".warc" if records else path) is None
+            or PACKED_PAGE.search(path) is not None
+        )
 
     def taken(self, paths: pa.StringArray) -> pa.BooleanArray:
         """`takes` of each of the paths."""

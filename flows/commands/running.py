@@ -57,7 +57,7 @@ def ingest(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(as_json(report._asdict()))
     else:
-        print(text_of_run(report, outlets, reject_lines(output), details["changes"]))
+        print(text_of_run(report, outlets, reject_lines(output), details))
     problem = why_nothing_came(settings, report, outlets)
     doubts = doubt_lines(doubts_about(output, report.archive)) if report.partitions_written else []
     share = report.rejects / max(report.sources, 1)

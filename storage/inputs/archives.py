@@ -217,19 +217,20 @@ class TarArchive(PackedArchive):
                     f"the archive ends after {stream.unpacked} bytes without its end mark", self.path,
                     "it is truncated; fetch it again",
                 )  # fmt: skip
-            self._name_what_follows(stream)
+            self._name_what_follows(stream, archive.offset)
 
-    def _name_what_follows(self, stream: _Unpacking) -> None:
-        """A note where data follow the end mark, which tools may leave: another archive, or what was not packed."""
-        end, behind = stream.unpacked, 0
+    def _name_what_follows(self, stream: _Unpacking, mark: int) -> None:
+        """A note where data follow the end mark, such as another archive."""
+        place, data = mark, stream.chunk[mark - stream.unpacked :]
         try:
-            while data := stream.read(CHUNK_BYTES):
-                behind = stream.unpacked - end if data.strip(b"\0") else behind
+            while data and not (left := data.lstrip(b"\0")):
+                place, data = stream.unpacked, stream.read(CHUNK_BYTES)
         except self.archive_errors as error:
             raise self.broken(error, f"after {stream.unpacked} unpacked bytes") from error
-        if behind:
-            note = f"{behind} bytes behind the end mark of the archive are not read; if archives were joined, part them"
-            self.notes = (f"{note}, or pack them again as one",)
+        if data:
+            first = place + len(data) - len(left)
+            note = f"what follows the archive's end mark, from byte {first} on, is not read; join archives otherwise"
+            self.notes = (note,)
 
 
 class _Unpacking(io.RawIOBase):
@@ -247,10 +248,12 @@ class _Unpacking(io.RawIOBase):
             codec = "gzip" if suffix in ("gz", "tgz") else "bz2" if "bz" in suffix else "zstd"
             self._stream = pa.CompressedInputStream(pa.PythonFile(packed, "r"), codec)
         self.unpacked = 0
+        self.chunk = b""
 
     def read(self, size: int = -1) -> bytes:
         data: bytes = self._stream.read(size)
         self.unpacked += len(data)
+        self.chunk = data or self.chunk
         limits = self._archive.limits
         if self.unpacked > limits.unpacked_bytes:
             raise self._archive.too_much()

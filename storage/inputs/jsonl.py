@@ -132,10 +132,18 @@ def _said(said: dict[str, Any], keys: Mapping[str, str]) -> str | None:
             every[name], said = value, _without(said, key)
     every |= {key: value for key, value in said.items() if key not in keys or key in CONTENT}
     every = {key: _moment(value) if key.lower() in TIMES else value for key, value in every.items()}
-    short = {key: value for key, value in every.items() if len(json.dumps(value)) <= LONGEST_SAID}
-    flat = {key: value for key, value in short.items() if not isinstance(value, list | dict)}
-    texts = (json.dumps(some) for some in (every, short, flat))
-    return next((text for text in texts if len(text) <= MOST_SAID and read_front_matter(text) is not None), None)
+    for most in (MOST_SAID, LONGEST_SAID, 0):
+        if most < MOST_SAID:
+            every = {key: value for key, value in every.items() if _is_short(value, most)}
+        text = json.dumps(every)
+        if len(text) <= MOST_SAID and read_front_matter(text) is not None:
+            return text
+    return None
+
+
+def _is_short(value: Any, most: int) -> bool:
+    """Whether a value has so many characters at most; where that is none, whether it is a scalar."""
+    return len(json.dumps(value)) <= most if most else not isinstance(value, list | dict)
 
 
 def _moment(value: Any) -> Any:

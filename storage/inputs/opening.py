@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.archives import TarArchive, ZipArchive
 from pressmark.storage.inputs.objects import Objects
+from pressmark.storage.inputs.pages import UnpackedPages
 from pressmark.storage.inputs.recordfiles import RecordFolder
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.store import is_object_address
@@ -91,8 +92,12 @@ def absolute(text: str) -> str:
 def open_input(
     address: InputAddress, limits: ArchiveLimits | None = None, keys: Mapping[str, str] | None = None
 ) -> Input:
-    """The input at an address. Nothing is read yet; raises `InputError` where nothing is there. `keys` are those of
-    JSON Lines, by field."""
+    """The input at an address, packed pages as what they hold. Nothing is read yet; raises `InputError` where nothing
+    is there. `keys` are those of JSON Lines, by field."""
+    return UnpackedPages(_opened(address, limits or ArchiveLimits(), keys or {}))
+
+
+def _opened(address: InputAddress, limits: ArchiveLimits, keys: Mapping[str, str]) -> Input:
     if address.kind == "objects":
         return Objects(address.url)
     if not os.path.lexists(address.path):
@@ -103,8 +108,8 @@ def open_input(
 
         return GitRepository(address.path, address.ref, address.subdir)
     if address.kind in ("tar", "zip"):
-        return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, limits or ArchiveLimits())
-    return RecordFolder(address.path, limits or ArchiveLimits(), keys or {})
+        return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, limits)
+    return RecordFolder(address.path, limits, keys)
 
 
 def _repository(text: str) -> InputAddress:

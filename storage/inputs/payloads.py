@@ -74,17 +74,15 @@ def limited(chunks: Iterable[bytes], limits: Limits) -> bytes | Fault:
     """The chunks together; where they are more than a source may be, only their size and hash, up to a bound."""
     kept: list[bytes] = []
     digest, size = hashlib.sha256(), 0
-    most = min(limits.source_bytes, HASHED_BYTES)
     for chunk in chunks:
-        digest.update(chunk)
+        kept.append(chunk)
         size += len(chunk)
-        if size <= most:
-            kept.append(chunk)
-        elif size > HASHED_BYTES:
+        if size > HASHED_BYTES:
             return Fault("too_large", "", None, size)
-        else:
+        if size > limits.source_bytes:
+            digest.update(b"".join(kept))
             kept.clear()
-    return b"".join(kept) if size <= most else Fault("too_large", "", None, size, digest.hexdigest())
+    return b"".join(kept) if size <= limits.source_bytes else Fault("too_large", "", None, size, digest.hexdigest())
 
 
 def decoded(body: bytes, codings: Iterable[str], ratio: int, limits: Limits) -> bytes | Fault:

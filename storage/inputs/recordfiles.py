@@ -7,9 +7,11 @@ Files in a WACZ have their path below its own. Where there are such files, all i
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from bisect import bisect_right
@@ -42,12 +44,15 @@ from pressmark.transforms.selection import RECORD_FILE
 __all__ = ["RecordFolder"]
 
 IS_RECORDS: Final = re.compile(rf"{RECORD_FILE}\Z", re.IGNORECASE)
+AT_PLACE: Final = re.compile(rf"{RECORD_FILE}#[^/#]*\Z", re.IGNORECASE)
 IS_LINES: Final = re.compile(r"\.(?:jsonl|ndjson)(?:\.gz|\.zst)?\Z", re.IGNORECASE)
 IN_WACZ: Final = re.compile(r"archive/.+\.w?arc(?:\.gz|\.zst)?\Z", re.IGNORECASE | re.DOTALL)
 OF_WACZ: Final = re.compile(r"(?:datapackage(?:-digest)?\.json|(?:pages|indexes|logs)/.*)\Z", re.DOTALL)
 NO_WACZ: Final = "it holds no WARC below `archive/`, so it is no WACZ, or a damaged one; fetch it again"
 REPEATED: Final = "an earlier file of the WACZ has the same name; pack it again"
 ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+# Of all that a zip says before a file, the lengths of its name and of what else follows.
+LOCAL_HEADER: Final = struct.Struct("<26xHH")
 HARMLESS_BYTES: Final = 1 << 20
 # Kinds of what was left out that a note names.
 MOST_KINDS: Final = 20
@@ -88,7 +93,8 @@ class RecordFolder(Folder):
             place = bisect_right(self._firsts, number) - 1
             file = self._files[place]
             if not _holds_records(file):
-                yield source, self._read(file._replace(problem=source.problem), limits)
+                read = self._read(file._replace(problem=source.problem), limits)
+                yield source, read._replace(source_path=source.source_path) if isinstance(read, Reject) else read
                 continue
             found = self._found(place, number, limits)
             if found is None or file.source_path + found.place != source.source_path:
@@ -104,7 +110,9 @@ class RecordFolder(Folder):
             self._files.append(file)
             self._firsts.append(number)
             if not _holds_records(file):
-                yield file._replace(locator=str(number), problem=_problem_of(file))
+                # A file may have a record's path for its name.
+                path = f"{file.source_path} (file)" if AT_PLACE.search(file.source_path) else file.source_path
+                yield file._replace(source_path=path, locator=str(number), problem=_problem_of(file))
                 number += 1
                 continue
             for found in self._read_file(file, Limits()):
@@ -142,8 +150,10 @@ class RecordFolder(Folder):
             detail = f"{error.strerror or error}; mend the file or its permissions"
             yield Found("", None, fault_of(detail, size=file.source_bytes))
 
-    def _read_records(self, packed: IO[bytes], name: str, limits: Limits) -> Iterator[Found | LeftOut]:
-        stream = Unpacked(packed, self._archive_limits)
+    def _read_records(
+        self, packed: IO[bytes], name: str, limits: Limits, *, seeks: bool = True
+    ) -> Iterator[Found | LeftOut]:
+        stream = Unpacked(packed, self._archive_limits, seeks=seeks)
         if IS_LINES.search(name):
             records: Iterator[Found | LeftOut] = read_json_lines(stream, limits, self._keys)
         else:
@@ -167,8 +177,9 @@ class RecordFolder(Folder):
                     if problem is not None:
                         yield Found(f"/{path_of(name)}", None, fault_of(problem, size=entry.file_size))
                         continue
-                    with archive.open(entry) as inside:
-                        for found in self._read_records(inside, name, limits):
+                    stored = entry.compress_type == zipfile.ZIP_STORED
+                    with _Stored(packed, entry) if stored else archive.open(entry) as inside:
+                        for found in self._read_records(inside, name, limits, seeks=stored):
                             place = f"/{path_of(name)}"
                             yield found._replace(place=place + found.place) if isinstance(found, Found) else found
         except ZIP_ERRORS as error:
@@ -189,6 +200,35 @@ class RecordFolder(Folder):
         return (
             f"it says to unpack to {entry.file_size} bytes, more than a crawl does" if entry.file_size > most else None
         )
+
+
+class _Stored(io.BytesIO):
+    """The bytes of a file that a zip holds as they are, at any place at once; `zipfile` reads to a place."""
+
+    def __init__(self, packed: IO[bytes], entry: zipfile.ZipInfo) -> None:
+        super().__init__()
+        self._packed = packed
+        packed.seek(entry.header_offset)
+        header = packed.read(LOCAL_HEADER.size)
+        if len(header) < LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
+            raise zipfile.BadZipFile(f"`{entry.filename}` is not where the directory says")
+        self._start = entry.header_offset + LOCAL_HEADER.size + sum(LOCAL_HEADER.unpack(header))
+        self._size = entry.file_size
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + (self._size if whence == os.SEEK_END else 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(self._size - self._at, 0)
+        self._packed.seek(self._start + self._at)
+        data = self._packed.read(left if size is None or size < 0 else min(size, left))
+        self._at += len(data)
+        return data
 
 
 def _holds_records(file: Source) -> bool:

@@ -34,6 +34,8 @@ LINK_PROBLEM: Final = "a symbolic link is not followed; what it leads to is inge
 # Of a source above the limit at most so many bytes are read for its hash: it may say to have any size.
 HASHED_BYTES: Final = 256 << 20
 PROGRESS_EVERY: Final = 1000
+# Files that are left out are named, up to so many.
+MOST_NAMED: Final = 1000
 T = TypeVar("T")
 # The columns of a listing: one row for each source, or for each period of one.
 LISTING: Final = ("source_path", "locator", "source_bytes", "problem", "valid_from", "valid_to", "version")
@@ -145,7 +147,7 @@ class Listing(NamedTuple):
     Of an input with commits it has every file that ever was at a path, those that no longer are with their `valid_to`.
     `kept` is for the next listing, as `Request.before`: it has the columns `LISTING`, and maybe more. `left_out` counts
     the files there are that the selection did not take. `commit` and `committed_at` are those of the state that was
-    listed. `notes` are for the operator.
+    listed. `notes` are for the operator, and so are the first names `not_taken`.
     """
 
     frame: pl.DataFrame
@@ -154,6 +156,7 @@ class Listing(NamedTuple):
     commit: str | None = None
     committed_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    not_taken: tuple[str, ...] = ()
 
 
 class Input(Protocol):
@@ -224,4 +227,5 @@ def listing_of(rows: pl.DataFrame, selection: Selection = EVERYTHING) -> Listing
     rows = rows.with_columns(problem=pl.when(of_records).then(pl.lit(OF_RECORDS)).otherwise("problem"))
     taken = pl.Series(selection.taken(rows["source_path"].to_arrow()), dtype=pl.Boolean)
     frame = rows.filter(taken).sort("source_path", "valid_from", "locator", nulls_last=False)
-    return Listing(frame, frame, rows["valid_to"].filter(~taken).null_count())
+    others = rows.filter(~taken & pl.col("valid_to").is_null())["source_path"].sort()
+    return Listing(frame, frame, len(others), not_taken=tuple(others.head(MOST_NAMED)))

@@ -19,13 +19,13 @@ __all__ = ["Broken", "TooMuch", "Unpacked"]
 
 CHUNK_BYTES: Final = 1 << 16
 HARMLESS_BYTES: Final = 16 << 20
-LONGEST_MARK: Final = 4096
+LONGEST_MARK: Final = 1 << 12
 GZIP: Final = b"\x1f\x8b\x08"
 ZSTD: Final = (b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18")
 LONGEST_LINE: Final = 1 << 16
 LINE_ENDS: Final = b"\r\n\0 \t"
 
-Codec = Literal["gzip", "zstd"]
+Codec = Literal["gzip", "zstd", "plain"]
 
 
 class Broken(Exception):
@@ -37,17 +37,23 @@ class TooMuch(Broken):
 
 
 class Unpacked:
-    """The bytes of a seekable file. `member` is the place in the file of the gzip member at hand, else 0; `position`
-    counts unpacked bytes from there, and `total` all of them. Reading stops at a member's end until `next_member`."""
+    """The bytes of a file, which `seeks` where it can be read at any place at once.
 
-    def __init__(self, packed: IO[bytes], limits: ArchiveLimits) -> None:
+    `member` is the place in the file of the gzip member at hand, else 0; `position` counts unpacked bytes from there,
+    and `total` all of them. Reading stops at a member's end until `next_member`. `codec` is None where the bytes are as
+    in the file and it seeks.
+    """
+
+    def __init__(self, packed: IO[bytes], limits: ArchiveLimits, *, seeks: bool = True) -> None:
         self._packed = packed
         self._limits = limits
         self.size = packed.seek(0, os.SEEK_END)
         packed.seek(0)
         start = packed.read(4)
         packed.seek(0)
-        self.codec: Codec | None = "gzip" if start.startswith(GZIP) else "zstd" if start in ZSTD else None
+        self.codec: Codec | None = None if seeks else "plain"
+        if start.startswith(GZIP) or start in ZSTD:
+            self.codec = "zstd" if start in ZSTD else "gzip"
         self.member = self.position = self.total = 0
         self._buffer = b""
         self._at = 0
@@ -60,11 +66,8 @@ class Unpacked:
     @property
     def place(self) -> str:
         """Where the next byte is: in the file, or from a member's start; in what is unpacked, where all is one."""
-        return (
-            f"{self.member}+{self.position}"
-            if self.codec == "gzip" and self.position
-            else str(self.member + self.position)
-        )
+        inside = self.codec == "gzip" and self.position
+        return f"{self.member}+{self.position}" if inside else str(self.member + self.position)
 
     def peek(self, size: int) -> bytes:
         """Up to `size` next bytes, which stay."""
@@ -115,7 +118,7 @@ class Unpacked:
     def to_record(self) -> bool:
         """Go past line ends to the next byte that is none, in this member or a later one; False where there is none."""
         while True:
-            while data := self.peek(CHUNK_BYTES):
+            while data := self.peek(LONGEST_MARK):
                 blank = len(data) - len(data.lstrip(LINE_ENDS))
                 self._taken(data[:blank])
                 if blank < len(data):
@@ -147,6 +150,8 @@ class Unpacked:
             return True
         if self.codec == "gzip" and (self._broken or not self._inflater.eof):
             return self._find_member()
+        if self._broken:
+            return False
         if self.codec is None:
             self._packed.seek(start)
             self._buffer, self._at, self.position = b"", 0, start
@@ -157,7 +162,7 @@ class Unpacked:
                 if match := mark.search(before + data):
                     self._taken(data[: match.start() - len(before)])
                     return True
-                self._taken(data[: max(len(data) - LONGEST_MARK, 1)])
+                self._taken(data[:-LONGEST_MARK] if len(data) == CHUNK_BYTES else data)
         except Broken:
             return self.codec == "gzip" and self._find_member()
         return self.codec == "gzip"
@@ -192,7 +197,7 @@ class Unpacked:
 
     def _more(self) -> bytes:
         data = self._inflated() if self.codec == "gzip" else self._read()
-        if self.codec is None:
+        if self.codec in (None, "plain"):
             return data
         unpacked = self.total + len(data)
         read = self._packed.tell()
@@ -207,6 +212,7 @@ class Unpacked:
         try:
             data: bytes = self._stream.read(CHUNK_BYTES)
         except (OSError, pa.ArrowInvalid) as error:
+            self._broken = True
             raise Broken(f"it can't be unpacked ({error})") from error
         return data
 

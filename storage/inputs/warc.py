@@ -21,7 +21,7 @@ __all__ = ["Found", "LeftOut", "read_warc"]
 HEADER_BYTES: Final = 1 << 18
 # Of a body with encodings so much is read at most, as it is held whole.
 ENCODED_BYTES: Final = 64 << 20
-# A file with more broken records than this is no archive.
+# A file with so many broken records, and no more others, is no archive.
 MOST_BROKEN: Final = 1000
 START: Final = re.compile(rb"(?<=\n)WARC/[0-9]\.[0-9]{1,3}\r?\n")
 HTML: Final = re.compile(r"text/html|application/xhtml\+xml", re.IGNORECASE)
@@ -115,7 +115,7 @@ class _Part:
 def read_warc(stream: Unpacked, limits: Limits, ratio: int) -> Iterator[Found | LeftOut]:
     """The records of a file in their order. What is broken is a fault at its place, and reading goes on at the next
     record that can be found."""
-    broken = 0
+    broken = whole = 0
     mark: re.Pattern[bytes] | None = None
     while True:
         place, start = "", stream.position
@@ -125,6 +125,7 @@ def read_warc(stream: Unpacked, limits: Limits, ratio: int) -> Iterator[Found | 
             place, start = stream.place, stream.position
             mark = mark or (START if stream.peek(5) == b"WARC/" else ARC_START)
             yield _read(stream, place, limits, ratio)
+            whole += 1
             continue
         except Broken as problem:
             yield Found(
@@ -133,8 +134,8 @@ def read_warc(stream: Unpacked, limits: Limits, ratio: int) -> Iterator[Found | 
             if isinstance(problem, TooMuch):
                 return
         broken += 1
-        if broken == MOST_BROKEN:
-            detail = f"{MOST_BROKEN} broken records came before this place; no more of the file is read"
+        if broken >= max(MOST_BROKEN, whole):
+            detail = f"{broken} broken records came before this place; no more of the file is read"
             yield Found(f"{stream.place} and on", None, fault_of(detail))
             return
         if not stream.resume(mark or START, start + 1):

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from archives import News, breaches, ingest, rows_of
 
+from pressmark.storage.errors import InputError
+
 
 def rejects(output: Path) -> dict[object, object]:
     return dict(rows_of(output, "rejects", "source_path", "reason"))  # type: ignore[arg-type]
@@ -59,6 +61,15 @@ def test_an_output_inside_the_input_is_no_source(news: News) -> None:
     ingest(news.archive, news.archive / "out")
     report = ingest(news.archive, news.archive / "out", 2)
     assert (report.sources, report.parsed) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "remedy"),
+    [("https://git.example/news.git", "git clone https"), ("https://a.example/b.zip?c", "curl -LO")],
+)
+def test_what_is_on_another_machine_says_how_to_fetch_it(news: News, address: str, remedy: str) -> None:
+    with pytest.raises(InputError, match=remedy):
+        ingest(address, news.out)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads whatever it likes")

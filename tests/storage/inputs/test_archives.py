@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import struct
 import subprocess
@@ -48,6 +50,8 @@ def zip_of(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED)
 PACKED = {
     "a.tar": tar_of(list(MEMBERS.items())),
     "a.tar.gz": gzip.compress(tar_of(list(MEMBERS.items()))),
+    "a.tar.bz2": bz2.compress(tar_of(list(MEMBERS.items()))),
+    "a.txz": lzma.compress(tar_of(list(MEMBERS.items()))),
     "a.zip": zip_of(list(MEMBERS.items())),
 }
 BOTH = pytest.mark.parametrize(("suffix", "pack"), [("tar", tar_of), ("zip", zip_of)])
@@ -64,6 +68,29 @@ def test_an_archive_that_is_cut_short_is_an_error(tmp_path: Path, name: str, kep
     path.write_bytes(PACKED[name][:size])
     with pytest.raises(InputError, match=r"can't be read|without its end mark"):
         listed(path)
+
+
+@pytest.mark.parametrize("unpack", [bytes, gzip.compress, lzma.compress])
+@pytest.mark.parametrize(
+    ("behind", "size"), [(b"", 0), (b"\0" * 900_000, 0), (PACKED["a.tar"], 1), (b"x" * 600_000, 1)]
+)
+def test_what_follows_the_end_mark_of_a_tar_is_named(
+    tmp_path: Path, unpack: Callable[[bytes], bytes], behind: bytes, size: int
+) -> None:
+    path = tmp_path / {bytes: "a.tar", gzip.compress: "a.tgz", lzma.compress: "a.tar.xz"}[unpack]
+    path.write_bytes(unpack(PACKED["a.tar"] + behind))
+    assert contents(path) == MEMBERS
+    notes = listed(path).notes
+    assert len(notes) == bool(size)
+    assert not size or f"from byte {len(PACKED['a.tar'])} on" in notes[0]
+
+
+def test_back_slashes_in_the_names_of_a_zip_part_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(zip_of([("rfi\\", b""), ("rfi\\a.md", article("a")), ("..\\b.md", article("b"))]))
+    found = contents(path)
+    assert found["rfi/a.md"] == article("a")
+    assert rejected(found) == {"../b.md": ("unreadable", None)} or len(found) == 2
 
 
 def test_a_tar_cut_between_members_is_not_taken_for_whole(tmp_path: Path) -> None:

@@ -233,27 +233,29 @@ def test_a_digest_is_checked_in_any_of_its_readings(tmp_path: Path, digits: str,
     digest = hashlib.sha1({"payload": body, "block": block, "decoded": PAGE, "wrong": b""}[part]).digest()
     stated = "sha1:" + (digest.hex() if digits == "hex" else base64.b32encode(digest).decode())
     name = "WARC_Block_Digest" if part == "block" else "WARC_Payload_Digest"
-    path, _ = written(tmp_path, plain, [record("response", block, **{name: stated})])
+    path, _ = written(tmp_path, plain, [record("response", block, length=None, **{name: stated})])
     (found,) = contents(path).values()
     assert isinstance(found, Reject) == (part == "wrong")
     assert (found.raw if isinstance(found, Reject) else found) == PAGE
 
 
-def wacz(names: dict[str, bytes]) -> bytes:
+def wacz(names: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in names.items():
-            archive.writestr(zipfile.ZipInfo(name), data)
+            archive.writestr(zipfile.ZipInfo(name), data, method)
     return buffer.getvalue()
 
 
-def test_a_wacz_is_read_by_its_crawls_alone(tmp_path: Path) -> None:
-    data = gzip.compress(response())
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_wacz_is_read_by_its_crawls_alone(tmp_path: Path, method: int, pack: Callable[[bytes], bytes]) -> None:
+    data = pack(response())
     names = {
         "datapackage.json": b"{}", "pages/pages.jsonl": b'{"format": "json-pages-1.0"}\n', "archive/a.warc.gz": data,
         "archive\\b.warc.gz": data, "archive/../../x.warc.gz": data, "/archive/c.warc.gz": data, "other.txt": b"x",
     }  # fmt: skip
-    (tmp_path / "crawl.wacz").write_bytes(wacz(names))
+    (tmp_path / "crawl.wacz").write_bytes(wacz(names, method))
     found = contents(tmp_path / "crawl.wacz")
     assert {path: data for path, data in found.items() if not isinstance(data, Reject)} == {
         "crawl.wacz/archive/a.warc.gz#0": PAGE, "crawl.wacz/archive/b.warc.gz#0": PAGE,
@@ -303,16 +305,17 @@ def test_captures_of_one_address_are_revisions_by_their_time(source: Path, tmp_p
     written(source, members, captures)
     (source / "b.md").write_bytes(b"<!--1646352000000-->\n[T](https://songling-times.example/b)\n---\n<p>Text.</p>")
     (source / "c.warc").write_bytes(b"")
+    (source / "a.warc.gz#0").write_bytes(b"a file that has a record's path for its name")
     for run, workers in ((1, 1), (2, 2)):
         report = ingest(source, tmp_path / f"out{workers}", run, workers=workers)
-        assert (report.articles, report.revisions, report.rejects) == (2, 2, 1)
+        assert (report.articles, report.revisions, report.rejects) == (2, 2, 2)
         assert breaches(tmp_path / f"out{workers}") == []
     rows = rows_of(tmp_path / "out1", "articles", "text", "dialect", "url", "encoding", "header_bytes", "valid_from")
     (row,) = (row for row in rows if row[1] == "record")
     assert row == ("松岭第3天。", "record", URL, "gb18030", 0, datetime(2022, 3, 3, tzinfo=UTC))
     assert ingest(source, tmp_path / "out1", 3).parsed == 0
     report = ingest(source, tmp_path / "out1", 4, include=("*.warc.gz",), sync=True)
-    assert (report.sources, report.deleted) == (3, 0)
+    assert (report.sources, report.deleted) == (4, 0)
     assert breaches(tmp_path / "out1") == []
 
 

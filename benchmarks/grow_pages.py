@@ -1,0 +1,171 @@
+"""Grows the forest of `transforms/pages.py` from pages with truth and writes `transforms/page_model.py`.
+
+Run by hand where `../shared/pages` is, with lightgbm and numpy installed, which the project itself does not need. Only
+numbers of layout go into the model, no text. The same pages give the same file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from benchmarks.whole_pages import SETS, Page, half, pages_of, words
+from pressmark.transforms.page_features import FEATURES, features
+
+__all__ = ["grow", "labels"]
+
+MODEL: Final = Path(__file__).parents[1] / "transforms" / "page_model.py"
+SHINGLE: Final = 4
+# Half of a block's words in the truth make it the article's.
+ENOUGH: Final = 0.5
+DOUBTFUL: Final = 0.2
+LIGHT_WORDS: Final = 12
+LARGEST_WEIGHT: Final = 400
+ROUNDS: Final = 150
+PARAMETERS: Final[dict[str, Any]] = {
+    "objective": "binary", "learning_rate": 0.06, "num_leaves": 14, "min_data_in_leaf": 40, "feature_fraction": 0.3,
+    "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5, "seed": 1, "deterministic": True,
+    "force_row_wise": True, "num_threads": 2, "verbose": -1,
+}  # fmt: skip
+
+
+HEAD: Final = '''"""The forest of `pages.py`, as `benchmarks/grow_pages.py` wrote it: change nothing here by hand.
+
+Of each tree: features by their number, bounds, left and right children, leaves.
+"""
+
+from typing import Final
+
+__all__ = ["NAMES", "TREES"]
+
+'''
+
+
+class Sample(NamedTuple):
+    """A page's rows of numbers, and for each whether the block is the article's, and its weight."""
+
+    rows: list[list[float]]
+    main: list[bool]
+    weights: list[float]
+
+
+def labels(texts: Sequence[str], truth: str) -> list[bool]:
+    """Which blocks are the article's: those whose words stand in the truth in their order, then those that make the
+    choice score best, so that of a text that stands twice one is taken."""
+    told = words(truth)
+    shingles = {tuple(told[i : i + SHINGLE]) for i in range(len(told))}
+    lines = {" ".join(words(line)) for line in truth.split("\n")}
+    shares = [_share(words(text), shingles, lines) for text in texts]
+    main = [share >= ENOUGH for share in shares]
+    bags = [Counter(words(text)) for text in texts]
+    wanted = Counter(told)
+    have: Counter[str] = Counter()
+    for bag, chosen in zip(bags, main, strict=True):
+        if chosen:
+            have.update(bag)
+    same, size = sum((have & wanted).values()), sum(have.values())
+    near = [sum(main[max(0, i - 4) : i + 5]) for i in range(len(main))]
+    for i in sorted(range(len(main)), key=lambda i: near[i] if main[i] else 100 - near[i]):
+        bag, sign = bags[i], -1 if main[i] else 1
+        if not bag or (sign > 0 and shares[i] <= DOUBTFUL):
+            continue
+        changed = sum(
+            min(have[word] + sign * n, wanted[word]) - min(have[word], wanted[word]) for word, n in bag.items()
+        )
+        total = sign * sum(bag.values())
+        if (same + changed) / (size + total + len(told)) > same / max(1, size + len(told)) + 1e-9:
+            main[i] = not main[i]
+            same, size = same + changed, size + total
+            for word, n in bag.items():
+                have[word] += sign * n
+    return main
+
+
+def _share(own: list[str], shingles: set[tuple[str, ...]], lines: set[str]) -> float:
+    if " ".join(own) in lines:
+        return 1.0
+    hit = [False] * len(own)
+    for i in range(len(own) - SHINGLE + 1):
+        if tuple(own[i : i + SHINGLE]) in shingles:
+            hit[i : i + SHINGLE] = [True] * SHINGLE
+    return sum(hit) / len(own) if own else 0.0
+
+
+def sample(page: Page) -> Sample:
+    """A page as the trainer takes it: every word of its truth weighs the same, and every page as much as another."""
+    texts = [block.text for block in page.blocks]
+    least = max(60, len(words(page.truth["text"])))
+    double = 1 if page.set == "wcxb" else 2
+    weights = [double * min(LARGEST_WEIGHT, max(1, len(words(text)))) / least + 1e-4 for text in texts]
+    return Sample(features(page.blocks, page.facts.titles), labels(texts, page.truth["text"]), weights)
+
+
+def grow(samples: Sequence[Sample], rounds: int = ROUNDS) -> dict[str, Any]:
+    """The forest as the model's file has it."""
+    lightgbm: Any = importlib.import_module("lightgbm")
+    numpy: Any = importlib.import_module("numpy")
+    weights = numpy.array([weight for one in samples for weight in one.weights])
+    data = lightgbm.Dataset(
+        numpy.array([row for one in samples for row in one.rows], dtype=float),
+        numpy.array([main for one in samples for main in one.main], dtype=float),
+        weight=weights / weights.mean(),
+    )
+    booster = lightgbm.train(PARAMETERS, data, rounds)
+    return {
+        "features": list(FEATURES),
+        "trees": [_tree(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]],
+    }
+
+
+def _module(model: dict[str, Any]) -> str:
+    """The model as a module of Python, one tree a line."""
+    names = textwrap.fill(" ".join(model["features"]), 116)
+    trees = "".join(f"    {json.dumps(tree, separators=(',', ':'))},\n" for tree in model["trees"])
+    types = "Final[tuple[list[list[float]], ...]]"
+    return f'{HEAD}NAMES: Final = """\n{names}\n""".split()\nTREES: {types} = (\n{trees})  # fmt: skip\n'
+
+
+def _tree(root: dict[str, Any]) -> list[list[float]]:
+    """A tree as five lists: features, bounds, left, right, leaves."""
+    feature: list[float] = []
+    bound: list[float] = []
+    sides: tuple[list[float], list[float]] = ([], [])
+    leaf: list[float] = []
+
+    def place(node: dict[str, Any]) -> int:
+        if "leaf_value" in node:
+            leaf.append(round(node["leaf_value"], 4))
+            return -len(leaf)
+        number = len(feature)
+        feature.append(node["split_feature"])
+        bound.append(float(f"{node['threshold']:.5g}"))
+        for side in sides:
+            side.append(0)
+        sides[0][number] = place(node["left_child"])
+        sides[1][number] = place(node["right_child"])
+        return number
+
+    place(root)
+    return [feature, bound, *sides, leaf]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--half", type=int, choices=(0, 1), help="grow on this half of the pages only, and write to OUT"
+    )
+    parser.add_argument("--out", type=Path, default=MODEL)
+    given = parser.parse_args()
+    pages = [page for name in SETS for page in pages_of(name) if given.half is None or half(page) == given.half]
+    model = grow([sample(page) for page in pages])
+    given.out.write_text(_module(model), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The first look at an archive, what is kept of it, and what a run says looks wrong."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from archives import News, read_table
+
+from pressmark.flows.cli import main
+from pressmark.storage.configuration import ABOUT_THE_ARCHIVE, configured
+from pressmark.storage.errors import SettingsError
+from pressmark.storage.settings import IngestSettings, options
+
+
+def test_init_says_what_it_understood_and_writes_what_it_proposes(
+    news: News, capsys: pytest.CaptureFixture[str]
+) -> None:
+    news.write("a.md")
+    (news.archive / "bad.md").write_bytes(b"no header")
+    assert main(["init", str(news.archive), "--dry-run"]) == 0
+    assert not (news.archive / "pressmark.toml").exists()
+    capsys.readouterr()
+    assert main(["init", str(news.archive)]) == 0
+    text = capsys.readouterr().out
+    for said in ("2 sources", "1 are articles", "comment", "songling-times", "no_header", "a.md", "bad.md"):
+        assert said in text
+    assert tomllib.loads((news.archive / "pressmark.toml").read_text("utf-8")) == {"archive": news.archive.name}
+    assert main(["init", str(news.archive)]) == 2
+    assert main(["init", str(news.archive), "--force", "--json"]) == 0
+
+
+def test_what_init_writes_is_what_the_next_run_uses(news: News) -> None:
+    for name in ("a.md", "b.md"):
+        path = news.write(name, url="")
+        path.write_bytes(
+            path.read_bytes().decode().replace("[松岭市举行读书节]()", "[松岭市举行读书节]( )").encode("gb18030")
+        )
+    assert main(["init", str(news.archive)]) == 0
+    assert main(["ingest", str(news.archive), str(news.out)]) == 0
+    rows = read_table(news.out, "articles").to_pylist()
+    assert {row["encoding"] for row in rows} == {"gb18030"}
+    assert sorted(path.name for path in (news.out / "articles").iterdir()) == [f"outlet={news.archive.name}"]
+
+
+def test_nothing_is_written_of_an_archive_without_articles(news: News) -> None:
+    (news.archive / "bad.md").write_bytes(b"no header")
+    assert main(["init", str(news.archive)]) == 1
+    assert not (news.archive / "pressmark.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("zoen = 'UTC'", "`zone`"), ("include = 'a'", "list of texts"), ("history = 1", "true or false"),
+        ("x = ", "no TOML"), ("workers = 3", "no key"), ("zone = 'Nowhere'", "no such time zone"),
+        ("encoding = 'x'", "no such encoding"), ("single_outlet = 'A b'", "no slug"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_refused_by_name(text: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "pressmark.toml").write_text(text, "utf-8")
+    with pytest.raises(SettingsError, match=problem):
+        configured(IngestSettings(source=str(tmp_path)))
+
+
+def test_what_is_given_goes_before_the_file(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("archive = 'file'\nmax_source_mib = 3\nexclude = ['x']", "utf-8")
+    given = IngestSettings(source=str(tmp_path), archive="given", config=str(tmp_path / "other.toml"))
+    found = configured(given)
+    assert (found.archive, found.max_source_mib, found.exclude) == ("given", 3, ("x",))
+    assert set(ABOUT_THE_ARCHIVE) <= {one.name for one in options()}
+    with pytest.raises(SettingsError, match="--config"):
+        configured(IngestSettings(source=str(tmp_path), config=str(tmp_path / "none.toml")))
+
+
+def test_another_encoding_reads_all_sources_again(news: News) -> None:
+    path = news.write("a.md")
+    path.write_bytes(path.read_bytes().decode().encode("gb18030"))
+    arguments = ["ingest", str(news.archive), str(news.out)]
+    assert main(arguments) == 1
+    assert main([*arguments, "--encoding", "gbk"]) == 0
+    assert main([*arguments, "--encoding", "gbk", "--json"]) == 0
+    assert [row["parsed"] for row in read_table(news.out, "runs").sort_by("started_at").to_pylist()] == [1, 1, 0]
+
+
+def test_a_run_names_what_looks_wrong_with_an_example(
+    news: News, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    news.write("marks.md", body="<p>**松岭** 和 **云港** [看](https://x.example/a)。</p>", title="")
+    news.write("good.md", url="https://songling-times.example/b")
+    (news.archive / "bad.md").write_bytes(b"no header")
+    assert main(["ingest", str(news.archive), str(news.out), "--max-reject-share", "0.5"]) == 0
+    said = caplog.text + capsys.readouterr().err
+    assert "1 of 2 articles show marks of Markdown" in said
+    assert "marks.md" in said
+    assert "have no title" in said
+    assert main(["ingest", str(news.archive), str(news.out), "--max-reject-share", "0.1"]) == 1
+    assert main(["ingest", str(news.archive), str(news.out), "--max-reject-share", "2"]) == 2
+
+
+def test_init_gives_its_findings_as_json(news: News, capsys: pytest.CaptureFixture[str]) -> None:
+    news.write("a.md")
+    assert main(["init", str(news.archive), "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["sources"], found["articles"], found["proposed"]) == (1, 1, {"archive": news.archive.name})

@@ -1,0 +1,94 @@
+"""Which door a source comes in by, and what each gives."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from archives import News, breaches, read_table
+
+from pressmark.flows.cli import main
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import parse
+from pressmark.transforms.records import Article, Limits, Reading
+
+SENTENCE = "次开放，读者从早晨开始在门口排队，馆长说书架都已经擦干净了。"
+STORY = "".join(f"<p>松岭市图书馆今天第{n}{SENTENCE}</p>" for n in range(8))
+PAGE = (
+    "<!DOCTYPE html><html lang=zh><head><meta charset={charset}><title>图书馆开放 - 松岭时报</title>"
+    "<link rel=canonical href=https://songling-times.example/lib><meta property=og:title content=图书馆开放>"
+    "<meta name=author content=林帆><meta property=article:published_time content=2022-03-04T05:06:07+08:00>"
+    "<meta name=keywords content=图书馆,松岭></head>"
+    "<body><nav><ul><li><a href=/>首页</a><li><a href=/s>体育</a></ul></nav>"
+    f"<article><h1>图书馆开放</h1>{STORY}<img src=/1.jpg></article>"
+    "<footer>版权所有 <a href=/about>关于我们</a></footer></body></html>"
+)
+CAPTURE = {
+    "url": "songling-times.example/s?id=1", "title": "被删的文章", "nickname": "松岭小报", "created_at": "2022-03-04",
+    "censored_date": "2022-03-06 07:08:09", "censored_msg": "The content has been deleted.", "title_eng": "Deleted",
+}  # fmt: skip
+
+
+def parsed(source: str | bytes, **reading: str) -> Article:
+    data = source if isinstance(source, bytes) else source.encode()
+    outcome = parse(data, "a", load_outlets(), Limits(), reading=Reading(**reading))  # type: ignore[arg-type]
+    assert isinstance(outcome, Article), outcome.detail
+    return outcome
+
+
+def texts(article: Article, role: str) -> list[str]:
+    return [paragraph.text.decode() for paragraph in article.paragraphs if paragraph.role == role]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gb2312", "gbk"])
+def test_a_page_is_its_own_header_and_drops_nothing(charset: str) -> None:
+    article = parsed(PAGE.format(charset=charset).encode("gb18030" if charset != "utf-8" else "utf-8"))
+    header = article.header
+    assert (header.dialect, header.title, article.author) == ("page", "图书馆开放", "林帆")
+    assert header.tags == ("图书馆", "松岭")
+    assert article.canonical_url == "https://songling-times.example/lib"
+    assert article.dates.published_at == datetime(2022, 3, 3, 21, 6, 7, tzinfo=UTC)
+    assert len(texts(article, "body")) == 8
+    assert {"首页", "体育", "版权所有 关于我们"} <= set(texts(article, "boilerplate"))
+    assert [medium.src for medium in article.media] == ["https://songling-times.example/1.jpg"]
+
+
+def test_a_capture_says_what_became_of_its_page() -> None:
+    article = parsed(f"<!-- {json.dumps(CAPTURE, ensure_ascii=False)} -->\n{PAGE.format(charset='utf-8')}")
+    header = article.header
+    assert (header.dialect, header.title, header.author) == ("json_comment", "被删的文章", "松岭小报")
+    assert header.url == "https://songling-times.example/s?id=1"
+    assert (header.removed_at, header.removed_reason) == (
+        datetime(2022, 3, 6, 7, 8, 9, tzinfo=UTC), "The content has been deleted."
+    )  # fmt: skip
+    assert json.loads(header.metadata or "")["title_eng"] == "Deleted"
+    assert article.dates.local_date is not None
+    assert article.dates.local_date.isoformat() == "2022-03-04"
+
+
+@pytest.mark.parametrize("comment", ["<!-- {broken -->", "<!-- {} -->", '<!-- {"url": 7, "censored_date": "x"} -->'])
+def test_an_odd_comment_is_no_fault(comment: str) -> None:
+    assert len(texts(parsed(f"{comment}\n{PAGE.format(charset='utf-8')}"), "body")) == 8
+
+
+def test_markdown_is_told_by_what_a_body_holds_or_said() -> None:
+    header = "---\ntitle: 堰\n---\n"
+    assert parsed(f"{header}# 堰\n\n**水**又来。\n\n- 一\n- 二\n").markup == "markdown"
+    assert parsed(f"{header}<p>**水**</p>").markup == "html"
+    assert parsed(f"{header}水 **又** 来", markup="markdown").text == "水 又 来".encode()
+
+
+def test_packed_pages_are_read_and_lawful(news: News, tmp_path: Path) -> None:
+    page = PAGE.format(charset="utf-8").encode()
+    (news.archive / "a.html.gz").write_bytes(gzip.compress(page))
+    (news.archive / "cut.html.gz").write_bytes(gzip.compress(page)[:200])
+    (news.archive / "bomb.html.gz").write_bytes(gzip.compress(b"<html>" + b" " * (20 << 20)))
+    assert main(["ingest", str(news.archive), str(news.out)]) == 0
+    (row,) = read_table(news.out, "articles").to_pylist()
+    assert (row["source_path"], row["source_bytes"]) == ("a.html.gz", len(page))
+    reasons = {row["source_path"]: row["reason"] for row in read_table(news.out, "rejects").to_pylist()}
+    assert reasons == {"cut.html.gz": "unreadable", "bomb.html.gz": "too_large"}
+    assert breaches(news.out, news.archive) == []

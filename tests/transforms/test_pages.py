@@ -1,0 +1,175 @@
+"""Whole pages: which blocks are the article's, what a page says of itself, and the encoding it declares."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pressmark.transforms.blocks import cut
+from pressmark.transforms.page_facts import page_facts
+from pressmark.transforms.page_features import FEATURES, features
+from pressmark.transforms.pages import declared_inside, main_blocks
+
+SENTENCES = (
+    "The lamp at the end of the pier went out on Tuesday, and nobody in the harbour office knew why.",
+    "A keeper who has tended it for thirty years said that the oil had been changed in the spring.",
+    "Two ferries waited outside until the morning, with their passengers asleep on the benches.",
+    "The council will meet on Friday to decide whether the old lens is to be kept or replaced.",
+    "Until then a boat with a lantern lies at the mouth of the harbour, and is paid by the hour.",
+)
+CHINESE = (
+    "周二晚间，码头尽头的灯忽然熄灭，港务处没有人知道原因，两艘渡船只好在港外等到天亮。",
+    "看守这盏灯三十年的老人说，春天刚换过灯油，灯芯也是新的，他从来没有见过这样的事情。",
+    "镇议会将在周五开会，决定是保留旧的透镜，还是换一盏电灯；在此之前由一条小船守在港口。",
+    "有居民担心，换灯之后，老人便无事可做。议会表示会另作安排，但没有说明具体的办法。",
+)
+
+
+def page(story: tuple[str, ...], title: str, *, words: tuple[str, ...], frame: str = "article") -> str:
+    """A news page with menus, the story, cards of other stories, comments and a footer."""
+    menu = "".join(f'<li><a href="/{n}">{word}</a></li>' for n, word in enumerate(words))
+    cards = "".join(
+        f'<div class="card"><a href="/c{n}"><h3>{word} {title[::-1][:9]}</h3></a></div>' for n, word in enumerate(words)
+    )
+    body = "".join(f"<p>{text}</p>" for text in story)
+    return (
+        f"<html><head><title>{title} | {words[0]}</title></head><body>"
+        f"<header class='site-header'><nav><ul>{menu}</ul></nav></header>"
+        f"<{frame} class='main-content'><h1>{title}</h1><div class='article-body'>{body}</div></{frame}>"
+        f"<aside class='related'><h2>{words[1]}</h2>{cards}</aside>"
+        f"<section class='comments'><div class='comment'><span>Tom</span><p>{words[2]}!</p></div></section>"
+        f"<footer class='site-footer'><ul>{menu}</ul><p>© {words[0]}. {words[3]}</p></footer></body></html>"
+    )
+
+
+PAGES = {
+    "English": (page(SENTENCES, "A lamp goes out", words=("Wick", "More stories", "Terrible", "Contact")), SENTENCES),
+    "Chinese": (page(CHINESE, "码头的灯熄灭了", words=("灯塔报", "相关阅读", "太可惜", "版权所有")), CHINESE),
+    "no article element": (
+        page(SENTENCES, "A lamp goes out", words=("Wick", "Most read", "Sad", "Contact"), frame="div"), SENTENCES,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("markup", "story"), PAGES.values(), ids=PAGES)
+def test_the_story_is_told_from_menus_cards_comments_and_footers(markup: str, story: tuple[str, ...]) -> None:
+    blocks = cut(markup).blocks
+    verdict = main_blocks(blocks, page_facts(markup).titles)
+    chosen = [block.text for block, main in zip(blocks, verdict.main, strict=True) if main]
+    assert [text for text in chosen if text in story] == list(story)
+    assert len(chosen) <= len(story) + 1
+
+
+def test_of_a_long_text_that_stands_twice_one_is_the_articles() -> None:
+    story = "".join(f"<p>{text}</p>" for text in SENTENCES)
+    blocks = cut(f"<main><h1>A lamp</h1>{story}<div>{story}</div></main>").blocks
+    verdict = main_blocks(blocks)
+    chosen = [block.text for block, main in zip(blocks, verdict.main, strict=True) if main]
+    assert len({*SENTENCES} & {*chosen}) == sum(text in SENTENCES for text in chosen)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["<div>", "</div>", "<p>", "word. ", "<article class='nav'>", "<h1>", "<a href=x>", "</a>", "光。"]
+        )
+    )
+)
+def test_every_block_gets_a_verdict_and_a_full_row(parts: list[str]) -> None:
+    blocks = cut("".join(parts)).blocks
+    assert all(len(row) == len(FEATURES) for row in features(blocks))
+    verdict = main_blocks(blocks)
+    assert len(verdict.main) == len(verdict.likely) == len(blocks)
+    assert verdict == main_blocks(blocks)
+
+
+def test_facts_come_from_json_ld_in_a_graph_with_people_by_reference() -> None:
+    graph = {
+        "@context": "https://schema.org",
+        "@graph": [
+            {"@type": "WebSite", "name": "The Wick"},
+            {"@type": "Person", "@id": "#ada", "name": "Ada Moth"},
+            {
+                "@type": ["NewsArticle"], "headline": "A lamp goes out",
+                "author": [{"@id": "#ada"}, {"name": "Ben Wick"}],
+                "datePublished": "2026-03-01T09:00:00+01:00", "dateModified": "2026-03-02",
+                "keywords": "lamps, harbours", "articleSection": ["Town"], "inLanguage": "en-GB",
+            },
+        ],
+    }  # fmt: skip
+    facts = page_facts(
+        f'<script type="application/ld+json">{json.dumps(graph)}</script>'
+        '<link rel="canonical" href="https://wick.example/lamp"><meta property="og:description" content="No light.">'
+        '<meta name="edition" content="late"><meta name="viewport" content="x">'
+    )
+    assert facts[:10] == (
+        "https://wick.example/lamp", "A lamp goes out", ("Ada Moth", "Ben Wick"), "2026-03-01T09:00:00+01:00",
+        "2026-03-02", "No light.", ("lamps", "harbours"), ("Town",), "en-GB", "The Wick",
+    )  # fmt: skip
+    assert facts.metadata == {"edition": "late"}
+
+
+@pytest.mark.parametrize(
+    ("text", "published"),
+    [
+        ('{"@type": "NewsArticle", "datePublished": "2026-03-01",}', "2026-03-01"),
+        ('[{"@type": "BlogPosting", "datePublished": "2026-03-01"}]; ', "2026-03-01"),
+        ('{"@type": "NewsArticle", "headline": "two\nlines", "datePublished": "2026-03-01"}', "2026-03-01"),
+        ('{"@type": "NewsArticle", "datePublished": ', None),
+        ("[" * 100_000, None),
+    ],
+    ids=["comma too many", "list and semicolon", "line end in a string", "cut off", "too deep"],
+)
+def test_broken_json_is_read_as_far_as_it_goes(text: str, published: str | None) -> None:
+    assert page_facts(f'<script type="application/ld+json">{text}</script><p>x').published == published
+
+
+@pytest.mark.parametrize(
+    ("markup", "authors"),
+    [
+        ('<meta name="author" content="By Ada Moth and Ben Wick, Staff Writer">', ("Ada Moth", "Ben Wick")),
+        ('<meta name="author" content="ada@wick.example">', ()),
+        ('<meta name="author" content="The Wick"><a rel="author" href="/a">Ada Moth</a>', ("Ada Moth",)),
+        ('<meta name="author" content="The Wick">', ("The Wick",)),
+        ("<h1>A lamp</h1><p>By</p><p><a>Ada Moth</a></p>", ("Ada Moth",)),
+        ('<span class="author">作者：林帆 乔一苇</span>', ("林帆", "乔一苇")),
+        ('<meta property="article:author" content="https://wick.example/ada">', ()),
+    ],
+)
+def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
+    markup: str, authors: tuple[str, ...]
+) -> None:
+    assert page_facts(f'<meta property="og:site_name" content="The Wick">{markup}').authors == authors
+
+
+@pytest.mark.parametrize(
+    ("markup", "title"),
+    [
+        ("<title>A lamp goes out | The Wick</title>", "A lamp goes out"),
+        ("<title>The Wick: news</title><h1>The Wick</h1><h1>News</h1>", "News"),
+        ('<title>灯熄灭了_灯塔报</title><h1 class="logo">首页</h1>', "灯熄灭了"),
+        (
+            '<meta property="og:title" content="A lamp - and a lens"><title>A lamp - and a lens - The Wick</title>',
+            "A lamp - and a lens",
+        ),
+        ("<p>nothing</p>", None),
+    ],
+)
+def test_the_title_is_the_articles_and_not_the_sites(markup: str, title: str | None) -> None:
+    assert page_facts(f'<meta property="og:site_name" content="The Wick">{markup}').title == title
+
+
+@pytest.mark.parametrize(
+    ("data", "label"),
+    [
+        (b'<meta charset="gb2312"><p>', "gb2312"),
+        (b'<meta http-equiv="Content-Type" content="text/html; charset=big5">', "big5"),
+        (b'<?xml version="1.0" encoding="Shift_JIS"?><html>', "Shift_JIS"),
+        (b'<!--<meta charset="gbk">--><meta charset=koi8-r>', "koi8-r"),
+        (b'<meta charset="utf-16">', "utf-8"),
+        (b"<p>charset=gbk", None),
+    ],
+)
+def test_a_page_declares_its_encoding_in_its_head(data: bytes, label: str | None) -> None:
+    assert declared_inside(data) == label

@@ -1,0 +1,447 @@
+"""What a whole page says of itself: address, title, authors, times, tags, and the rest of its meta elements.
+
+Owns which of a page's statements count, and in which order: JSON-LD, OpenGraph and other meta elements, microdata, then
+what is printed. Times stay as they are written. Knows no outlet and reads no story; broken JSON is passed over.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+from turbohtml import Document, Element, Node, Text, parse
+
+from pressmark.transforms.page_features import folded
+from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
+
+__all__ = ["PageFacts", "page_facts"]
+
+Entry = Mapping[str, Any]
+
+ARTICLE_TYPE: Final = re.compile(r"(?:Article|Posting|Report|Review|Recipe|HowTo|BlogPost|Question|Story)$")
+PAGE_TYPE: Final = re.compile(r"(?:Page|VideoObject|Product|Event|Course|Episode)$")
+# Deeper or longer JSON than this is no description of a page.
+MOST_NODES: Final = 20_000
+LONGEST_NAME: Final = 80
+LONGEST_TITLE: Final = 400
+# A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
+AGREES: Final = 0.3
+MOST_NODES_NEAR: Final = 25
+MOST_STRINGS: Final = 120
+MOST_STRINGS_NEAR: Final = 16
+LONGEST_NEAR: Final = 200
+LONGEST_DATELINE: Final = 60
+LONGEST_BYLINE: Final = 160
+LONGEST_STATEMENT: Final = 400
+# The first keys of a list are believed before JSON-LD, the first selectors before what stands below the title.
+SUREST: Final = 4
+SURE_TIMES: Final = 4
+ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
+WRAPPING: Final = re.compile(r"^\s*(?://\s*)?(?:<!--|<!\[CDATA\[)|(?:-->|(?://\s*)?\]\]>)\s*$")
+UPDATED: Final = re.compile("updat|modif|revi|更新|修改", re.IGNORECASE)
+YEAR: Final = re.compile(r"(?:19|20)\d\d")
+
+USED: Final = frozenset({key for keys in KEYS.values() for key in keys} | {"og:url"})
+BYLINES, TIMES, PRINTED_TIMES = (SELECTORS[name] for name in ("bylines", "times", "printed_times"))
+# Meta elements that tell a browser or a crawler what to do say nothing of the article.
+TECHNICAL: Final = re.compile(
+    r"viewport|theme-color|robots|googlebot|bingbot|csrf|.*verif|msapplication|apple-|format-detection|generator$|"
+    r"referrer|fb:|al:|twitter:app|http-equiv|.*token|next-head|color-scheme|mobile-web|handheld|renderer|x-ua|google|.*image:"
+)
+
+SEPARATED: Final = re.compile(r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_]\s*|\s+[«<]\s+")
+NAMES: Final = re.compile(r"\s*(?:[,;、，；/|\n]|\s&\s|\b(?:and|und|et|y|e|og|och|en)\s(?=[A-Z])|\s和\s)\s*")
+WROTE: Final = re.compile(
+    r"(?:(?:story|article|words?|post|posted|published|written|reported|reviewed|review|text|"
+    r"contributed|created|authored)\s+)?\bby\b[:\s]*|(?:von|par|por|di|door|av|af)\s+(?=[A-ZÀ-Þ])|(?:authors?|autore?|auteur|redacteur)\s*[:\s]\s*|"
+    r"(?:作者|文|撰文|记者|記者|编辑|編輯|责任编辑|責任編輯)\s*[:：/／\s]\s*|本[报報刊台]记者\s*",
+    re.IGNORECASE,
+)
+# What follows a name in a byline and is none: times, places, jobs, numbers of minutes.
+NAME_ENDS: Final = re.compile(
+    r"\s*(?:[|•·–—\n\t]|\s-\s|\s(?:on|in|at|for|is|are)\s|[(（\[]|@|»|https?:|\b(?:updated|published|posted|last)\b|"
+    r"(?:\b|(?<=[a-z]))(?-i:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?\s\d|\s\d)",
+    re.IGNORECASE,
+)
+NO_NAME: Final = re.compile(
+    rf"https?:|www\.|[@#/]|.*@.*\.|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
+    rf".*\b(?:{'|'.join(NOT_NAMES['elsewhere'])})\b",
+    re.IGNORECASE,
+)
+JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['jobs'])})s?$", re.IGNORECASE)
+CREDENTIALS: Final = frozenset(NOT_NAMES["credentials"])
+PRINTED_DATE: Final = re.compile(
+    r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}日?(?:[T\s]+\d{1,2}:\d\d(?::\d\d)?)?"
+    r"|(?<![\d-])\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?[A-Za-zÀ-ÿ]{3,12}\.?,?\s+(?:de\s+)?(?:19|20)\d\d"
+    r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(?:19|20)\d\d|\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d"
+)
+
+
+class PageFacts(NamedTuple):
+    """A page's statements on its article; times as written, empty where the page says nothing."""
+
+    url: str | None
+    title: str | None
+    authors: tuple[str, ...]
+    published: str | None
+    modified: str | None
+    description: str | None
+    tags: tuple[str, ...]
+    categories: tuple[str, ...]
+    language: str | None
+    site_name: str | None
+    metadata: dict[str, str]
+    titles: tuple[str, ...]
+
+
+def page_facts(markup: str) -> PageFacts:
+    """The facts of a page, from what it says of itself first and from what it prints then.
+
+    >>> facts = page_facts('<title>A lamp | The Wick</title><meta name="author" content="By Ada Moth"><h1>A lamp</h1>')
+    >>> facts.title, facts.authors
+    ('A lamp', ('Ada Moth',))
+    """
+    return _Page(parse(markup)).facts()
+
+
+class _Page:
+    """A parsed page with what it states: meta elements, and the JSON-LD objects of an article or a page."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._meta = _meta(document)
+        nodes = list(_nodes(_json_ld(document)))
+        self._articles = [node for node in nodes if ARTICLE_TYPE.search(_type(node))]
+        self._pages = [node for node in nodes if PAGE_TYPE.search(_type(node))]
+        self._by_id = {node["@id"]: node for node in nodes if isinstance(node.get("@id"), str) and len(node) > 1}
+        publishers = [node["publisher"] for node in self._articles if isinstance(node.get("publisher"), dict)]
+        sites = [node for node in nodes if _type(node) == "WebSite"]
+        names = [self._first(KEYS["sites"]), *(_text(node.get("name")) for node in (*sites, *publishers))]
+        self._site = next(filter(None, names), None)
+        self._near: list[str] = []
+
+    def facts(self) -> PageFacts:
+        meta, articles, head = self._meta, self._articles, self._document.select_one("title")
+        titles = [
+            *(_text(node.get("headline")) for node in articles),
+            *(meta[key][0] for key in KEYS["titles"] if key in meta),
+            _plain(head) if head is not None else None,
+        ]  # fmt: skip
+        stated = tuple(dict.fromkeys([title for title in titles if title and len(title) <= LONGEST_TITLE]))
+        title, heading = self._title(stated)
+        self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
+        descriptions = [self._first(KEYS["descriptions"]), *(_text(node.get("description")) for node in articles)]
+        tags = self._all(KEYS["tags"]) or [text for node in articles for text in _texts(node.get("keywords"))]
+        sections = [text for node in articles for text in _texts(node.get("articleSection"))]
+        return PageFacts(
+            url=self._url(),
+            title=title,
+            authors=self._authors(),
+            published=self._published(),
+            modified=self._stated_time("dateModified", KEYS["modified"]),
+            description=next(filter(None, descriptions), None),
+            tags=_listed(tags),
+            categories=_listed([*self._all(KEYS["sections"]), *sections]),
+            language=self._language(),
+            site_name=self._site,
+            metadata={
+                key: " ".join(values[0].split())
+                for key, values in list(meta.items())[:200]
+                if key not in USED and not TECHNICAL.match(key)
+            },
+            titles=tuple(dict.fromkeys(filter(None, (title, *stated)))),
+        )
+
+    def _first(self, keys: Iterable[str]) -> str | None:
+        return next((" ".join(self._meta[key][0].split()) for key in keys if key in self._meta), None)
+
+    def _all(self, keys: Iterable[str]) -> list[str]:
+        """Values of the first of the keys that the page has."""
+        return next((self._meta[key] for key in keys if key in self._meta), [])
+
+    def _title(self, stated: Sequence[str]) -> tuple[str | None, Element | None]:
+        """The printed heading that what the page states agrees with, else what it states without the site's name; and
+        the heading."""
+        folds, own = [folded(title) for title in stated], folded(self._site or "")
+        headings = [
+            (text, element)
+            for element in self._document.select("h1")[:20]
+            if (text := _plain(element)) and len(text) <= LONGEST_TITLE and folded(text) not in ("", own)
+        ]
+        agreed = [
+            (len(text), text, element)
+            for text, element in headings
+            if any(folded(text) in title for title in folds) and len(folded(text)) > AGREES * min(map(len, folds))
+        ]
+        if agreed:
+            return max(agreed, key=lambda one: one[0])[1:]
+        if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
+            return headings[0]
+        heading = headings[0][1] if headings else None
+        return (_without_site(stated, own) if stated else headings[0][0] if headings else None), heading
+
+    def _url(self) -> str | None:
+        link = self._document.select_one('link[rel~="canonical" i][href]')
+        given = [link.attr("href") if link is not None else None, *self._meta.get("og:url", ())]
+        found = [address.strip() for address in given if address]
+        return next((address for address in found if re.match(r"https?://", address)), found[0] if found else None)
+
+    def _language(self) -> str | None:
+        root = self._document.select_one("html")
+        found = [root.attr("lang") or root.attr("xml:lang") if root is not None else None]
+        found += [_text(node.get("inLanguage")) for node in self._articles]
+        found += [self._first(("og:locale", "content-language", "language", "dc.language"))]
+        return next((text.strip().replace("_", "-") for text in found if text and text.strip()), None)
+
+    def _published(self) -> str | None:
+        """The stated time; a printed one where that is missing, or in words, which templates fill in for any page."""
+        stated = self._stated_time("datePublished", KEYS["published"])
+        return stated if stated and ISO.match(stated) else self._printed_time() or stated
+
+    def _stated_time(self, key: str, keys: Sequence[str]) -> str | None:
+        """When the article was published or modified, as its page states it."""
+        found = [self._first([name]) for name in keys[:SUREST]]
+        found += [_text(node.get(key)) for node in self._articles]
+        found += [self._first([name]) for name in keys[SUREST:]]
+        found += [_text(node.get(key)) for node in self._pages]
+        if key == "datePublished":
+            nodes = (*self._articles, *self._pages)
+            found += [_text(node.get("uploadDate") or node.get("dateCreated")) for node in nodes]
+        return next((text for text in found if text and YEAR.search(text)), None)
+
+    def _printed_time(self) -> str | None:
+        """When the article was published, as its page prints it: in an element for that, below the title, elsewhere."""
+        document = self._document
+        story = document.select_one("main, article, body")
+        return (
+            _time_in(document, TIMES[:SURE_TIMES])
+            or _dated(text for text in self._near if not UPDATED.search(text))
+            or _time_in(document, TIMES[SURE_TIMES:])
+            or _dated(self._near)
+            or _dated((_plain(e) for name in PRINTED_TIMES for e in document.select(name)[:3]), LONGEST_NEAR)
+            or _dated(_strings_of(story.descendants if story else (), MOST_STRINGS))
+        )
+
+    def _authors(self) -> tuple[str, ...]:
+        """People first: what the page states, what it prints, then the outlet where it names nobody else."""
+        own = {folded(self._site or ""), ""}
+        outlets: tuple[str, ...] = ()
+        for texts in self._stated_authors():
+            names = _people(texts)
+            if people := tuple(name for name in names if folded(name) not in own):
+                return people
+            outlets = outlets or names
+        for text in self._bylines():
+            names = tuple(name for name in _people([text]) if folded(name) not in own)
+            if names and all(_is_like_a_name(name) for name in names):
+                return names
+        return outlets
+
+    def _stated_authors(self) -> Iterator[list[str]]:
+        for node in self._articles or self._pages:
+            raw = node.get("author") or node.get("creator")
+            people = [
+                self._by_id.get(str(part.get("@id")), part) if isinstance(part, dict) else part
+                for part in (raw if isinstance(raw, list) else [raw])
+            ]
+            yield [text for person in people for text in _texts(person)]
+        yield from (self._meta[key] for key in KEYS["authors"] if key in self._meta)
+        if re.search(r"\b(?:author|by)\b", " ".join(self._meta.get("twitter:label1", ())).lower()):
+            yield self._meta.get("twitter:data1", [])
+
+    def _bylines(self) -> list[str]:
+        """Short printed texts that may name an author, the surest first."""
+        printed = [
+            text
+            for selector in BYLINES
+            for element in self._document.select(selector)[:4]
+            if 2 < len(text := element.attr("content") or _plain(element)) <= LONGEST_BYLINE
+        ]
+        # A word such as "By", and then the name, often as a link.
+        said = [
+            text if wrote.end() < len(text) else following
+            for text, following in pairwise((*self._near, ""))
+            if len(text) <= LONGEST_BYLINE and (wrote := WROTE.match(text))
+        ]
+        return [*printed[:1], *said, *printed]
+
+
+def _plain(element: Element) -> str:
+    return " ".join(element.text.split())
+
+
+def _meta(document: Document) -> dict[str, list[str]]:
+    """Values of meta elements by their small-letter names, in order."""
+    found: dict[str, list[str]] = {}
+    for element in document.select("meta[content]"):
+        value = (element.attr("content") or "").strip()
+        for key in ("property", "name", "itemprop"):
+            if value and (name := element.attr(key)):
+                found.setdefault(name.strip().lower(), []).append(html.unescape(value))
+    return found
+
+
+def _json_ld(document: Document) -> Iterator[Any]:
+    for script in document.select('script[type*="ld+json" i]'):
+        yield from _values(WRAPPING.sub("", script.text).strip(" ;\n\t\r"))
+
+
+def _values(text: str) -> Iterator[Any]:
+    """The JSON values in `text`, one after the other; commas too many are taken out, what is broken ends it."""
+    decoder = json.JSONDecoder(strict=False)
+    for attempt in (text, re.sub(r",(\s*[}\]])", r"\1", text), html.unescape(text)):
+        values: list[Any] = []
+        position = 0
+        try:
+            while position < len(attempt) and len(values) < 50:
+                value, position = decoder.raw_decode(attempt, position)
+                values.append(value)
+                position += len(attempt[position:]) - len(attempt[position:].lstrip(" ,;\n\t\r"))
+        except (ValueError, RecursionError):
+            if not values:
+                continue
+        yield from values
+        return
+
+
+def _nodes(values: Iterable[Any]) -> Iterator[Entry]:
+    """All JSON objects in `values`, outer ones first."""
+    waiting: list[Any] = list(values)
+    for count, value in enumerate(waiting):
+        if count > MOST_NODES:
+            return
+        if isinstance(value, dict):
+            yield value
+            waiting.extend(part for part in value.values() if isinstance(part, dict | list))
+        elif isinstance(value, list):
+            waiting.extend(part for part in value if isinstance(part, dict | list))
+
+
+def _type(node: Entry) -> str:
+    kind = node.get("@type")
+    kinds = [name for name in (kind if isinstance(kind, list) else [kind]) if isinstance(name, str)]
+    return next(filter(ARTICLE_TYPE.search, kinds), kinds[0] if kinds else "")
+
+
+def _text(value: Any) -> str | None:
+    """A JSON value as one line of text, if it is a string that says something."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, str):
+        return None
+    return " ".join(html.unescape(value).split()) or None
+
+
+def _texts(value: Any) -> list[str]:
+    """Texts in a JSON value: a string, a map with `name`, or a list of these."""
+    found = []
+    for part in value if isinstance(value, list) else [value]:
+        text = _text(part.get("name") or part.get("@value")) if isinstance(part, dict) else _text(part)
+        if text:
+            found.append(text)
+    return found
+
+
+def _shares_words(heading: str, stated: Sequence[str]) -> bool:
+    words = set(heading.casefold().split())
+    shared = [len(words & set(title.casefold().split())) for title in stated]
+    return len(words) > 3 and any(2 * count > len(words) for count in shared)
+
+
+def _strings_of(nodes: Iterable[Node], most: int) -> list[str]:
+    """The first printed strings in `nodes`, to where a story may have begun."""
+    found: list[str] = []
+    for count, node in enumerate(nodes):
+        if count > MOST_NODES_NEAR * most or len(found) >= most:
+            break
+        if isinstance(node, Text) and (text := " ".join(node.data.split())):
+            parent = node.parent
+            if isinstance(parent, Element) and parent.tag in ("script", "style"):
+                continue
+            if len(text) > LONGEST_NEAR and most == MOST_STRINGS_NEAR:
+                break
+            found.append(text)
+    return found
+
+
+def _without_site(stated: Sequence[str], own: str) -> str:
+    """The part of the stated titles that is the article's; `own` is the site's name, folded."""
+    title = stated[0]
+    folds = {folded(other) for other in stated}
+    ends = [match.span() for match in SEPARATED.finditer(title)]
+    if not ends:
+        return title
+    for start, end in reversed(ends):
+        if folded(title[:start]) in folds or (own and folded(title[end:]) == own):
+            return title[:start]
+    if own and folded(title[: ends[0][0]]) == own:
+        return title[ends[0][1] :]
+    start = ends[-1][0]
+    last = title[ends[-1][1] :]
+    # A short ending is the site's name, a long one may be a second half of the title.
+    return title[:start] if len(last) <= 40 and len(last) < start else title
+
+
+def _time_in(document: Document, selectors: Iterable[str]) -> str | None:
+    """The time of the first element that one of the selectors finds and that has one."""
+    for selector in selectors:
+        element = document.select_one(selector)
+        if element is not None:
+            text = element.attr("datetime") or element.attr("content") or _plain(element)
+            if YEAR.search(text):
+                return text.strip()
+    return None
+
+
+def _dated(texts: Iterable[str], longest: int = LONGEST_DATELINE) -> str | None:
+    """The first date in texts of at most `longest` characters; where these are short, the date is most of the text."""
+    for text in texts:
+        date = PRINTED_DATE.search(text) if len(text) <= longest else None
+        if date and (longest > LONGEST_DATELINE or 2.5 * len(date[0]) > len(text)):
+            return date[0]
+    return None
+
+
+def _is_like_a_name(name: str) -> bool:
+    """Whether a printed text may be a name: a few words with capitals, or a few characters without any."""
+    words = name.split()
+    several = len(words) > 1 or not name.isascii()
+    return several and len(words) <= 5 and name[0] == name[0].upper() and not any(word.isdigit() for word in words)
+
+
+def _people(texts: Iterable[str]) -> tuple[str, ...]:
+    """The names in author statements, each once.
+
+    >>> _people(["By Ada Moth and Ben Wick, Staff Writer", "https://a.example/ada"]), _people(["作者：林帆 乔一苇"])
+    (('Ada Moth', 'Ben Wick'), ('林帆', '乔一苇'))
+    """
+    found: list[str] = []
+    for text in texts:
+        line = " ".join(text[:LONGEST_STATEMENT].split())
+        if NO_NAME.match(line):
+            continue
+        if wrote := WROTE.match(line):
+            line = line[wrote.end() :]
+        if end := NAME_ENDS.search(line, 1):
+            line = line[: end.start()]
+        for part in NAMES.split(line):
+            pieces = part.split() if re.fullmatch(r"[\u4e00-\u9fff]{2,4}(?:\s[\u4e00-\u9fff]{2,4})+", part) else [part]
+            for piece in pieces:
+                name = piece.strip(" .:,;-–—")
+                if wrote := WROTE.match(name):
+                    name = name[wrote.end() :]
+                if found and name.lower().replace(".", "") in CREDENTIALS:
+                    found[-1] += f", {name}"
+                elif 1 < len(name) <= LONGEST_NAME and not NO_NAME.match(name) and not (found and JOBS.fullmatch(name)):
+                    found.append(name)
+    return tuple(dict.fromkeys(found))
+
+
+def _listed(values: Iterable[str]) -> tuple[str, ...]:
+    """Entries of lists that are separated by commas, each once."""
+    parts = (part.strip() for value in values for part in re.split(r"[,，;；、]", value))
+    return tuple(dict.fromkeys(part for part in parts if part))[:100]

@@ -1,0 +1,167 @@
+"""Words and names by which pages in general call their parts: data for `page_features.py` and `page_facts.py`.
+
+Owns lists alone, in several languages. No outlet stands here; what is known of one is in the registry.
+"""
+
+from typing import Final
+
+__all__ = ["CLASSES", "KEYS", "LABELS", "NOT_NAMES", "SELECTORS"]
+
+# How short blocks start that stand over or in furniture.
+LABELS: Final = (
+    "related", "read more", "more from", "more on", "you may also", "you might also", "recommended", "most read",
+    "most popular", "trending", "latest", "top stories", "more stories", "see also", "also read", "read next",
+    "up next", "previous", "recent posts", "similar", "don't miss", "editors' picks", "editor's pick", "what to read",
+    "keep reading", "continue reading", "featured", "from around the web", "相关", "相關", "延伸阅读", "延伸閱讀",
+    "推荐", "推薦", "热门", "熱門", "最新", "更多", "上一篇", "下一篇", "猜你喜欢", "阅读更多", "閱讀更多",
+    "lire aussi", "à lire", "articles liés", "plus d'articles", "les plus lus", "mehr zum thema", "mehr zu",
+    "auch interessant", "lesen sie auch", "meistgelesen", "weitere artikel", "lee también", "lea también",
+    "te puede interesar", "más noticias", "relacionad", "lo más leído", "leia também", "mais lidas", "leggi anche",
+    "читайте также", "関連", "인기", "comments", "comment", "leave a", "reply", "post a comment",
+    "join the conversation", "view comments", "add a comment", "responses", "discussion", "log in to", "评论", "評論",
+    "留言", "发表评论", "网友", "跟帖", "回复", "kommentar", "kommentare", "commentaires", "laisser un",
+    "comentarios", "deja un", "комментар", "share", "tweet", "facebook", "twitter", "email", "e-mail", "print",
+    "copy link", "whatsapp", "follow", "pinterest", "linkedin", "reddit", "pin it", "分享", "转发", "轉發", "打印",
+    "列印", "收藏", "扫一扫", "关注", "關注", "partager", "imprimer", "teilen", "drucken", "compartir", "imprimir",
+    "condividi", "поделиться", "sign up", "subscribe", "newsletter", "enter your email", "log in", "login", "sign in",
+    "register", "create an account", "already a", "your email", "thanks for", "thank you for", "we use cookies",
+    "accept", "support our", "support independent", "donate", "become a", "by signing up", "by clicking",
+    "by subscribing", "download", "get our", "start your", "订阅", "訂閱", "登录", "登入", "注册", "註冊", "下载",
+    "下載", "s'abonner", "abonnez", "inscrivez", "abonnieren", "anmelden", "suscr", "regístr", "iniciar sesión",
+    "подпи", "advertisement", "ads", "advertising", "sponsored", "promoted", "story continues", "article continues",
+    "continue below", "scroll to continue", "loading", "广告", "廣告", "publicité", "anzeige", "werbung",
+    "publicidad", "реклама", "posted", "published", "updated", "written by", "last updated", "last modified",
+    "author", "about the author", "photo", "credit", "reporting by", "editing by", "min read", "作者", "记者", "記者",
+    "来源", "來源", "编辑", "編輯", "责任编辑", "責任編輯", "责编", "发布", "發布", "时间", "時間", "摄影", "图片",
+    "publié", "mis à jour", "veröffentlicht", "aktualisiert", "publicado", "actualizado", "автор", "copyright", "©",
+    "(c)", "all rights reserved", "terms", "privacy", "contact", "about us", "faq", "this material may not", "版权",
+    "版權", "隐私", "隱私", "免责", "联系我们", "关于我们", "未经", "icp", "tous droits", "mentions légales",
+    "impressum", "datenschutz", "alle rechte", "todos los derechos", "aviso legal", "tags", "topics", "filed under",
+    "categories", "category", "keywords", "posted in", "in this article", "home", "menu", "search", "skip to",
+    "back to top", "close", "标签", "標籤", "分类", "分類", "关键词", "關鍵字", "首页", "首頁", "返回", "当前位置",
+    "étiquettes", "schlagw", "etiquetas", "temas", "inicio", "startseite", "accueil",
+)  # fmt: skip
+
+# Parts of class, id and role attributes, split at hyphens, underscores and capitals.
+CLASSES: Final = {
+    "story":
+        "article articlebody story body content entry post text main maincontent richtext prose paragraph para news "
+        "copy editor zhengwen neirong wenzhang artikel cuerpo corps contenido inhalt markdown blog",
+    "furniture":
+        "nav navigation navbar menu sidebar footer foot header masthead topbar toolbar breadcrumb breadcrumbs crumb "
+        "crumbs sitemap skip rail aside secondary widget colophon bottom site search pagination pager lang language "
+        "daohang caidan yejiao",
+    "related":
+        "related recommend recommended recommendation recommendations more popular trending latest readmore next prev "
+        "previous teaser teasers card cards promo suggested similar also mostread recirc xiangguan tuijian recent "
+        "feed tile outbrain taboola",
+    "comment":
+        "comment comments commentlist disqus reply replies respond discussion livefyre pinglun kommentar kommentare "
+        "commentaires comentarios",
+    "share":
+        "share sharing social socials facebook twitter whatsapp follow weibo weixin wechat fenxiang linkedin "
+        "pinterest",
+    "advert":
+        "ad ads adv advert advertisement advertising sponsor sponsored banner dfp gpt guanggao anzeige publicite",
+    "signup":
+        "newsletter subscribe subscription signup login signin register paywall modal popup cookie cookies consent "
+        "gdpr overlay dialog donate donation membership cta form dingyue denglu",
+    "credit":
+        "byline author authors meta metadata date time timestamp published posted updated info source dateline writer "
+        "bio profile avatar zuozhe laiyuan",
+    "caption":
+        "caption figcaption credit credits image photo picture gallery media figure img wp video player slideshow",
+    "tags": "tag tags topic topics category categories keyword keywords label labels section biaoqian",
+    "hidden": "hidden hide visuallyhidden invisible offscreen sr reader none collapse print noprint",
+    "summary":
+        "standfirst dek deck subtitle subhead subheadline summary excerpt intro lede lead abstract description "
+        "zhaiyao",
+    "title": "title headline heading h1 hed biaoti",
+    "lists": "list listing grid carousel slider items item row col results archive index tabs tab accordion",
+    "table": "table toc infobox specs spec details faq reference references footnote footnotes note notes",
+    "forum": "thread message messages topic post posts reply question answer answers forum bbp",
+    "product": "product price cart buy shop sku rating ratings review reviews qty stock add shipping",
+}  # fmt: skip
+
+# Names of meta elements, the surest first.
+KEYS: Final = {
+    "titles": (
+        "og:title", "twitter:title", "dc.title", "dcterms.title", "parsely-title", "sailthru.title", "title",
+    ),
+    "published": (
+        "article:published_time", "article:published", "og:published_time", "parsely-pub-date", "sailthru.date",
+        "datepublished", "dc.date.issued", "dcterms.issued", "dcterms.created", "dc.date.created", "dc.date",
+        "dcterms.date", "citation_publication_date", "citation_date", "citation_online_date", "pubdate",
+        "publishdate", "publish-date", "publish_date", "published_time", "article.published", "article_date_original",
+        "originalpublicationdate", "og:article:published_time", "publication_date", "date",
+        "cxenseparse:recs:publishtime", "created", "timestamp", "datecreated", "release_date",
+        "weibo:article:create_at",
+    ),
+    "modified": (
+        "article:modified_time", "og:updated_time", "datemodified", "dcterms.modified", "dc.date.modified",
+        "last-modified", "lastmod", "article.updated", "modified_time", "revised", "updated",
+        "weibo:article:update_at",
+    ),
+    "authors": (
+        "author", "article:author_name", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator",
+        "dc.author", "citation_author", "article:author", "og:article:author", "cxenseparse:author", "byl", "byline",
+        "authors", "article.author", "creator", "mediator_author",
+    ),
+    "descriptions": (
+        "og:description", "description", "twitter:description", "dc.description", "dcterms.description",
+        "sailthru.description",
+    ),
+    "tags": (
+        "article:tag", "og:article:tag", "parsely-tags", "sailthru.tags", "news_keywords", "keywords", "dc.subject",
+    ),
+    "sections": (
+        "article:section", "og:article:section", "parsely-section", "dc.type.section", "section", "category",
+    ),
+    "sites": (
+        "og:site_name", "application-name", "dc.publisher", "apple-mobile-web-app-title", "twitter:app:name:iphone",
+    ),
+}  # fmt: skip
+
+# Where pages print who wrote and when, as selectors, the surest first.
+SELECTORS: Final = {
+    "bylines": (
+        "[rel~=author]", "[itemprop=author] [itemprop=name]", "[itemprop=author]", "[class*=byline i] a",
+        ".author-name", ".author_name", ".authorname", ".post-author a", ".entry-author", "[class*=byline-name i]",
+        "a[href*='/author/']", "a[href*='/authors/']", "[class*=author i] a", "[class*=byline i]", ".author",
+        ".post-author", "[class*=author__name i]", "[class*=author-name i]", "[class*=authorname i]", "#author",
+        "#js_name", ".zuozhe", "[class*=author i]",
+    ),
+    "times": (
+        "[itemprop=datePublished], [itemprop=dateCreated]", "time[pubdate]", "time.published",
+        "time[class*=publish i]", "time.entry-date", "article time[datetime]", "main time[datetime]",
+        "time[datetime]", "[class*=publish i][datetime]",
+    ),
+    "printed_times": (
+        "[class*=publish-date i]", "[class*=published i]", "[class*=pubdate i]", "[class*=post-date i]",
+        "[class*=entry-date i]", "[class*=postdate i]", "[class*=article-date i]", "[class*=dateline i]",
+        "[class*=post-meta i]", "[class*=entry-meta i]", "[class*=timestamp i]", ".date", "#publish_time",
+        "[class*=date i]", "[class*=byline i]", "[class*=meta i]", "[class*=info i]",
+    ),
+}  # fmt: skip
+
+# What stands in bylines and is no name.
+NOT_NAMES: Final = {
+    "jobs": (
+        "editor", "editor-in-chief", "reporter", "correspondent", "writer", "journalist", "contributor", "columnist",
+        "staff", "producer", "photographer", "bureau chief", "founder", "ceo", "director", "manager", "analyst",
+        "critic", "intern", "fellow", "redakteur", "journaliste", "periodista",
+    ),
+    "credentials": (
+        "phd", "md", "ma", "ms", "ba", "rd", "rn", "jd", "dds", "mba", "cpa", "cfp", "esq", "jr", "sr", "fand", "ii",
+        "iii", "np", "do", "dmd", "facp", "rdn", "cscs", "smt",
+    ),
+    "nobody": (
+        "admin", "administrator", "unknown", "none", "null", "n/a", "anonymous", "author", "authors", "editor",
+        "view", "post", "posts", "undefined", "false", "true", "user", "webmaster", "root", "share", "follow",
+        "read more", "about", "comment", "comments", "more", "home", "匿名", "佚名", "未知",
+    ),
+    "elsewhere": (
+        "comments?", "min(?:ute)?s? read", "views", "subscribe", "newsletter", "cookies?", "follow us", "reply",
+        "skip to",
+    ),
+}  # fmt: skip

@@ -1,0 +1,150 @@
+"""Which blocks of a whole page are the article's, and which are furniture.
+
+Owns the decision alone: no block is made, changed or dropped here. A small forest of decision trees (`page_model.py`,
+grown by `benchmarks/grow_pages.py`) gives each block the probability that it belongs to the story, from the numbers of
+`page_features.py`; the page's choice is then the one with the best expected F1. Pure arithmetic, so that the same page
+gives the same answer everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from math import exp
+from typing import Final, NamedTuple
+
+from pressmark.transforms.blocks import Block
+from pressmark.transforms.evidence import FURNITURE
+from pressmark.transforms.page_features import CJK, FEATURES, features, folded
+from pressmark.transforms.page_model import NAMES, TREES
+
+__all__ = ["FOREST", "Verdict", "declared_inside", "forest", "main_blocks"]
+
+# A page says the same long text twice where it repeats its summary or shows the article for another device.
+LONG_ENOUGH_TO_REPEAT: Final = 60
+SAME_START: Final = 50
+NEARLY_AS_LIKELY: Final = 0.9
+# No block that is more likely the article's than not is left out, and none that is hardly likely is taken.
+HIGHEST_BAR: Final = 0.5
+LOWEST_BAR: Final = 0.15
+FIRST_TREES: Final = 40
+SURELY_FURNITURE: Final = -2.5
+# A page's title in its head is no part of what it shows.
+UNSHOWN: Final = frozenset({"title", "titl-"})
+
+DECLARED: Final = re.compile(
+    rb"<meta[^>]{0,400}?charset\s*=\s*[\"']?\s*([^\s\"'/>;]{1,40})|^\s*<\?xml[^>]{0,200}encoding\s*=\s*[\"']([^\"']{1,40})",
+    re.IGNORECASE,
+)
+# Standards ask for a declaration in the first 1024 bytes; browsers find later ones too, as pages have them.
+PRESCAN_BYTES: Final = 16 * 1024
+
+
+class Verdict(NamedTuple):
+    """For each block whether it is the article's, and how likely; `bar` is the likelihood from which on blocks are."""
+
+    main: list[bool]
+    likely: list[float]
+    bar: float
+
+    def reason(self, index: int) -> str:
+        """What `explain` prints of a block that is none of the story."""
+        return f"{FURNITURE}: {self.likely[index]:.2f} likely, where the page's story begins at {self.bar:.2f}"
+
+
+class _Tree(NamedTuple):
+    """A decision tree. Inner node `n` asks whether a feature is at most a bound and goes `left` if so, else `right`: to
+    an inner node, or to the leaf whose number is the complement of a negative one."""
+
+    feature: tuple[int, ...]
+    bound: tuple[float, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    leaf: tuple[float, ...]
+
+
+def forest(names: Sequence[str], trees: Sequence[Sequence[Sequence[float]]]) -> list[_Tree]:
+    """The trees of a model, whose features have these names."""
+    places = [FEATURES.index(name) for name in names]
+    found = []
+    for feature, bound, left, right, leaf in trees:
+        inner = tuple([places[int(number)] for number in feature])
+        children = tuple(map(int, left)), tuple(map(int, right))
+        found.append(_Tree(inner, tuple(bound), *children, tuple(leaf)))
+    return found
+
+
+FOREST: Final = forest(NAMES, TREES)
+
+
+def main_blocks(blocks: Sequence[Block], titles: Sequence[str] = ()) -> Verdict:
+    """The article's blocks among those that `cut` makes of a whole page.
+
+    `titles` are those that the page states (`PageFacts.titles`). A page without a story may have no such block.
+    """
+    likely = [
+        0.0 if block.path and block.path[-1].tag in UNSHOWN else _likely(row)
+        for block, row in zip(blocks, features(blocks, titles), strict=True)
+    ]
+    for index in _repeated(blocks, likely):
+        likely[index] = 0.0
+    sizes = [_words(block.text) for block in blocks]
+    bar = _bar(likely, sizes)
+    return Verdict([chance >= bar for chance in likely], likely, bar)
+
+
+def _repeated(blocks: Sequence[Block], likely: Sequence[float]) -> list[int]:
+    """Blocks whose long text, or how it starts, stands elsewhere where it is as likely the article's or more so."""
+    starts = [
+        (folded(block.text[: 2 * SAME_START])[:SAME_START], index)
+        for index, block in enumerate(blocks)
+        if len(block.text) >= LONG_ENOUGH_TO_REPEAT
+    ]
+    found = []
+    for _, group in groupby(sorted(starts), key=lambda start: start[0]):
+        same = [index for _, index in group]
+        best = max(likely[index] for index in same)
+        kept = next(index for index in same if likely[index] >= NEARLY_AS_LIKELY * best)
+        found += [index for index in same if index != kept]
+    return found
+
+
+def _bar(likely: Sequence[float], sizes: Sequence[int]) -> float:
+    """The likelihood from which on blocks are taken, so that the choice has the best expected F1 over its words."""
+    expected = sum([chance * size for chance, size in zip(likely, sizes, strict=True)])
+    order = sorted(range(len(likely)), key=lambda index: (-likely[index], index))
+    right = taken = best = 0.0
+    bar = HIGHEST_BAR
+    for index in order:
+        right += likely[index] * sizes[index]
+        taken += sizes[index]
+        if taken and (score := right / (taken + expected)) > best:
+            best, bar = score, likely[index]
+    return min(HIGHEST_BAR, max(LOWEST_BAR, bar))
+
+
+def _likely(row: Sequence[float]) -> float:
+    """The probability that the block with these numbers is the article's."""
+    score = 0.0
+    for number, (feature, bound, left, right, leaf) in enumerate(FOREST):
+        node = 0
+        while node >= 0:
+            node = left[node] if row[feature[node]] <= bound[node] else right[node]
+        score += leaf[~node]
+        # The first trees decide most; no later ones bring back what they are sure of.
+        if number == FIRST_TREES and score < SURELY_FURNITURE:
+            break
+    return 1 / (1 + exp(-score))
+
+
+def _words(text: str) -> int:
+    return text.count(" ") + 1 + len(CJK.findall(text)) if not text.isascii() else text.count(" ") + 1
+
+
+def declared_inside(data: bytes) -> str | None:
+    """The label of the encoding that a page declares for itself, in a `meta` element or an XML declaration."""
+    found = DECLARED.search(re.sub(rb"<!--.*?-->", b"", data[:PRESCAN_BYTES], flags=re.DOTALL))
+    label = (found[1] or found[2]).decode("ascii", "replace") if found else None
+    # What could be read so far is no UTF-16, whatever it says.
+    return "utf-8" if label and label.lower().startswith("utf-16") else label
