@@ -26,7 +26,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["in"], ["ingest"]), (["ingest", "--wor"], ["--workers"]), (["trace", "--hex"], ["--hexdump"]),
+        (["ing"], ["ingest"]), (["ingest", "--wor"], ["--workers"]), (["trace", "--hex"], ["--hexdump"]),
         (["ingest", "arch"], ["archive"]), (["ingest", "archive", "archive/a"], ["archive/article.md"]),
         (["explain", "archive/"], ["archive/article.md"]), (["trace", "0-0", "arch"], ["archive"]),
         (["completion", "z"], ["zsh"]), (["nothing"], []),
