@@ -25,6 +25,9 @@ AT_COLUMNS: Final = (
     "article_id", "archive", "outlet", "source_path", "source_sha256", "source_bytes", "published_at", "title", "text",
     "text_sha256", "valid_from",
 )  # fmt: skip
+# Fewer articles than these are worth a word only where they are a tenth of all.
+FEW: Final = 3
+TENTH: Final = 10
 # What is wrong where more than a share of an archive's articles have it, and the remedy.
 DOUBTFUL: Final = (
     ("show marks of Markdown or HTML in their text", 0.01, "say what they are written in with `--markup`",
@@ -134,7 +137,7 @@ def doubts_about(output: Output, archive: str) -> list[Doubt]:
     doubts = [
         Doubt(name, found[name], total, found[f"{name} in"], remedy)
         for name, share, remedy, _ in DOUBTFUL
-        if found[name] and found[name] > share * total
+        if found[name] > share * total and (found[name] >= FEW or found[name] * TENTH >= total)
     ]
     return sorted(doubts, key=lambda doubt: -doubt.articles)
 
