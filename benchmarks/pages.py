@@ -334,4 +334,4 @@ def bad_source(kind: BadKind, number: int) -> bytes:
         case "no_header":
             return f"<p>第{number}号文件没有开头。</p>\n".encode()
         case "no_text":
-            return f'{header}<div><br></div><!-- {number} -->\n'.encode()
+            return f"{header}<div><br></div><!-- {number} -->\n".encode()
