@@ -172,7 +172,10 @@ COMMANDS: Final = {
     "explain": Command(
         "reading", "show a source block by block: role, evidence, bytes and dates",
         "pressmark explain archive/2020/article.md",
-        (Argument("source_file", type=Path, help="one file of an archive"), SETTINGS["max_source_mib"], JSON),
+        (
+            Argument("source_file", type=Path, help="one file of an archive; a pressmark.toml above it is read"),
+            SETTINGS["max_source_mib"], SETTINGS["encoding"], SETTINGS["markup"], JSON,
+        ),
     ),
     "asof": Command(
         "reading", "show the articles that an archive held at a moment; needs an output with `--history`",

@@ -24,7 +24,7 @@ from pressmark.flows.recording import RETRIED, UNCACHED
 from pressmark.schemas.contract import Markup, Period
 from pressmark.storage.ingestion import Run, open_run
 from pressmark.storage.output.tables import Output
-from pressmark.storage.queries import outlet_counts, reject_lines
+from pressmark.storage.queries import doubts_about, outlet_counts, reject_lines
 from pressmark.storage.runs import RunReport, new_stamp, read_report
 from pressmark.storage.settings import IngestSettings, base_name, options
 
@@ -118,6 +118,9 @@ def _show(settings: IngestSettings, done: RunReport) -> None:
     problem = summary.why_nothing_came(settings, done, outlets)
     if problem is not None:
         get_run_logger().warning(problem)
+    if done.partitions_written:
+        for line in summary.doubt_lines(doubts_about(output, done.archive)):
+            get_run_logger().warning(line)
     line = f"{summary.changes_line(changes)}; {done.rejects} rejects; {done.partitions_written} files written"
     recording.say(f"ingest  {line}")
     if done.partitions_written:

@@ -18,7 +18,7 @@ __all__ = ["ABOUT_THE_ARCHIVE", "FILE", "configured", "find_configuration"]
 
 FILE: Final = "pressmark.toml"
 ABOUT_THE_ARCHIVE: Final = (
-    "archive", "include", "exclude", "history", "moves", "sync", "encoding", "markup", "zone", "single_outlet",
+    "archive", "include", "exclude", "history", "moves", "sync", "encoding", "markup", "zone", "single_outlet", "map",
     "max_source_mib", "max_ratio", "max_unpacked_gib",
 )  # fmt: skip
 KINDS: Final = {"bool": bool, "int": int, "str": str, "tuple": list}
@@ -49,6 +49,9 @@ def _read(place: Path) -> dict[str, Any]:
         raise SettingsError(
             f"it is no TOML ({error})", place, "correct it, or write it anew with `pressmark init`"
         ) from None
+    if isinstance(keys := said.get("map"), dict):
+        # On the command line all stand in one text.
+        said["map"] = ",".join(f"{name}={key}" for name, key in keys.items())
     types = {one.name: "str" if one.type.startswith("Markup") else one.type for one in options()}
     for name, value in said.items():
         if name not in ABOUT_THE_ARCHIVE:

@@ -55,7 +55,7 @@ class Survey(NamedTuple):
 
 def survey(settings: IngestSettings) -> Survey:
     """Parse up to 200 sources, spread over the archive, and say what they are. Writes nothing."""
-    archive = open_input(parse_address(settings.source), settings.archive_limits)
+    archive = open_input(parse_address(settings.source), settings.archive_limits, settings.keys)
     listing = archive.listing(Request(settings.selection))
     frame = listing.frame.filter(listing.frame["valid_to"].is_null())
     chosen = sources_of(frame.gather_every(max(frame.height // MOST_SOURCES, 1)).head(MOST_SOURCES))

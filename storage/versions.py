@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from functools import lru_cache
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,25 +19,30 @@ if TYPE_CHECKING:
 __all__ = ["load_outlets", "parse_source", "parser_version"]
 
 
+# What a source says follows from these libraries, and of a record, from what undoes its encodings.
+READERS: Final = ("dateparser", "pyromark", "pyyaml", "turbohtml")
+OF_RECORDS: Final = ("jsonl.py", "payloads.py", "warc.py")
 # These check, compare or choose; what a source says does not depend on them.
 NOT_DECIDING: Final = frozenset({
-    "comparison.py", "explanation.py", "laws.py", "periods.py", "reference.py", "revisions.py", "selection.py",
+    "comparison.py", "explanation.py", "laws.py", "periods.py", "revisions.py", "selection.py",
 })  # fmt: skip
 
 
 @lru_cache(maxsize=1)
 def parser_version() -> str:
-    """Changes whenever code, schemas, registry or HTML tokenizer change, so that a row can't be older than
-    what made it: 16 hex digits over the files of `transforms` and `schemas` and the tokenizer's version."""
-    # Reading the tokenizer's version file costs a tenth of loading it or its package's metadata.
-    tokenizer = find_spec("turbohtml")
-    if tokenizer is None or tokenizer.origin is None:
-        raise InputError("the HTML tokenizer is not installed", "turbohtml", "install pressmark again")
-    digest = hashlib.sha256(Path(tokenizer.origin).with_name("_version.py").read_bytes())
-    for package in (schemas, transforms):
-        for path in sorted(Path(package.__path__[0]).iterdir()):
-            if path.suffix in (".py", ".toml") and path.name not in NOT_DECIDING:
-                digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    """Changes whenever code, schemas, registry or a reader of markup change, so that a row can't be older than what
+    made it: 16 hex digits over files of `transforms`, `schemas` and inputs, and the readers' versions."""
+    digest = hashlib.sha256()
+    for reader in READERS:
+        try:
+            digest.update(f"{reader} {version(reader)}\n".encode())
+        except PackageNotFoundError:
+            raise InputError("a reader of markup is not installed", reader, "install pressmark again") from None
+    folders = [Path(package.__path__[0]) for package in (schemas, transforms)]
+    paths = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix in (".py", ".toml")]
+    paths = [path for path in paths if path.name not in NOT_DECIDING]
+    for path in (*paths, *(Path(__file__).parent / "inputs" / name for name in OF_RECORDS)):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -17,7 +17,7 @@ from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.dates import FAR_FUTURE, DatelineReader, dateline_reader, url_date, weigh
 from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
-from pressmark.transforms.evidence import FURNITURE, HIDDEN, Evidence, author_of, evidence_of
+from pressmark.transforms.evidence import HIDDEN, Evidence, author_of, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
@@ -32,6 +32,7 @@ SEPARATOR_BYTES: Final = SEPARATOR.encode()
 FEW: Final = 500
 REPLACED: Final = "\ufffd".encode()
 FEW_MARKS: Final = 2
+OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
     rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
 )
@@ -84,9 +85,11 @@ def _parse(
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
-    judged = _judged(opened, blocks, evidence_of(rules, outlets.general), reader)
-    roles, reasons, dateline_at = judged
-    media = _of_the_story(media, judged) if opened.titles is not None else media
+    evidence = evidence_of(rules, outlets.general)
+    if opened.titles is None:
+        roles, reasons, dateline_at = classify(blocks, evidence, reader)
+    else:
+        (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, reader)
     dates = weigh(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
         url_day=url_date(header.url), zone=outlet.zone, latest=latest,
@@ -141,10 +144,10 @@ def _parse(
     )
 
 
-def _judged(opened: Opened, blocks: list[Block], evidence: Evidence, reader: DatelineReader) -> Classified:
-    """The role of each block; on a whole page, what is no part of the story is furniture."""
-    if opened.titles is None:
-        return classify(blocks, evidence, reader)
+def _of_page(
+    opened: Opened, blocks: list[Block], media: Sequence[Medium], evidence: Evidence, reader: DatelineReader
+) -> tuple[Classified, list[Medium]]:
+    """The roles of a whole page's blocks, and the media of its story: what is no part of that is furniture."""
     verdict = story_of(opened, blocks)
     story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, reader)
     inside = iter(zip(story.roles, story.reasons, strict=True))
@@ -152,16 +155,14 @@ def _judged(opened: Opened, blocks: list[Block], evidence: Evidence, reader: Dat
     reasons = []
     for index, main in enumerate(verdict.main):
         role, reason = next(inside) if main else ("boilerplate", verdict.reason(index))
-        # What stands in the story is furniture only where it says so itself.
-        roles.append("body" if main and role in ("related", "boilerplate", "note") else role)
+        if main and role in OUTSIDE_STORY and reason != HIDDEN.reason:
+            # Rules for what scrapers cut out of a page say less of it than the page itself.
+            role, reason = "body", f"part of the page's story, against: {reason}"
+        roles.append(role)
         reasons.append(reason)
-    return Classified(roles, reasons, story.dateline_at)
-
-
-def _of_the_story(media: Sequence[Medium], judged: Classified) -> list[Medium]:
-    """The media of a whole page that stand between the first and the last block of its story."""
-    story = [index for index, reason in enumerate(judged.reasons) if not reason.startswith(FURNITURE)]
-    return [medium for medium in media if story and story[0] <= medium.ordinal <= story[-1] + 1]
+    places = [index for index, main in enumerate(verdict.main) if main]
+    shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
+    return Classified(roles, reasons, story.dateline_at), shown
 
 
 def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pressmark.transforms.page_facts import PageFacts
     from pressmark.transforms.pages import Verdict
 
-__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "open_source", "story_of"]
+__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "open_source", "part_source", "story_of"]
 
 AS_IT_IS: Final = Reading()
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -38,53 +38,62 @@ PAGE: Final = re.compile(
 JSON_COMMENT: Final = re.compile(r"[\s\ufeff]*<!--\s*(?=\{)")
 SLASHED: Final = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{4})\s*")
 MONTHS: Final = 12
+# Switches to another script in encodings whose bytes are all ASCII, which as UTF-8 would be read wrongly.
+ESCAPE: Final = b"\x1b$"
+STATEFUL: Final = "the encoding has states between characters"
 ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?=[T ])")
 END_OF_COMMENT: Final = re.compile(r"\s*-->[ \t]*(?:\r\n|\n|\r)?")
 
 
 class Opened(NamedTuple):
-    """A source that is read: its characters, its header, the language of its body, and, of a whole page, the titles
-    that it states."""
+    """A source that is read: its characters, its header, the bytes of that, its body, the language of the body, and, of
+    a whole page, the titles that it states."""
 
     decoded: Decoded
     header: Header
-    markup: Markup
+    header_bytes: int
+    body: str
+    markup: Markup = "html"
     titles: tuple[str, ...] | None = None
-
-    @property
-    def body(self) -> str:
-        return self.decoded.text[self.header.body_start :]
 
     def size(self, start: int, end: int) -> int:
         """Bytes of the characters `[start, end)` of the body."""
         return self.decoded.size(self.header.body_start + start, self.header.body_start + end)
 
-    @property
-    def header_bytes(self) -> int:
-        return self.decoded.mark + self.decoded.size(0, self.header.body_start)
-
 
 def open_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | None = None) -> Opened:
     """The source in `data`. Raises `BadSource` where no door is its own, and `UnicodeDecodeError` for bytes that are no
     text in the encoding that was declared, UTF-8 where none was."""
-    decoded = characters_of(data, reading, facts)
-    header = record_header(facts) if facts is not None else _json_comment(decoded.text)
-    if header is None and PAGE.match(decoded.text):
-        header = Header("page", "", None, None, None, None, 0)
-    found = Opened(decoded, header or read_header(decoded.text), "html")
+    found = part_source(data, reading, facts)
     if PAGE.match(found.body):
         # Readers of what most archives have none of are loaded when they are needed.
         from pressmark.transforms.page_facts import page_facts
 
         page = page_facts(found.body)
         return found._replace(header=_with_page(found.header, page), titles=page.titles)
-    markup = reading.markup or ("markdown" if looks_like_markdown(found.body) else "html")
+    markup = reading.markup
+    if markup is None:
+        said = facts is not None and facts.content_type == "text/markdown"
+        markup = "markdown" if said or looks_like_markdown(found.body) else "html"
     return found._replace(markup=markup)
+
+
+def part_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | None = None) -> Opened:
+    """The source in `data` parted into header and body, which is not looked at yet; raises as `open_source`."""
+    decoded = characters_of(data, reading, facts)
+    header = record_header(facts) if facts is not None else _json_comment(decoded.text)
+    if header is None and PAGE.match(decoded.text):
+        header = Header("page", "", None, None, None, None, 0)
+    header = header or read_header(decoded.text)
+    size = decoded.mark + decoded.size(0, header.body_start)
+    return Opened(decoded, header, size, decoded.text[header.body_start :])
 
 
 def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | None = None) -> Decoded:
     """The characters of the source in `data`, by the encoding that its archive or its record declares."""
     declared = reading.encoding or (codec_of(facts.charset) if facts is not None and facts.charset else None)
+    if ESCAPE in data:
+        raise UnicodeDecodeError("utf-8", data, data.index(ESCAPE), data.index(ESCAPE) + 1, STATEFUL)
     try:
         return decode(data, declared)
     except UnicodeDecodeError:
@@ -152,14 +161,18 @@ def _moment(printed: str | None, language: str | None) -> datetime | date | None
     slashed = SLASHED.fullmatch(printed)
     if slashed:
         first, second, year = map(int, slashed.groups())
-        # Where both could be the month, only a page for American readers tells which.
-        month_first = second > MONTHS or (first <= MONTHS and (language or "").lower() == "en-us")
+        both = first <= MONTHS and second <= MONTHS and first != second
+        spoken = (language or "en").lower()
+        if both and spoken == "en":
+            # Either could be the month, and English that names no country does not tell.
+            return None
+        month_first = spoken == "en-us" if both else second > MONTHS
         month, day = (first, second) if month_first else (second, first)
         try:
             return date(year, month, day)
         except ValueError:
             return None
-    moment = parse_date(printed.replace("Z+00:00", "Z"))
+    moment = parse_date(printed)
     if moment is None:
         read = dateline_reader(UTC_ZONE).read(printed)
         return read.date() if read is not None and read.time() == time() else read

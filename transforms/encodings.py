@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from array import array
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -13,12 +14,16 @@ UTF_8: Final = "utf-8"
 MARKS: Final = ((codecs.BOM_UTF8, UTF_8), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # What pages mean by a label, as the encoding standard has it: the larger set that browsers read in its place.
 MEANT: Final = {
-    "gb2312": "gb18030", "gbk": "gb18030", "cp936": "gb18030", "hz": "gb18030", "iso8859-1": "cp1252",
+    "gb2312": "gb18030", "gbk": "gb18030", "cp936": "gb18030", "iso8859-1": "cp1252",
     "ascii": "cp1252", "big5": "big5hkscs", "shift_jis": "cp932", "euc_kr": "cp949", "iso8859-9": "cp1254",
-    "iso8859-11": "cp874", "tis-620": "cp874",
+    "iso8859-11": "cp874", "tis-620": "cp874", "utf-16": "utf-16-le",
 }  # fmt: skip
-# Read in one piece or not at all: what a byte means depends on those before it.
-STATEFUL: Final = ("iso2022", "utf-7", "utf-16", "utf-32")
+# Labels of the web that Python has no name for.
+UNNAMED: Final = {"windows-31j": "cp932", "windows-874": "cp874"}
+# Encodings of text in which a byte means the same wherever its character stands.
+STATELESS: Final = re.compile(
+    r"(?:cp|iso8859-|gb|big5|euc_|shift_jis|koi8|mac[-_]|johab|kz1048|tis-620|ascii|ptcp)[\w-]*|utf-8|utf-16-[bl]e"
+)
 
 
 class Decoded(NamedTuple):
@@ -47,11 +52,12 @@ def codec_of(label: str) -> str | None:
     ('gb18030', 'cp1252', 'utf-8', None)
     """
     try:
-        name = codecs.lookup(label.strip().removeprefix("x-").removeprefix("unicode-1-1-")).name
-        "".encode(name)
-    except (LookupError, TypeError, ValueError):
+        label = label.strip().lower().removeprefix("x-").removeprefix("unicode-1-1-")
+        name = codecs.lookup(UNNAMED.get(label, label)).name
+    except (LookupError, ValueError):
         return None
-    return None if name.startswith(STATEFUL) and name not in ("utf-16-le", "utf-16-be") else MEANT.get(name, name)
+    name = MEANT.get(name, name)
+    return name if STATELESS.fullmatch(name) else None
 
 
 def decode(data: bytes, declared: str | None = None) -> Decoded:

@@ -18,7 +18,6 @@ from pressmark.transforms.blocks import RENAMED, element_name
 from pressmark.transforms.outlets import Rules, class_words
 
 __all__ = [
-    "FURNITURE",
     "HIDDEN",
     "LONGEST_PLAIN_REMARK",
     "LONGEST_REMARK",
@@ -78,8 +77,6 @@ class Finding(NamedTuple):
 
 
 HIDDEN: Final = Finding("boilerplate", "hidden from readers")
-# How the reason begins that a block of a whole page has which is no part of its story.
-FURNITURE: Final = "no part of the story"
 # What hides an element: an attribute, words of a style, and class words for what is only read aloud.
 HIDING_STYLE: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 ALOUD: Final = re.compile(r"(?:^|\s)(?:sr-only|screen-reader(?:-only|-text)?|visually-?hidden)(?=\s|$)")

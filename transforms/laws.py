@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from xxhash import xxh3_64_intdigest
 
 from pressmark.transforms.blocks import cut
-from pressmark.transforms.doors import open_source
+from pressmark.transforms.doors import part_source
 from pressmark.transforms.encodings import UTF_8, Decoded, as_encoded
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.identity import absolute
@@ -61,7 +61,12 @@ def check_article(
     media: Sequence[Mapping[str, Any]] = (),
 ) -> list[Breach]:
     """Breaches of laws 1 to 4 and 7 by one article. `paragraphs` and `media` are its rows in the order of the file."""
-    return [*_breaches(article, paragraphs, data), *_media_law(article, paragraphs, data, media)]
+    if hashlib.sha256(data).hexdigest() != article["source_sha256"]:
+        problem = "the source's bytes are not those that were ingested; ingest again"
+        return [Breach(1, article["source_path"], None, problem)]
+    markdown = article["markup"] == "markdown"
+    shown = _Shown(data, article["header_bytes"], article["encoding"]) if markdown else None
+    return [*_breaches(article, paragraphs, data, shown), *_media_law(article, paragraphs, data, media, shown)]
 
 
 def completeness(
@@ -115,11 +120,10 @@ def completeness_of_history(
     return breaches
 
 
-def _breaches(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes) -> Iterator[Breach]:
+def _breaches(
+    article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes, shown: _Shown | None
+) -> Iterator[Breach]:
     path: str = article["source_path"]
-    if hashlib.sha256(data).hexdigest() != article["source_sha256"]:
-        yield Breach(1, path, None, "the source's bytes are not those that were ingested; ingest again")
-        return
     text: str = article["text"]
     if hashlib.sha256(text.encode()).hexdigest() != article["text_sha256"]:
         yield Breach(2, path, None, "`text_sha256` is not the hash of `text`")
@@ -128,7 +132,6 @@ def _breaches(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]
     if len(paragraphs) != article["paragraph_count"]:
         yield Breach(3, path, None, f"{len(paragraphs)} rows where `paragraph_count` is {article['paragraph_count']}")
     byte_floor, char_floor = article["header_bytes"], 0
-    shown = _shown(article, data)
     for ordinal, row in enumerate(paragraphs):
         start, end = row["byte_start"], row["byte_end"]
         yield from _slice_law(path, row, data[start:end], article["encoding"], shown)
@@ -143,11 +146,6 @@ def _breaches(article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]
             yield Breach(1, path, start, f"`{row['paragraph_id']}`: its `source_sha256` is not its article's")
         byte_floor, char_floor = end, row["char_end"]
     yield from _conservation(article, paragraphs, data, shown)
-
-
-def _shown(article: Mapping[str, Any], data: bytes) -> _Shown | None:
-    markdown = article["markup"] == "markdown"
-    return _Shown(data, article["header_bytes"], article["encoding"]) if markdown else None
 
 
 class _Shown:
@@ -224,9 +222,9 @@ def _media_law(
     paragraphs: Sequence[Mapping[str, Any]],
     data: bytes,
     media: Sequence[Mapping[str, Any]],
+    shown: _Shown | None,
 ) -> Iterator[Breach]:
     path = article["source_path"]
-    shown = _shown(article, data) if media else None
     starts = [*(row["byte_start"] for row in paragraphs), len(data)]
     ends = [article["header_bytes"], *(row["byte_end"] for row in paragraphs)]
     for number, row in enumerate(media):
@@ -259,7 +257,7 @@ def _conservation(
     path = article["source_path"]
     try:
         facts = RecordFacts() if article["dialect"] == "record" else None
-        opened = open_source(data, Reading(article["encoding"], article["markup"]), facts)
+        opened = part_source(data, Reading(article["encoding"]), facts)
     except (UnicodeDecodeError, BadSource) as error:
         yield Breach(4, path, None, f"the source has no header, or is no UTF-8 text: {error}")
         return

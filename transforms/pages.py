@@ -15,7 +15,6 @@ from math import exp
 from typing import Final, NamedTuple
 
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.evidence import FURNITURE
 from pressmark.transforms.page_features import CJK, FEATURES, features, folded
 from pressmark.transforms.page_model import NAMES, TREES
 
@@ -50,7 +49,7 @@ class Verdict(NamedTuple):
 
     def reason(self, index: int) -> str:
         """What `explain` prints of a block that is none of the story."""
-        return f"{FURNITURE}: {self.likely[index]:.2f} likely, where the page's story begins at {self.bar:.2f}"
+        return f"no part of the story: {self.likely[index]:.2f} likely, where the page's story begins at {self.bar:.2f}"
 
 
 class _Tree(NamedTuple):

@@ -18,8 +18,10 @@ from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, build_parser
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, law_lines, printable, table, utc
 from pressmark.schemas import TABLES
+from pressmark.storage.configuration import FILE, configured
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.folder import Folder
+from pressmark.storage.inputs.pages import UnpackedPages
 from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, Trace, articles_at, stages_of, trace_paragraph
@@ -247,19 +249,24 @@ def _difference(difference: Difference) -> str:
 def explain(arguments: argparse.Namespace) -> int:
     """Print what a source becomes and why; the exit code."""
     path: Path = arguments.source_file
-    limits = IngestSettings(max_source_mib=arguments.max_source_mib).limits
+    beside = next((place for folder in path.absolute().parents if (place := folder / FILE).is_file()), None)
+    settings = configured(IngestSettings(
+        max_source_mib=arguments.max_source_mib, encoding=arguments.encoding, markup=arguments.markup,
+        config=None if beside is None else str(beside), source=str(path),
+    ))  # fmt: skip
+    limits = settings.limits
     if path.is_dir():
         inside = sources_of(Folder(path).listing(Request()).frame.head(1))
         example = f"such as `{path / inside[0].source_path}`" if inside else "which holds no article"
         raise InputError("this is a folder", path, f"name one file of it, {example}")
     if not path.is_file():
         raise InputError("there is no such file", path, "name one file of an archive")
-    file = Folder(path)
+    file = UnpackedPages(Folder(path))
     ((source, data),) = file.contents(sources_of(file.listing(Request()).frame), limits)
     found: Explanation | Reject | bytes = data
     if isinstance(found, bytes):
         latest = datetime.now(UTC) + SCHEDULED_AHEAD
-        found = explain_source(found, source.source_path, load_outlets(), limits, latest)
+        found = explain_source(found, source.source_path, load_outlets(), limits, latest, settings.reading)
     if isinstance(found, Reject):
         where = "" if found.byte_offset is None else f" at byte {found.byte_offset}"
         record = {name: getattr(found, name) for name in ("source_path", "reason", "byte_offset", "detail")}

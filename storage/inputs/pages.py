@@ -43,18 +43,20 @@ class UnpackedPages(Input):
 
 def _unpacked(source: Source, data: bytes, limits: Limits) -> bytes | Reject:
     most = min(limits.source_bytes, MOST_BYTES)
-    pieces, size = [], 0
+    pieces, size, rest = [], 0, data
     try:
         # A file may hold several members, one after the other.
-        while data.startswith(GZIP):
+        while rest.startswith(GZIP):
             reader = zlib.decompressobj(WITH_HEADER)
-            pieces.append(reader.decompress(data, most - size + 1))
+            pieces.append(reader.decompress(rest, most - size + 1))
             size += len(pieces[-1])
             if size > most:
                 return source.too_large(size, limits)
             if not reader.eof:
                 return source.unreadable("the packed page is cut off; restore the file", data)
-            data = reader.unused_data
+            rest = reader.unused_data
     except zlib.error as error:
         return source.unreadable(f"the packed page can't be unpacked ({error}); restore the file", data)
+    if rest.strip(b"\0"):
+        return source.unreadable(f"{len(rest)} bytes that are not packed follow the page; restore the file", data)
     return b"".join(pieces)

@@ -42,6 +42,7 @@ def test_what_init_writes_is_what_the_next_run_uses(news: News) -> None:
     assert main(["ingest", str(news.archive), str(news.out)]) == 0
     rows = read_table(news.out, "articles").to_pylist()
     assert {row["encoding"] for row in rows} == {"gb18030"}
+    assert main(["explain", str(news.archive / "a.md")]) == 0
     assert sorted(path.name for path in (news.out / "articles").iterdir()) == [f"outlet={news.archive.name}"]
 
 
@@ -70,6 +71,8 @@ def test_what_is_given_goes_before_the_file(tmp_path: Path) -> None:
     given = IngestSettings(source=str(tmp_path), archive="given", config=str(tmp_path / "other.toml"))
     found = configured(given)
     assert (found.archive, found.max_source_mib, found.exclude) == ("given", 3, ("x",))
+    (tmp_path / "pressmark.toml").write_text("[map]\nurl = 'link'\nhtml = 'a.body'", "utf-8")
+    assert configured(IngestSettings(source=str(tmp_path))).keys == {"url": "link", "html": "a.body"}
     assert set(ABOUT_THE_ARCHIVE) <= {one.name for one in options()}
     with pytest.raises(SettingsError, match="--config"):
         configured(IngestSettings(source=str(tmp_path), config=str(tmp_path / "none.toml")))

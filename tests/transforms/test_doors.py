@@ -13,7 +13,7 @@ from archives import News, breaches, read_table
 from pressmark.flows.cli import main
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse
-from pressmark.transforms.records import Article, Limits, Reading
+from pressmark.transforms.records import Article, Limits, Reading, RecordFacts
 
 SENTENCE = "次开放，读者从早晨开始在门口排队，馆长说书架都已经擦干净了。"
 STORY = "".join(f"<p>松岭市图书馆今天第{n}{SENTENCE}</p>" for n in range(8))
@@ -74,6 +74,36 @@ def test_an_odd_comment_is_no_fault(comment: str) -> None:
     assert len(texts(parsed(f"{comment}\n{PAGE.format(charset='utf-8')}"), "body")) == 8
 
 
+@pytest.mark.parametrize(
+    ("language", "printed", "day"),
+    [("en-US", "3/4/2022", "2022-03-04"), ("en-GB", "3/4/2022", "2022-04-03"), ("en", "3/4/2022", None),
+     ("en", "3/24/2022", "2022-03-24"), ("fr", "24/3/2022", "2022-03-24"), ("de", "5/5/2022", "2022-05-05"),
+     ("en", "31/31/2022", None)],
+)  # fmt: skip
+def test_days_with_slashes_are_read_by_the_pages_language(language: str, printed: str, day: str | None) -> None:
+    page = PAGE.format(charset="utf-8").replace("lang=zh", f"lang={language}").replace(
+        "2022-03-04T05:06:07+08:00", printed
+    )  # fmt: skip
+    found = parsed(page).dates.local_date
+    assert (found and found.isoformat()) == day
+
+
+def test_what_is_hidden_is_no_part_of_a_pages_story() -> None:
+    page = PAGE.format(charset="utf-8")
+    hidden = page.replace("今天第3次", "今天第九次").replace(
+        "<p>松岭市图书馆今天第九次", "<p hidden>松岭市图书馆今天第九次"
+    )
+    assert len(texts(parsed(page), "body")) == 8
+    assert [text[8:11] for text in texts(parsed(hidden), "boilerplate") if "今天第" in text] == ["第九次"]
+
+
+def test_a_record_of_markdown_is_markdown() -> None:
+    facts = RecordFacts(url="https://songling-times.example/m", content_type="text/markdown")
+    outcome = parse("水 **又** 来".encode(), "d.jsonl#0", load_outlets(), Limits(), facts=facts)
+    assert isinstance(outcome, Article)
+    assert (outcome.markup, outcome.text, outcome.header.dialect) == ("markdown", "水 又 来".encode(), "record")
+
+
 def test_markdown_is_told_by_what_a_body_holds_or_said() -> None:
     header = "---\ntitle: 堰\n---\n"
     assert parsed(f"{header}# 堰\n\n**水**又来。\n\n- 一\n- 二\n").markup == "markdown"
@@ -86,9 +116,14 @@ def test_packed_pages_are_read_and_lawful(news: News, tmp_path: Path) -> None:
     (news.archive / "a.html.gz").write_bytes(gzip.compress(page))
     (news.archive / "cut.html.gz").write_bytes(gzip.compress(page)[:200])
     (news.archive / "bomb.html.gz").write_bytes(gzip.compress(b"<html>" + b" " * (20 << 20)))
+    (news.archive / "more.html.gz").write_bytes(2 * gzip.compress(page) + b"and more")
     assert main(["ingest", str(news.archive), str(news.out)]) == 0
     (row,) = read_table(news.out, "articles").to_pylist()
     assert (row["source_path"], row["source_bytes"]) == ("a.html.gz", len(page))
-    reasons = {row["source_path"]: row["reason"] for row in read_table(news.out, "rejects").to_pylist()}
-    assert reasons == {"cut.html.gz": "unreadable", "bomb.html.gz": "too_large"}
+    rejects = {row["source_path"]: row for row in read_table(news.out, "rejects").to_pylist()}
+    assert {path: row["reason"] for path, row in rejects.items()} == {
+        "cut.html.gz": "unreadable", "bomb.html.gz": "too_large", "more.html.gz": "unreadable",
+    }  # fmt: skip
+    assert rejects["more.html.gz"]["raw"] == (news.archive / "more.html.gz").read_bytes()
+    assert main(["explain", str(news.archive / "a.html.gz")]) == 0
     assert breaches(news.out, news.archive) == []

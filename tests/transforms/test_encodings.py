@@ -72,6 +72,13 @@ def test_undeclared_bytes_stay_a_reject_and_the_remedy_is_named() -> None:
     assert (reject.reason, "--encoding" in reject.detail) == ("invalid_utf8", True)
 
 
+def test_an_encoding_with_states_is_no_utf_8() -> None:
+    data = f"<html><head><meta charset=iso-2022-jp></head>{JAPANESE}</html>".encode("iso2022_jp", "replace")
+    reject = parsed(data, None)
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.byte_offset, reject.raw) == ("invalid_utf8", data.index(b"\x1b$"), data)
+
+
 @pytest.mark.parametrize("codec", ["gb18030", "big5hkscs", "cp932", "cp1252", "utf-16-le", "euc_kr"])
 @given(data=st.binary(max_size=60))
 def test_sizes_add_up_whatever_the_bytes(codec: str, data: bytes) -> None:
@@ -82,6 +89,9 @@ def test_sizes_add_up_whatever_the_bytes(codec: str, data: bytes) -> None:
 
 
 def test_labels_of_the_web() -> None:
-    labels = ("gb2312", "ISO-8859-1", "none-such", "utf-7", "unicode-1-1-utf-8", "base64")
-    assert [codec_of(label) for label in labels] == ["gb18030", "cp1252", None, None, "utf-8", None]
+    labels = ("gb2312", "ISO-8859-1", "x-sjis", "Windows-31J", "utf-16", "unicode-1-1-utf-8")
+    assert [codec_of(label) for label in labels] == ["gb18030", "cp1252", "cp932", "cp932", "utf-16-le", "utf-8"]
+    # What has states, and what is an encoding to Python alone.
+    for label in ("hz-gb-2312", "iso-2022-jp", "utf-7", "base64", "punycode", "unicode_escape", "none-such"):
+        assert codec_of(label) is None
     assert decode(b"").text == ""
