@@ -46,10 +46,9 @@ format: $(READY)
 wheel: $(READY)
 	@$(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --offline --clear --out-dir dist
 
-# docs/columns.md, from the schemas.
+# docs/columns.md from the schemas, docs/errors.md from the code that raises them.
 docs: $(READY)
-	@$(BIN)/python docs/columns.py > $(VENV)/columns.md
-	@mv $(VENV)/columns.md docs/columns.md
+	@for page in columns errors; do $(BIN)/python docs/$$page.py > $(VENV)/$$page.md && mv $(VENV)/$$page.md docs/$$page.md; done
 
 # Beside the bare floor and the script most people would write; needs ../shared.
 bench: $(READY)

@@ -39,15 +39,30 @@ exit codes:
   0  all well
   1  `ingest`: no source was found, or every one was rejected; with --strict: there are rejects,
      with --max-reject-share: more than that;
-     `verify`: a law does not hold; `explain`: the source is a reject
+     `verify`: a law does not hold; `explain`: the source is a reject; `doctor`: something fails
   2  the arguments are wrong
   3  could not run; the message says why and what to do
+"""
+ADDRESSES: Final = """\
+addresses:
+  news, /data/news                      a path: relative to the working folder, or absolute
+  file:news, git+file:news@main#rfi,    a path behind a scheme is written alike: `duckdb:news.duckdb` is relative,
+  duckdb:news.duckdb, iceberg:lake      `duckdb:/data/news.duckdb` absolute
+  s3://bucket/prefix (gs://, az://), postgresql://user@host/database
 """
 SHELLS: Final = ("bash", "zsh", "tcsh", "fish", "powershell")
 
 
 class UsageError(SettingsError):
     """The arguments are wrong."""
+
+
+class MachineError(PressmarkError):
+    """The operating system refused something: a disk that is full, a file that may not be read."""
+
+
+class StoppedError(PressmarkError):
+    """Someone stopped the command: run it again to go on."""
 
 
 class Argument:
@@ -126,7 +141,7 @@ def _archive(which: str) -> Argument:
 def _destination(what: str, without: str) -> Argument:
     return Argument(
         "destination", nargs="?", default=os.environ.get("PRESSMARK_DESTINATION"),
-        help=f"{what}: `duckdb:///news.duckdb`, `postgresql://user@host/database` or `iceberg:///folder` [that of "
+        help=f"{what}: `duckdb:news.duckdb`, `postgresql://user@host/database` or `iceberg:folder` [that of "
         f"PRESSMARK_DESTINATION, which keeps a password out of the list of processes{without}]",
     )  # fmt: skip
 
@@ -203,7 +218,7 @@ COMMANDS: Final = {
     ),
     "load": Command(
         "running", "load what changed in an output into a database or table format, and prove that it arrived",
-        "pressmark load output duckdb:///news.duckdb",
+        "pressmark load output duckdb:news.duckdb",
         (
             NAMED_OUTPUT, _destination("where to load", ""), FLOW,
             Argument("--full", action="store_true", help="send all partitions again, changed or not"), DRY_RUN, JSON,
@@ -225,7 +240,7 @@ COMMANDS: Final = {
     ),
     "serve": Command(
         "running", "serve scheduled ingests, loads and verifications on a Prefect server",
-        "pressmark serve archive output duckdb:///news.duckdb --cron '15 * * * *'",
+        "pressmark serve archive output duckdb:news.duckdb --cron '15 * * * *'",
         (
             Argument("source", help="where the articles are, as in `pressmark ingest`"), NAMED_OUTPUT,
             _destination("where to load after an ingest that changed something", "; without either nothing is loaded"),
@@ -237,6 +252,14 @@ COMMANDS: Final = {
                 "--verify-cron", default="30 3 * * *", help="when to verify, in UTC [`30 3 * * *`, nightly]"
             ),
             *(argument for name, argument in SETTINGS.items() if name not in ("source", "output")),
+        ),
+    ),
+    "doctor": Command(
+        "checking", "look at this machine, an output, a destination and the schedule, and say what to do",
+        "pressmark doctor output --fix",
+        (
+            OUTPUT, _destination("also look whether it can be loaded", "; without either none is looked at"),
+            Argument("--fix", action="store_true", help="complete and clear what stopped runs left"), JSON,
         ),
     ),
     "completion": Command(
@@ -267,13 +290,13 @@ def build_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     these take a while."""
     raw = argparse.RawDescriptionHelpFormatter
     what = "Turn an archive of scraped news articles into a partitioned Parquet dataset."
-    parser = _Parser(prog="pressmark", description=what, epilog=EXIT_CODES, formatter_class=raw)
+    parser = _Parser(prog="pressmark", description=what, epilog=f"{ADDRESSES}\n{EXIT_CODES}", formatter_class=raw)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         one = commands.add_parser(
             name, help=command.what, description=command.what[0].upper() + command.what[1:] + ".",
-            epilog=f"example:\n  {command.example}\n\n{EXIT_CODES}", formatter_class=raw,
+            epilog=f"example:\n  {command.example}\n\n{ADDRESSES}\n{EXIT_CODES}", formatter_class=raw,
         )  # fmt: skip
         places: dict[str | None, argparse._ActionsContainer] = {None: one}
         for argument in command.arguments if not words or words[0] == name else ():
@@ -312,14 +335,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except KeyboardInterrupt:
-        stopped = PressmarkError("stopped", "pressmark", "what was published is whole; run again to go on")
-        return _fail(stopped, "Interrupted", words)
+        return _fail(StoppedError("stopped", "pressmark", "what was published is whole; run again to go on"), words)
     except PressmarkError as error:
-        return _fail(error, type(error).__name__, words)
+        return _fail(error, words)
     except OSError as error:
         where = str(error.filename or errno.errorcode.get(error.errno or 0, "this machine"))
-        remedy = "correct that and run again"
-        return _fail(PressmarkError(error.strerror or str(error), where, remedy), type(error).__name__, words)
+        return _fail(MachineError(error.strerror or str(error), where, "correct that and run again"), words)
 
 
 def _parsed(words: list[str]) -> argparse.Namespace:
@@ -354,12 +375,13 @@ def _warnings_shown() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _fail(error: PressmarkError, name: str, words: Sequence[str]) -> int:
+def _fail(error: PressmarkError, words: Sequence[str]) -> int:
     """Say what is wrong, as text or, under --json, as JSON on standard output; the exit code."""
     if "--json" in words:
         import json
 
-        print(json.dumps({"error": name, "what": error.what, "where": error.where, "remedy": error.remedy}))
+        shown = {"code": error.code, "message": error.what, "where": error.where, "remedy": error.remedy}
+        print(json.dumps(shown, ensure_ascii=False))
     else:
         print(f"pressmark: {error}", file=sys.stderr)
     return EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED

@@ -50,7 +50,7 @@ def from_parameter(text: str) -> DestinationAddress:
 
 def _run_name() -> str:
     given = flow_run.parameters
-    return f"load {base_name(given['output'])} into {given['destination'].partition('://')[0]}"
+    return f"load {base_name(given['output'])} into {given['destination'].partition(':')[0]}"
 
 
 @flow(name="load", flow_run_name=_run_name, retries=0, persist_result=False)
@@ -70,7 +70,8 @@ def load(output: str, destination: str, full: bool = False) -> LoadReport:  # no
     if report.changed:
         figures = [table._asdict() for table in report.tables]
         create_table_artifact(figures, key="load-figures", description=f"Load {report.load_id}: {line}")
-        scheme, _, place = report.destination.partition("://")
+        scheme, _, place = report.destination.partition(":")
+        place = place.removeprefix("//") if place.startswith("//") else f"/{place}"
         root = f"{scheme}://{place.rpartition('@')[2]}"
         tables = [asset(f"{root}/{one.table}", one.table, "Table loaded by pressmark") for one in report.tables]
         record_lineage(tables, table_assets(output))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 __all__ = ["InputError", "LockedError", "OutputError", "PoolError", "PressmarkError", "SettingsError"]
@@ -15,6 +16,11 @@ class PressmarkError(Exception):
         self.what = what
         self.where = str(where)
         self.remedy = remedy
+
+    @property
+    def code(self) -> str:
+        """The error's kind as programs know it, listed in `docs/errors.md`: `input`, `destination_busy`, …"""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__.removesuffix("Error")).lower()
 
     def __reduce__(self) -> tuple[type[PressmarkError], tuple[str, str, str]]:
         # Errors come back from worker processes, too.

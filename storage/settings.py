@@ -80,7 +80,7 @@ class IngestSettings:
 
     source: str = option(
         "seeds",
-        "folder or file with the articles, a git repository (its folder, or git+file:///path[@ref][#subdir]), a .tar, "
+        "folder or file with the articles, a git repository (its folder, or git+file:path[@ref][#subdir]), a .tar, "
         ".tar.gz (.zst, .xz, .bz2) or .zip, a .warc, .wacz or .jsonl, or s3://bucket/prefix (gs://, az://) [seeds]",
     )
     output: str = option("output", "folder of the dataset, or s3://bucket/prefix (gs://, az://) [output]")
@@ -285,11 +285,13 @@ def keys_of(text: str | None) -> dict[str, str]:
 def base_name(address: str) -> str:
     """The last name in an address: what an archive is called that has no other name.
 
-    >>> base_name("/data/news/"), base_name("git+file:///data/news.git@main#rfi"), base_name("s3://bucket/press")
+    >>> base_name("/data/news/"), base_name("git+file:data/news.git@main#rfi"), base_name("s3://bucket/press")
     ('news', 'news.git', 'press')
     """
     place = address.partition("#")[0]
-    if "://" in place:
-        scheme, _, place = place.partition("://")
+    scheme, separator, rest = place.partition(":")
+    if separator and (rest.startswith("//") or scheme in ("file", "git+file")):
+        place = rest.removeprefix("//")
         place = place.partition("@")[0] if scheme.startswith("git") else place
-    return Path(os.path.abspath(place) if "://" not in address else place).name or "archive"
+        return Path(place).name or "archive"
+    return Path(os.path.abspath(place)).name or "archive"

@@ -12,9 +12,9 @@ from pathlib import Path
 from archives import ROOT
 
 # Raised only by what a change adds, and with the reason beside the number.
-# 12,500 lines in 80 modules, and what the doors add: front matter, Markdown, pages, records, media.
-MOST_LINES = 18_100
-MOST_MODULES = 92
+# 12,500 lines in 80 modules; what the doors add: front matter, Markdown, pages, records, media; and what operators ask.
+MOST_LINES = 18_700
+MOST_MODULES = 94
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {

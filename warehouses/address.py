@@ -16,7 +16,7 @@ __all__ = [
 
 FILE_SCHEMES: Final = ("duckdb", "iceberg")
 SERVER_SCHEMES: Final = ("postgresql", "postgres")
-FORMS: Final = "`duckdb:///news.duckdb`, `postgresql://user@host/database` or `iceberg:///folder`"
+FORMS: Final = "`duckdb:news.duckdb`, `postgresql://user@host/database` or `iceberg:folder`"
 SECRET_PARAMETERS: Final = frozenset({"password", "sslpassword", "passfile"})
 MASK: Final = "***"
 
@@ -63,24 +63,40 @@ class DestinationAddress(NamedTuple):
 def parse_address(text: str) -> DestinationAddress:
     """The address in `text`; raises `DestinationError`, without repeating the text, where it is none.
 
-    >>> parse_address("duckdb:///news.duckdb").target
-    'news.duckdb'
+    Behind `duckdb:` and `iceberg:` a path is written as anywhere else. Three slashes before it are those of
+    SQLAlchemy's addresses: a relative path follows, and an absolute one after a fourth.
+
+    >>> parse_address("duckdb:news.duckdb").target, parse_address("duckdb:///news.duckdb").target
+    ('news.duckdb', 'news.duckdb')
+    >>> parse_address("duckdb:/data/news.duckdb").target, parse_address("duckdb:////data/news.duckdb").target
+    ('/data/news.duckdb', '/data/news.duckdb')
     >>> parse_address("postgresql://ann:pa%2Fss@db/news").shown
     'postgresql://ann:***@db/news'
     """
-    scheme, separator, rest = text.partition("://")
-    if not separator or scheme not in FILE_SCHEMES + SERVER_SCHEMES:
+    scheme, _, rest = text.partition(":")
+    if scheme not in FILE_SCHEMES and not (scheme in SERVER_SCHEMES and rest.startswith("//")):
         # What was meant is unknown, so nothing of it that could be a password is shown.
         shown = scheme if re.fullmatch(r"[a-z0-9+.-]{1,30}", scheme) else MASK
         raise DestinationError("this is no address of a destination", shown, f"write {FORMS}")
     if scheme in FILE_SCHEMES:
-        if not rest.startswith("/") or rest == "/":
+        path = rest.removeprefix("///")
+        if not path or path.startswith("//"):
             raise DestinationError(
-                "the address names no file or folder", f"{scheme}://",
-                f"write `{scheme}:///relative/path` or `{scheme}:////absolute/path`",
+                "the address names no file or folder", f"{scheme}:",
+                f"write `{scheme}:relative/path` or `{scheme}:/absolute/path`",
             )  # fmt: skip
-        return DestinationAddress(text, scheme, rest[1:], text, ())
+        _check_meant(scheme, rest, path)
+        return DestinationAddress(text, scheme, path, text, ())
     return _server(text)
+
+
+def _check_meant(scheme: str, rest: str, path: str) -> None:
+    """Raise where three slashes name a relative path whose folder is not there, while that of the absolute one is."""
+    folder = os.path.dirname(path)
+    if rest != path and folder and not os.path.isdir(folder) and os.path.isdir(f"/{folder}"):
+        raise DestinationError(
+            "there is no such folder", os.path.abspath(folder), f"write `{scheme}:/{path}` for the one in `/`"
+        )
 
 
 def _server(text: str) -> DestinationAddress:

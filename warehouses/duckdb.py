@@ -41,7 +41,7 @@ class DuckDB(SQLDestination):
     def __enter__(self) -> DuckDB:
         name = self._address.target
         if name.endswith("/") or name.startswith(":") or os.path.isdir(name):
-            raise DestinationError("this names no file", name, "write `duckdb:///folder/news.duckdb`")
+            raise DestinationError("this names no file", name, "write `duckdb:folder/news.duckdb`")
         folder = os.path.dirname(os.path.abspath(name))
         if not os.path.isdir(folder):
             raise DestinationError("there is no such folder", folder, "make it, or name another file")

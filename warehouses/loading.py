@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ def load_output(
         _check_apart(output, address)
         with open_destination(address) as destination:
             plan = plan_changes(source, destination, relations, full=full)
+            _check_room(plan, address)
             rows = {}
             if plan.created or plan.added or any(change.partitions for change in plan.changes):
                 # Later loads count, so a clock that was set back may not make this one the earlier.
@@ -153,6 +155,19 @@ def _check_apart(output: Output, address: DestinationAddress) -> None:
         return
     if Path(address.target).resolve().is_relative_to(output.root.resolve()):
         raise DestinationError("the destination lies in the output's folder", address.target, "name a place outside it")
+
+
+def _check_room(plan: LoadPlan, address: DestinationAddress) -> None:
+    """Raise where the disk has less room than what is sent takes in the output; a server's disk is not known."""
+    if address.scheme not in FILE_SCHEMES:
+        return
+    needed = sum(path.stat().st_size for change in plan.changes for part in change.parts for path in part.paths)
+    free = shutil.disk_usage(Path(address.target).absolute().parent).free
+    if free < needed:
+        raise DestinationError(
+            f"the disk has {free / 1e6:.0f} MB free, and {needed / 1e6:.0f} MB are to be sent", address.shown,
+            "free some space, or name a place on another disk; nothing was loaded",
+        )  # fmt: skip
 
 
 def _carry_out(

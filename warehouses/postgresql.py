@@ -30,6 +30,7 @@ STAGING: Final = "_pressmark_staging_"
 # One load at a time: the number is pressmark's name for the lock.
 LOCK: Final = int.from_bytes(b"pressmrk") % (1 << 63)
 CONNECTIONS: Final = 2
+OLDEST: Final = 120_000
 CONNECT_TIMEOUT_S: Final = 10
 # What a server gives by default has it make indexes on disk.
 MEMORY: Final = ("SET LOCAL work_mem = '64MB'", "SET LOCAL maintenance_work_mem = '256MB'")
@@ -73,7 +74,7 @@ class PostgreSQL(SQLDestination):
     def __enter__(self) -> PostgreSQL:
         self._connection = self._connect()
         try:
-            self._check_encoding()
+            self._look_first()
             self._hold()
         except DestinationError:
             self._connection.close()
@@ -160,15 +161,34 @@ class PostgreSQL(SQLDestination):
         with self._explained(), self._connection.cursor() as cursor:
             cursor.adbc_ingest(LOADS.name, LOADS.table(rows), mode="append")
 
-    def _check_encoding(self) -> None:
-        """Rows are sent as UTF-8; a database of another encoding would keep their bytes and give other characters."""
-        ((stored, sent),) = self._execute(
-            "SELECT current_setting('server_encoding'), current_setting('client_encoding')"
+    def _look_first(self) -> None:
+        """Raise where the server is too old, can't be written, or would garble: rows are sent as UTF-8, and a database
+        of another encoding would keep their bytes and give other characters."""
+        ((version, stored, sent, standby, schema, may_use, may_create),) = self._execute(
+            "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), "
+            "current_setting('client_encoding'), pg_is_in_recovery(), current_schema(), "
+            "coalesce(has_schema_privilege(current_schema(), 'USAGE'), true), "
+            "coalesce(has_schema_privilege(current_schema(), 'CREATE'), true)"
         )
+        shown = self._address.shown
+        if version < OLDEST:
+            what = f"the server is PostgreSQL {version // 10_000}, older than {OLDEST // 10_000}"
+            raise DestinationError(what, shown, "name a newer server")
         if {stored, sent} != {"UTF8"}:
             raise DestinationError(
-                f"the database keeps text as {stored} and takes it as {sent}, not as UTF8", self._address.shown,
+                f"the database keeps text as {stored} and takes it as {sent}, not as UTF8", shown,
                 "load into a database made with ENCODING 'UTF8', with PGCLIENTENCODING unset",
+            )  # fmt: skip
+        if standby:
+            raise DestinationError("the server is read only", shown, "name the primary server, not a standby")
+        if schema is None:
+            raise DestinationError(
+                "there is no such schema", shown, "create it, or correct `search_path` in the address"
+            )
+        if not (may_use and may_create):
+            raise DestinationError(
+                f"this user may not make tables in the schema `{schema}`", shown,
+                f'`GRANT USAGE, CREATE ON SCHEMA "{schema}" TO` this user, or name another one',
             )  # fmt: skip
 
     def _hold(self) -> None:

@@ -19,8 +19,8 @@ from pressmark.storage.settings import ArchiveLimits
 
 __all__ = ["InputAddress", "absolute", "open_input", "parse_address"]
 
-GIT_SCHEME: Final = "git+file://"
-FILE_SCHEME: Final = "file://"
+GIT_SCHEME: Final = "git+file:"
+FILE_SCHEME: Final = "file:"
 TAR_SUFFIXES: Final = (
     ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz",
 )  # fmt: skip
@@ -48,12 +48,13 @@ class InputAddress(NamedTuple):
 
 
 def parse_address(text: str) -> InputAddress:
-    """The address that a user gave: a path, `file:///path` (never read as a repository),
-    `git+file:///path[@ref][#subdir]`, or objects such as `s3://bucket/prefix`.
+    """The address that a user gave: a path, `file:path` (never read as a repository), `git+file:path[@ref][#subdir]`,
+    or objects such as `s3://bucket/prefix`. Behind `file:` and `git+file:` a path is written as anywhere else; `//`
+    before one that starts with `/` changes nothing.
 
     A path is a repository where it has a `.git` or is a bare one, and a tar or zip archive by its name's end.
 
-    >>> parse_address("git+file:///archives/news@main#rfi")
+    >>> parse_address("git+file:/archives/news@main#rfi")
     InputAddress(kind='git', path=PosixPath('/archives/news'), ref='main', subdir='rfi', url='')
     """
     if "\0" in unquote(text):
@@ -73,9 +74,9 @@ def parse_address(text: str) -> InputAddress:
             raise InputError("what is on another machine can't be read from there", text, f"fetch it first: {remedy}")
         raise InputError(
             f"inputs of the kind `{scheme}` can't be read", text,
-            f"give a path, {GIT_SCHEME}/… or s3://bucket/prefix; clone a remote repository first (`git clone`)",
+            f"give a path, {GIT_SCHEME}path or s3://bucket/prefix; clone a remote repository first (`git clone`)",
         )  # fmt: skip
-    path = Path(unquote(text.removeprefix(FILE_SCHEME)) if plain else text)
+    path = Path(unquote(_path_behind(text, FILE_SCHEME)) if plain else text)
     if path.is_dir():
         return InputAddress("git" if not plain and _is_repository(path) else "folder", path)
     name = path.name.lower()
@@ -86,6 +87,9 @@ def parse_address(text: str) -> InputAddress:
 
 def absolute(text: str) -> str:
     """The address that a user gave, such that it means the same in any working folder."""
+    for scheme in (GIT_SCHEME, FILE_SCHEME):
+        if text.startswith(scheme):
+            return f"{scheme}//{os.path.abspath(_path_behind(text, scheme))}"
     return text if "://" in text else os.path.abspath(text)
 
 
@@ -112,11 +116,25 @@ def _opened(address: InputAddress, limits: ArchiveLimits, keys: Mapping[str, str
     return RecordFolder(address.path, limits, keys)
 
 
+def _path_behind(text: str, scheme: str) -> str:
+    """The path in an address such as `file:news`, `file:/news` or `file:///news`; raises `InputError` where what
+    follows `//` is a host, and where only the relative path of the same name is there."""
+    path = text.removeprefix(scheme)
+    if not path.startswith("//"):
+        return path
+    if not path.startswith("///"):
+        raise InputError("what is on another machine can't be read from there", text, f"write `{scheme}{path[2:]}`")
+    plain = unquote(path[2:].partition("#")[0])
+    if not os.path.lexists(plain) and os.path.lexists(plain.lstrip("/")):
+        raise InputError(
+            "there is no such file or folder", plain, f"write `{scheme}{path.lstrip('/')}` for the one in this folder"
+        )
+    return path[2:]
+
+
 def _repository(text: str) -> InputAddress:
-    rest, _, subdir = text.removeprefix(GIT_SCHEME).partition("#")
+    rest, _, subdir = _path_behind(text, GIT_SCHEME).partition("#")
     subdir = "/".join(part for part in unquote(subdir).split("/") if part)
-    if not rest.startswith("/"):
-        raise InputError("a repository is named by its absolute path", text, f"write {GIT_SCHEME}/path[@ref][#subdir]")
     # A path may hold an `@` too, so it is as long as there is a folder.
     path, ref = rest, ""
     while not Path(unquote(path)).is_dir() and "@" in path:

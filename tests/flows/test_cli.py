@@ -127,9 +127,9 @@ def test_what_cannot_run_ends_with_3_and_a_remedy_as_text_or_as_json(
     assert remedy in captured.err
     assert main([*arguments, "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["error", "what", "where", "remedy"]
+    assert list(found) == ["code", "message", "where", "remedy"]
     assert remedy in found["remedy"]
-    assert found["error"] in ("InputError", "OutputError")
+    assert found["code"] in ("input", "output")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The page of columns is made from the schemas and says all they say."""
+"""The pages of columns and errors are made from schemas and code, and say all they say."""
 
 from __future__ import annotations
 
@@ -10,10 +10,21 @@ from archives import ROOT
 from pressmark.schemas import TABLES
 
 columns_page = runpy.run_path(str(ROOT / "docs" / "columns.py"))["columns_page"]
+errors_page = runpy.run_path(str(ROOT / "docs" / "errors.py"))["errors_page"]
 
 
-def test_the_page_in_docs_is_what_the_schemas_give() -> None:
+def test_the_pages_in_docs_are_what_schemas_and_code_give() -> None:
     assert (ROOT / "docs" / "columns.md").read_text("utf-8") == columns_page(), "run `make docs`"
+    assert (ROOT / "docs" / "errors.md").read_text("utf-8") == errors_page(), "run `make docs`"
+
+
+def test_each_kind_of_error_has_a_code_of_its_own_and_nearly_every_error_a_message() -> None:
+    page = errors_page()
+    codes = re.findall(r"^## `([a-z_]+)`$", page, re.MULTILINE)
+    assert len(codes) == len(set(codes)) > 10
+    messages = re.findall(r"^\| (?!message|---)(.+?) \|", page, re.MULTILINE)
+    assert len(messages) > 100
+    assert sum(message == "…" for message in messages) < 10
 
 
 def test_each_table_has_a_line_per_column_and_per_field_of_a_link() -> None:

@@ -358,8 +358,18 @@ def test_a_user_who_may_not_create_tables_learns_why(server: Any, output: Path) 
     address = new_database(server, f"guarded_{os.urandom(3).hex()}")
     with closing(adbc.connect(address, autocommit=True)) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE ROLE guest LOGIN")
-    with pytest.raises(DestinationError, match="this user may not do that.*grant it"):
+    with pytest.raises(DestinationError, match="may not make tables in the schema `public`.*GRANT USAGE, CREATE"):
         load(output, address.replace("postgres:@", "guest:@"))
+
+
+def test_a_disk_without_room_for_what_is_sent_is_left_alone(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=10)
+    monkeypatch.setattr("pressmark.warehouses.loading.shutil.disk_usage", lambda _: full)
+    for address in (f"duckdb:{tmp_path}/x.duckdb", f"iceberg:{tmp_path}/lake"):
+        with pytest.raises(DestinationError, match="the disk has 0 MB free"):
+            load(output, address)
 
 
 def test_a_file_that_is_no_database_is_left_alone(output: Path, tmp_path: Path) -> None:

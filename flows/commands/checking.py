@@ -1,0 +1,99 @@
+"""`doctor`: looks at the machine, an output, a destination and the schedule, and says what to do."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
+from pressmark.flows.summary import as_json, printable
+from pressmark.storage.diagnosis import Finding, State, examine_machine, examine_output, mend_output
+from pressmark.storage.errors import PressmarkError
+from pressmark.storage.output.tables import Output
+from pressmark.storage.runs import new_stamp
+
+__all__ = ["doctor"]
+
+ANSWER_S: Final = 5
+MARKS: Final = {State.OK: "ok", State.WARNING: "WARNING", State.FAILURE: "FAILURE", State.FIXED: "fixed"}
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Print what was looked at, a line each, what is wrong with its remedy; the exit code."""
+    output = Output(arguments.output)
+    findings = [*examine_machine(output.folder), *examine_output(output)]
+    if arguments.fix and any(finding.fixable for finding in findings):
+        mended = mend_output(output)
+        findings = [*(one for one in findings if one.area != "output"), mended, *examine_output(output)]
+    if arguments.destination:
+        findings += _destination(output, arguments.destination)
+    findings += _schedule()
+    counts = Counter(finding.state for finding in findings)
+    if arguments.json:
+        print(as_json({"findings": [one._asdict() for one in findings], "counts": counts}))
+    else:
+        print("\n".join(line for one in findings for line in _lines(one)))
+        print(f"\n{counts[State.FAILURE]} failures, {counts[State.WARNING]} warnings, {len(findings)} things looked at")
+    return EXIT_NOTHING if counts[State.FAILURE] else EXIT_OK
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    yield f"{MARKS[finding.state]:<8} {finding.area}: {finding.name}: {printable(finding.found)}"
+    if finding.remedy:
+        yield f"         → {finding.remedy}"
+
+
+def _destination(output: Output, text: str) -> Iterator[Finding]:
+    """Whether a load would be taken, and what it would send. Writes nothing."""
+    from pressmark.warehouses.address import parse_address
+    from pressmark.warehouses.loading import plan_load
+
+    area = "destination"
+    try:
+        address = parse_address(text)
+        plan = plan_load(output, address, new_stamp().run_id)
+    except PressmarkError as error:
+        yield Finding(area, "load", State.FAILURE, f"{error.what}: `{error.where}`", error.remedy)
+        return
+    waiting = sum(len(change.partitions) for change in plan.changes)
+    yield Finding(area, "connection", State.OK, f"{address.shown} can be loaded")
+    found = f"{waiting} partitions differ from the output" if waiting else "has what the output has"
+    yield Finding(
+        area, "rows", State.WARNING if waiting else State.OK, found, "run `pressmark load`" if waiting else ""
+    )
+
+
+def _schedule() -> Iterator[Finding]:
+    """Whether the Prefect server answers, and whether runs wait there that should have begun."""
+    area, address = "schedule", os.environ.get("PREFECT_API_URL")
+    if not address:
+        yield Finding(area, "server", State.OK, "PREFECT_API_URL is not set: nothing is asked of a server")
+        return
+    try:
+        _asked(address, "health")
+        late = _asked(address, "flow_runs/count", {"flow_runs": {"state": {"name": {"any_": ["Late"]}}}})
+        running = _asked(address, "flow_runs/count", {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}})
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        yield Finding(area, "server", State.FAILURE, f"`{address}` gives no answer ({reason})",
+                      "start it, or correct or unset PREFECT_API_URL")  # fmt: skip
+        return
+    yield Finding(area, "server", State.OK, f"`{address}` answers")
+    yield Finding(area, "runs", State.WARNING if late else State.OK, f"{late} late, {running} running",
+                  "start `pressmark serve`, or look at what holds its runs up" if late else "")  # fmt: skip
+
+
+def _asked(address: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(  # noqa: S310  # the address is the operator's own
+        f"{address.rstrip('/')}/{path}", data, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
+        return json.load(answer)
