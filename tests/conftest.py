@@ -15,6 +15,16 @@ from object_stores import S3Server, why_no_server
 settings.register_profile("pressmark", deadline=None)
 settings.load_profile("pressmark")
 
+LONGEST: Final = (
+    "test_serving.py",
+    "test_documents.py",
+    "test_flow.py",
+    "test_object_output.py",
+    "test_loading.py",
+    "test_dask.py",
+    "test_backfill.py",
+    "test_kills.py",
+)
 MARKED_BY: Final = {
     "server": "server", "s3_server": "server", "cluster": "server", "postgresql": "server", "corpus": "corpus",
     "sessions": "slow",
@@ -23,7 +33,9 @@ MARKED_BY: Final = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark a test by the fixtures that it uses and by its parameters, so that `make quick` leaves out what is slow."""
+    """Mark a test by the fixtures that it uses and by its parameters, so that `make quick` leaves out what is slow; and
+    begin with the files that take longest, so that no process is left with one of them at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     for item in items:
         parameters = item.name.partition("[")[2].rstrip("]").split("-")
         for name in {*getattr(item, "fixturenames", ()), *parameters} & MARKED_BY.keys():

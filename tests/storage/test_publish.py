@@ -64,11 +64,11 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(changed: Changed, tmp
         sys.executable, "-c", KILLED_RUNS.format(root=str(ROOT)), str(changed.output), str(changed.archive),
         str(killed),
     ]  # fmt: skip
-    done = subprocess.run([*command, "0", "4"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "0", "8"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 30
     seen = set()
-    for number in range(0, int(done.stdout) + 1, 4):
+    for number in range(0, int(done.stdout) + 1, 8):
         output = killed / str(number)
         committed = (output / JOURNAL).exists()
         if not committed:
@@ -81,7 +81,7 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(changed: Changed, tmp
         assert not (output / JOURNAL).exists()
         assert not (output / STAGING).exists() or os.listdir(output / STAGING) == []
     assert seen == {"old", "between", "new"}
-    assert breaches(killed / "20", changed.archive) == []
+    assert breaches(killed / "24", changed.archive) == []
 
 
 def check_readable(output: Path) -> None:

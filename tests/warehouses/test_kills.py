@@ -54,7 +54,7 @@ for line in sys.stdin:
     print(os.waitpid(child, 0)[1], flush=True)
 """
 # `make kills` ends loads at random moments too.
-POINTS = [("replace", 3), ("record", 1), ("committed", 1)]
+POINTS = [("replace", 3), ("committed", 1)]
 
 
 @pytest.fixture(scope="module")
