@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from archives import ROOT, News, WriteArticle, ingest, writer
 from hypothesis import settings
 from object_stores import S3Server, why_no_server
 
+LOOPBACK: Final = ("127.", "::1", "localhost", "0.0.0.0")  # looked up, not bound to
+
+
+def guard(event: str, arguments: tuple[Any, ...]) -> None:
+    """Raise where this process would ask another machine for anything: nothing is fetched because a source names it."""
+    if event == "socket.connect":
+        place = arguments[1]
+    elif event == "socket.getaddrinfo":
+        place = arguments[:1]
+    else:
+        return
+    host = place[0] if isinstance(place, tuple) else None
+    host = host.decode() if isinstance(host, bytes) else host
+    if host and not host.startswith(LOOPBACK):
+        raise AssertionError(f"a test asks another machine: {event} {host}")
+
+
+sys.addaudithook(guard)
 # No test depends on how fast the machine is.
 settings.register_profile("pressmark", deadline=None)
 settings.load_profile("pressmark")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -127,3 +128,22 @@ def test_packed_pages_are_read_and_lawful(news: News, tmp_path: Path) -> None:
     assert rejects["more.html.gz"]["raw"] == (news.archive / "more.html.gz").read_bytes()
     assert main(["explain", str(news.archive / "a.html.gz")]) == 0
     assert breaches(news.out, news.archive) == []
+
+
+FAR = "http://far-away.example"
+REMOTE = (
+    f'<?xml version="1.0"?><!DOCTYPE html SYSTEM "{FAR}/a.dtd" [<!ENTITY x SYSTEM "{FAR}/x">]>'
+    f"<html xmlns='{FAR}'><head><base href={FAR}/><link rel=stylesheet href={FAR}/s><script src={FAR}/s.js></script>"
+    f'<script type="application/ld+json">{{"@context": "{FAR}/c", "@type": "NewsArticle", "url": "{FAR}/n"}}</script>'
+    f"</head><body><article><h1>图书馆开放</h1>{STORY}<iframe src={FAR}></iframe><img src={FAR}/i.jpg>&x;</article>"
+)
+
+
+def test_nothing_is_fetched_because_a_source_names_it() -> None:
+    """`conftest.py` lets no test ask another machine; here sources name some in every way."""
+    with pytest.raises(AssertionError, match="asks another machine"):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+    front = f"---\ntitle: !!python/name:os.system {FAR}\nurl: {FAR}/m\ninclude: {FAR}/x.yml\n---\n"
+    for source in (REMOTE, f"{front}![]({FAR}/i.png)\n\n[x]: {FAR}\n\n{SENTENCE}\n", f"{front}{REMOTE}"):
+        outcome = parse(source.encode(), "a", load_outlets(), Limits())
+        assert FAR in str(outcome)
