@@ -8,25 +8,52 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
-__all__ = ["absolute", "article_id", "canonical_url", "host_of", "resolve", "row_id"]
+__all__ = ["absolute", "article_id", "canonical_url", "host_of", "resolve", "row_id", "story_url"]
 
+# Parameters that say how a reader came to an address, by whoever adds them; names that say what is read are not here.
 TRACKING: Final = re.compile(
-    r"(?:utm_[^=]*|at_[a-z_]+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_cid|mc_eid|spm|ref_src|ref_url|ocid|"
-    r"cmpid|smid|smtyp|xtor|ns_[a-z]+|from_source|share_token|wt\.mc_id|maca)(?:=.*)?",
+    r"(?:(?:utm|pk|piwik|mtm|matomo|hsa|trk|vero|oly|wt|et|cm_mmc|elq|guce|s_kwcid|__hs|_hs|__twitter|fb_action|"
+    r"fb_source|action_object|action_type|share)[_.].+|(?:at|ns)_[a-z_]+|_hsenc|_hsmi|__hs[a-z]+|utm|"
+    r"fbclid|[wg]braid|gclid|gclsrc|gad_[a-z]+|dclid|msclkid|yclid|ysclid|twclid|ttclid|li_fat_id|epik|irclickid|irgwc|"
+    r"zanpid|wickedid|srsltid|igsh|igshid|mc_cid|mc_eid|mkt_tok|_openstat|openstat|hsctatracking|guccounter|"
+    r"_branch_match_id|_ga|_gl|spm|scm|ref_src|ref_url|ocid|icid|ncid|cmpid|taid|ito|smid|smtyp|s_campaign|s_cid|"
+    r"intcmp|int_cmp|xtor|from_source|vd_source|wfr|isappinstalled|nsukey|maca|emci|emdi|fb_action_ids)",
     re.IGNORECASE,
+)
+# These may also name what is read: only such a value is a mark of the way to it.
+TRACKING_VALUES: Final = re.compile(
+    r"CMP=.*|ref=[a-z_.-]*|rss=(?:1|true)?|from=(?:timeline|singlemessage|groupmessage|rss|share|weixin)|"
+    r"feature=(?:share|youtu\.be|related|emb_[a-z_]+)"
+)
+# The same page for readers with slow machines.
+AMP_PARAMETER: Final = re.compile(r"amp(?:=(?:1|true|yes)?)?|output(?:type)?=amp", re.IGNORECASE)
+AMP_PATH: Final = re.compile(r"^/amp(?=/.)|(?<=.)/amp(?=/?\Z)|\.amp(?=\.html?\Z|\Z)", re.IGNORECASE)
+AMP_CACHE: Final = re.compile(
+    r"https://(?:[a-z0-9-]+\.cdn\.ampproject\.org/[cv]/|www\.google\.[a-z.]+/amp/)(s/)?(.+\..+/.*)"
 )
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
-ESCAPES: Final = re.compile(r"(?:%[0-9a-fA-F]{2})+")
-# Most addresses need no more than https, single slashes and upper-case escapes.
-PLAIN: Final = re.compile(r"https?://([a-z0-9.-]+[a-z0-9]/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)")
-LOWER_CASE_ESCAPE: Final = re.compile(r"%(?:[a-f]|.[a-f])")
+ESCAPES: Final = re.compile(r"%([0-9a-fA-F]{2})")
+NO_ESCAPE: Final = re.compile(r"%(?![0-9a-fA-F]{2})")
+UNRESERVED: Final = frozenset(map(ord, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"))
+AMPERSAND: Final = re.compile(r"&(?:amp|#38|#x26);", re.IGNORECASE)
+# Most addresses need no more than https and single slashes.
+PLAIN: Final = re.compile(r"https?://([a-z0-9.-]+[a-z0-9]/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)")
+ODD: Final = re.compile(r"/\.|//|amp(?![a-z0-9])|ampproject", re.IGNORECASE)
 SLASHES: Final = re.compile(r"/{2,}")
+# Of hosts that show the pages of another one.
+HOST_FOR: Final = re.compile(r"^(?:www\d?|m|mobile|wap|amp|3g|touch)\.(?=[^.]+\.)")
+# A number that names a story, and the words behind it or before it, which may change.
+NUMBERED: Final = re.compile(
+    r"(?P<before>[^/]*?)(?<![0-9])(?P<number>[0-9]{6,20})(?P<behind>[-_][^/]*)?(?P<end>\.[a-z]{3,5})?\Z"
+)
+DAY: Final = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 
 
 def canonical_url(url: str | None) -> str | None:
-    """`url` as https, with lower-case host, single slashes and upper-case escapes, without port, fragment and
-    tracking parameters; None where it is no web address.
+    """`url` as https, with single slashes, without port, fragment and parameters of tracking, in the form that RFC 3986
+    gives all its equals (escapes, dots, case), its host by UTS 46, its query sorted, and not as an AMP page; None where
+    it is no web address.
 
     >>> canonical_url("http://News.Example:80//cn/%e4%b8%ad/?utm_source=x&id=7#top")
     'https://news.example/cn/%E4%B8%AD/?id=7'
@@ -34,11 +61,10 @@ def canonical_url(url: str | None) -> str | None:
     if url is None:
         return None
     plain = PLAIN.fullmatch(url)
-    if plain:
-        address = SLASHES.sub("/", plain[1]) if "//" in plain[1] else plain[1]
-        return f"https://{_in_upper_case(address) if LOWER_CASE_ESCAPE.search(address) else address}"
+    if plain and not ODD.search(plain[1]):
+        return f"https://{plain[1]}"
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(AMPERSAND.sub("&", AMPERSAND.sub("&", url.strip())))
         if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:
             return None
         port = parts.port
@@ -49,27 +75,81 @@ def canonical_url(url: str | None) -> str | None:
         return None
     # What is left is https, whose own port says nothing either.
     netloc = host if port in (None, DEFAULT_PORTS[parts.scheme.lower()], DEFAULT_PORTS["https"]) else f"{host}:{port}"
-    path = _escape(SLASHES.sub("/", parts.path or "/"))
-    query = "&".join(part for part in parts.query.split("&") if part and not TRACKING.fullmatch(part))
-    return f"https://{netloc}{path}" + (f"?{_escape(query)}" if query else "")
+    path = AMP_PATH.sub("", SLASHES.sub("/", _without_dots(_escape(parts.path or "/")))) or "/"
+    query = "&".join(sorted((part for part in _escape(parts.query).split("&") if _names_content(part)), key=_name))
+    found = f"https://{netloc}{path}" + (f"?{query}" if query else "")
+    cached = AMP_CACHE.fullmatch(found)
+    return canonical_url(f"https://{cached[2]}") if cached else found
+
+
+def story_url(canonical: str) -> str:
+    """What addresses of one story have in common that differ in more than their spelling: mobile hosts, a slash at the
+    end, and the words beside the number that names it.
+
+    >>> story_url("https://m.news.example/a/1234567-weir-opens/"), story_url("https://www.news.example/a/1234567-weir")
+    ('https://news.example/a/1234567', 'https://news.example/a/1234567')
+    """
+    place, mark, query = canonical.removeprefix("https://").partition("?")
+    host, _, path = place.partition("/")
+    folder, _, name = path.rstrip("/").rpartition("/")
+    numbered = NUMBERED.fullmatch(name)
+    if numbered and not DAY.fullmatch(numbered["number"]):
+        name = numbered["number"]
+    kept = "/".join(part for part in (HOST_FOR.sub("", host), folder, name) if part)
+    return f"https://{kept}{mark}{query}"
+
+
+def _name(part: str) -> str:
+    return part.partition("=")[0]
+
+
+def _names_content(part: str) -> bool:
+    """Whether a part of a query says what is read."""
+    if not part or TRACKING_VALUES.fullmatch(part) or AMP_PARAMETER.fullmatch(part):
+        return False
+    return not TRACKING.fullmatch(_name(part))
 
 
 def _ascii_host(host: str) -> str:
+    """Raises `ValueError` where the host is none."""
     if ":" in host:
         return f"[{host.lower()}]"
+    host = host.lower().rstrip(".")
     if host.isascii():
-        return host.lower().rstrip(".")
-    return host.lower().rstrip(".").encode("idna").decode("ascii")
+        return host
+    import idna
+
+    return idna.encode(host, uts46=True).decode("ascii").rstrip(".")
+
+
+def _without_dots(path: str) -> str:
+    """A path with `.` and `..` carried out, as RFC 3986 (5.2.4) does."""
+    if "/." not in path:
+        return path
+    kept: list[str] = []
+    parts = path.split("/")
+    for part in parts:
+        if part == "..":
+            del kept[max(1, len(kept) - 1) :]
+        elif part != ".":
+            kept.append(part)
+    if parts[-1] in (".", ".."):
+        kept.append("")
+    return "/".join(kept) if len(kept) > 1 else "/"
 
 
 def _escape(part: str) -> str:
+    """A path or query with escapes for what needs them and nothing else, in upper case."""
     if not part.isascii() or " " in part or '"' in part:
         part = quote(part, safe=SAFE)
-    return _in_upper_case(part) if "%" in part else part
+    if "%" not in part:
+        return part
+    return ESCAPES.sub(_escaped, NO_ESCAPE.sub("%25", part))
 
 
-def _in_upper_case(part: str) -> str:
-    return ESCAPES.sub(lambda escapes: escapes[0].upper(), part)
+def _escaped(escape: re.Match[str]) -> str:
+    number = int(escape[1], 16)
+    return chr(number) if number in UNRESERVED else escape[0].upper()
 
 
 def article_id(canonical: str | None, archive: str, source_path: str) -> str:
