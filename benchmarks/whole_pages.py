@@ -31,7 +31,7 @@ from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms import pages
 from pressmark.transforms.blocks import Block, cut
-from pressmark.transforms.dates import dateline_reader
+from pressmark.transforms.datelines import PageDates, dateline_reader
 from pressmark.transforms.doors import characters_of
 from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.page_facts import PageFacts, page_facts
@@ -135,7 +135,7 @@ def _content(page: Page) -> list[str]:
     outlet = outlets.find(None)
     rules = outlet.rules_on(None)
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
-    roles = classify(chosen, evidence_of(rules, outlets.general), reader).roles
+    roles = classify(chosen, evidence_of(rules, outlets.general), PageDates(reader)).roles
     return [block.text for block, role in zip(chosen, roles, strict=True) if role in CONTENT_ROLES]
 
 

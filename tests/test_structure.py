@@ -13,8 +13,8 @@ from archives import ROOT
 
 # Raised only by what a change adds, and with the reason beside the number.
 # 12,500 lines in 80 modules; what the doors add: front matter, Markdown, pages, records, media; and what operators ask.
-MOST_LINES = 18_700
-MOST_MODULES = 94
+MOST_LINES = 19_100
+MOST_MODULES = 95
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {
@@ -27,7 +27,7 @@ MAY_IMPORT = {
 # Optional, or slow to load and not needed by every command: the only ones that functions may import.
 LATE = {
     "adbc_driver_manager", "adbc_driver_postgresql", "dask", "dateparser", "distributed", "duckdb", "fastapi",
-    "obstore", "pathspec", "polars", "prefect", "publicsuffixlist", "pygit2", "pyiceberg", "rich", "shtab",
+    "idna", "obstore", "pathspec", "polars", "prefect", "publicsuffixlist", "pygit2", "pyiceberg", "rich", "shtab",
     "sqlalchemy", "uvicorn", "warcio",
 }  # fmt: skip
 # The command line starts fast because each command loads what it needs; the package itself is lazy.

@@ -15,7 +15,8 @@ from typing import Final
 from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.dates import FAR_FUTURE, DatelineReader, dateline_reader, url_date, weigh
+from pressmark.transforms.datelines import PageDates, dateline_reader
+from pressmark.transforms.dates import FAR_FUTURE, url_date, weigh
 from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
 from pressmark.transforms.evidence import HIDDEN, Evidence, author_of, evidence_of
 from pressmark.transforms.header import BadSource
@@ -84,15 +85,17 @@ def _parse(
     host = identity.host_of(canonical)
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
+    url_day = url_date(header.url)
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
+    dated = PageDates(reader, url_day, header.header_at)
     evidence = evidence_of(rules, outlets.general)
     if opened.titles is None:
-        roles, reasons, dateline_at = classify(blocks, evidence, reader)
+        roles, reasons, dateline_at = classify(blocks, evidence, dated)
     else:
-        (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, reader)
+        (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated)
     dates = weigh(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
-        url_day=url_date(header.url), zone=outlet.zone, latest=latest,
+        url_day=url_day, zone=outlet.zone, latest=latest,
     )  # fmt: skip
     if not outlet.known and header.stated_day is not None and dates.published_from == "front_matter":
         # The page's own offset tells its day where nothing is known of its outlet's zone.
@@ -145,11 +148,11 @@ def _parse(
 
 
 def _of_page(
-    opened: Opened, blocks: list[Block], media: Sequence[Medium], evidence: Evidence, reader: DatelineReader
+    opened: Opened, blocks: list[Block], media: Sequence[Medium], evidence: Evidence, dated: PageDates
 ) -> tuple[Classified, list[Medium]]:
     """The roles of a whole page's blocks, and the media of its story: what is no part of that is furniture."""
     verdict = story_of(opened, blocks)
-    story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, reader)
+    story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, dated)
     inside = iter(zip(story.roles, story.reasons, strict=True))
     roles: list[Role] = []
     reasons = []

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from pressmark.schemas.contract import Markup
 from pressmark.transforms.blocks import Block, Cut, TooDeep, cut
-from pressmark.transforms.dates import dateline_reader, parse_date
+from pressmark.transforms.datelines import dateline_reader
+from pressmark.transforms.dates import parse_date
 from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
 from pressmark.transforms.header import BadSource, commented_header, read_header, record_header
 from pressmark.transforms.records import Header, Reading, RecordFacts
@@ -174,8 +175,9 @@ def _moment(printed: str | None, language: str | None) -> datetime | date | None
             return None
     moment = parse_date(printed)
     if moment is None:
-        read = dateline_reader(UTC_ZONE).read(printed)
-        return read.date() if read is not None and read.time() == time() else read
+        found = dateline_reader(UTC_ZONE).read(printed)
+        moment = None if found is None else found.moment
+        return moment.date() if moment is not None and moment.time() == time() else moment
     return moment
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import CONTENT_ROLES, Role
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.dates import DatelineReader
+from pressmark.transforms.datelines import PageDates, Printed
 from pressmark.transforms.evidence import LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
 
 __all__ = ["Classified", "classify"]
@@ -31,6 +31,9 @@ LINK_SHARE: Final = 0.8
 FRAME_SHARE: Final = 0.5
 
 DIGIT: Final = re.compile(r"[0-9]")
+DATED: Final = re.compile(
+    r"\d|[〇一二三四五六七八九十]月|前$|[今昨]天|[今昨]日|刚刚|剛剛|\bago$|just now|today|yesterday", re.IGNORECASE
+)
 SENTENCE_END: Final = re.compile(r"[。！？!?.…][”\"’」』）)]*$")
 SENTENCE: Final = re.compile(r"[。！？]")
 FURNITURE: Final = re.compile(
@@ -88,18 +91,18 @@ class Classified(NamedTuple):
     dateline_at: datetime | None
 
 
-def classify(blocks: list[Block], evidence: Evidence, reader: DatelineReader) -> Classified:
+def classify(blocks: list[Block], evidence: Evidence, dates: PageDates) -> Classified:
     """Roles of an article's blocks, judged with what is known of its layout."""
-    return _Classifier(blocks, evidence, reader).run()
+    return _Classifier(blocks, evidence, dates).run()
 
 
 class _Classifier:
     """Judges an article's blocks from first to last; what it has seen so far counts for the next one."""
 
-    def __init__(self, blocks: list[Block], evidence: Evidence, reader: DatelineReader) -> None:
+    def __init__(self, blocks: list[Block], evidence: Evidence, dates: PageDates) -> None:
         self._blocks = blocks
         self._evidence = evidence
-        self._reader = reader
+        self._dates = dates
         self._dateline_at: datetime | None = None
         self._names: tuple[str, ...] = ()
         self._story_started = False
@@ -144,8 +147,8 @@ class _Classifier:
 
     def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
-        if index < TOP_BLOCKS and not self._story_started and len(text) <= LONGEST_CREDIT and DIGIT.search(text):
-            dated = self._dated(text, bold=block.bold)
+        if index < TOP_BLOCKS and not self._story_started and len(text) <= LONGEST_CREDIT and DATED.search(text):
+            dated = self._dated(block)
             if dated is not None:
                 return dated
         strong = context if context is not None and context.strong else None
@@ -236,23 +239,38 @@ class _Classifier:
         elif EXTRACT_HEAD.fullmatch(text):
             self._after = EXTRACT
 
-    def _dated(self, text: str, *, bold: bool) -> Finding | None:
+    def _dated(self, block: Block) -> Finding | None:
         """A dateline, or a byline with a dateline in it."""
-        if moment := self._reader.read(text):
-            if self._dateline_at is not None and bold:
+        text = block.text
+        if found := self._dates.read(text):
+            if self._dateline_at is not None and block.bold:
                 return None
-            self._dateline_at = self._dateline_at or moment
-            return DATELINE
+            self._keep(found)
+            return Finding(DATELINE.role, f"{DATELINE.reason}: {found.evidence}")
+        if found := self._in_attribute(block):
+            self._keep(found)
+            return Finding(DATELINE.role, f"{DATELINE.reason}: {found.evidence}")
         lines = [line.strip() for line in text.split("\n")]
         for line in lines if len(lines) > 1 else ():
-            if DIGIT.search(line) and (moment := self._reader.read(line)):
-                self._dateline_at = self._dateline_at or moment
+            if DIGIT.search(line) and (found := self._dates.read(line)):
+                self._keep(found)
                 names = [name.strip() for other in lines if other != line for name in NAME_ENDS.split(other)]
                 self._names = tuple(name.casefold() for name in names if len(name) > 1)
                 return BYLINE_WITH_DATE
-        if len(text) <= SHORT and SUBMITTED.search(text) and (moment := self._reader.read_within(text)):
-            self._dateline_at = self._dateline_at or moment
+        if len(text) <= SHORT and SUBMITTED.search(text) and (found := self._dates.read_within(text)):
+            self._keep(found)
             return BYLINE_WITH_DATE
+        return None
+
+    def _keep(self, found: Printed) -> None:
+        self._dateline_at = self._dateline_at or found.moment
+
+    def _in_attribute(self, block: Block) -> Printed | None:
+        """What the `datetime` of a `time` element around a short block says, which is exact where the text is not."""
+        for token in reversed(block.path):
+            if token.tag == "time":
+                stated = next((value for name, value in token.attrs or () if name == "datetime"), None)
+                return self._dates.read(stated.strip()) if stated else None
         return None
 
     def _of_short_form(self, index: int, block: Block, *, at_edge: bool) -> Finding | None:

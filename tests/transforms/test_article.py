@@ -87,7 +87,7 @@ def test_an_article_says_all_that_its_source_says() -> None:
                       xxh3_64_intdigest(texts[2].encode()), ()),
         ],
         flags=(),
-        reasons=["a date and nothing else, above the story", "running text", "running text"],
+        reasons=["a date and nothing else, above the story: year, month, day", "running text", "running text"],
     )  # fmt: skip
 
 

@@ -98,7 +98,8 @@ def test_canonical_urls(url: str | None, canonical: str | None) -> None:
     "spellings",
     [
         ["/a?id=7", "/a?id=7&amp;utm_source=x", "/a?id=7&utm%5Fsource=x", "/a?gbraid=1&id=7&wt.mc_id=3",
-         "/a?id=7&_ga=2.1", "/a?id=7&CMP=share_btn", "/a?ref=share&id=7", "/a?from=timeline&id=7&isappinstalled=0", "/a?amp=1&id=7",
+         "/a?id=7&_ga=2.1", "/a?id=7&CMP=share_btn", "/a?ref=share&id=7",
+         "/a?from=timeline&id=7&isappinstalled=0", "/a?amp=1&id=7",
          "/a?id=7&et_rid=9&vero_conv=2&mtm_kwd=x", "/x/../a?id=7", "/./a?id=7#frag", "/%61?id=7", "/a/amp?id=7"],
         ["/~anna/b", "/%7Eanna/b", "/%7eanna/./b", "/amp/~anna/b", "/~anna/b?outputType=amp"],
         ["/90%25/a", "/90%/a"],

@@ -10,7 +10,7 @@ import pytest
 from pressmark.schemas.contract import ROLES, Role
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.blocks import cut
-from pressmark.transforms.dates import DatelineReader
+from pressmark.transforms.datelines import DatelineReader, PageDates
 from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.outlets import NO_RULES, Rules
 from pressmark.transforms.roles import Classified, classify
@@ -28,7 +28,7 @@ SUMMARY = (
 
 def judged(body: str, own: Rules = NO_RULES) -> Classified:
     """The judgement on a page with the registry's general rules."""
-    reader = DatelineReader(ZoneInfo("Asia/Shanghai"))
+    reader = PageDates(DatelineReader(ZoneInfo("Asia/Shanghai")))
     return classify(cut(body).blocks, evidence_of(own, load_outlets().general), reader)
 
 

@@ -11,7 +11,7 @@ from archives import ROOT
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse
 from pressmark.transforms.blocks import cut
-from pressmark.transforms.dates import DatelineReader
+from pressmark.transforms.datelines import DatelineReader, PageDates
 from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.outlets import NO_RULES
 from pressmark.transforms.records import Article, Limits
@@ -22,7 +22,7 @@ STORY = "".join(f"<p>松岭市第{number}条渡轮航线今天在海湾里试航
 
 
 def classified(body: str, zone: ZoneInfo = SHANGHAI) -> tuple[list[str], datetime | None]:
-    found = classify(cut(body).blocks, evidence_of(NO_RULES, load_outlets().general), DatelineReader(zone))
+    found = classify(cut(body).blocks, evidence_of(NO_RULES, load_outlets().general), PageDates(DatelineReader(zone)))
     return list(found.roles), found.dateline_at
 
 
