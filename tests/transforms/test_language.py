@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pressmark.transforms.language import UNDETERMINED, detect, detect_all
+from pressmark.transforms.language import LATIN_LANGUAGES, UNDETERMINED, detect, detect_all
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from pressmark.transforms.language import UNDETERMINED, detect, detect_all
         ("他说「開放」时间从图书馆开门算起", "zh-Hans"), ("他說「开放」時間從圖書館開門算起", "zh-Hant"),
         ("The library of the town stays open for the night", "en"), ("HE WILL NOT SAY WHAT THE PLAN IS", "en"),
         ("The café is as old as the naïve clock", "en"), ("図書館は夜まで開いています", "ja"), ("ひらがな", "ja"),
-        ("도서관은 밤까지 엽니다", "ko"), ("La bibliothèque reste ouverte toute la nuit", UNDETERMINED),
+        ("도서관은 밤까지 엽니다", "ko"), ("La bibliothèque reste ouverte toute la nuit", "fr"),
         ("Библиотека открыта всю ночь", UNDETERMINED), ("Songling", UNDETERMINED), ("中", UNDETERMINED),
         ("上山下水", UNDETERMINED), ("2020-07-18 09:30", UNDETERMINED), ("———", UNDETERMINED), ("🗞", UNDETERMINED),
         ("", UNDETERMINED),
@@ -38,7 +38,7 @@ def test_a_text_is_in_the_language_its_characters_tell(text: str, tag: str) -> N
 
 @given(st.text(max_size=120))
 def test_every_text_has_a_tag(text: str) -> None:
-    assert detect(text) in {"zh-Hans", "zh-Hant", "ja", "ko", "en", UNDETERMINED}
+    assert detect(text) in {"zh-Hans", "zh-Hant", "yue", "ja", "ko", *LATIN_LANGUAGES, UNDETERMINED}
 
 
 HANS, HANT, ENGLISH, NUMBER = "汉语报纸", "漢語報紙", "the cat is on the mat", "2020"
@@ -47,7 +47,7 @@ HANS, HANT, ENGLISH, NUMBER = "汉语报纸", "漢語報紙", "the cat is on the
 @pytest.mark.parametrize(
     ("texts", "tags", "main"),
     [
-        ([HANS * 3, ENGLISH[:8], NUMBER], ["zh-Hans", "en", "zh-Hans"], "zh-Hans"),
+        ([HANS * 6, ENGLISH, NUMBER], ["zh-Hans", "en", "zh-Hans"], "zh-Hans"),
         ([HANS, ENGLISH, ENGLISH], ["zh-Hans", "en", "en"], "en"),
         ([HANS, HANT, HANT], ["zh-Hans", "zh-Hant", "zh-Hant"], "zh-Hant"),
         ([NUMBER * 100, HANT], ["zh-Hant", "zh-Hant"], "zh-Hant"),
@@ -79,3 +79,36 @@ def test_a_tie_of_languages_depends_neither_on_the_order_nor_on_the_seed_of_hash
         environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": os.pathsep.join(sys.path)}
         told = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True)
         assert told.stdout.strip() == main
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("Der Bürgermeister sagte, die Brücke werde im Sommer wieder geöffnet.", "de"),
+        ("De burgemeester zei dat de brug in de zomer weer open is.", "nl"),
+        ("Le maire a dit que le pont serait rouvert cet été.", "fr"),
+        ("El alcalde dijo que el puente se abrirá de nuevo en verano.", "es"),
+        ("Il sindaco ha detto che il ponte sarà riaperto in estate.", "it"),
+        ("O prefeito disse que a ponte será reaberta no verão.", "pt"),
+        ("Burmistrz powiedział, że most zostanie otwarty latem.", "pl"),
+        ("Belediye başkanı köprünün yazın yeniden açılacağını söyledi.", "tr"),
+        ("Borgmästaren sade att bron öppnas igen i sommar.", "sv"),
+        ("Wali kota mengatakan jembatan itu akan dibuka lagi pada musim panas.", "id"),
+        ("Thị trưởng nói cây cầu sẽ mở lại vào mùa hè.", "vi"),
+        ("Workers began repairs on Tuesday.", "en"),
+        ("港務局は十二日、新造船二隻が松嶺海峡を通過したと発表した。", "ja"), ("電力需給警報を初めて発令", "ja"),
+        ("市議會推薦的書店「ヤマネコ」昨日開門，讀者早晨已在門口排隊", "zh-Hant"),
+        ("佢哋話唔知嗰條橋幾時先至整好", "yue"), ("市長昨日說，橋梁將於夏天重新開放。", "zh-Hant"),
+        ("The Old Lock and the New Weir of 1923 一书昨日出版，作者是本镇的工程师，讲水坝与船闸的历史。", "zh-Hans"),
+        ("The mayor of 松岭 said that the bridge would open in summer, and that the ferry would stop then.", "en"),
+    ],
+)  # fmt: skip
+def test_sentences_of_languages(text: str, tag: str) -> None:
+    assert detect(text) == tag
+    assert detect_all([text]) == ([tag], tag)
+
+
+def test_a_chinese_archive_never_loads_the_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pressmark.transforms.language._detector", lambda: pytest.fail("loaded"))
+    assert detect_all([HANS * 9, "Sommerregen kommt morgen vielleicht", ENGLISH])[1] == "zh-Hans"
+    assert detect_all([ENGLISH, ENGLISH, NUMBER])[1] == "en"
