@@ -13,8 +13,8 @@ from archives import ROOT
 
 # Raised only by what a change adds, and with the reason beside the number.
 # 12,500 lines in 80 modules; what the doors add: front matter, Markdown, pages, records, media; and what operators ask.
-MOST_LINES = 19_100
-MOST_MODULES = 95
+MOST_LINES = 19_400
+MOST_MODULES = 97
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -18,9 +18,10 @@ from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
 from pressmark.transforms.dates import FAR_FUTURE, url_date, weigh
 from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
-from pressmark.transforms.evidence import HIDDEN, Evidence, author_of, evidence_of
+from pressmark.transforms.evidence import HIDDEN, Evidence, evidence_of
 from pressmark.transforms.header import BadSource
-from pressmark.transforms.outlets import Outlets
+from pressmark.transforms.outlets import Outlet, Outlets
+from pressmark.transforms.people import author_of, names_nobody
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import Classified, classify
@@ -120,7 +121,7 @@ def _parse(
         canonical_url=canonical,
         host=outlets.domain_of(host),
         outlet=outlet.slug,
-        author=header.author or author_of(bylines),
+        author=_author(header.author, outlet, bylines),
         dates=dates,
         language=main_language,
         text=full_text,
@@ -145,6 +146,13 @@ def _parse(
         reasons=reasons,
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
     )
+
+
+def _author(stated: str | None, outlet: Outlet, bylines: Iterable[str]) -> str | None:
+    """Who is stated; else whom a byline names, also where the statement names only the outlet, or nobody."""
+    if stated is not None and not names_nobody(stated) and not outlet.is_called(stated):
+        return stated
+    return author_of(bylines) or (None if names_nobody(stated) else stated)
 
 
 def _of_page(

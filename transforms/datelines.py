@@ -99,7 +99,6 @@ SHAPES: Final = tuple(
          re.IGNORECASE, "month in words", 0),
     )
 )  # fmt: skip
-# What has none of these has no date of the shapes above.
 DAYLIKE: Final = re.compile(r"\d\s*[-/._年月]\s*\d|\d{4}")
 ISO: Final = re.compile(rf"{LABEL}(\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}:\d{{2}}\S*)")
 RFC_2822: Final = re.compile(

@@ -94,6 +94,12 @@ class Outlet(NamedTuple):
     layouts: tuple[Layout, ...] = ()
     known: bool = True
 
+    def is_called(self, name: str) -> bool:
+        """Whether a name is the outlet's own, or the beginning of it."""
+        name = name.strip().casefold()
+        own = (self.slug, self.name_zh, self.name_en, *self.hosts)
+        return len(name) > 1 and any(one.casefold().startswith(name) for one in own)
+
     def rules_on(self, day: date | None) -> Rules:
         """What is known of the pages of a day; of the latest ones where the day is not known."""
         if day is None:

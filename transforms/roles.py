@@ -15,6 +15,7 @@ from pressmark.schemas.contract import CONTENT_ROLES, Role
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, Printed
 from pressmark.transforms.evidence import LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
+from pressmark.transforms.people import reports
 
 __all__ = ["Classified", "classify"]
 
@@ -281,7 +282,7 @@ class _Classifier:
             return EXTRACT_TITLE
         if self._evidence.byline.fullmatch(text):
             return CREDITS
-        if len(text) <= SHORT and (at_edge or TEAM.search(text)) and REPORTERS.fullmatch(text):
+        if len(text) <= SHORT and (at_edge or TEAM.search(text)) and (REPORTERS.fullmatch(text) or reports(text)):
             return REPORTER
         if text[0] in FIGURES and FIGURE.fullmatch(text):
             return FIGURE_TITLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pressmark.transforms.evidence import author_of
+from pressmark.transforms.people import author_of
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_what_else_a_byline_says_is_left_out(byline: str) -> None:
 @pytest.mark.parametrize(
     ("byline", "authors"),
     [
-        ("作者：林帆、乔一苇", "林帆、乔一苇"), ("记者：林帆，乔一苇", "林帆，乔一苇"),
-        ("文/林帆/乔一苇", "林帆/乔一苇"), ("By Maud Ellery, Ada Reed", "Maud Ellery, Ada Reed"),
-        ("By Maud Ellery and Ada Reed", "Maud Ellery and Ada Reed"), ("记者 林帆、乔一苇 综合报道", "林帆、乔一苇"),
+        ("作者：林帆、乔一苇", "林帆、乔一苇"), ("记者：林帆，乔一苇", "林帆、乔一苇"),
+        ("文/林帆/乔一苇", "林帆、乔一苇"), ("By Maud Ellery, Ada Reed", "Maud Ellery、Ada Reed"),
+        ("By Maud Ellery and Ada Reed", "Maud Ellery、Ada Reed"), ("记者 林帆、乔一苇 综合报道", "林帆、乔一苇"),
         ("林帆、林帆", "林帆"), ("By Maud Ellery, Maud Ellery", "Maud Ellery"),
-        ("林帆, 林帆, 乔一苇", "林帆, 乔一苇"), ("Maud Ellery, Additional reporting by Ada Reed", "Maud Ellery"),
+        ("林帆, 林帆, 乔一苇", "林帆、乔一苇"), ("Maud Ellery, Additional reporting by Ada Reed", "Maud Ellery"),
     ],
     ids=["enumeration comma", "full-width comma", "slash", "comma", "and", "with a report", "the same name twice",
          "the same English name twice", "one of two twice", "who contributed is left out"],
 )  # fmt: skip
-def test_several_authors_are_named_as_printed_and_each_one_once(byline: str, authors: str) -> None:
+def test_several_authors_are_each_named_once(byline: str, authors: str) -> None:
     assert author_of([byline]) == authors
 
 
@@ -101,3 +101,28 @@ def test_a_byline_without_a_name_names_nobody(byline: str) -> None:
 
 def test_a_name_may_be_as_long_as_eighty_characters() -> None:
     assert author_of(["林" * 80]) == "林" * 80
+
+
+@pytest.mark.parametrize(
+    ("byline", "author"),
+    [
+        ("記者林一帆／台北報導", "林一帆"), ("（松岭社記者林一帆台北1日電）", "林一帆"), ("松岭報 記者林一帆",
+        "林一帆"),
+        ("【记者林帆北京报道】", "林帆"), ("2022-01-07 10:30 记者 林帆", "林帆"), ("记者 林帆 2022年1月7日 10:30",
+        "林帆"),
+        ("〔記者林一帆、喬一葦／綜合報導〕", "林一帆、喬一葦"), ("特約記者欧阳一帆东京专电", "欧阳一帆"),
+        ("寒冬記者 林一", "林一"), ("文字整理：林一；责任编辑：王二#", "林一"), ("林帆和乔一苇", "林帆、乔一苇"),
+        ("By Maud Ellery maud@paper.example", "Maud Ellery"), ("By MAUD ELLERY, Staff Writer", "Maud Ellery"),
+        ("By Maud Ellery Updated January 7, 2022", "Maud Ellery"), ("By Maud Ellery Follow @maud", "Maud Ellery"),
+        ("By Maud Ellery | Email the author", "Maud Ellery"), ("By The Wire Agency", "The Wire Agency"),
+        ("By Maud Ellery, Ada Reed and Tom Moth", "Maud Ellery、Ada Reed、Tom Moth"),
+        ("By Maud Ellery, Senior Political Correspondent", "Maud Ellery"), ("By Maud Ellery, Special to The Wick",
+        "Maud Ellery"),
+        ("By Maud Ellery, 7 January 2022 10:30 GMT", "Maud Ellery"), ("By Maud Ellery & Ada Reed",
+        "Maud Ellery、Ada Reed"),
+        ("Story by Maud Ellery, photos by Ada Reed", "Maud Ellery"), ("By MAUD ELLERY and BBC NEWS",
+        "Maud Ellery、BBC News"),
+    ],
+)  # fmt: skip
+def test_offices_agencies_places_dates_and_handles_are_no_part_of_a_name(byline: str, author: str) -> None:
+    assert author_of([byline]) == author
