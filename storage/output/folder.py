@@ -170,8 +170,9 @@ def held_folder(path: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(handle)
+        # Before the lock is left, or a writer may be clearing the same folder.
         shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
 
 
 def replace_file(target: Path, content: bytes) -> None:
@@ -232,10 +233,14 @@ def _sync_all(folders: Sequence[Path]) -> None:
 def _clear_readers(root: Path) -> None:
     """Remove what readers left that were killed; under the lock of `publishing`, so that none is just beginning."""
     for path in (root / PRIVATE / "readers").glob("*"):
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            # Its reader has just ended.
+            continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)
         except BlockingIOError:
             continue
         finally:
