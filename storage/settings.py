@@ -102,9 +102,9 @@ class IngestSettings:
         (), "leave out files that match; may be repeated", metavar="GLOB", group=SELECTION, rows=True
     )
     map: str | None = option(
-        None, "where JSON Lines and front matter have their fields, as `html=body,url=meta.link`; fields are url, title, "
-        "author, date, description, tags, categories, and of JSON Lines html, text or markdown [the usual keys]", metavar="FIELD=KEY", group=SELECTION,
-        rows=True,
+        None, "where JSON Lines and front matter have their fields, as `html=body,url=meta.link`; fields are url, "
+        "title, author, date, description, tags, categories, and of JSON Lines html, text or markdown [the usual "
+        "keys]", metavar="FIELD=KEY", group=SELECTION, rows=True,
     )  # fmt: skip
     history: bool = option(
         False, "also read every revision that was ever committed to the git repository; kept up by later runs",

@@ -308,7 +308,10 @@ def _mapped(entries: list[_Entry], keys: Sequence[tuple[str, str]]) -> list[_Ent
                 left = [other for other in left if other is not entry or other.key != key]
                 break
     names = {_folded(entry.key) for entry in found}
-    return [*found, *(entry._replace(key=f"unmapped_{entry.key}") if _folded(entry.key) in names else entry for entry in left)]
+    return [
+        *found,
+        *(entry._replace(key=f"unmapped_{entry.key}") if _folded(entry.key) in names else entry for entry in left),
+    ]
 
 
 def _under(entry: _Entry, key: str) -> Any:
@@ -317,7 +320,7 @@ def _under(entry: _Entry, key: str) -> Any:
     if entry.key == key or path == key or not isinstance(entry.value, _Pairs | dict):
         return entry.value if entry.key == key else None
     pairs = entry.value.items() if isinstance(entry.value, dict) else entry.value
-    return next((found for pair in pairs if (found := _under(_Entry(*pair, None), path)) is not None), None)
+    return next((found for pair in pairs if (found := _under(_Entry(pair[0], pair[1], None), path)) is not None), None)
 
 
 def _understood(
