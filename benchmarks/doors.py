@@ -92,7 +92,7 @@ def articles(count: int) -> list[Article]:
 
 
 def _article(number: int, words: Wording) -> Article:
-    random = Random(number)  # noqa: S311
+    random = Random(number)
     story = [
         "## " + random.choice(words.headings)
         if part and random.random() < 0.1
