@@ -47,6 +47,8 @@ DATES: Final = (
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
 ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/]", re.IGNORECASE)
+# Sites keep a post's day in its path, which `--map date=path` names.
+DAY_OF_PATH: Final = re.compile(r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}(?=/[^/\s])")
 COMMAS: Final = re.compile(r"[,，、;；]")
 NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 WORDS: Final[dict[str, Any]] = {
@@ -406,7 +408,7 @@ def _moment(value: Any) -> date | datetime | None:
     if isinstance(value, date):
         return value
     text = _text(value)
-    return parse_date(text) if text else None
+    return parse_date(path[0] if (path := DAY_OF_PATH.match(text)) else text) if text else None
 
 
 def _words(value: Any) -> tuple[str, ...]:

@@ -9,16 +9,16 @@ gives the same answer everywhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from math import exp
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.page_features import CJK, FEATURES, features, folded
-from pressmark.transforms.page_model import NAMES, TREES
+from pressmark.transforms.page_features import CJK, features, folded
+from pressmark.transforms.page_model import score
 
-__all__ = ["FOREST", "Verdict", "declared_inside", "forest", "main_blocks"]
+__all__ = ["Verdict", "declared_inside", "main_blocks"]
 
 # A page says the same long text twice where it repeats its summary or shows the article for another device.
 LONG_ENOUGH_TO_REPEAT: Final = 60
@@ -27,8 +27,6 @@ NEARLY_AS_LIKELY: Final = 0.9
 # No block that is more likely the article's than not is left out, and none that is hardly likely is taken.
 HIGHEST_BAR: Final = 0.5
 LOWEST_BAR: Final = 0.15
-FIRST_TREES: Final = 40
-SURELY_FURNITURE: Final = -2.5
 # A page's title in its head is no part of what it shows.
 UNSHOWN: Final = frozenset({"title", "titl-"})
 
@@ -50,37 +48,6 @@ class Verdict(NamedTuple):
     def reason(self, index: int) -> str:
         """What `explain` prints of a block that is none of the story."""
         return f"no part of the story: {self.likely[index]:.2f} likely, where the page's story begins at {self.bar:.2f}"
-
-
-def forest(names: Sequence[str], trees: Sequence[Sequence[Sequence[float]]]) -> Callable[[Sequence[float]], float]:
-    """A function that gives the sum of what a model's trees say of a row of numbers. Its features have these names.
-
-    Of a tree, inner node `n` asks whether a feature is at most a bound and goes to the left child if so, else to the
-    right: to an inner node, or to the leaf whose number is the complement of a negative one.
-    """
-    places = [FEATURES.index(name) for name in names]
-    lines = ["def score(row):", " score = 0.0"]
-    for number, (feature, bound, left, right, leaf) in enumerate(trees):
-        inner = [f"row[{places[int(one)]}] <= {float(limit)!r}" for one, limit in zip(feature, bound, strict=True)]
-
-        def told(node: float, asked: Sequence[str], ways: Sequence[Sequence[float]], said: Sequence[float]) -> str:
-            if node < 0:
-                return repr(float(said[~int(node)]))
-            yes, no = (told(way[int(node)], asked, ways, said) for way in ways)
-            return f"({yes} if {asked[int(node)]} else {no})"
-
-        lines.append(f" score += {told(0, inner, (left, right), leaf)}")
-        if number == FIRST_TREES:
-            # The first trees decide most; no later ones bring back what they are sure of.
-            lines.append(f" if score < {SURELY_FURNITURE}: return score")
-    made: dict[str, Any] = {}
-    # As code of Python the trees take a third of the time that a walk over their nodes takes; they are numbers alone.
-    exec("\n".join([*lines, " return score"]), {"__builtins__": {}}, made)  # noqa: S102
-    score: Callable[[Sequence[float]], float] = made["score"]
-    return score
-
-
-FOREST: Final = [forest(NAMES, TREES)]
 
 
 def main_blocks(blocks: Sequence[Block], titles: Sequence[str] = ()) -> Verdict:
@@ -131,7 +98,7 @@ def _bar(likely: Sequence[float], sizes: Sequence[int]) -> float:
 
 def _likely(row: Sequence[float]) -> float:
     """The probability that the block with these numbers is the article's."""
-    return 1 / (1 + exp(-FOREST[0](row)))
+    return 1 / (1 + exp(-score(row)))
 
 
 def _words(text: str) -> int:

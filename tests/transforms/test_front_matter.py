@@ -57,6 +57,7 @@ def test_a_title_is_what_was_written(block: str, title: str | None) -> None:
         ("pubDate: Fri, 07 Jan 2022 10:30:00 +0800", "date", datetime(2022, 1, 7, 2, 30, tzinfo=UTC)),
         ("lastmod: 2023-01-01\ncreated: 2022-01-07 9:30", "date", datetime(2022, 1, 7, 9, 30)),  # noqa: DTZ001
         ("date: soon\npublished_at: 2022-01-07", "date", date(2022, 1, 7)),
+        ("date: 2022/01/07/weir-12", "date", date(2022, 1, 7)),
         ("tags: [河, 2020, 河]", "tags", ("河", "2020")),
         ("tags: 河 水", "tags", ("河", "水")),
         ("tags: Hong Kong, river", "tags", ("Hong Kong", "river")),
