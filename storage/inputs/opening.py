@@ -24,7 +24,6 @@ GIT_SCHEME: Final = "git+file:"
 FILE_SCHEME: Final = "file:"
 # How git writes what it reads over ssh.
 SECURE_COPY: Final = re.compile(r"[\w.-]+@[\w.-]+:")
-ELSEWHERE: Final = "what is on another machine can't be read from there"
 TAR_SUFFIXES: Final = (
     ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz",
 )  # fmt: skip
@@ -75,15 +74,21 @@ def parse_address(text: str) -> InputAddress:
             remedy = (
                 f"`git clone {text}`" if name.endswith(".git") else f"`curl -LO '{text}'`, or `git clone` if it is one"
             )
-            raise InputError(ELSEWHERE, text, f"fetch it first: {remedy}")
+            raise InputError("what is on another machine can't be read from there", text, f"fetch it first: {remedy}")
         if scheme.removeprefix("git+") in ("https", "http", "ssh", "git"):
-            raise InputError(ELSEWHERE, text, f"fetch it first: `git clone {text.removeprefix('git+')}`")
+            raise InputError(
+                "what is on another machine can't be read from there",
+                text,
+                f"fetch it first: `git clone {text.removeprefix('git+')}`",
+            )
         raise InputError(
             f"inputs of the kind `{scheme}` can't be read", text,
             f"give a path, {GIT_SCHEME}path or s3://bucket/prefix; clone a remote repository first (`git clone`)",
         )  # fmt: skip
     if SECURE_COPY.match(text) and not os.path.lexists(text):
-        raise InputError(ELSEWHERE, text, f"fetch it first: `git clone {text}`")
+        raise InputError(
+            "what is on another machine can't be read from there", text, f"fetch it first: `git clone {text}`"
+        )
     path = Path(unquote(_path_behind(text, FILE_SCHEME)) if plain else text)
     if path.is_dir():
         return InputAddress("git" if not plain and _is_repository(path) else "folder", path)
