@@ -8,7 +8,7 @@ PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --
 QUICK := not server and not prefect and not browser and not corpus and not slow
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run browser test quick coverage lint format wheel docs bench bench-peers bench-load bench-git bench-scale bench-dask kills score dates lock clean
+.PHONY: run browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-git bench-scale bench-dask kills score dates lock clean
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -58,6 +58,10 @@ bench: $(READY)
 bench-peers: $(READY)
 	@test -d .bench/peers || { $(PYTHON) -m venv .bench/peers && $(BIN)/uv pip install --quiet --python .bench/peers/bin/python -r pyproject.toml --extra peers; }
 	@$(BIN)/python benchmarks/bench.py --peers .bench/peers/bin/python
+
+# Each door beside its bare reader, on generated articles: time, and a crawl's memory.
+bench-doors: $(READY)
+	@$(BIN)/python -m benchmarks.doors $(if $(PEERS),--peers $(PEERS))
 
 # Loads of 500,000 paragraphs beside each destination's own floor; needs ../shared.
 bench-load: $(READY)

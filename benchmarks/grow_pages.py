@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -35,15 +34,28 @@ PARAMETERS: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
+# The first trees decide most; no later ones bring back what they are sure of.
+FIRST_TREES: Final = 40
+SURELY_FURNITURE: Final = -2.5
 HEAD: Final = '''"""The forest of `pages.py`, as `benchmarks/grow_pages.py` wrote it: change nothing here by hand.
 
-Of each tree: features by their number, bounds, left and right children, leaves.
+Each line is a tree: a choice by one of the numbers of a block, whose names are `NAMES`, at each of its nodes.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["NAMES", "TREES"]
+__all__ = ["NAMES", "score"]
 
+NAMES: Final = """
+{names}
+""".split()
+
+
+def score(r: Sequence[float]) -> float:
+    """The sum of what the trees say of a block; no later ones bring back what the first are sure of."""
+    # fmt: off
+    score = 0.0
 '''
 
 
@@ -119,40 +131,25 @@ def grow(samples: Sequence[Sample], rounds: int = ROUNDS) -> dict[str, Any]:
     booster = lightgbm.train(PARAMETERS, data, rounds)
     return {
         "features": list(FEATURES),
-        "trees": [_tree(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]],
+        "trees": [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]],
     }
 
 
 def _module(model: dict[str, Any]) -> str:
     """The model as a module of Python, one tree a line."""
     names = textwrap.fill(" ".join(model["features"]), 116)
-    trees = "".join(f"    {json.dumps(tree, separators=(',', ':'))},\n" for tree in model["trees"])
-    types = "Final[tuple[list[list[float]], ...]]"
-    return f'{HEAD}NAMES: Final = """\n{names}\n""".split()\nTREES: {types} = (\n{trees})  # fmt: skip\n'
+    lines = [f"    score += {_tree(tree)}\n" for tree in model["trees"]]
+    lines.insert(FIRST_TREES + 1, f"    if score < {SURELY_FURNITURE}:\n        return score\n")
+    return HEAD.format(names=names) + "".join(lines) + "    return score\n"
 
 
-def _tree(root: dict[str, Any]) -> list[list[float]]:
-    """A tree as five lists: features, bounds, left, right, leaves."""
-    feature: list[float] = []
-    bound: list[float] = []
-    sides: tuple[list[float], list[float]] = ([], [])
-    leaf: list[float] = []
-
-    def place(node: dict[str, Any]) -> int:
-        if "leaf_value" in node:
-            leaf.append(round(node["leaf_value"], 4))
-            return -len(leaf)
-        number = len(feature)
-        feature.append(node["split_feature"])
-        bound.append(float(f"{node['threshold']:.5g}"))
-        for side in sides:
-            side.append(0)
-        sides[0][number] = place(node["left_child"])
-        sides[1][number] = place(node["right_child"])
-        return number
-
-    place(root)
-    return [feature, bound, *sides, leaf]
+def _tree(node: dict[str, Any]) -> str:
+    """A tree as an expression of Python."""
+    if "leaf_value" in node:
+        return repr(round(node["leaf_value"], 4))
+    left, right = _tree(node["left_child"]), _tree(node["right_child"])
+    bound = float(f"{node['threshold']:.5g}")
+    return f"({left} if r[{node['split_feature']}] <= {bound!r} else {right})"
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ GIB: Final = 1 << 30
 FIELDS: Final = ("html", "text", "markdown", "url", "title", "author", "date", "description", "tags", "categories")
 PERIODS: Final = ("month", "day", "year")
 MARKUPS: Final = ("html", "markdown")
-READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet")
+READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet", "map")
 
 
 class ArchiveLimits(NamedTuple):
@@ -102,9 +102,9 @@ class IngestSettings:
         (), "leave out files that match; may be repeated", metavar="GLOB", group=SELECTION, rows=True
     )
     map: str | None = option(
-        None, "where JSON Lines have their fields, as `html=body,url=link`; fields are html, text or markdown, url, "
-        "title, author, date, description, tags, categories [the usual keys]", metavar="FIELD=KEY", group=SELECTION,
-        rows=True,
+        None, "where JSON Lines and front matter have their fields, as `html=body,url=meta.link`; fields are url, "
+        "title, author, date, description, tags, categories, and of JSON Lines html, text or markdown [the usual "
+        "keys]", metavar="FIELD=KEY", group=SELECTION, rows=True,
     )  # fmt: skip
     history: bool = option(
         False, "also read every revision that was ever committed to the git repository; kept up by later runs",
@@ -210,11 +210,11 @@ class IngestSettings:
             raise SettingsError("there is no such time zone", self.zone, "name one, as Asia/Shanghai")
         if self.single_outlet is not None and not is_slug(self.single_outlet):
             raise SettingsError("the outlet is no slug", self.single_outlet, "use small letters, digits and hyphens")
-        return Reading(codec, self.markup, self.zone, self.single_outlet)
+        return Reading(codec, self.markup, self.zone, self.single_outlet, tuple(self.keys.items()))
 
     @property
     def keys(self) -> dict[str, str]:
-        """The keys of JSON Lines by field; raises `SettingsError` where a field is none."""
+        """The keys of JSON Lines and front matter by field; raises `SettingsError` where a field is none."""
         return keys_of(self.map)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ __all__ = ["Found", "Survey", "survey"]
 
 MOST_SOURCES: Final = 200
 EXAMPLES: Final = 3
+NAMED: Final = 8
 # Of so many characters one may be broken.
 FEW: Final = 50
 # Encodings that news of a language was written in before UTF-8, and the language that text in each is in.
@@ -43,7 +45,8 @@ class Found(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What was found in `looked_at` of the `sources`; `proposed` are settings that these suggest."""
+    """What was found in `looked_at` of the `sources`; `proposed` are settings that these suggest.
+    `notes` are the input's own, and `not_taken` are some of the files that are left out."""
 
     sources: int
     left_out: int
@@ -51,6 +54,8 @@ class Survey(NamedTuple):
     articles: int
     found: list[Found]
     proposed: dict[str, str | list[str]]
+    notes: tuple[str, ...]
+    not_taken: tuple[str, ...]
 
 
 def survey(settings: IngestSettings) -> Survey:
@@ -58,7 +63,8 @@ def survey(settings: IngestSettings) -> Survey:
     archive = open_input(parse_address(settings.source), settings.archive_limits, settings.keys)
     listing = archive.listing(Request(settings.selection))
     frame = listing.frame.filter(listing.frame["valid_to"].is_null())
-    chosen = sources_of(frame.gather_every(max(frame.height // MOST_SOURCES, 1)).head(MOST_SOURCES))
+    looked_at = min(frame.height, MOST_SOURCES)
+    chosen = sources_of(frame[[number * frame.height // looked_at for number in range(looked_at)]])
     contents = [(source.source_path, data) for source, data in archive.contents(chosen, settings.limits)]
     reading = settings.reading
     encoding = None if reading.encoding else _encoding(data for _, data in contents if isinstance(data, bytes))
@@ -72,6 +78,7 @@ def survey(settings: IngestSettings) -> Survey:
     return Survey(
         frame.height, listing.left_out, len(outcomes), len(articles),
         [*_of_articles(articles), *_of_rejects(one for one in outcomes if isinstance(one, Reject))], proposed,
+        listing.notes, listing.not_taken[:NAMED],
     )  # fmt: skip
 
 
@@ -121,7 +128,10 @@ def _of_articles(articles: list[Article]) -> list[Found]:
                 groups["without", what].append(path)
         for flag in one.flags:
             groups["flags", flag].append(path)
-    order = ("dialects", "markup", "encodings", "outlets", "languages", "years", "dates from", "without", "flags")
+        for key in json.loads(one.header.metadata or "{}"):
+            groups["said under other keys (see --map)", key].append(path)
+    order = ("dialects", "markup", "encodings", "outlets", "languages", "years", "dates from", "without",
+             "said under other keys (see --map)", "flags")  # fmt: skip
     found = [Found(*key, len(paths), tuple(paths[:EXAMPLES])) for key, paths in groups.items()]
     return sorted(
         found, key=lambda one: (order.index(one.heading), -one.sources if one.heading != "years" else 0, one.what)

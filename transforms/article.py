@@ -34,6 +34,12 @@ SEPARATOR_BYTES: Final = SEPARATOR.encode()
 FEW: Final = 500
 REPLACED: Final = "\ufffd".encode()
 FEW_MARKS: Final = 2
+# How files begin that no encoding makes text of.
+NO_TEXT: Final = (
+    (b"\x1f\x8b", "a file packed by gzip"), (b"PK\3\4", "a zip"), (b"\xfd7zXZ", "a file packed by xz"),
+    (b"\x28\xb5\x2f\xfd", "a file packed by zstd"), (b"BZh", "a file packed by bzip2"), (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"SQLite format 3", "a database"),
+)  # fmt: skip
 OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
     rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
@@ -58,7 +64,9 @@ def parse(
         return _parse(data, sha256, archive, source_path, outlets, limits, latest, reading, facts)
     except UnicodeDecodeError as error:
         offset = error.start + len(data) - len(error.object)
+        kind = next((kind for start, kind in NO_TEXT if data.startswith(start)), None)
         remedy = "name the archive's encoding with `--encoding`, or convert the file to UTF-8"
+        remedy = remedy if kind is None else f"these are the bytes of {kind}; unpack or exclude it"
         reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; {remedy}"
     except BadSource as bad:
         reason, detail = bad.reason, bad.detail

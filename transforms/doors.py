@@ -82,10 +82,10 @@ def open_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
 def part_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | None = None) -> Opened:
     """The source in `data` parted into header and body, which is not looked at yet; raises as `open_source`."""
     decoded = characters_of(data, reading, facts)
-    header = record_header(facts) if facts is not None else _json_comment(decoded.text)
+    header = record_header(facts) if facts is not None else _json_comment(decoded.text, reading.keys)
     if header is None and PAGE.match(decoded.text):
         header = Header("page", "", None, None, None, None, 0)
-    header = header or read_header(decoded.text)
+    header = header or read_header(decoded.text, reading.keys)
     size = decoded.mark + decoded.size(0, header.body_start)
     return Opened(decoded, header, size, decoded.text[header.body_start :])
 
@@ -115,7 +115,7 @@ def story_of(opened: Opened, blocks: Sequence[Block]) -> Verdict:
     return main_blocks(blocks, opened.titles or ())
 
 
-def _json_comment(text: str) -> Header | None:
+def _json_comment(text: str, keys: Sequence[tuple[str, str]]) -> Header | None:
     """The header in the comment that a source starts with, if that is one JSON object; the page follows."""
     start = JSON_COMMENT.match(text)
     if start is None:
@@ -125,7 +125,7 @@ def _json_comment(text: str) -> Header | None:
     except (ValueError, RecursionError):
         return None
     end = END_OF_COMMENT.match(text, stop)
-    return commented_header(said, end.end()) if end is not None and isinstance(said, dict) else None
+    return commented_header(said, end.end(), keys) if end is not None and isinstance(said, dict) else None
 
 
 def _with_page(header: Header, page: PageFacts) -> Header:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, NamedTuple
 
@@ -47,6 +47,8 @@ DATES: Final = (
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
 ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/]", re.IGNORECASE)
+# Sites keep a post's day in its path, which `--map date=path` names.
+DAY_OF_PATH: Final = re.compile(r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}(?=/[^/\s])")
 COMMAS: Final = re.compile(r"[,，、;；]")
 NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 WORDS: Final[dict[str, Any]] = {
@@ -96,10 +98,11 @@ class _Unreadable(Exception):
     """The block, or a part of it, is not what its notation allows, or more than is read."""
 
 
-def read_front_matter(text: str) -> FrontMatter | None:
+def read_front_matter(text: str, keys: Sequence[tuple[str, str]] = ()) -> FrontMatter | None:
     """The front matter that a decoded source starts with; None where it has none, or one with no key that can be read.
 
-    Of two equal keys, the first counts. Takes time in proportion to the block.
+    Of two equal keys, the first counts. `keys` are fields, each with the key, or the path of keys with dots between,
+    that goes before its usual ones. Takes time in proportion to the block.
 
     >>> found = read_front_matter("---\\ntitle: Weir: open again\\ntags: [river]\\n---\\nText")
     >>> found.title, found.tags, found.end
@@ -108,7 +111,7 @@ def read_front_matter(text: str) -> FrontMatter | None:
     opening = OPENING.match(text)
     if opening is None:
         start = OPENING_OBJECT.match(text)
-        return _read_object(text, start.end()) if start else None
+        return _read_object(text, start.end(), keys) if start else None
     closing = CLOSING[opening[1]].search(text, opening.end())
     if closing is None:
         return None
@@ -121,7 +124,7 @@ def read_front_matter(text: str) -> FrontMatter | None:
         entries = list(_by_entry(block.replace("\r\n", " \n").replace("\r", "\n"), fence))
     if not entries and _lines(block):
         return None
-    return _understood(entries, first, closing.end(), problem)
+    return _understood(entries, first, closing.end(), problem, keys)
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -131,14 +134,14 @@ class _Pairs(list[tuple[str, Any]]):
 JSON: Final = json.JSONDecoder(object_pairs_hook=_Pairs)
 
 
-def _read_object(text: str, start: int) -> FrontMatter | None:
+def _read_object(text: str, start: int, keys: Sequence[tuple[str, str]]) -> FrontMatter | None:
     try:
         found, end = JSON.raw_decode(text, start)
         entries = _entries_of(found)
     except (ValueError, RecursionError, _Unreadable):
         return None
     line_end = REST_OF_LINE.match(text, end)
-    return None if line_end is None else _understood(entries, start, line_end.end(), None)
+    return None if line_end is None else _understood(entries, start, line_end.end(), None, keys)
 
 
 def _read(block: str, fence: str) -> list[_Entry]:
@@ -296,12 +299,40 @@ def _bare(text: str) -> _Scalar:
     return _Scalar(text[1:-1] if quoted else text, not quoted)
 
 
-def _understood(entries: list[_Entry], first: int, end: int, problem: str | None) -> FrontMatter:
+def _mapped(entries: list[_Entry], keys: Sequence[tuple[str, str]]) -> list[_Entry]:
+    """The entries with those first, by the names of their fields, that `keys` places; what stands under such a name
+    itself is then no field's. A map that has one of them inside stays whole."""
+    found, left = [], list(entries)
+    for field, key in keys:
+        for entry in entries:
+            if (value := _under(entry, key)) is not None:
+                found.append(entry._replace(key=field, value=value))
+                left = [other for other in left if other is not entry or other.key != key]
+                break
+    names = {_folded(entry.key) for entry in found}
+    return [
+        *found,
+        *(entry._replace(key=f"unmapped_{entry.key}") if _folded(entry.key) in names else entry for entry in left),
+    ]
+
+
+def _under(entry: _Entry, key: str) -> Any:
+    """What an entry has under a key or a path of keys."""
+    path = key.removeprefix(f"{entry.key}.")
+    if entry.key == key or path == key or not isinstance(entry.value, _Pairs | dict):
+        return entry.value if entry.key == key else None
+    pairs = entry.value.items() if isinstance(entry.value, dict) else entry.value
+    return next((found for pair in pairs if (found := _under(_Entry(pair[0], pair[1], None), path)) is not None), None)
+
+
+def _understood(
+    entries: list[_Entry], first: int, end: int, problem: str | None, keys: Sequence[tuple[str, str]]
+) -> FrontMatter:
     positions: dict[str, int] = {}
     fields: dict[str, tuple[str, Any]] = {}
     metadata: dict[str, Any] = {}
     repeated: dict[str, list[Any]] = {}
-    for entry in entries:
+    for entry in _mapped(entries, keys) if keys else entries:
         key, folded = _characters(entry.key), _folded(entry.key)
         if entry.position is not None:
             positions.setdefault(key.lower(), first + entry.position)
@@ -377,7 +408,7 @@ def _moment(value: Any) -> date | datetime | None:
     if isinstance(value, date):
         return value
     text = _text(value)
-    return parse_date(text) if text else None
+    return parse_date(path[0] if (path := DAY_OF_PATH.match(text)) else text) if text else None
 
 
 def _words(value: Any) -> tuple[str, ...]:

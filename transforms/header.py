@@ -56,7 +56,7 @@ class BadSource(Exception):
         self.position = position
 
 
-def read_header(text: str) -> Header:
+def read_header(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
     """The header of a decoded source.
 
     Raises `BadSource` with `no_header` where none of the dialects fits, and with `bad_timestamp` where the
@@ -65,7 +65,7 @@ def read_header(text: str) -> Header:
     >>> read_header("[A &amp; B](https://news.example/a)\\n------\\n<p>Text</p>").title
     'A & B'
     """
-    front = read_front_matter(text)
+    front = read_front_matter(text, keys)
     if front is not None:
         return _front_matter(text, front)
     epoch = EPOCH.match(text)
@@ -98,7 +98,7 @@ def record_header(facts: RecordFacts) -> Header:
     return found._replace(dialect="record", header_at=at)
 
 
-def commented_header(said: dict[str, Any], body_start: int) -> Header:
+def commented_header(said: dict[str, Any], body_start: int, keys: Sequence[tuple[str, str]] = ()) -> Header:
     """The header that a JSON object in a comment is, with what became of the page."""
     said = dict(said)
     removed_at, removed_reason = (_taken(said, keys) for keys in (REMOVED_AT, REMOVED_REASONS))
@@ -109,7 +109,7 @@ def commented_header(said: dict[str, Any], body_start: int) -> Header:
         said["author"] = account
     if not said.keys() & set(DATES) and (created := _taken(said, CREATED)):
         said["date"] = created
-    front = read_front_matter(json.dumps(said, ensure_ascii=False))
+    front = read_front_matter(json.dumps(said, ensure_ascii=False), keys)
     found = Header("json_comment", "", None, None, None, None, 0) if front is None else _front_matter("", front)
     url = found.url or next((str(said[key]) for key in URLS if key in said and "." in str(said[key])), None)
     return found._replace(

@@ -55,7 +55,8 @@ LETTER: Final = "\ue000"
 MARK: Final = "\u2e2e"
 FIRST_IDEOGRAPHIC: Final = "\u1100"
 
-ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`|\\^{}\u0080-\U0010ffff]+", re.IGNORECASE)
+# Whatever the case, `i`, `k` and `s` would be letters outside of ASCII too.
+ADDRESS: Final = re.compile(r"(?i:https?)://[^\s<>\"'`|\\^{}\u0080-\U0010ffff]+")
 TRAILING: Final = ".,:;!?*_~'\""
 ESCAPED: Final = re.compile(r"[&<]")
 ESCAPES: Final = {"&": "&amp;", "<": "&lt;"}

@@ -54,6 +54,8 @@ BODY_PROPERTIES: Final = frozenset({"articlebody", "text", "reviewbody"})
 LABEL: Final = re.compile("|".join(re.escape(label) + r"(?!\w)" * label.isascii() for label in LABELS))
 
 FAR: Final = 12
+# One further away, up to that.
+FURTHER: Final = bytes([min(distance + 1, FAR) for distance in range(256)])
 PROSE: Final = 80
 SHORTEST_STORY: Final = 250
 LONGEST_LABEL: Final = 60
@@ -99,7 +101,7 @@ class _Element(NamedTuple):
     shape: int
     article: int
     heading: int
-    distances: tuple[int, ...]
+    distances: bytes
 
 
 class _Sums(NamedTuple):
@@ -324,11 +326,11 @@ class _Tree:
     """The elements around a page's blocks, each made once; the first stands for the page."""
 
     def __init__(self) -> None:
-        self.elements = [_Element(0, 0, 0, 0, 0, 0, (FAR,) * len(DISTANCES))]
+        self.elements = [_Element(0, 0, 0, 0, 0, 0, bytes([FAR]) * len(DISTANCES))]
         self._known: dict[int, _Element] = {}
         self._shapes: dict[tuple[int, str, str], int] = {}
         self._groups: dict[str, frozenset[int]] = {}
-        self._kinds: dict[tuple[int, str, str, tuple[int, ...]], tuple[int, tuple[int, ...]]] = {}
+        self._kinds: dict[tuple[int, str, str, tuple[int, ...]], tuple[int, bytes]] = {}
 
     def innermost(self, path: Sequence[Token]) -> _Element:
         """The innermost element of `path`, made known with those around it."""
@@ -376,9 +378,9 @@ class _Tree:
         self.elements.append(element)
         return element
 
-    def _distances(self, parent: _Element, name: str, said: str, here: tuple[int, ...]) -> tuple[int, ...]:
+    def _distances(self, parent: _Element, name: str, said: str, here: tuple[int, ...]) -> bytes:
         """Distances to what an element is inside of, itself included."""
-        distances = [distance + 1 if distance < FAR else FAR for distance in parent.distances]
+        distances = bytearray(parent.distances.translate(FURTHER))
         for place in here:
             distances[place] = 0
         # A role says what an element is, whatever its name.
@@ -387,7 +389,7 @@ class _Tree:
         if said and name not in ("html", "body"):
             for place in self._groups_of(said):
                 distances[place] = 0
-        return tuple(distances)
+        return bytes(distances)
 
     def _groups_of(self, said: str) -> frozenset[int]:
         known = self._groups.get(said)

@@ -15,10 +15,10 @@ from math import exp
 from typing import Final, NamedTuple
 
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.page_features import CJK, FEATURES, features, folded
-from pressmark.transforms.page_model import NAMES, TREES
+from pressmark.transforms.page_features import CJK, features, folded
+from pressmark.transforms.page_model import score
 
-__all__ = ["FOREST", "Verdict", "declared_inside", "forest", "main_blocks"]
+__all__ = ["Verdict", "declared_inside", "main_blocks"]
 
 # A page says the same long text twice where it repeats its summary or shows the article for another device.
 LONG_ENOUGH_TO_REPEAT: Final = 60
@@ -27,8 +27,6 @@ NEARLY_AS_LIKELY: Final = 0.9
 # No block that is more likely the article's than not is left out, and none that is hardly likely is taken.
 HIGHEST_BAR: Final = 0.5
 LOWEST_BAR: Final = 0.15
-FIRST_TREES: Final = 40
-SURELY_FURNITURE: Final = -2.5
 # A page's title in its head is no part of what it shows.
 UNSHOWN: Final = frozenset({"title", "titl-"})
 
@@ -50,31 +48,6 @@ class Verdict(NamedTuple):
     def reason(self, index: int) -> str:
         """What `explain` prints of a block that is none of the story."""
         return f"no part of the story: {self.likely[index]:.2f} likely, where the page's story begins at {self.bar:.2f}"
-
-
-class _Tree(NamedTuple):
-    """A decision tree. Inner node `n` asks whether a feature is at most a bound and goes `left` if so, else `right`: to
-    an inner node, or to the leaf whose number is the complement of a negative one."""
-
-    feature: tuple[int, ...]
-    bound: tuple[float, ...]
-    left: tuple[int, ...]
-    right: tuple[int, ...]
-    leaf: tuple[float, ...]
-
-
-def forest(names: Sequence[str], trees: Sequence[Sequence[Sequence[float]]]) -> list[_Tree]:
-    """The trees of a model, whose features have these names."""
-    places = [FEATURES.index(name) for name in names]
-    found = []
-    for feature, bound, left, right, leaf in trees:
-        inner = tuple([places[int(number)] for number in feature])
-        children = tuple(map(int, left)), tuple(map(int, right))
-        found.append(_Tree(inner, tuple(bound), *children, tuple(leaf)))
-    return found
-
-
-FOREST: Final = forest(NAMES, TREES)
 
 
 def main_blocks(blocks: Sequence[Block], titles: Sequence[str] = ()) -> Verdict:
@@ -125,16 +98,7 @@ def _bar(likely: Sequence[float], sizes: Sequence[int]) -> float:
 
 def _likely(row: Sequence[float]) -> float:
     """The probability that the block with these numbers is the article's."""
-    score = 0.0
-    for number, (feature, bound, left, right, leaf) in enumerate(FOREST):
-        node = 0
-        while node >= 0:
-            node = left[node] if row[feature[node]] <= bound[node] else right[node]
-        score += leaf[~node]
-        # The first trees decide most; no later ones bring back what they are sure of.
-        if number == FIRST_TREES and score < SURELY_FURNITURE:
-            break
-    return 1 / (1 + exp(-score))
+    return 1 / (1 + exp(-score(row)))
 
 
 def _words(text: str) -> int:

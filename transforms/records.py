@@ -51,13 +51,15 @@ class Link(NamedTuple):
 
 class Reading(NamedTuple):
     """How the sources of an archive are to be read, where its operator says so: their encoding (a codec's name), the
-    language of their bodies, and, of pages whose host no outlet of the registry has, the zone of dates and the outlet.
+    language of their bodies, of pages whose host no outlet of the registry has the zone of dates and the outlet, and
+    pairs of a field and the key, or the path of keys with dots between, under which front matter has it.
     """
 
     encoding: str | None = None
     markup: Markup | None = None
     zone: str | None = None
     outlet: str | None = None
+    keys: tuple[tuple[str, str], ...] = ()
 
 
 class Medium(NamedTuple):

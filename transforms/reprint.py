@@ -37,12 +37,16 @@ FIRST_BLOCKS: Final = 4
 LONGEST_ORIGIN: Final = 300
 ORIGIN: Final = re.compile(
     r"原文|[来來源出][自于於]|[来來]源|信息源|[转轉][载載自]|首[发發]|[刊登载載][发發于於]|出[处處]|链接|鏈接"
-    r"|\b(?:via|source|original(?:ly)?|re-?(?:posted|published|printed)|first (?:published|appeared)|cross-?posted)\b",
+)
+# Words of English that stories use too tell of an original where they alone stand before its link.
+ENGLISH_ORIGIN: Final = re.compile(
+    r"\W*(?:(?:this|the)\s(?:\w+\s){1,4})?(?:via|source|original(?:ly)?|re-?(?:posted|published|printed)|"
+    r"first\s(?:published|appeared)|cross-?posted)\b[^.!?]{0,40}",
     re.IGNORECASE,
 )
 # Archives whose addresses hold the archived one, and those that hide it.
 ARCHIVED: Final = re.compile(
-    r"https?://(?:web\.archive\.org/(?:web/)?[0-9*]+[a-z_]*|archive\.(?:fo|is|li|md|ph|today|vn)/(?:[0-9.-]+|o/\w+)"
+    r"https?://(?:web\.archive\.org/(?:web/)?[0-9*]+[a-z_]*|archive\.(?:fo|is|li|md|ph|today|vn)/(?:[0-9.-]+|o/\w+)(?=/)"
     r"|webcache\.googleusercontent\.com/search\?q=cache:(?:\w+:)?)/?(?P<address>(?:https?(?::|%3A))?/{0,2}[^/].*)",
     re.IGNORECASE,
 )
@@ -74,10 +78,13 @@ def looks_like_markdown(body: str) -> bool:
 def original_address(blocks: Sequence[Block]) -> str | None:
     """The address that the first blocks of a reprint name as its original, taken out of a web archive's, or None."""
     for block in islice(blocks, FIRST_BLOCKS):
-        if len(block.text) <= LONGEST_ORIGIN and ORIGIN.search(block.text):
-            for link in block.links:
-                if (address := _unarchived(link.href)) is not None:
-                    return address
+        if len(block.text) > LONGEST_ORIGIN:
+            continue
+        in_chinese = ORIGIN.search(block.text)
+        for link in block.links:
+            named = in_chinese or ENGLISH_ORIGIN.fullmatch(block.text[: link.start])
+            if named and (address := _unarchived(link.href)) is not None:
+                return address
     return None
 
 

@@ -16,12 +16,13 @@ __all__ = ["EVERY_ARTICLE", "PACKED_PAGE", "RECORD_FILE", "BadPatternError", "Se
 # What accompanies articles: pages about the archive, indexes, the folders and files that make a site of it.
 LEFT_OUT: Final = re.compile(
     r"""(?:\A|.*/)(?:
-        (?:readme|index|licen[cs]e|copying|contributing|changelog|code_of_conduct|summary|404)(?:\.[^/]*)?
+        (?:readme|_?index|licen[cs]e(?:-[^/.]*)?|copying|contributing|changelog|code_of_conduct|summary|404)(?:\.[^/]*)?
         | _config\.ya?ml | gemfile[^/]* | rakefile | makefile | dockerfile | cname | robots\.txt
         | package(?:-lock)?\.json | requirements[^/]*\.txt
-        | (?:_layouts|_includes|_sass|_data|assets|node_modules|vendor|__pycache__)/.*
+        | (?:_?layouts|_includes|_sass|_data|archetypes|templates|assets|node_modules|vendor|__pycache__)/.*
         | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|bmp|avif|css|scss|js|mjs|ts|map|woff2?|ttf|eot|otf|mp[34]|webm|m4a|pdf
-                   |zip|gz|zst|py|rb|sh|json|ya?ml|toml|xml|csv|lock|parquet)
+                   |zip|gz|zst|py|rb|sh|json|ya?ml|toml|xml|csv|lock|parquet|rs|go|java|c|cc|cpp|h|php|sql|prisma|ipynb|vue
+                   |jsx|tsx|less|sass|webmanifest|wasm|ini|cfg|bat|exe|docx?|xlsx?|pptx?|db|sqlite)
     )\Z""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL | re.ASCII,
 )

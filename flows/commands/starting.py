@@ -16,9 +16,12 @@ from pressmark.storage.survey import Survey, survey
 
 __all__ = ["init"]
 
+# Of one heading.
+MOST_SHOWN = 12
 COMMENTED = {
     "include": '["*.md"]', "exclude": '["drafts/**"]', "encoding": '"gb18030"', "markup": '"markdown"',
-    "zone": '"Asia/Shanghai"', "single_outlet": '"songling"', "history": "true", "max_source_mib": "64",
+    "zone": '"Asia/Shanghai"', "map": '{ url = "link" }', "single_outlet": '"songling"', "history": "true",
+    "max_source_mib": "64",
 }  # fmt: skip
 
 
@@ -34,6 +37,7 @@ def init(arguments: argparse.Namespace) -> int:
         print("\n".join(_lines(found)))
     if not found.articles:
         print(f"\nnothing was written: none of the {found.looked_at} sources is an article")
+        print("docs/doors.md says what can be read, and what it begins with; name the files with --include")
         return EXIT_NOTHING
     if arguments.dry_run:
         return EXIT_OK
@@ -67,10 +71,20 @@ def configuration(found: Survey) -> str:
 def _lines(found: Survey) -> list[str]:
     lines = [f"{found.sources} sources, {found.left_out} files left out; looked at {found.looked_at}: "
              f"{found.articles} are articles"]  # fmt: skip
-    for heading, group in groupby(found.found, key=lambda one: one.heading):
+    if found.not_taken:
+        lines.append(f"left out: {', '.join(map(printable, found.not_taken))}, …; `--include` takes what it matches")
+    lines += map(printable, found.notes)
+    shown: set[tuple[str, ...]] = set()
+    for heading, members in groupby(found.found, key=lambda one: one.heading):
         lines += ["", heading]
-        for one in group:
+        group = list(members)
+        for one in group[:MOST_SHOWN]:
             lines.append(f"  {one.sources:>4}  {printable(one.what)}")
-            lines += [f"          {printable(example)}" for example in one.examples]
+            # What holds for all of them has the same examples everywhere.
+            if one.examples not in shown:
+                lines += [f"          {printable(example)}" for example in one.examples]
+            shown.add(one.examples)
+        if others := group[MOST_SHOWN:]:
+            lines.append(f"  {sum(one.sources for one in others):>4}  in {len(others)} others; `--json` has all")
     lines += ["", "proposed"]
     return lines + [f"  {name} = {json.dumps(value, ensure_ascii=False)}" for name, value in found.proposed.items()]

@@ -15,7 +15,7 @@ from typing import Final
 import polars as pl
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.repository import Commit, Git, opened
+from pressmark.storage.inputs.repository import WHOLE, Commit, Git, opened
 from pressmark.storage.inputs.source import (
     LINK_PROBLEM,
     LISTING,
@@ -80,7 +80,7 @@ class GitRepository(Input):
         rows = _described(rows, git, known)
         missing = rows.filter(LASTS & IS_FILE & pl.col("problem").is_not_null())
         if git.is_partial and len(missing):
-            notes.append(f"this is a partial clone: {len(missing)} files are not in it; clone it whole to read them")
+            notes.append(f"this is a partial clone: {len(missing)} files are not in it; {WHOLE}")
         rows = _with_paths(rows, history=request.history)
         frame = joined(rows, CONTENT) if request.history and not request.moves else rows
         # Links and submodules that ended had no bytes of their own.

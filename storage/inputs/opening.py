@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -21,6 +22,8 @@ __all__ = ["InputAddress", "absolute", "open_input", "parse_address"]
 
 GIT_SCHEME: Final = "git+file:"
 FILE_SCHEME: Final = "file:"
+# How git writes what it reads over ssh.
+SECURE_COPY: Final = re.compile(r"[\w.-]+@[\w.-]+:")
 TAR_SUFFIXES: Final = (
     ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz",
 )  # fmt: skip
@@ -72,10 +75,20 @@ def parse_address(text: str) -> InputAddress:
                 f"`git clone {text}`" if name.endswith(".git") else f"`curl -LO '{text}'`, or `git clone` if it is one"
             )
             raise InputError("what is on another machine can't be read from there", text, f"fetch it first: {remedy}")
+        if scheme.removeprefix("git+") in ("https", "http", "ssh", "git"):
+            raise InputError(
+                "what is on another machine can't be read from there",
+                text,
+                f"fetch it first: `git clone {text.removeprefix('git+')}`",
+            )
         raise InputError(
             f"inputs of the kind `{scheme}` can't be read", text,
             f"give a path, {GIT_SCHEME}path or s3://bucket/prefix; clone a remote repository first (`git clone`)",
         )  # fmt: skip
+    if SECURE_COPY.match(text) and not os.path.lexists(text):
+        raise InputError(
+            "what is on another machine can't be read from there", text, f"fetch it first: `git clone {text}`"
+        )
     path = Path(unquote(_path_behind(text, FILE_SCHEME)) if plain else text)
     if path.is_dir():
         return InputAddress("git" if not plain and _is_repository(path) else "folder", path)

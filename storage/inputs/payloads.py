@@ -38,6 +38,13 @@ class Payload(bytes):
         made.facts = facts
         return made
 
+    @property
+    def version(self) -> str:
+        """A digest of the bytes and the facts."""
+        digest = hashlib.sha256(repr(self.facts).encode("utf-8", "backslashreplace"))
+        digest.update(self)
+        return digest.hexdigest()
+
     def __getnewargs__(self) -> tuple[bytes, RecordFacts]:  # type: ignore[override]
         return bytes(self), self.facts
 

@@ -119,9 +119,11 @@ class RecordFolder(Folder):
                 if isinstance(found, LeftOut):
                     left_out[found.kind] += 1
                     continue
-                size = found.payload.size if isinstance(found.payload, Fault) else len(found.payload)
-                path = file.source_path + found.place
-                yield Source(path, str(number), size, None, found.at, version=file.version)
+                payload, path = found.payload, file.source_path + found.place
+                size = payload.size if isinstance(payload, Fault) else len(payload)
+                # A file that grew, or of which one line changed, has its other records as they were.
+                version = file.version if isinstance(payload, Fault) else payload.version
+                yield Source(path, str(number), size, None, found.at, version=version)
                 number += 1
 
     def _found(self, place: int, number: int, limits: Limits) -> Found | None:

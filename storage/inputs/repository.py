@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import resource
 import subprocess
 import tempfile
@@ -24,11 +25,18 @@ from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.source import Source
 from pressmark.transforms.records import Limits, Reject
 
-__all__ = ["CHANGES", "MISSING", "Commit", "Git", "opened"]
+__all__ = ["CHANGES", "MISSING", "WHOLE", "Commit", "Git", "opened"]
 
 MISSING: Final = "its object is missing or corrupt ({}); see `git fsck`, and fetch the repository again"
 GAVE_UP: Final = "git can't read it"
 FETCH_AGAIN: Final = "see `git fsck`, and fetch the repository again"
+ABSENT: Final = "it is not in this partial clone; {}"
+WHOLE: Final = "clone the repository without `--filter`, and name that clone"
+# What git says of repositories in a format that is newer than it is, such as reftables.
+NEWER: Final = re.compile(r"repository extension|extensions\.|Expected git repo version")
+INSTALL: Final = (
+    "install a newer git (2.45 or later reads reftables), or clone it with one that writes plain references"
+)
 CLONE: Final = "clone it whole (`git clone --mirror --no-local`), and name the clone"
 ENVIRONMENT: Final = {
     "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull,
@@ -48,6 +56,7 @@ READ: Final = (
 MEMORY_BYTES: Final = 1 << 30
 TOO_MUCH: Final = "its commits name more, or larger, files than those of any archive of articles"
 NAME_ANOTHER: Final = "name another one, or a folder of it after a `#`"
+FEW_LINES: Final = 4
 READ_BYTES: Final = 1 << 20
 
 DIFF_TREE: Final = ("diff-tree", "-r", "-z", "--raw", "--root", "--no-renames", "--no-abbrev", "--no-ext-diff")
@@ -55,6 +64,7 @@ SHA1_DIGITS: Final = 40
 # No archive has so many folders in each other, or so long a list of changes: 11 objects can name 10^9 files.
 DEEPEST: Final = 200
 CHANGES_BYTES: Final = 1 << 30
+SIZES: Final = {"locator": pl.Binary, "source_bytes": pl.Int64, "problem": pl.String}
 BATCH_ROWS: Final = 1 << 16
 KIND: Final = 0o170000
 # What a pair of commits changed: `kind` and `locator` say what is at `name` then, null where nothing is.
@@ -120,13 +130,19 @@ class Git:
             assert process.stdout is not None  # noqa: S101
             yield from iter(partial(process.stdout.read1, READ_BYTES), b"")  # type: ignore[attr-defined]
             if process.wait():
-                message = _last_line(said)
+                message = _message(said)
+                if NEWER.search(message):
+                    raise InputError(f"git here is too old for the repository ({message})", self.path, INSTALL)
                 if "out of memory" in message.lower():
                     raise InputError(TOO_MUCH, self.path, NAME_ANOTHER)
                 raise self.corrupt(message)
 
     def corrupt(self, detail: str) -> InputError:
         """The error of a repository that can't be read."""
+        if self.is_partial:
+            return InputError(
+                f"this is a partial clone, and git can't go on without the rest ({detail})", self.path, WHOLE
+            )
         return InputError(f"an object of the repository is missing or corrupt ({detail})", self.path, FETCH_AGAIN)
 
     def commit_of(self, ref: str) -> str:
@@ -135,6 +151,8 @@ class Git:
             output = self.asked("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
             return b"".join(output).decode().strip()
         except InputError as error:
+            if error.remedy in (INSTALL, WHOLE):
+                raise
             raise InputError(
                 f"the repository has no commit `{ref}` ({error.what})", self.path,
                 "name a branch, a tag or a commit that it has, after an `@`; see `git fsck` if it should be there",
@@ -201,6 +219,8 @@ class Git:
 
     def sizes(self, locators: Sequence[bytes]) -> pl.DataFrame:
         """Size of each file by its id, or why it has none: columns `locator`, `source_bytes`, `problem`."""
+        if self.is_partial:
+            return self._sizes_of_partial(locators)
         sizes: list[int] = []
         problems: list[str | None] = []
         while len(sizes) < len(locators):
@@ -214,8 +234,15 @@ class Git:
             if len(sizes) < len(locators):
                 sizes.append(0)
                 problems.append(MISSING.format(GAVE_UP))
-        columns = {"locator": locators, "source_bytes": sizes, "problem": problems}
-        return pl.DataFrame(columns, schema={"locator": pl.Binary, "source_bytes": pl.Int64, "problem": pl.String})
+        return pl.DataFrame({"locator": locators, "source_bytes": sizes, "problem": problems}, schema=SIZES)
+
+    def _sizes_of_partial(self, locators: Sequence[bytes]) -> pl.DataFrame:
+        """The same where git would give up at each file that is not there: by all objects that are."""
+        lines = _tokens(self.asked("cat-file", "--batch-all-objects", "--batch-check"), b"\n")
+        blobs = {words[0]: int(words[2]) for words in map(bytes.split, lines) if words[1] == b"blob"}
+        problems = [None if locator in blobs else ABSENT.format(WHOLE) for locator in locators]
+        sizes = [blobs.get(locator, 0) for locator in locators]
+        return pl.DataFrame({"locator": locators, "source_bytes": sizes, "problem": problems}, schema=SIZES)
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         """Each source with its content by its id, or with the reject that says why there is none."""
@@ -270,11 +297,12 @@ def _tokens(output: Iterable[bytes], end: bytes) -> Iterator[bytes]:
         yield from tokens
 
 
-def _last_line(said: IO[bytes]) -> str:
-    """The last message of git."""
+def _message(said: IO[bytes]) -> str:
+    """The last message of git, with the lines that belong to it."""
     said.seek(0)
-    lines = said.read().decode(errors="replace").split("\n")
-    return next((line.removeprefix("fatal: ") for line in reversed(lines) if line.strip()), "git failed")
+    last = said.read().decode(errors="replace").rpartition("fatal: ")[2]
+    lines = [line.strip() for line in last.splitlines() if line.strip()]
+    return " ".join(lines if len(lines) < FEW_LINES else lines[-1:]) or "git failed"
 
 
 def _git_folder(path: Path) -> str:

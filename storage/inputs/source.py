@@ -30,6 +30,8 @@ __all__ = [
 OF_RECORDS: Final = "its records are read from a folder, or where it is named itself; unpack or fetch it first"
 EVERYTHING: Final = Selection(include=("**",))
 ANY_SIZE: Final = Limits(source_bytes=1 << 62)
+# What is said of an archive beside it (`storage/configuration.py`) is no file of it.
+CONFIGURATION: Final = "pressmark.toml"
 LINK_PROBLEM: Final = "a symbolic link is not followed; what it leads to is ingested by its own path"
 # Of a source above the limit at most so many bytes are read for its hash: it may say to have any size.
 HASHED_BYTES: Final = 256 << 20
@@ -227,5 +229,6 @@ def listing_of(rows: pl.DataFrame, selection: Selection = EVERYTHING) -> Listing
     rows = rows.with_columns(problem=pl.when(of_records).then(pl.lit(OF_RECORDS)).otherwise("problem"))
     taken = pl.Series(selection.taken(rows["source_path"].to_arrow()), dtype=pl.Boolean)
     frame = rows.filter(taken).sort("source_path", "valid_from", "locator", nulls_last=False)
-    others = rows.filter(~taken & pl.col("valid_to").is_null())["source_path"].sort()
-    return Listing(frame, frame, len(others), not_taken=tuple(others.head(MOST_NAMED)))
+    others = rows.filter(~taken & pl.col("valid_to").is_null() & (pl.col("source_path") != CONFIGURATION))
+    names = others["source_path"].sort()
+    return Listing(frame, frame, len(names), not_taken=tuple(names.head(MOST_NAMED)))

@@ -108,3 +108,30 @@ def test_init_gives_its_findings_as_json(news: News, capsys: pytest.CaptureFixtu
     assert main(["init", str(news.archive), "--dry-run", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["sources"], found["articles"], found["proposed"]) == (1, 1, {"archive": news.archive.name})
+
+
+def test_init_looks_at_all_of_an_archive_and_shows_what_a_screen_takes(
+    news: News, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(390):
+        text = f"---\ntitle: 松岭\nurl: https://n{number}.example/a\nday: x\n---\n<p>松岭下雪了，孩子们很高兴。</p>\n"
+        (news.archive / f"{number:03d}.md").write_text(text, "utf-8")
+    for name in ("main.rs", "templates/x.html", "LICENSE-MIT", "_index.md", "pressmark.toml"):
+        (news.archive / name).parent.mkdir(exist_ok=True)
+        (news.archive / name).write_text("archive = 'a'", "utf-8")
+    (news.archive / "packed.md").write_bytes(b"\x1f\x8b\x08\x00\xff")
+    assert main(["init", str(news.archive), "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["sources"], found["left_out"], found["looked_at"]) == (391, 4, 200)
+    assert found["not_taken"] == ["LICENSE-MIT", "_index.md", "main.rs", "templates/x.html"]
+    seen = [example for heading, _, _, examples in found["found"] if heading == "outlets" for example in examples]
+    assert min(seen) < "010.md"
+    assert max(seen) > "380.md"
+    assert main(["init", str(news.archive), "--dry-run"]) == 0
+    text = capsys.readouterr().out
+    for said in ("in 18", "--json", "main.rs", "other keys", "day"):
+        assert said in text
+    assert len(text.splitlines()) < 100
+    assert main(["init", str(news.archive), "--dry-run", "--include", "packed.md"]) == 1
+    assert "packed by gzip" in (said := capsys.readouterr().out)
+    assert "docs/doors.md" in said

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pressmark.storage.settings import keys_of
 from pressmark.transforms.front_matter import FrontMatter, read_front_matter
 
 URL = "https://songling-times.example/a"
@@ -56,6 +57,7 @@ def test_a_title_is_what_was_written(block: str, title: str | None) -> None:
         ("pubDate: Fri, 07 Jan 2022 10:30:00 +0800", "date", datetime(2022, 1, 7, 2, 30, tzinfo=UTC)),
         ("lastmod: 2023-01-01\ncreated: 2022-01-07 9:30", "date", datetime(2022, 1, 7, 9, 30)),  # noqa: DTZ001
         ("date: soon\npublished_at: 2022-01-07", "date", date(2022, 1, 7)),
+        ("date: 2022/01/07/weir-12", "date", date(2022, 1, 7)),
         ("tags: [河, 2020, 河]", "tags", ("河", "2020")),
         ("tags: 河 水", "tags", ("河", "水")),
         ("tags: Hong Kong, river", "tags", ("Hong Kong", "river")),
@@ -159,3 +161,19 @@ def test_any_block_is_read_or_refused(block: str) -> None:
         found = read_front_matter(f"{fence}\n{block}\n{fence}\n")
         if found is not None:
             json.dumps(found.metadata).encode()
+
+
+@pytest.mark.parametrize("fence", ["---", "+++", ";;;", "{"])
+def test_fields_are_where_the_map_says_and_else_under_their_usual_keys(fence: str) -> None:
+    said = {"headline": "堰", "meta": {"by": {"who": "林帆"}, "n": 1}, "at": "2022-01-07", "title": "T", "link": URL}
+    block = {
+        "---": json.dumps(said), ";;;": json.dumps(said),
+        "+++": f'headline = "堰"\nat = 2022-01-07\ntitle = "T"\nlink = "{URL}"\n[meta]\nn = 1\nby = {{ who = "林帆" }}',
+    }.get(fence)  # fmt: skip
+    text = f"{json.dumps(said)}\n" if block is None else f"{fence}\n{block}\n{fence}\n"
+    keys = tuple(keys_of("title=headline,author=meta.by.who,date=at,description=nowhere,tags=meta.n.deeper").items())
+    found = read_front_matter(text, keys)
+    assert found is not None
+    assert (found.title, found.authors, found.date, found.url) == ("堰", ("林帆",), date(2022, 1, 7), URL)
+    assert (found.description, found.tags, found.problem) == (None, (), None)
+    assert found.metadata == {"meta": {"by": {"who": "林帆"}, "n": 1}, "unmapped_title": "T"}

@@ -8,6 +8,7 @@ import subprocess
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +18,7 @@ from listings import before, contents, listed, opened, paths, rejected, there
 from repositories import FIRST_COMMIT_S, LINK, SUBMODULE, Repository, Special, article
 
 from pressmark.storage.errors import InputError
-from pressmark.storage.inputs.repository import Git
+from pressmark.storage.inputs.repository import WHOLE, Git
 from pressmark.storage.inputs.source import LINK_PROBLEM, Before, Source
 from pressmark.transforms.records import Limits, Reject
 
@@ -75,6 +76,9 @@ def test_a_folder_with_a_repository_is_listed_from_its_commits(tmp_path: Path) -
         ("git+file://relative", "write `git\\+file:relative`"),
         ("git+file://{path}@a%00b", "a character that no name has"),
         ("https://pressmark.example/x.git", "another machine.*git clone"),
+        ("git+https://pressmark.example/x.git", "another machine.*git clone https"),
+        ("ssh://git@pressmark.example/x.git", "another machine.*git clone ssh"),
+        ("git@pressmark.example:a/x.git", "another machine.*git clone git@"),
     ],
 )
 def test_an_address_that_names_nothing_says_so(repository: Repository, address: str, problem: str) -> None:
@@ -193,8 +197,30 @@ def test_a_partial_clone_says_what_is_not_in_it(repository: Repository) -> None:
     repository.commit({"a.md": article("a"), "b.md": article("b")})
     clone = cloned(repository, "--filter=blob:none")
     listing = listed(clone)
-    assert listing.notes == ("this is a partial clone: 2 files are not in it; clone it whole to read them",)
+    assert listing.notes == (f"this is a partial clone: 2 files are not in it; {WHOLE}",)
     assert set(rejected(contents(clone)).values()) == {("unreadable", None)}
+    assert {outcome.detail for outcome in contents(clone).values()} == {f"it is not in this partial clone; {WHOLE}"}  # type: ignore[union-attr]
+    shutil.rmtree(clone)
+    with pytest.raises(InputError, match="partial clone.*without `--filter`"):
+        listed(cloned(repository, "--filter=tree:0"))
+
+
+@pytest.mark.parametrize("setting", ["extensions.pressmarkTest", "extensions.refStorage"])
+def test_a_repository_of_a_newer_format_asks_for_a_newer_git(repository: Repository, setting: str) -> None:
+    repository.commit({"a.md": article("a")})
+    repository.git.config["core.repositoryformatversion"] = 1
+    repository.git.config[setting] = "no-such-storage"
+    with pytest.raises(InputError, match="too old.*newer git"):
+        listed(repository.path)
+
+
+def test_a_repository_of_longer_hashes_is_read(tmp_path: Path) -> None:
+    run = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True)
+    run(["git", "init", "--quiet", "--object-format=sha256", "."])
+    (tmp_path / "a.md").write_bytes(article("a"))
+    run(["git", "add", "a.md"])
+    run(["git", "-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "--quiet", "-m", "c"])
+    assert contents(tmp_path) == {"a.md": article("a")}
 
 
 def test_a_name_that_normalisation_makes_equal_to_a_new_one(repository: Repository) -> None:

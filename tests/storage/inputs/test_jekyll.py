@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from archives import ingest, rows_of
+from archives import breaches, ingest, rows_of
 
 FRONT = (
     "---\nlayout: post\ntitle: {title}\ndate: {date}\nauthor: 乔一苇\nfrom: https://bailu-notes.example/{slug}\n"
@@ -75,3 +75,19 @@ def test_the_contracts_rules_decide_between_the_dates(site: Path, tmp_path: Path
 def test_no_real_post_is_a_reject(corpus: Path, tmp_path: Path) -> None:
     report = ingest(corpus / "jekyll", tmp_path / "out", workers=2)
     assert (report.sources, report.rejects, report.left_out) == (700, 0, 0)
+
+
+def test_front_matter_has_its_fields_where_the_map_says(archive: Path, tmp_path: Path) -> None:
+    text = (
+        "---\nheadline: 松岭来信\nsite: {address: 'https://bailu-notes.example/a'}\nday: 2020-03-04\n---\n<p>雪。</p>"
+    )
+    (archive / "a.md").write_text(text, "utf-8")
+    columns = ("title", "url", "published_at")
+    ingest(archive, tmp_path / "out")
+    assert rows_of(tmp_path / "out", "articles", *columns) == [("", None, None)]
+    (archive / "pressmark.toml").write_text("map = { title = 'headline', url = 'site.address', date = 'day' }", "utf-8")
+    report = ingest(archive, tmp_path / "out", 2)
+    assert (report.parsed, breaches(tmp_path / "out")) == (1, [])
+    row = ("松岭来信", "https://bailu-notes.example/a", datetime(2020, 3, 4, tzinfo=UTC))
+    assert rows_of(tmp_path / "out", "articles", *columns) == [row]
+    assert (ingest(archive, tmp_path / "out", 3).parsed, report.rejects) == (0, 0)

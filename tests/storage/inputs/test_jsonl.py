@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,32 @@ def test_keys_can_be_named(tmp_path: Path) -> None:
     report = ingest(path, tmp_path / "out", 2, map="html=html")
     assert (report.parsed, report.articles) == (1, 1)
     assert rows_of(tmp_path / "out", "articles", "text") == [("没有",)]
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["seen", "forgotten"])
+def test_a_line_of_which_only_what_stands_beside_the_payload_changes_is_read_again(
+    tmp_path: Path, *, forgotten: bool
+) -> None:
+    out, there = tmp_path / "out", "https://songling-times.example/2022/b"
+    path = write(tmp_path / "a.jsonl", LINE, {**LINE, "url": there, "title": "一二"})
+    ingest(path, out)
+    if forgotten:
+        shutil.rmtree(out / ".pressmark" / "seen")
+    # Each text keeps its length, so that all stay where they are.
+    write(path, {**LINE, "url": LINE["url"].replace("/a", "/c")}, {**LINE, "url": there, "title": "三四"})
+    report = ingest(path, out, 2)
+    assert (report.parsed, report.articles, breaches(out)) == (2, 2, [])
+    found = rows_of(out, "articles", "url", "title", "run_id")
+    assert sorted(map(str, found)) == sorted(
+        map(str, [(there, "三四", "run-2"), (LINE["url"].replace("/a", "/c"), "松岭 & 河", "run-2")])
+    )
+    assert rows_of(out, "revisions", "source_path") == []
+    # What grows is read from where it was seen; the same lines keep their rows.
+    path.write_bytes(path.read_bytes() + b"\n" + json.dumps({**LINE, "url": there + "d"}).encode())
+    if forgotten:
+        shutil.rmtree(out / ".pressmark" / "seen")
+    assert ingest(path, out, 3).parsed == (3 if forgotten else 1)
+    assert sorted(str(run) for (run,) in rows_of(out, "articles", "run_id")) == ["run-2", "run-2", "run-3"]
 
 
 @pytest.mark.parametrize("text", ["html", "html=", "head=x", "html=a,html=b"])
