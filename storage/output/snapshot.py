@@ -32,6 +32,9 @@ MOST_TRIES: Final = 5
 NO_LINKS: Final = frozenset({errno.EPERM, errno.EACCES, errno.EROFS, errno.EXDEV, errno.ENOTSUP, errno.EMLINK})
 
 
+_File = tuple[str, str, Stored]
+
+
 class Part(NamedTuple):
     """The files of a partition: its table, its partition as in its path (`outlet=…/month=…`, `run_id=…` or nothing),
     where they can be read, and the XXH3-128 of their bytes. Days are taken together by month."""
@@ -59,30 +62,31 @@ def snapshot(output: Output, reader_id: str) -> Iterator[Snapshot]:
     """
     if not any(output.store.entries(table.name) for table in TABLES.values()):
         raise OutputError("no run has written to this folder", output.address, "name an output folder, or ingest first")
-    with _linked(output, reader_id) if output.is_local else _copied(output) as folder:
+    with _linked(output, reader_id) if output.is_local else _copied(output) as (folder, held):
         files: dict[tuple[str, str], list[Path]] = {}
-        for table, name, entry in _files(output):
+        for table, name, entry in held:
             files.setdefault((table, name), []).append(folder / entry.name)
         yield Snapshot(output, folder, tuple(Part(*key, tuple(paths), _digest(paths)) for key, paths in files.items()))
 
 
 @contextlib.contextmanager
-def _linked(output: Output, reader_id: str) -> Iterator[Path]:
-    """A folder with links to the files of one moment."""
+def _linked(output: Output, reader_id: str) -> Iterator[tuple[Path, list[_File]]]:
+    """A folder with links to the files of one moment, and these: later ones may be other files."""
     with contextlib.ExitStack() as held, contextlib.ExitStack() as lock:
         lock.enter_context(_unpublished(output.root, reader_id))
         links = output.root / PRIVATE / "readers" / reader_id
         try:
             held.enter_context(held_folder(links))
-            for _, _, entry in _files(output):
+            files = list(_files(output))
+            for _, _, entry in files:
                 _link(output.root / entry.name, links / entry.name)
             lock.close()
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
             # No links can be made, so the lock is held instead: runs wait with publishing until the reader is done.
-            links = output.root
-        yield links
+            links, files = output.root, list(_files(output))
+        yield links, files
 
 
 @contextlib.contextmanager
@@ -98,14 +102,15 @@ def _unpublished(root: Path, reader_id: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _copied(output: Output) -> Iterator[Path]:
-    """A folder with copies of objects that were there together: no run published while they were copied."""
+def _copied(output: Output) -> Iterator[tuple[Path, list[_File]]]:
+    """A folder with copies of objects that were there together, and these: no run published while they were copied."""
     store = output.store
     with tempfile.TemporaryDirectory(prefix="pressmark-") as folder:
         have: dict[str, str] = {}
         for _ in range(MOST_TRIES):
-            files = {entry.name: entry for _, _, entry in _files(output)}
-            for name, entry in files.items():
+            files = list(_files(output))
+            entries = {entry.name: entry for _, _, entry in files}
+            for name, entry in entries.items():
                 if have.get(name) != entry.version:
                     target = Path(folder, name)
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -113,15 +118,16 @@ def _copied(output: Output) -> Iterator[Path]:
                         content.download(str(target))
                         have[name] = entry.version
             now = {entry.name: entry.version for _, _, entry in _files(output)}
-            if now == {name: entry.version for name, entry in files.items()} and store.find(JOURNAL) is None:
-                yield Path(folder)
+            if now == {name: entry.version for name, entry in entries.items()} and store.find(JOURNAL) is None:
+                yield Path(folder), files
                 return
         raise OutputError(
             "a run is publishing all the time, or was killed while it did", output.address, "run `pressmark ingest`"
         )
 
 
-def _files(output: Output) -> Iterator[tuple[str, str, Stored]]:
+def _files(output: Output) -> Iterator[_File]:
+    """Each file's table, its partition as in `Part`, and what is stored."""
     for table in TABLES.values():
         if table.name == "runs":
             for entry in output.store.entries(table.name):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -38,6 +42,51 @@ def test_a_snapshot_keeps_its_files_while_a_run_replaces_them(news: News) -> Non
     with snapshot(Output(news.out), "reader") as after:
         assert texts(after.parts) == ["新。"]
     assert not list((news.out / ".pressmark" / "readers").iterdir())
+
+
+def test_what_is_published_right_after_the_links_were_made_is_not_listed(
+    news: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news.write("a.md")
+    news.ingest()
+    publishing, runs = folder.publishing, []
+
+    @contextmanager
+    def published_behind(root: Path, *, shared: bool) -> Iterator[None]:
+        with publishing(root, shared=shared):
+            yield
+        if not runs:
+            runs.append(2)
+            news.write("b.md", url="https://songling-times.example/b", at="2022-05-04T05:06:07")
+            news.ingest(2)
+
+    monkeypatch.setattr("pressmark.storage.output.snapshot.publishing", published_behind)
+    with snapshot(Output(news.out), "reader") as first:
+        assert runs == [2]
+        assert {part.partition.partition("/")[2] for part in first.parts if part.table == "articles"} == {
+            "month=2022-03"
+        }
+        assert all(path.exists() for part in first.parts for path in part.paths)
+
+
+def test_a_reader_s_folder_is_gone_before_its_lock_is(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, remove, held = news.folder / "reader", shutil.rmtree, []
+
+    def removed(path: Path, **options: bool) -> None:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.append(path)
+        finally:
+            os.close(handle)
+        remove(path, **options)
+
+    monkeypatch.setattr("pressmark.storage.output.folder.shutil.rmtree", removed)
+    with folder.held_folder(place):
+        pass
+    assert held == [place]
+    assert not place.exists()
 
 
 def test_files_are_named_by_partition_and_told_apart_by_content(news: News) -> None:
