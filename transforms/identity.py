@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
-__all__ = ["absolute", "article_id", "canonical_url", "host_of", "resolve", "row_id", "story_url"]
+__all__ = ["absolute", "article_id", "canonical_url", "host_of", "resolve", "row_id"]
 
 # Parameters that say how a reader came to an address, by whoever adds them; names that say what is read are not here.
 TRACKING: Final = re.compile(
@@ -41,13 +41,6 @@ AMPERSAND: Final = re.compile(r"&(?:amp|#38|#x26);", re.IGNORECASE)
 PLAIN: Final = re.compile(r"https?://([a-z0-9.-]+[a-z0-9]/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)")
 ODD: Final = re.compile(r"/\.|//|amp(?![a-z0-9])|ampproject", re.IGNORECASE)
 SLASHES: Final = re.compile(r"/{2,}")
-# Of hosts that show the pages of another one.
-HOST_FOR: Final = re.compile(r"^(?:www\d?|m|mobile|wap|amp|3g|touch)\.(?=[^.]+\.)")
-# A number that names a story, and the words behind it or before it, which may change.
-NUMBERED: Final = re.compile(
-    r"(?P<before>[^/]*?)(?<![0-9])(?P<number>[0-9]{6,20})(?P<behind>[-_][^/]*)?(?P<end>\.[a-z]{3,5})?\Z"
-)
-DAY: Final = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 
 
 def canonical_url(url: str | None) -> str | None:
@@ -80,23 +73,6 @@ def canonical_url(url: str | None) -> str | None:
     found = f"https://{netloc}{path}" + (f"?{query}" if query else "")
     cached = AMP_CACHE.fullmatch(found)
     return canonical_url(f"https://{cached[2]}") if cached else found
-
-
-def story_url(canonical: str) -> str:
-    """What addresses of one story have in common that differ in more than their spelling: mobile hosts, a slash at the
-    end, and the words beside the number that names it.
-
-    >>> story_url("https://m.news.example/a/1234567-weir-opens/"), story_url("https://www.news.example/a/1234567-weir")
-    ('https://news.example/a/1234567', 'https://news.example/a/1234567')
-    """
-    place, mark, query = canonical.removeprefix("https://").partition("?")
-    host, _, path = place.partition("/")
-    folder, _, name = path.rstrip("/").rpartition("/")
-    numbered = NUMBERED.fullmatch(name)
-    if numbered and not DAY.fullmatch(numbered["number"]):
-        name = numbered["number"]
-    kept = "/".join(part for part in (HOST_FOR.sub("", host), folder, name) if part)
-    return f"https://{kept}{mark}{query}"
 
 
 def _name(part: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pressmark.transforms.identity import article_id, canonical_url, host_of, resolve, row_id, story_url
+from pressmark.transforms.identity import article_id, canonical_url, host_of, resolve, row_id
 
 
 @pytest.mark.parametrize(
@@ -126,24 +126,6 @@ def test_hosts_are_those_of_uts_46() -> None:
     assert canonical_url("https://straße.example/") == "https://xn--strae-oqa.example/"
     assert canonical_url("https://क्\u200dष.example/") == "https://xn--11b2ezcw70k.example/"
     assert canonical_url("https://a\u200bb..example/ü") is None
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("https://news.example/a/", "https://news.example/a", True),
-        ("https://www.news.example/a", "https://m.news.example/a", True),
-        ("https://news.example/1234567-weir-opens", "https://news.example/1234567-weir", True),
-        ("https://news.example/weir-opens-1234567.html", "https://news.example/river-1234567", True),
-        ("https://news.example/cn/20220107-weir", "https://news.example/cn/20220107-river", False),
-        ("https://news.example/a?id=7", "https://news.example/a?id=8", False),
-        ("https://news.example/a/1234567", "https://news.example/b/1234567", False),
-        ("https://m.example/a", "https://example/a", False),
-        ("https://sport.news.example/a", "https://news.example/a", False),
-    ],
-)
-def test_addresses_of_one_story_are_told_from_those_of_two(one: str, other: str, same: bool) -> None:
-    assert (story_url(one) == story_url(other)) == same
 
 
 PATHS = st.text(st.sampled_from("abZ09/._~%!$&'()*+,;=:@-?e4"), max_size=30)
