@@ -30,6 +30,7 @@ TITLE: Final = re.compile(
     rf"(?:{LINE_END}(?:{SPACES}{LINE_END})?)?",
     re.DOTALL,
 )
+LINK: Final = re.compile(r"<([^<>\s]+)>|(https?://[^\s\"']+)[ \t]+(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 EPOCH_DIGITS: Final = re.compile(r"[+-]?[0-9]{1,18}")
 LARGE_FILE_START: Final = "version https://git-lfs.github.com/spec/"
 LARGE_FILE: Final = "this is a pointer of Git LFS and not the file; fetch the file with `git lfs pull`"
@@ -80,12 +81,18 @@ def read_header(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
     return Header(
         dialect="comment" if epoch else "bare",
         title=_clean_title(title),
-        url=url or None,
+        url=_address(url) or None,
         author=None,
         header_at=header_at,
         front_matter_at=None,
         body_start=body_start,
     )
+
+
+def _address(url: str) -> str:
+    """The address of a link as Markdown writes it: in `<>`, or with a title in quotation marks behind it."""
+    found = LINK.fullmatch(url)
+    return url if found is None else found[1] or found[2]
 
 
 def record_header(facts: RecordFacts) -> Header:

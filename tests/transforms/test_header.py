@@ -51,6 +51,8 @@ URL = "https://songling-times.example/a"
         (f"[]({URL})\n---\nx", "bare", "", URL, "x"),
         (f"[一\r\n二\r三]({URL})\r\n---\r\nx", "bare", "一 二 三", URL, "x"),
         (f"[t]({URL})\n---\n------\nx", "bare", "t", URL, "------\nx"),
+        (f'[t]({URL} "a (title)")\n---\nx', "bare", "t", URL, "x"), (f"[t](<{URL}>)\n---\nx", "bare", "t", URL, "x"),
+        (f"[t]({URL} 'a title')\n---\nx", "bare", "t", URL, "x"),
     ],
     ids=[
         "comment", "CRLF", "CR", "no blank line", "no line end", "bare", "no body", "brackets and entities",
@@ -59,7 +61,8 @@ URL = "https://songling-times.example/a"
         "div after front matter", "front matter without line end", "front matter without fields", "plain scalar",
         "null scalars", "comment that is no time", "no final line end", "spaces and a second blank line",
         "blank line before the title", "double slashes", "brackets that are links", "white space in the title",
-        "no title", "CRLF and CR in the title", "more dashes below",
+        "no title", "CRLF and CR in the title", "more dashes below", "a title behind the address",
+        "an address in angles", "a title in single quotes",
     ],
 )  # fmt: skip
 def test_a_header_says_title_url_and_where_the_body_starts(
