@@ -83,9 +83,8 @@ def ingest(*, then_run: str | None = None, **given: Any) -> RunReport:
     """Ingest an archive into an output folder, and leave the run's figures as artifacts."""
     log, settings = get_run_logger(), IngestSettings(**given)
     with (
-        recording.one_writer(settings.output),
         ProgressDisplay() as display,
-        open_run(settings, new_stamp(), recording.StageArtifacts(display)) as run,
+        recording.patient(lambda: open_run(settings, new_stamp(), recording.StageArtifacts(display))) as run,
     ):
         log.info("%d sources found in %s", discover(run), settings.source)
         planned = plan(run)

@@ -6,19 +6,20 @@ import contextlib
 import logging
 import os
 import re
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
+from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.assets import Asset, AssetProperties, materialize
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.concurrency.sync import concurrency
 from prefect.tasks import Task
 
 from pressmark.schemas import TABLES
@@ -27,12 +28,15 @@ from pressmark.storage.inputs.opening import absolute
 from pressmark.warehouses.address import DestinationBusyError
 
 __all__ = [
-    "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "one_writer",
-    "record_lineage", "say", "table_assets",
+    "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "patient",
+    "record_lineage", "say", "shorten", "table_assets",
 ]  # fmt: skip
+
+T = TypeVar("T")
 
 SERVING: Final = "PRESSMARK_SERVING"
 WAIT_S: Final = 3600.0
+LOOK_S: Final = 5.0
 # An update of an artifact is a request to the server.
 UPDATE_S: Final = 5.0
 # What Prefect does not take in the key of an asset.
@@ -54,17 +58,46 @@ RETRIED: Final[dict[str, Any]] = {
 
 
 class _OneLine(logging.Filter):
-    """Leaves the traceback out where an error says itself what is wrong, where, and what to do."""
+    """Leaves the traceback out where an error says itself what is wrong and where: ours, and the system's."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if isinstance(error, PressmarkError):
+        if isinstance(error, PressmarkError | OSError):
             record.msg, record.args, record.exc_info, record.exc_text = str(error), (), None, None
         return True
 
 
+class _Short(logging.Filter):
+    """Leaves all tracebacks out: what goes wrong between the runner and its server is no fault of a run."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if error is not None:
+            record.msg, record.args = f"{record.getMessage()} ({' '.join(str(error).split())})", ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def shorten(handlers: Sequence[logging.Handler]) -> None:
+    """Have these handlers show no tracebacks."""
+    for handler in handlers:
+        handler.addFilter(_Short())
+
+
+def _follow_parent() -> None:
+    """End this run when the process that serves it is gone: nobody hears of it, and it holds the output's lock.
+
+    A killed run loses no published row.
+    """
+    while os.getppid() == int(os.environ[SERVING]):
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
     logging.getLogger(_name).addFilter(_OneLine())
+if os.environ.get(SERVING, str(os.getpid())) != str(os.getpid()):
+    threading.Thread(target=_follow_parent, daemon=True).start()
 # What storage and warehouses log goes where Prefect sends it: PREFECT_LOGGING_EXTRA_LOGGERS names this logger.
 logging.getLogger("pressmark").setLevel(logging.INFO)
 
@@ -76,22 +109,24 @@ def say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def one_writer(output: str) -> Iterator[None]:
-    """Wait until no other recorded run of this server writes to the output, and hold its limit.
+def patient(opened: Callable[[], contextlib.AbstractContextManager[T]]) -> Iterator[T]:
+    """The block under what is opened, which is tried again while another run writes to the output.
 
-    The lock in the output folder is what makes sure; this keeps runs waiting in Prefect instead of failing.
+    A limit of the Prefect server would keep runs apart as well, but it outlives a run that is killed by minutes; the
+    output's lock is gone with its holder.
     """
-    name = "pressmark-output:" + re.sub(r"[/%&<>]", "-", absolute(output))
-    with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(name, 1)
-    try:
-        with concurrency(name, timeout_seconds=WAIT_S, strict=True):
-            yield
-    except TimeoutError:
-        raise LockedError(
-            f"another run has held the limit `{name}` for {WAIT_S / 60:.0f} minutes", output,
-            "wait until it has finished, or cancel it in Prefect",
-        ) from None  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        until = time.monotonic() + WAIT_S
+        while True:
+            try:
+                entered = stack.enter_context(opened())
+                break
+            except LockedError as error:
+                if time.monotonic() > until:
+                    raise
+                get_run_logger().warning("waiting: %s", error)
+                time.sleep(LOOK_S)
+        yield entered
 
 
 class StageArtifacts:

@@ -147,7 +147,7 @@ def serve(arguments: argparse.Namespace) -> int:
         print(f"Prefect: {address.removesuffix('/api')}\n{schedule.shown(destination)}", flush=True)
         # A signal before the runner listens comes as an interrupt, and means the same.
         with contextlib.suppress(KeyboardInterrupt):
-            serve_until_stopped(served)
+            serve_until_stopped(served, address)
         # Ending the server takes a moment in which a second Ctrl-C would leave it running.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
