@@ -29,7 +29,7 @@ from pressmark.warehouses.address import DestinationBusyError
 
 __all__ = [
     "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "patient",
-    "record_lineage", "say", "shorten", "table_assets",
+    "record_lineage", "say", "table_assets",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -39,6 +39,8 @@ WAIT_S: Final = 3600.0
 LOOK_S: Final = 5.0
 # An update of an artifact is a request to the server.
 UPDATE_S: Final = 5.0
+# Steps of runs that may change nothing, and then leave nothing.
+QUIET: Final = ("lock", "compare", "discover", "plan")
 # What Prefect does not take in the key of an asset.
 REFUSED: Final = re.compile(r"""[\s\0#?&%"'<>\[\]{}|\\^`]""")
 LONGEST_KEY: Final = 512
@@ -65,23 +67,6 @@ class _OneLine(logging.Filter):
         if isinstance(error, PressmarkError | OSError):
             record.msg, record.args, record.exc_info, record.exc_text = str(error), (), None, None
         return True
-
-
-class _Short(logging.Filter):
-    """Leaves all tracebacks out: what goes wrong between the runner and its server is no fault of a run."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if error is not None:
-            record.msg, record.args = f"{record.getMessage()} ({' '.join(str(error).split())})", ()
-            record.exc_info = record.exc_text = None
-        return True
-
-
-def shorten(handlers: Sequence[logging.Handler]) -> None:
-    """Have these handlers show no tracebacks."""
-    for handler in handlers:
-        handler.addFilter(_Short())
 
 
 def _follow_parent() -> None:
@@ -130,7 +115,10 @@ def patient(opened: Callable[[], contextlib.AbstractContextManager[T]]) -> Itera
 
 
 class StageArtifacts:
-    """Progress artifacts of a flow run, one for each step that takes more than a few seconds; `shown` is called too."""
+    """Progress artifacts of a flow run, one for each step that changes something and takes more than a few seconds.
+
+    `shown` is called too, for all steps.
+    """
 
     def __init__(self, shown: Callable[[str, int, int], None]) -> None:
         self._shown = shown
@@ -140,7 +128,7 @@ class StageArtifacts:
     def __call__(self, step: str, done: int, total: int) -> None:
         self._shown(step, done, total)
         now = time.monotonic()
-        if not total or now - self._began.setdefault(step, now) < UPDATE_S:
+        if not total or step in QUIET or now - self._began.setdefault(step, now) < UPDATE_S:
             return
         share = 100.0 * min(done, total) / total
         if step not in self._artifacts:

@@ -58,7 +58,12 @@ def prefect_server(*, ui: bool = False, first: Callable[[], object] = lambda: No
     once.
     """
     # A command that runs one flow prints its errors itself; with several, Prefect says which run warned or failed.
-    console = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING" if ui else "CRITICAL"}
+    console = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+    if ui:
+        console = {
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "pressmark.flows.console.OneLineConsole",
+        }
     for name, value in {**SETTINGS, **console}.items():
         os.environ.setdefault(name, value)
     given = os.environ.get("PREFECT_API_URL")

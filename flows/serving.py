@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -24,7 +23,7 @@ from prefect.types.entrypoint import EntrypointType
 from pressmark.flows.cli import EXIT_FAILED
 from pressmark.flows.ingest import ingest
 from pressmark.flows.load import as_parameter, load
-from pressmark.flows.recording import SERVING, say, shorten
+from pressmark.flows.recording import SERVING, say
 from pressmark.flows.recovery import DEPLOYMENT, Watch, drop_missed, one_server, recover
 from pressmark.flows.server import ServerError
 from pressmark.flows.verify import verify
@@ -40,6 +39,7 @@ __all__ = ["Schedule", "deployments", "serve_until_stopped"]
 # Runs that are due while one of their kind has not ended wait for it, and then find little to do.
 ONE: Final = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
 POLL_S: Final = 5
+SHORTEN_S: Final = 30
 # How long runs under way may take to end.
 STOP_S: Final = 15
 
@@ -92,7 +92,6 @@ def serve_until_stopped(served: Sequence[RunnerDeployment], address: str) -> Non
     Raises `ServerError` where the server or the runner can't go on, and `LockedError` where another one serves.
     """
     os.environ[SERVING] = str(os.getpid())
-    shorten(logging.getLogger("prefect").handlers)
     with one_server():
         try:
             asyncio.run(_serve(served, address))
@@ -121,11 +120,13 @@ async def _serve(served: Sequence[RunnerDeployment], address: str) -> None:
     def jumped(step_s: float) -> None:
         asyncio.run_coroutine_threadsafe(_schedule_again(served, step_s), loop)
 
+    shortening = asyncio.create_task(_shorten_queue())
     watch = Watch(address, lambda: runner.last_polled, lambda problem: _leave(problem, address), jumped)
     waiting = asyncio.create_task(stop.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     watch.end()
     waiting.cancel()
+    shortening.cancel()
     try:
         async with asyncio.timeout(STOP_S):
             if not running.done():
@@ -148,6 +149,15 @@ def _leave(what: str, address: str) -> NoReturn:
     )
     print(f"pressmark: {error}", file=sys.stderr, flush=True)
     os._exit(EXIT_FAILED)
+
+
+async def _shorten_queue() -> None:
+    """Let no more than one run of a kind wait, where runs take longer than the time between them."""
+    while True:
+        await asyncio.sleep(SHORTEN_S)
+        with contextlib.suppress(httpx.HTTPError, ObjectNotFound):
+            async with get_client() as client:
+                await drop_missed(client)
 
 
 async def _schedule_again(served: Sequence[RunnerDeployment], step_s: float) -> None:

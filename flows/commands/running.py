@@ -156,11 +156,14 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 def _check_crons(crons: list[str]) -> None:
+    from prefect._vendor.croniter import croniter  # type: ignore[attr-defined]
     from prefect.client.schemas.schedules import CronSchedule
 
     for cron in crons:
         try:
             CronSchedule(cron=cron)
+            # The 31st of February is an expression, and never comes.
+            croniter(cron).get_next()  # type: ignore[no-untyped-call]
         except ValueError:
-            remedy = "write five fields, minute to day of the week, as in `0 * * * *`"
+            remedy = "write five fields, minute to day of the week, as in `0 * * * *`, that come some day"
             raise UsageError("this is no cron expression", cron, remedy) from None
