@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,7 +60,7 @@ def one_server() -> Iterator[None]:
 
     Raises `LockedError` where there is another one.
     """
-    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    home = _home()
     home.mkdir(parents=True, exist_ok=True)
     with open(home / "pressmark-serve.lock", "a+") as lock:
         try:
@@ -70,6 +71,10 @@ def one_server() -> Iterator[None]:
                 "stop it, or give this one a PREFECT_HOME of its own",
             ) from None  # fmt: skip
         yield
+
+
+def _home() -> Path:
+    return Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
 
 
 async def recover(client: PrefectClient) -> list[str]:
@@ -166,7 +171,8 @@ class Watch:
             try:
                 client.update_variable(VariableUpdate(name=HEARTBEAT, value=_beat_now()))
             except httpx.HTTPStatusError as error:
-                return f"it answers a change with {error.response.status_code}, as where its disk is full"
+                free = shutil.disk_usage(_home()).free / 1e6
+                return f"it answers a change with {error.response.status_code}; PREFECT_HOME has {free:.0f} MB free"
             except httpx.HTTPError as error:
                 return f"it gives no answer ({type(error).__name__})"
         return ""

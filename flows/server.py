@@ -41,6 +41,8 @@ SETTINGS: Final = {
     "PREFECT_LOGGING_EXTRA_LOGGERS": "pressmark",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    # How long a run waits that found another one under way; 30 s by itself.
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
 }
 
 

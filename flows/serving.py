@@ -96,8 +96,9 @@ def serve_until_stopped(served: Sequence[RunnerDeployment], address: str) -> Non
         try:
             asyncio.run(_serve(served, address))
         except (httpx.HTTPError, ObjectNotFound) as error:
+            status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else type(error).__name__
             raise ServerError(
-                f"the Prefect server can't be used ({' '.join(str(error).split()) or type(error).__name__})", address,
+                f"the Prefect server can't be used: it answers with {status}", address,
                 "look at the server and the disk of its PREFECT_HOME",
             ) from None  # fmt: skip
 
