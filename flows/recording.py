@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
-from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.assets import Asset, AssetProperties, materialize
 from prefect.cache_policies import NO_CACHE
@@ -33,6 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 SERVING: Final = "PRESSMARK_SERVING"
 WAIT_S: Final = 3600.0
@@ -109,7 +109,7 @@ def patient(opened: Callable[[], contextlib.AbstractContextManager[T]]) -> Itera
             except LockedError as error:
                 if time.monotonic() > until:
                     raise
-                get_run_logger().warning("waiting: %s", error)
+                log.warning("waiting: %s", error)
                 time.sleep(LOOK_S)
         yield entered
 
