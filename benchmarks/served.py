@@ -3,7 +3,7 @@
 Whatever ends is started again, as systemd does. At the end `verify` must pass, every article must be in the output and
 in the destination, and no run, slot or process may be left.
 
-usage: python -m benchmarks.served [--runs N] [--kill-every N] [--keep FOLDER]
+usage: python -m benchmarks.served [--runs N] [--kill-every N] [--minutes M] [--keep FOLDER]
 """
 
 from __future__ import annotations
@@ -108,20 +108,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=300, metavar="N", help="ingests that come to their end [300]")
     parser.add_argument("--kill-every", type=int, default=3, metavar="N", help="a kill after every N of them [3]")
+    parser.add_argument("--minutes", type=float, default=600, metavar="M", help="begin no other kill after these [600]")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="work here and leave it")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="served") as place:
         folder = arguments.keep or Path(place)
         folder.mkdir(parents=True, exist_ok=True)
-        return campaign(Served(folder), arguments.runs, arguments.kill_every)
+        return campaign(Served(folder), arguments.runs, arguments.kill_every, arguments.minutes)
 
 
-def campaign(served: Served, runs: int, kill_every: int) -> int:
+def campaign(served: Served, runs: int, kill_every: int, minutes: float) -> int:
     """Kill one part after another until there were so many runs, and look at what is left; the exit code."""
     chooser, targets = random.Random(1), itertools.cycle(TARGETS)
+    until_s = time.monotonic() + minutes * 60
     served.wait_for_run(1)
     waits: dict[str, list[float]] = {target: [] for target in ("none", *TARGETS)}
-    while served.runs() < runs:
+    while served.runs() < runs and time.monotonic() < until_s:
         for _ in range(kill_every):
             waits["none"].append(served.wait_for_run(served.runs() + 1))
         target = next(targets)

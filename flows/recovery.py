@@ -6,15 +6,12 @@ Imported once the address of a Prefect server is known.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -32,13 +29,13 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Crashed
 
-from pressmark.storage.errors import LockedError
+from pressmark.flows.server import prefect_home
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-__all__ = ["DEPLOYMENT", "Watch", "drop_missed", "one_server", "recover"]
+__all__ = ["DEPLOYMENT", "Watch", "drop_missed", "recover"]
 
 DEPLOYMENT: Final = "pressmark"
 OURS: Final = DeploymentFilter(name=DeploymentFilterName(any_=[DEPLOYMENT]))
@@ -52,29 +49,6 @@ MOST_MISSED: Final = 3
 # How long the runner may ask for no runs, as it does every few seconds; and a step of the clock that is no adjustment.
 STALL_S: Final = 120.0
 JUMP_S: Final = 30.0
-
-
-@contextlib.contextmanager
-def one_server() -> Iterator[None]:
-    """Be the only `pressmark serve` with this PREFECT_HOME: what it finds under way then has no process any more.
-
-    Raises `LockedError` where there is another one.
-    """
-    home = _home()
-    home.mkdir(parents=True, exist_ok=True)
-    with open(home / "pressmark-serve.lock", "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockedError(
-                "another `pressmark serve` runs with this PREFECT_HOME", home,
-                "stop it, or give this one a PREFECT_HOME of its own",
-            ) from None  # fmt: skip
-        yield
-
-
-def _home() -> Path:
-    return Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
 
 
 async def recover(client: PrefectClient) -> list[str]:
@@ -124,16 +98,12 @@ async def _runs(client: PrefectClient, deployment: DeploymentResponse, *states: 
 class Watch:
     """Looks at the server and the runner from a thread of its own, which goes on where the runner's loop does not.
 
-    `lost` is called once with what is wrong, and looking ends; `jumped` whenever the clock was set, with by how much.
+    `lost` is called once with what is wrong, and looking ends.
     """
 
-    def __init__(
-        self, address: str, polled: Callable[[], object], lost: Callable[[str], Any], jumped: Callable[[float], Any]
-    ) -> None:  # fmt: skip
-        self._address = address
+    def __init__(self, polled: Callable[[], object], lost: Callable[[str], Any]) -> None:
         self._polled = polled
         self._lost = lost
-        self._jumped = jumped
         self._ended = threading.Event()
         threading.Thread(target=self._look, daemon=True).start()
 
@@ -152,13 +122,13 @@ class Watch:
             problem = f"the Prefect server is lost: {reason}" if missed >= MOST_MISSED else ""
             if time.monotonic() - moved_at > STALL_S:
                 problem = f"no run was asked for in {STALL_S:.0f} s, so none would begin"
+            step_s = time.time() - time.monotonic() - offset
+            if abs(step_s) > JUMP_S:
+                # A server plans by the clock, and waits for an hour where that was set back by one.
+                problem = f"the clock was set by {step_s:+.0f} s, so runs would begin too late or all at once"
             if problem and not self._ended.is_set():
                 self._lost(problem)
                 return
-            step = time.time() - time.monotonic() - offset
-            if abs(step) > JUMP_S:
-                offset += step
-                self._jumped(step)
 
     def _beat(self) -> str:
         """Have the server write a line, as a server whose database is full or locked answers other requests; why it
@@ -171,7 +141,7 @@ class Watch:
             try:
                 client.update_variable(VariableUpdate(name=HEARTBEAT, value=_beat_now()))
             except httpx.HTTPStatusError as error:
-                free = shutil.disk_usage(_home()).free / 1e6
+                free = shutil.disk_usage(prefect_home()).free / 1e6
                 return f"it answers a change with {error.response.status_code}; PREFECT_HOME has {free:.0f} MB free"
             except httpx.HTTPError as error:
                 return f"it gives no answer ({type(error).__name__})"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import http.client
 import logging
 import os
@@ -23,9 +24,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final
 
-from pressmark.storage.errors import PressmarkError
+from pressmark.storage.errors import LockedError, PressmarkError
 
-__all__ = ["ServerError", "prefect_server"]
+__all__ = ["ServerError", "one_server", "prefect_home", "prefect_server"]
 
 # A first start migrates the database, which took 34 s on two slow cores.
 START_TIMEOUT_S: Final = 240
@@ -48,6 +49,31 @@ SETTINGS: Final = {
 
 class ServerError(PressmarkError):
     """The Prefect server did not start, or was lost: correct PREFECT_HOME, or name another server."""
+
+
+def prefect_home() -> Path:
+    """The folder that Prefect keeps its things in, made where it is not there."""
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+@contextlib.contextmanager
+def one_server() -> Iterator[None]:
+    """Be the only `pressmark serve` with this PREFECT_HOME: what it finds under way then has no process any more.
+
+    Raises `LockedError` where there is another one.
+    """
+    home = prefect_home()
+    with open(home / "pressmark-serve.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(
+                "another `pressmark serve` runs with this PREFECT_HOME", home,
+                "stop it, or give this one a PREFECT_HOME of its own",
+            ) from None  # fmt: skip
+        yield
 
 
 @contextlib.contextmanager
@@ -74,8 +100,7 @@ def prefect_server(*, ui: bool = False, first: Callable[[], object] = lambda: No
         _ask(given)
         yield given
         return
-    home = Path(os.environ.setdefault("PREFECT_HOME", str(Path.home() / ".prefect")))
-    home.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("PREFECT_HOME", str(prefect_home()))
     with _listening(USUAL_PORT if ui else 0) as listening:
         port = listening.getsockname()[1]
         address = os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"

@@ -24,7 +24,7 @@ from pressmark.flows.cli import EXIT_FAILED
 from pressmark.flows.ingest import ingest
 from pressmark.flows.load import as_parameter, load
 from pressmark.flows.recording import SERVING, say
-from pressmark.flows.recovery import DEPLOYMENT, Watch, drop_missed, one_server, recover
+from pressmark.flows.recovery import DEPLOYMENT, Watch, drop_missed, recover
 from pressmark.flows.server import ServerError
 from pressmark.flows.verify import verify
 
@@ -89,18 +89,17 @@ def deployments(
 def serve_until_stopped(served: Sequence[RunnerDeployment], address: str) -> None:
     """Run what is due until SIGINT or SIGTERM; then end the runs under way and pause the schedules.
 
-    Raises `ServerError` where the server or the runner can't go on, and `LockedError` where another one serves.
+    Ends the program where the server or the runner can't go on; raises `ServerError` where they can't begin.
     """
     os.environ[SERVING] = str(os.getpid())
-    with one_server():
-        try:
-            asyncio.run(_serve(served, address))
-        except (httpx.HTTPError, ObjectNotFound) as error:
-            status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else type(error).__name__
-            raise ServerError(
-                f"the Prefect server can't be used: it answers with {status}", address,
-                "look at the server and the disk of its PREFECT_HOME",
-            ) from None  # fmt: skip
+    try:
+        asyncio.run(_serve(served, address))
+    except (httpx.HTTPError, ObjectNotFound) as error:
+        status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else type(error).__name__
+        raise ServerError(
+            f"the Prefect server can't be used: it answers with {status}", address,
+            "look at the server and the disk of its PREFECT_HOME",
+        ) from None  # fmt: skip
 
 
 async def _serve(served: Sequence[RunnerDeployment], address: str) -> None:
@@ -118,11 +117,8 @@ async def _serve(served: Sequence[RunnerDeployment], address: str) -> None:
         # After the runner's own handler, which waits for the loop that it runs in.
         loop.add_signal_handler(number, stop.set)
 
-    def jumped(step_s: float) -> None:
-        asyncio.run_coroutine_threadsafe(_schedule_again(served, step_s), loop)
-
     shortening = asyncio.create_task(_shorten_queue())
-    watch = Watch(address, lambda: runner.last_polled, lambda problem: _leave(problem, address), jumped)
+    watch = Watch(lambda: runner.last_polled, lambda problem: _leave(problem, address))
     waiting = asyncio.create_task(stop.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     watch.end()
@@ -143,11 +139,8 @@ async def _serve(served: Sequence[RunnerDeployment], address: str) -> None:
 def _leave(what: str, address: str) -> NoReturn:
     """End here and now: the loop may stand still, and its orderly end asks the server for a minute. The server that was
     started here and the runs end with this process, and the next start marks the runs."""
-    error = ServerError(
-        what,
-        address,
-        "start it again, as systemd does; if that is no help, look at the server and the disk of its PREFECT_HOME",
-    )
+    remedy = "start it again, as systemd does; if that is no help, look at the server and the disk of its PREFECT_HOME"
+    error = ServerError(what, address, remedy)
     print(f"pressmark: {error}", file=sys.stderr, flush=True)
     os._exit(EXIT_FAILED)
 
@@ -159,12 +152,3 @@ async def _shorten_queue() -> None:
         with contextlib.suppress(httpx.HTTPError, ObjectNotFound):
             async with get_client() as client:
                 await drop_missed(client)
-
-
-async def _schedule_again(served: Sequence[RunnerDeployment], step_s: float) -> None:
-    """Make the schedules anew: runs that were planned by another time begin too late, or all at once."""
-    say(f"the clock was set by {step_s:+.0f} s; what is due is planned anew")
-    for deployment in served:
-        await deployment.aapply()
-    async with get_client() as client:
-        await drop_missed(client)

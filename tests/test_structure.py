@@ -13,8 +13,9 @@ from archives import ROOT
 
 # Raised only by what a change adds, and with the reason beside the number.
 # 12,500 lines in 80 modules; what the doors add: front matter, Markdown, pages, records, media; and what operators ask.
-MOST_LINES = 18_700
-MOST_MODULES = 94
+# A schedule that recovers: 320 lines in 3 modules.
+MOST_LINES = 19_050
+MOST_MODULES = 97
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {

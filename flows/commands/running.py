@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError, settings_of
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.server import prefect_server
+from pressmark.flows.server import one_server, prefect_server
 from pressmark.flows.summary import (
     as_json,
     doubt_lines,
@@ -139,7 +139,7 @@ def serve(arguments: argparse.Namespace) -> int:
     open_input(parse_input(settings.source))
     destination = parse_address(arguments.destination).absolute() if arguments.destination else None
     crons = [arguments.verify_cron, *([] if arguments.interval else [arguments.cron])]
-    with prefect_server(ui=True, first=lambda: _check_crons(crons)) as address:
+    with one_server(), prefect_server(ui=True, first=lambda: _check_crons(crons)) as address:
         from pressmark.flows.serving import Schedule, deployments, serve_until_stopped
 
         schedule = Schedule(arguments.cron, arguments.interval, arguments.verify_cron)
