@@ -124,7 +124,8 @@ def _was_missed(then_run: str) -> bool:
     """Whether an earlier change may still wait for what follows: its latest run, or the ingest before this one, did not
     come to a good end."""
     flow_name, _, name = then_run.partition("/")
-    ended = FlowRunFilter.model_validate({"state": {"type": {"any_": [StateType.COMPLETED, *BADLY]}}})
+    state = {"type": {"any_": [StateType.COMPLETED, *BADLY]}, "name": {"not_any_": [recording.MISSED]}}
+    ended = FlowRunFilter.model_validate({"state": state})
     with get_client(sync_client=True) as client:
         followed = client.read_flow_runs(
             flow_filter=FlowFilter.model_validate({"name": {"any_": [flow_name]}}),

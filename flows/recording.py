@@ -27,7 +27,7 @@ from pressmark.storage.inputs.opening import absolute
 from pressmark.warehouses.address import DestinationBusyError
 
 __all__ = [
-    "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "patient",
+    "MISSED", "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "patient",
     "record_lineage", "say", "table_assets",
 ]  # fmt: skip
 
@@ -35,6 +35,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 SERVING: Final = "PRESSMARK_SERVING"
+# The name of the state of runs that were not begun, as a later one does their work.
+MISSED: Final = "Missed"
 WAIT_S: Final = 3600.0
 LOOK_S: Final = 5.0
 # An update of an artifact is a request to the server.

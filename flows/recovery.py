@@ -27,8 +27,9 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
+from pressmark.flows.recording import MISSED
 from pressmark.flows.server import prefect_home
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ async def recover(client: PrefectClient) -> list[str]:
 
 
 async def drop_missed(client: PrefectClient) -> list[str]:
-    """Delete all but the latest of the scheduled runs that each deployment should have begun; a line for each."""
+    """Cancel all but the latest of the scheduled runs that each deployment should have begun; a line for each."""
     lines, now = [], datetime.now(UTC)
     for deployment in await client.read_deployments(deployment_filter=OURS):
         waiting = await _runs(client, deployment, StateType.SCHEDULED)
@@ -81,7 +82,8 @@ async def drop_missed(client: PrefectClient) -> list[str]:
             one for one in waiting if one.auto_scheduled and one.expected_start_time and one.expected_start_time < now
         ]
         for run in missed[:-1]:
-            await client.delete_flow_run(run.id)
+            # Not deleted: the runner may just be about to begin it.
+            await client.set_flow_run_state(run.id, Cancelled(name=MISSED, message="a later run does its work"))
         if missed[1:]:
             lines.append(f"{len(missed)} runs were missed, the latest is made up for: {deployment.description}")
     return lines
