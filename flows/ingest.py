@@ -9,12 +9,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Final, ParamSpec, TypeVar, get_type_hints
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import DeploymentFilter, FlowFilter, FlowRunFilter
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.tasks import Task
 from pydantic import Field
 
@@ -30,6 +34,7 @@ from pressmark.storage.settings import IngestSettings, base_name, options
 
 __all__ = ["ingest"]
 
+BADLY: Final = (StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -66,7 +71,14 @@ def _with_settings(function: Callable[..., RunReport]) -> Callable[..., RunRepor
     """The function with each setting as a parameter, with type, default and help, as Prefect's pages show them."""
     types = get_type_hints(IngestSettings, localns={"Period": Period, "Markup": Markup, "datetime": datetime})
     described = [(option.name, types[option.name], option.default, option.help) for option in options()]
-    described.append(("then_run", str | None, None, "deployment that is run after an ingest that changed something"))
+    described.append(
+        (
+            "then_run",
+            str | None,
+            None,
+            "deployment that is run after an ingest that changed something",
+        )
+    )
     parameters = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=Field(default, description=text), annotation=kind
@@ -83,9 +95,8 @@ def ingest(*, then_run: str | None = None, **given: Any) -> RunReport:
     """Ingest an archive into an output folder, and leave the run's figures as artifacts."""
     log, settings = get_run_logger(), IngestSettings(**given)
     with (
-        recording.one_writer(settings.output),
         ProgressDisplay() as display,
-        open_run(settings, new_stamp(), recording.StageArtifacts(display)) as run,
+        recording.patient(lambda: open_run(settings, new_stamp(), recording.StageArtifacts(display))) as run,
     ):
         log.info("%d sources found in %s", discover(run), settings.source)
         planned = plan(run)
@@ -103,10 +114,29 @@ def ingest(*, then_run: str | None = None, **given: Any) -> RunReport:
             )
         done = report(run)
     _show(settings, done)
-    if then_run and done.partitions_written:
+    if then_run and (done.partitions_written or _was_missed(then_run)):
         # Started here and not by an event, so that it also runs on servers without event triggers.
         run_deployment(then_run, timeout=0)
     return done
+
+
+def _was_missed(then_run: str) -> bool:
+    """Whether an earlier change may still wait for what follows: its latest run, or the ingest before this one, did not
+    come to a good end."""
+    flow_name, _, name = then_run.partition("/")
+    state = {"type": {"any_": [StateType.COMPLETED, *BADLY]}, "name": {"not_any_": [recording.MISSED]}}
+    ended = FlowRunFilter.model_validate({"state": state})
+    with get_client(sync_client=True) as client:
+        followed = client.read_flow_runs(
+            flow_filter=FlowFilter.model_validate({"name": {"any_": [flow_name]}}),
+            deployment_filter=DeploymentFilter.model_validate({"name": {"any_": [name]}}),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1,
+        )  # fmt: skip
+        before = client.read_flow_runs(
+            deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [deployment.id]}}), flow_run_filter=ended,
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1,
+        ) if deployment.id else []  # fmt: skip
+    return not followed or any(run.state_type in BADLY for run in (*followed, *before))
 
 
 def _show(settings: IngestSettings, done: RunReport) -> None:

@@ -6,19 +6,19 @@ import contextlib
 import logging
 import os
 import re
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.assets import Asset, AssetProperties, materialize
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.concurrency.sync import concurrency
 from prefect.tasks import Task
 
 from pressmark.schemas import TABLES
@@ -27,14 +27,22 @@ from pressmark.storage.inputs.opening import absolute
 from pressmark.warehouses.address import DestinationBusyError
 
 __all__ = [
-    "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "one_writer",
+    "MISSED", "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "patient",
     "record_lineage", "say", "table_assets",
 ]  # fmt: skip
 
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
 SERVING: Final = "PRESSMARK_SERVING"
+# The name of the state of runs that were not begun, as a later one does their work.
+MISSED: Final = "Missed"
 WAIT_S: Final = 3600.0
+LOOK_S: Final = 5.0
 # An update of an artifact is a request to the server.
 UPDATE_S: Final = 5.0
+# Steps of runs that may change nothing, and then leave nothing.
+QUIET: Final = ("lock", "compare", "discover", "plan")
 # What Prefect does not take in the key of an asset.
 REFUSED: Final = re.compile(r"""[\s\0#?&%"'<>\[\]{}|\\^`]""")
 LONGEST_KEY: Final = 512
@@ -54,17 +62,29 @@ RETRIED: Final[dict[str, Any]] = {
 
 
 class _OneLine(logging.Filter):
-    """Leaves the traceback out where an error says itself what is wrong, where, and what to do."""
+    """Leaves the traceback out where an error says itself what is wrong and where: ours, and the system's."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if isinstance(error, PressmarkError):
+        if isinstance(error, PressmarkError | OSError):
             record.msg, record.args, record.exc_info, record.exc_text = str(error), (), None, None
         return True
 
 
+def _follow_parent() -> None:
+    """End this run when the process that serves it is gone: nobody hears of it, and it holds the output's lock.
+
+    A killed run loses no published row.
+    """
+    while os.getppid() == int(os.environ[SERVING]):
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
     logging.getLogger(_name).addFilter(_OneLine())
+if os.environ.get(SERVING, str(os.getpid())) != str(os.getpid()):
+    threading.Thread(target=_follow_parent, daemon=True).start()
 # What storage and warehouses log goes where Prefect sends it: PREFECT_LOGGING_EXTRA_LOGGERS names this logger.
 logging.getLogger("pressmark").setLevel(logging.INFO)
 
@@ -76,26 +96,31 @@ def say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def one_writer(output: str) -> Iterator[None]:
-    """Wait until no other recorded run of this server writes to the output, and hold its limit.
+def patient(opened: Callable[[], contextlib.AbstractContextManager[T]]) -> Iterator[T]:
+    """The block under what is opened, which is tried again while another run writes to the output.
 
-    The lock in the output folder is what makes sure; this keeps runs waiting in Prefect instead of failing.
+    A limit of the Prefect server would keep runs apart as well, but it outlives a run that is killed by minutes; the
+    output's lock is gone with its holder.
     """
-    name = "pressmark-output:" + re.sub(r"[/%&<>]", "-", absolute(output))
-    with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(name, 1)
-    try:
-        with concurrency(name, timeout_seconds=WAIT_S, strict=True):
-            yield
-    except TimeoutError:
-        raise LockedError(
-            f"another run has held the limit `{name}` for {WAIT_S / 60:.0f} minutes", output,
-            "wait until it has finished, or cancel it in Prefect",
-        ) from None  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        until = time.monotonic() + WAIT_S
+        while True:
+            try:
+                entered = stack.enter_context(opened())
+                break
+            except LockedError as error:
+                if time.monotonic() > until:
+                    raise
+                log.warning("waiting: %s", error)
+                time.sleep(LOOK_S)
+        yield entered
 
 
 class StageArtifacts:
-    """Progress artifacts of a flow run, one for each step that takes more than a few seconds; `shown` is called too."""
+    """Progress artifacts of a flow run, one for each step that changes something and takes more than a few seconds.
+
+    `shown` is called too, for all steps.
+    """
 
     def __init__(self, shown: Callable[[str, int, int], None]) -> None:
         self._shown = shown
@@ -105,7 +130,7 @@ class StageArtifacts:
     def __call__(self, step: str, done: int, total: int) -> None:
         self._shown(step, done, total)
         now = time.monotonic()
-        if not total or now - self._began.setdefault(step, now) < UPDATE_S:
+        if not total or step in QUIET or now - self._began.setdefault(step, now) < UPDATE_S:
             return
         share = 100.0 * min(done, total) / total
         if step not in self._artifacts:

@@ -6,27 +6,33 @@ Started on a free port of 127.0.0.1, with its database in PREFECT_HOME, and ende
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
+import http.client
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final
 
-from pressmark.storage.errors import PressmarkError
+from pressmark.storage.errors import LockedError, PressmarkError
 
-__all__ = ["ServerError", "prefect_server"]
+__all__ = ["ServerError", "one_server", "prefect_home", "prefect_server"]
 
 # A first start migrates the database, which took 34 s on two slow cores.
 START_TIMEOUT_S: Final = 240
-STOP_TIMEOUT_S: Final = 20
+STOP_TIMEOUT_S: Final = 10
 POLL_S: Final = 0.2
+ANSWER_S: Final = 10
 USUAL_PORT: Final = 4200
 # Logs of runs go to the server from INFO on; a terminal shows what is worth a person's time.
 SETTINGS: Final = {
@@ -36,11 +42,38 @@ SETTINGS: Final = {
     "PREFECT_LOGGING_EXTRA_LOGGERS": "pressmark",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    # How long a run waits that found another one under way; 30 s by itself.
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
 }
 
 
 class ServerError(PressmarkError):
-    """The local Prefect server did not start: correct PREFECT_HOME, or name another server."""
+    """The Prefect server did not start, or was lost: correct PREFECT_HOME, or name another server."""
+
+
+def prefect_home() -> Path:
+    """The folder that Prefect keeps its things in, made where it is not there."""
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+@contextlib.contextmanager
+def one_server() -> Iterator[None]:
+    """Be the only `pressmark serve` with this PREFECT_HOME: what it finds under way then has no process any more.
+
+    Raises `LockedError` where there is another one.
+    """
+    home = prefect_home()
+    with open(home / "pressmark-serve.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(
+                "another `pressmark serve` runs with this PREFECT_HOME", home,
+                "stop it, or give this one a PREFECT_HOME of its own",
+            ) from None  # fmt: skip
+        yield
 
 
 @contextlib.contextmanager
@@ -53,53 +86,94 @@ def prefect_server(*, ui: bool = False, first: Callable[[], object] = lambda: No
     once.
     """
     # A command that runs one flow prints its errors itself; with several, Prefect says which run warned or failed.
-    console = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING" if ui else "CRITICAL"}
+    console = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+    if ui:
+        console = {
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "pressmark.flows.console.OneLineConsole",
+        }
     for name, value in {**SETTINGS, **console}.items():
         os.environ.setdefault(name, value)
     given = os.environ.get("PREFECT_API_URL")
     if given:
         first()
+        _ask(given)
         yield given
         return
-    home = Path(os.environ.setdefault("PREFECT_HOME", str(Path.home() / ".prefect")))
-    home.mkdir(parents=True, exist_ok=True)
-    # People keep the address of a server with pages, so that one has Prefect's own port where it is free.
-    port = _free_port(USUAL_PORT) if ui else _free_port()
-    address = os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    os.environ.setdefault("PREFECT_HOME", str(prefect_home()))
+    with _listening(USUAL_PORT if ui else 0) as listening:
+        port = listening.getsockname()[1]
+        address = os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+        try:
+            first()
+            if ui and port != USUAL_PORT:
+                print(f"port {USUAL_PORT} is taken by another program; using {port}", file=sys.stderr, flush=True)
+            with TemporaryFile() as log, _started(listening, log, ui=ui) as process:
+                # This process's copy would keep the port open after the server has died.
+                listening.close()
+                _wait(process, address, log)
+                try:
+                    yield address
+                finally:
+                    # Prefect sends logs in the background: the last ones go before the server does.
+                    for handler in logging.getLogger("prefect.flow_runs").handlers:
+                        handler.flush()
+        finally:
+            os.environ.pop("PREFECT_API_URL", None)
+
+
+def _ask(address: str) -> None:
+    """Raise `ServerError` where nobody answers at this address."""
     try:
-        first()
-        with TemporaryFile() as log, _started(port, log, ui=ui) as process:
-            _wait(process, address, log)
-            try:
-                yield address
-            finally:
-                # Prefect sends logs in the background: the last ones go before the server does.
-                for handler in logging.getLogger("prefect.flow_runs").handlers:
-                    handler.flush()
-    finally:
-        os.environ.pop("PREFECT_API_URL", None)
+        urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=ANSWER_S).close()  # noqa: S310  # the user's own
+    except urllib.error.HTTPError:
+        # It wants a key, which Prefect has and this request has not.
+        return
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise ServerError(
+            f"no Prefect server answers ({reason})", address, "start it, or correct or unset PREFECT_API_URL"
+        ) from None
+
+
+def _listening(wanted: int) -> socket.socket:
+    """A socket that listens on this port, or on a free one where another program has it."""
+    # Bound here and handed to the server, so that no other program can take the port in between. People keep the
+    # address of a server with pages, so that one has Prefect's own port where it can.
+    try:
+        return socket.create_server(("127.0.0.1", wanted))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return socket.create_server(("127.0.0.1", 0))
 
 
 @contextlib.contextmanager
-def _started(port: int, log: IO[bytes], *, ui: bool) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    pages = {"PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api"}
-    # A session of its own, so that Ctrl-C reaches this process alone, which then stops the server in order.
+def _started(listening: socket.socket, log: IO[bytes], *, ui: bool) -> Iterator[subprocess.Popen[bytes]]:
+    port = listening.getsockname()[1]
+    settings = {
+        "PREFECT_SERVER_UI_ENABLED": str(ui).lower(),
+        "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+    }
+    # A session of its own, so that Ctrl-C reaches this process alone. The server ends when its input does: when this
+    # process closes it, or is killed.
     process = subprocess.Popen(
-        command + ([] if ui else ["--no-ui"]), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        start_new_session=True, env={**os.environ, **pages},
+        [sys.executable, "-m", "pressmark.flows.local_api", str(listening.fileno())],
+        stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, pass_fds=(listening.fileno(),),
+        env={**os.environ, **settings},
     )  # fmt: skip
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                # The group is the server's own: it was started in a session of its own.
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        assert process.stdin is not None  # noqa: S101  # it is a pipe
+        process.stdin.close()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            # The group is the server's own: it was started in a session of its own.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _wait(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> None:
@@ -115,17 +189,9 @@ def _wait(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> Non
     what = f"gave no answer in {START_TIMEOUT_S} s" if ended is None else f"ended with code {ended}"
     log.seek(0)
     printed = log.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]
+    # The last error of a traceback says more than the server's farewell behind it.
+    errors = [line for line in printed if re.match(r"[\w.]*(Error|Exception)\b", line)]
     raise ServerError(
-        f"the local Prefect server {what}: {printed[-1].strip()}", os.environ["PREFECT_HOME"],
+        f"the local Prefect server {what}: {(errors or printed)[-1].strip()}", os.environ["PREFECT_HOME"],
         "correct that folder, or set PREFECT_API_URL to a server that runs",
     )  # fmt: skip
-
-
-def _free_port(wanted: int = 0) -> int:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return _free_port()
-        port: int = probe.getsockname()[1]
-        return port

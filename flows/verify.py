@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.recording import UNCACHED, one_writer, say
+from pressmark.flows.recording import UNCACHED, patient, say
 from pressmark.flows.summary import breach_table, law_lines
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
@@ -37,11 +37,12 @@ def verify(
         workers: processes [cores]
     """
     # No run changes the output meanwhile, so that what is read belongs together.
-    with one_writer(output):
+    folder, stamp = Output(output), new_stamp()
+    with patient(lambda: folder.store.writing(stamp.run_id, lambda *_: None)):
         found = check(output, source, archive, workers or os.cpu_count() or 1)
-    folder, log = Output(output), get_run_logger()
+    log = get_run_logger()
     breaches = [breach._asdict() for breach in found.breaches]
-    write_report(folder, f"verify-{new_stamp().run_id}", {**found._asdict(), "breaches": breaches})
+    write_report(folder, f"verify-{stamp.run_id}", {**found._asdict(), "breaches": breaches})
     for line in law_lines(found)[-5:]:
         log.info(line)
     say(f"verify  {len(found.breaches)} breaches in {found.paragraphs} paragraphs of {found.sources} sources")

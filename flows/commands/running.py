@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError, settings_of
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.server import prefect_server
+from pressmark.flows.server import one_server, prefect_server
 from pressmark.flows.summary import (
     as_json,
     doubt_lines,
@@ -139,7 +139,7 @@ def serve(arguments: argparse.Namespace) -> int:
     open_input(parse_input(settings.source))
     destination = parse_address(arguments.destination).absolute() if arguments.destination else None
     crons = [arguments.verify_cron, *([] if arguments.interval else [arguments.cron])]
-    with prefect_server(ui=True, first=lambda: _check_crons(crons)) as address:
+    with one_server(), prefect_server(ui=True, first=lambda: _check_crons(crons)) as address:
         from pressmark.flows.serving import Schedule, deployments, serve_until_stopped
 
         schedule = Schedule(arguments.cron, arguments.interval, arguments.verify_cron)
@@ -147,7 +147,7 @@ def serve(arguments: argparse.Namespace) -> int:
         print(f"Prefect: {address.removesuffix('/api')}\n{schedule.shown(destination)}", flush=True)
         # A signal before the runner listens comes as an interrupt, and means the same.
         with contextlib.suppress(KeyboardInterrupt):
-            serve_until_stopped(served)
+            serve_until_stopped(served, address)
         # Ending the server takes a moment in which a second Ctrl-C would leave it running.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -156,11 +156,14 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 def _check_crons(crons: list[str]) -> None:
+    from prefect._vendor.croniter import croniter  # type: ignore[attr-defined]
     from prefect.client.schemas.schedules import CronSchedule
 
     for cron in crons:
         try:
             CronSchedule(cron=cron)
+            # The 31st of February is an expression, and never comes.
+            croniter(cron).get_next()  # type: ignore[no-untyped-call]
         except ValueError:
-            remedy = "write five fields, minute to day of the week, as in `0 * * * *`"
+            remedy = "write five fields, minute to day of the week, as in `0 * * * *`, that come some day"
             raise UsageError("this is no cron expression", cron, remedy) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -95,6 +96,29 @@ def test_only_steps_that_are_safe_to_repeat_are_retried() -> None:
         ingest.discover, ingest.plan, ingest.parse, ingest.settle, ingest.merge, ingest.publish, ingest.report,
     )}  # fmt: skip
     assert [name for name, again in retried.items() if not again] == ["publish", "report"]
+
+
+def test_a_run_waits_for_the_writer_before_it_and_says_so(
+    seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from pressmark.flows import recording
+    from pressmark.storage.output.folder import exclusive
+
+    held, tries = contextlib.ExitStack(), list[int]()
+    held.enter_context(exclusive(tmp_path / "out", "another run"))
+    monkeypatch.setattr(recording, "LOOK_S", 0.0)
+
+    def opened() -> contextlib.AbstractContextManager[None]:
+        tries.append(len(tries))
+        if len(tries) == 3:
+            held.close()
+        return exclusive(tmp_path / "out", "this run")
+
+    with caplog.at_level("WARNING", logger="pressmark"), recording.patient(opened):
+        assert tries == [0, 1, 2]
+    assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
+        "waiting: another run is writing to this output"
+    ] * 2
 
 
 def test_a_breach_fails_the_verification_and_is_named(

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from archives import ROOT, ingest, read_table
 from destinations import Warehouse, new_database, postgresql_server
 
-from pressmark.storage.output.folder import publishing
+from pressmark.storage.output.folder import exclusive, publishing
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import read_report
 
@@ -177,19 +180,48 @@ def test_the_logs_of_a_run_are_kept_by_the_server(served: Served) -> None:
     assert any(line.startswith("round 1 of 1: ") for line in lines)
 
 
-def test_a_wrong_cron_expression_is_named_before_a_server_starts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cron", ["x", "0 0 31 2 *"])
+def test_a_cron_expression_that_never_comes_is_named_before_a_server_starts(cron: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PREFECT_HOME": str(tmp_path / "prefect"), "HOME": str(tmp_path)}
     environment.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "-m", "pressmark.flows.cli", "serve", "seeds", str(tmp_path / "out"), "--cron", "x"]
+    command = [sys.executable, "-m", "pressmark.flows.cli", "serve", "seeds", str(tmp_path / "out"), "--cron", cron]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("pressmark: this is no cron expression: `x`; write five fields")
+    assert done.stderr.startswith(f"pressmark: this is no cron expression: `{cron}`; write five fields")
     assert "starting a local Prefect server" not in done.stderr
 
 
-def test_one_writer_per_output_is_a_limit_of_the_server(served: Served) -> None:
-    limits = {limit["name"]: limit["limit"] for limit in served.ask("/v2/concurrency_limits/filter", {"limit": 200})}
-    assert [limit for name, limit in limits.items() if name.startswith("pressmark-output:")] == [1]
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "OWN"}, 200),
+        ({"Origin": "https://elsewhere.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Host": "rebound.example"}, 403),
+        ({"Host": "rebound.example", "Origin": "http://rebound.example"}, 403),
+    ],
+    ids=[
+        "a program",
+        "its page",
+        "another page",
+        "a file",
+        "another port",
+        "a name bound to it",
+        "a page of that name",
+    ],
+)
+def test_the_server_answers_no_page_from_elsewhere(served: Served, headers: dict[str, str], status: int) -> None:
+    given = {name: value.replace("OWN", served.address) for name, value in headers.items()}
+    # A simple request, which browsers send without asking first.
+    request = urllib.request.Request(f"{served.address}/api/flow_runs/count", b"{}", {"Content-Type": "", **given})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found = answer.status
+    except urllib.error.HTTPError as error:
+        found = error.code
+    assert found == status
 
 
 def test_a_failed_run_names_source_reason_and_remedy(served: Served) -> None:
@@ -271,16 +303,31 @@ def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: S
     assert SECRET not in printed
 
 
-def test_a_second_start_goes_on_and_ends_with_ctrl_c(served: Served) -> None:
+def test_a_start_after_a_kill_ends_dead_runs_and_a_lost_server_ends_the_start(served: Served) -> None:
     if served.process.poll() is None:
         pytest.skip("the first server is still running")
     process, page = start(served.folder, served.warehouse.address)
     again = Served(process, served.folder, page, served.warehouse)
-    before = len(again.runs("ingest", "COMPLETED"))
-    wait_for(lambda: len(again.runs("ingest", "COMPLETED")) > before)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(90) == 0
-    assert left_behind(served.folder / "prefect") == []
+    # No run can end while another one has the output.
+    with exclusive(served.folder / "out", "test"):
+        left = wait_for(lambda: again.runs("ingest", "RUNNING"))
+        process.kill()
+        process.wait(90)
+        wait_for(lambda: left_behind(served.folder / "prefect") == [])
+    process, page = start(served.folder, served.warehouse.address)
+    again = Served(process, served.folder, page, served.warehouse)
+    wait_for(lambda: [run for run in again.runs("ingest", "COMPLETED") if run["start_time"] > left[0]["start_time"]])
+    crashed = {run["id"]: run["state"]["message"] for run in again.runs("ingest", "CRASHED")}
+    assert "the next run does its work" in crashed[left[0]["id"]]
+    printed = (served.folder / "printed").read_text()
+    assert f"run `{left[0]['name']}` was left behind: " in printed
+    (server,) = [child for child in psutil.Process(process.pid).children() if "local_api" in " ".join(child.cmdline())]
+    server.kill()
+    assert process.wait(90) == 3
+    wait_for(lambda: left_behind(served.folder / "prefect") == [])
+    errors = (served.folder / "errors").read_text()
+    assert re.findall("^pressmark: (.+?):", errors, re.MULTILINE) == ["the Prefect server is lost"]
+    assert "Traceback" not in printed + errors
 
 
 def test_prefect_never_saw_the_password(served: Served) -> None:

@@ -1,0 +1,96 @@
+"""What `pressmark serve` sees of itself: a server that can't write, a runner that stands still, a set clock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from archives import ROOT
+
+from pressmark.flows.server import one_server
+from pressmark.storage.errors import LockedError
+
+# A process of its own, as Prefect reads its settings once.
+WATCH = """
+import sys, threading, time
+from pressmark.flows import recovery
+recovery.BEAT_S = recovery.AGAIN_S = 0.05
+recovery.STALL_S = 1.0 if sys.argv[1] == "stalled" else 100.0
+polls, real, found, ended = [0], time.time, [], threading.Event()
+time.time = lambda: real() - (3600 if sys.argv[1] == "clock" and polls[0] > 3 else 0)
+def polled():
+    polls[0] += sys.argv[1] != "stalled"
+    return polls[0]
+def lost(problem):
+    found.append(problem)
+    ended.set()
+recovery.Watch(polled, lost)
+if sys.argv[1] == "fine":
+    while polls[0] < 8:
+        time.sleep(0.01)
+else:
+    ended.wait()
+print(*found)
+"""
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A server that takes a change, or says that it can't."""
+
+    status = 204
+
+    def do_PATCH(self) -> None:
+        """Answer a change."""
+        self.send_response(self.status)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        """There is nothing else here, such as tokens."""
+        self.send_response(404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    handler = type("Answering", (Answers,), {"status": request.param})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/api"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("address", "case", "said"),
+    [
+        (204, "fine", ""),
+        (500, "full", "the Prefect server is lost: it answers a change with 500; PREFECT_HOME has "),
+        (204, "stalled", "no run was asked for in 1 s, so none would begin"),
+        (204, "clock", "the clock was set by -3600 s"),
+    ],
+    ids=["all is well", "its disk is full", "no loop", "the clock"],
+    indirect=["address"],
+)
+def test_what_blocks_a_schedule_is_said(address: str, case: str, said: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PREFECT_API_URL": address, "PREFECT_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH, case], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(said or "\n"), done.stderr
+
+
+def test_a_second_schedule_with_the_same_home_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    with one_server(), pytest.raises(LockedError, match="give this one a PREFECT_HOME of its own"), one_server():
+        raise AssertionError("there are two")
+    with one_server():
+        assert (tmp_path / "pressmark-serve.lock").exists()
