@@ -10,10 +10,10 @@ from typing import Final, Literal, NamedTuple, get_args
 import pyarrow as pa
 
 __all__ = [
-    "ARCHIVE", "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "DIALECTS", "DICTIONARY", "DISAGREEMENTS", "FLAGS", "MARKUPS",
+    "ARCHIVE", "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "DIALECTS", "DICTIONARY", "DISAGREEMENTS", "FLAGS",
     "MEDIA_KINDS", "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES", "RUN_ID", "TIMESTAMP",
-    "UNKNOWN_MONTH", "UNKNOWN_PERIODS", "Change", "Dialect", "DisagreementKind", "Flag", "Markup", "MediaKind", "Period", "PublishedFrom",
-    "Reason", "Role", "Table", "column", "table_schema",
+    "UNKNOWN_MONTH", "UNKNOWN_PERIODS", "Change", "Dialect", "DisagreementKind", "Flag", "Markup", "MediaKind",
+    "Period", "PublishedFrom", "Reason", "Role", "Table", "column", "table_schema",
 ]  # fmt: skip
 
 CONTRACT_VERSION: Final = "3"

@@ -3,7 +3,7 @@
 Owns a second reading of characters, headers and dates; `reference.py` cuts bodies. Judges by the contract alone and
 shares no code that reads or cuts with the parser; what it is told is the outlet's zone and where relative addresses
 lead. It does not look at roles, languages, links, authors, titles, identity, nor at printed dates (`dateline_at`,
-`url_date`), which it takes from the row; of Markdown only at what is shown, and of pages and records not at their dates.
+`url_date`), which it takes from the row; of Markdown only at what is shown, and of pages and records not at dates.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin
 
@@ -39,6 +41,15 @@ PARAGRAPH_COLUMNS: Final = (
 )  # fmt: skip
 MEDIA_COLUMNS: Final = ("article_id", "ordinal", "kind", "src", "byte_start", "byte_end", "published_at")
 
+
+def _commonmark() -> MarkdownIt:
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    # Addresses are shown as they are written, wherever they lead.
+    reader.normalizeLinkText = str  # type: ignore[method-assign, assignment]
+    reader.validateLink = bool  # type: ignore[method-assign, assignment]
+    return reader
+
+
 LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 FENCES: Final = {"---": ("---", "..."), "+++": ("+++",), ";;;": (";;;",)}
 DASHES: Final = re.compile(r"\s*---+[ \t]*(?=<|[\r\n]|\Z)")
@@ -47,14 +58,17 @@ TIME_COMMENT: Final = re.compile(r"\s*<!--[ \t]*([+-]?\d{1,18})?[^\r\n]*?-->\s*"
 DATE_LINE: Final = re.compile(r"^(\w+)[ \t]*[:=][ \t]*[\"']?([^\"'\r\n]+)", re.MULTILINE)
 # The contract's keys of a date, in its order.
 DATE_KEYS: Final = ("date", "pubdate", "publishdate", "published", "publishedat", "created", "datecreated", "lastmod")
-PAGE: Final = re.compile(r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+PAGE: Final = re.compile(r"(?si)\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b")
 DATED_BY_HEADER: Final = ("comment", "bare", "front_matter")
 MARKS: Final = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 WEEK: Final = timedelta(days=7)
 CONTINUATION: Final = 0x80, 0xC0
 LONGEST_SHOWN: Final = 2000
-COMMONMARK: Final = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+COMMONMARK: Final = _commonmark()
+BEYOND_COMMONMARK: Final = re.compile(r"^[ \t>]*\[\^[^\]\n]+\]:|\{:|\{[ \t]*(?:[#.]|[\w-]+=)", re.MULTILINE)
+# Beside ideographs, CommonMark leaves marks that the contract's emphasis takes for what authors meant.
+MARKUP_OF_TEXT: Final = re.compile(r"[\s*~_]+")
 
 
 class Disagreement(NamedTuple):
@@ -222,24 +236,33 @@ def _counts(source: _Source, found: ReferenceCut, size: int) -> dict[str, int]:
 def _of_markdown(
     article: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], body: str, data: bytes
 ) -> Iterator[Disagreement]:
-    """What CommonMark's own readers show, letter by letter: neither marks nor where a block ends. And whether each range
-    of bytes begins and ends with what its text does."""
-    shown = _letters("".join(block.text for block in reference_cut(COMMONMARK.render(body)).blocks))
-    given = _letters("".join(row["text"] for row in rows))
-    if shown != given:
-        at = next((at for at, pair in enumerate(zip(given, shown, strict=False)) if pair[0] != pair[1]), 0)
-        around = slice(max(at - 40, 0), at + 200)
-        yield Disagreement("text", "articles.text", given[around], shown[around])
+    """Blocks that CommonMark's own reader shows otherwise, but for marks of emphasis and white space; and ranges of
+    bytes that do not begin and end with what their text does. It has no footnotes and attribute lists: bodies with
+    these are looked at for ranges alone."""
     for row in rows:
         start, end = row["byte_start"], row["byte_end"]
-        written = _letters(data[start:end].decode(article["encoding"], "replace"))
-        letters = _letters(row["text"])
-        if letters and not (written.startswith(letters[:1]) and written.endswith(letters[-1:])):
-            yield Disagreement("span", "paragraphs.byte_start, byte_end", _range(start, end), None, start, end)
+        written, text = data[start:end].decode(article["encoding"], "replace"), row["text"]
+        # An escape or a reference stands for its character.
+        if not (written[:1] in (text[0], "&", "\\") and written[-1:] in (text[-1], ";")):
+            ends = f"{written[:20]} … {written[-20:]}"
+            yield Disagreement("span", "paragraphs.byte_start, byte_end", _range(start, end), ends, start, end)
+    if BEYOND_COMMONMARK.search(body):
+        return
+    given = [row for row in rows if _unmarked(row["text"])]
+    blocks = [block.text for block in reference_cut(COMMONMARK.render(body)).blocks if _unmarked(block.text)]
+    plain = [_unmarked(row["text"]) for row in given], [_unmarked(text) for text in blocks]
+    for change, low, high, first, last in SequenceMatcher(None, *plain, autojunk=False).get_opcodes():
+        if change == "equal":
+            continue
+        for mine, text in zip_longest(given[low:high], blocks[first:last]):
+            published = None if mine is None else _shown(mine["text"])
+            derived = None if text is None else _shown(text)
+            places = (None, None) if mine is None else (mine["byte_start"], mine["byte_end"])
+            yield Disagreement("text" if mine and text else "block", "paragraphs.text", published, derived, *places)
 
 
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text))
+def _unmarked(text: str) -> str:
+    return MARKUP_OF_TEXT.sub("", text)
 
 
 def _of_period(article: Mapping[str, Any], period: str) -> Iterator[Disagreement]:
@@ -286,7 +309,8 @@ def _of_dates(article: Mapping[str, Any], source: _Source, zone: tzinfo) -> Iter
 
 
 def _of_times(column: str, published: datetime | None, derived: datetime | None) -> Disagreement:
-    return Disagreement("date", column, *(moment and moment.isoformat() for moment in (published, derived)))
+    said = [None if moment is None else moment.isoformat() for moment in (published, derived)]
+    return Disagreement("date", column, said[0], said[1])
 
 
 def _opened(data: bytes, encoding: str, dialect: str) -> _Source:

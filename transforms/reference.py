@@ -135,15 +135,14 @@ def reference_cut(markup: str) -> ReferenceCut:
         if element.name in KIND_OF:
             media.append(ReferenceMedium(KIND_OF[element.name], _addresses(source[position:end]), position, end))
             player = element
-        elif element.name == "source" and player is not None and player in element.parents:
+        elif (
             # A player's sources are elements of their own; text that stands between parts them from it.
-            if not media[-1].addresses and not run.is_visible() and not _between(blocks, media[-1].end):
-                media[-1] = media[-1]._replace(addresses=_addresses(source[position:end]), end=end)
+            element.name == "source" and player is not None and player in element.parents
+            and not media[-1].addresses and not run.is_visible()
+            and not (blocks and blocks[-1].end > media[-1].end)
+        ):  # fmt: skip
+            media[-1] = media[-1]._replace(addresses=_addresses(source[position:end]), end=end)
     return ReferenceCut(blocks + run.take(), skipped, [medium for medium in media if medium.addresses])
-
-
-def _between(blocks: list[ReferenceBlock], place: int) -> bool:
-    return bool(blocks) and blocks[-1].end > place
 
 
 def _taken_out(soup: BeautifulSoup, size: int) -> Iterator[tuple[int, int]]:
@@ -184,6 +183,7 @@ class _AttributeReader(HTMLParser):
         self.found: list[tuple[str, str | None]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del tag
         self.found = self.found or attrs
 
 
@@ -267,6 +267,7 @@ class _MarkingParser(HTMLParser):
         self.mark(TEXT_MARK, self.place() + len(data))
 
     def handle_comment(self, data: str) -> None:
+        del data
         match = COMMENT.match(self.source, self.place())
         if match:
             self.mark(COMMENT_MARK, match.end())
@@ -274,9 +275,10 @@ class _MarkingParser(HTMLParser):
             self.mark_tag(COMMENT_MARK)
 
     def handle_decl(self, decl: str) -> None:
-        self.mark_tag(COMMENT_MARK)
+        self.handle_comment(decl)
 
-    unknown_decl = handle_pi = handle_decl
+    def handle_pi(self, data: str) -> None:
+        self.handle_comment(data)
 
     def mark_unended(self) -> None:
         """Mark the comment that the markup ends in; it was held back."""

@@ -207,7 +207,10 @@ def test_both_skip_the_same(markup: str, skipped: list[str]) -> None:
 @pytest.mark.parametrize(
     ("markup", "media"),
     [
-        ('x<img src="a.png?b=1&amp;c"><p><amp-img data-src=b>', ['<img src="a.png?b=1&amp;c">', "<amp-img data-src=b>"]),
+        (
+            'x<img src="a.png?b=1&amp;c"><p><amp-img data-src=b>',
+            ['<img src="a.png?b=1&amp;c">', "<amp-img data-src=b>"],
+        ),
         ('<imgsrc="http://a/b.png"/><img alt=x><img src="about:blank">', ['<imgsrc="http://a/b.png"/>']),
         ('<imgclass="x"src="a.png"alt="b"/>', ['<imgclass="x"src="a.png"alt="b"/>']),
         ("<video>\n<source src=a><source src=b></video>", ["<video>\n<source src=a>"]),
