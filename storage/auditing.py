@@ -103,7 +103,7 @@ def audit_output(
 ) -> Audit:  # fmt: skip
     """Audit a share of all archives of an output, or of the one that is named; `source` is by default the input of its
     latest run. No run publishes meanwhile. `progress` is called with `audit`, the articles looked at and those to look
-    at. Raises `SettingsError` where the libraries of the second implementation are missing."""
+    at. Raises `LibraryError` where the libraries of the second implementation are missing."""
     second_reading("rederivation")
     portion = Fraction(share).limit_denominator(FINEST)
     windows: dict[str, Window] = {}

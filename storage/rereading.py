@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pressmark.schemas import OF_ARTICLES, TABLES
-from pressmark.storage.errors import SettingsError
+from pressmark.storage.errors import LibraryError
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import ANY_SIZE, Input, Source
 from pressmark.storage.output.parquet import PartFile
@@ -42,12 +42,12 @@ class Task(NamedTuple):
 
 
 def second_reading(name: str) -> Any:
-    """A module of the second implementation, whose libraries only those install who ask for it; raises `SettingsError`
+    """A module of the second implementation, whose libraries only those install who ask for it; raises `LibraryError`
     where they are missing."""
     try:
         return importlib.import_module(f"pressmark.transforms.{name}")
     except ModuleNotFoundError as error:
-        raise SettingsError(
+        raise LibraryError(
             "the second implementation needs a library that is not installed", str(error.name),
             "pip install 'pressmark[audit]'",
         ) from None  # fmt: skip
