@@ -39,7 +39,8 @@ exit codes:
   0  all well
   1  `ingest`: no source was found, or every one was rejected; with --strict: there are rejects,
      with --max-reject-share: more than that;
-     `verify`: a law does not hold; `explain`: the source is a reject; `doctor`: something fails
+     `verify`: a law does not hold; `audit`: something differs; `explain`: the source is a reject;
+     `doctor`: something fails
   2  the arguments are wrong
   3  could not run; the message says why and what to do
 """
@@ -92,6 +93,13 @@ def _share(text: str) -> float:
     share = float(text)
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {text}")
+    return share
+
+
+def _portion(text: str) -> float:
+    share = _share(text)
+    if not share:
+        raise argparse.ArgumentTypeError("must be above 0")
     return share
 
 
@@ -168,7 +176,25 @@ COMMANDS: Final = {
     ),
     "verify": Command(
         "reading", "re-read the sources and check the laws on every row", "pressmark verify output archive",
-        (OUTPUT, SOURCE, _archive("all"), SETTINGS["workers"], JSON),
+        (
+            OUTPUT, SOURCE, _archive("all"), SETTINGS["workers"],
+            Argument(
+                "--independent", action="store_true",
+                help="cut slices again for law 1 by a second implementation; needs pressmark[audit]",
+            ), JSON,
+        ),
+    ),
+    "audit": Command(
+        "checking", "derive a share of the articles again by a second implementation, and keep what differs in the "
+        "table `audits`; needs pressmark[audit]",
+        "pressmark audit output archive --share 0.02",
+        (
+            OUTPUT, SOURCE, _archive("all"),
+            Argument(
+                "--share", type=_portion, default=0.02, metavar="X",
+                help="of the sources to look at, above 0 and at most 1; the next audit goes on behind them [0.02]",
+            ), SETTINGS["workers"], JSON,
+        ),
     ),
     "trace": Command(
         "reading", "show a paragraph and the exact bytes it came from",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from pressmark.storage.auditing import Audit, Disagreed
     from pressmark.storage.ingestion import IngestPlan
     from pressmark.storage.queries import Doubt, OutletCount, RejectLine
     from pressmark.storage.runs import RunReport
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_json",
+    "audit_lines",
     "breach_table",
     "changes_line",
     "law_lines",
@@ -230,6 +232,26 @@ def law_lines(found: Verification) -> list[str]:
     return lines + [
         f"law {law}, {name}: {of} checked, {counts[law]} breaches"
         for (law, name), of in zip(LAWS.items(), checked, strict=True)
+    ]
+
+
+def audit_lines(found: Audit) -> list[str]:
+    """What differs by kind and column, each with an example, as a table; then what was looked at, as a line."""
+    lines = []
+    if found.disagreements:
+        groups: dict[tuple[str, str], list[Disagreed]] = {}
+        for one in found.disagreements:
+            groups.setdefault((one.kind, one.column), []).append(one)
+        rows = [
+            (kind, column, len(group), len({one.article_id for one in group}), printable(group[0].source_path))
+            for (kind, column), group in sorted(groups.items())
+        ]
+        lines = [table(("kind", "column", "disagreements", "articles", "such as"), rows), ""]
+    articles = len({one.article_id for one in found.disagreements})
+    return [
+        *lines,
+        f"audit {found.audit_id}: {found.audited} of {found.articles} articles derived again, {found.paragraphs} "
+        f"paragraphs and {found.media} media; {len(found.disagreements)} disagreements in {articles} articles",
     ]
 
 

@@ -13,6 +13,7 @@ from pressmark.flows.recording import UNCACHED, patient, say
 from pressmark.flows.summary import breach_table, law_lines
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
+from pressmark.storage.rereading import second_reading
 from pressmark.storage.runs import new_stamp, write_report
 from pressmark.storage.settings import base_name
 from pressmark.storage.verification import Verification, verify_output
@@ -26,8 +27,9 @@ def _run_name() -> str:
 
 @flow(name="verify", flow_run_name=_run_name, retries=0, persist_result=False)
 def verify(
-    output: str = "output", source: str | None = None, archive: str | None = None, workers: int | None = None
-) -> None:
+    output: str = "output", source: str | None = None, archive: str | None = None, workers: int | None = None,
+    independent: bool = False,  # noqa: FBT001, FBT002  # shown by name
+) -> None:  # fmt: skip
     """Re-read the sources and check laws 1 to 5 on every row; fails where one does not hold.
 
     Args:
@@ -35,11 +37,12 @@ def verify(
         source: the input that was ingested [that of the latest run]
         archive: only this archive of the output [all]
         workers: processes [cores]
+        independent: cut slices again for law 1 by a second implementation; needs pressmark[audit]
     """
     # No run changes the output meanwhile, so that what is read belongs together.
     folder, stamp = Output(output), new_stamp()
     with patient(lambda: folder.store.writing(stamp.run_id, lambda *_: None)):
-        found = check(output, source, archive, workers or os.cpu_count() or 1)
+        found = check(output, source, archive, workers or os.cpu_count() or 1, independent=independent)
     log = get_run_logger()
     breaches = [breach._asdict() for breach in found.breaches]
     write_report(folder, f"verify-{stamp.run_id}", {**found._asdict(), "breaches": breaches})
@@ -57,7 +60,10 @@ def verify(
 
 
 @task(name="check", task_run_name="check", **UNCACHED)
-def check(output: str, source: str | None, archive: str | None, workers: int) -> Verification:
+def check(
+    output: str, source: str | None, archive: str | None, workers: int, *, independent: bool = False
+) -> Verification:
     """Check the laws."""
+    cutter = second_reading("reference").reference_blocks if independent else None
     with ProgressDisplay() as progress:
-        return verify_output(Output(output), source, archive=archive, workers=workers, progress=progress)
+        return verify_output(Output(output), source, archive=archive, workers=workers, progress=progress, cutter=cutter)

@@ -10,10 +10,10 @@ from typing import Final, Literal, NamedTuple, get_args
 import pyarrow as pa
 
 __all__ = [
-    "ARCHIVE", "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "DIALECTS", "DICTIONARY", "FLAGS", "MARKUPS",
+    "ARCHIVE", "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "DIALECTS", "DICTIONARY", "DISAGREEMENTS", "FLAGS",
     "MEDIA_KINDS", "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES", "RUN_ID", "TIMESTAMP",
-    "UNKNOWN_MONTH", "UNKNOWN_PERIODS", "Change", "Dialect", "Flag", "Markup", "MediaKind", "Period", "PublishedFrom",
-    "Reason", "Role", "Table", "column", "table_schema",
+    "UNKNOWN_MONTH", "UNKNOWN_PERIODS", "Change", "Dialect", "DisagreementKind", "Flag", "Markup", "MediaKind",
+    "Period", "PublishedFrom", "Reason", "Role", "Table", "column", "table_schema",
 ]  # fmt: skip
 
 CONTRACT_VERSION: Final = "3"
@@ -34,6 +34,7 @@ Reason = Literal[
 ]  # fmt: skip
 PublishedFrom = Literal["header", "front_matter", "dateline", "url", "none"]
 Change = Literal["text", "markup", "copy"]
+DisagreementKind = Literal["source", "block", "text", "span", "count", "medium", "date"]
 
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 MARKUPS: Final[tuple[Markup, ...]] = get_args(Markup)
@@ -44,6 +45,7 @@ CONTENT_ROLES: Final[frozenset[Role]] = frozenset({"body", "lede", "heading", "q
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 PUBLISHED_FROM: Final[tuple[PublishedFrom, ...]] = get_args(PublishedFrom)
 CHANGES: Final[tuple[Change, ...]] = get_args(Change)
+DISAGREEMENTS: Final[tuple[DisagreementKind, ...]] = get_args(DisagreementKind)
 
 Period = Literal["month", "day", "year"]
 PERIODS: Final[tuple[Period, ...]] = get_args(Period)

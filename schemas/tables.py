@@ -11,6 +11,7 @@ from pressmark.schemas.contract import (
     CHANGES,
     DIALECTS,
     DICTIONARY,
+    DISAGREEMENTS,
     FLAGS,
     MARKUPS,
     MEDIA_KINDS,
@@ -24,7 +25,10 @@ from pressmark.schemas.contract import (
     table_schema,
 )
 
-__all__ = ["ARTICLES", "LINK", "MEDIA", "OF_ARTICLES", "PARAGRAPHS", "REJECTS", "REVISIONS", "RUNS", "TABLES"]
+__all__ = [
+    "ARTICLES", "AUDITS", "BY_RUN", "LINK", "MEDIA", "OF_ARTICLES", "PARAGRAPHS", "REJECTS", "REVISIONS", "RUNS",
+    "TABLES",
+]  # fmt: skip
 
 LINK: Final = pa.struct([
     column("href", pa.string(), "address, resolved against the article's"),
@@ -250,6 +254,34 @@ RUNS: Final = Table(
     closed_sets={},
 )  # fmt: skip
 
-TABLES: Final = {table.name: table for table in (ARTICLES, PARAGRAPHS, MEDIA, REVISIONS, REJECTS, RUNS)}
+AUDITS: Final = Table(
+    name="audits",
+    meaning="One row per disagreement that an audit found between an article's rows and what a second implementation "
+    "derives from its source, and one file per audit that found some. Loads leave it out.",
+    schema=table_schema([
+        column("disagreement_id", pa.string(), "`audit_id`, `-`, and the number in its audit in at least 4 digits"),
+        column("audit_id", pa.string(), "the audit that found it"),
+        column("audited_at", TIMESTAMP, "start of the audit"),
+        ARCHIVE,
+        column("source_path", pa.string(), "the source, as in `articles`"),
+        column("source_sha256", pa.string(), "hex SHA-256 of the source that the rows were made from"),
+        column("article_id", pa.string(), "the article whose rows differ"),
+        column("kind", DICTIONARY, "what differs: " + ", ".join(DISAGREEMENTS)),
+        column("column", pa.string(), "table and column of the value"),
+        column("published", pa.string(), "what the rows say, as text; null where they have nothing", nullable=True),
+        column("derived", pa.string(), "what the second implementation says; null where it has nothing", nullable=True),
+        column("byte_start", pa.int64(), "first byte of the source that it is about", unit="bytes", nullable=True),
+        column("byte_end", pa.int64(), "just past the last one", unit="bytes", nullable=True),
+    ]),
+    sort_keys=("disagreement_id",),
+    replace_keys=("disagreement_id",),
+    size_columns=(),
+    partitioned=False,
+    closed_sets={"kind": DISAGREEMENTS},
+)  # fmt: skip
+
+TABLES: Final = {table.name: table for table in (ARTICLES, PARAGRAPHS, MEDIA, REVISIONS, REJECTS, RUNS, AUDITS)}
 # Tables whose rows are of one current article: they come, move and go with it.
 OF_ARTICLES: Final = ("articles", "paragraphs", "media")
+# Tables that have one file, named after it, for each run or audit.
+BY_RUN: Final = ("runs", "audits")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pressmark.schemas.tables import ARTICLES, MEDIA, PARAGRAPHS, REJECTS, REVISIONS, RUNS
+from pressmark.schemas.tables import ARTICLES, AUDITS, MEDIA, PARAGRAPHS, REJECTS, REVISIONS, RUNS
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Trace, articles_at, trace_paragraph
@@ -53,8 +53,8 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
     Its tables are polars LazyFrames with the partition keys as columns: `articles` has one row for each article, its
     current revision; `paragraphs` one for each block of each article; `media` one for each picture, video, audio or
     embedded page; `revisions` superseded revisions, and tombstones of deleted sources; `rejects` sources that are no
-    article, with the reason and their bytes; `runs` one row for each run. Raises `OutputError` where the
-    address holds no output.
+    article, with the reason and their bytes; `runs` one row for each run; `audits` one for each disagreement that an
+    audit found. Raises `OutputError` where the address holds no output.
     """
 
     def __init__(self, output: str | Path) -> None:
@@ -68,6 +68,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         self.revisions = self._moment.scan(REVISIONS)
         self.rejects = self._moment.scan(REJECTS)
         self.runs = self._moment.scan(RUNS)
+        self.audits = self._moment.scan(AUDITS)
 
     def __exit__(self, *error: object) -> None:
         self.close()

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import polars as pl
 from packaging.requirements import Requirement
 
-from pressmark.schemas import TABLES
+from pressmark.schemas import BY_RUN, TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.folder import JOURNAL, PRIVATE
@@ -177,7 +177,7 @@ def _strange_files(output: Output, area: str) -> Iterator[Finding]:
     strange = []
     for table in TABLES.values():
         entries = output.store.entries(table.name)
-        known = {part.entry.name for part in output.parts(table)} if table.name != "runs" else {
+        known = {part.entry.name for part in output.parts(table)} if table.name not in BY_RUN else {
             entry.name for entry in entries if entry.name.endswith(PART_SUFFIX)
         }  # fmt: skip
         strange += [entry.name for entry in entries if entry.name not in known]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["InputError", "LockedError", "OutputError", "PoolError", "PressmarkError", "SettingsError"]
+__all__ = ["InputError", "LibraryError", "LockedError", "OutputError", "PoolError", "PressmarkError", "SettingsError"]
 
 
 class PressmarkError(Exception):
@@ -37,6 +37,10 @@ class OutputError(PressmarkError):
 
 class LockedError(PressmarkError):
     """Another run writes to this output: wait for it."""
+
+
+class LibraryError(PressmarkError):
+    """A library that only some need is not installed: install it."""
 
 
 class PoolError(PressmarkError):

@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pressmark.schemas import OF_ARTICLES, TABLES
-from pressmark.storage.inputs.opening import InputAddress, open_input
-from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Input, Request, Source, sources_of
-from pressmark.storage.output.parquet import PartFile
-from pressmark.storage.output.tables import Output, Part
+from pressmark.schemas import TABLES
+from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Request, Source, sources_of
+from pressmark.storage.output.tables import Output
 from pressmark.storage.pool import open_pool
-from pressmark.storage.runs import Archive, archive_of, last_runs
+from pressmark.storage.rereading import (
+    Task,
+    archives_of,
+    by_article,
+    by_partition,
+    contents_of,
+    partition_rows,
+    read_parts,
+    tasks_of,
+)
+from pressmark.storage.runs import Archive
 from pressmark.transforms.laws import (
     ARTICLE_COLUMNS,
     MEDIA_COLUMNS,
     PARAGRAPH_COLUMNS,
     Breach,
+    Cutter,
     Stood,
     check_article,
     completeness,
     completeness_of_history,
 )
-from pressmark.transforms.records import Partition, Reject
+from pressmark.transforms.records import Reject
 
 __all__ = ["Verification", "verify_output"]
 
-# Of an archive that is read as a stream, so much is held at once.
-GROUP_BYTES: Final = 64 << 20
 # What belongs to articles, with the columns that are checked.
 OWNED: Final = {"paragraphs": PARAGRAPH_COLUMNS, "media": MEDIA_COLUMNS}
 
@@ -51,17 +59,6 @@ class Verification(NamedTuple):
     media: int = 0
 
 
-class _Task(NamedTuple):
-    """Some sources of a partition, by path, with their bytes where only one process can read the input."""
-
-    output: Output
-    archive: str
-    address: InputAddress
-    parts: dict[str, list[Part]]
-    sources: dict[str, Source]
-    contents: dict[str, bytes | Reject] | None
-
-
 class _Checked(NamedTuple):
     articles: int
     paragraphs: int
@@ -72,33 +69,34 @@ class _Checked(NamedTuple):
 
 def verify_output(
     output: Output, source: str | Path | None = None, *, archive: str | None = None, workers: int,
-    progress: Callable[[str, int, int], None],
+    progress: Callable[[str, int, int], None], cutter: Cutter | None = None,
 ) -> Verification:  # fmt: skip
     """Check laws 1 to 5 and 7 on all archives of an output, or on the one that is named; `source` is by default the
-    input of its latest run. `progress` is called with `verify`, the articles checked and the articles there are."""
-    if source is None and archive is None:
-        chosen = [archive_of(output, None, run.archive) for run in last_runs(output)] or [archive_of(output)]
-    else:
-        chosen = [archive_of(output, None if source is None else str(source), archive)]
-    found = [_verify(output, one, workers, progress) for one in chosen]
+    input of its latest run. `progress` is called with `verify`, the articles checked and the articles there are. Slices
+    are cut again for law 1 by `cutter`, a function of a module, by default the parser's own."""
+    chosen = archives_of(output, None if source is None else str(source), archive)
+    found = [_verify(output, one, workers, progress, cutter) for one in chosen]
     total = Verification(0, 0, 0, 0, 0, 0, [])
     for one in found:
         total = Verification(*(here + more for here, more in zip(total, one, strict=True)))  # type: ignore[operator]
     return total
 
 
-def _verify(output: Output, archive: Archive, workers: int, progress: Callable[[str, int, int], None]) -> Verification:
+def _verify(
+    output: Output, archive: Archive, workers: int, progress: Callable[[str, int, int], None], cutter: Cutter | None
+) -> Verification:
     request = Request(EVERYTHING, output.folder, None, archive.history, archive.moves, lambda _: None)
     listing = archive.input.listing(request)
     listed = [source for source in sources_of(listing.frame) if archive.history or source.valid_to is None]
     sources = {source.source_path: source for source in listed if source.valid_to is None}
-    rows = _rows(output, "articles", archive.name, ["source_path", "source_sha256", "valid_from"])
+    rows = partition_rows(output, "articles", archive.name, ["source_path", "source_sha256", "valid_from"])
     current = {partition: [Stood(**row, valid_to=None) for row in some] for partition, some in rows.items()}
     articles = [row for some in current.values() for row in some]
     breaches: list[Breach] = []
     checked = [0, 0, 0, 0]
+    places = {row.source_path: partition for partition, some in current.items() for row in some}
     with open_pool(workers) as pool:
-        for result in pool.map(_check_partition, _tasks(output, archive, sources, current)):
+        for result in pool.map(partial(_check_partition, cutter=cutter), tasks_of(output, archive, sources, places)):
             breaches += result.breaches
             counts = (result.articles, result.paragraphs, result.media, result.source_bytes)
             checked = [before + more for before, more in zip(checked, counts, strict=True)]
@@ -110,7 +108,7 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Callable[[
     ]
     breaches += _strays(output)
     columns = ["source_path", "source_sha256", "valid_from", "valid_to"]
-    found = _rows(output, "revisions", archive.name, columns)
+    found = partition_rows(output, "revisions", archive.name, columns)
     superseded = [Stood(**row) for some in found.values() for row in some]
     rejects, bad_rejects = _rejects(output, archive.name)
     taken = [source for source in listed if archive.selection.takes(source.source_path)]
@@ -191,48 +189,16 @@ def _hash(data: bytes | Reject) -> str | None:
     return data.source_sha256 if isinstance(data, Reject) else hashlib.sha256(data).hexdigest()
 
 
-def _tasks(
-    output: Output, archive: Archive, sources: dict[str, Source], current: dict[Partition | None, list[Stood]]
-) -> Iterator[_Task]:
-    places = {row.source_path: partition for partition, rows in current.items() for row in rows}
-    parts = {name: _by_partition(output, name) for name in OF_ARTICLES}
-    chosen = [source for path, source in sources.items() if path in places]
-    groups = _groups(archive.input, chosen) if archive.input.streamed else [(chosen, None)]
-    for group, contents in groups:
-        members: dict[Partition | None, dict[str, Source]] = defaultdict(dict)
-        for source in group:
-            members[places[source.source_path]][source.source_path] = source
-        for partition, mine in members.items():
-            here = {name: of.get(partition, []) for name, of in parts.items()}
-            data = None if contents is None else {path: contents[path] for path in mine}
-            yield _Task(output, archive.name, archive.address, here, mine, data)
-
-
-def _groups(archive: Input, sources: Sequence[Source]) -> Iterator[tuple[list[Source], dict[str, bytes | Reject]]]:
-    """Sources of a streamed input with their bytes, as many at a time as may be held."""
-    group: list[Source] = []
-    contents: dict[str, bytes | Reject] = {}
-    size = 0
-    for source, data in archive.contents(sources, ANY_SIZE):
-        group.append(source)
-        contents[source.source_path] = data
-        size += source.source_bytes
-        if size >= GROUP_BYTES:
-            yield group, contents
-            group, contents, size = [], {}, 0
-    yield group, contents
-
-
-def _check_partition(task: _Task) -> _Checked:
-    paragraphs, media = (_by_article(task, name, columns) for name, columns in OWNED.items())
+def _check_partition(task: Task, cutter: Cutter | None) -> _Checked:
+    paragraphs, media = (by_article(task, name, columns) for name, columns in OWNED.items())
     articles = {
         row["source_path"]: row
-        for row in _read(task.output, "articles", task.parts["articles"], [*ARTICLE_COLUMNS, "archive"])
+        for row in read_parts(task.output, "articles", task.parts["articles"], [*ARTICLE_COLUMNS, "archive"])
         if row["archive"] == task.archive
     }
     breaches: list[Breach] = []
     count = media_count = total_bytes = 0
-    for source, data in _contents(task):
+    for source, data in contents_of(task):
         article = articles[source.source_path]
         mine, shown = paragraphs[article["article_id"]], media[article["article_id"]]
         count, media_count = count + len(mine), media_count + len(shown)
@@ -240,34 +206,21 @@ def _check_partition(task: _Task) -> _Checked:
             breaches.append(Breach(1, source.source_path, None, f"the source can't be read: {data.detail}"))
             continue
         total_bytes += len(data)
-        breaches += check_article(article, mine, data, shown)
+        breaches += check_article(article, mine, data, shown, cutter)
     return _Checked(len(task.sources), count, media_count, total_bytes, breaches)
-
-
-def _contents(task: _Task) -> Iterable[tuple[Source, bytes | Reject]]:
-    if task.contents is None:
-        return open_input(task.address).contents(task.sources.values(), ANY_SIZE)
-    return [(source, task.contents[path]) for path, source in task.sources.items()]
-
-
-def _by_article(task: _Task, name: str, columns: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in _read(task.output, name, task.parts[name], columns):
-        found[row["article_id"]].append(row)
-    return found
 
 
 def _strays(output: Output) -> list[Breach]:
     """Rows without an article beside them, and paragraphs that do not stand together."""
     breaches = []
-    articles = _by_partition(output, "articles")
+    articles = by_partition(output, "articles")
     for name in OWNED:
-        for partition, parts in _by_partition(output, name).items():
+        for partition, parts in by_partition(output, name).items():
             if partition not in articles:
                 breaches.append(Breach(3, str(partition), None, f"{name} without a file of articles"))
                 continue
-            known = {row["article_id"] for row in _read(output, "articles", articles[partition], ["article_id"])}
-            rows = _read(output, name, parts, ["article_id"])
+            known = {row["article_id"] for row in read_parts(output, "articles", articles[partition], ["article_id"])}
+            rows = read_parts(output, name, parts, ["article_id"])
             places = Counter(article_id for article_id, _ in groupby(rows, key=lambda row: row["article_id"]))
             for article_id, count in places.items():
                 if article_id not in known:
@@ -277,37 +230,11 @@ def _strays(output: Output) -> list[Breach]:
     return breaches
 
 
-def _by_partition(output: Output, name: str) -> dict[Partition | None, list[Part]]:
-    found: dict[Partition | None, list[Part]] = defaultdict(list)
-    for part in output.parts(TABLES[name]):
-        found[part.partition].append(part)
-    return found
-
-
-def _rows(
-    output: Output, name: str, archive: str, columns: Sequence[str]
-) -> dict[Partition | None, list[dict[str, Any]]]:
-    """Some columns of an archive's rows, by partition."""
-    found = {}
-    for partition, parts in _by_partition(output, name).items():
-        rows = _read(output, name, parts, [*columns, "archive"])
-        found[partition] = [row for row in rows if row.pop("archive") == archive]
-    return found
-
-
-def _read(output: Output, name: str, parts: Sequence[Part], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for part in parts:
-        with PartFile(output, part.entry, TABLES[name]) as file:
-            rows = file.read(columns)
-        for batch in rows.to_batches(2048):
-            yield from batch.to_pylist()
-
-
 def _rejects(output: Output, archive: str) -> tuple[list[tuple[str, str | None]], list[Breach]]:
     rows: list[tuple[str, str | None]] = []
     breaches: list[Breach] = []
     columns = ["archive", "source_path", "source_sha256", "reason", "raw"]
-    for row in _read(output, "rejects", output.parts(TABLES["rejects"]), columns):
+    for row in read_parts(output, "rejects", output.parts(TABLES["rejects"]), columns):
         if row["archive"] == archive:
             rows.append((row["source_path"], row["source_sha256"]))
             breaches += _raw_breach(row)

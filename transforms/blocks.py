@@ -2,7 +2,7 @@
 
 Owns where a block starts and ends and what its text is. Knows nothing of headers, bytes, outlets or
 roles; it hands on the open elements of each block as evidence for whoever judges it.
-`tests/reference.py` is an independent implementation that tests compare this one with.
+`reference.py` is an independent implementation that audits and tests compare this one with.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -25,8 +25,8 @@ from pressmark.transforms.records import Reading, RecordFacts
 from pressmark.transforms.spans import SEPARATOR
 
 __all__ = [
-    "ARTICLE_COLUMNS", "MEDIA_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "Stood", "check_article", "completeness",
-    "completeness_of_history",
+    "ARTICLE_COLUMNS", "MEDIA_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "Cutter", "Stood", "check_article",
+    "completeness", "completeness_of_history",
 ]  # fmt: skip
 
 # Cut apart, markup loses end tags, so elements may be open here that were closed in the source.
@@ -45,6 +45,10 @@ MEDIA_COLUMNS = (
 )  # fmt: skip
 
 
+# Blocks of a piece of markup: each has a text, a start and an end.
+Cutter = Callable[[str], Sequence[Any]]
+
+
 class Breach(NamedTuple):
     """A law (1 to 5, or 7) that does not hold: at which source, at which byte of it if at one, and how."""
 
@@ -59,14 +63,17 @@ def check_article(
     paragraphs: Sequence[Mapping[str, Any]],
     data: bytes,
     media: Sequence[Mapping[str, Any]] = (),
+    cutter: Cutter | None = None,
 ) -> list[Breach]:
-    """Breaches of laws 1 to 4 and 7 by one article. `paragraphs` and `media` are its rows in the order of the file."""
+    """Breaches of laws 1 to 4 and 7 by one article. `paragraphs` and `media` are its rows in the order of the file;
+    slices are cut again by `cutter`, by default the parser's own."""
     if hashlib.sha256(data).hexdigest() != article["source_sha256"]:
         problem = "the source's bytes are not those that were ingested; ingest again"
         return [Breach(1, article["source_path"], None, problem)]
     markdown = article["markup"] == "markdown"
     shown = _Shown(data, article["header_bytes"], article["encoding"]) if markdown else None
-    return [*_breaches(article, paragraphs, data, shown), *_media_law(article, paragraphs, data, media, shown)]
+    cutter = cutter or (lambda markup: cut(markup, max_depth=ANY_DEPTH).blocks)
+    return [*_breaches(article, paragraphs, data, shown, cutter), *_media_law(article, paragraphs, data, media, shown)]
 
 
 def completeness(
@@ -121,8 +128,9 @@ def completeness_of_history(
 
 
 def _breaches(
-    article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes, shown: _Shown | None
-) -> Iterator[Breach]:
+    article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes, shown: _Shown | None,
+    cutter: Cutter,
+) -> Iterator[Breach]:  # fmt: skip
     path: str = article["source_path"]
     text: str = article["text"]
     if hashlib.sha256(text.encode()).hexdigest() != article["text_sha256"]:
@@ -134,7 +142,7 @@ def _breaches(
     byte_floor, char_floor = article["header_bytes"], 0
     for ordinal, row in enumerate(paragraphs):
         start, end = row["byte_start"], row["byte_end"]
-        yield from _slice_law(path, row, data[start:end], article["encoding"], shown)
+        yield from _slice_law(path, row, data[start:end], article["encoding"], shown, cutter)
         if text[row["char_start"] : row["char_end"]] != row["text"]:
             yield Breach(2, path, start, f"`{row['paragraph_id']}`: the char range is not its text")
         expected_id = f"{article['article_id']}-{ordinal:04d}"
@@ -195,7 +203,7 @@ class _Shown:
 
 
 def _slice_law(
-    path: str, row: Mapping[str, Any], source: bytes, encoding: str, shown: _Shown | None
+    path: str, row: Mapping[str, Any], source: bytes, encoding: str, shown: _Shown | None, cutter: Cutter
 ) -> Iterator[Breach]:
     start = row["byte_start"]
     try:
@@ -206,7 +214,7 @@ def _slice_law(
         return
     if shown is not None:
         markup = shown.slice(start, row["byte_end"])
-    blocks = cut(markup, max_depth=ANY_DEPTH).blocks
+    blocks = cutter(markup)
     if len(blocks) != 1:
         yield Breach(1, path, start, f"`{row['paragraph_id']}`: the byte range holds {len(blocks)} blocks")
     elif blocks[0].text != row["text"]:

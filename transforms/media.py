@@ -33,10 +33,13 @@ def glued_value(source: str, start: int) -> str | None:
 
 def medium_of(source: str, token: Token, name: str, ordinal: int) -> Medium:
     """What a tag shows; `src` is empty where it names no address."""
-    glued = glued_value(source, token.col) if token.tag != name else None
-    src = glued or _address(token)
+    start, end = token.col, _tag_end(source, token.col)
+    if "=" in (token.tag or ""):
+        # A scraper dropped the space behind the name.
+        attributes = start + 1 + len(name)
+        token = next(iter(tokenize(f"<{name} {source[attributes:end]}")), token)
     alt, title = (" ".join((token.attr(key) or "").split()) or None for key in ("alt", "title"))
-    return Medium(MEDIA[name], src, alt, title, ordinal, token.col, _tag_end(source, token.col))
+    return Medium(MEDIA[name], _address(token), alt, title, ordinal, start, end)
 
 
 def placed(media: Sequence[Medium], ends: Sequence[int]) -> list[Medium]:

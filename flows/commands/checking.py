@@ -1,4 +1,4 @@
-"""`doctor`: looks at the machine, an output, a destination and the schedule, and says what to do."""
+"""What looks for faults: `doctor` at the machine, an output, a destination and the schedule; `audit` at articles."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
-from pressmark.flows.summary import as_json, printable
+from pressmark.flows.progress import ProgressDisplay
+from pressmark.flows.summary import as_json, audit_lines, printable
+from pressmark.storage.auditing import audit_output
 from pressmark.storage.diagnosis import Finding, State, examine_machine, examine_output, mend_output
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
 
-__all__ = ["doctor"]
+__all__ = ["audit", "doctor"]
 
 ANSWER_S: Final = 5
 MARKS: Final = {State.OK: "ok", State.WARNING: "WARNING", State.FAILURE: "FAILURE", State.FIXED: "fixed"}
@@ -42,6 +44,20 @@ def doctor(arguments: argparse.Namespace) -> int:
         print("\n".join(line for one in findings for line in _lines(one)))
         print(f"\n{counts[State.FAILURE]} failures, {counts[State.WARNING]} warnings, {len(findings)} things looked at")
     return EXIT_NOTHING if counts[State.FAILURE] else EXIT_OK
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Audit, print what differs by kind and one line; the exit code."""
+    with ProgressDisplay() as progress:
+        found = audit_output(
+            Output(arguments.output), arguments.source, archive=arguments.archive, share=arguments.share,
+            workers=arguments.workers, stamp=new_stamp(), progress=progress,
+        )  # fmt: skip
+    if arguments.json:
+        print(as_json({**found._asdict(), "disagreements": [one._asdict() for one in found.disagreements]}))
+    else:
+        print("\n".join(audit_lines(found)))
+    return EXIT_NOTHING if found.disagreements else EXIT_OK
 
 
 def _lines(finding: Finding) -> Iterator[str]:

@@ -25,6 +25,7 @@ from pressmark.storage.inputs.pages import UnpackedPages
 from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, Trace, articles_at, stages_of, trace_paragraph
+from pressmark.storage.rereading import second_reading
 from pressmark.storage.runs import latest_of
 from pressmark.storage.settings import IngestSettings
 from pressmark.storage.verification import verify_output
@@ -90,7 +91,7 @@ def verify(arguments: argparse.Namespace) -> int:
     with ProgressDisplay() as progress:
         found = verify_output(
             Output(arguments.output), arguments.source, archive=arguments.archive, workers=arguments.workers,
-            progress=progress,
+            progress=progress, cutter=second_reading("reference").reference_blocks if arguments.independent else None,
         )  # fmt: skip
     seconds = time.monotonic() - started
     if arguments.json:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pressmark.storage.dataset import Dataset, parse, verify
     from pressmark.storage.dataset import open_dataset as open  # noqa: A004  # read as `pressmark.open`
-    from pressmark.storage.errors import InputError, LockedError, OutputError, PoolError, PressmarkError, SettingsError
+    from pressmark.storage.errors import (
+        InputError,
+        LibraryError,
+        LockedError,
+        OutputError,
+        PoolError,
+        PressmarkError,
+        SettingsError,
+    )
     from pressmark.storage.ingestion import ingest
     from pressmark.storage.runs import RunReport
     from pressmark.transforms.records import Article, Reject
@@ -27,6 +35,7 @@ __all__ = [
     "DestinationBusyError",
     "DestinationError",
     "InputError",
+    "LibraryError",
     "LoadReport",
     "LockedError",
     "OutputError",
@@ -48,7 +57,7 @@ __all__ = [
 _MODULES: Final = {
     "pressmark.storage.dataset": ("Dataset", "open", "parse", "verify"),
     "pressmark.storage.errors": (
-        "InputError", "LockedError", "OutputError", "PoolError", "PressmarkError", "SettingsError",
+        "InputError", "LibraryError", "LockedError", "OutputError", "PoolError", "PressmarkError", "SettingsError",
     ),
     "pressmark.storage.ingestion": ("ingest",),
     "pressmark.storage.runs": ("RunReport",),

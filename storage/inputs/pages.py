@@ -33,7 +33,9 @@ class UnpackedPages(Input):
         return found
 
     def find(self, paths: Iterable[str]) -> list[Source]:
-        return self._packed.find(paths)
+        found = self._packed.find(paths)
+        self.streamed = self._packed.streamed
+        return found
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         for source, data in self._packed.contents(sources, limits):

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import xxhash
 
-from pressmark.schemas import TABLES
+from pressmark.schemas import BY_RUN, TABLES
 from pressmark.schemas.contract import UNKNOWN_PERIODS
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.folder import JOURNAL, PRIVATE, exclusive, held_folder, publishing
@@ -129,7 +129,7 @@ def _copied(output: Output) -> Iterator[tuple[Path, list[_File]]]:
 def _files(output: Output) -> Iterator[_File]:
     """Each file's table, its partition as in `Part`, and what is stored."""
     for table in TABLES.values():
-        if table.name == "runs":
+        if table.name in BY_RUN:
             for entry in output.store.entries(table.name):
                 yield table.name, f"run_id={Path(entry.name).stem}", entry
         else:

@@ -57,6 +57,11 @@ CONTRACT = {
         "parsed_bytes": I64, "accepted": I64, "rejected": I64, "deleted": I64, "articles": I64, "paragraphs": I64,
         "media": I64, "revisions": I64, "rejects": I64, "partitions_written": I64, "output_bytes": I64,
     },
+    "audits": {
+        "disagreement_id": S, "audit_id": S, "audited_at": T, "archive": S, "source_path": S, "source_sha256": S,
+        "article_id": S, "kind": DICT, "column": S, "published?": S, "derived?": S, "byte_start?": I64,
+        "byte_end?": I64,
+    },
 }  # fmt: skip
 
 
@@ -111,11 +116,14 @@ CLOSED_SETS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "runs": {},
+    "audits": {"kind": ("source", "block", "text", "span", "count", "medium", "date")},
 }  # fmt: skip
 
 
 def test_the_tables_are_the_contracts() -> None:
-    assert list(TABLES) == ["articles", "paragraphs", "media", "revisions", "rejects", "runs"]
+    assert list(TABLES) == [
+        "articles", "paragraphs", "media", "revisions", "rejects", "runs", "audits"
+    ]  # fmt: skip
     assert [name for name, table in TABLES.items() if table.partitioned] == [*OF_ARTICLES, "revisions"]
     assert all(table.name == name for name, table in TABLES.items())
 

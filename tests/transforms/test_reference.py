@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-import reference
 from fragments import FRAGMENTS
 from hypothesis import given, settings
 
-from pressmark.transforms import blocks
+from pressmark.transforms import blocks, reference
 from pressmark.transforms.header import BadSource, read_header
 
 Cut = tuple[str, int, int]
@@ -186,6 +185,44 @@ def test_depth_is_no_limit_of_the_reference() -> None:
 @given(FRAGMENTS)
 def test_fast_path_and_reference_agree_on_generated_fragments(markup: str) -> None:
     assert fast_path(markup) == slow_path(markup)
+    assert blocks.cut(markup).skipped == reference.reference_cut(markup).skipped
+
+
+@pytest.mark.parametrize(
+    ("markup", "skipped"),
+    [
+        ("a<!-- x -->b<!y>c<?z>d</3>e<!>", ["<!-- x -->", "<!y>", "<?z>", "</3>", "<!>"]),
+        ("<script>a<b</script >x<style>s</style><svg/>y<svg><svg></svg></svg>", [
+            "<script>a<b</script >", "<style>s</style>", "<svg/>", "<svg><svg></svg></svg>",
+        ]),
+        ("<template><!-- x --><script>y</script></template>", ["<template><!-- x --><script>y</script></template>"]),
+        ("a<!-- never", ["<!-- never"]), ("a<script>never<p>", ["<script>never<p>"]), ("a<b title='never", []),
+    ],
+)  # fmt: skip
+def test_both_skip_the_same(markup: str, skipped: list[str]) -> None:
+    for found in (blocks.cut(markup).skipped, reference.reference_cut(markup).skipped):
+        assert [markup[start:end] for start, end in found] == skipped
+
+
+@pytest.mark.parametrize(
+    ("markup", "media"),
+    [
+        (
+            'x<img src="a.png?b=1&amp;c"><p><amp-img data-src=b>',
+            ['<img src="a.png?b=1&amp;c">', "<amp-img data-src=b>"],
+        ),
+        ('<imgsrc="http://a/b.png"/><img alt=x><img src="about:blank">', ['<imgsrc="http://a/b.png"/>']),
+        ('<imgclass="x"src="a.png"alt="b"/>', ['<imgclass="x"src="a.png"alt="b"/>']),
+        ("<video>\n<source src=a><source src=b></video>", ["<video>\n<source src=a>"]),
+        ("<video>x<source src=a></video><audio src=a>", ["<audio src=a>"]),
+        ("<picture><source srcset='a 1x'><img srcset='b 2x, c 3x'></picture>", ["<img srcset='b 2x, c 3x'>"]),
+        ("<svg><img src=a></svg><object data=b><embed src=c>", ["<object data=b>", "<embed src=c>"]),
+    ],
+)
+def test_both_find_the_same_media(markup: str, media: list[str]) -> None:
+    fast, slow = blocks.cut(markup).media, reference.reference_cut(markup).media
+    assert [markup[one.start : one.end] for one in fast] == [markup[one.start : one.end] for one in slow] == media
+    assert all(one.src in other.addresses for one, other in zip(fast, slow, strict=True))
 
 
 @pytest.mark.corpus

@@ -1,8 +1,8 @@
 """Cuts an HTML fragment into blocks a second time, by Beautiful Soup and Python's `html.parser`.
 
-Owns the reading of the contract's section 2 that tests compare the product's with, so it shares neither code nor
-method with `pressmark.transforms.blocks`: it builds a tree, drops what is skipped from it, and reads the blocks off
-what is left, with a source position for every single character.
+Owns the reading of the contract's section 2 that audits and tests compare the product's with, so it shares neither code
+nor method with `pressmark.transforms.blocks`: it builds a tree, drops what is skipped from it, and reads the blocks off
+what is left, with a source position for every single character. Needs the extra `pressmark[audit]`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from bs4 import BeautifulSoup, Tag
 from bs4.builder import HTMLTreeBuilder
 
-__all__ = ["ReferenceBlock", "reference_blocks"]
+__all__ = ["ReferenceBlock", "ReferenceCut", "ReferenceMedium", "reference_blocks", "reference_cut"]
 
 BLOCK_LEVEL: Final = frozenset(
     "address article aside blockquote body caption center col colgroup dd details dialog dir div dl dt "
@@ -38,8 +38,18 @@ GLUED_ATTRIBUTES: Final = tuple(
     "name async defer charset datetime cite color face size border colspan rowspan onclick onload".split()
 )
 RAW_TEXT: Final = ("script", "style")
+MEDIA: Final = {
+    "image": ("img", "amp-img"), "video": ("video", "amp-video"), "audio": ("audio", "amp-audio"),
+    "embed": ("iframe", "embed", "object", "amp-iframe", "amp-youtube"),
+}  # fmt: skip
+KIND_OF: Final = {name: kind for kind, names in MEDIA.items() for name in names}
+# Attributes that name what an element shows; of those that end in `set`, the first address does.
+ADDRESSES: Final = re.compile(r"(?:data-)?src(?:set)?|data|data-(?:original|lazy-src|url)")
+NO_ADDRESS: Final = ("about:", "javascript:")
 
 COMMENT: Final = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
+# An instruction (`<?`) that never ends makes no token.
+UNENDED: Final = re.compile(r"<!|</[^a-zA-Z>]")
 REFERENCE: Final = re.compile(r"&(?:#(?P<decimal>[0-9]+);?|#[xX](?P<hex>[0-9a-fA-F]+);?|(?P<name>[A-Za-z0-9]{1,31};?))")
 
 # Python counts U+001C to U+001F as white space, Unicode does not.
@@ -55,6 +65,7 @@ NO_REFERENCE: Final = "+"
 # elements only. Names of elements in markup never hold a space.
 TEXT_MARK: Final = "text mark"
 END_MARK: Final = "end mark"
+COMMENT_MARK: Final = "comment mark"
 
 
 class ReferenceBlock(NamedTuple):
@@ -65,39 +76,115 @@ class ReferenceBlock(NamedTuple):
     end: int
 
 
+class ReferenceMedium(NamedTuple):
+    """A picture, video, audio or embedded page: all addresses that its tag names, and the `[start, end)` of the tag."""
+
+    kind: str
+    addresses: tuple[str, ...]
+    start: int
+    end: int
+
+
+class ReferenceCut(NamedTuple):
+    """Blocks, the `[start, end)` of each comment and skipped element, and media, all in order and in code points."""
+
+    blocks: list[ReferenceBlock]
+    skipped: list[tuple[int, int]]
+    media: list[ReferenceMedium]
+
+
 def reference_blocks(markup: str) -> list[ReferenceBlock]:
     """Blocks of an HTML fragment in document order, whatever the depth of its elements.
 
     >>> reference_blocks("<p>One<br>two</p>three")
     [ReferenceBlock(text='One\\ntwo', start=3, end=13), ReferenceBlock(text='three', start=17, end=22)]
     """
+    return reference_cut(markup).blocks
+
+
+def reference_cut(markup: str) -> ReferenceCut:
+    """What an HTML fragment holds, whatever the depth of its elements.
+
+    >>> found = reference_cut("<!-- x --><img src=a.png>One")
+    >>> found.skipped, found.media
+    ([(0, 10)], [ReferenceMedium(kind='image', addresses=('a.png',), start=10, end=25)])
+    """
     # A line end after the markup shows html.parser that a last `<` is text; it never stands in a block.
     source = markup + "\n"
-    line_starts = [0, *accumulate(len(line) + 1 for line in source.split("\n"))]
-    blocks: list[ReferenceBlock] = []
-    run = _InlineRun()
-    for element in _tree(source).descendants:
-        if not isinstance(element, Tag) or element.sourceline is None or element.sourcepos is None:
-            continue
-        position = line_starts[element.sourceline - 1] + element.sourcepos
-        if element.name == TEXT_MARK:
-            run.add_text(source, position, position + int(str(element["length"])))
-        elif element.name != "br":
-            if (str(element["of"]) if element.name == END_MARK else element.name) in BLOCK_LEVEL:
-                blocks += run.take()
-        elif run.ends_with_break():
-            blocks += run.take()
-        else:
-            run.add_break(position)
-    return blocks + run.take()
-
-
-def _tree(source: str) -> BeautifulSoup:
-    """The tree of `source` without skipped elements, with marks for text and end tags."""
     soup = BeautifulSoup(source.replace("&", NO_REFERENCE), builder=_MarkingTreeBuilder())
-    for element in soup.find_all(SKIPPED):
+    skipped = [(start, min(end, len(markup))) for start, end in _taken_out(soup, len(markup))]
+    blocks: list[ReferenceBlock] = []
+    media: list[ReferenceMedium] = []
+    player: Tag | None = None
+    run = _InlineRun()
+    for element in soup.descendants:
+        if not isinstance(element, Tag) or "at" not in element.attrs:
+            continue
+        position, end = int(str(element["at"])), int(str(element["to"]))
+        if element.name == TEXT_MARK:
+            run.add_text(source, position, end)
+            continue
+        if element.name == "br":
+            if run.ends_with_break():
+                blocks += run.take()
+            else:
+                run.add_break(position)
+            continue
+        if (str(element["of"]) if element.name == END_MARK else element.name) in BLOCK_LEVEL:
+            blocks += run.take()
+        if element.name in KIND_OF:
+            media.append(ReferenceMedium(KIND_OF[element.name], _addresses(source[position:end]), position, end))
+            player = element
+        elif (
+            # A player's sources are elements of their own; text that stands between parts them from it.
+            element.name == "source" and player is not None and player in element.parents
+            and not media[-1].addresses and not run.is_visible()
+            and not (blocks and blocks[-1].end > media[-1].end)
+        ):  # fmt: skip
+            media[-1] = media[-1]._replace(addresses=_addresses(source[position:end]), end=end)
+    return ReferenceCut(blocks + run.take(), skipped, [medium for medium in media if medium.addresses])
+
+
+def _taken_out(soup: BeautifulSoup, size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of comments and skipped elements, which are taken out of the tree."""
+    found = soup.find_all([*SKIPPED, COMMENT_MARK])
+    outermost = [one for one in found if not any(above.name in SKIPPED for above in one.parents)]
+    for element in outermost:
+        start, end = int(str(element["at"])), int(str(element["to"]))
+        if element.name != COMMENT_MARK and "alone" not in element.attrs:
+            follower = element.next_sibling
+            if isinstance(follower, Tag) and follower.get("of") == element.name:
+                end = int(str(follower["to"]))
+            else:
+                # It ends where its parent does.
+                above = next((one for one in element.parents if one.next_sibling is not None), None)
+                rest = follower or (above and above.next_sibling)
+                end = int(str(rest["at"])) if isinstance(rest, Tag) else size
+        yield start, end
         element.extract()
-    return soup
+
+
+def _addresses(tag: str) -> tuple[str, ...]:
+    """Every address that the attributes of a tag name."""
+    name = re.match(r"<([^\s/>]*)", tag)
+    if name is not None and "=" in name[1]:
+        size = len(_unglued(name[1].lower()))
+        tag = f"{tag[: size + 1]} {tag[size + 1 :]}"
+    reader = _AttributeReader()
+    reader.feed(tag)
+    values = [(key, value.strip()) for key, value in reader.found if value and ADDRESSES.fullmatch(key)]
+    firsts = [value.split()[0].rstrip(",") if key.endswith("set") and value else value for key, value in values]
+    return tuple(value for value in firsts if value and not value.startswith(NO_ADDRESS))
+
+
+class _AttributeReader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del tag
+        self.found = self.found or attrs
 
 
 def _unglued(name: str) -> str:
@@ -119,38 +206,51 @@ class _MarkingTreeBuilder(HTMLTreeBuilder):
         # The parser is not closed: all it can hold back is a tag, comment or declaration that never ends,
         # which is no text. On closing, older Pythons hand that over as text.
         if self.soup is not None:
-            _MarkingParser(self.soup).feed(str(markup))
+            parser = _MarkingParser(self.soup, str(markup))
+            parser.feed(str(markup))
+            parser.mark_unended()
 
 
 class _MarkingParser(HTMLParser):
     """Builds the tree from html.parser's events; comments and declarations leave nothing in it."""
 
-    def __init__(self, soup: BeautifulSoup) -> None:
+    def __init__(self, soup: BeautifulSoup, source: str) -> None:
         super().__init__(convert_charrefs=False)
         self.soup = soup
+        self.source = source
+        self.line_starts = [0, *accumulate(len(line) + 1 for line in source.split("\n"))]
 
-    def start(self, name: str, **attributes: str) -> bool:
-        """Open an element at the current position; True where it is one that has no content."""
+    def place(self) -> int:
         line, column = self.getpos()
-        element = self.soup.handle_starttag(name, None, None, attributes, sourceline=line, sourcepos=column)
+        return self.line_starts[line - 1] + column
+
+    def start(self, name: str, end: int, **attributes: str) -> bool:
+        """Open an element at the current position; True where it is one that has no content."""
+        attributes |= {"at": str(self.place()), "to": str(end)}
+        element = self.soup.handle_starttag(name, None, None, attributes)
         return element is not None and element.is_empty_element
 
-    def mark(self, name: str, **attributes: str) -> None:
-        self.start(name, **attributes)
+    def mark(self, name: str, end: int, **attributes: str) -> None:
+        self.start(name, end, **attributes)
         self.soup.handle_endtag(name)
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
+    def mark_tag(self, name: str, **attributes: str) -> None:
+        """Mark what ends with the next `>`."""
+        self.mark(name, self.source.find(">", self.place()) + 1 or len(self.source), **attributes)
+
+    def handle_starttag(self, tag: str, attrs: object, **facts: str) -> None:
         del attrs  # none of them says where a block is cut
         name = _unglued(tag)
-        if self.start(name):
+        if self.start(name, self.place() + len(self.get_starttag_text() or ""), **facts):
             self.soup.handle_endtag(name)
         if name != tag and name in RAW_TEXT:
             self.set_cdata_mode(name)
 
     def handle_startendtag(self, tag: str, attrs: object) -> None:
-        self.handle_starttag(tag, attrs)
         # The slash means something in foreign content only.
-        if _unglued(tag) == "svg":
+        alone = _unglued(tag) == "svg"
+        self.handle_starttag(tag, attrs, **({"alone": ""} if alone else {}))
+        if alone:
             self.soup.handle_endtag("svg")
         elif tag in RAW_TEXT:
             self.set_cdata_mode(tag)
@@ -158,13 +258,32 @@ class _MarkingParser(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         tag = _unglued(tag)
         if tag == "br":
-            self.mark(tag)
+            self.mark_tag(tag)
             return
         self.soup.handle_endtag(tag)
-        self.mark(END_MARK, of=tag)
+        self.mark_tag(END_MARK, of=tag)
 
     def handle_data(self, data: str) -> None:
-        self.mark(TEXT_MARK, length=str(len(data)))
+        self.mark(TEXT_MARK, self.place() + len(data))
+
+    def handle_comment(self, data: str) -> None:
+        del data
+        match = COMMENT.match(self.source, self.place())
+        if match:
+            self.mark(COMMENT_MARK, match.end())
+        else:
+            self.mark_tag(COMMENT_MARK)
+
+    def handle_decl(self, decl: str) -> None:
+        self.handle_comment(decl)
+
+    def handle_pi(self, data: str) -> None:
+        self.handle_comment(data)
+
+    def mark_unended(self) -> None:
+        """Mark the comment that the markup ends in; it was held back."""
+        if UNENDED.match(self.rawdata):
+            self.mark(COMMENT_MARK, len(self.source))
 
     def set_cdata_mode(self, elem: str, **options: bool) -> None:
         # Newer Pythons also take the content of `iframe`, `textarea` and others as raw text.
@@ -214,6 +333,9 @@ class _InlineRun:
 
     def add_break(self, position: int) -> None:
         self.add("\n", position, position)
+
+    def is_visible(self) -> bool:
+        return any(piece.strip(INVISIBLE) for piece in self.pieces)
 
     def ends_with_break(self) -> bool:
         """Whether nothing visible stands after the last line break."""

@@ -1,0 +1,214 @@
+"""Derives a share of an output's articles again by the second implementation, and keeps what differs in `audits`.
+
+An audit takes the sources whose hash falls into its window. The next audit of the archive goes on where this one's
+window ended, so that audits whose shares add up to 1 look at every source once; the reports of audits remember where.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pyarrow as pa
+
+from pressmark.schemas import TABLES
+from pressmark.schemas.validation import check_rows
+from pressmark.storage.output.parquet import write_part
+from pressmark.storage.output.store import Replacement
+from pressmark.storage.output.tables import PART_SUFFIX, STAGING, Output
+from pressmark.storage.pool import open_pool
+from pressmark.storage.rereading import (
+    Task,
+    archives_of,
+    by_article,
+    contents_of,
+    partition_rows,
+    read_parts,
+    second_reading,
+    tasks_of,
+)
+from pressmark.storage.runs import Archive, latest_of, write_report
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.identity import host_of
+from pressmark.transforms.records import Reject, Stamp
+
+if TYPE_CHECKING:
+    from pressmark.transforms.rederivation import Disagreement
+
+__all__ = ["Audit", "Disagreed", "Window", "audit_output"]
+
+REPORTS: Final = "reports/audit-"
+HASH_DIGITS: Final = 16
+FINEST: Final = 1_000_000
+
+
+class Window(NamedTuple):
+    """A part of the circle of hashes, which is 1 around."""
+
+    start: Fraction
+    share: Fraction
+
+    def takes(self, source_sha256: str) -> bool:
+        """Whether a source's hash falls into it."""
+        place = Fraction(int(source_sha256[:HASH_DIGITS], 16), 1 << 4 * HASH_DIGITS)
+        return (place - self.start) % 1 < self.share
+
+    @property
+    def end(self) -> Fraction:
+        """Where the next one starts."""
+        return (self.start + self.share) % 1
+
+
+class Disagreed(NamedTuple):
+    """A disagreement and the article that it is about: a row of `audits` without what names the audit."""
+
+    archive: str
+    source_path: str
+    source_sha256: str
+    article_id: str
+    kind: str
+    column: str
+    published: str | None
+    derived: str | None
+    byte_start: int | None
+    byte_end: int | None
+
+
+class Audit(NamedTuple):
+    """What an audit looked at: of so many `articles` those in its share, and every disagreement."""
+
+    audit_id: str
+    articles: int
+    audited: int
+    paragraphs: int
+    media: int
+    source_bytes: int
+    disagreements: list[Disagreed]
+
+
+class _Looked(NamedTuple):
+    articles: int
+    paragraphs: int
+    media: int
+    source_bytes: int
+    disagreements: list[Disagreed]
+
+
+def audit_output(
+    output: Output, source: str | None = None, *, archive: str | None = None, share: float, workers: int, stamp: Stamp,
+    progress: Callable[[str, int, int], None],
+) -> Audit:  # fmt: skip
+    """Audit a share of all archives of an output, or of the one that is named; `source` is by default the input of its
+    latest run. No run publishes meanwhile. `progress` is called with `audit`, the articles looked at and those to look
+    at. Raises `LibraryError` where the libraries of the second implementation are missing."""
+    second_reading("rederivation")
+    portion = Fraction(share).limit_denominator(FINEST)
+    windows: dict[str, Window] = {}
+    total = Audit(stamp.run_id, 0, 0, 0, 0, 0, [])
+    with output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)):
+        for one in archives_of(output, source, archive):
+            windows[one.name] = Window(_start(output, one.name), portion)
+            found = _audit(output, one, windows[one.name], workers, progress)
+            total = Audit(stamp.run_id, *(here + more for here, more in zip(total[1:], found, strict=True)))  # type: ignore[operator]
+        found_rows = sorted(total.disagreements, key=lambda row: (row.archive, row.source_path, row.byte_start or 0))
+        total = total._replace(disagreements=found_rows)
+        if found_rows:
+            _publish(output, stamp, found_rows)
+        write_report(output, f"audit-{stamp.run_id}", {
+            **total._asdict(), "disagreements": len(found_rows), "share": share,
+            "windows": {name: [str(window.start), str(window.end)] for name, window in windows.items()},
+        })  # fmt: skip
+    return total
+
+
+def _start(output: Output, archive: str) -> Fraction:
+    """Where the archive's latest audit ended; 0 where none is known."""
+    for entry in reversed(output.store.entries("reports")):
+        if entry.name.startswith(REPORTS):
+            windows = json.loads(output.store.read(entry.name))["windows"]
+            if archive in windows:
+                return Fraction(windows[archive][1])
+    return Fraction(0)
+
+
+def _audit(
+    output: Output, archive: Archive, window: Window, workers: int, progress: Callable[[str, int, int], None]
+) -> tuple[int, int, int, int, int, list[Disagreed]]:
+    columns = ["source_path", "source_sha256", "article_id"]
+    rows = partition_rows(output, "articles", archive.name, columns)
+    chosen = {
+        row["source_path"]: (partition, row)
+        for partition, some in rows.items()
+        for row in some
+        if window.takes(row["source_sha256"])
+    }
+    sources = {source.source_path: source for source in archive.input.find(chosen)}
+    last = latest_of(output, archive.name)
+    work = partial(_audit_partition, single_outlet=last.argument("single_outlet"), zone=last.argument("zone"))
+    looked = _Looked(0, 0, 0, 0, [])
+    progress("audit", 0, len(chosen))
+    with open_pool(workers) as pool:
+        places = {path: partition for path, (partition, _) in chosen.items()}
+        for result in pool.map(work, tasks_of(output, archive, sources, places)):
+            looked = _Looked(*(here + more for here, more in zip(looked, result, strict=True)))  # type: ignore[operator]
+            progress("audit", looked.articles, len(chosen))
+    lost = [
+        Disagreed(archive.name, path, row["source_sha256"], row["article_id"], "source", "articles.source_path", path,
+                  None, None, None)
+        for path, (_, row) in chosen.items() if path not in sources
+    ]  # fmt: skip
+    return sum(map(len, rows.values())), *looked[:4], looked.disagreements + lost
+
+
+def _audit_partition(task: Task, *, single_outlet: str | None, zone: str | None) -> _Looked:
+    second = second_reading("rederivation")
+    rows = read_parts(task.output, "articles", task.parts["articles"], second.ARTICLE_COLUMNS,
+                      ("source_path", task.sources))  # fmt: skip
+    articles = {row["source_path"]: row for row in rows if row["archive"] == task.archive}
+    only = {row["article_id"] for row in articles.values()}
+    paragraphs = by_article(task, "paragraphs", second.PARAGRAPH_COLUMNS, only)
+    media = by_article(task, "media", second.MEDIA_COLUMNS, only)
+    period = task.partition.period if task.partition else ""
+    outlets = load_outlets()
+    found: list[Disagreed] = []
+    size = 0
+    for source, data in contents_of(task):
+        article = articles[source.source_path]
+        if isinstance(data, Reject):
+            said = Disagreed(task.archive, source.source_path, article["source_sha256"], article["article_id"],
+                             "source", "articles.source_path", source.source_path, data.detail, None, None)  # fmt: skip
+            found.append(said)
+            continue
+        size += len(data)
+        place = outlets.find(host_of(article["canonical_url"]), single_outlet, zone).zone
+        mine = paragraphs[article["article_id"]], media[article["article_id"]]
+        found += _named(article, second.disagreements(article, *mine, data, zone=place, period=period))
+    shown, stood = (sum(map(len, rows.values())) for rows in (media, paragraphs))
+    return _Looked(len(task.sources), stood, shown, size, found)
+
+
+def _named(article: dict[str, Any], found: Iterator[Disagreement]) -> Iterator[Disagreed]:
+    for one in found:
+        yield Disagreed(article["archive"], article["source_path"], article["source_sha256"], article["article_id"],
+                        *one)  # fmt: skip
+
+
+def _publish(output: Output, stamp: Stamp, found: list[Disagreed]) -> None:
+    table = TABLES["audits"]
+    rows = pa.Table.from_pylist(
+        [
+            {"disagreement_id": f"{stamp.run_id}-{number:04d}", "audit_id": stamp.run_id,
+             "audited_at": stamp.started_at, **row._asdict()}
+            for number, row in enumerate(found)
+        ],
+        schema=table.schema,
+    )  # fmt: skip
+    if violations := check_rows(rows, table):
+        raise ValueError(f"rows of `audits` that violate their schema: {violations[:3]}")
+    staged = f"{STAGING}/audit-{stamp.run_id}{PART_SUFFIX}"
+    with output.store.draft(staged) as path:
+        write_part(path, rows, table)
+    output.store.commit([Replacement(staged, f"{table.name}/{stamp.run_id}{PART_SUFFIX}")])
