@@ -42,11 +42,13 @@ DEPLOYMENT: Final = "pressmark"
 OURS: Final = DeploymentFilter(name=DeploymentFilterName(any_=[DEPLOYMENT]))
 HEARTBEAT: Final = "pressmark_heartbeat"
 LEFT: Final = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
-# How often the server is asked, how long it may take, and how many answers in a row may be missing.
+# How often the server is asked, and how long it may take.
 BEAT_S: Final = 5.0
 AGAIN_S: Final = 2.0
 ANSWER_S: Final = 20.0
-MOST_MISSED: Final = 3
+# How long a server may be gone, and how long a busy one may refuse: SQLite's lock was held for 10 s on a loaded machine.
+GONE_S: Final = 6.0
+BUSY_S: Final = 60.0
 # How long the runner may ask for no runs, as it does every few seconds; and a step of the clock that is no adjustment.
 STALL_S: Final = 120.0
 JUMP_S: Final = 30.0
@@ -114,14 +116,16 @@ class Watch:
         self._ended.set()
 
     def _look(self) -> None:
-        missed, pause = 0, BEAT_S
         last, moved_at, offset = self._polled(), time.monotonic(), time.time() - time.monotonic()
-        while not self._ended.wait(pause):
-            reason = self._beat()
-            missed, pause = (missed + 1, AGAIN_S) if reason else (0, BEAT_S)
+        reason, good_at = "", moved_at
+        while not self._ended.wait(AGAIN_S if reason else BEAT_S):
+            reason, patience_s = self._beat()
+            if not reason:
+                good_at = time.monotonic()
             if (polled := self._polled()) != last:
                 last, moved_at = polled, time.monotonic()
-            problem = f"the Prefect server is lost: {reason}" if missed >= MOST_MISSED else ""
+            gone = reason and time.monotonic() - good_at > patience_s
+            problem = f"the Prefect server is lost: {reason}" if gone else ""
             if time.monotonic() - moved_at > STALL_S:
                 problem = f"no run was asked for in {STALL_S:.0f} s, so none would begin"
             step_s = time.time() - time.monotonic() - offset
@@ -132,9 +136,9 @@ class Watch:
                 self._lost(problem)
                 return
 
-    def _beat(self) -> str:
-        """Have the server write a line, as a server whose database is full or locked answers other requests; why it
-        could not, or nothing."""
+    def _beat(self) -> tuple[str, float]:
+        """Have the server write a line, as one whose database is full or locked answers other requests; why it could
+        not, or nothing, and for how many seconds that may go on."""
         # Prefect's client would try again for minutes.
         with (
             temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
@@ -144,10 +148,12 @@ class Watch:
                 client.update_variable(VariableUpdate(name=HEARTBEAT, value=_beat_now()))
             except httpx.HTTPStatusError as error:
                 free = shutil.disk_usage(prefect_home()).free / 1e6
-                return f"it answers a change with {error.response.status_code}; PREFECT_HOME has {free:.0f} MB free"
+                code = error.response.status_code
+                return f"it answers a change with {code}; PREFECT_HOME has {free:.0f} MB free", BUSY_S
             except httpx.HTTPError as error:
-                return f"it gives no answer ({type(error).__name__})"
-        return ""
+                patience_s = GONE_S + BEAT_S if isinstance(error, httpx.ConnectError) else BUSY_S
+                return f"it gives no answer ({type(error).__name__})", patience_s
+        return "", 0.0
 
 
 def _beat_now() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pressmark.storage.errors import LockedError
 WATCH = """
 import sys, threading, time
 from pressmark.flows import recovery
-recovery.BEAT_S = recovery.AGAIN_S = 0.05
+recovery.BEAT_S = recovery.AGAIN_S = recovery.BUSY_S = 0.05
 recovery.STALL_S = 1.0 if sys.argv[1] == "stalled" else 100.0
 polls, real, found, ended = [0], time.time, [], threading.Event()
 time.time = lambda: real() - (3600 if sys.argv[1] == "clock" and polls[0] > 3 else 0)
