@@ -46,8 +46,8 @@ LEFT: Final = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 BEAT_S: Final = 5.0
 AGAIN_S: Final = 2.0
 ANSWER_S: Final = 20.0
-# How long a server may be gone, and how long a busy one may refuse: SQLite's lock was held for 10 s on a loaded machine.
-GONE_S: Final = 6.0
+# How long a server may be gone, and how long a busy one may refuse: a loaded machine holds SQLite's lock for seconds.
+GONE_S: Final = 10.0
 BUSY_S: Final = 60.0
 # How long the runner may ask for no runs, as it does every few seconds; and a step of the clock that is no adjustment.
 STALL_S: Final = 120.0
@@ -151,7 +151,7 @@ class Watch:
                 code = error.response.status_code
                 return f"it answers a change with {code}; PREFECT_HOME has {free:.0f} MB free", BUSY_S
             except httpx.HTTPError as error:
-                patience_s = GONE_S + BEAT_S if isinstance(error, httpx.ConnectError) else BUSY_S
+                patience_s = GONE_S if isinstance(error, httpx.ConnectError) else BUSY_S
                 return f"it gives no answer ({type(error).__name__})", patience_s
         return "", 0.0
 
