@@ -46,9 +46,10 @@ LEFT: Final = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 BEAT_S: Final = 5.0
 AGAIN_S: Final = 2.0
 ANSWER_S: Final = 20.0
-# How long a server may be gone, and how long a busy one may refuse: a loaded machine holds SQLite's lock for seconds.
+# How long a server may be gone, and how long a busy one may refuse: with ten
+# busy processes on two cores it gave no answer for a minute.
 GONE_S: Final = 10.0
-BUSY_S: Final = 60.0
+BUSY_S: Final = 120.0
 # How long the runner may ask for no runs, as it does every few seconds; and a step of the clock that is no adjustment.
 STALL_S: Final = 120.0
 JUMP_S: Final = 30.0
