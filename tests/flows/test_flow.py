@@ -137,6 +137,22 @@ def test_a_breach_fails_the_verification_and_is_named(
     assert len(list((tmp_path / "out" / "reports").glob("verify-*.json"))) == 2
 
 
+def test_an_audit_that_finds_something_fails_its_run(
+    archive: Path, write_article: WriteArticle, tmp_path: Path
+) -> None:
+    from pressmark.flows.audit import audit
+
+    source = write_article("a.md")
+    ingest(archive, tmp_path / "out")
+    place = str(tmp_path / "out"), str(archive)
+    assert audit(*place, share=1, workers=1, return_state=True).is_completed()
+    source.unlink()
+    state = audit(*place, share=1, workers=1, return_state=True)
+    assert state.is_failed()
+    for words in ("1 disagreements; articles.source_path of a.md", "see the table `audits`"):
+        assert words in str(state.message)
+
+
 def test_a_load_finds_the_password_that_its_parameter_hides(
     archive: Path, write_article: WriteArticle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

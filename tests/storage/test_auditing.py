@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 import pytest
 from archives import SOURCES, News, breaches, files_of, ingest, stamp, write_sources
+from repositories import Repository, files_below
 
 import pressmark
 from pressmark.flows.cli import main
@@ -143,6 +144,20 @@ def test_verify_cuts_by_the_other_implementation_where_it_is_asked_to(
     capsys.readouterr()
     assert main(["verify", str(output), "--independent", "--workers", "1"]) == 1
     assert "law 1 (slice)" in capsys.readouterr().out
+
+
+def test_records_and_commits_are_audited_as_files_are(tmp_path: Path, news: News) -> None:
+    records = tmp_path / "records"
+    records.mkdir()
+    lines = [json.dumps({"link": f"https://a.example/{n}", "html": f"<p>堰 {n}</p><img src=a>"}) for n in range(5)]
+    (records / "a.jsonl").write_text("\n".join(lines), "utf-8")
+    ingest(records, tmp_path / "from-records", map="url=link,html=html")
+    news.write("a.md")
+    Repository(tmp_path / "news.git").commit(files_below(news.archive))
+    ingest(f"git+file:{tmp_path / 'news.git'}", tmp_path / "from-git")
+    for name, articles in (("from-records", 5), ("from-git", 1)):
+        found = audited(tmp_path / name, 2, 1)
+        assert (found.audited, found.disagreements) == (articles, [])
 
 
 @pytest.mark.parametrize("command", [["audit"], ["verify", "--independent"]])
