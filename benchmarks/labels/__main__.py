@@ -90,9 +90,9 @@ def score(articles: Iterable[dict[str, Any]], found: dict[str, bytes]) -> dict[s
             raise TypeError(f"`{sha256}` is labelled and no article: {article.detail}")
         by_span = {(paragraph.byte_start, paragraph.byte_end): paragraph for paragraph in article.paragraphs}
         doubtful = {ordinal for ordinals in label["doubtful"].values() for ordinal in ordinals}
-        parts = {"all": range(len(label["blocks"])), label["family"]: range(len(label["blocks"]))}
-        parts["clear"] = [ordinal for ordinal in parts["all"] if ordinal not in doubtful]
-        parts["doubtful"] = sorted(doubtful)
+        every = list(range(len(label["blocks"])))
+        clear = [ordinal for ordinal in every if ordinal not in doubtful]
+        parts = {"all": every, "clear": clear, "doubtful": sorted(doubtful), label["family"]: every}
         for name, ordinals in parts.items():
             blocks = [label["blocks"][ordinal] for ordinal in ordinals]
             matched = [(role, by_span[start, end]) for start, end, role in blocks if (start, end) in by_span]
@@ -129,8 +129,8 @@ def show(scores: dict[str, Score], *, confusions: bool) -> None:
         where = {pair: len({path for path, *both, _ in scores["all"].errors if tuple(both) == pair}) for pair in pairs}
         print("\n| right | said | blocks | articles |")
         print("|---|---|---:|---:|")
-        for (right, said), count in pairs.most_common():
-            print(f"| {right} | {said} | {count} | {where[right, said]} |")
+        for (right, said), blocks in pairs.most_common():
+            print(f"| {right} | {said} | {blocks} | {where[right, said]} |")
 
 
 def main() -> int:
