@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, Self, cast
 
 from turbohtml import Token, TokenType, tokenize
 
 from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, with_source
 from pressmark.transforms.records import Link, Medium
 
-__all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]
+__all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "Path", "TooDeep", "cut", "element_name"]
 
 # Unicode's White_Space characters, U+200B and U+FEFF. `str.strip()` without an argument would take
 # U+001C to U+001F as well, which Unicode does not call white space.
@@ -75,18 +75,44 @@ _TEXT, _START, _END = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
 _INLINE, _BLOCK, _BREAK, _SKIPPED, _VOID, _VOID_BLOCK, _LINK = range(7)
 
 
+class Path:
+    """The start tags of the elements that are open at a place, outermost first: the innermost one, and the path around
+    it, which all paths inside share. So memory grows with the elements, not with blocks times depth.
+
+    Without an open element the path is empty, and its own `outer`.
+    """
+
+    __slots__ = ("bold", "italic", "outer", "tag", "token")
+
+    def __init__(self, token: Token | None = None, outer: Self | None = None, name: str = "") -> None:
+        self.token = token
+        self.tag = "" if token is None else token.tag
+        self.outer: Self = outer or self
+        self.bold: bool = name == "strong" or name == "b" or (outer is not None and outer.bold)
+        self.italic: bool = name == "i" or name == "em" or (outer is not None and outer.italic)
+
+    def __iter__(self) -> Iterator[Token]:
+        tokens, here = [], self
+        while here.token is not None:
+            tokens.append(here.token)
+            here = here.outer
+        return reversed(tokens)
+
+
+NOWHERE: Final = Path()
+
+
 class Block(NamedTuple):
     """One block: its text, and `[start, end)` in code points of the markup it was cut from.
 
-    `path` holds the start tags of the elements that were open at the first visible character, outermost
-    first, inline elements included; `bold` and `italic` say that no visible character stands outside `b` or
-    `strong`, and outside `i` or `em`.
+    `path` is that of its first visible character, inline elements included; `bold` and `italic` say that no visible
+    character stands outside `b` or `strong`, and outside `i` or `em`.
     """
 
     text: str
     start: int
     end: int
-    path: tuple[Token, ...]
+    path: Path
     bold: bool
     italic: bool
     links: tuple[Link, ...]
@@ -146,7 +172,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
     blocks: list[Block] = []
     skipped: list[tuple[int, int]] = []
     names: list[str] = []
-    tokens: list[Token] = []
+    here = NOWHERE
     draft = _Draft(source, blocks)
     skip_tag: str | None = None
     skip_depth = skip_start = skip_end = text_start = 0
@@ -170,19 +196,17 @@ def _cut(source: str, max_depth: int) -> Cut | None:
                 stripped = text.strip(STRIPPED)
                 if stripped:
                     start = text_start if stripped == text else text_start + text.index(stripped)
-                    bold = "strong" in names or "b" in names
-                    italic = "i" in names or "em" in names
                     blocks.append(
-                        Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, italic, ())
+                        Block(_collapse(stripped), start, start + len(stripped), here, here.bold, here.italic, ())
                     )
                 # The element holds nothing else, so that its end asks for nothing more.
                 if names and names[-1] == token.tag:
                     names.pop()
-                    tokens.pop()
+                    here = here.outer
                     text = None
                     continue
             else:
-                draft.add_text(text, text_start, position, tokens, names)
+                draft.add_text(text, text_start, position, here)
             text = None
         if skip_ended:
             skipped.append((skip_start, _end_of(source, skip_end, position)))
@@ -218,11 +242,11 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         if kind is _END:
             if names and names[-1] == name:
                 names.pop()
-                tokens.pop()
+                here = here.outer
             elif name in names[-END_TAG_REACH:]:
                 while names.pop() != name:
-                    tokens.pop()
-                tokens.pop()
+                    here = here.outer
+                here = here.outer
             if treatment == _LINK:
                 draft.end_link()
         elif treatment == _SKIPPED:
@@ -240,11 +264,11 @@ def _cut(source: str, max_depth: int) -> Cut | None:
                 media.append(medium_of(source, token, name, len(blocks)))
             if treatment == _BLOCK and names and (names[-1] == "p" or (names[-1] == name and name in IMPLIED_END)):
                 names.pop()
-                tokens.pop()
+                here = here.outer
             if len(names) >= max_depth:
                 raise TooDeep(position, max_depth)
             names.append(name)
-            tokens.append(token)
+            here = Path(token, here, name)
             if treatment == _LINK:
                 draft.start_link(token.attr("href") or (glued_value(source, position) if tag != "a" else None))
         elif name in MEDIA:
@@ -255,7 +279,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             )
 
     if text is not None:
-        draft.add_text(text, text_start, len(source), tokens, names)
+        draft.add_text(text, text_start, len(source), here)
     if skip_tag is not None or skip_ended:
         skipped.append((skip_start, _end_of(source, skip_end, len(source)) if skip_ended else len(source)))
     if draft.open:
@@ -298,13 +322,13 @@ class _Draft:
         self.source, self.blocks = source, blocks
         self.pieces: list[str] = []
         self.links: list[tuple[str, int, int]] = []
-        self.path: tuple[Token, ...] = ()
+        self.path = NOWHERE
         self.href: str | None = None
         self.start = self.end = self.breaks = self.link_from = 0
         self.open = self.bold = self.italic = False
 
-    def add_text(self, text: str, start: int, end: int, tokens: Sequence[Token], names: Sequence[str]) -> None:
-        """Take the text token whose source is `[start, end)`, inside the given open elements."""
+    def add_text(self, text: str, start: int, end: int, path: Path) -> None:
+        """Take the text token whose source is `[start, end)`, inside the elements of a path."""
         tail = text.rstrip(STRIPPED)
         has_references = len(text) != end - start
         if has_references:
@@ -318,11 +342,11 @@ class _Draft:
         if not self.open:
             self.open = self.bold = self.italic = True
             self.start = start + len(text) - len(text.lstrip(STRIPPED)) if first is None else first
-            self.path = tuple(tokens)
+            self.path = path
             self.link_from = 0
         self.breaks = 0
-        self.bold = self.bold and ("strong" in names or "b" in names)
-        self.italic = self.italic and ("i" in names or "em" in names)
+        self.bold = self.bold and path.bold
+        self.italic = self.italic and path.italic
         self.pieces.append(text)
 
     def add_break(self) -> None:
