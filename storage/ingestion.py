@@ -20,7 +20,7 @@ import polars as pl
 
 from pressmark.schemas import OF_ARTICLES
 from pressmark.schemas.contract import CONTRACT_VERSION
-from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, split_batch
+from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, seconds_of, split_batch
 from pressmark.storage.configuration import configured
 from pressmark.storage.errors import OutputError
 from pressmark.storage.inputs.opening import open_input, parse_address
@@ -186,7 +186,9 @@ class Run:
         self._parsed = []
         counts = ParseCounts()
         rows = self._rounds[number]
-        for parsed in self._pool.map(parse_batch, self._batches(number, rows), split_batch):
+        for parsed in self._pool.map(
+            parse_batch, self._batches(number, rows), split_batch, seconds=seconds_of
+        ):
             self._parsed.append(parsed)
             counts += parsed.counts
             self._progress("parse", self._total.sources + counts.sources, self._decision.parse.height)
