@@ -23,49 +23,70 @@ __all__ = ["DOORS", "Door", "Finding", "findings_of", "outcome_of"]
 STAMP: Final = Stamp("hostile", datetime(2026, 1, 1, tzinfo=UTC))
 COMMENT: Final = b"<!--1646370367000-->\n[T](https://songling-times.example/a)\n------\n\n"
 WORDS: Final = (
-    "a", "b", " ", "  ", "\t", "\n", "\n\n", "\r", "\r\n", "\f", "\x00", "\x1c", "松", "岭", "\u3000", "\u200b", "\ufeff", "\U0001f5de",
+    "a", "b", " ", "  ", "\t", "\n", "\n\n", "\r", "\r\n", "\f", "\x00", "\x1c", "松", "岭", "\u3000", "\u200b",
+    "\ufeff", "\U0001f5de",
     "1", "0", "2022-03-04", "05:06", "https://songling-times.example/a", "http://", "www.", "&", "&amp;", "&nbsp;",
-    "&#10;", "&#x3000;", "&lt", "{i}", ".", ",", ":", ";", "!", "?", "。", "：", "，", "-", "--", "=", "/", "//", "\\", "@", "(", ")", "[",
+    "&#10;", "&#x3000;", "&lt", "{i}", ".", ",", ":", ";", "!", "?", "。", "：", "，", "-", "--", "=", "/", "//", "\\",
+    "@", "(", ")", "[",
     "]", "{", "}", "'", '"', "`", "~", "%", "+", "*", "_", "#", "|", "<", ">", "$", "^",
 )  # fmt: skip
 TAGS: Final = (
     *(f"<{name}>" for name in "p div span b strong i em a li ul td tr table blockquote h1 h2 figure figcaption".split()),
     *(f"</{name}>" for name in "p div span b a li ul td table blockquote h1 h2 figure script style svg".split()),
-    "<br>", "<br/>", "<hr>", "<img src=x>", "<imgsrc='x'>", '<divclass="a "data-x="1">', "<a href=x>", "<a href='", "<p", "<p ",
-    "</", "</>", "<!", "<!--", "-->", "--", "<!doctype html>", "<?", "?>", "<![CDATA[", "]]>", "<script>", "<style>", "<svg>",
-    "<svg/>", "<template>", "<noscript>", "<iframe>", "<textarea>", "<title>", "<plaintext>", "<xmp>", "<video>", "<source src=x>",
-    "<audio>", "<picture>", "<object>", "<embed src=x>", "<scripttype=x>", "<p class=x>", "<p class='{i}'>", "<p id={i}>",
-    "<x{i}>", " x{i}=1", "<math>", "<select>", "<option>", "<frameset>", "<body>", "<html>", "<head>", "<form>", "<article>",
+    "<br>", "<br/>", "<hr>", "<img src=x>", "<imgsrc='x'>", '<divclass="a "data-x="1">', "<a href=x>", "<a href='",
+    "<p", "<p ",
+    "</", "</>", "<!", "<!--", "-->", "--", "<!doctype html>", "<?", "?>", "<![CDATA[", "]]>", "<script>", "<style>",
+    "<svg>",
+    "<svg/>", "<template>", "<noscript>", "<iframe>", "<textarea>", "<title>", "<plaintext>", "<xmp>", "<video>",
+    "<source src=x>",
+    "<audio>", "<picture>", "<object>", "<embed src=x>", "<scripttype=x>", "<p class=x>", "<p class='{i}'>",
+    "<p id={i}>",
+    "<x{i}>", " x{i}=1", "<math>", "<select>", "<option>", "<frameset>", "<body>", "<html>", "<head>", "<form>",
+    "<article>",
 )  # fmt: skip
 MARKS: Final = (
-    "# ", "## ", "> ", ">", "- ", "* ", "1. ", "    ", "```", "~~~", "``", "**", "***", "__", "~~", "[", "![", "](", "](x)", "[a]", "[a]:",
-    "[a]: x\n", "[{i}]: x\n", "[{i}]", "[^{i}]", "[^1]", "[^1]: x\n", "<http://a>", "---\n", "===\n", "|a|b|\n", "|-|-|\n", "| ", "\\", "\\\n",
-    "{: .x}", "{.x}", "{:", "<a@b.c>", "  \n", "**「", "」**", "https://a.b/(", "- [ ] ", "![a](b)", "[a](<", '[a](b "', "&#", "\n> ",
+    "# ", "## ", "> ", ">", "- ", "* ", "1. ", "    ", "```", "~~~", "``", "**", "***", "__", "~~", "[", "![", "](",
+    "](x)", "[a]", "[a]:",
+    "[a]: x\n", "[{i}]: x\n", "[{i}]", "[^{i}]", "[^1]", "[^1]: x\n", "<http://a>", "---\n", "===\n", "|a|b|\n",
+    "|-|-|\n", "| ", "\\", "\\\n",
+    "{: .x}", "{.x}", "{:", "<a@b.c>", "  \n", "**「", "」**", "https://a.b/(", "- [ ] ", "![a](b)", "[a](<",
+    '[a](b "', "&#", "\n> ",
     "\n- ", "\n    ", "\n\t", "<div>\n", "\n\n<p>", "*a", "_a_", "a*", "a**b",
 )  # fmt: skip
 YAML: Final = (
-    "---\n", "...\n", "title: ", "date: ", "tags:\n", "- ", "  ", "key{i}: ", "a: ", "&a ", "*a", "<<: ", "!!python/object:x ", "!", "| \n", ">-\n",
-    "? ", ": ", "#", "'", '"', "[", "]", "{", "}", ",", "\n", "\n  ", "\n- ", "&a{i} ", "*a{i} ", "\\x41", "\\", "%YAML 1.1\n", "@", "`",
+    "---\n", "...\n", "title: ", "date: ", "tags:\n", "- ", "  ", "key{i}: ", "a: ", "&a ", "*a", "<<: ",
+    "!!python/object:x ", "!", "| \n", ">-\n",
+    "? ", ": ", "#", "'", '"', "[", "]", "{", "}", ",", "\n", "\n  ", "\n- ", "&a{i} ", "*a{i} ", "\\x41", "\\",
+    "%YAML 1.1\n", "@", "`",
     "author: ", "url: ", "2020-01-01", "- - ", "\t", "categories: a b",
 )  # fmt: skip
 TOML: Final = (
-    "+++\n", "title = ", '"', '"""', "'''", "'", "[a]\n", "[[a]]\n", "[a{i}]\n", "a{i} = ", "a.b = ", "1", "[", "]", "{", "}", ",", "\n", "#",
+    "+++\n", "title = ", '"', '"""', "'''", "'", "[a]\n", "[[a]]\n", "[a{i}]\n", "a{i} = ", "a.b = ", "1", "[", "]",
+    "{", "}", ",", "\n", "#",
     "2020-01-01", "\\", "\\u0041", "_", ".", "true", "inf", "nan", "a.", "e9",
 )  # fmt: skip
 JSON: Final = (
-    "{", "}", "[", "]", ":", ",", '"', '"a"', '"a{i}":', '"title":', '"html":', '"<p>x</p>"', "1", "-", "1e9", "null", "true", "\\", "\\u0041",
+    "{", "}", "[", "]", ":", ",", '"', '"a"', '"a{i}":', '"title":', '"html":', '"<p>x</p>"', "1", "-", "1e9",
+    "null", "true", "\\", "\\u0041",
     "\\ud800", " ", "\n", "NaN", "Infinity", '{"a":', '[[', "]]", ";;;\n", "1" * 40,
 )  # fmt: skip
 HEADER: Final = (
-    "<!--", "-->", "1646370367000", "NaN", "[", "](", ")", "[T](u)", "------", "---", "\n", "\r\n", "\r", " ", "\t", "\n\n", "日期：",
-    "Fri, 04 Mar 2022 05:06:07 +0800", "2022年3月4日", "記者林一／報導", "https://a.b/2022/03/04/x_20.html", "<div>", "&#", "9" * 30,
+    "<!--", "-->", "1646370367000", "NaN", "[", "](", ")", "[T](u)", "------", "---", "\n", "\r\n", "\r", " ", "\t",
+    "\n\n", "日期：",
+    "Fri, 04 Mar 2022 05:06:07 +0800", "2022年3月4日", "記者林一／報導", "https://a.b/2022/03/04/x_20.html", "<div>", "&#",
+    "9" * 30,
 )  # fmt: skip
 PAGE: Final = (
-    "<html>", "<head>", "</head>", "<body>", "<meta charset=gb18030>", "<meta name=author content='林一'>", "<meta property=og:url content='",
-    "<meta property='article:tag' content='{i}'>", "<link rel=canonical href=", '<script type="application/ld+json">', "</script>", '{"@type":"NewsArticle",',
-    '"@graph":[', '"author":{"@id":"a{i}"},', '"headline":"x"', "<time datetime='2022-03-04'>", "</time>", "<article>", "</article>",
-    "<main>", "<nav>", "</nav>", "<aside>", "<h1>T</h1>", "<title>T</title>", "<p>松岭市图书馆今天开放，读者从早晨开始排队。</p>", "<div itemprop=articleBody>",
-    "<span class='author byline'>", "<!--", "-->", "<ul><li><a href=x>y</a></li></ul>", "<base href=", "<div hidden>", "<div style='display:none'>",
+    "<html>", "<head>", "</head>", "<body>", "<meta charset=gb18030>", "<meta name=author content='林一'>",
+    "<meta property=og:url content='",
+    "<meta property='article:tag' content='{i}'>", "<link rel=canonical href=",
+    '<script type="application/ld+json">', "</script>", '{"@type":"NewsArticle",',
+    '"@graph":[', '"author":{"@id":"a{i}"},', '"headline":"x"', "<time datetime='2022-03-04'>", "</time>",
+    "<article>", "</article>",
+    "<main>", "<nav>", "</nav>", "<aside>", "<h1>T</h1>", "<title>T</title>", "<p>松岭市图书馆今天开放，读者从早晨开始排队。</p>",
+    "<div itemprop=articleBody>",
+    "<span class='author byline'>", "<!--", "-->", "<ul><li><a href=x>y</a></li></ul>", "<base href=",
+    "<div hidden>", "<div style='display:none'>",
     "By ", "Updated ", "2022-03-04", "/*", "*/", "//<![CDATA[",
 )  # fmt: skip
 

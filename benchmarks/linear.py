@@ -66,14 +66,15 @@ class Way(NamedTuple):
 def ways() -> list[Way]:
     """All doors: of sources, and of what holds many."""
     sources = [
-        Way(door.name, tuple([mark.encode() for mark in door.marks]), door.start, door.end, outcome_of) for door in DOORS
+        Way(door.name, tuple([mark.encode() for mark in door.marks]), door.start, door.end, outcome_of)
+        for door in DOORS
     ]
     return sources + [Way(door.name, door.marks, b"", b"", door.listed) for door in PACKED_DOORS if door.marks]
 
 
 def search(seconds: float, seed: int, only: str = "") -> tuple[dict[str, int], list[str]]:
     """Pieces tried by door, and a line for each that takes more than linear time."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     doors = [way for way in ways() if only in way.name]
     tried = {way.name: 0 for way in doors}
     usual: dict[str, list[float]] = {way.name: [] for way in doors}
@@ -144,7 +145,9 @@ def _smallest(way: Way, case: Case) -> Case:
         smaller = [case._replace(shape="same", first=())] if case.first else []
         for name in ("first", "again"):
             marks = getattr(case, name)
-            smaller += [case._replace(**{name: marks[:i] + marks[i + 1 :]}) for i in range(len(marks)) if len(marks) > 1]
+            smaller += [
+                case._replace(**{name: marks[:i] + marks[i + 1 :]}) for i in range(len(marks)) if len(marks) > 1
+            ]
         for one in smaller:
             if _is_steep(way, one):
                 case, goes_on = one, True

@@ -1,4 +1,4 @@
-"""The doors that hold many sources: tar, zip, gzip, WARC, WACZ, JSON Lines and git, made and read in memory or a folder.
+"""The doors that hold many sources: tar, zip, gzip, WARC, WACZ, JSON Lines and git, made and read in a folder.
 
 For each there are whole examples to mutate, pieces to repeat, and how a file is made of bytes that were changed: with
 the checksum of a tar's header or the hash of a git object set right, so that what lies behind is reached.
@@ -29,6 +29,10 @@ __all__ = ["PACKED_DOORS", "PackedDoor"]
 PAGE: Final = "<html><body><p>松岭市图书馆今天开门。</p></body></html>".encode()
 ARTICLE: Final = "<!--1646370367000-->\n[题](https://songling-times.example/a)\n------\n\n<p>松岭。</p>\n".encode()
 BLOCK: Final = 512
+
+
+def _gzip(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
 
 
 def _tar(members: list[tuple[str, bytes, bytes]]) -> bytes:
@@ -65,12 +69,15 @@ def _record(kind: str, content: bytes, **headers: str) -> bytes:
         "WARC-Type": kind, "WARC-Target-URI": "https://songling-times.example/a", "WARC-Date": "2022-03-04T05:06:07Z",
         "Content-Type": "application/http; msgtype=response", **headers, "Content-Length": str(len(content)),
     }  # fmt: skip
-    return b"WARC/1.0\r\n" + "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode() + b"\r\n" + content + b"\r\n\r\n"
+    return (
+        b"WARC/1.0\r\n" + "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode() + b"\r\n" + content + b"\r\n\r\n"
+    )
 
 
 RECORDS: Final = [
-    _record("warcinfo", b"software: x\r\n"), _record("response", _http()), _record("request", b"GET / HTTP/1.1\r\n\r\n"),
-    _record("response", _http(gzip.compress(PAGE, mtime=0), Content_Encoding="gzip")),
+    _record("warcinfo", b"software: x\r\n"), _record("response", _http()),
+    _record("request", b"GET / HTTP/1.1\r\n\r\n"),
+    _record("response", _http(_gzip(PAGE), Content_Encoding="gzip")),
     _record("response", _http(b"5\r\n<html\r\n1\r\n>\r\n0\r\n\r\n", Transfer_Encoding="chunked")),
     _record("revisit", b""), _record("resource", PAGE, **{"Content-Type": "text/html; charset=gb18030"}),
 ]  # fmt: skip
@@ -111,7 +118,7 @@ def _summed(data: bytes) -> bytes:
 
 def _repository(folder: Path, objects: bytes) -> None:
     """A bare repository whose blob, tree and commit are parts of `objects`, each at its own hash."""
-    blob, tree, commit = (objects.split(b"\xff\xfe\xff") + [b"", b""])[:3]
+    blob, tree, commit = [*objects.split(b"\xff\xfe\xff"), b"", b""][:3]
     for name in ("objects/info", "objects/pack", "refs/heads"):
         os.makedirs(folder / name, exist_ok=True)
     (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
@@ -132,7 +139,7 @@ def _store(folder: Path, kind: bytes, data: bytes) -> str:
 
 OBJECTS: Final = b"\xff\xfe\xff".join([
     ARTICLE, b"100644 a.md\0@BLOB@100644 b.md\0@BLOB@",
-    b"tree @TREE@\nauthor a <a@pressmark.example> 1740000000 +0000\ncommitter a <a@pressmark.example> 1740000000 +0000\n\nc\n",
+    b"tree @TREE@\nauthor a <a@b.example> 1740000000 +0000\ncommitter a <a@b.example> 1740000000 +0000\n\nc\n",
 ])  # fmt: skip
 
 
@@ -174,32 +181,42 @@ class PackedDoor(NamedTuple):
 
 
 MEMBERS: Final = (
-    _member("a.md"), _member("b/a.md", data=b""), _member("a.md", b"1", b""), _member("a.md", b"2", b""), _member("d", b"5", b""),
+    _member("a.md"), _member("b/a.md", data=b""), _member("a.md", b"1", b""), _member("a.md", b"2", b""),
+    _member("d", b"5", b""),
     _member("n" * 200), _member("松.md"), bytes(BLOCK), b"x" * BLOCK,
 )  # fmt: skip
-GZIPPED: Final = (gzip.compress(b"", mtime=0), gzip.compress(b"<p>a</p>", mtime=0), b"\0", b"\x1f\x8b\x08", b"x")
+GZIPPED: Final = (_gzip(b""), _gzip(b"<p>a</p>"), b"\0", b"\x1f\x8b\x08", b"x")
 WARC_MARKS: Final = (
-    *RECORDS, b"WARC/1.0\r\n", b"\r\n", b"\n", b"WARC-Type: response\r\n", b"Content-Length: 0\r\n", b"Content-Length: 99999999\r\n", b"a: b\r\n",
+    *RECORDS, b"WARC/1.0\r\n", b"\r\n", b"\n", b"WARC-Type: response\r\n", b"Content-Length: 0\r\n",
+    b"Content-Length: 99999999\r\n", b"a: b\r\n",
     b" c\r\n", b"\0", b"x", b"HTTP/1.1 200 OK\r\n", b"http://a 1.2.3.4 20220304050607 text/html 10\n",
 )  # fmt: skip
 LINE_MARKS: Final = (
-    LINES, b'{"html": "', b'"}\n', b"{", b"}", b"[", b"]", b'"', b"\\", b"\n", b"a", b":", b",", b'{"a":', b"1", b'"a{i}":1,', b'{"html":"<p>a</p>"}\n',
+    LINES, b'{"html": "', b'"}\n', b"{", b"}", b"[", b"]", b'"', b"\\", b"\n", b"a", b":", b",", b'{"a":', b"1",
+    b'"a{i}":1,', b'{"html":"<p>a</p>"}\n',
     b"\\ud800", b"null", b" ", b'{"text":"a","x":{"y":[1]}}\n',
 )  # fmt: skip
 
+TARS: Final = (
+    _tar([("a.md", b"0", ARTICLE), ("b/松.md", b"0", ARTICLE), ("l", b"2", b""), ("h", b"1", b"")]),
+    _tar([("n" * 200, b"0", ARTICLE), ("d", b"5", b"")]),
+)
+ZIPS: Final = (_zip({"a.md": ARTICLE, "b/松.md": ARTICLE, "c.html": PAGE}), _zip({"a.md": ARTICLE}, 0))
+ENTRIES: Final = (_central(b"a.md"), _central(b"b{i}.md"), _central(b"../x"), _central(b"d/"), b"x")
+CRAWL: Final = b"".join(RECORDS)
+WACZ: Final = (
+    _zip({"archive/a.warc": CRAWL, "datapackage.json": b"{}"}, 0), _zip({"archive/a.warc.gz": _gzip(CRAWL)}),
+)  # fmt: skip
+
 PACKED_DOORS: Final = (
-    PackedDoor("tar", "a.tar", (_tar([("a.md", b"0", ARTICLE), ("b/松.md", b"0", ARTICLE), ("l", b"2", b""), ("h", b"1", b"")]),
-                                _tar([("n" * 200, b"0", ARTICLE), ("d", b"5", b"")])), MEMBERS, _summed),  # fmt: skip
-    PackedDoor("tar.gz", "a.tgz", (gzip.compress(_tar([("a.md", b"0", ARTICLE)]), mtime=0),), (*GZIPPED, gzip.compress(MEMBERS[0]))),
-    PackedDoor("zip", "a.zip", (_zip({"a.md": ARTICLE, "b/松.md": ARTICLE, "c.html": PAGE}), _zip({"a.md": ARTICLE}, 0))),
-    PackedDoor("zip directory", "a.zip", (_with_directory(_central(b"a.md")),),
-               (_central(b"a.md"), _central(b"b{i}.md"), _central(b"../x"), _central(b"d/"), b"x"), _with_directory),
-    PackedDoor("page.gz", "a.html.gz", (gzip.compress(PAGE, mtime=0),), GZIPPED),
-    PackedDoor("warc", "a.warc", (b"".join(RECORDS),), WARC_MARKS),
-    PackedDoor("warc.gz", "a.warc.gz", (b"".join([gzip.compress(one, mtime=0) for one in RECORDS]),),
-               (*GZIPPED, *[gzip.compress(one, mtime=0) for one in RECORDS])),
-    PackedDoor("wacz", "a.wacz", (_zip({"archive/a.warc": b"".join(RECORDS), "datapackage.json": b"{}"}, 0),
-                                  _zip({"archive/a.warc.gz": gzip.compress(b"".join(RECORDS), mtime=0)}))),
+    PackedDoor("tar", "a.tar", TARS, MEMBERS, _summed),
+    PackedDoor("tar.gz", "a.tgz", (_gzip(TARS[0]),), (*GZIPPED, _gzip(MEMBERS[0]))),
+    PackedDoor("zip", "a.zip", ZIPS),
+    PackedDoor("zip directory", "a.zip", (_with_directory(ENTRIES[0]),), ENTRIES, _with_directory),
+    PackedDoor("page.gz", "a.html.gz", (_gzip(PAGE),), GZIPPED),
+    PackedDoor("warc", "a.warc", (CRAWL,), WARC_MARKS),
+    PackedDoor("warc.gz", "a.warc.gz", (b"".join(map(_gzip, RECORDS)),), (*GZIPPED, *map(_gzip, RECORDS))),
+    PackedDoor("wacz", "a.wacz", WACZ),
     PackedDoor("json lines", "a.jsonl", (LINES,), LINE_MARKS),
     PackedDoor("git", "git", (OBJECTS,)),
-)  # fmt: skip
+)

@@ -377,7 +377,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _is_shortage(error: BaseException) -> bool:
     """Whether the system gave no memory, or no thread: some libraries panic then."""
     said = str(error)
-    return isinstance(error, MemoryError) or "can't start new thread" in said or 'kind: WouldBlock' in said
+    return isinstance(error, MemoryError) or "can't start new thread" in said or "kind: WouldBlock" in said
 
 
 def _parsed(words: list[str]) -> argparse.Namespace:

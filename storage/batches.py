@@ -44,8 +44,8 @@ LATE: Final = "reading it took more than {:.0f} seconds; report the file, or exc
 
 class Batch(NamedTuple):
     """Sources that are parsed together. Those at a `required` path are kept whatever part of the archive is `wanted`.
-    `fatal` says why this one source is not parsed: workers died on it, or were late with it. `contents` are the sources with their bytes where only one
-    process can read the input."""
+    `fatal` says why this one source is not parsed: workers died on it, or were late with it. `contents` are the sources
+    with their bytes where only one process can read the input."""
 
     name: str
     address: InputAddress

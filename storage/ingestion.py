@@ -157,8 +157,8 @@ class Run:
         """List the input; the number of sources found."""
         if not self._runs:
             self._pool.start()
-        address = parse_address(self._settings.source)
-        self._input = open_input(address, self._settings.archive_limits, self._settings.keys)
+        address = parse_address(self._settings.source)._replace(trusted=self._settings.trust_repository)
+        self._input = open_input(address, self._settings.budget, self._settings.keys)
         self._facts = settled_facts(self._settings, self._output, self._runs, address, self._input)
         facts = self._facts
         self._seen = Seen(self._output).of(facts.archive, facts.seen_facts)
@@ -186,9 +186,7 @@ class Run:
         self._parsed = []
         counts = ParseCounts()
         rows = self._rounds[number]
-        for parsed in self._pool.map(
-            parse_batch, self._batches(number, rows), split_batch, seconds=seconds_of
-        ):
+        for parsed in self._pool.map(parse_batch, self._batches(number, rows), split_batch, seconds=seconds_of):
             self._parsed.append(parsed)
             counts += parsed.counts
             self._progress("parse", self._total.sources + counts.sources, self._decision.parse.height)

@@ -21,8 +21,8 @@ from repositories import article
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs import archives
+from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.source import EVERYTHING, Request, sources_of
-from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.records import Limits, Reject
 
 MEMBERS = {f"{name}.md": article(name) for name in ("a", "b", "c")}
@@ -178,7 +178,7 @@ def test_a_zip_member_that_unpacks_to_too_much_is_a_reject_unread(tmp_path: Path
     found = contents(path)
     assert rejected(found) == {"bomb.md": ("unreadable", None)}
     assert "--max-ratio" in str(found["bomb.md"])
-    assert contents(path, archive_limits=ArchiveLimits(ratio=2000))["bomb.md"] == bytes(8 << 20)
+    assert contents(path, budget=Budget(ratio=2000))["bomb.md"] == bytes(8 << 20)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -204,7 +204,7 @@ def test_a_tar_that_unpacks_to_too_much_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(tar_of([("bomb.md", bytes(20 << 20)), ("a.md", article("a"))])))
     with pytest.raises(InputError, match=r"200 times its size.*--max-ratio"):
         listed(path)
-    found = contents(path, archive_limits=ArchiveLimits(ratio=5000))
+    found = contents(path, budget=Budget(ratio=5000))
     assert rejected(found) == {"bomb.md": ("too_large", None)}
     assert isinstance(reject := found["bomb.md"], Reject)
     assert reject.source_bytes == 20 << 20
@@ -214,7 +214,7 @@ def test_a_tar_that_unpacks_to_too_much_is_an_error(tmp_path: Path) -> None:
 def test_an_archive_above_the_limit_of_unpacked_bytes_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(PACKED[name])
     with pytest.raises(InputError, match="--max-unpacked-gib"):
-        contents(tmp_path / name, archive_limits=ArchiveLimits(unpacked_bytes=300))
+        contents(tmp_path / name, budget=Budget(unpacked_bytes=300))
 
 
 def test_bad_zip_members_are_named_and_the_rest_is_read(tmp_path: Path) -> None:

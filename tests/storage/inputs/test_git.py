@@ -379,7 +379,7 @@ def test_folders_deeper_than_any_archive_are_an_error(repository: Repository) ->
         listed(repository.path)
 
 
-@pytest.mark.parametrize(("limit", "most", "depth"), [("CHANGES_BYTES", 1 << 16, 3), ("MEMORY_BYTES", 1 << 27, 9)])
+@pytest.mark.parametrize(("limit", "most", "depth"), [("CHANGES_BYTES", 1 << 16, 3), ("GIT_MEMORY_BYTES", 1 << 27, 9)])
 def test_a_few_trees_that_name_a_billion_files_are_refused(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, limit: str, most: int, depth: int
 ) -> None:
