@@ -212,7 +212,7 @@ PACKED_DOORS: Final = (
     PackedDoor("tar", "a.tar", TARS, MEMBERS, _summed),
     PackedDoor("tar.gz", "a.tgz", (_gzip(TARS[0]),), (*GZIPPED, _gzip(MEMBERS[0]))),
     PackedDoor("zip", "a.zip", ZIPS),
-    PackedDoor("zip directory", "a.zip", (_with_directory(ENTRIES[0]),), ENTRIES, _with_directory),
+    PackedDoor("zip directory", "a.zip", ENTRIES[:1], ENTRIES, _with_directory),
     PackedDoor("page.gz", "a.html.gz", (_gzip(PAGE),), GZIPPED),
     PackedDoor("warc", "a.warc", (CRAWL,), WARC_MARKS),
     PackedDoor("warc.gz", "a.warc.gz", (b"".join(map(_gzip, RECORDS)),), (*GZIPPED, *map(_gzip, RECORDS))),

@@ -160,10 +160,21 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     source = on_one_line(markup)
     found = _cut(source, max_depth)
     if found is None:
-        unglued = GLUED_RAW_TEXT.sub(lambda tag: tag[1] + " " * len(tag[2]), source)
-        found = _cut(RAW_TEXT.sub(r"\1-", unglued), max_depth)
-    # No element with raw text is left after its name was changed.
-    return cast(Cut, found)
+        renamed = RAW_TEXT.sub(r"\1-", GLUED_RAW_TEXT.sub(lambda tag: tag[1] + " " * len(tag[2]), source))
+        # No element with raw text is left after its name was changed.
+        found = cast(Cut, _cut(renamed, max_depth))
+        if found.media:
+            found = found._replace(media=[_as_written(medium, source, renamed) for medium in found.media])
+    return found
+
+
+def _as_written(medium: Medium, source: str, renamed: str) -> Medium:
+    """A medium in whose address a name was changed, too."""
+    place = slice(medium.start, medium.end)
+    if source[place] == renamed[place] or RAW_TEXT.match(source, medium.start):
+        return medium
+    (written,) = cut(source[place]).media
+    return written._replace(ordinal=medium.ordinal, start=medium.start, end=medium.end)
 
 
 def _cut(source: str, max_depth: int) -> Cut | None:

@@ -217,6 +217,47 @@ def test_an_archive_above_the_limit_of_unpacked_bytes_is_an_error(tmp_path: Path
         contents(tmp_path / name, budget=Budget(unpacked_bytes=300))
 
 
+def test_zip_members_that_lie_over_each_other_are_counted_each(tmp_path: Path) -> None:
+    whole = zip_of([("a.md", article("a") + bytes(900_000))])
+    directory = whole.index(b"PK\x01\x02")
+    entry, end = whole[directory : whole.index(b"PK\x05\x06")], bytearray(whole[-22:])
+    end[8:16] = struct.pack("<HHI", 60, 60, 60 * len(entry))
+    (tmp_path / "a.zip").write_bytes(whole[:directory] + 60 * entry + end)
+    with pytest.raises(InputError, match=r"200 times its size.*--max-ratio"):
+        listed(tmp_path / "a.zip")
+
+
+def long_header(kind: bytes, data: bytes) -> bytes:
+    info = tarfile.TarInfo("h")
+    info.type, info.size = kind, len(data)
+    return info.tobuf() + data + bytes(-len(data) % 512)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *(long_header(kind, bytes(2 << 20)) for kind in (b"x", b"g", b"L", b"K", b"X")),
+        long_header(b"x", b"1" * 100_000),
+        long_header(b"x", b"12 path=a.md\n") * 2000,
+        long_header(b"L", b"a.md") * 2000,
+    ],
+    ids=["x", "g", "L", "K", "X", "digits", "x upon x", "L upon L"],
+)
+def test_headers_that_no_program_writes_are_an_error(tmp_path: Path, headers: bytes) -> None:
+    (tmp_path / "a.tar").write_bytes(headers + PACKED["a.tar"])
+    with pytest.raises(InputError, match="can't be read.*header"):
+        listed(tmp_path / "a.tar")
+
+
+def test_the_map_of_a_sparse_member_is_not_read(tmp_path: Path) -> None:
+    sparse = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n24 GNU.sparse.name=s.md\n"
+    member = tar_of([("s.md", b"999999999\n" + b"1\n" * 400)]).rstrip(b"\0")
+    (tmp_path / "a.tar").write_bytes(long_header(b"x", sparse) + member + bytes(-len(member) % 512) + PACKED["a.tar"])
+    found = contents(tmp_path / "a.tar")
+    assert [path for path, outcome in found.items() if isinstance(outcome, bytes)] == ["a.md", "b.md", "c.md"]
+    assert "sparse" in str(found["s.md"])
+
+
 def test_bad_zip_members_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
     data = bytearray(PACKED["a.zip"])
     first = data.index(b"PK\x01\x02")
