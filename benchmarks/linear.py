@@ -19,11 +19,12 @@ from benchmarks.packed import PACKED_DOORS
 
 __all__ = ["Case", "main", "search"]
 
-# Each piece is tried at the first size; one that is slow there, and some others, at the second, and twice of that.
-FIRST_BYTES: Final = 48 << 10
+# Each piece is tried at the first size and at four times of it; one that takes more than six times as long there, and
+# some others, at the second size and twice of that.
+FIRST_BYTES: Final = 16 << 10
 SECOND_BYTES: Final = 512 << 10
-SLOW: Final = 3.0
-LOOKED_AT_ANYWAY: Final = 0.08
+SUSPECT: Final = 6.0
+LOOKED_AT_ANYWAY: Final = 0.02
 RATIO: Final = 3.0
 FLOOR_S: Final = 0.08
 LONGEST_S: Final = 20.0
@@ -77,7 +78,6 @@ def search(seconds: float, seed: int, only: str = "") -> tuple[dict[str, int], l
     chance = random.Random(seed)
     doors = [way for way in ways() if only in way.name]
     tried = {way.name: 0 for way in doors}
-    usual: dict[str, list[float]] = {way.name: [] for way in doors}
     found: list[str] = []
     known: set[tuple[object, ...]] = set()
     until = time.monotonic() + seconds
@@ -85,11 +85,8 @@ def search(seconds: float, seed: int, only: str = "") -> tuple[dict[str, int], l
         for way in doors:
             case = _drawn(way, chance)
             tried[way.name] += 1
-            spent = _time(way, case, FIRST_BYTES)
-            history = usual[way.name]
-            history.append(spent)
-            median = sorted(history[-99:])[len(history[-99:]) // 2]
-            if spent < SLOW * median and chance.random() > LOOKED_AT_ANYWAY:
+            once, more = (_time(way, case, size) for size in (FIRST_BYTES, 4 * FIRST_BYTES))
+            if more < SUSPECT * once and chance.random() > LOOKED_AT_ANYWAY:
                 continue
             if not _is_steep(way, case):
                 continue

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Self, cast
 
 from turbohtml import Token, TokenType, tokenize
 
-from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, with_source
+from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, tag_end, with_source
 from pressmark.transforms.records import Link, Medium
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "Path", "TooDeep", "cut", "element_name"]
@@ -169,9 +169,10 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
 
 
 def _as_written(medium: Medium, source: str, renamed: str) -> Medium:
-    """A medium in whose address a name was changed, too."""
+    """A medium in whose address a name was changed, too; of one tag, as what is in others is their own."""
     place = slice(medium.start, medium.end)
-    if source[place] == renamed[place] or RAW_TEXT.match(source, medium.start):
+    same = source[place] == renamed[place] or RAW_TEXT.match(source, medium.start) is not None
+    if same or medium.end != tag_end(source, medium.start):
         return medium
     (written,) = cut(source[place]).media
     return written._replace(ordinal=medium.ordinal, start=medium.start, end=medium.end)

@@ -442,19 +442,19 @@ def test_a_work_tree_whose_repository_is_elsewhere_is_refused(repository: Reposi
 
 def test_a_repository_that_is_trusted_may_have_its_objects_elsewhere(repository: Repository, tmp_path: Path) -> None:
     repository.commit({"a.md": article("a")})
-    subprocess.run(
-        ["git", "--git-dir", repository.path, "worktree", "add", "-q", tmp_path / "tree", "main"], check=True
-    )
-    subprocess.run(["git", "clone", "-q", "--bare", "--shared", repository.path, tmp_path / "shared"], check=True)
+    for words in (
+        ["worktree", "add", "-q", "--detach", tmp_path / "tree", "main"],
+        ["worktree", "add", "-q", "--detach", tmp_path / "other", "main"],
+        ["clone", "-q", "--bare", "--shared", repository.path, tmp_path / "shared"],
+    ):
+        subprocess.run(["git", "--git-dir", repository.path, *words], check=True)
     for place in (tmp_path / "tree", tmp_path / "shared"):
         with pytest.raises(InputError, match="--trust-repository.*git clone --mirror"):
             listed(place)
         assert contents(place, trusted=True) == {"a.md": article("a")}
-    loose = next((repository.path / "objects").glob("??/*"))
-    loose.unlink()
-    os.mkfifo(loose)
+    os.mkfifo(repository.path / "objects" / "pack" / "pipe")
     with pytest.raises(InputError, match="neither a file nor a folder"):
-        contents(tmp_path / "tree", trusted=True)
+        contents(tmp_path / "other", trusted=True)
 
 
 def test_settings_of_a_repository_run_nothing_and_move_nothing(repository: Repository, tmp_path: Path) -> None:
