@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple, Self, cast
+from typing import Final, NamedTuple, cast
 
-from turbohtml import Token, TokenType, tokenize
+from turbohtml import TokenType, tokenize
 
 from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, tag_end, with_source
+from pressmark.transforms.path import NOWHERE, Path
 from pressmark.transforms.records import Link, Medium
 
-__all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "Path", "TooDeep", "cut", "element_name"]
+__all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]
 
 # Unicode's White_Space characters, U+200B and U+FEFF. `str.strip()` without an argument would take
 # U+001C to U+001F as well, which Unicode does not call white space.
@@ -73,33 +74,6 @@ END_TAG_REACH: Final = 64
 
 _TEXT, _START, _END = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
 _INLINE, _BLOCK, _BREAK, _SKIPPED, _VOID, _VOID_BLOCK, _LINK = range(7)
-
-
-class Path:
-    """The start tags of the elements that are open at a place, outermost first: the innermost one, and the path around
-    it, which all paths inside share. So memory grows with the elements, not with blocks times depth.
-
-    Without an open element the path is empty, and its own `outer`.
-    """
-
-    __slots__ = ("bold", "italic", "outer", "tag", "token")
-
-    def __init__(self, token: Token | None = None, outer: Self | None = None, name: str = "") -> None:
-        self.token = token
-        self.tag = "" if token is None else token.tag
-        self.outer: Self = outer or self
-        self.bold: bool = name == "strong" or name == "b" or (outer is not None and outer.bold)
-        self.italic: bool = name == "i" or name == "em" or (outer is not None and outer.italic)
-
-    def __iter__(self) -> Iterator[Token]:
-        tokens, here = [], self
-        while here.token is not None:
-            tokens.append(here.token)
-            here = here.outer
-        return reversed(tokens)
-
-
-NOWHERE: Final = Path()
 
 
 class Block(NamedTuple):

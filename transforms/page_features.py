@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 
 from turbohtml import Token
 
-from pressmark.transforms.blocks import Block, Path, element_name
+from pressmark.transforms.blocks import Block, element_name
 from pressmark.transforms.page_words import CLASSES, LABELS
+from pressmark.transforms.path import Path
 
 __all__ = ["CJK", "FEATURES", "features", "folded"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def test_what_breaks_a_law_is_a_finding(change: Any, problem: str, monkeypatch: 
         raise ZeroDivisionError
 
     monkeypatch.setattr("pressmark.transforms.article._parse", fails)
-    report = fuzz.Report(fuzz.Counter(), fuzz.Counter(), [])
+    report = fuzz.Report(Counter(), Counter(), [])
     fuzz._judge("html", [SEEDED], report)
     assert ["ZeroDivisionError" in one.problem for one in report.findings] == [True]
 

@@ -442,12 +442,10 @@ def test_a_work_tree_whose_repository_is_elsewhere_is_refused(repository: Reposi
 
 def test_a_repository_that_is_trusted_may_have_its_objects_elsewhere(repository: Repository, tmp_path: Path) -> None:
     repository.commit({"a.md": article("a")})
-    for words in (
-        ["worktree", "add", "-q", "--detach", tmp_path / "tree", "main"],
-        ["worktree", "add", "-q", "--detach", tmp_path / "other", "main"],
-        ["clone", "-q", "--bare", "--shared", repository.path, tmp_path / "shared"],
-    ):
+    for name in ("tree", "other"):
+        words = ["worktree", "add", "-q", "--detach", str(tmp_path / name), "main"]
         subprocess.run(["git", "--git-dir", repository.path, *words], check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", "--shared", repository.path, tmp_path / "shared"], check=True)
     for place in (tmp_path / "tree", tmp_path / "shared"):
         with pytest.raises(InputError, match="--trust-repository.*git clone --mirror"):
             listed(place)
