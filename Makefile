@@ -8,7 +8,7 @@ PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --
 QUICK := not server and not prefect and not browser and not corpus and not slow
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-git bench-scale bench-dask kills shaken score dates lock clean serve-campaign
+.PHONY: run browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-git bench-scale bench-dask kills fuzz linear shaken score dates lock clean serve-campaign
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -92,6 +92,14 @@ shaken: $(READY)
 # A schedule in fast motion: 300 runs with the server, the process that serves and runs killed in between; 3 hours.
 serve-campaign: $(READY)
 	@$(BIN)/python -m benchmarks.served $(if $(RUNS),--runs $(RUNS))
+
+# Mutated inputs at every door, judged by the laws, and a search for inputs that take more than linear time; what is
+# found is printed, and of `fuzz` saved in .bench/findings. SECONDS=N says for how long; `fuzz` takes CORPUS=FOLDER, too.
+fuzz: $(READY)
+	@$(BIN)/python -m benchmarks.fuzz --seconds $(or $(SECONDS),600) $(if $(CORPUS),--corpus $(CORPUS))
+
+linear: $(READY)
+	@$(BIN)/python -m benchmarks.linear --seconds $(or $(SECONDS),600)
 
 # Roles on the hand-labelled articles, and dates over the corpus; both need ../shared.
 score: $(READY)

@@ -367,6 +367,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = str(error.filename or errno.errorcode.get(error.errno or 0, "this machine"))
         return _fail(MachineError(error.strerror or str(error), where, "correct that and run again"), words)
+    except BaseException as error:
+        if not _is_shortage(error):
+            raise
+        remedy = "free memory, raise the limit (`ulimit -v`, `ulimit -u`), or use fewer workers; run again"
+        return _fail(MachineError("memory or threads are not enough", "this machine", remedy), words)
+
+
+def _is_shortage(error: BaseException) -> bool:
+    """Whether the system gave no memory, or no thread: some libraries panic then."""
+    said = str(error)
+    return isinstance(error, MemoryError) or "can't start new thread" in said or "kind: WouldBlock" in said
 
 
 def _parsed(words: list[str]) -> argparse.Namespace:

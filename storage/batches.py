@@ -7,13 +7,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import TIMESTAMP, Period
+from pressmark.schemas.contract import TIMESTAMP, Period, Reason
 from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
+from pressmark.storage.clock import Clock, TookTooLong
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import Source
 from pressmark.storage.output.staging import OWNER, Span, Staging
@@ -23,7 +24,7 @@ from pressmark.transforms.records import Article, Limits, Reading, Reject, Stamp
 from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, partition_of, reject_rows, sort_key
 from pressmark.transforms.selection import Wanted
 
-__all__ = ["Batch", "ParseCounts", "Parsed", "cut_batches", "parse_batch", "split_batch"]
+__all__ = ["Batch", "ParseCounts", "Parsed", "cut_batches", "parse_batch", "seconds_of", "split_batch"]
 
 IDENTITY_COLUMNS = (
     "archive", "source_path", "source_sha256", "article_id", "published_at", "text_sha256", "valid_from",
@@ -33,12 +34,18 @@ REJECT_COLUMNS = ("archive", "source_path", "source_sha256", "reason", "detail")
 MOST_BYTES = 4 << 20
 LEAST_BYTES = 256 << 10
 MOST_SOURCES = 1000
+# How long a batch may take on a machine that does ten other things, beside what its bytes do: so long, and so many
+# bytes each second. No batch loses more than its time: it is then tried in halves.
+BATCH_S: Final = 300
+SLOWEST_BYTES_PER_S: Final = 1 << 17
+DIED: Final = "a worker process died on this source; report the file, or exclude it"
+LATE: Final = "reading it took more than {:.0f} seconds; report the file, or exclude it"
 
 
 class Batch(NamedTuple):
     """Sources that are parsed together. Those at a `required` path are kept whatever part of the archive is `wanted`.
-    `fatal` says that workers died on this one source. `contents` are the sources with their bytes where only one
-    process can read the input."""
+    `fatal` says why this one source is not parsed: workers died on it, or were late with it. `contents` are the sources
+    with their bytes where only one process can read the input."""
 
     name: str
     address: InputAddress
@@ -51,7 +58,7 @@ class Batch(NamedTuple):
     partition_by: Period
     sources: tuple[Source, ...]
     required: frozenset[str] = frozenset()
-    fatal: bool = False
+    fatal: tuple[Reason, str] | None = None
     contents: tuple[tuple[Source, bytes | Reject], ...] | None = None
 
 
@@ -106,10 +113,17 @@ def cut_batches(sizes: Sequence[int], workers: int) -> list[range]:
     return [*ranges, range(start, len(sizes))] if start < len(sizes) else ranges
 
 
-def split_batch(batch: Batch) -> list[Batch]:
-    """What is tried in place of a batch on which workers died: its halves; a source alone is rejected unparsed."""
+def seconds_of(batch: Batch) -> float:
+    """How long a batch may take before its worker is taken for one that hangs."""
+    return BATCH_S + sum(source.source_bytes for source in batch.sources) / SLOWEST_BYTES_PER_S
+
+
+def split_batch(batch: Batch, *, late: bool) -> list[Batch]:
+    """What is tried in place of a batch on which workers died, or which they were `late` with: its halves; a source
+    alone is rejected unparsed."""
     if len(batch.sources) == 1:
-        return [] if batch.fatal else [batch._replace(fatal=True)]
+        why: tuple[Reason, str] = ("too_complex", LATE.format(seconds_of(batch))) if late else ("parser_error", DIED)
+        return [] if batch.fatal else [batch._replace(fatal=why)]
     middle = len(batch.sources) // 2
     halves = {"a": batch.sources[:middle], "b": batch.sources[middle:]}
     return [batch._replace(name=batch.name + half, sources=sources) for half, sources in halves.items()]
@@ -179,14 +193,20 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
     accepted: list[_Accepted] = []
     rejects: list[tuple[Reject, Source]] = []
     total_bytes = left_out = 0
+    clock = Clock()
     for source, data in _contents(batch, batch.sources):
         total_bytes += source.source_bytes
         if isinstance(data, Reject):
             outcome: Article | Reject = data
         elif batch.fatal:
-            outcome = _fatal(source, data)
+            outcome = _unparsed(source, data, *batch.fatal)
         else:
-            outcome = parse_source(data, source.source_path, batch.limits, latest, batch.archive, batch.reading)
+            seconds = batch.limits.seconds + len(data) / SLOWEST_BYTES_PER_S
+            try:
+                with clock.within(seconds):
+                    outcome = parse_source(data, source.source_path, batch.limits, latest, batch.archive, batch.reading)
+            except TookTooLong:
+                outcome = _unparsed(source, data, "too_complex", LATE.format(seconds))
         if isinstance(outcome, Reject):
             rejects.append((outcome, source))
         elif source.source_path in batch.required or batch.wanted.takes(outcome.outlet, outcome.dates.published_at):
@@ -257,6 +277,5 @@ def _violation_reject(article: Article, data: bytes | Reject, violations: Sequen
     return Reject(article.source_path, article.source_sha256, article.source_bytes, "parser_error", detail, None, raw)
 
 
-def _fatal(source: Source, data: bytes) -> Reject:
-    detail = "a worker process died on this source; report the file, or exclude it"
-    return Reject(source.source_path, hashlib.sha256(data).hexdigest(), len(data), "parser_error", detail, None, data)
+def _unparsed(source: Source, data: bytes, reason: Reason, detail: str) -> Reject:
+    return Reject(source.source_path, hashlib.sha256(data).hexdigest(), len(data), reason, detail, None, data)

@@ -20,7 +20,7 @@ import polars as pl
 
 from pressmark.schemas import OF_ARTICLES
 from pressmark.schemas.contract import CONTRACT_VERSION
-from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, split_batch
+from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, seconds_of, split_batch
 from pressmark.storage.configuration import configured
 from pressmark.storage.errors import OutputError
 from pressmark.storage.inputs.opening import open_input, parse_address
@@ -157,8 +157,8 @@ class Run:
         """List the input; the number of sources found."""
         if not self._runs:
             self._pool.start()
-        address = parse_address(self._settings.source)
-        self._input = open_input(address, self._settings.archive_limits, self._settings.keys)
+        address = parse_address(self._settings.source)._replace(trusted=self._settings.trust_repository)
+        self._input = open_input(address, self._settings.budget, self._settings.keys)
         self._facts = settled_facts(self._settings, self._output, self._runs, address, self._input)
         facts = self._facts
         self._seen = Seen(self._output).of(facts.archive, facts.seen_facts)
@@ -186,7 +186,7 @@ class Run:
         self._parsed = []
         counts = ParseCounts()
         rows = self._rounds[number]
-        for parsed in self._pool.map(parse_batch, self._batches(number, rows), split_batch):
+        for parsed in self._pool.map(parse_batch, self._batches(number, rows), split_batch, seconds=seconds_of):
             self._parsed.append(parsed)
             counts += parsed.counts
             self._progress("parse", self._total.sources + counts.sources, self._decision.parse.height)

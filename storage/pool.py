@@ -1,7 +1,8 @@
 """Processes of this machine, or workers of a Dask scheduler, behind one executor interface.
 
 A task on which a worker dies is tried again alone, so that no other task is blamed for it; where a worker dies on it
-again, whoever asked for the work says what is tried in its place.
+again, whoever asked for the work says what is tried in its place. A worker that was stopped, and those of whom no
+result comes for longer than any of their tasks may take, are killed, so that they count as dead.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from concurrent.futures import (
 )
 from itertools import chain, islice
 from multiprocessing import connection, forkserver
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -36,9 +40,18 @@ PRELOADED: Final = ["pressmark.storage.batches", "pressmark.storage.output.parti
 CONNECT_S: Final = 20
 # Tasks under way for each worker, so that none waits for the next one.
 AHEAD: Final = 2
+# How often workers are looked at while no result comes; for how long one may be stopped, or take to end.
+POLL_S: Final = 1.0
+STOPPED_S: Final = 5.0
+ENDING_S: Final = 5.0
+LATE: Final = "a worker process was killed, as it gave no result for too long"
+KILLED: Final = "a worker process was killed"
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+# What is tried in place of a task that a worker died on, or was `late` with.
+Split = Callable[..., Sequence[Task]]
+Seconds = Callable[[Task], float]
 
 
 class Pool:
@@ -53,9 +66,10 @@ class Pool:
     ) -> None:
         self.workers = workers
         self._make = make
-        self._deaths = deaths
+        self._deaths: tuple[type[BaseException], ...] = (*deaths, MemoryError)
         self._begin = begin
         self._executor: Executor | None = None
+        self._processes: list[BaseProcess] = []
 
     def __enter__(self) -> Pool:
         return self
@@ -63,7 +77,7 @@ class Pool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end(wait=error is None)
+        self._end(clean=error is None)
 
     def start(self) -> None:
         """Have what workers need loaded beside this process, as there will be work for them."""
@@ -74,29 +88,32 @@ class Pool:
         self,
         work: Callable[[Task], Result],
         tasks: Iterable[Task],
-        split: Callable[[Task], Sequence[Task]] | None = None,
+        split: Split[Task] | None = None,
         *,
+        seconds: Seconds[Task] | None = None,
         small: bool = False,
     ) -> Iterator[Result]:
         """Results as they come; few more tasks are made ahead than there are workers. A single task, and tasks that are
         `small` together, are carried out by this process, where no worker is there yet.
 
-        Raises what a task raises. Where a worker dies on a task also when it is tried alone, the tasks that `split`
-        makes of it take its place; without `split`, or where it makes none, raises `PoolError`.
+        Raises what a task raises. Where a worker dies on a task also when it is tried alone, or takes longer than its
+        `seconds`, the tasks that `split` makes of it take its place; without `split`, or where it makes none, raises
+        `PoolError`. A task that this process carries out itself may take any time; where its memory is not enough, it
+        is as if a worker had died.
         """
         ahead = iter(tasks)
         first = list(islice(ahead, 2))
         ahead = chain(first, ahead)
         if self._make is None or (self._executor is None and (small or len(first) < 2)):
-            yield from map(work, ahead)
+            yield from self._here(work, ahead, split)
             return
         suspects: list[Task] = []
         under_way: dict[Future[Result], Task] = {}
         for task in islice(ahead, self.workers * AHEAD):
             self._submit(work, task, under_way, suspects)
         while under_way:
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
+            self._wait_for(under_way, max(map(seconds, under_way.values())) if seconds else None)
+            for future in [future for future in under_way if future.done()]:
                 task = under_way.pop(future)
                 try:
                     result = future.result()
@@ -106,8 +123,37 @@ class Pool:
                     yield result
                 for following in islice(ahead, 1):
                     self._submit(work, following, under_way, suspects)
-        yield from self._alone(work, suspects, split)
-        yield from self.map(work, ahead, split) if suspects else ()
+        yield from self._alone(work, suspects, split, seconds)
+        yield from self.map(work, ahead, split, seconds=seconds) if suspects else ()
+
+    def _here(
+        self, work: Callable[[Task], Result], tasks: Iterable[Task], split: Split[Task] | None
+    ) -> Iterator[Result]:
+        """Results of tasks that this process carries out."""
+        for task in tasks:
+            try:
+                result = work(task)
+            except MemoryError as error:
+                smaller = split(task, late=False) if split is not None else ()
+                if not smaller:
+                    raise PoolError("memory is not enough", work.__name__, OUT_OF_MEMORY) from error
+            else:
+                yield result
+                continue
+            yield from self._here(work, smaller, split)
+
+    def _wait_for(self, under_way: Iterable[Future[Result]], seconds: float | None) -> bool:
+        """Wait until one of these is done; True where all workers were killed, so that all are."""
+        waited, stopped = 0.0, 0.0
+        while not wait(under_way, POLL_S, FIRST_COMPLETED).done:
+            # Counted by looks, so that a stop of this process itself does not count.
+            waited += POLL_S
+            stopped = stopped + POLL_S if any(_is_stopped(process.pid) for process in self._processes) else 0.0
+            if self._processes and (stopped >= STOPPED_S or (seconds is not None and waited >= seconds)):
+                self._kill()
+                wait(under_way)
+                return stopped < STOPPED_S
+        return False
 
     def _submit(
         self, work: Callable[[Task], Result], task: Task, under_way: dict[Future[Result], Task], suspects: list[Task]
@@ -118,22 +164,24 @@ class Pool:
             suspects.append(task)
 
     def _alone(
-        self, work: Callable[[Task], Result], suspects: list[Task], split: Callable[[Task], Sequence[Task]] | None
-    ) -> Iterator[Result]:
+        self, work: Callable[[Task], Result], suspects: list[Task], split: Split[Task] | None,
+        seconds: Seconds[Task] | None,
+    ) -> Iterator[Result]:  # fmt: skip
         """Results of tasks on which a worker may have died, one task at a time."""
         waiting = suspects[::-1]
         while waiting:
             task = waiting.pop()
-            self._end(wait=True)
+            self._end(clean=True)
+            late = False
             try:
-                yield self._submitted(work, task).result()
+                future = self._submitted(work, task)
+                late = self._wait_for([future], seconds(task) if seconds else None)
+                yield future.result()
             except self._deaths as died:
-                self._end(wait=True)
-                smaller = split(task) if split is not None else ()
+                self._end(clean=True)
+                smaller = split(task, late=late) if split is not None else ()
                 if not smaller:
-                    raise PoolError(
-                        "a worker process was killed", work.__name__, "free memory, or use fewer workers; run again"
-                    ) from died
+                    raise PoolError(LATE if late else KILLED, work.__name__, OUT_OF_MEMORY) from died
                 waiting += smaller[::-1]
 
     def _submitted(self, work: Callable[[Task], Result], task: Task) -> Future[Result]:
@@ -141,16 +189,31 @@ class Pool:
             assert self._make is not None  # noqa: S101  # `map` has seen to it
             self._executor = self._make()
         with _without_main():
-            return self._executor.submit(work, task)
+            future = self._executor.submit(work, task)
+        if isinstance(self._executor, ProcessPoolExecutor):
+            # There is no other way to know them before Python 3.14.
+            self._processes = list((self._executor._processes or {}).values())  # noqa: SLF001
+        return future
 
-    def _end(self, *, wait: bool) -> None:
-        if self._executor is not None:
-            if isinstance(self._executor, ProcessPoolExecutor):
-                self._executor.shutdown(wait=wait, cancel_futures=True)
-            else:
-                # Dask's cancels what nobody waits for.
-                self._executor.shutdown(wait=wait)
-            self._executor = None
+    def _end(self, *, clean: bool) -> None:
+        """End all workers; without mercy where it is not `clean`, and those that do not end."""
+        if self._executor is None:
+            return
+        if isinstance(self._executor, ProcessPoolExecutor):
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            until = monotonic() + (ENDING_S if clean else 0)
+            for process in self._processes:
+                process.join(max(until - monotonic(), 0))
+            self._kill()
+        else:
+            # Dask's cancels what nobody waits for.
+            self._executor.shutdown(wait=clean)
+        self._executor, self._processes = None, []
+
+    def _kill(self) -> None:
+        """Kill the workers, as one that is stopped ends by nothing else."""
+        for process in self._processes:
+            process.kill()
 
 
 @contextlib.contextmanager
@@ -215,6 +278,17 @@ def _without_main() -> Iterator[None]:
         yield
     finally:
         main.__dict__.update(hidden)
+
+
+def _is_stopped(pid: int | None) -> bool:
+    """Whether somebody stopped a process; where the system does not tell, a result that does not come will."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"T"
+    except OSError:
+        return False
+
+
+OUT_OF_MEMORY: Final = "free memory, or use fewer workers; run again"
 
 
 def _follow_parent() -> None:

@@ -14,12 +14,13 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.schemas.validation import check_rows
 from pressmark.storage.errors import OutputError
+from pressmark.storage.inputs.budget import GIB, Budget
 from pressmark.storage.inputs.opening import InputAddress, open_input, parse_address
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.parquet import PartFile, write_part
 from pressmark.storage.output.store import Replacement, Stored
 from pressmark.storage.output.tables import PART_SUFFIX, Output
-from pressmark.storage.settings import GIB, ArchiveLimits, keys_of
+from pressmark.storage.settings import keys_of
 from pressmark.transforms.records import Stamp
 from pressmark.transforms.selection import Selection
 
@@ -122,17 +123,22 @@ def archive_of(output: Output, source: str | None = None, archive: str | None = 
     if archive is None and source is not None:
         archive = next((run.archive for run in runs if run.source == source), None)
     last = latest_of(output, archive)
-    address = parse_address(source or last.source)
+    address = parse_address(source or last.source)._replace(trusted=bool(last.argument("trust_repository")))
     if source is None or source == last.source:
         address = address.at(last.commit)
-    limits = ArchiveLimits(last.argument("max_ratio", 200), last.argument("max_unpacked_gib", 64) * GIB)
+    usual = Budget()
+    budget = Budget(
+        last.argument("max_ratio", usual.ratio),
+        last.argument("max_unpacked_gib", usual.unpacked_bytes // GIB) * GIB,
+        last.argument("max_files", usual.files),
+    )
     selection = Selection(tuple(last.argument("include", ())), tuple(last.argument("exclude", ())))
     history = address.kind == "git" and bool(last.argument("history"))
     moves = bool(last.argument("moves"))
     return Archive(
         last.archive,
         address,
-        open_input(address, limits, keys_of(last.argument("map"))),
+        open_input(address, budget, keys_of(last.argument("map"))),
         selection,
         history,
         moves,

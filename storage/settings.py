@@ -17,29 +17,21 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import available_timezones
 
 from pressmark.storage.errors import SettingsError
+from pressmark.storage.inputs.budget import GIB, MIB, Budget
 
 if TYPE_CHECKING:
     from pressmark.schemas.contract import Markup, Period
     from pressmark.transforms.records import Limits, Reading
     from pressmark.transforms.selection import Selection, Wanted
 
-__all__ = ["READING_NAMES", "ArchiveLimits", "IngestSettings", "Option", "base_name", "keys_of", "options"]
+__all__ = ["READING_NAMES", "IngestSettings", "Option", "base_name", "keys_of", "options"]
 
-MIB: Final = 1 << 20
-GIB: Final = 1 << 30
 # As in `schemas/contract.py`, which loads Arrow; help texts must not wait for that.
 # What `map` can place.
 FIELDS: Final = ("html", "text", "markdown", "url", "title", "author", "date", "description", "tags", "categories")
 PERIODS: Final = ("month", "day", "year")
 MARKUPS: Final = ("html", "markdown")
 READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet", "map")
-
-
-class ArchiveLimits(NamedTuple):
-    """What a tar or zip archive may unpack to: so many times its own size, and so many bytes in all."""
-
-    ratio: int = 200
-    unpacked_bytes: int = 64 * GIB
 
 
 class Option(NamedTuple):
@@ -155,6 +147,13 @@ class IngestSettings:
     max_unpacked_gib: int = option(
         64, "refuse archives that unpack to more than N GiB [64]", metavar="N", group=LIMITS, rows=True
     )
+    max_files: int = option(
+        5_000_000, "refuse archives that name more than N files [5000000]", metavar="N", group=LIMITS, rows=True
+    )
+    trust_repository: bool = option(
+        False, "read also what a git repository has in other folders, as a linked worktree or a clone with `--shared`",
+        group=LIMITS, rows=True,
+    )  # fmt: skip
     dask: str | None = option(
         None, "have the work done by the workers of the Dask scheduler at this address; needs pressmark[dask], and "
         "input and output that they reach", metavar="ADDRESS",
@@ -168,7 +167,7 @@ class IngestSettings:
             object.__setattr__(self, name, str(getattr(self, name)))
         for name in ("include", "exclude", "outlets"):
             object.__setattr__(self, name, tuple(getattr(self, name) or ()))
-        for name in ("workers", "limit", "buckets", "max_source_mib", "max_ratio", "max_unpacked_gib"):
+        for name in ("workers", "limit", "buckets", "max_source_mib", "max_ratio", "max_unpacked_gib", "max_files"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingsError(f"`{name}` must be at least 1", str(value), "give a whole number from 1 on")
@@ -232,9 +231,9 @@ class IngestSettings:
         return Limits(source_bytes=self.max_source_mib * MIB)
 
     @property
-    def archive_limits(self) -> ArchiveLimits:
-        """What a packed archive may be."""
-        return ArchiveLimits(self.max_ratio, self.max_unpacked_gib * GIB)
+    def budget(self) -> Budget:
+        """What an archive may be."""
+        return Budget(self.max_ratio, self.max_unpacked_gib * GIB, self.max_files)
 
     def with_(self, **changes: Any) -> IngestSettings:
         """The same settings with some changed."""

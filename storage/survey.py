@@ -60,7 +60,9 @@ class Survey(NamedTuple):
 
 def survey(settings: IngestSettings) -> Survey:
     """Parse up to 200 sources, spread over the archive, and say what they are. Writes nothing."""
-    archive = open_input(parse_address(settings.source), settings.archive_limits, settings.keys)
+    archive = open_input(
+        parse_address(settings.source)._replace(trusted=settings.trust_repository), settings.budget, settings.keys
+    )
     listing = archive.listing(Request(settings.selection))
     frame = listing.frame.filter(listing.frame["valid_to"].is_null())
     looked_at = min(frame.height, MOST_SOURCES)

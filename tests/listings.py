@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 from repositories import Repository, files_below
 
+from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.source import (
     EVERYTHING,
@@ -24,15 +25,14 @@ from pressmark.storage.inputs.source import (
     listing_schema,
     sources_of,
 )
-from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["KINDS", "Pack", "before", "contents", "listed", "opened", "paths", "rejected", "there"]
 
 
-def opened(address: Path | str, limits: ArchiveLimits | None = None) -> Input:
+def opened(address: Path | str, budget: Budget | None = None, *, trusted: bool = False) -> Input:
     """The input at an address."""
-    return open_input(parse_address(str(address)), limits)
+    return open_input(parse_address(str(address))._replace(trusted=trusted), budget)
 
 
 def listed(address: Path | str, **request: object) -> Listing:
@@ -56,10 +56,10 @@ def paths(address: Path | str, **request: object) -> list[str]:
 
 
 def contents(
-    address: Path | str, *, limits: Limits | None = None, archive_limits: ArchiveLimits | None = None
+    address: Path | str, *, limits: Limits | None = None, budget: Budget | None = None, trusted: bool = False
 ) -> dict[str, bytes | Reject]:
     """What the files hold, or why it can't be read, by their paths."""
-    source = opened(address, archive_limits)
+    source = opened(address, budget, trusted=trusted)
     found = sources_of(source.listing(Request(EVERYTHING)).frame.filter(pl.col("valid_to").is_null()))
     read = list(source.contents(found, limits or Limits()))
     assert {one.source_path for one, _ in read} == {one.source_path for one in found}

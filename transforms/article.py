@@ -72,6 +72,8 @@ def parse(
         reason, detail = bad.reason, bad.detail
         decoded = characters_of(data, reading, facts)
         offset = decoded.mark + decoded.size(0, bad.position)
+    except MemoryError:
+        reason, detail = "too_large", "there is not enough memory to read it; free some, or use fewer workers"
     except Exception:
         reason, detail = "parser_error", traceback.format_exc()
     return Reject(source_path, sha256, len(data), reason, detail, offset, data)

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, cast
 
-from turbohtml import Token, TokenType, tokenize
+from turbohtml import TokenType, tokenize
 
-from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, with_source
+from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, tag_end, with_source
+from pressmark.transforms.path import NOWHERE, Path
 from pressmark.transforms.records import Link, Medium
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]
@@ -78,15 +79,14 @@ _INLINE, _BLOCK, _BREAK, _SKIPPED, _VOID, _VOID_BLOCK, _LINK = range(7)
 class Block(NamedTuple):
     """One block: its text, and `[start, end)` in code points of the markup it was cut from.
 
-    `path` holds the start tags of the elements that were open at the first visible character, outermost
-    first, inline elements included; `bold` and `italic` say that no visible character stands outside `b` or
-    `strong`, and outside `i` or `em`.
+    `path` is that of its first visible character, inline elements included; `bold` and `italic` say that no visible
+    character stands outside `b` or `strong`, and outside `i` or `em`.
     """
 
     text: str
     start: int
     end: int
-    path: tuple[Token, ...]
+    path: Path
     bold: bool
     italic: bool
     links: tuple[Link, ...]
@@ -134,10 +134,22 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     source = on_one_line(markup)
     found = _cut(source, max_depth)
     if found is None:
-        unglued = GLUED_RAW_TEXT.sub(lambda tag: tag[1] + " " * len(tag[2]), source)
-        found = _cut(RAW_TEXT.sub(r"\1-", unglued), max_depth)
-    # No element with raw text is left after its name was changed.
-    return cast(Cut, found)
+        renamed = RAW_TEXT.sub(r"\1-", GLUED_RAW_TEXT.sub(lambda tag: tag[1] + " " * len(tag[2]), source))
+        # No element with raw text is left after its name was changed.
+        found = cast(Cut, _cut(renamed, max_depth))
+        if found.media:
+            found = found._replace(media=[_as_written(medium, source, renamed) for medium in found.media])
+    return found
+
+
+def _as_written(medium: Medium, source: str, renamed: str) -> Medium:
+    """A medium in whose address a name was changed, too; of one tag, as what is in others is their own."""
+    place = slice(medium.start, medium.end)
+    same = source[place] == renamed[place] or RAW_TEXT.match(source, medium.start) is not None
+    if same or medium.end != tag_end(source, medium.start):
+        return medium
+    (written,) = cut(source[place]).media
+    return written._replace(ordinal=medium.ordinal, start=medium.start, end=medium.end)
 
 
 def _cut(source: str, max_depth: int) -> Cut | None:
@@ -146,7 +158,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
     blocks: list[Block] = []
     skipped: list[tuple[int, int]] = []
     names: list[str] = []
-    tokens: list[Token] = []
+    here = NOWHERE
     draft = _Draft(source, blocks)
     skip_tag: str | None = None
     skip_depth = skip_start = skip_end = text_start = 0
@@ -170,19 +182,17 @@ def _cut(source: str, max_depth: int) -> Cut | None:
                 stripped = text.strip(STRIPPED)
                 if stripped:
                     start = text_start if stripped == text else text_start + text.index(stripped)
-                    bold = "strong" in names or "b" in names
-                    italic = "i" in names or "em" in names
                     blocks.append(
-                        Block(_collapse(stripped), start, start + len(stripped), tuple(tokens), bold, italic, ())
+                        Block(_collapse(stripped), start, start + len(stripped), here, here.bold, here.italic, ())
                     )
                 # The element holds nothing else, so that its end asks for nothing more.
                 if names and names[-1] == token.tag:
                     names.pop()
-                    tokens.pop()
+                    here = here.outer
                     text = None
                     continue
             else:
-                draft.add_text(text, text_start, position, tokens, names)
+                draft.add_text(text, text_start, position, here)
             text = None
         if skip_ended:
             skipped.append((skip_start, _end_of(source, skip_end, position)))
@@ -218,11 +228,11 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         if kind is _END:
             if names and names[-1] == name:
                 names.pop()
-                tokens.pop()
+                here = here.outer
             elif name in names[-END_TAG_REACH:]:
                 while names.pop() != name:
-                    tokens.pop()
-                tokens.pop()
+                    here = here.outer
+                here = here.outer
             if treatment == _LINK:
                 draft.end_link()
         elif treatment == _SKIPPED:
@@ -240,11 +250,11 @@ def _cut(source: str, max_depth: int) -> Cut | None:
                 media.append(medium_of(source, token, name, len(blocks)))
             if treatment == _BLOCK and names and (names[-1] == "p" or (names[-1] == name and name in IMPLIED_END)):
                 names.pop()
-                tokens.pop()
+                here = here.outer
             if len(names) >= max_depth:
                 raise TooDeep(position, max_depth)
             names.append(name)
-            tokens.append(token)
+            here = Path(token, here, name)
             if treatment == _LINK:
                 draft.start_link(token.attr("href") or (glued_value(source, position) if tag != "a" else None))
         elif name in MEDIA:
@@ -255,7 +265,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             )
 
     if text is not None:
-        draft.add_text(text, text_start, len(source), tokens, names)
+        draft.add_text(text, text_start, len(source), here)
     if skip_tag is not None or skip_ended:
         skipped.append((skip_start, _end_of(source, skip_end, len(source)) if skip_ended else len(source)))
     if draft.open:
@@ -298,13 +308,13 @@ class _Draft:
         self.source, self.blocks = source, blocks
         self.pieces: list[str] = []
         self.links: list[tuple[str, int, int]] = []
-        self.path: tuple[Token, ...] = ()
+        self.path = NOWHERE
         self.href: str | None = None
         self.start = self.end = self.breaks = self.link_from = 0
         self.open = self.bold = self.italic = False
 
-    def add_text(self, text: str, start: int, end: int, tokens: Sequence[Token], names: Sequence[str]) -> None:
-        """Take the text token whose source is `[start, end)`, inside the given open elements."""
+    def add_text(self, text: str, start: int, end: int, path: Path) -> None:
+        """Take the text token whose source is `[start, end)`, inside the elements of a path."""
         tail = text.rstrip(STRIPPED)
         has_references = len(text) != end - start
         if has_references:
@@ -318,11 +328,11 @@ class _Draft:
         if not self.open:
             self.open = self.bold = self.italic = True
             self.start = start + len(text) - len(text.lstrip(STRIPPED)) if first is None else first
-            self.path = tuple(tokens)
+            self.path = path
             self.link_from = 0
         self.breaks = 0
-        self.bold = self.bold and ("strong" in names or "b" in names)
-        self.italic = self.italic and ("i" in names or "em" in names)
+        self.bold = self.bold and path.bold
+        self.italic = self.italic and path.italic
         self.pieces.append(text)
 
     def add_break(self) -> None:

@@ -80,7 +80,8 @@ class Rendering(NamedTuple):
         if self.lengths[first] == self.ends[first] - begin:
             begin += start - self.places[first]
         if self.lengths[last] == stop - self.starts[last]:
-            stop = self.starts[last] + end - self.places[last]
+            # What ends between pieces ends with the one before.
+            stop = min(stop, self.starts[last] + end - self.places[last])
         return begin, stop
 
     def place(self, start: int, end: int) -> tuple[int, int] | None:
@@ -119,7 +120,9 @@ def cut_markdown(body: str, *, max_depth: int = 1000) -> Cut:
     media = []
     for medium in found.media:
         start, end = rendering.span(medium.start, medium.end)
-        media.append(medium._replace(start=start, end=end))
+        # A tag that the body leaves open, and that ends with one which it is shown by, is no element.
+        if rendering.place(start, end) == (medium.start, medium.end):
+            media.append(medium._replace(start=start, end=end))
     return Cut(blocks, skipped, media)
 
 

@@ -12,7 +12,7 @@ from turbohtml import Token, tokenize
 from pressmark.schemas.contract import MediaKind
 from pressmark.transforms.records import Medium
 
-__all__ = ["MEDIA", "glued_value", "medium_of", "placed", "with_source"]
+__all__ = ["MEDIA", "glued_value", "medium_of", "placed", "tag_end", "with_source"]
 
 GLUED_VALUE: Final = re.compile(r"<[a-z]+?(?:href|src)=(\"[^\">]*|'[^'>]*|[^\t\n\f\r >]*)", re.IGNORECASE)
 MEDIA: Final[dict[str, MediaKind]] = {
@@ -33,7 +33,7 @@ def glued_value(source: str, start: int) -> str | None:
 
 def medium_of(source: str, token: Token, name: str, ordinal: int) -> Medium:
     """What a tag shows; `src` is empty where it names no address."""
-    start, end = token.col, _tag_end(source, token.col)
+    start, end = token.col, tag_end(source, token.col)
     if "=" in (token.tag or ""):
         # A scraper dropped the space behind the name.
         attributes = start + 1 + len(name)
@@ -58,7 +58,7 @@ def with_source(source: str, medium: Medium, token: Token, *, beside: bool) -> M
     text stands between."""
     if medium.src or not beside:
         return medium
-    return medium._replace(src=_address(token), end=_tag_end(source, token.col))
+    return medium._replace(src=_address(token), end=tag_end(source, token.col))
 
 
 def _address(token: Token) -> str:
@@ -71,7 +71,7 @@ def _address(token: Token) -> str:
     return next((address for address in addresses if not address.startswith("data:")), placeholder)
 
 
-def _tag_end(source: str, start: int) -> int:
+def tag_end(source: str, start: int) -> int:
     """Just past the tag at `start`."""
     size = 1 << 10
     while True:

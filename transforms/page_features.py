@@ -17,6 +17,7 @@ from turbohtml import Token
 
 from pressmark.transforms.blocks import Block, element_name
 from pressmark.transforms.page_words import CLASSES, LABELS
+from pressmark.transforms.path import Path
 
 __all__ = ["CJK", "FEATURES", "features", "folded"]
 
@@ -332,19 +333,18 @@ class _Tree:
         self._groups: dict[str, frozenset[int]] = {}
         self._kinds: dict[tuple[int, str, str, tuple[int, ...]], tuple[int, bytes]] = {}
 
-    def innermost(self, path: Sequence[Token]) -> _Element:
+    def innermost(self, path: Path) -> _Element:
         """The innermost element of `path`, made known with those around it."""
-        known, depth = self._known, len(path)
-        found = self.elements[0]
-        while depth:
-            have = known.get(id(path[depth - 1]))
+        known, found, ahead = self._known, self.elements[0], []
+        while path.token is not None:
+            have = known.get(id(path))
             if have is not None:
                 found = have
                 break
-            depth -= 1
-        for token in path[depth:]:
-            found = self._add(found, token)
-            known[id(token)] = found
+            ahead.append((id(path), path.token))
+            path = path.outer
+        for number, token in reversed(ahead):
+            found = known[number] = self._add(found, token)
         return found
 
     def climbs(self, target: int) -> list[tuple[int, int]]:

@@ -56,7 +56,7 @@ def main_blocks(blocks: Sequence[Block], titles: Sequence[str] = ()) -> Verdict:
     `titles` are those that the page states (`PageFacts.titles`). A page without a story may have no such block.
     """
     likely = [
-        0.0 if block.path and block.path[-1].tag in UNSHOWN else _likely(row)
+        0.0 if block.path.tag in UNSHOWN else _likely(row)
         for block, row in zip(blocks, features(blocks, titles), strict=True)
     ]
     for index in _repeated(blocks, likely):

@@ -126,13 +126,15 @@ class Dates(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a source may be: its size in bytes, and how many elements may be open at once."""
+    """What a source may be and take: its size in bytes, how many elements may be open at once, and seconds of the
+    processor, which only what no archive of articles holds ever meets."""
 
     source_bytes: int = 16 * 1024 * 1024
     depth: int = 1000
+    seconds: int = 60
 
     def __post_init__(self) -> None:
-        if self.source_bytes < 1 or self.depth < 1:
+        if self.source_bytes < 1 or self.depth < 1 or self.seconds < 1:
             raise ValueError("limits must be at least 1")
 
 

@@ -186,22 +186,21 @@ class _Classifier:
     def _inside(self, block: Block) -> Surrounding:
         """What the elements around a block say, and which one: the innermost that holds against any wording, else
         the innermost of all."""
-        path, judged = block.path, self._judged
+        here, judged = block.path, self._judged
         found = NOTHING
-        depth = len(path)
         # A plain paragraph says nothing, and has no other block in it.
-        if depth and path[-1].tag == "p" and not path[-1].attrs:
-            depth -= 1
-            path = path[:depth]
+        if here.tag == "p" and here.token is not None and not here.token.attrs:
+            here = here.outer
         # From the innermost element outwards, to the first that was judged before.
-        while depth:
-            known = judged.get(id(path[depth - 1]))
+        ahead = []
+        while here.token is not None:
+            known = judged.get(id(here))
             if known is not None:
                 found = known
                 break
-            depth -= 1
-        for token in path[depth:]:
-            number = id(token)
+            ahead.append((id(here), here.token))
+            here = here.outer
+        for number, token in reversed(ahead):
             own = None if number in self._frames else self._evidence.of_element(token)
             # Inside furniture, a heading or a list item is furniture too.
             if own is not None and (own.strong or found[0] is None or not found[0].strong):
@@ -327,8 +326,7 @@ class _Classifier:
             return False
         block, following = self._blocks[index], self._blocks[index + 1]
         return (
-            bool(block.path)
-            and block.path[-1].tag == "div"
+            block.path.tag == "div"
             and len(block.text) <= LONGEST_CREDIT
             and SENTENCE_END.search(block.text) is not None
             and any(token.tag == "p" for token in following.path)

@@ -257,12 +257,12 @@ def explain(arguments: argparse.Namespace) -> int:
     ))  # fmt: skip
     limits = settings.limits
     if path.is_dir():
-        inside = sources_of(Folder(path).listing(Request()).frame.head(1))
+        inside = sources_of(Folder(path, settings.budget).listing(Request()).frame.head(1))
         example = f"such as `{path / inside[0].source_path}`" if inside else "which holds no article"
         raise InputError("this is a folder", path, f"name one file of it, {example}")
     if not path.is_file():
         raise InputError("there is no such file", path, "name one file of an archive")
-    file = UnpackedPages(Folder(path))
+    file = UnpackedPages(Folder(path, settings.budget))
     ((source, data),) = file.contents(sources_of(file.listing(Request()).frame), limits)
     found: Explanation | Reject | bytes = data
     if isinstance(found, bytes):

@@ -24,6 +24,7 @@ from typing import IO, Any, Final, NamedTuple, Self, cast
 import pyarrow as pa
 
 from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.budget import HARMLESS_PART_BYTES, LONGEST_NAME_BYTES, XZ_MEMORY_BYTES, Budget
 from pressmark.storage.inputs.folder import file_version, settled_now
 from pressmark.storage.inputs.source import (
     LINK_PROBLEM,
@@ -36,18 +37,12 @@ from pressmark.storage.inputs.source import (
     named,
     source_paths,
 )
-from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.records import Limits, Reject
 
 __all__ = ["PackedArchive", "TarArchive", "ZipArchive"]
 
 CHUNK_BYTES: Final = 1 << 18
 OUTSIDE: Final = re.compile(r"\A(?:/|[A-Za-z]:[/\\])|(?:\A|/)\.\.(?:/|\Z)")
-# Below these sizes no ratio is worth a look.
-HARMLESS_TAR_BYTES: Final = 16 << 20
-HARMLESS_MEMBER_BYTES: Final = 1 << 20
-# What the largest dictionary of `xz -9` needs, twice over.
-XZ_MEMORY: Final = 160 << 20
 UTF8_FLAG: Final = 0x800
 UNIX: Final = 3
 
@@ -69,6 +64,13 @@ class Member(NamedTuple):
     linked_to: str | None = None
 
 
+# A member's name, or what else is said of it, stands in one of these before its own header. Readers of numbers in there
+# took the square of their length before Python 3.11.10.
+LONG_HEADERS: Final = frozenset((b"x", b"g", b"X", b"L", b"K"))
+LONG_NUMBER: Final = re.compile(rb"[0-9]{64}")
+# More of them before one member than any program writes.
+MOST_LONG_HEADERS: Final = 16
+
 Opener = Callable[[], IO[bytes]]
 Opened = Iterator[tuple[Member, Opener]]
 
@@ -82,9 +84,9 @@ class PackedArchive(Input):
     member_errors: tuple[type[Exception], ...] = ()
     archive_errors: tuple[type[Exception], ...] = (OSError,)
 
-    def __init__(self, path: Path, limits: ArchiveLimits) -> None:
+    def __init__(self, path: Path, budget: Budget) -> None:
         self.path = path
-        self.limits = limits
+        self.budget = budget
         self.notes: tuple[str, ...] = ()
         self._state: tuple[int, ...] | None = None
         self._members: Opened | None = None
@@ -97,7 +99,7 @@ class PackedArchive(Input):
     def listing(self, request: Request) -> Listing:
         self._state = self._state_now()
         version = file_version(os.stat(self.path), settled_now())
-        members = request.counted(member for member, _ in self.opened())
+        members = request.counted((member for member, _ in self.opened()), self.budget, self.path)
         names = [_cleaned(member.name) for member in members]
         # Of members with the same name, unpacking leaves the last one.
         last = {name: number for number, name in enumerate(names)}
@@ -164,12 +166,10 @@ class PackedArchive(Input):
             f"the archive can't be read {where} ({error})", self.path, "it is truncated or corrupt; fetch it again"
         )
 
-    def too_much(self) -> InputError:
-        """The error of an archive that unpacks to more than it may."""
-        return InputError(
-            f"the archive unpacks to more than {self.limits.unpacked_bytes / (1 << 30):g} GiB", self.path,
-            "raise `--max-unpacked-gib`, or split it",
-        )  # fmt: skip
+    def check(self, produced: int, read: int) -> None:
+        """Raises `InputError` where an archive unpacks to more than it may."""
+        if problem := self.budget.broken_by(produced, read):
+            raise InputError(problem[0], self.path, problem[1])
 
     def _state_now(self) -> tuple[int, ...]:
         info = os.stat(self.path)
@@ -191,7 +191,7 @@ class TarArchive(PackedArchive):
     def opened(self) -> Opened:
         with open(self.path, "rb") as packed:
             stream = _Unpacking(self, packed)
-            ended = False
+            ended, before = False, 0
 
             class Entry(tarfile.TarInfo):
                 @classmethod
@@ -199,6 +199,27 @@ class TarArchive(PackedArchive):
                     nonlocal ended
                     ended = ended or (len(buf) == tarfile.BLOCKSIZE and not buf.strip(b"\0"))
                     return super().frombuf(buf, encoding, errors)
+
+                # The stream's own names are the only way to look at a header before it is read.
+                def _proc_member(self, archive: Any) -> Any:
+                    nonlocal before
+                    before = before + 1 if self.type in LONG_HEADERS else 0
+                    if before > MOST_LONG_HEADERS:
+                        raise tarfile.ReadError("headers upon headers")
+                    if before:
+                        size = self._block(self.size)  # type: ignore[attr-defined]
+                        if size > LONGEST_NAME_BYTES:
+                            raise tarfile.ReadError(f"a header of {self.size} bytes")
+                        stream = archive.fileobj
+                        header = stream.read(size)
+                        if LONG_NUMBER.search(header):
+                            raise tarfile.ReadError("a header with a number that no member has")
+                        stream.buf, stream.pos = header + stream.buf, stream.pos - len(header)
+                    return super()._proc_member(archive)  # type: ignore[misc]
+
+                def _proc_gnusparse_10(self, found: Any, *_: Any) -> None:
+                    # A sparse member is not read, so neither is its map.
+                    found.sparse = []
 
             try:
                 with tarfile.open(
@@ -254,14 +275,7 @@ class _Unpacking(io.RawIOBase):
         data: bytes = self._stream.read(size)
         self.unpacked += len(data)
         self.chunk = data or self.chunk
-        limits = self._archive.limits
-        if self.unpacked > limits.unpacked_bytes:
-            raise self._archive.too_much()
-        if self.unpacked > HARMLESS_TAR_BYTES and self.unpacked > limits.ratio * self._packed.tell():
-            raise InputError(
-                f"the archive unpacks to more than {limits.ratio} times its size, as no archive of articles does",
-                self._archive.path, "raise `--max-ratio` if it is no attack",
-            )  # fmt: skip
+        self._archive.check(self.unpacked, self._packed.tell())
         return data
 
 
@@ -271,7 +285,7 @@ class _Xz:
     def __init__(self, packed: IO[bytes]) -> None:
         self._packed = packed
         self._ahead = b""
-        self._unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)
+        self._unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY_BYTES)
 
     def read(self, size: int) -> bytes:
         while True:
@@ -280,7 +294,7 @@ class _Xz:
                 self._ahead = self._unpacker.unused_data.lstrip(b"\0") or self._packed.read(CHUNK_BYTES).lstrip(b"\0")
                 if not self._ahead:
                     return b""
-                self._unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)
+                self._unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY_BYTES)
             packed = self._ahead
             if not packed and self._unpacker.needs_input and not (packed := self._packed.read(CHUNK_BYTES)):
                 raise EOFError("it is cut off")
@@ -314,8 +328,8 @@ class ZipArchive(PackedArchive):
         with archive:
             # Some tools for Windows write back slashes, against the format.
             entries = [entry for entry in archive.infolist() if not entry.filename.endswith(("/", "\\"))]
-            if sum(entry.file_size for entry in entries) > self.limits.unpacked_bytes:
-                raise self.too_much()
+            # Members may lie over each other, and each is unpacked.
+            self.check(sum(entry.file_size for entry in entries), os.stat(self.path).st_size)
             for entry in entries:
                 yield self._member(entry), partial(archive.open, entry)
 
@@ -333,9 +347,6 @@ class ZipArchive(PackedArchive):
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             # The others are unpacked without a limit.
             problem = METHOD
-        elif entry.file_size > max(HARMLESS_MEMBER_BYTES, entry.compress_size * self.limits.ratio):
-            problem = (
-                f"it says to unpack to {entry.file_size} bytes, more than {self.limits.ratio} times its size, as no "
-                "article does; raise `--max-ratio` if it is no attack"
-            )
+        elif broken := self.budget.broken_by(entry.file_size, entry.compress_size, HARMLESS_PART_BYTES):
+            problem = "; ".join(broken)
         return Member(name, entry.file_size, problem)

@@ -14,6 +14,7 @@ from typing import Final
 from xxhash import xxh3_64_hexdigest
 
 from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.budget import HARMLESS_PART_BYTES, Budget
 from pressmark.storage.inputs.source import (
     LINK_PROBLEM,
     Input,
@@ -35,6 +36,8 @@ SETTLED_NS: Final = 2_000_000_000
 # Device, inode, size, and the times of the last change of the file and of what the system keeps of it.
 FACTS: Final = struct.Struct("=QQqqq")
 READ_BYTES: Final = 1 << 20
+# What file systems count in.
+BLOCK_BYTES: Final = 512
 # A pipe that took a file's place must not be waited for, nor a link followed.
 OPEN_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 UNLISTED: Final = "the folder can't be listed ({}); mend its permissions"
@@ -48,8 +51,9 @@ class Folder(Input):
     deletes = False
     streamed = False
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, budget: Budget) -> None:
         self._root = root
+        self.budget = budget
         self._is_file = root.is_file()
 
     def listing(self, request: Request) -> Listing:
@@ -60,7 +64,7 @@ class Folder(Input):
             return listing_of(listing_frame(sources))
         if not self._root.is_dir():
             raise InputError("there is no such file or folder", self._root, "give the folder that holds the archive")
-        files = request.counted(self._walk(request))
+        files = request.counted(self._walk(request), self.budget, self._root)
         paths = source_paths([file.locator for file in files])
         sources = [
             file if file.source_path == path else file._replace(source_path=path)
@@ -84,7 +88,10 @@ class Folder(Input):
                 # A file object would ask the system four times more for each of thousands of small files.
                 chunks = iter(partial(os.read, number, READ_BYTES), b"")
                 if info.st_size > limits.source_bytes:
-                    return source.too_large(info.st_size, limits, chunks)
+                    # A sparse file has as many zeros as it says, and holds none of them.
+                    held = getattr(info, "st_blocks", info.st_size) * BLOCK_BYTES
+                    sparse = self.budget.broken_by(info.st_size, held, HARMLESS_PART_BYTES)
+                    return source.too_large(info.st_size, limits, () if sparse else chunks)
                 data = os.read(number, info.st_size + 1)
                 if len(data) == info.st_size:
                     return data

@@ -15,6 +15,7 @@ from typing import Final
 import polars as pl
 
 from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.repository import WHOLE, Commit, Git, opened
 from pressmark.storage.inputs.source import (
     LINK_PROBLEM,
@@ -61,13 +62,15 @@ class GitRepository(Input):
     deletes = True
     streamed = False
 
-    def __init__(self, path: Path, ref: str | None, subdir: str) -> None:
+    def __init__(self, path: Path, ref: str | None, subdir: str, budget: Budget, *, trusted: bool = False) -> None:
         self._path = path
+        self._budget = budget
+        self._trusted = trusted
         self._ref = ref or "HEAD"
         self._subdir = subdir
 
     def listing(self, request: Request) -> Listing:
-        git = opened(self._path)
+        git = opened(self._path, trusted=self._trusted)
         head = git.commit_of(self._ref)
         if self._subdir and git.kind_of(f"{head}:{self._subdir}") != "tree":
             raise InputError(f"commit {head} has no folder `{self._subdir}`", self._path, "name one that it has")
@@ -78,6 +81,10 @@ class GitRepository(Input):
         if start < len(line):
             rows = self._walked(git, line, start, rows, times, request)
         rows = _described(rows, git, known)
+        produced = int(rows.unique("locator")["source_bytes"].sum())
+        # Of a repository no ratio is known: what its packs hold is made of what they held before.
+        if broken := self._budget.broken_by(produced, produced):
+            raise InputError(broken[0], self._path, broken[1])
         missing = rows.filter(LASTS & IS_FILE & pl.col("problem").is_not_null())
         if git.is_partial and len(missing):
             notes.append(f"this is a partial clone: {len(missing)} files are not in it; {WHOLE}")
@@ -98,7 +105,7 @@ class GitRepository(Input):
                 yield source, source.too_large(source.source_bytes, limits)
             else:
                 asked.append(source)
-        yield from opened(self._path).contents(asked, limits)
+        yield from opened(self._path, trusted=self._trusted).contents(asked, limits)
 
     def _known(self, git: Git, line: list[Commit], before: Before | None) -> tuple[pl.DataFrame, int, list[str]]:
         """What an earlier listing kept, positions counted from the start of the line; the first position after it;
@@ -126,7 +133,7 @@ class GitRepository(Input):
     ) -> pl.DataFrame:
         """All periods, from those that are known and the commits of the line from `start` on."""
         pairs = [(line[at].id, line[at - 1].id if at else None) for at in range(start, len(line))]
-        changes = git.changes(pairs, self._subdir, request.progress)
+        changes = git.changes(pairs, self._subdir, self._budget, request.progress)
         if changes.select("pair", "name").is_duplicated().any():
             raise git.corrupt("an entry of a folder: its name is there twice")
         at = pl.Series("valid_from", times, KEPT["valid_from"])
@@ -166,7 +173,7 @@ class GitRepository(Input):
                     for parent in before if position >= start else ():
                         facts.append((len(pairs), side, position, len(before)))
                         pairs.append((side, parent))
-        changes = git.changes(pairs, self._subdir, request.progress).filter(pl.col("kind").is_not_null())
+        changes = git.changes(pairs, self._subdir, self._budget, request.progress).filter(pl.col("kind").is_not_null())
         schema = {"pair": pl.Int64, "commit": pl.String, "position": pl.Int64, "parents": pl.Int64}
         commits = pl.DataFrame(facts, schema=schema, orient="row")
         found = changes.join(commits, on="pair").group_by("commit", "position", "parents", "name", *CONTENT).len()

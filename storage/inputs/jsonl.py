@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from pressmark.storage.inputs.budget import LONGEST_LINE_BYTES
 from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
 from pressmark.storage.inputs.unpacked import Broken, Unpacked
 from pressmark.storage.inputs.warc import Found
@@ -27,8 +28,6 @@ CONTENT: Final[Mapping[str, str | None]] = MappingProxyType({
 TIMES: Final = frozenset(
     {"date", "pubdate", "publishdate", "published", "published_at", "created", "datecreated", "lastmod"}
 )
-# A longer line is not read: reading it takes several times its size in memory.
-LONGEST_LINE: Final = 64 << 20
 CHUNK_BYTES: Final = 1 << 20
 # A number of this size counts milliseconds.
 MILLISECONDS_FROM: Final = 10**11
@@ -47,10 +46,10 @@ def read_json_lines(stream: Unpacked, limits: Limits, keys: Mapping[str, str]) -
     while True:
         place = str(stream.total)
         try:
-            line = stream.readline(LONGEST_LINE)
+            line = stream.readline(LONGEST_LINE_BYTES)
             if not line and not stream.next_member():
                 return
-            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            if len(line) == LONGEST_LINE_BYTES and not line.endswith(b"\n"):
                 yield Found(place, None, _too_long(stream, line))
                 continue
         except Broken as problem:
@@ -68,7 +67,7 @@ def _too_long(stream: Unpacked, start: bytes) -> Fault:
         if part.endswith(b"\n"):
             break
     return Fault(
-        "too_large", f"the line has {size} bytes, more than {LONGEST_LINE}; split the file otherwise", None, size
+        "too_large", f"the line has {size} bytes, more than {LONGEST_LINE_BYTES}; split the file otherwise", None, size
     )
 
 

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final
 
 from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.source import Input, Listing, Request, Source, listing_frame, listing_of, source_paths
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import open_store
@@ -28,15 +29,16 @@ class Objects(Input):
     deletes = False
     streamed = False
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, budget: Budget) -> None:
         self._address = address
         self._store = open_store(address)
+        self._budget = budget
 
     def listing(self, request: Request) -> Listing:
         # What a tool wrote to stand for a folder has no bytes and a name that ends so.
         names = (entry for entry in self._store.entries("") if not entry.name.endswith("/"))
-        entries = [entry for entry in names if "/." not in f"/{entry.name}"]
-        request.progress(len(entries))
+        shown = (entry for entry in names if "/." not in f"/{entry.name}")
+        entries = request.counted(shown, self._budget, self._address)
         if not entries:
             raise InputError("there are no objects", self._address, "mend the address; a prefix ends before a `/`")
         sources = [

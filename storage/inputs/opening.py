@@ -11,12 +11,12 @@ from urllib.parse import unquote
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.archives import TarArchive, ZipArchive
+from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.objects import Objects
 from pressmark.storage.inputs.pages import UnpackedPages
 from pressmark.storage.inputs.recordfiles import RecordFolder
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.store import is_object_address
-from pressmark.storage.settings import ArchiveLimits
 
 __all__ = ["InputAddress", "absolute", "open_input", "parse_address"]
 
@@ -32,14 +32,15 @@ Kind = Literal["folder", "git", "tar", "zip", "objects"]
 
 
 class InputAddress(NamedTuple):
-    """Where an input is: a folder or a single file, a git repository (at `ref`, below `subdir`), a tar or zip; or, by
-    its `url`, objects in a store."""
+    """Where an input is: a folder or a single file, a git repository (at `ref`, below `subdir`, `trusted` where it may
+    name other folders of this machine), a tar or zip; or, by its `url`, objects in a store."""
 
     kind: Kind
     path: Path
     ref: str | None = None
     subdir: str = ""
     url: str = ""
+    trusted: bool = False
 
     def location(self, source_path: str) -> str:
         """Where a source is, for messages."""
@@ -58,7 +59,7 @@ def parse_address(text: str) -> InputAddress:
     A path is a repository where it has a `.git` or is a bare one, and a tar or zip archive by its name's end.
 
     >>> parse_address("git+file:/archives/news@main#rfi")
-    InputAddress(kind='git', path=PosixPath('/archives/news'), ref='main', subdir='rfi', url='')
+    InputAddress(kind='git', path=PosixPath('/archives/news'), ref='main', subdir='rfi', url='', trusted=False)
     """
     if "\0" in unquote(text):
         raise InputError("the address has a character that no name has (0)", text, "give a path")
@@ -106,27 +107,25 @@ def absolute(text: str) -> str:
     return text if "://" in text else os.path.abspath(text)
 
 
-def open_input(
-    address: InputAddress, limits: ArchiveLimits | None = None, keys: Mapping[str, str] | None = None
-) -> Input:
+def open_input(address: InputAddress, budget: Budget | None = None, keys: Mapping[str, str] | None = None) -> Input:
     """The input at an address, packed pages as what they hold. Nothing is read yet; raises `InputError` where nothing
     is there. `keys` are those of JSON Lines, by field."""
-    return UnpackedPages(_opened(address, limits or ArchiveLimits(), keys or {}))
+    return UnpackedPages(_opened(address, budget or Budget(), keys or {}))
 
 
-def _opened(address: InputAddress, limits: ArchiveLimits, keys: Mapping[str, str]) -> Input:
+def _opened(address: InputAddress, budget: Budget, keys: Mapping[str, str]) -> Input:
     if address.kind == "objects":
-        return Objects(address.url)
+        return Objects(address.url, budget)
     if not os.path.lexists(address.path):
         raise InputError("there is no such file or folder", address.path, "give the folder that holds the archive")
     if address.kind == "git":
         # The only input that needs polars, which no worker has a use for.
         from pressmark.storage.inputs.git import GitRepository
 
-        return GitRepository(address.path, address.ref, address.subdir)
+        return GitRepository(address.path, address.ref, address.subdir, budget, trusted=address.trusted)
     if address.kind in ("tar", "zip"):
-        return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, limits)
-    return RecordFolder(address.path, limits, keys)
+        return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, budget)
+    return RecordFolder(address.path, budget, keys)
 
 
 def _path_behind(text: str, scheme: str) -> str:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pressmark.storage.inputs.source import Input, Listing, Request, Source
+from pressmark.storage.inputs.unpacked import Broken, inflated
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import PACKED_PAGE
 
 __all__ = ["UnpackedPages"]
 
-# Whatever the limit, no page is larger.
-MOST_BYTES: Final = 1 << 30
 GZIP: Final = b"\x1f\x8b"
-WITH_HEADER: Final = 31
 
 
 class UnpackedPages(Input):
@@ -44,21 +41,17 @@ class UnpackedPages(Input):
 
 
 def _unpacked(source: Source, data: bytes, limits: Limits) -> bytes | Reject:
-    most = min(limits.source_bytes, MOST_BYTES)
-    pieces, size, rest = [], 0, data
+    pieces, size, read = [], 0, 0
     try:
-        # A file may hold several members, one after the other.
-        while rest.startswith(GZIP):
-            reader = zlib.decompressobj(WITH_HEADER)
-            pieces.append(reader.decompress(rest, most - size + 1))
-            size += len(pieces[-1])
-            if size > most:
+        for piece, place in inflated(data):
+            read = place
+            pieces.append(piece)
+            size += len(piece)
+            if size > limits.source_bytes:
                 return source.too_large(size, limits)
-            if not reader.eof:
-                return source.unreadable("the packed page is cut off; restore the file", data)
-            rest = reader.unused_data
-    except zlib.error as error:
+    except Broken as error:
         return source.unreadable(f"the packed page can't be unpacked ({error}); restore the file", data)
-    if rest.strip(b"\0"):
-        return source.unreadable(f"{len(rest)} bytes that are not packed follow the page; restore the file", data)
+    if data[read:].strip(b"\0"):
+        left = len(data) - read
+        return source.unreadable(f"{left} bytes that are not packed follow the page; restore the file", data)
     return b"".join(pieces)

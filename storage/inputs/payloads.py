@@ -6,24 +6,24 @@ import base64
 import binascii
 import hashlib
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 from pressmark.schemas.contract import Reason
-from pressmark.storage.inputs.source import HASHED_BYTES, Source
+from pressmark.storage.inputs.budget import HARMLESS_PART_BYTES, HASHED_BYTES, Budget
+from pressmark.storage.inputs.source import Source
+from pressmark.storage.inputs.unpacked import GZIP_WINDOW, Broken, inflated
 from pressmark.transforms.records import Limits, RecordFacts, Reject
 
 __all__ = ["Fault", "Payload", "decoded", "fault_of", "limited", "rejected", "same_digest"]
 
 CHUNK_BYTES: Final = 1 << 16
-HARMLESS_BYTES: Final = 1 << 20
 # The longest line before a chunk; its size has at most eight digits.
 CHUNK_SIZE: Final = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]{0,1000})?\r?\n")
 MARKUP: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*<")
-INFLATED: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+INFLATED: Final = {"gzip": GZIP_WINDOW, "x-gzip": GZIP_WINDOW, "deflate": 15}
 ARROW_CODECS: Final = {"br": "brotli", "zstd": "zstd"}
 IDENTITY: Final = ("", "identity", "none", "utf-8")
 
@@ -92,7 +92,7 @@ def limited(chunks: Iterable[bytes], limits: Limits) -> bytes | Fault:
     return b"".join(kept) if size <= limits.source_bytes else Fault("too_large", "", None, size, digest.hexdigest())
 
 
-def decoded(body: bytes, codings: Iterable[str], ratio: int, limits: Limits) -> bytes | Fault:
+def decoded(body: bytes, codings: Iterable[str], budget: Budget, limits: Limits) -> bytes | Fault:
     """`body` without its codings, which are named in the order in which they were applied.
 
     A coding that is named, and that markup as it stands shows not to have been applied, is passed over: crawlers keep
@@ -102,7 +102,7 @@ def decoded(body: bytes, codings: Iterable[str], ratio: int, limits: Limits) -> 
         if coding in IDENTITY:
             continue
         try:
-            found = limited(_bounded(_pieces(body, coding), len(body), ratio), limits)
+            found = limited(_bounded(_pieces(body, coding), len(body), budget), limits)
         except _Coded as problem:
             if not MARKUP.match(body):
                 return fault_of(f"its content can't be decoded ({coding}: {problem}); crawl the page again", body)
@@ -144,21 +144,13 @@ def _unchunked(body: bytes) -> Iterator[bytes]:
 
 def _inflated(body: bytes, window: int) -> Iterator[bytes]:
     # What is called deflate has a header of zlib or, as some servers have it, none.
-    if window > 0 and window < 16 and (len(body) < 2 or body[0] & 15 != 8 or int.from_bytes(body[:2], "big") % 31):
+    if window < GZIP_WINDOW and (len(body) < 2 or body[0] & 15 != 8 or int.from_bytes(body[:2], "big") % 31):
         window = -15
-    while body:
-        inflater = zlib.decompressobj(window)
-        try:
-            while not inflater.eof:
-                data = inflater.decompress(body, CHUNK_BYTES)
-                body = inflater.unconsumed_tail
-                if not data and not body and not inflater.eof:
-                    raise _Coded("it is cut off")
-                yield data
-        except zlib.error as error:
-            raise _Coded(str(error)) from None
+    try:
         # Members may follow each other; anything else behind one is padding.
-        body = inflater.unused_data if inflater.unused_data.startswith(b"\x1f\x8b") else b""
+        yield from (piece for piece, _ in (inflated(body, window) if body else ()))
+    except Broken as error:
+        raise _Coded(str(error)) from None
 
 
 def _unpacked(body: bytes, codec: str) -> Iterator[bytes]:
@@ -170,12 +162,12 @@ def _unpacked(body: bytes, codec: str) -> Iterator[bytes]:
         raise _Coded(str(error)) from None
 
 
-def _bounded(pieces: Iterator[bytes], packed: int, ratio: int) -> Iterator[bytes]:
+def _bounded(pieces: Iterator[bytes], packed: int, budget: Budget) -> Iterator[bytes]:
     produced = 0
     for piece in pieces:
         produced += len(piece)
-        if produced > max(HARMLESS_BYTES, packed * ratio):
-            raise _Coded(f"it makes more than {ratio} times its size; raise `--max-ratio` if it is no attack")
+        if problem := budget.broken_by(produced, packed, HARMLESS_PART_BYTES):
+            raise _Coded("; ".join(problem))
         yield piece
 
 

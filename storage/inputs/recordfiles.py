@@ -22,6 +22,7 @@ from typing import IO, Final
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.archives import METHOD, OUT_OF_ARCHIVE, OUTSIDE
+from pressmark.storage.inputs.budget import HARMLESS_PART_BYTES, Budget
 from pressmark.storage.inputs.folder import NO_FILE, Folder
 from pressmark.storage.inputs.jsonl import read_json_lines
 from pressmark.storage.inputs.payloads import Fault, fault_of, rejected
@@ -37,7 +38,6 @@ from pressmark.storage.inputs.source import (
 )
 from pressmark.storage.inputs.unpacked import Unpacked
 from pressmark.storage.inputs.warc import Found, LeftOut, read_warc
-from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import RECORD_FILE
 
@@ -53,7 +53,6 @@ REPEATED: Final = "an earlier file of the WACZ has the same name; pack it again"
 ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 # Of all that a zip says before a file, the lengths of its name and of what else follows.
 LOCAL_HEADER: Final = struct.Struct("<26xHH")
-HARMLESS_BYTES: Final = 1 << 20
 # Kinds of what was left out that a note names.
 MOST_KINDS: Final = 20
 
@@ -61,9 +60,8 @@ MOST_KINDS: Final = 20
 class RecordFolder(Folder):
     """A folder whose files of records are listed record by record. `keys` are those of JSON Lines."""
 
-    def __init__(self, root: Path, archive_limits: ArchiveLimits, keys: Mapping[str, str]) -> None:
-        super().__init__(root)
-        self._archive_limits = archive_limits
+    def __init__(self, root: Path, budget: Budget, keys: Mapping[str, str]) -> None:
+        super().__init__(root, budget)
         self._keys = keys
         # The files in their order and the number of each one's first source, once some hold records.
         self._files: list[Source] = []
@@ -79,7 +77,7 @@ class RecordFolder(Folder):
             return listing
         self.streamed, self._files, self._firsts, self._open = True, [], [], None
         left_out: Counter[str] = Counter()
-        sources = request.counted(self._listed(sources_of(listing.frame), left_out))
+        sources = request.counted(self._listed(sources_of(listing.frame), left_out), self.budget, self._root)
         found = listing_of(listing_frame(sources), request.selection)
         notes = (*listing.notes, _note(left_out)) if left_out else listing.notes
         return found._replace(left_out=listing.left_out + found.left_out + left_out.total(), notes=notes)
@@ -155,11 +153,11 @@ class RecordFolder(Folder):
     def _read_records(
         self, packed: IO[bytes], name: str, limits: Limits, *, seeks: bool = True
     ) -> Iterator[Found | LeftOut]:
-        stream = Unpacked(packed, self._archive_limits, seeks=seeks)
+        stream = Unpacked(packed, self.budget, seeks=seeks)
         if IS_LINES.search(name):
             records: Iterator[Found | LeftOut] = read_json_lines(stream, limits, self._keys)
         else:
-            records = read_warc(stream, limits, self._archive_limits.ratio)
+            records = read_warc(stream, limits, self.budget)
         for found in records:
             yield found._replace(place=f"#{found.place}") if isinstance(found, Found) else found
 
@@ -198,10 +196,8 @@ class RecordFolder(Folder):
             return REPEATED
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             return METHOD
-        most = max(HARMLESS_BYTES, entry.compress_size * self._archive_limits.ratio)
-        return (
-            f"it says to unpack to {entry.file_size} bytes, more than a crawl does" if entry.file_size > most else None
-        )
+        broken = self.budget.broken_by(entry.file_size, entry.compress_size, HARMLESS_PART_BYTES)
+        return "; ".join(broken) if broken else None
 
 
 class _Stored(io.BytesIO):

@@ -22,6 +22,7 @@ from typing import IO, Final, NamedTuple
 import polars as pl
 
 from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.budget import CHANGES_BYTES, DEEPEST_FOLDER, GIT_MEMORY_BYTES, Budget
 from pressmark.storage.inputs.source import Source
 from pressmark.transforms.records import Limits, Reject
 
@@ -38,6 +39,11 @@ INSTALL: Final = (
     "install a newer git (2.45 or later reads reftables), or clone it with one that writes plain references"
 )
 CLONE: Final = "clone it whole (`git clone --mirror --no-local`), and name the clone"
+TRUST: Final = (
+    "where you trust its owner with any folder of this machine, give `--trust-repository`; else clone it whole "
+    "(`git clone --mirror --no-local`), and name the clone"
+)
+LONGEST_POINTER: Final = 4096
 ENVIRONMENT: Final = {
     "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": "none",
@@ -52,8 +58,6 @@ READ: Final = (
     "HEAD", "commondir", "config", "config.worktree", "info", "logs", "objects", "packed-refs", "refs", "reftable",
     "shallow",
 )  # fmt: skip
-# More than git takes for any archive of articles: a small pack can ask for any amount.
-MEMORY_BYTES: Final = 1 << 30
 TOO_MUCH: Final = "its commits name more, or larger, files than those of any archive of articles"
 NAME_ANOTHER: Final = "name another one, or a folder of it after a `#`"
 FEW_LINES: Final = 4
@@ -61,9 +65,6 @@ READ_BYTES: Final = 1 << 20
 
 DIFF_TREE: Final = ("diff-tree", "-r", "-z", "--raw", "--root", "--no-renames", "--no-abbrev", "--no-ext-diff")
 SHA1_DIGITS: Final = 40
-# No archive has so many folders in each other, or so long a list of changes: 11 objects can name 10^9 files.
-DEEPEST: Final = 200
-CHANGES_BYTES: Final = 1 << 30
 SIZES: Final = {"locator": pl.Binary, "source_bytes": pl.Int64, "problem": pl.String}
 BATCH_ROWS: Final = 1 << 16
 KIND: Final = 0o170000
@@ -79,24 +80,27 @@ class Commit(NamedTuple):
     seconds: int
 
 
-def opened(path: Path) -> Git:
-    """The repository in a folder, looked at once for as long as nothing replaces it. Raises `InputError`."""
+def opened(path: Path, *, trusted: bool = False) -> Git:
+    """The repository in a folder, looked at once for as long as nothing replaces it; one that is `trusted` may have
+    parts in other folders. Raises `InputError`."""
     try:
         info = os.stat(path)
     except OSError as error:
         raise InputError(f"the repository can't be read ({error.strerror})", path, "name its folder") from error
-    return _opened(path, (info.st_ino, info.st_ctime_ns))
+    return _opened(path, trusted, (info.st_ino, info.st_ctime_ns))
 
 
 class Git:
     """Git, for one repository. Raises `InputError` where there is none, or it is not whole."""
 
-    def __init__(self, path: Path, _state: tuple[int, ...] = ()) -> None:
+    def __init__(self, path: Path, trusted: bool, _state: tuple[int, ...] = ()) -> None:  # noqa: FBT001
         self.path = path
-        self._folder = _git_folder(path)
-        _check_folder(path, self._folder)
-        self.is_shallow = _is_filled(self._folder, "shallow")
-        packs = os.path.join(self._folder, "objects", "pack")
+        self._folder = _git_folder(path, trusted=trusted)
+        parts = _parts(path, self._folder, trusted=trusted)
+        for part in parts:
+            _check_folder(path, part, trusted=trusted)
+        self.is_shallow = any(_is_filled(part, "shallow") for part in parts)
+        packs = os.path.join(parts[-1], "objects", "pack")
         self.is_partial = os.path.isdir(packs) and any(name.endswith(".promisor") for name in os.listdir(packs))
 
     @contextmanager
@@ -118,7 +122,7 @@ class Git:
                 raise InputError(what, self.path, "install it; repositories are read by it") from error
             with process:
                 if hasattr(resource, "prlimit"):
-                    resource.prlimit(process.pid, resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+                    resource.prlimit(process.pid, resource.RLIMIT_DATA, (GIT_MEMORY_BYTES, GIT_MEMORY_BYTES))
                 try:
                     yield process, said
                 finally:
@@ -172,7 +176,7 @@ class Git:
         return [Commit(line[1], line[2:], int(line[0])) for line in reversed(lines)]
 
     def changes(
-        self, pairs: Sequence[tuple[str, str | None]], subdir: str, progress: Callable[[int], None]
+        self, pairs: Sequence[tuple[str, str | None]], subdir: str, budget: Budget, progress: Callable[[int], None]
     ) -> pl.DataFrame:
         """What is another content below a folder in the first commit of each pair than in the second one (None: than
         nothing): rows of `CHANGES`, `pair` being the number of the pair."""
@@ -182,7 +186,7 @@ class Git:
         frames = [pl.DataFrame(schema=CHANGES)]
         rows: list[tuple[int, bytes, int | None, bytes | None]] = []
         meta: list[bytes] | None = None
-        size, pair = 0, -1
+        size, count, pair = 0, 0, -1
         for token in _tokens(output, b"\0"):
             size += len(token)
             if meta is not None:
@@ -201,18 +205,24 @@ class Git:
             if len(rows) == BATCH_ROWS:
                 frames.append(_frame(rows))
                 rows.clear()
+                self._check_count(count := count + BATCH_ROWS, budget)
                 progress(sum(map(len, frames)))
+        self._check_count(count + len(rows), budget)
         if pair != len(pairs) - 1:
             raise self.corrupt(f"of {len(pairs)} commits {pair + 1} could be compared")
         found = pl.concat([*frames, _frame(rows)])
         progress(len(found))
         return found
 
+    def _check_count(self, count: int, budget: Budget) -> None:
+        if crowd := budget.crowded_by(count):
+            raise InputError(crowd[0], self.path, crowd[1])
+
     def _check_name(self, name: bytes) -> None:
         """Raises `InputError` where a name leads elsewhere, or too deep."""
-        if name.count(b"/") >= DEEPEST:
+        if name.count(b"/") >= DEEPEST_FOLDER:
             shown = name[:40].decode(errors="replace")
-            raise self.corrupt(f"folders in folders, more than {DEEPEST} deep, below `{shown}`")
+            raise self.corrupt(f"folders in folders, more than {DEEPEST_FOLDER} deep, below `{shown}`")
         if b"/." in name or name.startswith(b"."):
             for part in {b".", b".."}.intersection(name.split(b"/")):
                 raise self.corrupt(f"an entry named `{part.decode()}`")
@@ -305,25 +315,40 @@ def _message(said: IO[bytes]) -> str:
     return " ".join(lines if len(lines) < FEW_LINES else lines[-1:]) or "git failed"
 
 
-def _git_folder(path: Path) -> str:
-    """Where a repository has its objects, as git has to be told."""
+def _git_folder(path: Path, *, trusted: bool) -> str:
+    """Where a repository has its state, as git has to be told."""
     inside = os.path.join(path, ".git")
     if os.path.isfile(inside):
-        raise InputError("its `.git` is a file that names another folder", path, f"name that repository, or {CLONE}")
+        if not trusted:
+            raise InputError("its `.git` is a file that names another folder", path, TRUST)
+        with open(inside, "rb") as file:
+            named = os.fsdecode(file.read(LONGEST_POINTER)).removeprefix("gitdir:").strip()
+        inside = os.path.join(path, named)
     folder = os.path.realpath(inside if os.path.isdir(inside) else path)
-    if not os.path.isdir(os.path.join(folder, "objects")) or not os.path.lexists(os.path.join(folder, "HEAD")):
+    has_objects = os.path.isdir(os.path.join(folder, "objects")) or (trusted and _is_filled(folder, "commondir"))
+    if not has_objects or not os.path.lexists(os.path.join(folder, "HEAD")):
         raise InputError("this is no git repository that can be read", path, "name its folder")
     return folder
 
 
-def _check_folder(path: Path, folder: str) -> None:
-    """Raises `InputError` where git would read something outside of the repository, or wait for ever."""
-    root = os.path.join(os.path.realpath(path), "")
+def _parts(path: Path, folder: str, *, trusted: bool) -> list[str]:
+    """The folders that a repository consists of: its own, and, where it is trusted, those that it names. The last one
+    has its objects, those of alternates excepted."""
+    parts = [folder]
     for name in ("commondir", "objects/info/alternates"):
-        if _is_filled(folder, name):
-            raise InputError(f"its objects are elsewhere, by its file `{name}`", path, CLONE)
-    if not os.path.join(folder, "").startswith(root):
-        raise InputError("its `.git` leads out of the folder", path, CLONE)
+        if _is_filled(folder, name) and not trusted:
+            raise InputError(f"its objects are elsewhere, by its file `{name}`", path, TRUST)
+    if _is_filled(folder, "commondir"):
+        with open(os.path.join(folder, "commondir"), "rb") as file:
+            parts.append(os.path.realpath(os.path.join(folder, os.fsdecode(file.read(LONGEST_POINTER)).strip())))
+    if not trusted and not os.path.join(folder, "").startswith(os.path.join(os.path.realpath(path), "")):
+        raise InputError("its `.git` leads out of the folder", path, TRUST)
+    return parts
+
+
+def _check_folder(path: Path, folder: str, *, trusted: bool) -> None:
+    """Raises `InputError` where git would wait for ever, or read something outside of a repository that may not."""
+    root = os.path.join(os.path.realpath(path), "")
     ahead = [folder]
     while ahead:
         at = ahead.pop()
@@ -334,10 +359,10 @@ def _check_folder(path: Path, folder: str) -> None:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         ahead.append(entry.path)
-                    elif not entry.is_file():
+                    elif not entry.is_file() and not (trusted and entry.is_symlink() and entry.is_dir()):
                         raise InputError("this is neither a file nor a folder", entry.path, CLONE)
-                    elif entry.is_symlink() and not os.path.realpath(entry.path).startswith(root):
-                        raise InputError("this leads out of the repository", entry.path, CLONE)
+                    elif entry.is_symlink() and not trusted and not os.path.realpath(entry.path).startswith(root):
+                        raise InputError("this leads out of the repository", entry.path, TRUST)
         except OSError as error:
             raise InputError(f"the repository can't be read ({error.strerror})", at, "mend its permissions") from error
 

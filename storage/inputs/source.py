@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
+from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.budget import HASHED_BYTES, Budget
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import RECORD_FILE, Selection
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
-    "ANY_SIZE", "EVERYTHING", "HASHED_BYTES", "LINK_PROBLEM", "LISTING", "OF_RECORDS", "Before", "Input", "Listing",
+    "ANY_SIZE", "EVERYTHING", "LINK_PROBLEM", "LISTING", "OF_RECORDS", "Before", "Input", "Listing",
     "Request", "Source", "listing_frame", "listing_of", "listing_schema", "named", "path_of", "source_paths",
     "sources_of",
 ]  # fmt: skip
@@ -33,8 +35,6 @@ ANY_SIZE: Final = Limits(source_bytes=1 << 62)
 # What is said of an archive beside it (`storage/configuration.py`) is no file of it.
 CONFIGURATION: Final = "pressmark.toml"
 LINK_PROBLEM: Final = "a symbolic link is not followed; what it leads to is ingested by its own path"
-# Of a source above the limit at most so many bytes are read for its hash: it may say to have any size.
-HASHED_BYTES: Final = 256 << 20
 PROGRESS_EVERY: Final = 1000
 # Files that are left out are named, up to so many.
 MOST_NAMED: Final = 1000
@@ -132,11 +132,13 @@ class Request(NamedTuple):
     moves: bool = False
     progress: Callable[[int], None] = lambda _: None
 
-    def counted(self, found: Iterable[T]) -> list[T]:
-        """What is found, with a call of `progress` now and then."""
+    def counted(self, found: Iterable[T], budget: Budget, where: Path | str) -> list[T]:
+        """What is found, with a call of `progress` now and then; raises `InputError` where it is too much."""
         every: list[T] = []
         for one in found:
             every.append(one)
+            if problem := budget.crowded_by(len(every)):
+                raise InputError(problem[0], where, problem[1])
             if len(every) % PROGRESS_EVERY == 0:
                 self.progress(len(every))
         return every

@@ -9,18 +9,22 @@ from __future__ import annotations
 import os
 import re
 import zlib
+from collections.abc import Iterator
 from typing import IO, Final, Literal
 
 import pyarrow as pa
 
-from pressmark.storage.settings import ArchiveLimits
+from pressmark.storage.inputs.budget import Budget
 
-__all__ = ["Broken", "TooMuch", "Unpacked"]
+__all__ = ["GZIP_WINDOW", "Broken", "TooMuch", "Unpacked", "inflated"]
 
 CHUNK_BYTES: Final = 1 << 16
-HARMLESS_BYTES: Final = 16 << 20
 LONGEST_MARK: Final = 1 << 12
 GZIP: Final = b"\x1f\x8b\x08"
+# What zlib calls a stream with gzip's header.
+GZIP_WINDOW: Final = 31
+# So much is given to zlib at first, then twice as much: what follows a member is copied with each.
+FIRST_BYTES: Final = 256
 ZSTD: Final = (b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18")
 LONGEST_LINE: Final = 1 << 16
 LINE_ENDS: Final = b"\r\n\0 \t"
@@ -36,6 +40,30 @@ class TooMuch(Broken):
     """The file unpacks to more than it may; nothing more of it is read."""
 
 
+def inflated(data: bytes, window: int = GZIP_WINDOW) -> Iterator[tuple[bytes, int]]:
+    """What is packed in `data`, one member after the other, in pieces of at most `CHUNK_BYTES`, each with how much of
+    `data` was read by then. What follows the last member is not read. Raises `Broken`."""
+    place = 0
+    while place == 0 or data.startswith(GZIP[:2], place):
+        inflater, size, ahead = zlib.decompressobj(window), FIRST_BYTES, b""
+        while not inflater.eof:
+            if not ahead:
+                ahead = data[place : place + size]
+                place, size = place + len(ahead), min(2 * size, CHUNK_BYTES)
+            ended = not ahead
+            try:
+                piece = inflater.decompress(ahead, CHUNK_BYTES)
+            except zlib.error as error:
+                raise Broken(str(error)) from error
+            ahead = inflater.unconsumed_tail
+            if ended and not piece and not inflater.eof:
+                raise Broken("it is cut off")
+            if piece:
+                yield piece, place
+        place -= len(inflater.unused_data)
+        yield b"", place
+
+
 class Unpacked:
     """The bytes of a file, which `seeks` where it can be read at any place at once.
 
@@ -44,9 +72,9 @@ class Unpacked:
     in the file and it seeks.
     """
 
-    def __init__(self, packed: IO[bytes], limits: ArchiveLimits, *, seeks: bool = True) -> None:
+    def __init__(self, packed: IO[bytes], budget: Budget, *, seeks: bool = True) -> None:
         self._packed = packed
-        self._limits = limits
+        self._budget = budget
         self.size = packed.seek(0, os.SEEK_END)
         packed.seek(0)
         start = packed.read(4)
@@ -199,13 +227,8 @@ class Unpacked:
         data = self._inflated() if self.codec == "gzip" else self._read()
         if self.codec in (None, "plain"):
             return data
-        unpacked = self.total + len(data)
-        read = self._packed.tell()
-        if unpacked > self._limits.unpacked_bytes or unpacked > max(HARMLESS_BYTES, self._limits.ratio * read):
-            raise TooMuch(
-                f"it unpacks to more than {self._limits.ratio} times its size, or more than "
-                f"{self._limits.unpacked_bytes / (1 << 30):g} GiB; raise `--max-ratio` or `--max-unpacked-gib`"
-            )
+        if problem := self._budget.broken_by(self.total + len(data), self._packed.tell()):
+            raise TooMuch("; ".join(problem))
         return data
 
     def _read(self) -> bytes:

@@ -12,15 +12,13 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from pressmark.storage.inputs.budget import ENCODED_BYTES, RECORD_HEADER_BYTES, Budget
 from pressmark.storage.inputs.payloads import Fault, Payload, decoded, fault_of, limited, same_digest
 from pressmark.storage.inputs.unpacked import CHUNK_BYTES, Broken, TooMuch, Unpacked
 from pressmark.transforms.records import Limits, RecordFacts
 
 __all__ = ["Found", "LeftOut", "read_warc"]
 
-HEADER_BYTES: Final = 1 << 18
-# Of a body with encodings so much is read at most, as it is held whole.
-ENCODED_BYTES: Final = 64 << 20
 # A file with so many broken records, and no more others, is no archive.
 MOST_BROKEN: Final = 1000
 START: Final = re.compile(rb"(?<=\n)WARC/[0-9]\.[0-9]{1,3}\r?\n")
@@ -105,14 +103,14 @@ class _Part:
         self.left -= len(data)
         return data
 
-    def readline(self, size: int = HEADER_BYTES) -> bytes:
+    def readline(self, size: int = RECORD_HEADER_BYTES) -> bytes:
         line = self._stream.readline(min(size, self.left))
         self.left -= len(line)
         self.lines.append(line)
         return line
 
 
-def read_warc(stream: Unpacked, limits: Limits, ratio: int) -> Iterator[Found | LeftOut]:
+def read_warc(stream: Unpacked, limits: Limits, budget: Budget) -> Iterator[Found | LeftOut]:
     """The records of a file in their order. What is broken is a fault at its place, and reading goes on at the next
     record that can be found."""
     broken = whole = 0
@@ -124,7 +122,7 @@ def read_warc(stream: Unpacked, limits: Limits, ratio: int) -> Iterator[Found | 
                 return
             place, start = stream.place, stream.position
             mark = mark or (START if stream.peek(5) == b"WARC/" else ARC_START)
-            yield _read(stream, place, limits, ratio)
+            yield _read(stream, place, limits, budget)
             whole += 1
             continue
         except Broken as problem:
@@ -142,7 +140,7 @@ def read_warc(stream: Unpacked, limits: Limits, ratio: int) -> Iterator[Found | 
             return
 
 
-def _read(stream: Unpacked, place: str, limits: Limits, ratio: int) -> Found | LeftOut:
+def _read(stream: Unpacked, place: str, limits: Limits, budget: Budget) -> Found | LeftOut:
     record = _record(stream)
     kind = record.says("WARC-Type").strip().lower()
     if not record.arc and stream.codec is None:
@@ -152,7 +150,7 @@ def _read(stream: Unpacked, place: str, limits: Limits, ratio: int) -> Found | L
     if kind not in PAGES:
         found = LeftOut(kind if re.fullmatch(r"[\w-]{1,40}", kind) else "record of no known type")
     else:
-        found = _page(record, block, place, limits, ratio)
+        found = _page(record, block, place, limits, budget)
     if stream.codec is None:
         block.left -= stream.skip(block.left)
     while block.read(CHUNK_BYTES):
@@ -166,7 +164,7 @@ def _read(stream: Unpacked, place: str, limits: Limits, ratio: int) -> Found | L
 
 def _record(stream: Unpacked) -> _Record:
     arc = stream.peek(5) != b"WARC/"
-    head = _Part(stream, HEADER_BYTES)
+    head = _Part(stream, RECORD_HEADER_BYTES)
     try:
         headers = (_parsers().arc if arc else _parsers().warc).parse(head)
     except _parsers().errors as error:
@@ -175,7 +173,7 @@ def _record(stream: Unpacked) -> _Record:
     length = (headers.get_header("Content-Length") or "").strip()
     length = "0" if first and not LENGTH.fullmatch(length) else length
     if not head.left or not LENGTH.fullmatch(length):
-        raise Broken(f"the record has no length (`{length[:40]}`), or more than {HEADER_BYTES} bytes of header")
+        raise Broken(f"the record has no length (`{length[:40]}`), or more than {RECORD_HEADER_BYTES} bytes of header")
     # Of an ARC's first record, two lines that were read belong to its content.
     return _Record(headers, stream.position, max(int(length) - (headers.total_len if arc else 0), 0), arc)
 
@@ -194,14 +192,14 @@ def _ends(after: bytes) -> bool:
     return after.startswith((b"\r\n\r\n", b"\n\n")) or not left or left.startswith(b"WARC/"[: len(left)])
 
 
-def _page(record: _Record, block: _Part, place: str, limits: Limits, ratio: int) -> Found | LeftOut:
+def _page(record: _Record, block: _Part, place: str, limits: Limits, budget: Budget) -> Found | LeftOut:
     """The page in a record's content, of which what is not needed stays unread."""
     content_type, codings = record.says("Content-Type"), []
     if record.says("WARC-Segment-Number"):
         return LeftOut("record in segments")
     if content_type.lower().startswith("application/http"):
         try:
-            http = _parsers().http.parse(_Part(block, HEADER_BYTES))
+            http = _parsers().http.parse(_Part(block, RECORD_HEADER_BYTES))
         except _parsers().errors:
             http = None
         if http is None or not http.protocol.upper().startswith("HTTP/"):
@@ -218,7 +216,7 @@ def _page(record: _Record, block: _Part, place: str, limits: Limits, ratio: int)
     declared = MEDIA_TYPE.match(content_type.strip())
     if declared and not HTML.match(declared[0]):
         return LeftOut(declared[0].lower())
-    data = _payload(record, block, codings, limits, ratio)
+    data = _payload(record, block, codings, limits, budget)
     if not declared and isinstance(data, bytes) and not SNIFFED.match(data):
         return LeftOut("page of no known type")
     if isinstance(data, Fault):
@@ -229,7 +227,7 @@ def _page(record: _Record, block: _Part, place: str, limits: Limits, ratio: int)
     return Found(place, _time(record), Payload(data, facts))
 
 
-def _payload(record: _Record, block: _Part, codings: list[str], limits: Limits, ratio: int) -> bytes | Fault:
+def _payload(record: _Record, block: _Part, codings: list[str], limits: Limits, budget: Budget) -> bytes | Fault:
     """The rest of a content without its codings, if it has the digest that the record says.
 
     One digest is enough: crawlers differ in which codings they leave on, and some change headers later.
@@ -243,10 +241,10 @@ def _payload(record: _Record, block: _Part, codings: list[str], limits: Limits, 
         return fault_of(f"it has more than {ENCODED_BYTES} bytes with an encoding", size=block.left)
     else:
         body = block.read(block.left)
-        data = decoded(body, codings, ratio, limits)
+        data = decoded(body, codings, budget, limits)
     if isinstance(data, Fault):
         return data
-    unchunked = decoded(body, [coding for coding in codings if "chunked" in coding], ratio, limits)
+    unchunked = decoded(body, [coding for coding in codings if "chunked" in coding], budget, limits)
     readings = {
         "WARC-Payload-Digest": [body, data, *([unchunked] if isinstance(unchunked, bytes) else [])],
         "WARC-Block-Digest": [b"".join(block.lines) + body],

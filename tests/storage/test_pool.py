@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -93,7 +94,51 @@ def _deadly(numbers: list[int]) -> list[int]:
     return numbers
 
 
-def _split(numbers: list[int]) -> list[list[int]]:
+def test_a_worker_that_is_stopped_is_replaced_and_all_work_is_done() -> None:
+    with open_pool(2) as pool:
+        assert sorted(pool.map(_stops_once, [[number] for number in range(6)], _split)) == [[n] for n in range(6)]
+        os.kill(next(iter(pool.map(_process, range(4)))), signal.SIGSTOP)
+    # The pool has ended: a worker that is stopped with nothing to do keeps nobody waiting.
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_killed_and_what_it_hangs_on_is_split() -> None:
+    with open_pool(2) as pool:
+        # Longer than workers take to start on a busy machine.
+        assert sorted(pool.map(_hangs, [[0, 1], [4]], _split, seconds=lambda _: 10.0)) == [[], [0, 1]]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_needs_more_memory_than_there_is_is_split(workers: int) -> None:
+    with open_pool(workers) as pool:
+        assert sorted(pool.map(_greedy, [[0, 1], [2, 4], [3]], _split)) == [[], [0, 1], [2], [3]]
+        with pytest.raises(PoolError, match="free memory, or use fewer workers"):
+            list(pool.map(_greedy, [[4], [1], [2]]))
+
+
+def _stops_once(numbers: list[int]) -> list[int]:
+    """Stops the worker that carries it out first."""
+    mark = Path(tempfile.gettempdir()) / f"pressmark-stopped-{os.getppid()}"
+    if numbers == [2] and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return numbers
+
+
+def _hangs(numbers: list[int]) -> list[int]:
+    while 4 in numbers:
+        time.sleep(60)
+    return numbers
+
+
+def _greedy(numbers: list[int]) -> list[int]:
+    if 4 in numbers:
+        raise MemoryError
+    return numbers
+
+
+def _split(numbers: list[int], *, late: bool = False) -> list[list[int]]:
+    del late
     return [[number] for number in numbers] if len(numbers) > 1 else [[]]
 
 

@@ -27,7 +27,7 @@ GENERAL = load_outlets().general
 def element(markup: str, rules: Rules = RULES) -> Finding | None:
     """What the innermost element of the only block says."""
     (block,) = cut(f"{markup}渡轮").blocks
-    return Evidence(NO_RULES, rules).of_element(block.path[-1])
+    return Evidence(NO_RULES, rules).of_element([*block.path][-1])
 
 
 def wording(text: str, *, at_edge: bool = False) -> Finding | None:
@@ -136,7 +136,7 @@ def test_the_first_of_several_class_words_decides_whatever_their_order_on_the_pa
 def test_more_names_of_classes_than_are_kept_are_judged_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pressmark.transforms.evidence.MOST_NAMES", 1)
     evidence = Evidence(NO_RULES, RULES)
-    tokens = [cut(f"<div class='{name}'>渡轮").blocks[0].path[0] for name in ("ad", "story-lead", "x", "ad")]
+    tokens = [next(iter(cut(f"<div class='{name}'>渡轮").blocks[0].path)) for name in ("ad", "story-lead", "x", "ad")]
     found = [evidence.of_element(token) for token in tokens * 2]
     assert [finding.role if finding else None for finding in found] == ["boilerplate", "lede", None, "boilerplate"] * 2
     assert len(evidence._named) == 1
@@ -224,7 +224,7 @@ def test_an_outlets_own_rules_are_asked_before_the_general_ones() -> None:
     )
     evidence = Evidence(own, RULES)
     (block,) = cut("<div class='story-lead'>渡轮").blocks
-    assert evidence.of_element(block.path[0]) == Finding("body", "class words `lead`")
+    assert evidence.of_element(next(iter(block.path))) == Finding("body", "class words `lead`")
     assert evidence.of_wording("图：渡轮", at_edge=False) == Finding("note", "starts with `图：`")
     assert evidence.of_wording("编者按语", at_edge=False) == Finding("quote", "starts with `编者按语`")
     assert evidence.of_wording("编者按：来信", at_edge=False) == Finding("note", "starts with `编者按`")

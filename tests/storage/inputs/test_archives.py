@@ -21,8 +21,8 @@ from repositories import article
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs import archives
+from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.source import EVERYTHING, Request, sources_of
-from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.records import Limits, Reject
 
 MEMBERS = {f"{name}.md": article(name) for name in ("a", "b", "c")}
@@ -178,7 +178,7 @@ def test_a_zip_member_that_unpacks_to_too_much_is_a_reject_unread(tmp_path: Path
     found = contents(path)
     assert rejected(found) == {"bomb.md": ("unreadable", None)}
     assert "--max-ratio" in str(found["bomb.md"])
-    assert contents(path, archive_limits=ArchiveLimits(ratio=2000))["bomb.md"] == bytes(8 << 20)
+    assert contents(path, budget=Budget(ratio=2000))["bomb.md"] == bytes(8 << 20)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -204,7 +204,7 @@ def test_a_tar_that_unpacks_to_too_much_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(tar_of([("bomb.md", bytes(20 << 20)), ("a.md", article("a"))])))
     with pytest.raises(InputError, match=r"200 times its size.*--max-ratio"):
         listed(path)
-    found = contents(path, archive_limits=ArchiveLimits(ratio=5000))
+    found = contents(path, budget=Budget(ratio=5000))
     assert rejected(found) == {"bomb.md": ("too_large", None)}
     assert isinstance(reject := found["bomb.md"], Reject)
     assert reject.source_bytes == 20 << 20
@@ -214,7 +214,48 @@ def test_a_tar_that_unpacks_to_too_much_is_an_error(tmp_path: Path) -> None:
 def test_an_archive_above_the_limit_of_unpacked_bytes_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(PACKED[name])
     with pytest.raises(InputError, match="--max-unpacked-gib"):
-        contents(tmp_path / name, archive_limits=ArchiveLimits(unpacked_bytes=300))
+        contents(tmp_path / name, budget=Budget(unpacked_bytes=300))
+
+
+def test_zip_members_that_lie_over_each_other_are_counted_each(tmp_path: Path) -> None:
+    whole = zip_of([("a.md", article("a") + bytes(900_000))])
+    directory = whole.index(b"PK\x01\x02")
+    entry, end = whole[directory : whole.index(b"PK\x05\x06")], bytearray(whole[-22:])
+    end[8:16] = struct.pack("<HHI", 60, 60, 60 * len(entry))
+    (tmp_path / "a.zip").write_bytes(whole[:directory] + 60 * entry + end)
+    with pytest.raises(InputError, match=r"200 times its size.*--max-ratio"):
+        listed(tmp_path / "a.zip")
+
+
+def long_header(kind: bytes, data: bytes) -> bytes:
+    info = tarfile.TarInfo("h")
+    info.type, info.size = kind, len(data)
+    return info.tobuf() + data + bytes(-len(data) % 512)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *(long_header(kind, bytes(2 << 20)) for kind in (b"x", b"g", b"L", b"K", b"X")),
+        long_header(b"x", b"1" * 100_000),
+        long_header(b"x", b"12 path=a.md\n") * 2000,
+        long_header(b"L", b"a.md") * 2000,
+    ],
+    ids=["x", "g", "L", "K", "X", "digits", "x upon x", "L upon L"],
+)
+def test_headers_that_no_program_writes_are_an_error(tmp_path: Path, headers: bytes) -> None:
+    (tmp_path / "a.tar").write_bytes(headers + PACKED["a.tar"])
+    with pytest.raises(InputError, match="can't be read.*header"):
+        listed(tmp_path / "a.tar")
+
+
+def test_the_map_of_a_sparse_member_is_not_read(tmp_path: Path) -> None:
+    sparse = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n24 GNU.sparse.name=s.md\n"
+    member = tar_of([("s.md", b"999999999\n" + b"1\n" * 400)]).rstrip(b"\0")
+    (tmp_path / "a.tar").write_bytes(long_header(b"x", sparse) + member + bytes(-len(member) % 512) + PACKED["a.tar"])
+    found = contents(tmp_path / "a.tar")
+    assert [path for path, outcome in found.items() if isinstance(outcome, bytes)] == ["a.md", "b.md", "c.md"]
+    assert "sparse" in str(found["s.md"])
 
 
 def test_bad_zip_members_are_named_and_the_rest_is_read(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import pytest
 from listings import Pack, as_folder, as_git, as_git_address, as_zip, contents, listed, opened, paths, rejected, there
 from repositories import article, files_below
 
+from pressmark.storage.errors import InputError
 from pressmark.storage.inputs import source as sources
+from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.source import EVERYTHING, Request, sources_of
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import Selection
@@ -100,6 +102,15 @@ def test_a_large_source_is_hashed_and_not_kept(
     assert isinstance(reject := found["large.md"], Reject)
     assert (reject.reason, reject.source_sha256, reject.source_bytes) == ("too_large", None, len(large))
     assert found["z.md"] == article("z")
+
+
+def test_more_files_than_an_archive_may_name_are_an_error(source: Path, tmp_path: Path, pack: Pack) -> None:
+    for number in range(5):
+        (source / f"{number}.md").write_bytes(article(str(number)))
+    address = pack(source, tmp_path)
+    assert len(contents(address, budget=Budget(files=9))) == 5
+    with pytest.raises(InputError, match="names more than 4 files.*--max-files"):
+        contents(address, budget=Budget(files=4))
 
 
 def sha256(data: bytes) -> str:

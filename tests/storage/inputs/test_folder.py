@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import unicodedata
 from pathlib import Path
@@ -25,6 +26,25 @@ def archive(tmp_path: Path) -> Path:
     place = tmp_path / "archive"
     place.mkdir()
     return place
+
+
+def test_a_sparse_file_is_not_read_for_its_hash(archive: Path) -> None:
+    with open(archive / "sparse.md", "wb") as file:
+        file.truncate(100 << 20)
+    (archive / "full.md").write_bytes(bytes(20 << 20))
+    found = contents(archive)
+    hashes = {name: one.source_sha256 is not None for name, one in found.items() if isinstance(one, Reject)}
+    assert hashes == {"full.md": True, "sparse.md": False}
+    assert rejected(found) == dict.fromkeys(hashes, ("too_large", None))
+
+
+def test_a_page_in_very_many_members_is_read(archive: Path) -> None:
+    members = gzip.compress(b"") * 50_000 + gzip.compress(article("a")) + bytes(9)
+    (archive / "a.html.gz").write_bytes(members)
+    (archive / "b.html.gz").write_bytes(members[:-20])
+    found = contents(archive)
+    assert found["a.html.gz"] == article("a")
+    assert "cut off" in str(found["b.html.gz"])
 
 
 def test_files_are_listed_with_sizes_and_problems(archive: Path) -> None:

@@ -379,7 +379,7 @@ def test_folders_deeper_than_any_archive_are_an_error(repository: Repository) ->
         listed(repository.path)
 
 
-@pytest.mark.parametrize(("limit", "most", "depth"), [("CHANGES_BYTES", 1 << 16, 3), ("MEMORY_BYTES", 1 << 27, 9)])
+@pytest.mark.parametrize(("limit", "most", "depth"), [("CHANGES_BYTES", 1 << 16, 3), ("GIT_MEMORY_BYTES", 1 << 27, 9)])
 def test_a_few_trees_that_name_a_billion_files_are_refused(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, limit: str, most: int, depth: int
 ) -> None:
@@ -438,6 +438,21 @@ def test_a_work_tree_whose_repository_is_elsewhere_is_refused(repository: Reposi
     )
     with pytest.raises(InputError, match="names another folder.*git clone"):
         listed(tmp_path / "tree")
+
+
+def test_a_repository_that_is_trusted_may_have_its_objects_elsewhere(repository: Repository, tmp_path: Path) -> None:
+    repository.commit({"a.md": article("a")})
+    for name in ("tree", "other"):
+        words = ["worktree", "add", "-q", "--detach", str(tmp_path / name), "main"]
+        subprocess.run(["git", "--git-dir", repository.path, *words], check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", "--shared", repository.path, tmp_path / "shared"], check=True)
+    for place in (tmp_path / "tree", tmp_path / "shared"):
+        with pytest.raises(InputError, match="--trust-repository.*git clone --mirror"):
+            listed(place)
+        assert contents(place, trusted=True) == {"a.md": article("a")}
+    os.mkfifo(repository.path / "objects" / "pack" / "pipe")
+    with pytest.raises(InputError, match="neither a file nor a folder"):
+        contents(tmp_path / "other", trusted=True)
 
 
 def test_settings_of_a_repository_run_nothing_and_move_nothing(repository: Repository, tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ from listings import contents
 
 from pressmark.storage.errors import SettingsError
 from pressmark.storage.inputs import jsonl
+from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.jsonl import read_json_lines
 from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.unpacked import Unpacked
-from pressmark.storage.settings import ArchiveLimits, IngestSettings, keys_of
+from pressmark.storage.settings import IngestSettings, keys_of
 from pressmark.transforms.records import Limits, Reject
 
 LINE: dict[str, Any] = {
@@ -121,7 +122,7 @@ def test_a_map_that_is_none_is_an_error(text: str) -> None:
 def test_a_bad_line_is_a_reject_at_its_offset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: bytes, reason: str
 ) -> None:
-    monkeypatch.setattr(jsonl, "LONGEST_LINE", 4_000_000)
+    monkeypatch.setattr(jsonl, "LONGEST_LINE_BYTES", 4_000_000)
     good = json.dumps(LINE).encode()
     path = write(tmp_path / "a.jsonl", good, line, good.replace(b"/a", b"/b"))
     ingest(path, tmp_path / "out", max_source_mib=1)
@@ -161,7 +162,7 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
     data = b"\n".join(
         line.replace(b"\n", b"") if isinstance(line, bytes) else json.dumps(line).encode() for line in lines
     )
-    found = list(read_json_lines(Unpacked(io.BytesIO(data), ArchiveLimits()), Limits(), keys_of("url=a.b")))
+    found = list(read_json_lines(Unpacked(io.BytesIO(data), Budget()), Limits(), keys_of("url=a.b")))
     places = [number for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n")) if line.strip()]
     assert len(found) == len(places)
     for one in found:

@@ -21,10 +21,10 @@ from archives import ROOT, breaches, ingest, rows_of
 from listings import contents, listed, opened, paths
 
 from pressmark.storage.errors import InputError
+from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.source import EVERYTHING, Request, sources_of
 from pressmark.storage.inputs.warc import MOST_BROKEN
-from pressmark.storage.settings import ArchiveLimits
 from pressmark.transforms.records import Limits, Reject
 
 PAGE = "<html><body><p>松岭市图书馆今天开门。</p><p>林帆到场。</p></body></html>".encode()
@@ -225,7 +225,7 @@ def test_a_file_of_nothing_but_broken_records_is_given_up(tmp_path: Path) -> Non
 
 def test_what_unpacks_to_too_much_is_given_up(tmp_path: Path) -> None:
     (tmp_path / "a.warc.gz").write_bytes(gzip.compress(response() + b"\r\n" * (20 << 20)))
-    first, last = contents(tmp_path / "a.warc.gz", archive_limits=ArchiveLimits(ratio=100)).values()
+    first, last = contents(tmp_path / "a.warc.gz", budget=Budget(ratio=100)).values()
     assert first == PAGE
     assert isinstance(last, Reject)
     assert "--max-ratio" in last.detail

@@ -1,0 +1,39 @@
+"""The elements that are open where a block stands: evidence for whoever judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Self
+
+from turbohtml import Token
+
+__all__ = ["NOWHERE", "Path"]
+
+
+class Path:
+    """The start tags of the elements that are open at a place, outermost first: the innermost one, and the path around
+    it, which all paths inside share. So memory grows with the elements, not with blocks times depth.
+
+    Without an open element the path is empty, and its own `outer`.
+    """
+
+    __slots__ = ("bold", "italic", "outer", "tag", "token")
+
+    def __init__(self, token: Token | None = None, outer: Self | None = None, name: str = "") -> None:
+        self.token = token
+        self.tag = "" if token is None else token.tag
+        self.outer: Self = outer or self
+        self.bold: bool = name == "strong" or name == "b" or (outer is not None and outer.bold)
+        self.italic: bool = name == "i" or name == "em" or (outer is not None and outer.italic)
+
+    def __iter__(self) -> Iterator[Token]:
+        return reversed(list(reversed(self)))
+
+    def __reversed__(self) -> Iterator[Token]:
+        here = self
+        while here.token is not None:
+            yield here.token
+            here = here.outer
+
+
+NOWHERE: Final = Path()
