@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -120,7 +120,7 @@ def assert_same_rows(output: Path, expected: Path, tables: tuple[str, ...] = STA
         assert settled_rows(output, name) == settled_rows(expected, name), name
 
 
-def verified(output: Path | str, source: Path | str | None = None, **settings: str) -> Verification:
+def verified(output: Path | str, source: Path | str | None = None, **settings: Any) -> Verification:
     """What `verify` says by one process."""
     return verify_output(Output(output), source, workers=1, progress=lambda *_: None, **settings)
 

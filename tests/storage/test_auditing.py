@@ -20,6 +20,7 @@ from pressmark.flows.cli import main
 from pressmark.storage.auditing import Audit, Window, audit_output
 from pressmark.storage.output.tables import Output
 from pressmark.transforms import article as parser
+from pressmark.transforms import spans
 
 
 def audited(output: Path, number: int, share: float, **named: Any) -> Audit:
@@ -53,7 +54,13 @@ def test_audits_go_on_where_the_last_one_of_the_archive_ended(
 ) -> None:
     looked_at: list[str] = []
     takes = Window.takes
-    monkeypatch.setattr(Window, "takes", lambda window, sha: takes(window, sha) and not looked_at.append(sha))
+
+    def seen(window: Window, sha: str) -> bool:
+        taken = takes(window, sha)
+        looked_at.extend([sha] * taken)
+        return taken
+
+    monkeypatch.setattr(Window, "takes", seen)
     other = news.folder / "other"
     other.mkdir()
     (other / "z.md").write_bytes(b"[a](https://a.example/z)\n---\n<p>z</p>")
@@ -78,7 +85,7 @@ def _hash_of(output: Path, path: str) -> str:
 @pytest.fixture
 def faulty(news: News, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An output of a parser that counts one byte too many; its archive holds a source that is gone since."""
-    counted = parser.skipped_sizes
+    counted = spans.skipped_sizes
     with monkeypatch.context() as patch:
         patch.setattr(parser, "skipped_sizes", lambda *given: (counted(*given)[0] + 1, 0))
         for name in "abc":

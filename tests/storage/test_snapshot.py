@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -49,7 +50,7 @@ def test_what_is_published_right_after_the_links_were_made_is_not_listed(
 ) -> None:
     news.write("a.md")
     news.ingest()
-    publishing, runs = folder.publishing, []
+    publishing, runs = folder.publishing, list[int]()
 
     @contextmanager
     def published_behind(root: Path, *, shared: bool) -> Iterator[None]:
@@ -72,7 +73,7 @@ def test_what_is_published_right_after_the_links_were_made_is_not_listed(
 def test_a_reader_s_folder_is_gone_before_its_lock_is(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
     place, remove, held = news.folder / "reader", shutil.rmtree, []
 
-    def removed(path: Path, **options: bool) -> None:
+    def removed(path: Path, **options: Any) -> None:
         handle = os.open(path, os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -30,9 +30,9 @@ def differing(data: bytes, reading: Reading = Reading(), facts: RecordFacts | No
     outcome = parser.parse(data, "a.md", load_outlets(), Limits(), archive="x", reading=reading, facts=facts)
     assert isinstance(outcome, Article), outcome
     (row,) = article_rows([outcome], stamp(1)).to_pylist()
-    own = [rows([outcome])[0].to_pylist() for rows in (paragraph_rows, media_rows)]
+    paragraphs, media = (rows([outcome])[0].to_pylist() for rows in (paragraph_rows, media_rows))
     zone = load_outlets().find(host_of(row["canonical_url"])).zone
-    return list(disagreements(row, *own, data, zone=zone, period=partition_of(outcome, "month").period))
+    return list(disagreements(row, paragraphs, media, data, zone=zone, period=partition_of(outcome, "month").period))
 
 
 @pytest.mark.parametrize(
