@@ -14,7 +14,7 @@ from archives import ROOT
 # Raised only by what a change adds, and with the reason beside the number.
 # 12,500 lines in 80 modules; what the doors add: front matter, Markdown, pages, records, media; what operators ask,
 # limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout.
-MOST_LINES = 21_400
+MOST_LINES = 21_500
 MOST_MODULES = 110
 LONGEST_MODULE = 450
 

@@ -21,6 +21,7 @@ from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body
 from pressmark.transforms.evidence import HIDDEN, Evidence, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.outlets import Outlet, Outlets
+from pressmark.transforms.outside import outside_findings
 from pressmark.transforms.people import author_of, names_nobody
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
@@ -40,6 +41,8 @@ NO_TEXT: Final = (
     (b"\x28\xb5\x2f\xfd", "a file packed by zstd"), (b"BZh", "a file packed by bzip2"), (b"%PDF", "a PDF"),
     (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"SQLite format 3", "a database"),
 )  # fmt: skip
+# The reason of a role that the block's own first words say.
+SAID: Final = "starts with"
 OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
     rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
@@ -176,11 +179,13 @@ def _of_page(
     reasons = []
     for index, main in enumerate(verdict.main):
         role, reason = next(inside) if main else ("boilerplate", verdict.reason(index))
-        if main and role in OUTSIDE_STORY and reason != HIDDEN.reason:
+        if main and role in OUTSIDE_STORY and reason != HIDDEN.reason and not reason.startswith(SAID):
             # Rules for what scrapers cut out of a page say less of it than the page itself.
             role, reason = "body", f"part of the page's story, against: {reason}"
         roles.append(role)
         reasons.append(reason)
+    for index, finding in outside_findings(blocks, verdict.main, evidence, dated).items():
+        roles[index], reasons[index] = finding.role, finding.reason
     places = [index for index, main in enumerate(verdict.main) if main]
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
     return Classified(roles, reasons, story.dateline_at), shown

@@ -7,6 +7,7 @@ the order of `_judge`, and the first that holds decides.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -17,7 +18,7 @@ from pressmark.transforms.datelines import PageDates, Printed
 from pressmark.transforms.evidence import LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
 from pressmark.transforms.people import reports
 
-__all__ = ["Classified", "classify"]
+__all__ = ["LINK_SHARE", "LONGEST_CREDIT", "PHOTO", "REPORTERS", "Classified", "classify", "link_share"]
 
 # Datelines stand above the story or right below it, never in its middle.
 TOP_BLOCKS: Final = 6
@@ -30,6 +31,7 @@ LONGEST_CREDIT: Final = 120
 LINK_SHARE: Final = 0.8
 # What most of an article is inside of is its frame, whatever its class is called.
 FRAME_SHARE: Final = 0.5
+ITEM_BLOCKS: Final = 4
 
 DIGIT: Final = re.compile(r"[0-9]")
 DATED: Final = re.compile(
@@ -67,6 +69,8 @@ REPORTERS: Final = re.compile(
     r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}"
     r"|[^。\n]{2,60} contributed (?:to this|reporting).{0,20}"
 )
+CONTRIBUTED: Final = re.compile(r"[^\n]{2,300} contributed (?:to this|reporting|from)[^\n]{0,40}")
+ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 TEAM: Final = re.compile(r"[/／].*[（(]|[综綜]合报[道導导]")
 TRANSLATED: Final = re.compile(r"^(?:翻译|翻譯|译者|譯者|編譯|编译)\s*[：:]", re.MULTILINE)
 # All words of the pattern above have one of these.
@@ -157,7 +161,9 @@ class _Classifier:
         if after is not None:
             return after
         if strong is not None and self._fits(strong, text):
-            return strong
+            said = self._evidence.of_wording(text, at_edge=True) if strong.role == "quote" else None
+            # Publishers set their own notes as quotations, too.
+            return said if said is not None and said.role == "note" else strong
         at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
         finding = self._evidence.of_wording(text, at_edge=at_edge)
         # Most blocks end like a sentence, which none of the short forms does.
@@ -167,7 +173,7 @@ class _Classifier:
             self._open(finding, text)
             return finding
         if context is not None and not context.strong:
-            if context.role in LINKED_ROLES and _link_share(block) >= LINK_SHARE:
+            if context.role in LINKED_ROLES and link_share(block) >= LINK_SHARE:
                 return LINKS
             is_sentence = len(text) > SHORT or (len(text) > LONGEST_HEADING and SENTENCE.search(text))
             if context.role != "heading" or not is_sentence:
@@ -214,16 +220,21 @@ class _Classifier:
         if not any(_is_framing(finding) for finding, _ in self._judged.values()):
             return frozenset()
         held: dict[int, int] = {}
+        # A single item of a list that holds most paragraphs of a page is no item of the story.
+        items: Counter[int] = Counter()
         for block, (finding, number) in zip(self._blocks, inside, strict=True):
             if _is_framing(finding):
                 held[number] = held.get(number, 0) + len(block.text)
+                items[number] += 1 if finding is not None and finding.role == "list_item" else ITEM_BLOCKS
         total = sum([len(block.text) for block in self._blocks])
-        return frozenset(number for number, size in held.items() if size > total * FRAME_SHARE)
+        return frozenset(
+            number for number, size in held.items() if size > total * FRAME_SHARE and items[number] >= ITEM_BLOCKS
+        )
 
     def _continued(self, block: Block, strong: Finding | None) -> Finding | None:
         """What the block before makes of this one, as a heading over links or over pictures does."""
         after, finding = self._after, None
-        if after is LINKS and _link_share(block) >= LINK_SHARE:
+        if after is LINKS and link_share(block) >= LINK_SHARE:
             return LINKS
         if strong is None:
             if after is PICTURES and any(token.tag in BOLD for token in block.path):
@@ -296,7 +307,11 @@ class _Classifier:
 
     def _of_form(self, index: int, block: Block, *, at_edge: bool) -> Finding:
         text = block.text
-        if block.links and len(text) <= SHORT and _link_share(block) >= LINK_SHARE:
+        if ADDRESS.fullmatch(text):
+            return REFERENCE
+        if at_edge and CONTRIBUTED.fullmatch(text):
+            return REPORTER
+        if block.links and len(text) <= SHORT and link_share(block) >= LINK_SHARE:
             return LINKS
         if text[0] in BULLETS and BULLET.match(text):
             return BULLETED
@@ -339,7 +354,9 @@ class _Classifier:
 
 
 def _is_framing(finding: Finding | None) -> bool:
-    return finding is not None and finding.strong and finding.role not in QUOTING
+    if finding is None:
+        return False
+    return finding.role == "list_item" or (finding.strong and finding.role not in QUOTING)
 
 
 def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> None:
@@ -351,7 +368,8 @@ def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> Non
                 findings[index] = EDITORS_WORD_GOES_ON
 
 
-def _link_share(block: Block) -> float:
+def link_share(block: Block) -> float:
+    """How much of a block's text is links, from 0 to 1."""
     links = block.links
     return sum([link.end - link.start for link in links]) / len(block.text) if links else 0.0
 
@@ -372,6 +390,7 @@ EXTRACT: Final = Finding("lede", "below a heading that announces a summary")
 FURNISHING: Final = Finding("boilerplate", "page furniture by its wording")
 CREDITS: Final = Finding("byline", "what people did, and their names")
 REPORTER: Final = Finding("byline", "names and a report, outside the story")
+REFERENCE: Final = Finding("note", "an address and nothing else")
 FIGURE_TITLE: Final = Finding("caption", "a figure's number and title")
 PICTURE_CREDIT: Final = Finding("caption", "ends with the source of a picture")
 ASIDE: Final = Finding("note", "in parentheses, at the article's edge")

@@ -130,6 +130,31 @@ def test_packed_pages_are_read_and_lawful(news: News, tmp_path: Path) -> None:
     assert breaches(news.out, news.archive) == []
 
 
+CARDS = "".join(
+    f"<li><a href=/{n}><span>松岭河上的第{n}座老桥昨天重新开放</span></a><time>3月{n}日</time></li>" for n in (2, 3, 4)
+)
+BOXED = (
+    "<!DOCTYPE html><html><head><title>图书馆开放</title></head><body><nav><a href=/>首页</a><a href=/s>体育</a></nav>"
+    "<main><article><h1>图书馆开放</h1><div class=meta><p>2022年3月4日 10:30</p><p>记者 林帆</p></div>"
+    f"<figure><img src=/1.jpg><figcaption>读者在门口排队</figcaption></figure><div>{STORY}</div></article></main>"
+    f"<aside><div class=box><h3>大家在读</h3><ul>{CARDS}</ul></div></aside>"
+    "<footer><p>松岭时报版权所有</p><a href=/about>关于松岭时报和它的读者们</a></footer></body></html>"
+)
+
+
+def test_what_stands_outside_a_page_s_story_has_its_own_role() -> None:
+    article = parsed(BOXED)
+    assert len(texts(article, "body")) == 8
+    assert texts(article, "dateline") == ["2022年3月4日 10:30"]
+    assert texts(article, "byline") == ["记者 林帆"]
+    assert texts(article, "caption") == ["读者在门口排队"]
+    # A box that is mostly titles of other stories is one, with its label; menus and the footer are none.
+    assert len(texts(article, "related")) == 4
+    assert texts(article, "related")[0] == "大家在读"
+    assert {"首页体育", "松岭时报版权所有", "关于松岭时报和它的读者们"} <= set(texts(article, "boilerplate"))
+    assert article.author == "林帆"
+
+
 FAR = "http://far-away.example"
 REMOTE = (
     f'<?xml version="1.0"?><!DOCTYPE html SYSTEM "{FAR}/a.dtd" [<!ENTITY x SYSTEM "{FAR}/x">]>'

@@ -187,3 +187,20 @@ def test_roles_of_a_seed(name: str, outlet: str, roles: list[str]) -> None:
     assert isinstance(article, Article)
     assert article.outlet == outlet
     assert [paragraph.role for paragraph in article.paragraphs] == roles
+
+
+@pytest.mark.parametrize(
+    ("block", "role"),
+    [
+        ("<p>原文来自松岭时报：渡口的冬天</p>", "note"), ("<blockquote><p>始发于松岭简报</p></blockquote>", "note"),
+        ("<p>参考资料：</p>", "note"), ("<p>https://songling-times.example/2022/weir</p>", "note"),
+        ("<p>Leggi anche</p>", "related"), ("<blockquote><p>渡轮明天停航，市长这样说。</p></blockquote>", "quote"),
+    ],
+)  # fmt: skip
+def test_notes_of_publishers_and_labels_are_told_by_how_they_begin(block: str, role: str) -> None:
+    assert classified(f"{STORY}{block}")[0][3:] == [role]
+
+
+def test_an_item_that_holds_the_whole_story_is_no_item() -> None:
+    assert classified(f"<ul><li>{STORY}{STORY}</li></ul>")[0] == ["body"] * 6
+    assert classified(f"{STORY}<ul><li>苹果</li><li>梨</li></ul>")[0][3:] == ["list_item"] * 2
