@@ -19,9 +19,7 @@ HEAD = """\
 
 This page is made from the code by `make docs`. An error says what is wrong, where, and what to do about it:
 
-```
-pressmark: there is no such file or folder: `archive`; give the folder that holds the archive
-```
+> pressmark: there is no such file or folder: `archive`; give the folder that holds the archive
 
 Under `--json` it is one object on standard output: `code`, `message`, `where`, `remedy`. The code tells what an
 operator does about it, and the exit code whether the arguments or the world are wrong. Bad sources are no errors: they

@@ -51,8 +51,18 @@ class Served:
         request = urllib.request.Request(
             f"{self.address}/api{path}", json.dumps(body or {}).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+
+        def answer() -> list[Any]:
+            # A busy server asks to come again later.
+            try:
+                with urllib.request.urlopen(request, timeout=30) as got:
+                    return [json.load(got)]
+            except urllib.error.HTTPError as error:
+                if error.code != 503:
+                    raise
+                return []
+
+        return wait_for(answer)[0]
 
     def runs(self, flow: str, *states: str) -> list[dict[str, Any]]:
         """Runs of a flow in one of these states, the latest first."""

@@ -75,7 +75,7 @@ def _all_new(output: Path) -> bool:
 
 def test_plain_readers_never_see_two_schemas_of_a_table(older: Path) -> None:
     ingest("news", older, 3, sync=True)
-    for name in TABLES.keys() - {"media"}:
+    for name in TABLES.keys() - {"media", "audits"}:
         assert pl.read_parquet(older / name, hive_partitioning=True).height == pq.read_table(older / name).num_rows
 
 

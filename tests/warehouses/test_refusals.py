@@ -411,7 +411,9 @@ def test_a_full_disk_leaves_the_old_state(kind: str, output: Path, tmp_path: Pat
         before = warehouse.rows("paragraphs").sort_by("paragraph_id")
         noise = tuple(os.urandom(400).hex() for _ in range(12_000))
         write_output(output, [*STORIES, Story("c", blocks=noise)], 2)
-        with pytest.raises(DestinationError, match="the disk is full; nothing was loaded.*free some space"):
+        with pytest.raises(
+            DestinationError, match="the disk (?:is full; nothing was loaded|has [0-9]+ MB free).*free some space"
+        ):
             load(output, warehouse.address, 2)
         assert warehouse.rows("paragraphs").sort_by("paragraph_id").equals(before)
     finally:
