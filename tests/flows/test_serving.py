@@ -290,8 +290,8 @@ def test_the_page_of_a_run_shows_its_artifacts(served: Served) -> None:
 def test_a_new_article_is_ingested_and_loaded(served: Served) -> None:
     article = "<!--1650000000000-->\n[新](https://songling-times.example/new)\n------\n\n<p>松岭的新书店。</p>\n"
     (served.folder / "archive" / "new.md").write_text(article)
-    wait_for(lambda: len(served.runs("load", "COMPLETED")) == 2)
-    assert "松岭的新书店。" in served.warehouse.rows("paragraphs")["text"].to_pylist()
+    # The ingest that failed above makes the one after it start a load, too: which load brings the article is not told.
+    wait_for(lambda: "松岭的新书店。" in served.warehouse.rows("paragraphs")["text"].to_pylist())
 
 
 def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: Served) -> None:
