@@ -13,7 +13,7 @@ from pressmark.flows.cli import EXIT_FAILED, EXIT_USAGE
 from pressmark.storage.errors import PressmarkError, SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("storage", "warehouses", "flows")
+FOLDERS = ("storage", "warehouses", "views", "flows")
 HEAD = """\
 # Errors
 

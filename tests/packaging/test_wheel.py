@@ -17,7 +17,7 @@ from archives import ROOT
 
 pytestmark = pytest.mark.slow
 
-PACKAGES: Final = ("flows", "schemas", "storage", "transforms", "warehouses")
+PACKAGES: Final = ("flows", "schemas", "storage", "transforms", "views", "warehouses")
 BUILT_FROM: Final = ("LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "src", *PACKAGES)
 UV: Final = Path(sys.executable).with_name("uv")
 URL: Final = "https://www.bbc.com/news/world-1"
