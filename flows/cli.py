@@ -354,6 +354,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # A first run has work for workers: what these need is loaded while this process loads its own.
             importlib.import_module("pressmark.storage.pool").preload()
         with _warnings_shown():
+            importlib.import_module("pressmark.storage.arrow")
             module = importlib.import_module(f"pressmark.flows.commands.{COMMANDS[arguments.command].module}")
             return int(getattr(module, arguments.command)(arguments))
     except BrokenPipeError:

@@ -36,7 +36,10 @@ from pressmark.storage.errors import PoolError
 __all__ = ["Pool", "open_pool", "preload"]
 
 # Loaded once, by the server that workers are forked from.
-PRELOADED: Final = ["pressmark.storage.batches", "pressmark.storage.output.partitions", "pressmark.storage.worker"]
+PRELOADED: Final = [
+    "pressmark.storage.arrow", "pressmark.storage.batches", "pressmark.storage.output.partitions",
+    "pressmark.storage.worker",
+]  # fmt: skip
 CONNECT_S: Final = 20
 # Tasks under way for each worker, so that none waits for the next one.
 AHEAD: Final = 2
