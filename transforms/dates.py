@@ -52,9 +52,9 @@ URL_DATES: Final = tuple(map(re.compile, (
 )))  # fmt: skip
 
 
-def parse_date(text: str) -> datetime | date | None:
+def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | None:
     """The date that a text is and nothing else, or None: a day where it has no time of day; without a zone where it
-    names none, else in UTC.
+    names none, else in UTC. `place` tells the order of day and month alone.
 
     >>> parse_date("2020-7-26 9:30 +8").isoformat(), parse_date("2020/07/26").isoformat()
     ('2020-07-26T01:30:00+00:00', '2020-07-26')
@@ -70,7 +70,7 @@ def parse_date(text: str) -> datetime | date | None:
         if MAIL_DATE.match(text):
             moment = parsedate_to_datetime(text)
             return moment.astimezone(UTC) if moment.tzinfo else moment
-        if parts := parts_of(text):
+        if parts := parts_of(text, place):
             return parts.day if parts.clock is None else parts.moment(UTC) if parts.zone else parts.local()
     except (ValueError, OverflowError):
         return None

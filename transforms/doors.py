@@ -37,8 +37,9 @@ PAGE: Final = re.compile(
 )
 # A comment with one JSON object tells of the page that follows.
 JSON_COMMENT: Final = re.compile(r"[\s\ufeff]*<!--\s*(?=\{)")
-SLASHED: Final = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{4})\s*")
-MONTHS: Final = 12
+# Where the order of day and month is that of a page's language; English that names no country does not tell.
+PLACES: Final = {"en": UTC_ZONE, "en-us": ZoneInfo("America/New_York")}
+DAY_FIRST: Final = ZoneInfo("Europe/London")
 # Switches to another script in encodings whose bytes are all ASCII, which as UTF-8 would be read wrongly.
 ESCAPE: Final = b"\x1b$"
 STATEFUL: Final = "the encoding has states between characters"
@@ -159,21 +160,7 @@ def _moment(printed: str | None, language: str | None) -> datetime | date | None
     """The time that a page states; a day where it states no time of day."""
     if not printed:
         return None
-    slashed = SLASHED.fullmatch(printed)
-    if slashed:
-        first, second, year = map(int, slashed.groups())
-        both = first <= MONTHS and second <= MONTHS and first != second
-        spoken = (language or "en").lower()
-        if both and spoken == "en":
-            # Either could be the month, and English that names no country does not tell.
-            return None
-        month_first = spoken == "en-us" if both else second > MONTHS
-        month, day = (first, second) if month_first else (second, first)
-        try:
-            return date(year, month, day)
-        except ValueError:
-            return None
-    moment = parse_date(printed)
+    moment = parse_date(printed) or parse_date(printed, PLACES.get((language or "en").lower(), DAY_FIRST))
     if moment is None:
         found = dateline_reader(UTC_ZONE).read(printed)
         moment = None if found is None else found.moment

@@ -79,7 +79,7 @@ def test_an_odd_comment_is_no_fault(comment: str) -> None:
     ("language", "printed", "day"),
     [("en-US", "3/4/2022", "2022-03-04"), ("en-GB", "3/4/2022", "2022-04-03"), ("en", "3/4/2022", None),
      ("en", "3/24/2022", "2022-03-24"), ("fr", "24/3/2022", "2022-03-24"), ("de", "5/5/2022", "2022-05-05"),
-     ("en", "31/31/2022", None)],
+     ("en", "31/31/2022", None), ("en-US", "3/4/2022 9:30", "2022-03-04"), ("en-GB", "3/4/2022 9:30", "2022-04-03")],
 )  # fmt: skip
 def test_days_with_slashes_are_read_by_the_pages_language(language: str, printed: str, day: str | None) -> None:
     page = PAGE.format(charset="utf-8").replace("lang=zh", f"lang={language}").replace(
