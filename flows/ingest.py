@@ -22,7 +22,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.tasks import Task
 from pydantic import Field
 
-from pressmark.flows import recording, summary
+from pressmark.flows import lineage, recording, summary
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import RETRIED, UNCACHED
 from pressmark.schemas.contract import Markup, Period
@@ -95,6 +95,7 @@ def ingest(*, then_run: str | None = None, **given: Any) -> RunReport:
     """Ingest an archive into an output folder, and leave the run's figures as artifacts."""
     log, settings = get_run_logger(), IngestSettings(**given)
     with (
+        lineage.ingest_told(settings, recording.this_run()) as tell,
         ProgressDisplay() as display,
         recording.patient(lambda: open_run(settings, new_stamp(), recording.StageArtifacts(display))) as run,
     ):
@@ -113,6 +114,7 @@ def ingest(*, then_run: str | None = None, **given: Any) -> RunReport:
                 f"{published} partitions published, {merged.file_bytes / 1e6:.1f} MB"
             )
         done = report(run)
+        tell(done)
     _show(settings, done)
     if then_run and (done.partitions_written or _was_missed(then_run)):
         # Started here and not by an event, so that it also runs on servers without event triggers.

@@ -14,8 +14,9 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 
+from pressmark.flows import lineage
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.recording import RETRIED, asset, record_lineage, say, table_assets
+from pressmark.flows.recording import RETRIED, asset, record_lineage, say, table_assets, this_run
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, write_report
 from pressmark.storage.settings import base_name
@@ -62,7 +63,9 @@ def load(output: str, destination: str, full: bool = False) -> LoadReport:  # no
         destination: its address, the password masked as ***; PRESSMARK_DESTINATION then holds the whole address
         full: send all partitions again, changed or not
     """
-    report = send(output, destination, full)
+    with lineage.load_told(output, from_parameter(destination), this_run()) as tell:
+        report = send(output, destination, full)
+        tell(report)
     write_report(Output(output), f"load-{report.load_id}", asdict(report))
     line = f"{report.changed} partitions sent to {report.destination}"
     get_run_logger().info(line)

@@ -19,6 +19,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.assets import Asset, AssetProperties, materialize
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from pressmark.schemas import TABLES
@@ -28,7 +29,7 @@ from pressmark.warehouses.address import DestinationBusyError
 
 __all__ = [
     "MISSED", "RETRIED", "SERVING", "UNCACHED", "StageArtifacts", "address_of", "asset", "patient",
-    "record_lineage", "say", "table_assets",
+    "record_lineage", "say", "table_assets", "this_run",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -141,6 +142,11 @@ class StageArtifacts:
             artifact, _ = self._artifacts[step]
             update_progress_artifact(artifact, share)
             self._artifacts[step] = (artifact, now)
+
+
+def this_run() -> tuple[str, str]:
+    """Name and id of the flow run that this is."""
+    return flow_run.name or "", flow_run.id or ""
 
 
 def address_of(source: str) -> str:

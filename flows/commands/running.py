@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError, settings_of
+from pressmark.flows.lineage import ingest_told, load_told
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.server import one_server, prefect_server
 from pressmark.flows.summary import (
@@ -87,8 +88,10 @@ def _ingest(settings: IngestSettings, *, as_flow: bool) -> RunReport:
     # A run's records hold no cycles, so collections would only cost time.
     gc.disable()
     try:
-        with ProgressDisplay() as progress:
-            return ingest_directly(progress=progress, **asdict(settings))
+        with ingest_told(settings) as tell, ProgressDisplay() as progress:
+            report = ingest_directly(progress=progress, **asdict(settings))
+            tell(report)
+            return report
     finally:
         gc.enable()
 
@@ -113,8 +116,9 @@ def load(arguments: argparse.Namespace) -> int:
 
             report: LoadReport = flow(arguments.output, as_parameter(address), arguments.full)
     else:
-        with ProgressDisplay() as progress:
+        with load_told(arguments.output, address) as tell, ProgressDisplay() as progress:
             report = load_output(output, address, new_stamp().run_id, progress, full=arguments.full)
+            tell(report)
     record = {**asdict(report), "tables": [table._asdict() for table in report.tables]}
     print(as_json(record) if arguments.json else text_of_load(report))
     return EXIT_OK
