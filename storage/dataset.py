@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pressmark.schemas import TABLES
 from pressmark.schemas.tables import ARTICLES, AUDITS, MEDIA, PARAGRAPHS, REJECTS, REVISIONS, RUNS
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
@@ -18,6 +19,7 @@ from pressmark.storage.verification import Verification, verify_output
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse as parse_source
 from pressmark.transforms.dates import FAR_FUTURE
+from pressmark.transforms.differences import differences
 from pressmark.transforms.records import Article, Limits, Reject
 
 __all__ = ["Dataset", "open_dataset", "parse", "verify"]
@@ -84,6 +86,15 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
     def trace(self, paragraph_id: str, source: str | None = None, *, context: int = 80) -> Trace:
         """A paragraph's row, its article's, and its bytes in the source with `context` bytes on both sides."""
         return trace_paragraph(self._moment, source, paragraph_id, context=context)
+
+    def differences(self, newer: Dataset) -> pl.DataFrame:
+        """The rows that came, went or changed from this moment to that of `newer`, in what, and why: see
+        `transforms/differences.py`."""
+        return differences(self.tables(), newer.tables()).collect(engine="streaming")
+
+    def tables(self) -> dict[str, pl.LazyFrame]:
+        """The tables by name."""
+        return {name: self._moment.scan(table) for name, table in TABLES.items()}
 
     def asof(self, moment: datetime) -> pl.DataFrame:
         """The articles as they stood at a moment (UTC where it names no zone), of an output with its history."""

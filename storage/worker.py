@@ -10,7 +10,8 @@ from pressmark.transforms.records import Limits, Reading
 __all__: list[str] = []
 
 SAMPLE: Final = (
-    "<!--0-->\n[T](https://a.example/2020)\n---\n<p>汉语漢語 1月1日。</p><p>An <a href='/'>end</a> that was said</p>".encode()
+    "<!--0-->\n[T](https://a.example/2020)\n---\n<p>汉语漢語 1月1日。</p>"
+    "<p>An <a href='/'>end</a> that was said</p>".encode()
 )
 
 parse_source(SAMPLE, "", Limits(), FAR_FUTURE, "", Reading())

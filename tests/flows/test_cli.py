@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from archives import ROOT, News, WriteArticle, ingest, read_table
 
-from pressmark.flows.cli import COMMANDS, main
+from pressmark.flows.arguments import COMMANDS
+from pressmark.flows.cli import main
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import shtab
 
-from pressmark.flows.cli import SHELLS, main
+from pressmark.flows.arguments import SHELLS
+from pressmark.flows.cli import main
 
 
 def complete(words: list[str], folder: Path, script: str) -> list[str]:

@@ -1,0 +1,257 @@
+"""Every command: its module, what it does, an example, and its arguments.
+
+What `pressmark ingest` and `pressmark serve` take follows from `storage/settings.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from pressmark.storage.settings import Option, options
+
+__all__ = ["COMMANDS", "SETTINGS", "SHELLS", "Argument", "Command"]
+
+SHELLS: Final = ("bash", "zsh", "tcsh", "fish", "powershell")
+
+
+class Argument:
+    """An argument as `argparse` takes it, and the group in which help shows it."""
+
+    def __init__(self, *names: str, group: str | None = None, **facts: Any) -> None:
+        self.names, self.group, self.facts = names, group, facts
+
+
+class Command(NamedTuple):
+    """A command: its module in `flows/commands`, what it does, an example, and its arguments."""
+
+    module: str
+    what: str
+    example: str
+    arguments: tuple[Argument, ...]
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {text}")
+    return share
+
+
+def _portion(text: str) -> float:
+    share = _share(text)
+    if not share:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return share
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"`{text}` is no date or time; write 2025-03-01 or 2025-03-01T12:00Z"
+        ) from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _from_setting(option: Option) -> Argument:
+    """The argument of a setting: inputs and outputs by their place, all else by a flag."""
+    facts: dict[str, Any] = {"default": option.default, "help": option.help, "group": option.group}
+    if option.name in ("source", "output"):
+        return Argument(option.name, nargs="?", **facts)
+    facts["dest"] = option.name
+    kind = option.type.partition(" ")[0]
+    if kind == "bool":
+        facts["action"] = "store_true" if option.default is False else argparse.BooleanOptionalAction
+        return Argument(option.flag, **facts)
+    if kind.startswith("tuple"):
+        facts |= {"action": "append", "default": None}
+    types = {"int": _positive, "datetime": _moment}
+    return Argument(option.flag, type=types.get(kind), metavar=option.metavar, choices=option.choices, **facts)
+
+
+SETTINGS: Final = {option.name: _from_setting(option) for option in options()}
+OUTPUT: Final = SETTINGS["output"]
+NAMED_OUTPUT: Final = Argument("output", help=OUTPUT.facts["help"].removesuffix(" [output]"))
+SOURCE: Final = Argument("source", nargs="?", help="the input that was ingested [that of the latest run]")
+JSON: Final = Argument("--json", action="store_true", help="print the result as JSON, errors too")
+DRY_RUN: Final = Argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+FLOW: Final = Argument(
+    "--flow", action="store_true",
+    help="run as a recorded Prefect flow, on the server of PREFECT_API_URL or on a local one that is started for the "
+    "run; without this flag a flow is run where PREFECT_API_URL is set",
+)  # fmt: skip
+
+
+def _archive(which: str) -> Argument:
+    return Argument("--archive", metavar="NAME", help=f"only this archive of the output [{which}]")
+
+
+def _destination(what: str, without: str) -> Argument:
+    return Argument(
+        "destination", nargs="?", default=os.environ.get("PRESSMARK_DESTINATION"),
+        help=f"{what}: `duckdb:news.duckdb`, `postgresql://user@host/database` or `iceberg:folder` [that of "
+        f"PRESSMARK_DESTINATION, which keeps a password out of the list of processes{without}]",
+    )  # fmt: skip
+
+
+COMMANDS: Final = {
+    "init": Command(
+        "starting", "look at an archive, say what is understood of it, and write pressmark.toml beside it",
+        "pressmark init archive",
+        (
+            Argument("source", help="the archive, as in `pressmark ingest`"), SETTINGS["include"],
+            Argument("--force", action="store_true", help="write over a pressmark.toml that is there"), DRY_RUN, JSON,
+        ),
+    ),
+    "ingest": Command(
+        "running", "ingest an archive into an output folder", "pressmark ingest archive output --workers 4",
+        (
+            *SETTINGS.values(), FLOW, DRY_RUN,
+            Argument("--strict", action="store_true", help="exit with 1 where the output holds rejects"),
+            Argument(
+                "--max-reject-share", type=_share, metavar="X",
+                help="exit with 1 where more than this share of the sources are rejects, as 0.05",
+            ), JSON,
+        ),
+    ),
+    "verify": Command(
+        "reading", "re-read the sources and check the laws on every row", "pressmark verify output archive",
+        (
+            OUTPUT, SOURCE, _archive("all"), SETTINGS["workers"],
+            Argument(
+                "--independent", action="store_true",
+                help="cut slices again for law 1 by a second implementation; needs pressmark[audit]",
+            ), JSON,
+        ),
+    ),
+    "audit": Command(
+        "checking", "derive a share of the articles again by a second implementation, and keep what differs in the "
+        "table `audits`; needs pressmark[audit]",
+        "pressmark audit output archive --share 0.02",
+        (
+            OUTPUT, SOURCE, _archive("all"),
+            Argument(
+                "--share", type=_portion, default=0.02, metavar="X",
+                help="of the sources to look at, above 0 and at most 1; the next audit goes on behind them [0.02]",
+            ), SETTINGS["workers"], JSON,
+        ),
+    ),
+    "trace": Command(
+        "reading", "show a paragraph and the exact bytes it came from",
+        "pressmark trace 0123456789abcdef0123456789abcdef-0002 output archive --hexdump",
+        (
+            Argument("paragraph_id", help="as in the column `paragraph_id`"), OUTPUT, SOURCE,
+            _archive("that of the paragraph"),
+            Argument("--hexdump", action="store_true", help="show the bytes in hexadecimal as well"),
+            Argument("--context", type=int, default=80, metavar="N", help="bytes to show before and after [80]"), JSON,
+        ),
+    ),
+    "status": Command(
+        "reading", "count articles per outlet and month, and rejects by reason", "pressmark status output",
+        (OUTPUT, _archive("all"), JSON),
+    ),
+    "explain": Command(
+        "reading", "show a source block by block: role, evidence, bytes and dates",
+        "pressmark explain archive/2020/article.md",
+        (
+            Argument("source_file", type=Path, help="one file of an archive; a pressmark.toml above it is read"),
+            SETTINGS["max_source_mib"], SETTINGS["encoding"], SETTINGS["markup"], JSON,
+        ),
+    ),
+    "asof": Command(
+        "reading", "show the articles that an archive held at a moment; needs an output with `--history`",
+        "pressmark asof output 2025-03-01T12:00:00Z",
+        (
+            NAMED_OUTPUT,
+            Argument("time", type=_moment, help="date or time as in ISO 8601; UTC where it names no zone"),
+            Argument("--to", type=Path, metavar="FILE", help="write all of them, with their texts, as Parquet"),
+            Argument("--limit", type=_positive, default=20, metavar="N", help="articles to print [20]"),
+            Argument("--json", action="store_true", help="print all of them, with their texts, as JSON lines"),
+        ),
+    ),
+    "diff": Command(
+        "reading", "show what a revision of an article changed, paragraph by paragraph",
+        "pressmark diff 0123456789abcdef0123456789abcdef output",
+        (
+            Argument("article_id", help="as in the column `article_id`"), OUTPUT,
+            Argument(
+                "--revisions", nargs=2, type=_positive, metavar=("N", "M"),
+                help="the two to compare, as `--list` numbers them [the latest two whose texts differ]",
+            ),
+            Argument("--list", action="store_true", help="only list the article's revisions"),
+            Argument("--all", action="store_true", help="show unchanged paragraphs as well"), JSON,
+        ),
+    ),
+    "compare": Command(
+        "comparing", "say which rows of an output differ from those of an earlier copy, in what, and why",
+        "pressmark compare output-2026 output",
+        (
+            Argument("old", help="folder or address of an output"), Argument("new", help="another one"),
+            Argument("--limit", type=_positive, default=20, metavar="N", help="rows to print [20]"),
+            Argument("--json", action="store_true", help="print all of them as JSON lines"),
+        ),
+    ),
+    "load": Command(
+        "running", "load what changed in an output into a database or table format, and prove that it arrived",
+        "pressmark load output duckdb:news.duckdb",
+        (
+            NAMED_OUTPUT, _destination("where to load", ""), FLOW,
+            Argument("--full", action="store_true", help="send all partitions again, changed or not"), DRY_RUN, JSON,
+        ),
+    ),
+    "ddl": Command(
+        "running", "print the statements that make and fill the tables of a warehouse in its dialect",
+        "pressmark ddl --dialect bigquery",
+        (
+            Argument(
+                "--dialect", required=True, choices=("bigquery", "snowflake", "redshift", "clickhouse"),
+                help="of the warehouse",
+            ),
+            Argument(
+                "--location", metavar="URL",
+                help="where the warehouse finds the output's files, such as gs://bucket/output [a place to fill in]",
+            ),
+        ),
+    ),
+    "serve": Command(
+        "running", "serve scheduled ingests, loads and verifications on a Prefect server",
+        "pressmark serve archive output duckdb:news.duckdb --cron '15 * * * *'",
+        (
+            Argument("source", help="where the articles are, as in `pressmark ingest`"), NAMED_OUTPUT,
+            _destination("where to load after an ingest that changed something", "; without either nothing is loaded"),
+            Argument("--cron", default="0 * * * *", help="when to ingest, in UTC [`0 * * * *`, hourly]"),
+            Argument(
+                "--interval", type=_positive, metavar="S", help="ingest every S seconds instead of by --cron"
+            ),
+            Argument(
+                "--verify-cron", default="30 3 * * *", help="when to verify, in UTC [`30 3 * * *`, nightly]"
+            ),
+            *(argument for name, argument in SETTINGS.items() if name not in ("source", "output")),
+        ),
+    ),
+    "doctor": Command(
+        "checking", "look at this machine, an output, a destination and the schedule, and say what to do",
+        "pressmark doctor output --fix",
+        (
+            OUTPUT, _destination("also look whether it can be loaded", "; without either none is looked at"),
+            Argument("--fix", action="store_true", help="complete and clear what stopped runs left"), JSON,
+        ),
+    ),
+    "completion": Command(
+        "reading", "print a script that completes commands, options and paths in a shell",
+        'eval "$(pressmark completion bash)"',
+        (Argument("shell", choices=SHELLS, help="the shell to complete in: " + ", ".join(SHELLS)),),
+    ),
+}  # fmt: skip
