@@ -30,8 +30,8 @@ MAY_IMPORT = {
 # Optional, or slow to load and not needed by every command: the only ones that functions may import.
 LATE = {
     "adbc_driver_manager", "adbc_driver_postgresql", "dask", "dateparser", "distributed", "duckdb", "fastapi",
-    "idna", "obstore", "openlineage", "pathspec", "polars", "prefect", "publicsuffixlist", "py3langid", "pygit2", "pyiceberg", "rich",
-    "shtab", "sqlalchemy", "uvicorn", "warcio",
+    "idna", "obstore", "openlineage", "pathspec", "polars", "prefect", "publicsuffixlist", "py3langid",
+    "pygit2", "pyiceberg", "rich", "shtab", "sqlalchemy", "uvicorn", "warcio",
 }  # fmt: skip
 # The command line starts fast because each command loads what it needs; the package itself is lazy.
 # Commands, and what spares a start or an output in a folder the loading of a large library.
