@@ -38,7 +38,6 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy tests
 
 format: $(READY)
 	@$(BIN)/ruff format .
