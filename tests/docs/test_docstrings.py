@@ -1,4 +1,4 @@
-"""Examples in docstrings print what they show. Only modules that have one are imported: `--doctest-modules` imports all."""
+"""Examples in docstrings print what they show. Only modules with one are imported; `--doctest-modules` imports all."""
 
 from __future__ import annotations
 
