@@ -46,7 +46,7 @@ class Report(NamedTuple):
 
 
 def campaign(seconds: float, seed: int, corpus: Path | None = None, only: str = "", rounds: float = math.inf) -> Report:
-    """Mutate inputs for some seconds or rounds. Seeds are the fictional sources of the repository, and files of `corpus`."""
+    """Mutate inputs for some seconds or rounds. Seeds are the fictional sources of this tree, and files of `corpus`."""
     report = Report(Counter(), Counter(), [])
     sources = _sources(corpus)
     until = time.monotonic() + seconds
