@@ -57,7 +57,7 @@ class Served:
         def answer() -> list[Any]:
             # A busy server asks to come again later.
             try:
-                with urllib.request.urlopen(request, timeout=30) as got:
+                with urllib.request.urlopen(request, timeout=LONGEST_S) as got:
                     return [json.load(got)]
             except urllib.error.HTTPError as error:
                 if error.code != 503:
@@ -78,7 +78,8 @@ class Served:
 
     def ingesting(self) -> str:
         """The deployment that ingests."""
-        (found,) = self.ask("/deployments/filter", {"flows": {"name": {"any_": ["ingest"]}}})
+        of = {"flows": {"name": {"any_": ["ingest"]}}, "deployments": {"name": {"any_": ["pressmark"]}}}
+        (found,) = self.ask("/deployments/filter", of)
         return str(found["id"])
 
 

@@ -42,7 +42,7 @@ sys.path[:0] = ["src", "tests"]
 import pressmark.storage.batches, pressmark.storage.inputs.folder, pressmark.storage.output.partitions
 from pressmark.storage.output import lease, objects
 from archives import ingest
-lease.LEASE_S, lease.BEAT_S, lease.SAFE_S = 1.0, 0.2, 0.6
+lease.LEASE_S, lease.BEAT_S = 1.0, 0.2
 
 def killed(steps, archive, address):
     left = int(steps)
@@ -92,9 +92,9 @@ def killed_run(server: S3Server) -> Iterator[KilledRun]:
 
 @pytest.fixture(autouse=True)
 def fresh_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Clients keep what the environment said when they were made."""
-    for name, value in (("LEASE_S", 1.0), ("BEAT_S", 0.2), ("SAFE_S", 0.6)):
-        monkeypatch.setattr(lease, name, value)
+    """Clients keep what the environment said when they were made. Nobody waits for a dead writer for long."""
+    monkeypatch.setattr(lease, "LEASE_S", 1.0)
+    monkeypatch.setattr(lease, "BEAT_S", 0.2)
     open_store.cache_clear()
     yield
     open_store.cache_clear()
