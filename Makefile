@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Each process of pytest has a core, so polars takes one thread in each.
 PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Containers often forbid Python to keep what it compiled; then each of some hundred processes compiles its imports again.
+unexport PYTHONDONTWRITEBYTECODE
 QUICK := not server and not prefect and not browser and not corpus and not slow
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
@@ -36,7 +38,6 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy tests
 
 format: $(READY)
 	@$(BIN)/ruff format .

@@ -8,6 +8,7 @@ follow from the seed and the number of the round, so that a finding can be made 
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import sys
 import time
@@ -44,13 +45,13 @@ class Report(NamedTuple):
     findings: list[Finding]
 
 
-def campaign(seconds: float, seed: int, corpus: Path | None = None, only: str = "") -> Report:
-    """Mutate inputs for some seconds. Seeds are the repository's own fictional sources, and files of `corpus`."""
+def campaign(seconds: float, seed: int, corpus: Path | None = None, only: str = "", rounds: float = math.inf) -> Report:
+    """Mutate inputs for some seconds or rounds. Seeds are the fictional sources of this tree, and files of `corpus`."""
     report = Report(Counter(), Counter(), [])
     sources = _sources(corpus)
     until = time.monotonic() + seconds
     number = 0
-    while time.monotonic() < until:
+    while number < rounds and time.monotonic() < until:
         chance = random.Random(f"{seed}-{number}")
         for door in DOORS:
             if only in door.name:

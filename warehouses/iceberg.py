@@ -102,7 +102,7 @@ class Iceberg(Destination):
         engine = self._catalog.engine
         # Sessions on a connection that has begun leave committing to it.
         with self._explained(), engine.begin() as connection:
-            self._catalog.engine = connection  # type: ignore[assignment]
+            self._catalog.engine = connection
             try:
                 yield
             finally:

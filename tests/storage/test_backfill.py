@@ -41,7 +41,7 @@ def paths_of(output: Path, name: str = "articles") -> set[object]:
 
 @pytest.mark.parametrize(("limit", "workers"), [(1, 1), (4, 2), (100, 1)])
 def test_runs_with_a_limit_walk_through_the_archive(news: News, limit: int, workers: int) -> None:
-    write_news(news.write)
+    write_news(news.write, 9)
     total = ingest(news.archive, news.folder / "full").parsed
     parsed: list[int] = []
     while sum(parsed) < total:
