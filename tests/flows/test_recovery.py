@@ -16,27 +16,39 @@ from archives import ROOT
 from pressmark.flows.server import one_server
 from pressmark.storage.errors import LockedError
 
-# A process of its own, as Prefect reads its settings once.
+# For each line that it is given, a copy of this process watches a server, and prints what it found.
 WATCH = """
-import sys, threading, time
+import os, sys, threading, time
+from prefect.context import refresh_global_settings_context
 from pressmark.flows import recovery
 recovery.BEAT_S = recovery.AGAIN_S = recovery.BUSY_S = 0.05
-recovery.STALL_S = 1.0 if sys.argv[1] == "stalled" else 100.0
-polls, real, found, ended = [0], time.time, [], threading.Event()
-time.time = lambda: real() - (3600 if sys.argv[1] == "clock" and polls[0] > 3 else 0)
-def polled():
-    polls[0] += sys.argv[1] != "stalled"
-    return polls[0]
-def lost(problem):
-    found.append(problem)
-    ended.set()
-recovery.Watch(polled, lost)
-if sys.argv[1] == "fine":
-    while polls[0] < 8:
-        time.sleep(0.01)
-else:
-    ended.wait()
-print(*found)
+
+def watch(case, address):
+    os.environ["PREFECT_API_URL"] = address
+    refresh_global_settings_context()
+    recovery.STALL_S = 1.0 if case == "stalled" else 100.0
+    polls, real, found, ended = [0], time.time, [], threading.Event()
+    time.time = lambda: real() - (3600 if case == "clock" and polls[0] > 3 else 0)
+    def polled():
+        polls[0] += case != "stalled"
+        return polls[0]
+    def lost(problem):
+        found.append(problem)
+        ended.set()
+    recovery.Watch(polled, lost)
+    if case == "fine":
+        while polls[0] < 8:
+            time.sleep(0.01)
+    else:
+        ended.wait()
+    print(*found, flush=True)
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        watch(*line.split())
+        os._exit(0)
+    os.waitpid(child, 0)
 """
 
 
@@ -69,6 +81,17 @@ def address(request: pytest.FixtureRequest) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def watcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    home = str(tmp_path_factory.mktemp("prefect"))
+    environment, command = {**os.environ, "PREFECT_HOME": home, "HOME": home}, [sys.executable, "-c", WATCH]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.communicate()
+
+
 @pytest.mark.parametrize(
     ("address", "case", "said"),
     [
@@ -80,12 +103,11 @@ def address(request: pytest.FixtureRequest) -> Iterator[str]:
     ids=["all is well", "its disk is full", "no loop", "the clock"],
     indirect=["address"],
 )
-def test_what_blocks_a_schedule_is_said(address: str, case: str, said: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "PREFECT_API_URL": address, "PREFECT_HOME": str(tmp_path), "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", WATCH, case], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.startswith(said or "\n"), done.stderr
+def test_what_blocks_a_schedule_is_said(address: str, case: str, said: str, watcher: subprocess.Popen[str]) -> None:
+    assert watcher.stdin is not None
+    assert watcher.stdout is not None
+    print(case, address, file=watcher.stdin, flush=True)
+    assert watcher.stdout.readline().startswith(said or "\n")
 
 
 def test_a_second_schedule_with_the_same_home_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
