@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from archives import ingest, read_table, rows_of
+from archives import ROOT, ingest, read_table, rows_of
 from listings import Pack, as_git
 from repositories import article
 
@@ -38,17 +38,25 @@ def breaches(output: Path) -> list[object]:
     return list(verify_output(Output(output), workers=1, progress=lambda *_: None).breaches)
 
 
-def test_the_same_files_give_the_same_rows(seeds: Path, source: Path, tmp_path: Path, pack: Pack) -> None:
-    shutil.copytree(seeds, source, symlinks=True, dirs_exist_ok=True)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of every kind in `source`, and in `folder` what an ingest makes of them."""
+    home = tmp_path_factory.mktemp("kinds")
+    source = Path(shutil.copytree(ROOT / "seeds", home / "source", symlinks=True))
     for name in ("A.md", "a.md", "café.md", unicodedata.normalize("NFD", "café.md"), "é" * 120 + ".md"):
         (source / name).write_bytes(article(name.encode().hex()[:12] + name[:1]))
     for name, target in (("inside.md", "a.md"), ("outside.md", "../../secret.md"), ("absolute.md", "/etc/hostname")):
         (source / name).symlink_to(target)
     (source / "pointer.md").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n")
-    ingest(source, tmp_path / "folder", archive=NAME)
+    ingest(source, home / "folder", archive=NAME)
+    return home
+
+
+def test_the_same_files_give_the_same_rows(folder: Path, tmp_path: Path, pack: Pack) -> None:
+    source = folder / "source"
     ingest(pack(source, tmp_path), tmp_path / "packed", archive=NAME, workers=2)
-    assert tables(tmp_path / "packed") == tables(tmp_path / "folder")
-    assert files(tmp_path / "packed") == files(tmp_path / "folder")
+    assert tables(tmp_path / "packed") == tables(folder / "folder")
+    assert files(tmp_path / "packed") == files(folder / "folder")
     assert breaches(tmp_path / "packed") == []
     reasons = dict(rows_of(tmp_path / "packed", "rejects", "source_path", "reason"))  # type: ignore[arg-type, var-annotated]
     assert [reasons[name] for name in ("inside.md", "outside.md", "absolute.md")] == ["unreadable"] * 3
