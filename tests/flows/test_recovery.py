@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from archives import ROOT
+from copies import InCopy, copies_of
 
 from pressmark.flows.server import one_server
 from pressmark.storage.errors import LockedError
 
-# For each line that it is given, a copy of this process watches a server, and prints what it found.
+# Watches a server, and prints what it found.
 WATCH = """
-import os, sys, threading, time
+import threading, time
 from prefect.context import refresh_global_settings_context
 from pressmark.flows import recovery
 recovery.BEAT_S = recovery.AGAIN_S = recovery.BUSY_S = 0.05
 
-def watch(case, address):
+def work(case, address):
     os.environ["PREFECT_API_URL"] = address
     refresh_global_settings_context()
     recovery.STALL_S = 1.0 if case == "stalled" else 100.0
@@ -42,13 +39,6 @@ def watch(case, address):
     else:
         ended.wait()
     print(*found, flush=True)
-
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        watch(*line.split())
-        os._exit(0)
-    os.waitpid(child, 0)
 """
 
 
@@ -82,14 +72,10 @@ def address(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def watcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InCopy]:
     home = str(tmp_path_factory.mktemp("prefect"))
-    environment, command = {**os.environ, "PREFECT_HOME": home, "HOME": home}, [sys.executable, "-c", WATCH]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process
-        process.communicate()
+    with copies_of(WATCH, {"PREFECT_HOME": home, "HOME": home}) as in_copy:
+        yield in_copy
 
 
 @pytest.mark.parametrize(
@@ -103,11 +89,8 @@ def watcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Pop
     ids=["all is well", "its disk is full", "no loop", "the clock"],
     indirect=["address"],
 )
-def test_what_blocks_a_schedule_is_said(address: str, case: str, said: str, watcher: subprocess.Popen[str]) -> None:
-    assert watcher.stdin is not None
-    assert watcher.stdout is not None
-    print(case, address, file=watcher.stdin, flush=True)
-    assert watcher.stdout.readline().startswith(said or "\n")
+def test_what_blocks_a_schedule_is_said(address: str, case: str, said: str, watched: InCopy) -> None:
+    assert watched(case, address)[0].startswith(said or "\n")
 
 
 def test_a_second_schedule_with_the_same_home_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import pyarrow.dataset as ds
 import pyarrow.fs
 import pytest
 from archives import ROOT, STATE, News, WriteArticle, breaches, files_of, ingest
+from copies import InCopy, copies_of
 from fault_proxy import Fault, FaultProxy, Kind
 from object_stores import S3Server
 
@@ -33,18 +34,16 @@ from pressmark.storage.output.tables import Output, open_store
 
 BUCKET = "songling-press"
 
-# For each line that it is given, a copy of this process ingests, and ends before the Nth request. What it prints is how
-# the copy ended.
-KILLED_RUNS = """
-import os, signal, sys
+# Ingests, and ends before the Nth request.
+KILLED_RUN = """
+import signal
 from pathlib import Path
-sys.path[:0] = ["src", "tests"]
 import pressmark.storage.batches, pressmark.storage.inputs.folder, pressmark.storage.output.partitions
 from pressmark.storage.output import lease, objects
 from archives import ingest
 lease.LEASE_S, lease.BEAT_S = 1.0, 0.2
 
-def killed(steps, archive, address):
+def work(steps, archive, address):
     left = int(steps)
     request = objects.ObjectStore._tried
     def counted(*arguments):
@@ -55,16 +54,7 @@ def killed(steps, archive, address):
         return request(*arguments)
     objects.ObjectStore._tried = counted
     ingest(Path(archive), address, 2, sync=True)
-
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        killed(*line.rstrip().split(chr(9)))
-        os._exit(0)
-    print(os.waitpid(child, 0)[1], flush=True)
 """
-# Ingests an archive into an output with so many requests; how that ended.
-KilledRun = Callable[[int, Path, str], int]
 
 
 @pytest.fixture(scope="module")
@@ -74,20 +64,9 @@ def server(s3_server: S3Server) -> S3Server:
 
 
 @pytest.fixture(scope="module")
-def killed_run(server: S3Server) -> Iterator[KilledRun]:
-    command, environment = [sys.executable, "-c", KILLED_RUNS], os.environ | server.environment()
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-
-        def run(requests: int, archive: Path, address: str) -> int:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            print(requests, archive, address, sep="\t", file=process.stdin, flush=True)
-            return int(process.stdout.readline())
-
-        yield run
-        process.communicate()
+def killed_run(server: S3Server) -> Iterator[InCopy]:
+    with copies_of(KILLED_RUN, server.environment()) as in_copy:
+        yield in_copy
 
 
 @pytest.fixture(autouse=True)
@@ -280,7 +259,7 @@ def _first(request: object, seen: set[str]) -> bool:
 
 
 def test_a_run_killed_at_any_request_is_completed_by_the_next(
-    news: News, place: str, states: tuple[dict[str, bytes], dict[str, bytes]], killed_run: KilledRun
+    news: News, place: str, states: tuple[dict[str, bytes], dict[str, bytes]], killed_run: InCopy
 ) -> None:
     before, expected = states
     kills, finished, states_seen = 0, False, set()
@@ -289,7 +268,7 @@ def test_a_run_killed_at_any_request_is_completed_by_the_next(
         store = open_store(address)
         for path in (news.folder / "first").rglob("*.parquet"):
             store.write(path.relative_to(news.folder / "first").as_posix(), path.read_bytes())
-        ended = killed_run(kills, news.archive, address)
+        _, ended = killed_run(kills, news.archive, address)
         assert ended in (0, signal.SIGKILL)
         finished = ended == 0
         found = objects_of(address)
@@ -326,9 +305,9 @@ def test_a_second_writer_is_refused_while_the_first_lives(place: str) -> None:
         pass
 
 
-def test_the_lock_of_a_dead_writer_is_taken_over(place: str, killed_run: KilledRun) -> None:
+def test_the_lock_of_a_dead_writer_is_taken_over(place: str, killed_run: InCopy) -> None:
     waited: list[tuple[int, int]] = []
-    assert killed_run(14, ROOT / "seeds", place) == signal.SIGKILL
+    assert killed_run(14, ROOT / "seeds", place) == ("", signal.SIGKILL)
     assert json.loads(open_store(place).read(".pressmark/lock"))["held"]
     with ObjectStore(place).writing("heir", lambda *progress: waited.append(progress)):
         assert "heir" in json.loads(open_store(place).read(".pressmark/lock"))["holder"]

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from copies import InCopy, copies_of
 from destinations import Warehouse, load
 from written_outputs import Story, write_output
 
 from pressmark.warehouses.relations import LOADS
 
-ROOT = Path(__file__).resolve().parents[2]
-# For each line that it is given, a copy of this process loads, and ends at a point: the Nth call of a step of the
-# destination, or just after the commit. What it prints is how the copy ended.
+# Loads, and ends at a point: the Nth call of a step of the destination, or just after the commit.
 KILLED = """
-import os, signal, sys
-sys.path[:0] = ["tests", "."]
+import signal
 from destinations import load
 from pathlib import Path
 from pressmark.warehouses.address import parse_address
@@ -29,7 +25,7 @@ import adbc_driver_postgresql.dbapi, duckdb, polars, pressmark.warehouses.duckdb
 def end():
     os.kill(os.getpid(), signal.SIGKILL)
 
-def killed(output, address, step, number):
+def work(output, address, step, number):
     kind = type(open_destination(parse_address(address)))
     calls = 0
     def counted(original):
@@ -45,29 +41,20 @@ def killed(output, address, step, number):
     else:
         setattr(kind, step, counted(getattr(kind, step)))
     load(Path(output), address, 2)
-
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        killed(*line.rstrip().split(chr(9)))
-        os._exit(0)
-    print(os.waitpid(child, 0)[1], flush=True)
 """
 # `make kills` ends loads at random moments too.
 POINTS = [("replace", 3), ("committed", 1)]
 
 
 @pytest.fixture(scope="module")
-def killer() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", KILLED]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process
-        process.communicate()
+def killed() -> Iterator[InCopy]:
+    with copies_of(KILLED) as in_copy:
+        yield in_copy
 
 
 @pytest.mark.parametrize(("step", "number"), POINTS, ids=[f"{step}-{number}" for step, number in POINTS])
 def test_a_killed_load_leaves_the_old_state_or_the_new(
-    warehouse: Warehouse, killer: subprocess.Popen[str], tmp_path: Path, step: str, number: int
+    warehouse: Warehouse, killed: InCopy, tmp_path: Path, step: str, number: int
 ) -> None:
     output = write_output(tmp_path / "out", [Story("1", "2022-01-04"), Story("2", "2022-02-04")])
     load(output, warehouse.address)
@@ -75,10 +62,7 @@ def test_a_killed_load_leaves_the_old_state_or_the_new(
     changed = [Story("2", "2022-02-04", ("改。",)), Story("3", "2022-03-04")]
     write_output(output, changed, 2, revisions=[Story("1", "2022-01-04")])
 
-    assert killer.stdin is not None
-    assert killer.stdout is not None
-    print(output, warehouse.address, step, number, sep="\t", file=killer.stdin, flush=True)
-    assert int(killer.stdout.readline()) == signal.SIGKILL
+    assert killed(output, warehouse.address, step, number) == ("", signal.SIGKILL)
     left = content(warehouse)
     report = load(output, warehouse.address, 3)
     new = content(warehouse)
