@@ -38,10 +38,11 @@ LONGEST: Final = (
     "test_serving.py",
     "test_documents.py",
     "test_flow.py",
-    "test_object_output.py",
     "test_loading.py",
     "test_dask.py",
+    "test_object_output.py",
     "test_backfill.py",
+    "test_kinds.py",
     "test_kills.py",
 )
 MARKED_BY: Final = {

@@ -1,4 +1,4 @@
-"""One Prefect server for all tests that run flows in this process."""
+"""One Prefect server for all tests of a module that run flows; one that idles takes a second of CPU every fifteen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def harness() -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness
 
