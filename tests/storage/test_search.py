@@ -68,7 +68,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"{number}.md": article(f"{number}", body=body(*TEXTS[number::5]), at=f"2022-0{1 + number % 3}-0{1 + number}")
         for number in range(5)
     }
-    first = {
+    first: dict[str | bytes, Any] = {
         "revised.md": article("revised", body=body("高超音速的旧闻", "一样的段落")),
         "gone.md": article("gone", body=body("删掉的高超音速")),
     }
@@ -88,10 +88,10 @@ def looked_up(dataset: pressmark.Dataset, meanings: Iterable[str]) -> list[Found
     current = dataset.paragraphs.select("article_id", "text", "paragraph_id").collect().rows()
     old = dataset.revisions.filter(pl.col("text").is_not_null()).select("article_id", "text").collect().rows()
     known = {(article_id, text) for article_id, text, _ in current}
-    rows = [((name,), fold(text)) for _, text, name in current]
+    rows: list[tuple[tuple[str, ...], str]] = [((name,), fold(text)) for _, text, name in current]
     rows += [((name, text), fold(text)) for name, whole in old for text in whole.split("\n\n")
              if (name, text) not in known]  # fmt: skip
-    found = []
+    found: list[Found] = []
     for meaning in meanings:
         asked = re.sub(r"has\((.*?)\)(?= |\)|$)", lambda match: f"({fold(eval(match[1]))!r} in text)", meaning)
         code = compile(asked, "query", "eval")
@@ -176,8 +176,7 @@ def test_the_first_blocks_are_those_of_the_whole_list_and_filters_hold(
             dataset.search("*", outlet="songling-times-example", limit=None).height
             == dataset.search("*", limit=None).height
         )
-        day = {"since": date(2022, 2, 2), "until": date(2022, 2, 2)}
-        one = dataset.search("*", limit=None, **day)
+        one = dataset.search("*", limit=None, since=date(2022, 2, 2), until=date(2022, 2, 2))
         assert one.height > 0
         assert set(one["published_at"]) == {datetime(2022, 2, 2, tzinfo=UTC)}
         late = dataset.search(
