@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 QUICK := not server and not prefect and not browser and not corpus and not slow
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-git bench-scale bench-dask kills fuzz linear shaken score dates lock clean serve-campaign
+.PHONY: run browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-search bench-git bench-scale bench-dask kills fuzz linear shaken score dates lock clean serve-campaign
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -67,6 +67,10 @@ bench-doors: $(READY)
 # Loads of 500,000 paragraphs beside each destination's own floor; needs ../shared.
 bench-load: $(READY)
 	@$(BIN)/python -m benchmarks.load
+
+# Searches of a million paragraphs beside full scans by polars and DuckDB; needs ../shared.
+bench-search: $(READY)
+	@$(BIN)/python -m benchmarks.search_bench
 
 # A generated archive of 60,000 articles as a folder and as a repository, with and without its history.
 bench-git: $(READY)

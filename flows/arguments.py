@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -63,6 +63,11 @@ def _moment(text: str) -> datetime:
             f"`{text}` is no date or time; write 2025-03-01 or 2025-03-01T12:00Z"
         ) from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _day(text: str) -> date:
+    """A day, where the text names no time."""
+    return _moment(text).date() if len(text) <= len("2025-03-01") else _moment(text)
 
 
 def _from_setting(option: Option) -> Argument:
@@ -202,6 +207,24 @@ COMMANDS: Final = {
             Argument("--limit", type=_positive, default=20, metavar="N", help="rows to print [20]"),
             Argument("--json", action="store_true", help="print all of them as JSON lines"),
         ),
+    ),
+    "search": Command(
+        "searching", "show the blocks whose text holds words or phrases, the newest first",
+        "pressmark search '高超音速 (导弹 OR \"glide vehicle\") -演习' output",
+        (
+            Argument("query", help='words and "phrases", with AND, OR, NOT or -, and parentheses; * finds all'), OUTPUT,
+            Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
+            Argument("--role", help="only blocks of this role, such as heading or quote [all]"),
+            Argument("--since", type=_day, metavar="TIME", help="published on this day, at this time, or later"),
+            Argument("--until", type=_day, metavar="TIME", help="published at this time, on this day, or before"),
+            Argument("--current", action="store_true", help="leave out superseded and deleted revisions"),
+            Argument("--limit", type=_positive, metavar="N", help="blocks to give [20; all with --json]"),
+            Argument("--json", action="store_true", help="print them as JSON lines, and errors as JSON"),
+        ),
+    ),
+    "index": Command(
+        "searching", "make an index that searches are fast by, and that each ingest then keeps up to date",
+        "pressmark index output", (OUTPUT, JSON),
     ),
     "load": Command(
         "running", "load what changed in an output into a database or table format, and prove that it arrived",

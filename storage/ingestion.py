@@ -34,6 +34,7 @@ from pressmark.storage.planning import Facts, part_of, rounds_of, settled_facts
 from pressmark.storage.pool import Pool, open_pool
 from pressmark.storage.queries import reject_lines
 from pressmark.storage.runs import RunReport, carried_runs, last_runs, new_stamp, write_report, write_run
+from pressmark.storage.search_index import keep_index
 from pressmark.storage.settings import IngestSettings
 from pressmark.storage.settlement import Round, Settlement, settle_round
 from pressmark.storage.versions import parser_version
@@ -278,6 +279,7 @@ class Run:
                         for reason, count in reasons.most_common()],
         }  # fmt: skip
         write_report(self._output, self._report.run_id, content)
+        keep_index(self._output)
         return self._report
 
     @property

@@ -55,8 +55,9 @@ class Snapshot(NamedTuple):
 
 
 @contextlib.contextmanager
-def snapshot(output: Output, reader_id: str) -> Iterator[Snapshot]:
-    """The output's files as of now; they stay as they are until the block ends.
+def snapshot(output: Output, reader_id: str, *, digested: bool = True) -> Iterator[Snapshot]:
+    """The output's files as of now; they stay as they are until the block ends. Digests need all of their bytes: they
+    are empty where they are not asked for.
 
     Raises `OutputError` where the address holds no output, or one whose interrupted run can't be completed.
     """
@@ -66,7 +67,8 @@ def snapshot(output: Output, reader_id: str) -> Iterator[Snapshot]:
         files: dict[tuple[str, str], list[Path]] = {}
         for table, name, entry in held:
             files.setdefault((table, name), []).append(folder / entry.name)
-        yield Snapshot(output, folder, tuple(Part(*key, tuple(paths), _digest(paths)) for key, paths in files.items()))
+        parts = [Part(*key, tuple(paths), _digest(paths) if digested else "") for key, paths in files.items()]
+        yield Snapshot(output, folder, tuple(parts))
 
 
 @contextlib.contextmanager
