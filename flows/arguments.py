@@ -199,6 +199,18 @@ COMMANDS: Final = {
             Argument("--all", action="store_true", help="show unchanged paragraphs as well"), JSON,
         ),
     ),
+    "clusters": Command(
+        "comparing", "list the largest clusters of copied articles or blocks, and who was first",
+        "pressmark clusters output --to clusters.parquet",
+        (
+            NAMED_OUTPUT,
+            Argument("--level", choices=("article", "paragraph"), default="article", help="what to list [article]"),
+            Argument("--across", action="store_true", help="only clusters of more than one outlet"),
+            Argument("--to", type=Path, metavar="FILE", help="write every member of every cluster as Parquet"),
+            Argument("--limit", type=_positive, default=20, metavar="N", help="clusters to print [20]"),
+            Argument("--json", action="store_true", help="print the members as JSON lines"),
+        ),
+    ),
     "compare": Command(
         "comparing", "say which rows of an output differ from those of an earlier copy, in what, and why",
         "pressmark compare output-2026 output",

@@ -12,6 +12,7 @@ import polars as pl
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.tables import ARTICLES, AUDITS, MEDIA, PARAGRAPHS, REJECTS, REVISIONS, RUNS
+from pressmark.storage.copies import clusters
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Trace, articles_at, trace_paragraph
@@ -89,6 +90,11 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
     def trace(self, paragraph_id: str, source: str | None = None, *, context: int = 80) -> Trace:
         """A paragraph's row, its article's, and its bytes in the source with `context` bytes on both sides."""
         return trace_paragraph(self._moment, source, paragraph_id, context=context)
+
+    def clusters(self) -> pl.DataFrame:
+        """Articles and blocks that have a copy, each with its cluster, who was first, and how alike they are; see
+        `storage/copies.py`. Raises `LibraryError` without `pressmark[copies]`."""
+        return clusters(self.articles, self.paragraphs)
 
     def differences(self, newer: Dataset) -> pl.DataFrame:
         """The rows that came, went or changed from this moment to that of `newer`, in what, and why: see

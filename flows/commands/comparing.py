@@ -1,4 +1,4 @@
-"""What two outputs, or a copy and what became of it, differ in: `compare`."""
+"""What two outputs differ in: `compare`; and which texts of one are copies of each other: `clusters`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,48 @@ from typing import Final
 import polars as pl
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
-from pressmark.flows.summary import as_json, printable, table
+from pressmark.flows.summary import as_json, printable, table, utc
 from pressmark.storage.dataset import Dataset
 
-__all__ = ["compare"]
+__all__ = ["clusters", "compare"]
 
 KINDS: Final = ("came", "went", "changed")
 WIDEST: Final = 60
+
+
+def clusters(arguments: argparse.Namespace) -> int:
+    """Print or write the clusters; the exit code."""
+    with Dataset(arguments.output) as dataset:
+        found = dataset.clusters()
+        titles = dataset.articles.select("article_id", "title").collect()
+    if arguments.to is not None:
+        found.write_parquet(arguments.to)
+        print(f"{found.height:,} members of {found['cluster_id'].n_unique():,} clusters written to {arguments.to}")
+        return EXIT_OK
+    found = found.filter(level=arguments.level)
+    if arguments.across:
+        found = found.filter(pl.col("outlet").n_unique().over("cluster_id") > 1)
+    if arguments.json:
+        for row in found.iter_rows(named=True):
+            print(as_json(row))
+        return EXIT_OK if found.height else EXIT_NOTHING
+    if not found.height:
+        print("no copies were found")
+        return EXIT_NOTHING
+    largest = found.join(titles, on="article_id", how="left").group_by("cluster_id").agg(
+        pl.len().alias("members"), pl.col("outlet").n_unique().alias("outlets"),
+        *((pl.col("kind") == kind).sum().alias(kind) for kind in ("same", "edited", "quoted")),
+        *(pl.col(name).filter("first").first().alias(f"first {name}") for name in ("outlet", "published_at", "title")),
+    ).sort("members", "cluster_id", descending=[True, False])  # fmt: skip
+    head = ("cluster", "members", "outlets", "same", "edited", "quoted", "first", "at", "title")
+    shown = [
+        (*row[:7], "unknown" if row[7] is None else utc(row[7]), printable(row[8] or "")[:WIDEST])
+        for row in largest.head(arguments.limit).iter_rows()
+    ]
+    print(table(head, shown))
+    if largest.height > len(shown):
+        print(f"\nand {largest.height - len(shown):,} more; --limit, --to or --json shows them")
+    return EXIT_OK
 
 
 def compare(arguments: argparse.Namespace) -> int:
