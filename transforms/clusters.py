@@ -7,7 +7,6 @@ and each is then measured: what is said of a pair is exact, what is found of edi
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations, pairwise
@@ -32,6 +31,7 @@ SMALL_BUCKET: Final = 24
 CHUNK: Final = 20_000
 # Of a polynomial over code points; arithmetic of 64 bits wraps.
 BASE: Final = 0x9E3779B97F4A7C15
+MEASURED: Final = {"cluster_id": pl.String(), "similarity": pl.Float64(), "kind": pl.String()}
 NOT_COMPARED: Final = r"[^\p{L}\p{N}]"
 
 Signatures = Callable[[pl.Series, Sequence[int]], pl.DataFrame]
@@ -43,8 +43,8 @@ def clusters_of(texts: pl.DataFrame, fold: Callable[[str], str], signatures: Sig
     `kind` (same, edited, quoted), in the order of cluster, time and id.
 
     `texts` has `id`, `text` and `published_at`; `first` is the earliest, without a time the last to be it. Which rows
-    come together does not depend on their order. `signatures` makes rows of MinHash values of hashes and where each text
-    of these begins.
+    come together does not depend on their order. `signatures` makes rows of MinHash values of hashes and of where each
+    text's begin.
     """
     plain = texts.with_columns(plain=_plain(texts["text"], fold)).filter(pl.col("plain").str.len_chars() >= SHORTEST)
     unique = plain.select(pl.col("plain").unique().sort())["plain"]
@@ -143,7 +143,7 @@ def _shingles(text: str) -> frozenset[str]:
 
 
 def _described(members: pl.DataFrame) -> pl.DataFrame:
-    rows: dict[str, list[Any]] = defaultdict(list)
+    rows: dict[str, list[Any]] = {name: [] for name in MEASURED}
     names = {
         root: hashlib.sha256(text.encode()).hexdigest()[:32]
         for root, text in members.group_by("root").agg(pl.col("plain").min()).iter_rows()
@@ -158,5 +158,5 @@ def _described(members: pl.DataFrame) -> pl.DataFrame:
         rows["kind"].append(kind)
     first = members["root"].is_first_distinct().alias("first")
     return members.select("id").with_columns(
-        first, *(pl.Series(name, values) for name, values in rows.items())
+        first, *(pl.Series(name, values, MEASURED[name]) for name, values in rows.items())
     ).select("cluster_id", "id", "first", "similarity", "kind").sort("cluster_id", maintain_order=True)  # fmt: skip

@@ -51,8 +51,8 @@ def small(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few articles make many batches."""
     monkeypatch.setattr(batches, "MOST_SOURCES", 3)
     monkeypatch.setattr("pressmark.storage.settlement.TASK_BYTES", 500)
-    for name, value in server.environment().items():  # type: ignore[assignment]
-        monkeypatch.setenv(name, value)  # type: ignore[arg-type]
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
     open_store.cache_clear()
     yield
     open_store.cache_clear()
