@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from functools import reduce
 from pathlib import Path
 from typing import IO, Final
 
@@ -200,10 +199,12 @@ def _in_partitions(relation: Relation, partitions: Sequence[str]) -> BooleanExpr
     values = [partition_of(partition) for partition in partitions]
     if len(relation.partition_columns) == 1:
         return In(relation.partition_columns[0], [value for (value,) in values])
-    filters: list[BooleanExpression] = [
-        reduce(And, (EqualTo(name, value) for name, value in zip(relation.partition_columns, row, strict=True)))
-        for row in values
-    ]
+    # Each file is looked at with each term: one for every pair takes the square of their number.
+    months: dict[str, list[str]] = {}
+    for outlet, month in values:
+        months.setdefault(outlet, []).append(month)
+    first, second = relation.partition_columns
+    filters: list[BooleanExpression] = [And(EqualTo(first, one), In(second, months[one])) for one in months]
     return filters[0] if len(filters) == 1 else Or(*filters)
 
 

@@ -83,7 +83,7 @@ class Served:
         return str(found["id"])
 
 
-def wait_for(what: Callable[[], Any], pause_s: float = 0.5) -> Any:
+def wait_for(what: Callable[[], Any], pause_s: float = 1) -> Any:
     """The first true answer."""
     deadline = time.monotonic() + LONGEST_S
     while time.monotonic() < deadline:
@@ -135,9 +135,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         process, page = start(folder, address)
         served = Served(process, folder, page, Warehouse("postgresql", address))
         try:
-            wait_for(lambda: served.runs("load", "COMPLETED", "FAILED", "CRASHED"))
+            wait_for(lambda: served.runs("ingest", "RUNNING", "COMPLETED"))
             # From here on runs come when a test asks for one, and take no time from what else there is.
             served.ask(f"/deployments/{served.ingesting()}/pause_deployment")
+            wait_for(lambda: served.runs("load", "COMPLETED", "FAILED", "CRASHED"))
             yield served
         finally:
             if process.poll() is None:
