@@ -20,8 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from pressmark.schemas.tables import PARAGRAPHS, REVISIONS
+from pressmark.schemas.tables import PARAGRAPHS, REVISIONS, TABLES
+from pressmark.storage.errors import OutputError
 from pressmark.storage.output.folder import PRIVATE, replace_file
+from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output
@@ -171,7 +173,6 @@ class _Segment:
         # By way of polars, as the program's Arrow knows no numpy.
         keys = pl.DataFrame(self._file.read_row_groups(groups, use_threads=False)).to_series().to_numpy()
         first, last = np.searchsorted(keys, bounds)
-        last += last < len(keys) and keys[last] == bounds[1]
         units = keys[first:last] & np.uint64((1 << UNIT_BITS) - 1)
         return units if high == low + 1 else np.unique(units)
 
@@ -225,7 +226,7 @@ def keep_index(output: Output) -> None:
         return
     try:
         update_index(output, index_folder(output), lambda *_: None)
-    except OSError as error:
+    except (OSError, OutputError) as error:
         log.warning("the search index could not be brought up to date (%s): searches take longer", error)
 
 
@@ -289,7 +290,8 @@ def _grams_of(output: Output, entry: Stored, first_unit: int) -> Iterator[tuple[
     import numpy as np
 
     table = entry.name.partition("/")[0]
-    texts = pl.read_parquet(output.location(entry.name), columns=["text"], hive_partitioning=False)["text"]
+    with PartFile(output, entry, TABLES[table]) as file:
+        texts = pl.DataFrame(file.read(["text"])).to_series()
     per_unit, fold = UNIT_ROWS[table], _fold_array()
     for start in range(0, len(texts), READ_ROWS[table]):
         some = texts.slice(start, READ_ROWS[table]).fill_null("")
@@ -300,7 +302,6 @@ def _grams_of(output: Output, entry: Stored, first_unit: int) -> Iterator[tuple[
         unit = np.repeat(np.arange(len(some), dtype=np.uint64) // np.uint64(per_unit), np.diff(ends, prepend=-1))
         after = np.append(characters[1:], [np.uint64(0)])
         behind = np.append(after[1:], [np.uint64(0)])
-        behind[ends[ends > 0] - 1] = 0
         gram = _gram(characters, after, behind)
         keys = (gram << np.uint64(UNIT_BITS)) | (unit + np.uint64(first_unit))
         keys = np.delete(keys, ends)
