@@ -125,7 +125,7 @@ $(READY): $(VENV)/.synced pyproject.toml
 
 lock:
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 bootstrap.in -o bootstrap.lock
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --extra dev --extra audit --extra iceberg --extra postgresql --extra dask pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --extra dev --extra audit --extra iceberg --extra postgresql --extra dask --extra report pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --constraint requirements.lock $(SHARED:%=--no-emit-package %) pandas.in -o pandas.lock
 
 clean:
