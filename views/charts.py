@@ -18,17 +18,18 @@ from pressmark.views.figures import Unit
 __all__ = ["WIDTHS", "Drawing", "can_draw", "columns", "grid", "line", "stacked"]
 
 LIBRARY: Final = "vl_convert"
-WIDTHS: Final = (800, 330)
+WIDTHS: Final = (864, 358)
 SERIES: Final = 4
 LONGEST_LABEL: Final = 24
 ROW: Final = 18
 AXIS: Final[dict[str, Any]] = {
-    "labelColor": "currentColor", "tickColor": "currentColor", "domainColor": "currentColor", "gridColor": "currentColor",
-    "gridOpacity": 0.15, "domainOpacity": 0.4, "tickOpacity": 0.4, "labelFontSize": 12, "title": None,
-    "labelOverlap": True, "format": ",",
+    "labelColor": "currentColor", "tickColor": "currentColor", "domainColor": "currentColor",
+    "gridColor": "currentColor", "gridOpacity": 0.15, "domainOpacity": 0.4, "tickOpacity": 0.4, "labelFontSize": 12,
+    "title": None, "labelOverlap": True, "labelSeparation": 12, "labelFlush": False,
 }  # fmt: skip
 CONFIG: Final[dict[str, Any]] = {
-    "aria": False, "background": None, "font": "system-ui, sans-serif", "view": {"stroke": None}, "bar": {"binSpacing": 1},
+    "aria": False, "background": None, "font": "system-ui, sans-serif", "view": {"stroke": None},
+    "bar": {"binSpacing": 1},
 }  # fmt: skip
 
 
@@ -62,15 +63,14 @@ def grid(rows: pl.DataFrame, unit: Unit, labels: Sequence[str]) -> Drawing:
         "field": "count", "type": "quantitative", "legend": None,
         "scale": {"type": "sqrt", "domainMin": 0, "range": [0.08, 1]},
     }  # fmt: skip
-    axis = {**AXIS, "domain": False, "ticks": False, "labelLimit": 130}
-    axis.pop("format")
+    axis = {**AXIS, "domain": False, "ticks": False, "labelLimit": 130, "labelOverlap": False, "grid": True}
     y = {"field": "outlet", "type": "nominal", "sort": list(labels), "axis": axis}
     return _drawn(rows, "rect", {"x": _time(unit), "y": y, "opacity": shade, "color": _series(1)}, ROW * len(labels))
 
 
 def line(rows: pl.DataFrame) -> Drawing:
     """A line of `count` at `moment`."""
-    x = {"field": "moment", "type": "temporal", "scale": {"type": "utc"}, "axis": _time_axis()}
+    x = {"field": "moment", "type": "temporal", "scale": {"type": "utc"}, "axis": _time_axis("%d %b %Y")}
     mark = {"type": "line", "interpolate": "step-after", "point": True}
     return _drawn(rows, mark, {"x": x, "y": _quantity(), "color": _series(1)}, 150)
 
@@ -79,18 +79,20 @@ def _series(number: int) -> dict[str, str]:
     return {"value": f"var(--series-{number})"}
 
 
-def _time_axis() -> dict[str, Any]:
-    axis = {**AXIS, "grid": False}
-    axis.pop("format")
-    return axis
+def _time_axis(written: str) -> dict[str, Any]:
+    return {**AXIS, "grid": False, "format": written, "tickCount": 8}
 
 
 def _time(unit: Unit) -> dict[str, Any]:
-    return {"field": "period", "type": "temporal", "timeUnit": unit.vega, "axis": _time_axis()}
+    return {"field": "period", "type": "temporal", "timeUnit": unit.vega, "axis": _time_axis(unit.axis)}
 
 
 def _quantity() -> dict[str, Any]:
-    return {"field": "count", "type": "quantitative", "axis": {**AXIS, "domain": False, "ticks": False, "tickCount": 4}}
+    return {
+        "field": "count",
+        "type": "quantitative",
+        "axis": {**AXIS, "domain": False, "ticks": False, "tickCount": 4, "format": ",d"},
+    }
 
 
 def _drawn(rows: pl.DataFrame, mark: str | dict[str, Any], encoding: dict[str, Any], height: int) -> Drawing:
@@ -104,7 +106,8 @@ def _drawn(rows: pl.DataFrame, mark: str | dict[str, Any], encoding: dict[str, A
     wide, narrow = (
         vl_convert.vegalite_to_svg(
             {
-                "width": width, "height": height, "autosize": {"type": "fit", "contains": "padding"}, "padding": 2,
+                "width": width, "height": height, "autosize": {"type": "fit", "contains": "padding"},
+                "padding": {"left": 16, "right": 24, "top": 4, "bottom": 2},  # fonts of readers may be wider
                 "data": {"values": texts.to_dicts()}, "mark": mark, "encoding": encoding, "config": CONFIG,
             },
             allowed_base_urls=[],

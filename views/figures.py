@@ -6,18 +6,19 @@ A `share` is a number from 0 to 1, and its column says of what. Times are UTC. R
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import polars as pl
 from publicsuffixlist import PublicSuffixList
 
-from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, PUBLISHED_FROM
+from pressmark.schemas.contract import CONTENT_ROLES, FLAGS
 
 __all__ = [
-    "ARTICLE_COLUMNS", "TOP", "Unit", "changes", "conflicts", "flags", "languages", "lengths", "link_domains",
-    "media_kinds", "outlets", "over_time", "ranked", "reasons", "reject_examples", "roles", "rows_since", "runs",
-    "sources_of_dates", "sums", "unit_of",
+    "ARTICLE_COLUMNS", "REVISION_COLUMNS", "TOP", "Unit", "changes", "conflicts", "flags", "languages", "lengths", "link_domains",
+    "media_kinds", "outlets", "over_time", "period_name", "ranked", "reasons", "reject_examples", "roles",
+    "rows_since", "runs", "sources_of_dates", "sums", "unit_of",
 ]  # fmt: skip
 
 TOP: Final = 20
@@ -25,6 +26,9 @@ ARTICLE_COLUMNS: Final = (
     "article_id", "archive", "outlet", "source_path", "dialect", "host", "canonical_url", "title", "removed_at",
     "removed_reason", "flags", "published_at", "published_from", "dateline_at", "url_date", "date_conflict", "language",
     "source_bytes", "header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes", "paragraph_count", "run_id",
+)  # fmt: skip
+REVISION_COLUMNS: Final = (
+    "revision_id", "article_id", "outlet", "source_path", "title", "change", "valid_to", "first_seen_at", "run_id"
 )  # fmt: skip
 BOUNDS: Final = (1, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 FLAG_MEANINGS: Final = {
@@ -49,21 +53,22 @@ DAYS_IN_MONTH: Final = 30.44
 
 
 class Unit(NamedTuple):
-    """How long a period is: as polars and as Vega have it, its name, and how it is written."""
+    """How long a period is: as polars and as Vega have it, its name, how it and an axis of it are written, its days."""
 
     every: str
     vega: str
     name: str
     written: str
+    axis: str
     days: float
 
 
 UNITS: Final = (
-    Unit("1d", "utcyearmonthdate", "day", "%Y-%m-%d", 1),
-    Unit("1mo", "utcyearmonth", "month", "%Y-%m", DAYS_IN_MONTH),
-    Unit("1q", "utcyearquarter", "quarter", "%Y-%m", 3 * DAYS_IN_MONTH),
-    Unit("1y", "utcyear", "year", "%Y", 12 * DAYS_IN_MONTH),
-    Unit("10y", "utcyear", "decade", "%Y", 120 * DAYS_IN_MONTH),
+    Unit("1d", "utcyearmonthdate", "day", "%Y-%m-%d", "%d %b %Y", 1),
+    Unit("1mo", "utcyearmonth", "month", "%Y-%m", "%b %Y", DAYS_IN_MONTH),
+    Unit("1q", "utcyearquarter", "quarter", "%Y Q{quarter}", "%Y", 3 * DAYS_IN_MONTH),
+    Unit("1y", "utcyear", "year", "%Y", "%Y", 12 * DAYS_IN_MONTH),
+    Unit("10y", "utcyear", "decade", "%Ys", "%Y", 120 * DAYS_IN_MONTH),
 )  # fmt: skip
 MOST_PERIODS: Final = 72
 
@@ -83,6 +88,15 @@ def unit_of(moments: pl.Series) -> tuple[Unit, datetime | None]:
         first = most
     days = (last - first).days + 1
     return next((unit for unit in UNITS if days / unit.days <= MOST_PERIODS), UNITS[-1]), first
+
+
+def period_name(day: date, unit: Unit) -> str:
+    """The period that begins on a day: 2020-07-01, 2020-07, 2020 Q3, 2020 or 2020s.
+
+    >>> period_name(date(2020, 7, 1), UNITS[2])
+    '2020 Q3'
+    """
+    return f"{day:{unit.written.format(quarter=day.month // 3 + 1)}}"
 
 
 def over_time(rows: pl.DataFrame, moment: str, unit: Unit, first: datetime | None, *keys: str) -> pl.DataFrame:
@@ -125,7 +139,11 @@ def sums(articles: pl.DataFrame, paragraphs: int, counted: pl.DataFrame) -> pl.D
                 "An article has as many rows in `paragraphs` as it says",
                 "No article stands twice",
             ],
-            "looked at": [f"{articles.height:,} articles", f"{paragraphs:,} paragraphs", f"{articles.height:,} articles"],
+            "looked at": [
+                f"{articles.height:,} articles",
+                f"{paragraphs:,} paragraphs",
+                f"{articles.height:,} articles",
+            ],
             "breaches": [
                 articles.select((parts != pl.col("source_bytes")).sum()).item(),
                 blocks,
@@ -153,11 +171,13 @@ def outlets(articles: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
 
 def lengths(articles: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
     """`characters` (a range), `articles`, `share of articles`: how long the stories are, furniture left out."""
-    labels = ["none", *(f"{low:,}–{high - 1:,}" for low, high in zip(BOUNDS, BOUNDS[1:], strict=False)),
+    labels = ["none", *(f"{low:,}–{high - 1:,}" for low, high in pairwise(BOUNDS)),
               f"{BOUNDS[-1]:,} or more"]  # fmt: skip
     size = articles.join(sizes, on="article_id", how="left").select(pl.col("characters").fill_null(0)).to_series()
     # How many bounds a length has reached is the number of its range.
-    ranges = pl.DataFrame({"range": sum(((size >= low).cast(pl.Int64) for low in BOUNDS), pl.zeros(size.len(), pl.Int64, eager=True))})
+    ranges = pl.DataFrame(
+        {"range": sum(((size >= low).cast(pl.Int64) for low in BOUNDS), pl.zeros(size.len(), pl.Int64, eager=True))}
+    )
     counts = ranges.group_by("range").agg(articles=pl.len())
     every = pl.DataFrame({"range": range(len(labels)), "characters": labels}).join(counts, on="range", how="left")
     total = max(articles.height, 1)
@@ -170,7 +190,7 @@ def lengths(articles: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
 
 def roles(blocks: pl.DataFrame) -> pl.DataFrame:
     """`role`, `paragraphs`, `share of paragraphs`, `characters`, `share of characters`, `part of the story`; `blocks`
-    has `role`, `language`, `paragraphs`, `characters`."""
+    has `role`, `paragraphs`, `characters`."""
     every = blocks.group_by("role").agg(pl.col("paragraphs", "characters").sum())
     found = ranked(every, "paragraphs", share="share of paragraphs")
     total = max(int(found["characters"].sum()), 1)
@@ -204,13 +224,12 @@ def sources_of_dates(articles: pl.DataFrame) -> pl.DataFrame:
     """`the date is from`, `articles`, `share of articles`."""
     counts = articles.group_by("published_from").agg(articles=pl.len())
     named = counts.select(pl.col("published_from").replace_strict(DATE_SOURCES).alias("the date is from"), "articles")
-    assert DATE_SOURCES.keys() == set(PUBLISHED_FROM)
     return ranked(named, "articles", share="share of articles")
 
 
 def conflicts(articles: pl.DataFrame, top: int = 12) -> pl.DataFrame:
-    """`title`, `outlet`, `published`, `printed on the page`, `in the address`, `days apart`, `_href`: the articles whose
-    dates are furthest apart."""
+    """`title`, `outlet`, `published`, `on the page`, `in the address`, `days apart`, `_href`: the articles whose dates
+    are furthest apart."""
     days = ("published_at", "dateline_at", "url_date")
     dates = [pl.col(name).cast(pl.Date) for name in days]
     apart = (pl.max_horizontal(dates) - pl.min_horizontal(dates)).dt.total_days()
@@ -251,7 +270,12 @@ def link_domains(links: pl.DataFrame, articles: pl.DataFrame, top: int = TOP) ->
     names = links["name"].drop_nulls().unique().to_list()
     domains = {name: suffixes.privatesuffix(name.lower().rstrip(".")) or name for name in names}
     named = links.with_columns(pl.col("name").replace_strict(domains, default=NO_HOST, return_dtype=pl.String))
-    own = articles.select("outlet", pl.col("host").alias("name")).drop_nulls().unique().with_columns(own=pl.lit(value=True))
+    own = (
+        articles.select("outlet", pl.col("host").alias("name"))
+        .drop_nulls()
+        .unique()
+        .with_columns(own=pl.lit(value=True))
+    )
     rows = named.join(own, on=["outlet", "name"], how="left").group_by(domain="name")
     found = rows.agg(
         links=pl.col("links").sum(), same=pl.col("links").filter("own").sum(), outlets=pl.col("outlet").n_unique()
@@ -274,8 +298,8 @@ def runs(rows: pl.DataFrame, top: int = 15) -> pl.DataFrame:
     return rows.sort("started_at", "run_id", descending=True).head(top).select(
         pl.col("started_at").alias("started"), "archive",
         (pl.col("finished_at") - pl.col("started_at")).dt.total_seconds().alias("seconds"), "sources", "unchanged",
-        pl.col("parsed").alias("read"), pl.col("accepted").alias("of these articles"),
-        pl.col("rejected").alias("of these rejects"), "deleted", pl.col("partitions_written").alias("files written"),
+        pl.col("parsed").alias("read"), pl.col("accepted").alias("articles"),
+        pl.col("rejected").alias("rejects"), "deleted", pl.col("partitions_written").alias("files written"),
     )  # fmt: skip
 
 
