@@ -8,6 +8,7 @@ PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --
 # Containers often forbid Python to keep what it compiled; then each of some hundred processes compiles its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 QUICK := not server and not prefect and not browser and not corpus and not slow
+EXTRAS := dev audit iceberg copies lineage postgresql dask report
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
 .PHONY: run browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-search bench-git bench-scale bench-dask kills fuzz linear shaken score dates lock clean serve-campaign
@@ -130,7 +131,7 @@ $(READY): $(VENV)/.synced pyproject.toml
 
 lock:
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 bootstrap.in -o bootstrap.lock
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --extra dev --extra audit --extra iceberg --extra copies --extra lineage --extra postgresql --extra dask pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $(EXTRAS:%=--extra %) pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --constraint requirements.lock $(SHARED:%=--no-emit-package %) pandas.in -o pandas.lock
 
 clean:

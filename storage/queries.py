@@ -17,7 +17,7 @@ from pressmark.storage.runs import RunReport, archive_of, latest_of
 from pressmark.transforms.records import Reject
 
 __all__ = [
-    "Doubt", "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "doubts_about", "outlet_counts",
+    "Doubt", "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "doubts_about", "doubts_in", "outlet_counts",
     "reject_lines", "stages_of", "trace_paragraph",
 ]  # fmt: skip
 
@@ -129,12 +129,16 @@ def reject_lines(output: Output) -> list[RejectLine]:
 
 def doubts_about(output: Output, archive: str) -> list[Doubt]:
     """What looks wrong with the articles of an archive, the most frequent first: each is a share above its bound."""
+    return doubts_in(output.scan(TABLES["articles"]).filter(pl.col("archive") == archive))
+
+
+def doubts_in(articles: pl.LazyFrame) -> list[Doubt]:
+    """The same of the articles that are given."""
     looks = {name: expression for name, _, _, expression in DOUBTFUL}
-    mine = output.scan(TABLES["articles"]).filter(pl.col("archive") == archive)
     figures = [pl.len().alias("articles")]
     for name, expression in looks.items():
         figures += [expression.sum().alias(name), pl.col("source_path").filter(expression).min().alias(f"{name} in")]
-    found = mine.select(figures).collect().row(0, named=True)
+    found = articles.select(figures).collect().row(0, named=True)
     total = found["articles"]
     doubts = [
         Doubt(name, found[name], total, found[f"{name} in"], remedy)
