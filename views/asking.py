@@ -21,7 +21,7 @@ ORDERS: Final = ("newest", "oldest")
 YEAR, MONTH = len("2021"), len("2021-03")
 
 
-class Refused(Exception):  # noqa: N818  # it is an answer, not a fault
+class Refused(Exception):
     """What was asked can't be answered: the status, what is wrong, and what to do."""
 
     def __init__(self, status: int, what: str, remedy: str) -> None:
@@ -44,7 +44,7 @@ def asked_in(query: Mapping[str, str], moment: Moment) -> Asked:
     words = query.get("q", "").strip()
     if len(words) > LONGEST_WORDS:
         raise Refused(400, f"these are {len(words):,} characters", f"search for at most {LONGEST_WORDS:,}")
-    known = {
+    known: dict[str, set[str]] = {
         "outlet": _known(moment.articles, "outlet") | _known(moment.revisions, "outlet"),
         "role": set(ROLES), "language": _known(moment.articles, "language"), "flag": set(FLAGS),
         "reason": set(REASONS), "order": set(ORDERS), "what": {"articles", "rejects"},

@@ -49,7 +49,7 @@ class Page(NamedTuple):
     name: str
 
 
-class Elsewhere(Exception):  # noqa: N818  # it is an answer, not a fault
+class Elsewhere(Exception):
     """What was asked for has an address of its own."""
 
     def __init__(self, path: str) -> None:
@@ -72,7 +72,7 @@ def start(moment: Moment, request: Request) -> Page:
         frame = moment.found(asked)
         heads = frame.unique("article_id", keep="first", maintain_order=True)
         part = part_of(heads, query, FOUND)
-        ids = [row["article_id"] for row in part.rows]
+        ids = [str(row["article_id"]) for row in part.rows]
         hits = frame.filter(pl.col("article_id").is_in(ids)).to_dicts()
         by_article: dict[str, list[dict[str, Any]]] = {one: [] for one in ids}
         for hit in hits:

@@ -113,15 +113,14 @@ class Moment:
         with self._lock:
             if asked in self._searches:
                 return self._searches[asked]
-        since, until = _bounds(asked)
         hits = self.dataset.search(
-            asked.words, outlet=asked.outlet or None, since=since, until=until, role=asked.role or None,
+            asked.words, outlet=asked.outlet or None, since=asked.since, until=asked.until, role=asked.role or None,
             limit=MOST_HITS,
         )  # fmt: skip
         known = self.articles.select("article_id", "language", "flags", "author")
         hits = hits.join(known, on="article_id", how="left")
         hits = hits.filter(*_conditions(asked._replace(outlet="", since=None, until=None)))
-        hits = _ordered(hits, asked, "article_id", "paragraph_index")
+        hits = _ordered(hits, asked, "article_id", "ordinal")
         with self._lock:
             while len(self._searches) >= HELD_SEARCHES:
                 self._searches.pop(next(iter(self._searches)))
@@ -265,24 +264,17 @@ def _catalogue(table: pl.LazyFrame, columns: tuple[str, ...]) -> pl.DataFrame:
     return _plain(table.select(*columns, month=month, place=place)).sort("published_at", "article_id").collect()
 
 
-def _conditions(asked: Asked) -> list[pl.Expr]:
-    since, until = _bounds(asked)
-    at = pl.col("published_at")
-    given = {
-        "outlet": (asked.outlet, pl.col("outlet") == asked.outlet),
-        "since": (since, at >= since),
-        "until": (until, at < until),
-        "language": (asked.language, pl.col("language") == asked.language),
-        "flag": (asked.flag, pl.col("flags").list.contains(asked.flag)),
-    }
-    return [condition for value, condition in given.values() if value]
-
-
-def _bounds(asked: Asked) -> tuple[datetime | None, datetime | None]:
-    """The first moment of the first day, and that of the day after the last, in UTC."""
-    since = None if asked.since is None else _midnight(asked.since)
-    until = None if asked.until is None else _midnight(asked.until + timedelta(days=1))
-    return since, until
+def _conditions(asked: Asked) -> Iterator[pl.Expr]:
+    if asked.outlet:
+        yield pl.col("outlet") == asked.outlet
+    if asked.since:
+        yield pl.col("published_at") >= _midnight(asked.since)
+    if asked.until:
+        yield pl.col("published_at") < _midnight(asked.until + timedelta(days=1))
+    if asked.language:
+        yield pl.col("language") == asked.language
+    if asked.flag:
+        yield pl.col("flags").list.contains(asked.flag)
 
 
 def _midnight(day: date) -> datetime:

@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pressmark.storage.errors import PressmarkError
+from pressmark.storage.errors import PressmarkError, SettingsError
 from pressmark.views import pages
 from pressmark.views.asking import Refused, with_changes
 from pressmark.views.pages import Elsewhere, Page
@@ -66,9 +66,9 @@ def reading_room(room: Room, name: str) -> ASGIApp:
     def endpoint(handler: Handler) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
             kind = request.query_params.get("format")
+            if kind and kind not in FORMATS:
+                return failed(request, 400, f"there is no format `{kind[:40]}`", f"one of: {', '.join(FORMATS)}")
             try:
-                if kind and kind not in FORMATS:
-                    raise Refused(400, f"there is no format `{kind[:40]}`", f"one of: {', '.join(FORMATS)}")
                 with room.moment() as moment:
                     page = handler(moment, request)
                     if kind:
@@ -78,6 +78,8 @@ def reading_room(room: Room, name: str) -> ASGIApp:
                 return failed(request, error.status, error.what, error.remedy)
             except Elsewhere as other:
                 return RedirectResponse(other.path, 303)
+            except SettingsError as error:
+                return failed(request, 400, f"{error.what}: {error.where}", error.remedy)
             except PressmarkError as error:
                 return failed(request, 503, f"{error.what}: {error.where}", error.remedy)
             except (OSError, pl.exceptions.PolarsError) as error:

@@ -47,7 +47,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.filters |= {
-        "shown": _shown, "marked": _marked, "snippet": snippet, "web": _web, "linked": _linked, "decoded": _decoded,
+        "shown": _shown, "snippet": snippet, "web": _web, "linked": _linked, "decoded": _decoded,
         "moment": _moment, "day": _day, "size": _size, "number": _number, "differing": _differing,
     }  # fmt: skip
     made.globals |= {"FLAGS": FLAG_MEANINGS, "ROLES": ROLE_MEANINGS}
@@ -68,24 +68,23 @@ def _number_of(character: str) -> Markup:
     return Markup('<span class="hidden" title="a character that is not seen">U+{:04X}</span>').format(ord(character))
 
 
-def _marked(text: str, spans: Sequence[Sequence[int]]) -> Markup:
+def _marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
     """The text with the ranges of its characters marked."""
     parts, at = [], 0
-    for start, end in sorted((int(start), int(end)) for start, end in spans):
+    for start, end in sorted(spans):
         if start >= at:
             parts += [_shown(text[at:start]), Markup("<mark>{}</mark>").format(_shown(text[start:end]))]
             at = end
     return Markup("").join([*parts, _shown(text[at:])])
 
 
-def snippet(text: str, spans: Sequence[Sequence[int]]) -> Markup:
+def snippet(text: str, spans: Iterable[dict[str, int]]) -> Markup:
     """The text around its first marked range."""
-    if len(text) <= LONGEST_SNIPPET or not spans:
-        return _marked(text, spans) if len(text) <= LONGEST_SNIPPET else _shown(text[:LONGEST_SNIPPET] + "…")
-    first = min(start for start, _ in spans)
-    start = max(first - AROUND, 0)
+    marks = [(span["start"], span["end"]) for span in spans]
+    first = min(start for start, _ in marks) if marks else 0
+    start = max(first - AROUND, 0) if len(text) > LONGEST_SNIPPET else 0
     end = min(start + LONGEST_SNIPPET, len(text))
-    inside = [(max(a - start, 0), min(b, end) - start) for a, b in spans if a < end and b > start]
+    inside = [(max(a - start, 0), min(b, end) - start) for a, b in marks if a < end and b > start]
     before, after = "…" if start else "", "…" if end < len(text) else ""
     return Markup("{}{}{}").format(before, _marked(text[start:end], inside), after)
 
