@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +15,7 @@ from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Trace, articles_at, trace_paragraph
 from pressmark.storage.runs import new_stamp
+from pressmark.storage.search import search
 from pressmark.storage.verification import Verification, verify_output
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse as parse_source
@@ -99,6 +100,35 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         """The articles as they stood at a moment (UTC where it names no zone), of an output with its history."""
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return articles_at(self._moment, aware, text=True)[0]
+
+    def search(
+        self,
+        query: str,
+        *,
+        outlet: str | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        role: str | None = None,
+        superseded: bool = True,
+        limit: int | None = 100,
+    ) -> pl.DataFrame:
+        """Blocks whose text a query finds, the newest first, then by `article_id` and `ordinal`: those of current
+        articles, and with `superseded` those of earlier and deleted revisions that no later one has.
+
+        A query has words and "phrases", of which each is found wherever its characters stand; all of them must be in
+        the block, or those on one side of `OR`; none after `-` or `NOT`; parentheses group; `*` finds everything.
+        Simplified and Traditional characters, upper and lower case, and full and half width are taken for the same.
+        `since` and `until` are days (whole, in UTC) or times, both included; `limit` None gives all. A `role` finds
+        current blocks alone, as no other have one.
+
+        Columns: `paragraph_id`, `article_id`, `revision_id`, `outlet`, `title`, `url`, `published_at`, `role`,
+        `ordinal`, `text`, `current`, and `spans`, where in `text` the phrases stand (code points, half-open). Blocks of
+        superseded revisions have `revision_id`, and neither `paragraph_id` nor `role`. Raises `SettingsError` for a
+        query that can't be read, and for an outlet or a role that does not exist.
+        """
+        return search(
+            self._moment, query, outlet=outlet, since=since, until=until, role=role, superseded=superseded, limit=limit
+        )
 
 
 def open_dataset(output: str | Path) -> Dataset:
