@@ -41,6 +41,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"must be from 1 to 65535, not {number}")
+    return number
+
+
 def _share(text: str) -> float:
     share = float(text)
     if not 0 <= share <= 1:
@@ -197,6 +204,22 @@ COMMANDS: Final = {
             ),
             Argument("--list", action="store_true", help="only list the article's revisions"),
             Argument("--all", action="store_true", help="show unchanged paragraphs as well"), JSON,
+        ),
+    ),
+    "report": Command(
+        "reporting", "write one HTML page that shows what an output holds, what changed, and what needs a look",
+        "pressmark report output --to report.html",
+        (
+            OUTPUT, Argument("--to", metavar="FILE", help="where to write it [report.html in the output's `reports`]"),
+        ),
+    ),
+    "browse": Command(
+        "browsing", "show an output to people: search, articles beside their bytes, revisions, rejects, as pages on "
+        "this machine",
+        "pressmark browse output archive",
+        (
+            OUTPUT, SOURCE,
+            Argument("--port", type=_port, metavar="N", help="the port of 127.0.0.1 to serve at [a free one]"),
         ),
     ),
     "clusters": Command(

@@ -13,6 +13,7 @@ import polars as pl
 from pressmark.schemas import TABLES
 from pressmark.schemas.tables import ARTICLES, AUDITS, MEDIA, PARAGRAPHS, REJECTS, REVISIONS, RUNS
 from pressmark.storage.copies import clusters
+from pressmark.storage.originals import Originals
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Trace, articles_at, trace_paragraph
@@ -82,6 +83,15 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
     def close(self) -> None:
         """Let go of the files."""
         self._held.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of this moment lie, in folders as an output has them, until it is closed."""
+        return Path(self._moment.address)
+
+    def originals(self, source: str | None = None) -> Originals:
+        """What reads the sources of articles again; `source` is the input of each archive's latest run."""
+        return Originals(self._moment, source)
 
     def verify(self, source: str | Path | None = None, **options: str | int | None) -> Verification:
         """See `verify`; looks at the output as it is now."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -10,15 +9,14 @@ import polars as pl
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import PERIODS, UNKNOWN_PERIODS
-from pressmark.storage.errors import InputError, OutputError
-from pressmark.storage.inputs.source import ANY_SIZE
+from pressmark.storage.errors import OutputError
+from pressmark.storage.originals import Originals
 from pressmark.storage.output.tables import Output
-from pressmark.storage.runs import RunReport, archive_of, latest_of
-from pressmark.transforms.records import Reject
+from pressmark.storage.runs import RunReport, latest_of
 
 __all__ = [
     "Doubt", "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "doubts_about", "doubts_in", "outlet_counts",
-    "reject_lines", "stages_of", "trace_paragraph",
+    "reject_lines", "stages_in", "stages_of", "trace_paragraph",
 ]  # fmt: skip
 
 AT_COLUMNS: Final = (
@@ -160,7 +158,7 @@ def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.Dat
             "this output does not hold the archive's history", output.address,
             "run `pressmark ingest --history` on the git repository",
         )  # fmt: skip
-    every = _revisions(output)
+    every = _revisions(output.scan(TABLES["articles"]), output.scan(TABLES["revisions"]))
     standing = every.filter(
         pl.col("valid_from").is_null() | (pl.col("valid_from") <= moment),
         pl.col("valid_to").is_null() | (pl.col("valid_to") > moment),
@@ -174,10 +172,16 @@ def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.Dat
 
 def stages_of(output: Output, article_id: str) -> list[Stage]:
     """Revisions of an article from the oldest to the current one; raises `OutputError` where there are none."""
-    every = _revisions(output).filter(pl.col("article_id") == article_id)
-    rows = _with_texts(every, every).select(*Stage._fields).collect()
-    if not rows.height:
+    stages = stages_in(output.scan(TABLES["articles"]), output.scan(TABLES["revisions"]), article_id)
+    if not stages:
         raise OutputError(f"no row of `articles` or `revisions` is about `{article_id}`", output.address, "look it up")
+    return stages
+
+
+def stages_in(articles: pl.LazyFrame, revisions: pl.LazyFrame, article_id: str) -> list[Stage]:
+    """The same, of rows that are at hand; none where no row is about the article."""
+    every = _revisions(articles, revisions).filter(pl.col("article_id") == article_id)
+    rows = _with_texts(every, every).select(*Stage._fields).collect()
     return sorted((Stage(*row) for row in rows.iter_rows()), key=_age)
 
 
@@ -192,16 +196,9 @@ def trace_paragraph(
     """
     paragraph = _find(output, "paragraphs", "paragraph_id", paragraph_id)
     article = _find(output, "articles", "article_id", paragraph["article_id"])
-    taken = archive_of(output, source, archive or article["archive"])
-    where = taken.address.location(article["source_path"])
-    contents = taken.input.contents(taken.input.find([article["source_path"]]), ANY_SIZE)
-    data = next((data for _, data in contents), None)
-    if data is None:
-        raise InputError("the source is not in this input", where, "name the input that was ingested")
-    if isinstance(data, Reject):
-        raise InputError(f"the source can't be read ({data.detail})", where, "mend it")
-    if hashlib.sha256(data).hexdigest() != article["source_sha256"]:
-        raise InputError("the source is no longer what was ingested", where, "ingest it again, then trace")
+    data = Originals(output, source).bytes_of(
+        archive or article["archive"], article["source_path"], article["source_sha256"]
+    )
     start, end = paragraph["byte_start"], paragraph["byte_end"]
     return Trace(paragraph, article, data[max(start - context, 0) : start], data[start:end], data[end : end + context])
 
@@ -213,15 +210,15 @@ def _find(output: Output, name: str, column: str, value: str) -> dict[str, Any]:
     return found.row(0, named=True)
 
 
-def _revisions(output: Output) -> pl.LazyFrame:
+def _revisions(articles: pl.LazyFrame, revisions: pl.LazyFrame) -> pl.LazyFrame:
     """All revisions of all articles, the current ones too."""
-    current = output.scan(TABLES["articles"]).select(
+    current = articles.select(
         *AT_COLUMNS,
         valid_to=pl.lit(None, pl.Datetime("us", "UTC")),
         change=pl.lit(None, pl.String),
         current=pl.lit(value=True),
     )
-    superseded = output.scan(TABLES["revisions"]).select(
+    superseded = revisions.select(
         *AT_COLUMNS, "valid_to", pl.col("change").cast(pl.String), current=pl.lit(value=False)
     )
     return pl.concat([current, superseded])

@@ -1,0 +1,53 @@
+"""`browse`: a reading room for people, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import socket
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from pressmark.flows.cli import EXIT_OK, UsageError
+from pressmark.views.readings import Room
+from pressmark.views.room import reading_room
+
+__all__ = ["browse"]
+
+CLOSE_S: Final = 2
+# A phrase of 20,000 characters in an address, each three bytes of three characters.
+LONGEST_REQUEST: Final = 1 << 19
+
+
+def browse(arguments: argparse.Namespace) -> int:
+    """Serve the pages until someone stops it; the exit code."""
+    room = Room(arguments.output, arguments.source)
+    with room.moment() as moment:
+        articles = moment.articles.height
+    app = reading_room(room, Path(arguments.output).name or str(arguments.output))
+    with _listening(arguments.port or 0) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        print(f"reading room: {address}  ({articles} articles; Ctrl-C ends it)", flush=True)
+        config = uvicorn.Config(
+            app, log_level="error", access_log=False, server_header=False, http="h11", ws="none",
+            h11_max_incomplete_event_size=LONGEST_REQUEST, timeout_graceful_shutdown=CLOSE_S,
+        )  # fmt: skip
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        except KeyboardInterrupt:
+            pass  # it was asked to end, and has
+        finally:
+            room.close()
+    return EXIT_OK
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        what = "another program has this port" if error.errno == errno.EADDRINUSE else "this port needs more rights"
+        raise UsageError(what, f"127.0.0.1:{port}", "give another --port, or none for a free one") from None

@@ -1,0 +1,360 @@
+"""The pages of the reading room: what each shows of a moment, and the frame behind it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import polars as pl
+from starlette.requests import Request
+
+from pressmark.schemas.contract import CONTENT_ROLES
+from pressmark.storage.errors import PressmarkError
+from pressmark.storage.queries import Stage
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.comparison import compare, paragraphs_of
+from pressmark.transforms.explanation import explain
+from pressmark.transforms.identity import article_id as id_of
+from pressmark.transforms.identity import canonical_url
+from pressmark.transforms.records import Limits, Reject
+from pressmark.views.asking import Refused, asked_in, part_of, with_changes
+from pressmark.views.readings import MOST_HITS, Moment, counts
+
+__all__ = [
+    "Elsewhere", "Page", "article", "difference", "month", "outlet", "outlets", "paragraph", "reject", "rejects",
+    "removals", "run", "runs", "start",
+]  # fmt: skip
+
+LISTED: Final = 50
+FOUND: Final = 20
+BLOCKS: Final = 300
+SHOWN_HITS: Final = 3
+SHOWN_BYTES: Final = 4_000
+REJECT_BYTES: Final = 100_000
+CONTEXT_BYTES: Final = 400
+HEATS: Final = 4
+ID: Final = re.compile(r"[0-9a-f]{32}")
+NO_HITS: Final = "Search for fewer or other words, or take a filter away."
+
+
+class Page(NamedTuple):
+    """A page: its template, what that is given, and the frame that is handed out in other formats under a name."""
+
+    template: str
+    given: dict[str, Any]
+    frame: pl.DataFrame
+    name: str
+
+
+class Elsewhere(Exception):
+    """What was asked for has an address of its own."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def start(moment: Moment, request: Request) -> Page:
+    """The search: paragraphs with the words, or articles where there are none, and how many there are of each kind."""
+    query = request.query_params
+    asked = asked_in(query, moment)
+    _look_up(moment, asked.words)
+    if query.get("what") == "rejects":
+        raise Elsewhere(with_changes("/rejects", {}, q=asked.words))
+    given: dict[str, Any] = {"asked": asked, "query": dict(query), "facets": {}, "groups": [], "titles": []}
+    if not asked.words:
+        frame = moment.listed(asked)
+        given["part"] = part_of(frame, query, LISTED)
+    else:
+        frame = moment.found(asked)
+        heads = frame.unique("article_id", keep="first", maintain_order=True)
+        part = part_of(heads, query, FOUND)
+        ids = [str(row["article_id"]) for row in part.rows]
+        hits = frame.filter(pl.col("article_id").is_in(ids)).to_dicts()
+        by_article: dict[str, list[dict[str, Any]]] = {one: [] for one in ids}
+        for hit in hits:
+            by_article[hit["article_id"]].append(hit)
+        given["groups"] = [(every[0], every[:SHOWN_HITS], len(every)) for every in by_article.values()]
+        given |= {"part": part, "hits": frame.height, "more": frame.height >= MOST_HITS, "remedy": NO_HITS}
+        given["titles"] = moment.titled(asked).head(FOUND).to_dicts() if part.number == 1 else []
+        given["facets"]["role"] = counts(frame, "role")
+    articles = frame.unique("article_id", maintain_order=True) if asked.words else frame
+    given["facets"] |= {name: counts(articles, name) for name in ("outlet", "language")}
+    given["facets"]["flag"] = counts(articles, "flags")
+    years = articles.select(pl.col("published_at").dt.year().cast(pl.String)).drop_nulls()
+    given["years"] = sorted(counts(years, "published_at"))
+    given["roles_on"] = bool(asked.words)
+    return Page("start.html", given, frame, "search" if asked.words else "articles")
+
+
+def _look_up(moment: Moment, words: str) -> None:
+    """Go to the article or paragraph whose id or address was typed."""
+    article_id = words.partition("-")[0]
+    if words.startswith(("http://", "https://")) and (address := canonical_url(words)):
+        article_id = id_of(address, "", "")
+        words = article_id
+    if not ID.fullmatch(article_id):
+        return
+    if moment.is_known(article_id):
+        raise Elsewhere(f"/article/{article_id}" if words == article_id else f"/paragraph/{words}")
+
+
+def article(moment: Moment, request: Request) -> Page:
+    """An article: facts, blocks beside their bytes, media, links, revisions; of one that is gone, what is known."""
+    article_id = request.path_params["article_id"]
+    found = moment.article(article_id)
+    stages = moment.stages(article_id)
+    if found is None:
+        return _gone(article_id, stages)
+    paragraphs, media = moment.paragraphs(article_id), moment.media(article_id)
+    part = part_of(paragraphs, request.query_params, BLOCKS)
+    data, absent = _source(moment, found)
+    reasons = {} if data is None else _reasons(data, found["source_path"])
+    captions = dict(media.filter(pl.col("caption_ordinal").is_not_null()).select("caption_ordinal", "media_id").rows())
+    blocks = [_block(row, data, reasons, captions) for row in part.rows]
+    before, after = moment.neighbours(article_id, found["outlet"])
+    links = [link for row in paragraphs["links"].to_list() for link in row or []]
+    given = {
+        "article": found, "part": part, "blocks": blocks, "absent": absent, "media": media.to_dicts(),
+        "links": _links(paragraphs), "link_count": len(links), "stages": stages, "before": before, "after": after,
+        "metadata": json.loads(found["metadata"]) if found["metadata"] else {}, "content": CONTENT_ROLES,
+        "roles": counts(paragraphs, "role"), "shown_bytes": SHOWN_BYTES, "query": dict(request.query_params),
+    }  # fmt: skip
+    return Page("article.html", given, paragraphs, f"article-{article_id}")
+
+
+def _gone(article_id: str, stages: list[Stage]) -> Page:
+    if not stages:
+        raise Refused(
+            404, "no article has this id at this moment",
+            "It may have gone with a run that published since. Search for its words or its address.",
+        )  # fmt: skip
+    last = stages[-1]
+    frame = pl.DataFrame([stage._asdict() for stage in stages])
+    given = {"article_id": article_id, "last": last, "paragraphs": paragraphs_of(last.text), "stages": stages}
+    return Page("gone.html", given, frame, f"article-{article_id}")
+
+
+def _source(moment: Moment, row: dict[str, Any]) -> tuple[bytes | None, str | None]:
+    """The bytes of an article's source, or why they can't be had."""
+    try:
+        return moment.originals.bytes_of(row["archive"], row["source_path"], row["source_sha256"]), None
+    except PressmarkError as error:
+        return None, f"{error.what}: {error.where}"
+    except OSError as error:
+        return None, f"the archive can't be read ({error.strerror}): {error.filename}"
+
+
+def _reasons(data: bytes, path: str) -> dict[tuple[int, int], tuple[str, str]]:
+    """Role and reason of each block by its bytes, where the source is read without what its operator said of it."""
+    found = explain(data, path, load_outlets(), Limits())
+    if isinstance(found, Reject):
+        return {}
+    of = [(block.paragraph, block.reason) for block in found.blocks]
+    return {(block.byte_start, block.byte_end): (block.role, reason) for block, reason in of}
+
+
+def _block(
+    row: dict[str, Any], data: bytes | None, reasons: dict[tuple[int, int], tuple[str, str]], captions: dict[int, str]
+) -> dict[str, Any]:
+    start, end = row["byte_start"], row["byte_end"]
+    role, reason = reasons.get((start, end), ("", ""))
+    return {
+        **row, "reason": reason if role == row["role"] else "", "caption_of": captions.get(row["ordinal"]),
+        "bytes": None if data is None else data[start:end],
+    }  # fmt: skip
+
+
+def _links(paragraphs: pl.DataFrame) -> list[dict[str, Any]]:
+    """Each link with its text and the block that it stands in."""
+    return [
+        {"href": link["href"], "text": row["text"][link["start"] : link["end"]], "ordinal": row["ordinal"],
+         "host": _host(link["href"])}
+        for row in paragraphs.select("links", "text", "ordinal").iter_rows(named=True)
+        for link in row["links"] or []
+    ]  # fmt: skip
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def paragraph(moment: Moment, request: Request) -> Page:
+    """A paragraph and its bytes among those around it."""
+    paragraph_id = request.path_params["paragraph_id"]
+    article_id = paragraph_id.partition("-")[0]
+    found = moment.article(article_id)
+    rows = moment.paragraphs(article_id).filter(pl.col("paragraph_id") == paragraph_id) if found else pl.DataFrame()
+    if found is None or not rows.height:
+        remedy = "It may have gone with a run that published since."
+        if moment.is_known(article_id):
+            remedy += f" What is known of its article: /article/{article_id}"
+        raise Refused(404, "no paragraph has this id at this moment", remedy)
+    row = rows.row(0, named=True)
+    data, absent = _source(moment, found)
+    reasons = {} if data is None else _reasons(data, found["source_path"])
+    start, end = row["byte_start"], row["byte_end"]
+    around = None
+    if data is not None:
+        around = (data[max(start - CONTEXT_BYTES, 0) : start], data[start:end], data[end : end + CONTEXT_BYTES])
+    block = _block(row, data, reasons, {})
+    given = {"article": found, "block": block, "absent": absent, "around": around, "content": CONTENT_ROLES}
+    return Page("paragraph.html", given, rows, f"paragraph-{paragraph_id}")
+
+
+def difference(moment: Moment, request: Request) -> Page:
+    """What one revision of an article changed against another."""
+    article_id, first, second = (request.path_params[name] for name in ("article_id", "first", "second"))
+    stages = moment.stages(article_id)
+    if not stages:
+        raise Refused(404, "no article has this id at this moment", "Search for its words or its address.")
+    if not (1 <= first <= len(stages) and 1 <= second <= len(stages)):
+        raise Refused(404, f"the article has {len(stages)} revisions", f"compare two of 1 to {len(stages)}")
+    old, new = stages[first - 1], stages[second - 1]
+    found = compare(paragraphs_of(old.text), paragraphs_of(new.text))
+    rows = [one._asdict() for one in found]
+    schema = {"kind": pl.String, "before": pl.Int64, "after": pl.Int64, "old": pl.String, "new": pl.String}
+    frame = pl.DataFrame(rows, schema=schema)
+    given = {
+        "article_id": article_id, "stages": stages, "first": first, "second": second, "old": old, "new": new,
+        "differences": _folded(rows), "kinds": dict(counts(frame, "kind")),
+    }  # fmt: skip
+    return Page("difference.html", given, frame, f"difference-{article_id}-{first}-{second}")
+
+
+def _folded(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs of unchanged paragraphs as one entry each."""
+    folded: list[dict[str, Any]] = []
+    for row in rows:
+        if row["kind"] == "same" and folded and folded[-1]["kind"] == "same":
+            folded[-1]["texts"].append(row["new"])
+        elif row["kind"] == "same":
+            folded.append({"kind": "same", "texts": [row["new"]], "after": row["after"]})
+        else:
+            folded.append(row)
+    return folded
+
+
+def outlets(moment: Moment, _: Request) -> Page:
+    """All outlets, with their size and span."""
+    frame = (
+        moment.articles.group_by("outlet")
+        .agg(
+            articles=pl.len(), paragraphs=pl.col("paragraph_count").sum(), first=pl.col("published_at").min(),
+            last=pl.col("published_at").max(), undated=pl.col("published_at").null_count(),
+            languages=pl.col("language").unique().sort().str.join(", "),
+        )
+        .sort("articles", "outlet", descending=[True, False])
+    )  # fmt: skip
+    gone = dict(moment.revisions.group_by("outlet").len().rows())
+    frame = frame.with_columns(superseded=pl.col("outlet").replace_strict(gone, default=0, return_dtype=pl.Int64))
+    return Page("outlets.html", {"rows": frame.to_dicts()}, frame, "outlets")
+
+
+def outlet(moment: Moment, request: Request) -> Page:
+    """An outlet: its months as a calendar, its languages and flags."""
+    mine = _of_outlet(moment, request.path_params["outlet"])
+    frame = mine.group_by("month").agg(articles=pl.len(), paragraphs=pl.col("paragraph_count").sum()).sort("month")
+    months = dict(frame.select("month", "articles").rows())
+    most = max((count for name, count in months.items() if name != "unknown"), default=1)
+    years: dict[str, list[tuple[str, int, int]]] = {}
+    for name in months:
+        if name != "unknown" and (year := name[:4]) not in years:
+            every = [f"{year}-{number:02d}" for number in range(1, 13)]
+            years[year] = [(one, months.get(one, 0), -(-months.get(one, 0) * HEATS // most)) for one in every]
+    given = {
+        "outlet": request.path_params["outlet"], "years": years, "undated": months.get("unknown", 0),
+        "total": mine.height, "languages": counts(mine, "language"), "flags": counts(mine, "flags"),
+        "span": mine.select(first=pl.col("published_at").min(), last=pl.col("published_at").max()).row(0),
+        "paragraphs": mine["paragraph_count"].sum(),
+        "hosts": mine["archive"].unique().sort().to_list(),
+        "gone": moment.removals().filter(pl.col("outlet") == request.path_params["outlet"]).height,
+    }  # fmt: skip
+    return Page("outlet.html", given, frame, f"outlet-{request.path_params['outlet']}")
+
+
+def month(moment: Moment, request: Request) -> Page:
+    """The articles of an outlet in a month."""
+    name, period = request.path_params["outlet"], request.path_params["month"]
+    mine = _of_outlet(moment, name)
+    frame = mine.filter(pl.col("month") == period)
+    months = mine["month"].unique().sort().to_list()
+    if not frame.height:
+        raise Refused(404, f"`{name}` has no article of `{period[:40]}` at this moment", "See the months it has.")
+    at = months.index(period)
+    given = {
+        "outlet": name, "month": period, "part": part_of(frame, request.query_params, LISTED),
+        "before": months[at - 1] if at else None, "after": months[at + 1] if at + 1 < len(months) else None,
+        "query": dict(request.query_params),
+    }  # fmt: skip
+    return Page("month.html", given, frame, f"{name}-{period}")
+
+
+def _of_outlet(moment: Moment, name: str) -> pl.DataFrame:
+    mine = moment.articles.filter(pl.col("outlet") == name)
+    if not mine.height:
+        raise Refused(404, f"no article is of the outlet `{name[:80]}` at this moment", "See the list of outlets.")
+    return mine
+
+
+def rejects(moment: Moment, request: Request) -> Page:
+    """Sources that are no article, by reason."""
+    query = request.query_params
+    asked = asked_in(query, moment)
+    frame = moment.rejects_with(asked.words)
+    reasons = counts(frame, "reason")
+    if query.get("reason"):
+        frame = frame.filter(pl.col("reason") == query["reason"])
+    part = part_of(frame, query, LISTED)
+    given = {"reasons": reasons, "part": part, "asked": asked, "query": dict(query), "reason": query.get("reason", "")}
+    return Page("rejects.html", given, frame, "rejects")
+
+
+def reject(moment: Moment, request: Request) -> Page:
+    """A reject with its bytes, and where in them the reason holds."""
+    found = moment.reject(request.path_params["reject_id"])
+    if found is None:
+        raise Refused(
+            404, "no reject has this id at this moment", "It leaves the rejects when its source becomes an article."
+        )
+    raw, at = found["raw"], found["byte_offset"]
+    around = None
+    if raw is not None:
+        cut = raw[:REJECT_BYTES]
+        around = (cut, b"") if at is None else (cut[:at], cut[at:])
+    given = {"reject": found, "around": around, "most": REJECT_BYTES}
+    frame = pl.DataFrame([found], schema_overrides={"raw": pl.Binary, "byte_offset": pl.Int64})
+    return Page("reject.html", given, frame, f"reject-{found['reject_id']}")
+
+
+def removals(moment: Moment, request: Request) -> Page:
+    """What was removed: from the archive, or from the web as the archive says."""
+    frame = moment.removals()
+    part = part_of(frame, request.query_params, LISTED)
+    return Page("removals.html", {"part": part, "query": dict(request.query_params)}, frame, "removals")
+
+
+def runs(moment: Moment, request: Request) -> Page:
+    """All runs, the latest first."""
+    part = part_of(moment.runs, request.query_params, LISTED)
+    return Page("runs.html", {"part": part, "query": dict(request.query_params)}, moment.runs, "runs")
+
+
+def run(moment: Moment, request: Request) -> Page:
+    """A run, and the articles whose current rows it wrote."""
+    found = moment.runs.filter(pl.col("run_id") == request.path_params["run_id"])
+    if not found.height:
+        raise Refused(404, "no run has this id", "See the list of runs.")
+    row = found.row(0, named=True)
+    frame = moment.articles.filter(pl.col("run_id") == row["run_id"]).sort("published_at", descending=True)
+    given = {
+        "run": row, "arguments": json.loads(row["arguments"]), "part": part_of(frame, request.query_params, LISTED),
+        "query": dict(request.query_params),
+    }  # fmt: skip
+    return Page("run.html", given, frame, f"run-{row['run_id']}")

@@ -1,0 +1,286 @@
+"""What the reading room asks of an output: one moment of it, with what is small in memory and texts read on demand.
+
+A catalogue (`articles`, `revisions`, `rejects` without texts and bytes, `runs`) is read when a moment is opened. It
+tells in which partition an article lies, so that a page reads a few files and no more, however many there are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import polars as pl
+
+from pressmark.schemas.contract import PERIODS
+from pressmark.storage.dataset import Dataset
+from pressmark.storage.errors import OutputError
+from pressmark.storage.output.tables import Output
+from pressmark.storage.queries import Stage, stages_in
+
+__all__ = ["Asked", "Moment", "Room", "counts"]
+
+# More hits than these are counted as "at least", and the first of them are shown.
+MOST_HITS: Final = 10_000
+HELD_SEARCHES: Final = 8
+CATALOGUE: Final = (
+    "article_id", "outlet", "title", "author", "url", "canonical_url", "published_at", "published_from", "local_date",
+    "language", "flags", "paragraph_count", "content_count", "source_bytes", "removed_at", "removed_reason", "dialect",
+    "date_conflict", "archive", "source_path", "run_id",
+)  # fmt: skip
+OF_REVISIONS: Final = (
+    "revision_id", "article_id", "outlet", "title", "published_at", "change", "superseded_by", "valid_from", "valid_to",
+    "first_seen_at", "archive", "source_path", "source_sha256", "source_bytes", "run_id",
+)  # fmt: skip
+WITHOUT_BYTES: Final = (
+    "reject_id", "reason", "source_path", "archive", "source_bytes", "detail", "byte_offset", "source_sha256",
+    "first_seen_at", "run_id",
+)  # fmt: skip
+
+
+class Asked(NamedTuple):
+    """What a reader looks for: words, and what the articles must be. Empty where all will do."""
+
+    words: str = ""
+    outlet: str = ""
+    since: date | None = None
+    until: date | None = None
+    role: str = ""
+    language: str = ""
+    flag: str = ""
+    newest_first: bool = False
+
+
+class Moment:
+    """An output as it was when it was opened."""
+
+    def __init__(self, output: str | Path, source: str | None = None) -> None:
+        self.dataset = Dataset(output)
+        self.originals = self.dataset.originals(source)
+        try:
+            self.articles = _catalogue(self.dataset.articles, CATALOGUE)
+            self.revisions = _catalogue(self.dataset.revisions, OF_REVISIONS)
+            self.rejects = _plain(self.dataset.rejects.select(WITHOUT_BYTES)).sort("reason", "source_path").collect()
+            self.runs = _plain(self.dataset.runs).sort("started_at", descending=True).collect()
+        except BaseException:
+            self.dataset.close()
+            raise
+        self._lock = threading.Lock()
+        self._searches: dict[Asked, pl.DataFrame] = {}
+
+    def article(self, article_id: str) -> dict[str, Any] | None:
+        """The row of a current article; None where there is none."""
+        found = self._rows("articles", self.articles, article_id).collect()
+        return found.row(0, named=True) if found.height else None
+
+    def paragraphs(self, article_id: str) -> pl.DataFrame:
+        """Blocks of a current article in order."""
+        return self._rows("paragraphs", self.articles, article_id).sort("ordinal").collect()
+
+    def media(self, article_id: str) -> pl.DataFrame:
+        """Media of a current article in order."""
+        return self._rows("media", self.articles, article_id).sort("media_id").collect()
+
+    def stages(self, article_id: str) -> list[Stage]:
+        """Revisions of an article from the oldest to the current one; none where there is no such article."""
+        return stages_in(
+            self._rows("articles", self.articles, article_id), self._rows("revisions", self.revisions, article_id),
+            article_id,
+        )  # fmt: skip
+
+    def reject(self, reject_id: str) -> dict[str, Any] | None:
+        """A reject with its bytes; None where there is none."""
+        found = _plain(self.dataset.rejects.filter(pl.col("reject_id") == reject_id)).collect()
+        return found.row(0, named=True) if found.height else None
+
+    def rejects_with(self, words: str) -> pl.DataFrame:
+        """Rejects whose path, detail or bytes have the words."""
+        if not words:
+            return self.rejects
+        said = pl.any_horizontal(pl.col("source_path", "detail").str.contains(words, literal=True))
+        found = self.dataset.rejects.filter(said | pl.col("raw").bin.contains(words.encode()).fill_null(value=False))
+        return self.rejects.join(found.select("reject_id").collect(), on="reject_id", how="semi")
+
+    def listed(self, asked: Asked) -> pl.DataFrame:
+        """Current articles that are as asked, whatever their words."""
+        return _ordered(self.articles.filter(*_conditions(asked)), asked, "article_id")
+
+    def found(self, asked: Asked) -> pl.DataFrame:
+        """Paragraphs with the words, of articles that are as asked; at most `MOST_HITS`."""
+        with self._lock:
+            if asked in self._searches:
+                return self._searches[asked]
+        hits = self.dataset.search(
+            asked.words, outlet=asked.outlet or None, since=asked.since, until=asked.until, role=asked.role or None,
+            limit=MOST_HITS,
+        )  # fmt: skip
+        known = self.articles.select("article_id", "language", "flags", "author")
+        hits = hits.join(known, on="article_id", how="left")
+        hits = hits.filter(*_conditions(asked._replace(outlet="", since=None, until=None)))
+        hits = _ordered(hits, asked, "article_id", "ordinal")
+        with self._lock:
+            while len(self._searches) >= HELD_SEARCHES:
+                self._searches.pop(next(iter(self._searches)))
+            self._searches[asked] = hits
+        return hits
+
+    def titled(self, asked: Asked) -> pl.DataFrame:
+        """Current articles whose title has the words as they stand, in capitals or not."""
+        said = pl.col("title").str.to_lowercase().str.contains(asked.words.lower(), literal=True)
+        return self.listed(asked).filter(said)
+
+    @property
+    def latest(self) -> dict[str, Any]:
+        """The latest run."""
+        return self.runs.row(0, named=True)
+
+    def is_known(self, article_id: str) -> bool:
+        """Whether a current or superseded article has this id."""
+        return any(article_id in frame["article_id"] for frame in (self.articles, self.revisions))
+
+    def removals(self) -> pl.DataFrame:
+        """What is no longer there: sources that the archive deleted, and pages that it says were removed; the latest
+        first."""
+        gone = pl.col("superseded_by").is_null() & pl.col("valid_to").is_not_null()
+        shared = ("article_id", "outlet", "title", "published_at", "archive", "source_path")
+        deleted = self.revisions.filter(gone).select(
+            "article_id", removed_at="valid_to", what=pl.lit("deleted from the archive"),
+            reason=pl.lit(None, pl.String), **{name: pl.col(name) for name in shared[1:]},
+        )  # fmt: skip
+        said = self.articles.filter(pl.col("removed_at").is_not_null() | pl.col("removed_reason").is_not_null()).select(
+            "article_id", "removed_at", what=pl.lit("removed from the web"), reason="removed_reason",
+            **{name: pl.col(name) for name in shared[1:]},
+        )  # fmt: skip
+        every = pl.concat([deleted, said]).with_columns(
+            still_current=pl.col("article_id").is_in(self.articles["article_id"].implode())
+        )
+        return every.sort("removed_at", "article_id", descending=[True, False], nulls_last=True)
+
+    def neighbours(self, article_id: str, outlet: str) -> tuple[str | None, str | None]:
+        """The articles of the outlet before and after this one in time."""
+        ids = _ordered(self.articles.filter(pl.col("outlet") == outlet), Asked(), "article_id")["article_id"].to_list()
+        at = ids.index(article_id)
+        return ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None
+
+    def _rows(self, table: str, catalogue: pl.DataFrame, article_id: str) -> pl.LazyFrame:
+        """Rows of a table about an article, of the partitions alone in which the catalogue has it."""
+        places = catalogue.filter(pl.col("article_id") == article_id).select("outlet", "place").unique()
+        schema = getattr(self.dataset, table).collect_schema()
+        frames = []
+        for outlet, place in places.sort("outlet", "place").iter_rows():
+            folder = self.dataset.folder / table / f"outlet={outlet}" / place
+            if folder.is_dir():
+                part = pl.scan_parquet(f"{folder}/", hive_partitioning=False)
+                frames.append(part.filter(pl.col("article_id") == article_id).with_columns(outlet=pl.lit(outlet)))
+        every = pl.concat(frames) if frames else pl.LazyFrame(schema=schema)
+        return _plain(every)
+
+
+class _Held:
+    def __init__(self, moment: Moment) -> None:
+        self.moment, self.readers, self.replaced = moment, 0, False
+
+
+class Room:
+    """The moments of an output that requests read: each has one, and a new one is opened when a run has published.
+    `source` is the archive, that of each latest run where it is None."""
+
+    def __init__(self, output: str | Path, source: str | None = None) -> None:
+        self._output, self._source = Output(output), source
+        self._lock = threading.Lock()
+        self._held: _Held | None = None
+        self._seen: object = None
+
+    @contextlib.contextmanager
+    def moment(self) -> Iterator[Moment]:
+        """The output as the latest run left it; it stays as it is until the block ends. Raises `OutputError` where it
+        can't be read."""
+        with self._lock:
+            held = self._latest()
+            held.readers += 1
+        try:
+            yield held.moment
+        finally:
+            with self._lock:
+                held.readers -= 1
+                _let_go(held)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        with self._lock:
+            if self._held is not None:
+                self._held.replaced = True
+                _let_go(self._held)
+                self._held = None
+
+    def _latest(self) -> _Held:
+        # A run's own row is published last: who sees it sees all that the run did.
+        runs = self._output.store.entries("runs")
+        if self._held is None or runs != self._seen:
+            if not runs:
+                raise OutputError(
+                    "no run has written to this folder", self._output.address, "name an output folder, or ingest first"
+                )
+            held = _Held(Moment(self._output.address, self._source))
+            if self._held is not None:
+                self._held.replaced = True
+                _let_go(self._held)
+            self._held, self._seen = held, runs
+        return self._held
+
+
+def _let_go(held: _Held) -> None:
+    if held.replaced and not held.readers:
+        held.moment.dataset.close()
+
+
+def counts(frame: pl.DataFrame, column: str) -> list[tuple[str, int]]:
+    """Values of a column, or of its lists, with the rows that have each, the most frequent first."""
+    values = frame.lazy().select(pl.col(column))
+    if frame.schema[column].is_nested():
+        values = values.explode(column)
+    found = values.drop_nulls().group_by(column).len().sort("len", column, descending=[True, False]).collect()
+    return list(found.iter_rows())
+
+
+def _plain(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """With dictionaries as texts, which any two frames share."""
+    schema = frame.collect_schema()
+    lists = [name for name, kind in schema.items() if isinstance(kind, pl.List) and kind.inner == pl.Categorical]
+    return frame.with_columns(
+        pl.col(pl.Categorical).cast(pl.String), *(pl.col(name).cast(pl.List(pl.String)) for name in lists)
+    )
+
+
+def _catalogue(table: pl.LazyFrame, columns: tuple[str, ...]) -> pl.DataFrame:
+    """Some columns of a table, the UTC month, and the folder of the partition that a row lies in."""
+    schema = table.collect_schema()
+    period = next(name for name in PERIODS if name in schema)
+    month = pl.col("published_at").dt.strftime("%Y-%m").fill_null("unknown")
+    place = pl.concat_str(pl.lit(f"{period}="), pl.col(period).cast(pl.String))
+    return _plain(table.select(*columns, month=month, place=place)).sort("published_at", "article_id").collect()
+
+
+def _conditions(asked: Asked) -> Iterator[pl.Expr]:
+    if asked.outlet:
+        yield pl.col("outlet") == asked.outlet
+    if asked.since:
+        yield pl.col("published_at") >= _midnight(asked.since)
+    if asked.until:
+        yield pl.col("published_at") < _midnight(asked.until + timedelta(days=1))
+    if asked.language:
+        yield pl.col("language") == asked.language
+    if asked.flag:
+        yield pl.col("flags").list.contains(asked.flag)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _ordered(frame: pl.DataFrame, asked: Asked, *keys: str) -> pl.DataFrame:
+    descending = [asked.newest_first, *[False] * len(keys)]
+    return frame.sort("published_at", *keys, descending=descending, nulls_last=True)

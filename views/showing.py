@@ -1,0 +1,156 @@
+"""How values become HTML: whatever an archive says is text, and shows what it would hide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from pressmark.transforms.comparison import TOKEN
+
+__all__ = ["FLAG_MEANINGS", "STATIC", "environment", "is_web_address", "snippet"]
+
+HERE: Final = Path(__file__).parent
+STATIC: Final = HERE / "static"
+# What has no shape of its own, or turns the order of what stands around it: its number is shown in its place.
+HIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+WEB: Final = re.compile(r"https?://[^\s\x00-\x20\x7f\"<>\\^`{|}]+", re.IGNORECASE)
+AROUND: Final = 70
+LONGEST_SNIPPET: Final = 260
+FLAG_MEANINGS: Final = {
+    "date_conflict": "two of its dates are over seven days apart",
+    "mostly_skipped": "more than half of the source is scripts, styles or comments",
+    "mojibake": "some characters were broken before it came here",
+    "title_only": "its only text repeats the title",
+    "no_content": "no block is part of a story",
+    "hidden_text": "some of the text was hidden on the page",
+    "markup_in_text": "marks of HTML or Markdown stand in its text",
+}
+ROLE_MEANINGS: Final = {
+    "body": "running text", "lede": "summary at the top", "heading": "subheading", "quote": "quotation set apart",
+    "list_item": "item of a list", "caption": "caption or credit", "byline": "who wrote it",
+    "dateline": "when it was published", "note": "note by the publisher", "related": "links to other stories",
+    "boilerplate": "page furniture", "table": "cell of a table",
+}  # fmt: skip
+
+
+def environment() -> Environment:
+    """Templates that escape whatever they are given."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters |= {
+        "shown": _shown, "snippet": snippet, "web": _web, "linked": _linked, "decoded": _decoded,
+        "moment": _moment, "day": _day, "size": _size, "number": _number, "differing": _differing,
+    }  # fmt: skip
+    made.globals |= {"FLAGS": FLAG_MEANINGS, "ROLES": ROLE_MEANINGS}
+    return made
+
+
+def _shown(text: object) -> Markup:
+    """The text with what is invisible in it made visible, isolated from the order of what stands around it."""
+    parts, at = [], 0
+    said = str(text)
+    for found in HIDDEN.finditer(said):
+        parts += [escape(said[at : found.start()]), _number_of(found[0])]
+        at = found.end()
+    return Markup("").join([*parts, escape(said[at:])])
+
+
+def _number_of(character: str) -> Markup:
+    return Markup('<span class="hidden" title="a character that is not seen">U+{:04X}</span>').format(ord(character))
+
+
+def _marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
+    """The text with the ranges of its characters marked."""
+    parts, at = [], 0
+    for start, end in sorted(spans):
+        if start >= at:
+            parts += [_shown(text[at:start]), Markup("<mark>{}</mark>").format(_shown(text[start:end]))]
+            at = end
+    return Markup("").join([*parts, _shown(text[at:])])
+
+
+def snippet(text: str, spans: Iterable[dict[str, int]]) -> Markup:
+    """The text around its first marked range."""
+    marks = [(span["start"], span["end"]) for span in spans]
+    first = min(start for start, _ in marks) if marks else 0
+    start = max(first - AROUND, 0) if len(text) > LONGEST_SNIPPET else 0
+    end = min(start + LONGEST_SNIPPET, len(text))
+    inside = [(max(a - start, 0), min(b, end) - start) for a, b in marks if a < end and b > start]
+    before, after = "…" if start else "", "…" if end < len(text) else ""
+    return Markup("{}{}{}").format(before, _marked(text[start:end], inside), after)
+
+
+def is_web_address(text: str | None) -> bool:
+    """Whether a link may lead there."""
+    return bool(text and WEB.fullmatch(text))
+
+
+def _web(address: str | None, text: object = None) -> Markup:
+    """A link where the address is one of the web, else its text alone."""
+    inner = _shown(address or "" if text is None else text)
+    if not is_web_address(address):
+        return inner
+    return Markup('<a class="out" rel="noreferrer noopener nofollow" href="{}">{}</a>').format(address, inner)
+
+
+def _linked(text: str, links: Iterable[dict[str, Any]]) -> Markup:
+    """The text of a block with its links in place."""
+    parts, at = [], 0
+    for link in sorted(links or (), key=lambda link: (link["start"], link["end"])):
+        start, end = link["start"], link["end"]
+        if at <= start < end <= len(text):
+            parts += [_shown(text[at:start]), _web(link["href"], text[start:end])]
+            at = end
+    return Markup("").join([*parts, _shown(text[at:])])
+
+
+def _decoded(data: bytes, encoding: str = "utf-8", most: int = 1 << 20) -> Markup:
+    """Bytes as the text that they are; what is none of the encoding as `\\xNN`."""
+    return _shown(data[:most].decode(encoding, "backslashreplace"))
+
+
+def _differing(old: str, new: str) -> Markup:
+    """A changed paragraph as one text: what went, and what came."""
+    before, after = TOKEN.findall(old), TOKEN.findall(new)
+    parts = []
+    for tag, first, last, start, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        went, came = "".join(before[first:last]), "".join(after[start:end])
+        if tag == "equal":
+            parts.append(_shown(went))
+            continue
+        parts += [Markup("<del>{}</del>").format(_shown(went))] if went else []
+        parts += [Markup("<ins>{}</ins>").format(_shown(came))] if came else []
+    return Markup("").join(parts)
+
+
+def _moment(at: datetime | None, without: str = "unknown") -> Markup:
+    if at is None:
+        return Markup('<span class="none">{}</span>').format(without)
+    utc = at.astimezone(UTC)
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M} UTC</time>').format(utc.isoformat(), utc)
+
+
+def _day(at: datetime | date | None, without: str = "no date") -> Markup:
+    if at is None:
+        return Markup('<span class="none">{}</span>').format(without)
+    return Markup('<time datetime="{0:%Y-%m-%d}">{0:%Y-%m-%d}</time>').format(at)
+
+
+def _size(size: int) -> str:
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} bytes"
+
+
+def _number(number: int) -> str:
+    return f"{number:,}"
