@@ -18,7 +18,7 @@ from pressmark.storage.queries import doubts_in
 from pressmark.views import charts, figures
 
 __all__ = [
-    "SECTIONS", "Cell", "Chart", "Column", "Notice", "Read", "Section", "Sheet", "notices_of", "read_output", 
+    "SECTIONS", "Cell", "Chart", "Column", "Notice", "Read", "Section", "Sheet", "notices_of", "read_output",
     "sections_of", "totals_of",
 ]  # fmt: skip
 
