@@ -39,6 +39,8 @@ ORDER: Final = ("published_at", "article_id", "current", "valid_from", "revision
 DOWN: Final = (True, False, True, True, False, False)
 # Of the files that are read first; each time twice as much follows.
 FIRST_BYTES: Final = 1 << 20
+# Opening a file takes as long as reading so much.
+FILE_COST: Final = 64 << 10
 A_DAY, A_MOMENT = timedelta(days=1), timedelta(microseconds=1)
 # A longer pattern is slow to compile: a text that has the beginning of the phrase is folded and compared.
 PATTERN_CHARACTERS: Final = 64
@@ -150,7 +152,7 @@ def _batches(files: list[_File], limit: int | None) -> Iterator[list[_File]]:
     least, batch = FIRST_BYTES, list[_File]()
     for _, same in groupby(files, key=lambda file: file.period):
         batch += same
-        if limit is not None and sum(file.entry.size for file in batch) >= least:
+        if limit is not None and sum(max(file.entry.size, FILE_COST) for file in batch) >= least:
             yield batch
             least, batch = 2 * least, []
     if batch:
