@@ -11,7 +11,7 @@ QUICK := not server and not prefect and not browser and not corpus and not slow
 EXTRAS := dev audit iceberg copies lineage postgresql dask report
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-search bench-git bench-scale bench-dask kills fuzz linear shaken score dates lock clean serve-campaign
+.PHONY: run site browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-search bench-git bench-scale bench-dask kills fuzz linear shaken score dates lock clean serve-campaign
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -51,6 +51,19 @@ wheel: $(READY)
 # docs/columns.md from the schemas, docs/errors.md from the code that raises them.
 docs: $(READY)
 	@for page in columns errors; do $(BIN)/python docs/$$page.py > $(VENV)/$$page.md && mv $(VENV)/$$page.md docs/$$page.md; done
+
+# The documents as a site in .bench/site, with a reference of the Python API; nothing is fetched while it is built.
+SITE := .bench/site-env
+site: $(READY) $(SITE)/.ready
+	@rm -rf .bench/site-docs && mkdir -p .bench/site-docs && cp docs/*.md *.md .bench/site-docs/
+	@cd .bench/site-docs && mv README.md index.md && sed -i -E 's@\]\((\.\./|docs/)@](@g; s@\]\(README\.md@](index.md@g; s@\]\(LICENSE\)@]@g' *.md
+	@DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --strict
+	@echo "open .bench/site/index.html"
+
+$(SITE)/.ready: site.lock $(VENV)/.synced
+	@rm -rf $(SITE) && $(PYTHON) -m venv --without-pip $(SITE)
+	@$(BIN)/uv pip sync --quiet --python $(SITE)/bin/python --require-hashes site.lock
+	@touch $@
 
 # Beside the bare floor and the script most people would write; needs ../shared.
 bench: $(READY)
@@ -132,6 +145,7 @@ $(READY): $(VENV)/.synced pyproject.toml
 lock:
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 bootstrap.in -o bootstrap.lock
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $(EXTRAS:%=--extra %) pyproject.toml -o requirements.lock
+	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'], sep='\n')" | $(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 - -o site.lock
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --constraint requirements.lock $(SHARED:%=--no-emit-package %) pandas.in -o pandas.lock
 
 clean:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import pyarrow as pa
-
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import CONTRACT_VERSION, DICTIONARY, PARTITION_KEYS, Table
+from pressmark.schemas.contract import CONTRACT_VERSION, PARTITION_KEYS, Table
+from pressmark.schemas.description import column_lines
 
 KEYS = "\n".join(f"| `{key}` | {type_} | {meaning} |" for key, (type_, meaning) in PARTITION_KEYS.items())
 HEAD = f"""\
@@ -18,7 +17,7 @@ same descriptions in the metadata of its columns. [analyst.md](analyst.md) shows
 
 ## Partition keys
 
-`articles`, `paragraphs` and `revisions` are folders of folders, such as `articles/outlet=rfi/month=2022-01/`. The
+`articles`, `paragraphs`, `media` and `revisions` are folders of folders, as `articles/outlet=rfi/month=2022-01/`. The
 keys stand in the path alone; readers of partitioned folders give them as columns.
 
 | key | type | meaning |
@@ -34,7 +33,7 @@ def columns_page() -> str:
 
 def _section(table: Table) -> list[str]:
     folder = f"{table.name}/outlet=…/month=…/" if table.partitioned else f"{table.name}/"
-    lines = [
+    return [
         f"## `{table.name}`",
         "",
         table.meaning,
@@ -43,33 +42,9 @@ def _section(table: Table) -> list[str]:
         f"- Order of the rows in a file: {_names(table.sort_keys)}",
         f"- What a later run replaces together: rows with the same {_names(table.replace_keys)}",
         "",
-        "| column | type | null | unit | meaning |",
-        "|---|---|---|---|---|",
+        *column_lines(table.schema),
+        "",
     ]
-    for field in table.schema:
-        lines.append(_line(field.name, field))
-        if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type):
-            lines += [_line(f"{field.name}[].{inner.name}", inner) for inner in field.type.value_type]
-    return [*lines, ""]
-
-
-def _line(name: str, field: pa.Field) -> str:
-    metadata = {key.decode(): value.decode() for key, value in field.metadata.items()}
-    cells = [
-        f"`{name}`", _type(field.type), "yes" if field.nullable else "", metadata.get("unit", ""),
-        metadata["description"].replace("|", "\\|"),
-    ]  # fmt: skip
-    return "| " + " | ".join(cells) + " |"
-
-
-def _type(type_: pa.DataType) -> str:
-    if type_ == DICTIONARY:
-        return "dictionary of string"
-    if pa.types.is_list(type_):
-        return "list of struct" if pa.types.is_struct(type_.value_type) else f"list of {_type(type_.value_type)}"
-    if pa.types.is_timestamp(type_):
-        return f"timestamp, {type_.unit}, {type_.tz}"
-    return str(type_)
 
 
 def _names(columns: tuple[str, ...]) -> str:

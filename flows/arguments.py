@@ -118,6 +118,17 @@ def _destination(what: str, without: str) -> Argument:
     )  # fmt: skip
 
 
+EXPORT: Final = (
+    Argument("--to", type=Path, metavar="FOLDER", required=True, help="a new folder, of this machine"),
+    Argument("--format", choices=("csv", "jsonl", "sqlite", "parquet"), required=True, help="of the files"),
+    Argument("--outlet", action="append", metavar="SLUG", help="only rows of this outlet; may be repeated"),
+    Argument("--since", type=_moment, metavar="TIME", help="only articles published then or later"),
+    Argument("--until", type=_moment, metavar="TIME", help="only articles published before"),
+    Argument("--defuse", action="store_true", help="csv: ' before cells that spreadsheets compute; a byte order mark"),
+    Argument("--force", action="store_true", help="replace an export that is there"),
+)  # fmt: skip
+
+
 COMMANDS: Final = {
     "init": Command(
         "starting", "look at an archive, say what is understood of it, and write pressmark.toml beside it",
@@ -260,6 +271,13 @@ COMMANDS: Final = {
     "index": Command(
         "searching", "make an index that searches are fast by, and that each ingest then keeps up to date",
         "pressmark index output", (OUTPUT, JSON),
+    ),
+    "export": Command(
+        "exporting", "write the tables of an output as one file each, for programs that read no folders",
+        "pressmark export output --to news-csv --format csv --outlet rfi", (NAMED_OUTPUT, *EXPORT, JSON),
+    ),
+    "describe": Command(
+        "exporting", "write what an output is beside its tables", "pressmark describe output", (NAMED_OUTPUT, JSON)
     ),
     "load": Command(
         "running", "load what changed in an output into a database or table format, and prove that it arrived",

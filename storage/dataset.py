@@ -38,9 +38,10 @@ def parse(
 
     `path` is the source's path in its archive, with `/`; a date after `latest` is no fact.
 
-    >>> found = parse(b"[A title](https://news.example/a)\\n------\\n<p>Text.</p>", path="a.md")
-    >>> found.header.title, [paragraph.text for paragraph in found.paragraphs]
-    ('A title', [b'Text.'])
+    Example:
+        >>> found = parse(b"[A title](https://news.example/a)\\n------\\n<p>Text.</p>", path="a.md")
+        >>> found.header.title, [paragraph.text for paragraph in found.paragraphs]
+        ('A title', [b'Text.'])
     """
     return parse_source(data, path, load_outlets(), limits or Limits(), latest, archive=archive)
 

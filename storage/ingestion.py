@@ -22,6 +22,7 @@ from pressmark.schemas import OF_ARTICLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, seconds_of, split_batch
 from pressmark.storage.configuration import configured
+from pressmark.storage.description import describe
 from pressmark.storage.errors import OutputError
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.payloads import Payload
@@ -264,7 +265,7 @@ class Run:
         return len(changed)
 
     def report(self) -> RunReport:
-        """Write what the run did beside the tables, and give back its row."""
+        """Write what the run did, and what the output is, beside the tables, and give back the run's row."""
         if self._report is None:
             raise RuntimeError("`report` is called after `publish`")
         rejects = reject_lines(self._output)
@@ -280,6 +281,7 @@ class Run:
         }  # fmt: skip
         write_report(self._output, self._report.run_id, content)
         keep_index(self._output)
+        describe(self._output, self._report)
         return self._report
 
     @property

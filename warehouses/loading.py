@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from pressmark.schemas.contract import CONTRACT_VERSION
-from pressmark.storage.errors import PressmarkError
+from pressmark.storage.errors import OutputError, PressmarkError
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
@@ -120,7 +120,10 @@ def plan_load(output: Output, address: DestinationAddress, load_id: str, *, full
 def plan_changes(
     source: Source, destination: Destination, relations: Sequence[Relation], *, full: bool = False
 ) -> LoadPlan:
-    """Compare the output's files with what the destination says it has."""
+    """Compare the output's files with what the destination says it has; raises `OutputError` where it has years."""
+    if any("/year=" in part.partition for part in source.parts):
+        where = source.parts[0].paths[0].parent
+        raise OutputError("years can't be loaded, as destinations hold months", where, "ingest by month or by day")
     found = {relation.name: destination.found(relation.name) for relation in (LOADS, *relations)}
     before = _known(found, destination)
     if not full:

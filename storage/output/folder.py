@@ -27,7 +27,7 @@ import pyarrow as pa
 from pressmark.storage.errors import LockedError, OutputError
 from pressmark.storage.output.store import Replacement, Stored, Waiting
 
-__all__ = ["JOURNAL", "PRIVATE", "FolderStore", "exclusive", "held_folder", "publishing", "replace_file"]
+__all__ = ["JOURNAL", "PRIVATE", "FolderStore", "exclusive", "held_folder", "publishing", "replace_file", "sync"]
 
 # All that is not for readers lies below this folder.
 PRIVATE: Final = ".pressmark"

@@ -135,17 +135,15 @@ def _files(output: Output) -> Iterator[_File]:
             for entry in output.store.entries(table.name):
                 yield table.name, f"run_id={Path(entry.name).stem}", entry
         else:
-            yield from ((table.name, _label(output, part.partition), part.entry) for part in output.parts(table))
+            yield from ((table.name, _label(part.partition), part.entry) for part in output.parts(table))
 
 
-def _label(output: Output, partition: Partition | None) -> str:
+def _label(partition: Partition | None) -> str:
     if partition is None:
         return ""
     key, _, value = partition.period.partition("=")
     if key == "year":
-        raise OutputError(
-            "years can't be loaded, as destinations hold months", output.address, "ingest by month or by day"
-        )
+        return f"outlet={partition.outlet}/{partition.period}"
     month = UNKNOWN_PERIODS["month"] if value in UNKNOWN_PERIODS.values() else value[: len("2022-01")]
     return f"outlet={partition.outlet}/month={month}"
 

@@ -78,14 +78,21 @@ class Output(NamedTuple):
         """All rows of a table as polars reads them, the partition keys as columns; none where it has no file."""
         import polars as pl
 
-        if not self.store.entries(table.name):
+        entries = self.store.entries(table.name)
+        if not entries:
             rows = pl.DataFrame(pl.from_arrow(table.schema.empty_table())).lazy()
             keys = ("outlet", "month") if table.partitioned else ()
             return rows.with_columns(pl.lit("").alias(key) for key in keys)
         # With the `/` at its end an object store knows it for a folder.
         folder = self.location(f"{table.name}/")
         options = self.store.reader_options()
-        return pl.scan_parquet(folder, hive_partitioning=table.partitioned, storage_options=options or None)
+        # Types are named, or outlets `007` and `2047` were numbers. Version 2 had `unknown` for days and years, too.
+        types = {"outlet": pl.String, "month": pl.String, "day": pl.Date, "year": pl.Int64}
+        named = table.partitioned and not any("/day=unknown/" in e.name or "/year=unknown/" in e.name for e in entries)
+        return pl.scan_parquet(
+            folder, hive_partitioning=table.partitioned, hive_schema=types if named else None,
+            storage_options=options or None,
+        )  # fmt: skip
 
 
 def part_name(table: Table, partition: Partition | None, number: int = 0) -> str:

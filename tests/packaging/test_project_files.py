@@ -42,11 +42,16 @@ def test_a_lock_pins_every_package_by_hash_and_names_no_index(lock: Path) -> Non
     assert "index-url" not in text
 
 
-def test_the_lock_holds_every_dependency_but_peers_of_the_bench() -> None:
+def test_the_lock_holds_every_dependency_but_those_of_bench_and_site() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [
         *project["dependencies"],
-        *(name for extra, names in project["optional-dependencies"].items() if extra != "peers" for name in names),
+        *(
+            name
+            for extra, names in project["optional-dependencies"].items()
+            if extra not in ("peers", "docs")
+            for name in names
+        ),
     ]
     locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE))
     assert {re.split(r"[^A-Za-z0-9-]", name)[0] for name in wanted} <= locked

@@ -178,6 +178,7 @@ def test_periods_hold_the_rows_that_months_hold(news: News, by: Period) -> None:
 def test_tables_hold_parquet_files_only(of_seeds: Path) -> None:
     kinds = {path.relative_to(of_seeds).parts[0]: path.suffix for path in of_seeds.rglob("*") if path.is_file()}
     assert {name: kind for name, kind in kinds.items() if name[0] != "."} == {
-        **dict.fromkeys(TABLES.keys() - {"audits"}, ".parquet"), "reports": ".json"
+        **dict.fromkeys(TABLES.keys() - {"audits"}, ".parquet"), "reports": ".json", "README.md": ".md",
+        "croissant.json": ".json", "datacontract.yaml": ".yaml", "columns.csv": ".csv",
     }  # fmt: skip
     assert not [name for name in os.listdir(of_seeds) if name.startswith(".") and name != ".pressmark"]

@@ -1,0 +1,77 @@
+"""An output says what it is: written by the run that changes tables, and never over a file of somebody else."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import open_data_contract_standard
+import pytest
+import yaml
+from archives import News, ingest
+
+from pressmark.flows.cli import main
+from pressmark.schemas import TABLES
+from pressmark.storage.description import describe
+from pressmark.storage.output.tables import Output
+
+NAMES = ("README.md", "columns.csv", "croissant.json", "datacontract.yaml")
+STANDARD = Path(open_data_contract_standard.__file__).with_name("schema.json")
+
+
+def times(output: Path) -> list[int]:
+    return [os.stat(output / name).st_mtime_ns for name in NAMES]
+
+
+@pytest.mark.parametrize("period", ["month", "year"])
+def test_an_output_describes_every_table_to_people_and_programs(period: str, news: News) -> None:
+    news.write("a.md")
+    ingest(news.archive, news.out, partition=period, archive="<b>|`x`|\n# y: [z](w)")
+    readme = (news.out / "README.md").read_text("utf-8")
+    assert "# News of ·b···x···· y· ·z··w·\n" in readme
+    assert "| [`articles`](#articles) | 1 |" in readme
+    head = yaml.safe_load(readme.split("---\n")[1])
+    tables = ["articles", "paragraphs", "runs"]
+    assert [one["config_name"] for one in head["configs"]] == tables
+    assert all(list(news.out.glob(one["data_files"])) for one in head["configs"])
+    contract = yaml.safe_load((news.out / "datacontract.yaml").read_text("utf-8"))
+    validator = jsonschema.validators.validator_for(schema := json.loads(STANDARD.read_text("utf-8")))
+    assert [error.message for error in validator(schema).iter_errors(contract)] == []
+    croissant = json.loads((news.out / "croissant.json").read_text("utf-8"))
+    # What `mlcroissant validate` asks for: ids that are unique, sources that are there, and a type for each field.
+    files = {one["@id"]: one["includes"] for one in croissant["distribution"]}
+    for table, described in zip(tables, croissant["recordSet"], strict=True):
+        keys = ["outlet", period] if TABLES[table].partitioned else []
+        assert [field["@id"] for field in described["field"]] == [
+            f"{table}/{name}" for name in (*keys, *TABLES[table].schema.names)
+        ]
+        for field in described["field"]:
+            assert {"@type", "name", "description", "source"} <= field.keys()
+            assert field.keys() & {"dataType", "subField"}
+            assert files[field["source"]["fileSet"]["@id"]].startswith(f"{table}/")
+
+
+def test_only_a_run_that_changes_tables_writes_it_and_not_over_an_owners(
+    news: News, capsys: pytest.CaptureFixture[str]
+) -> None:
+    news.write("a.md")
+    ingest(news.archive, news.out)
+    before = times(news.out)
+    ingest(news.archive, news.out, 2)
+    assert times(news.out) == before
+    (news.out / "README.md").unlink()
+    ingest(news.archive, news.out, 3)
+    assert (news.out / "README.md").exists()
+    news.write("b.md", url="https://songling-times.example/b")
+    ingest(news.archive, news.out, 4)
+    assert "articles=2" in (news.out / "README.md").read_text("utf-8")
+    (news.out / "README.md").write_text("mine", "utf-8")
+    before = times(news.out)
+    news.write("c.md", url="https://songling-times.example/c")
+    ingest(news.archive, news.out, 5)
+    assert times(news.out) == before
+    assert describe(Output(news.out)) == []
+    assert main(["describe", str(news.out)]) == 3
+    assert "somebody else" in capsys.readouterr().err
