@@ -18,14 +18,16 @@ from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
 from pressmark.transforms.dates import FAR_FUTURE, url_date, weigh
 from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
-from pressmark.transforms.evidence import HIDDEN, Evidence, evidence_of
+from pressmark.transforms.evidence import HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
+from pressmark.transforms.neighbours import standfirst
 from pressmark.transforms.outlets import Outlet, Outlets
 from pressmark.transforms.outside import outside_findings
 from pressmark.transforms.people import author_of, names_nobody
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import Classified, classify
+from pressmark.transforms.stated import Stated, stated_of
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 
 __all__ = ["Article", "Limits", "Reject", "page_day", "parse"]
@@ -103,10 +105,11 @@ def _parse(
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     dated = PageDates(reader, url_day, header.header_at)
     evidence = evidence_of(rules, outlets.general)
+    stated = stated_of(header, opened.titles or ())
     if opened.titles is None:
-        roles, reasons, dateline_at = classify(blocks, evidence, dated)
+        roles, reasons, dateline_at = classify(blocks, evidence, dated, stated)
     else:
-        (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated)
+        (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated, stated)
     dates = weigh(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
         url_day=url_day, zone=outlet.zone, latest=latest,
@@ -169,26 +172,32 @@ def _author(stated: str | None, outlet: Outlet, bylines: Iterable[str]) -> str |
 
 
 def _of_page(
-    opened: Opened, blocks: list[Block], media: Sequence[Medium], evidence: Evidence, dated: PageDates
+    opened: Opened, blocks: list[Block], media: Sequence[Medium], evidence: Evidence, dated: PageDates, stated: Stated
 ) -> tuple[Classified, list[Medium]]:
     """The roles of a whole page's blocks, and the media of its story: what is no part of that is furniture."""
     verdict = story_of(opened, blocks)
-    story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, dated)
+    story = classify(
+        [block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, dated, stated
+    )
     inside = iter(zip(story.roles, story.reasons, strict=True))
-    roles: list[Role] = []
-    reasons = []
+    findings = []
     for index, main in enumerate(verdict.main):
         role, reason = next(inside) if main else ("boilerplate", verdict.reason(index))
-        if main and role in OUTSIDE_STORY and reason != HIDDEN.reason and not reason.startswith(SAID):
+        if main and role in OUTSIDE_STORY and not _holds(reason):
             # Rules for what scrapers cut out of a page say less of it than the page itself.
             role, reason = "body", f"part of the page's story, against: {reason}"
-        roles.append(role)
-        reasons.append(reason)
-    for index, finding in outside_findings(blocks, verdict.main, evidence, dated).items():
-        roles[index], reasons[index] = finding.role, finding.reason
+        findings.append(Finding(role, reason))
+    for index, finding in outside_findings(blocks, verdict.main, evidence, dated, stated).items():
+        findings[index] = finding
+    standfirst(findings, blocks, stated)
     places = [index for index, main in enumerate(verdict.main) if main]
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
-    return Classified(roles, reasons, story.dateline_at), shown
+    return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown
+
+
+def _holds(reason: str) -> bool:
+    """Whether a role that is none of a story's holds inside a page's story, too."""
+    return reason == HIDDEN.reason or reason.startswith(SAID)
 
 
 def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:

@@ -11,6 +11,7 @@ from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import HIDDEN, Evidence, Finding
 from pressmark.transforms.people import reports
+from pressmark.transforms.stated import Stated
 from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, PHOTO, REPORTERS, link_share
 
 __all__ = ["outside_findings"]
@@ -40,7 +41,7 @@ CARD: Final = Finding("related", "in a box of titles outside the page's story")
 
 
 def outside_findings(
-    blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence, dated: PageDates
+    blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence, dated: PageDates, stated: Stated
 ) -> dict[int, Finding]:
     """What the blocks outside the story are that are not furniture, by position. None of them is content."""
     first = next((index for index, inside in enumerate(main) if inside), 0)

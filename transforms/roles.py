@@ -15,8 +15,10 @@ from typing import Final, NamedTuple
 from pressmark.schemas.contract import CONTENT_ROLES, Role
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, Printed
-from pressmark.transforms.evidence import LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
+from pressmark.transforms.evidence import HIDDEN, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
+from pressmark.transforms.neighbours import LINKS, TITLE, settle
 from pressmark.transforms.people import reports
+from pressmark.transforms.stated import NOTHING_STATED, Stated
 
 __all__ = ["LINK_SHARE", "LONGEST_CREDIT", "PHOTO", "REPORTERS", "Classified", "classify", "link_share"]
 
@@ -96,16 +98,19 @@ class Classified(NamedTuple):
     dateline_at: datetime | None
 
 
-def classify(blocks: list[Block], evidence: Evidence, dates: PageDates) -> Classified:
-    """Roles of an article's blocks, judged with what is known of its layout."""
-    return _Classifier(blocks, evidence, dates).run()
+def classify(
+    blocks: list[Block], evidence: Evidence, dates: PageDates, stated: Stated = NOTHING_STATED
+) -> Classified:
+    """Roles of an article's blocks, judged with what is known of its layout and what its header says."""
+    return _Classifier(blocks, evidence, dates, stated).run()
 
 
 class _Classifier:
     """Judges an article's blocks from first to last; what it has seen so far counts for the next one."""
 
-    def __init__(self, blocks: list[Block], evidence: Evidence, dates: PageDates) -> None:
+    def __init__(self, blocks: list[Block], evidence: Evidence, dates: PageDates, stated: Stated) -> None:
         self._blocks = blocks
+        self._stated = stated
         self._evidence = evidence
         self._dates = dates
         self._dateline_at: datetime | None = None
@@ -135,6 +140,7 @@ class _Classifier:
                 self._story_started = True
             findings.append(finding)
         _join_editors_words(findings, blocks)
+        settle(findings, blocks, self._stated)
         return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
 
     def _is_plain(self, block: Block, *, at_edge: bool) -> bool:
@@ -156,6 +162,8 @@ class _Classifier:
             dated = self._dated(block)
             if dated is not None:
                 return dated
+        if index < TOP_BLOCKS and context is not HIDDEN and self._stated.is_title(text):
+            return TITLE
         strong = context if context is not None and context.strong else None
         after = self._continued(block, strong) if self._after is not None else None
         if after is not None:
@@ -383,7 +391,6 @@ SPEAKS: Final = re.compile(r"\s*[：:]")
 
 DATELINE: Final = Finding("dateline", "a date and nothing else, above the story")
 BYLINE_WITH_DATE: Final = Finding("byline", "a name and a date, above the story")
-LINKS: Final = Finding("related", "nothing but links")
 PICTURES: Final = Finding("caption", "a bold title below the heading of a gallery")
 EXTRACT_TITLE: Final = Finding("heading", "announces a summary")
 EXTRACT: Final = Finding("lede", "below a heading that announces a summary")
