@@ -44,7 +44,10 @@ NO_TEXT: Final = (
     (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"SQLite format 3", "a database"),
 )  # fmt: skip
 # The reason of a role that the block's own first words say.
-SAID: Final = "starts with"
+SAID: Final = (
+    "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below", "a name alone",
+    "a link below", "an e-mail address",
+)  # fmt: skip
 OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
     rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
@@ -197,7 +200,7 @@ def _of_page(
 
 def _holds(reason: str) -> bool:
     """Whether a role that is none of a story's holds inside a page's story, too."""
-    return reason == HIDDEN.reason or reason.startswith(SAID)
+    return reason.startswith(SAID)
 
 
 def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:

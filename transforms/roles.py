@@ -14,13 +14,13 @@ from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import CONTENT_ROLES, Role
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.datelines import PageDates, Printed
-from pressmark.transforms.evidence import HIDDEN, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
+from pressmark.transforms.datelines import WITHIN, PageDates, Printed
+from pressmark.transforms.evidence import LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
 from pressmark.transforms.neighbours import LINKS, TITLE, settle
 from pressmark.transforms.people import reports
 from pressmark.transforms.stated import NOTHING_STATED, Stated
 
-__all__ = ["LINK_SHARE", "LONGEST_CREDIT", "PHOTO", "REPORTERS", "Classified", "classify", "link_share"]
+__all__ = ["LINK_SHARE", "LONGEST_CREDIT", "PHOTO", "REPORTERS", "Classified", "beside_date", "classify", "link_share"]
 
 # Datelines stand above the story or right below it, never in its middle.
 TOP_BLOCKS: Final = 6
@@ -82,6 +82,17 @@ EXTRACT_HEAD: Final = re.compile(r"(?:导读|導讀|摘要|提要|核心提示|�
 EDITORS_WORD: Final = re.compile(r"[【（(\[]?(?:编者按|編者按|编按|編按|编者注|编辑注)")
 QUOTED: Final = re.compile(r"[“「『\"].+[”」』\"]", re.DOTALL)
 PARENTHESISED: Final = re.compile(r"（[^（）]{2,}）|\([^()]{2,}\)|【[^【】]{2,}】", re.DOTALL)
+MONTH: Final = r"[^\W\d_]{3,10}\.?"
+NAMED_MONTH: Final = re.compile(rf"\b{MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|\b\d{{1,2}}\.? (?:de )?{MONTH},?(?: de)? \d{{4}}")
+DATE_LABEL: Final = re.compile(
+    r"(?:发布|發布|發佈|发表|發表|更新|更改|修改|刊登|创建|時間|时间|日期|于|於|页|版|最[后後]|首次)+"
+    r"|\b(?:(?:first |last )?(?:published|updated|posted|modified|created|added|edited)|date|time|on|at|page ?\d*"
+    r"|publi[cée]+ le|aktualisiert|veröffentlicht|stand|pubblicato il|publicado|actualizado|atualizado|publicado em)\b",
+    re.IGNORECASE,
+)
+TIME: Final = re.compile(r"\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:\s?[ap]\.?m\.?)?(?:\s?\(?(?:GMT|UTC|[A-Z]{2,4}T)?[+-]?\d*\)?)?", re.IGNORECASE)
+AROUND_DATE: Final = " \xa0\u3000,，.。|｜丨/／·•-–—:：()（）[]【】@"
+STOPS: Final = re.compile(r"[，。！？!?;；]|\d")
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")
 
 BODY: Final = Finding("body", "running text")
@@ -162,9 +173,9 @@ class _Classifier:
             dated = self._dated(block)
             if dated is not None:
                 return dated
-        if index < TOP_BLOCKS and context is not HIDDEN and self._stated.is_title(text):
-            return TITLE
         strong = context if context is not None and context.strong else None
+        if index < TOP_BLOCKS and strong is None and self._stated.is_title(text):
+            return TITLE
         after = self._continued(block, strong) if self._after is not None else None
         if after is not None:
             return after
@@ -276,9 +287,11 @@ class _Classifier:
                 names = [name.strip() for other in lines if other != line for name in NAME_ENDS.split(other)]
                 self._names = tuple(name.casefold() for name in names if len(name) > 1)
                 return BYLINE_WITH_DATE
-        if len(text) <= SHORT and SUBMITTED.search(text) and (found := self._dates.read_within(text)):
-            self._keep(found)
-            return BYLINE_WITH_DATE
+        if len(text) <= SHORT and not block.bold and (found := self._dates.read_within(text)):
+            rest = beside_date(text, self._dates)
+            if SUBMITTED.search(text) or rest:
+                self._keep(found)
+                return BYLINE_WITH_DATE
         return None
 
     def _keep(self, found: Printed) -> None:
@@ -374,6 +387,24 @@ def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> Non
         for index in range(notes[0], notes[-1]):
             if findings[index].role == "body":
                 findings[index] = EDITORS_WORD_GOES_ON
+
+
+def beside_date(text: str, dates: PageDates) -> str | None:
+    """What stands beside the one date of a line: nothing where that is its label, a name, or None where the text is
+    none of these."""
+    if dates.read(text) is not None:
+        return ""
+    found = {match[0] for match in (*WITHIN.finditer(text), *NAMED_MONTH.finditer(text))}
+    if len(found) != 1:
+        return None
+    date = found.pop()
+    before, _, behind = text.partition(date)
+    if dates.read(date.strip()) is None:
+        return None
+    rest = DATE_LABEL.sub("", before + " " + TIME.sub("", behind)).strip(AROUND_DATE)
+    if not rest or before.rstrip().endswith((":", "：")):
+        return ""
+    return rest if len(rest) <= LONGEST_HEADING and not STOPS.search(rest) and not (before and behind.strip()) else None
 
 
 def link_share(block: Block) -> float:
