@@ -162,11 +162,11 @@ def _any_of(rules: Rules) -> re.Pattern[str]:
 def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
     """Blocks that say what people did for an article, and their names."""
     word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or NEVER
-    credit = rf"(?:{word})\s*(?:[:：/︱|｜]|\s)\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
+    credit = rf"(?:{word})\s*(?:[:：/︱|｜丨]|\s)\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
     return re.compile(
         rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:[;；\n]\s*[^，。！？;；\n]{{1,60}})*"
-        rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱/]\s*(?:{word})"
-        rf"|[（(]\s*{credit}[）)]"
+        rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱丨/]\s*(?:{word})"
+        rf"|[（(\[［【]\s*{credit}[）)\]］】]"
     )
 
 

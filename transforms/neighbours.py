@@ -17,7 +17,7 @@ from pressmark.transforms.evidence import HIDDEN, Finding
 from pressmark.transforms.path import Path
 from pressmark.transforms.stated import Stated
 
-__all__ = ["LINKS", "TITLE", "STANDFIRST", "settle", "standfirst"]
+__all__ = ["CJK", "LINKS", "TITLE", "container", "settle", "standfirst"]
 
 INLINE: Final = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span strong"
@@ -246,21 +246,16 @@ def standfirst(findings: list[Finding], blocks: Sequence[Block], stated: Stated)
         block, finding = blocks[index], findings[index]
         if finding.role == "lede":
             return
-        if finding is HIDDEN or not LEAST_OF_LEDE <= _width(block.text) or len(block.text) > LONGEST_LEDE:
-            if finding.role == "body":
+        could = finding.role == "body" or (finding.role == "heading" and finding is not TITLE)
+        # What a page has outside its story is furniture, unless it is a sentence.
+        could = could or (finding.role == "boilerplate" and finding is not HIDDEN and ENDS.search(block.text) is not None)
+        if could and not block.links and LEAST_OF_LEDE <= _width(block.text) and len(block.text) <= LONGEST_LEDE:
+            summary = stated.is_summary(block.text)
+            if (summary or (title >= 0 and _belongs(blocks[title], block))) and _is_apart(findings, blocks, index):
+                findings[index] = SUMMARY if summary else STANDFIRST
                 return
-            continue
-        if finding.role in ("body", "heading", "boilerplate") and stated.is_summary(block.text):
-            # Where the story begins with the very same paragraph, this is that one.
-            if finding.role != "body" or _is_apart(findings, blocks, index):
-                findings[index] = SUMMARY
+        if finding.role == "body":
             return
-        if title >= 0 and finding.role in ("body", "heading", "boilerplate"):
-            if _belongs(blocks[title], block) and _is_apart(findings, blocks, index):
-                findings[index] = STANDFIRST
-                return
-            if finding.role == "body":
-                return
 
 
 def _width(text: str) -> int:
@@ -284,4 +279,11 @@ def _is_apart(findings: Sequence[Finding], blocks: Sequence[Block], index: int) 
         return False
     if heading:
         return not any(token.tag in HEADINGS for token in blocks[following].path)
-    return container(blocks[following].path) is not here
+    there = container(blocks[following].path)
+    return there is not here and _shape(there) != _shape(here)
+
+
+def _shape(path: Path) -> tuple[str, str | None]:
+    """An element's name and classes: paragraphs that each have an element of their own have one of the same kind."""
+    attributes = () if path.token is None else path.token.attrs or ()
+    return path.tag, next((value for key, value in attributes if key == "class"), None)

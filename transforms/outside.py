@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from turbohtml import Token
+
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import HIDDEN, Evidence, Finding
-from pressmark.transforms.neighbours import TITLE
+from pressmark.transforms.neighbours import TITLE, container
 from pressmark.transforms.people import reports
-from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, PHOTO, REPORTERS, beside_date, link_share
+from pressmark.transforms.roles import CREDITED, EMAIL, LINK_SHARE, LONGEST_CREDIT, PHOTO, REPORTERS, beside_date, link_share
 from pressmark.transforms.stated import Stated
 
 __all__ = ["outside_findings"]
@@ -43,8 +45,11 @@ LEAST_WORDS: Final = 4
 LEAST_LETTERS: Final = 24
 LEAST_CJK: Final = 9
 # What invites to sign up says more than the button beside it.
-LEAST_INVITATION: Final = 3
-LEAST_CJK_INVITATION: Final = 5
+LEAST_INVITATION: Final = 2
+LEAST_CJK_INVITATION: Final = 4
+# Reasons that class words give.
+BY_CLASS: Final = "class words"
+SIGN_UP: Final = re.compile(r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp)")
 
 DATE: Final = Finding("dateline", "a date above the page's story")
 NAMES: Final = Finding("byline", "names above the page's story")
@@ -54,6 +59,7 @@ ABOUT: Final = Finding("note", "about the author, below the page's story")
 INVITATION: Final = Finding("note", "an invitation to sign up, outside the page's story")
 REMARK: Final = Finding("note", "a publisher's remark right below the page's story")
 PICTURE: Final = Finding("caption", "the words of a picture beside the page's story")
+BOXED: Final = Finding("related", "in an element for other stories, outside the page's story")
 LINKED: Final = Finding("related", "a linked title outside the page's story")
 CARD: Final = Finding("related", "in a box of titles outside the page's story")
 
@@ -67,6 +73,7 @@ def outside_findings(
     first, last = story[0], story[-1]
     head = range(first - HEAD_BLOCKS, story[min(FIRST_BLOCKS, len(story) - 1)])
     tail = range(last + 1, last + 1 + TAIL_BLOCKS)
+    frame = container(blocks[last].path)
     findings: dict[int, Finding] = {}
     invitations: set[int] = set()
     for index, block in enumerate(blocks):
@@ -76,7 +83,7 @@ def outside_findings(
         if HIDDEN in found:
             continue
         finding = None
-        if any(one.role == "note" and one.reason.startswith("class") for one in found):
+        if any(one.role == "note" and SIGN_UP.search(one.reason) for one in found):
             invitations.add(index)
             finding = _invitation(block)
         elif index in tail and len(block.text) <= LONGEST_CREDIT and evidence.byline.fullmatch(block.text.strip("[]［］【】")):
@@ -86,14 +93,17 @@ def outside_findings(
         elif index in head:
             finding = _above(block, found, dated, evidence, stated)
         elif index in tail:
-            finding = _below(block, found, evidence, stated)
+            beside = container(block.path) is frame
+            finding = _below(block, found, evidence, stated, beside=beside)
         if finding is None and first <= index < last and any(token.tag == "figcaption" for token in block.path):
             finding = PICTURE
+        if finding is None and found and found[-1].role == "related" and found[-1].reason.startswith(BY_CLASS):
+            finding = BOXED if _says_something(block.text) else None
         if finding is None and link_share(block) >= LINK_SHARE and not stated.is_title(block.text):
             finding = LINKED if _is_title(block) else None
         if finding is not None:
             findings[index] = finding
-    for index in _beside_titles(blocks, main, findings):
+    for index in (*_beside_titles(blocks, main, findings), *_labels(blocks, main, findings)):
         if index not in invitations:
             findings.setdefault(index, CARD)
     title = _title(blocks, main, stated, head)
@@ -108,9 +118,11 @@ def _title(blocks: Sequence[Block], main: Sequence[bool], stated: Stated, head: 
         return None
     best = None
     for index in head:
-        if index < 0 or main[index] or not stated.is_title(blocks[index].text):
+        if index < 0 or main[index]:
             continue
         tags = [token.tag for token in blocks[index].path]
+        if not stated.is_title(blocks[index].text) and not any(_is_headline(token) for token in blocks[index].path):
+            continue
         if any(tag in MENUS or tag in ("a", "li") or tag in UNSHOWN for tag in tags):
             continue
         level = min([tag for tag in tags if tag in HEADINGS], default="h9")
@@ -119,12 +131,34 @@ def _title(blocks: Sequence[Block], main: Sequence[bool], stated: Stated, head: 
     return best[1] if best is not None else None
 
 
+def _is_headline(token: Token) -> bool:
+    """Whether an element says that it is the headline of an article."""
+    return token.tag in HEADINGS and any(
+        key == "itemprop" and value == "headline" for key, value in token.attrs or ()
+    )
+
+
 def _invitation(block: Block) -> Finding | None:
     """A sign-up box's words; its buttons and fields are furniture."""
     if any(token.tag in CONTROLS for token in block.path) or link_share(block) >= LINK_SHARE:
         return None
-    enough = len(block.text.split()) >= LEAST_INVITATION or len(CJK.findall(block.text)) >= LEAST_CJK_INVITATION
-    return INVITATION if enough else None
+    return INVITATION if _says_something(block.text) else None
+
+
+def _says_something(text: str) -> bool:
+    return len(text.split()) >= LEAST_INVITATION or len(CJK.findall(text)) >= LEAST_CJK_INVITATION
+
+
+def _labels(blocks: Sequence[Block], main: Sequence[bool], findings: Mapping[int, Finding]) -> Iterator[int]:
+    """Headings right above titles of other stories."""
+    for index in range(len(blocks) - LEAST_TITLES):
+        if main[index] or index in findings or len(blocks[index].text) > LONGEST_NAME:
+            continue
+        if not all(findings.get(index + after) is LINKED for after in range(1, LEAST_TITLES + 1)):
+            continue
+        tags = {token.tag for token in blocks[index].path}
+        if tags & HEADINGS and not tags & MENUS:
+            yield index
 
 
 def _beside_titles(blocks: Sequence[Block], main: Sequence[bool], findings: Mapping[int, Finding]) -> Iterator[int]:
@@ -165,31 +199,35 @@ def _above(
     block: Block, found: Sequence[Finding], dated: PageDates, evidence: Evidence, stated: Stated
 ) -> Finding | None:
     text = block.text
-    if any(token.tag == "figcaption" for token in block.path) or PHOTO.fullmatch(text):
+    if any(token.tag == "figcaption" for token in block.path) or PHOTO.fullmatch(text) or CREDITED.fullmatch(text):
         return PICTURE if len(text) <= LONGEST_CAPTION else None
     role = found[-1].role if found else None
     if role == "caption" and len(text) <= LONGEST_CAPTION:
         return found[-1]
     if len(text) > LONGEST_CREDIT:
         return None
-    if DIGIT.search(text):
+    if DIGIT.search(text) and len(text) <= LONGEST_NAME:
         rest = beside_date(text, dated)
         if rest is not None:
-            return NAMES if rest else DATE
+            return NAMES if rest and role != "dateline" else DATE
+    if role == "dateline" and DIGIT.search(text) and len(text) <= LONGEST_DATE:
+        return DATE
     if stated.is_author(text) or evidence.byline.fullmatch(text) or reports(text) or REPORTERS.fullmatch(text):
         return NAMES
     return found[-1] if role in HEAD_ROLES else None
 
 
-def _below(block: Block, found: Sequence[Finding], evidence: Evidence, stated: Stated) -> Finding | None:
-    """Who wrote the article and what is said of them, and what the publisher remarks."""
+def _below(
+    block: Block, found: Sequence[Finding], evidence: Evidence, stated: Stated, *, beside: bool
+) -> Finding | None:
+    """Who wrote the article and what is said of them, and what the publisher remarks; `beside` the story's last block."""
     text = block.text
-    if any(one.role == "byline" for one in found) and not block.links:
-        if stated.is_author(text):
-            return AUTHOR
-        return ABOUT if len(text) > LONGEST_NAME or SENTENCE.search(text) else None
     if stated.is_author(text):
         return AUTHOR
+    if any(one.role == "note" and one.reason.startswith(BY_CLASS) for one in found):
+        return ABOUT if _says_something(text) or EMAIL.search(text) else None
+    if beside and (block.italic or EMAIL.search(text)) and len(text) <= LONGEST_CAPTION:
+        return SIGNED if len(text) <= LONGEST_NAME and EMAIL.search(text) else REMARK
     said = evidence.of_wording(text, at_edge=True)
     return REMARK if said is not None and said.role == "note" and len(text) <= LONGEST_CAPTION else None
 

@@ -16,16 +16,17 @@ from pressmark.schemas.contract import CONTENT_ROLES, Role
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import WITHIN, PageDates, Printed
 from pressmark.transforms.evidence import LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
-from pressmark.transforms.neighbours import LINKS, TITLE, settle
+from pressmark.transforms.neighbours import CJK, LINKS, TITLE, settle
 from pressmark.transforms.people import reports
 from pressmark.transforms.stated import NOTHING_STATED, Stated
 
-__all__ = ["LINK_SHARE", "LONGEST_CREDIT", "PHOTO", "REPORTERS", "Classified", "beside_date", "classify", "link_share"]
+__all__ = ["CREDITED", "EMAIL", "LINK_SHARE", "LONGEST_CREDIT", "PHOTO", "REPORTERS", "Classified", "beside_date", "classify", "link_share"]
 
 # Datelines stand above the story or right below it, never in its middle.
 TOP_BLOCKS: Final = 6
 # Remarks on the author, and who reported, stand at the end where they are not at the top.
 LAST_BLOCKS: Final = 4
+LONGEST_DATE: Final = 40
 SHORT: Final = 80
 SHORTEST_LEDE: Final = 12
 LONGEST_HEADING: Final = 45
@@ -43,6 +44,8 @@ SENTENCE_END: Final = re.compile(r"[。！？!?.…][”\"’」』）)]*$")
 SENTENCE: Final = re.compile(r"[。！？]")
 FURNITURE: Final = re.compile(
     r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube"
+    r"|[\d,.]+[kKmM]?\+? (?:views?|comments?|shares?|likes?|reads?|min(?:ute)?s? read)|[\d,.]+\s?(?:次浏览|次瀏覽|次阅读|人阅读|条评论|則留言)"
+    r"|(?:阅读|浏览|瀏覽|点击|點閱|评论|評論|Views?|Comments?|Shares?)(?:量|数|數)?\s?[:：]?\s?[(（]?[\d,.]+[)）]?"
     r"|[（(\[【]?(?:完|全文完|未完待续|END|The End|the end)[）)\]】]?[。.]?|[-—–*]{1,3} ?(?:完|END) ?[-—–*]{1,3}"
 )
 NUMBERED: Final = re.compile(r"[（(]?(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3}|[IVX]{1,4})[)）、.．]?")
@@ -61,6 +64,11 @@ PHOTO_CREDIT: Final = re.compile(
     r"(?:\s?Photo: ?\w+)?",
     re.DOTALL,
 )
+CREDITED: Final = re.compile(
+    r".{10,400}(?:[(\[（]|\s)(?:photo|image|picture|credit|source|foto|bild|fotó|photographie|imagem|imagen|사진|写真|図版)s?"
+    r"(?: credits?| by| courtesy)?\s?[:：=/].{2,80}|[\[(（【]?(?:사진|写真|foto|bild|photos?|images?|illustration|graphic)\s?[=:：/／].{2,80}",
+    re.IGNORECASE | re.DOTALL,
+)
 PHOTO: Final = re.compile(r"(?:Photo|Photograph|Image|Credit|Illustration)(?:\s?by\b|\s?[:：/]).{0,80}|REUTERS/.{2,40}")
 REPORTERS: Final = re.compile(
     r"[^，。：:！？（）()0-9\n]{2,24}(?:/[^，。/\n]{2,20})*/?\s*[（(][^（）()]*"
@@ -68,9 +76,11 @@ REPORTERS: Final = re.compile(
     r"|[（(][^（）()，。！？]{0,20}(?:记者|記者|撰稿人)[^（）()，。！？]{2,30}[）)]"
     r"|[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
     r"|[^，。！？：:\n]{2,60}(?:对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
+    r"|(?:Von|Par|Por|Di|Door|Av|Af|Oleh|Text|Words|Story|Texto|Texte)(?::| by)?(?: [A-ZÀ-Þ][\w.'’-]+){2,4}"
     r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}"
     r"|[^。\n]{2,60} contributed (?:to this|reporting).{0,20}"
 )
+EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 CONTRIBUTED: Final = re.compile(r"[^\n]{2,300} contributed (?:to this|reporting|from)[^\n]{0,40}")
 ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 TEAM: Final = re.compile(r"[/／].*[（(]|[综綜]合报[道導导]")
@@ -91,6 +101,7 @@ DATE_LABEL: Final = re.compile(
     re.IGNORECASE,
 )
 TIME: Final = re.compile(r"\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:\s?[ap]\.?m\.?)?(?:\s?\(?(?:GMT|UTC|[A-Z]{2,4}T)?[+-]?\d*\)?)?", re.IGNORECASE)
+OPENS: Final = " \xa0\u3000[(（【"
 AROUND_DATE: Final = " \xa0\u3000,，.。|｜丨/／·•-–—:：()（）[]【】@"
 STOPS: Final = re.compile(r"[，。！？!?;；]|\d")
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")
@@ -162,10 +173,9 @@ class _Classifier:
             return False
         if len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
             return False
-        if at_edge and (self._names or any(character in text for character in TRANSLATES)):
+        if at_edge and (len(text) <= LONGEST_REMARK or self._names or any(sign in text for sign in TRANSLATES)):
             return False
-        longest = LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK
-        return len(text) > longest or evidence.remark.search(text) is None
+        return len(text) > LONGEST_PLAIN_REMARK or evidence.remark.search(text) is None
 
     def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
@@ -174,7 +184,8 @@ class _Classifier:
             if dated is not None:
                 return dated
         strong = context if context is not None and context.strong else None
-        if index < TOP_BLOCKS and strong is None and self._stated.is_title(text):
+        heads = context is None or context.role == "heading"
+        if heads and index < TOP_BLOCKS and self._stated.is_title(text):
             return TITLE
         after = self._continued(block, strong) if self._after is not None else None
         if after is not None:
@@ -194,7 +205,7 @@ class _Classifier:
         if context is not None and not context.strong:
             if context.role in LINKED_ROLES and link_share(block) >= LINK_SHARE:
                 return LINKS
-            is_sentence = len(text) > SHORT or (len(text) > LONGEST_HEADING and SENTENCE.search(text))
+            is_sentence = len(text) > _longest(text, SHORT) or (len(text) > LONGEST_HEADING and SENTENCE.search(text))
             if context.role != "heading" or not is_sentence:
                 self._open(context, text)
                 return context
@@ -204,6 +215,8 @@ class _Classifier:
         """Whether a block can be what the class of an element around it says: names are used loosely."""
         if finding.role == "byline":
             return len(text) <= LONGEST_CREDIT
+        if finding.role == "dateline":
+            return len(text) <= LONGEST_DATE and DIGIT.search(text) is not None
         if finding.role == "lede":
             return not self._story_started and len(text) > SHORTEST_LEDE
         return True
@@ -254,7 +267,7 @@ class _Classifier:
         """What the block before makes of this one, as a heading over links or over pictures does."""
         after, finding = self._after, None
         if after is LINKS and link_share(block) >= LINK_SHARE:
-            return LINKS
+            return LABELLED
         if strong is None:
             if after is PICTURES and any(token.tag in BOLD for token in block.path):
                 return PICTURES
@@ -320,16 +333,20 @@ class _Classifier:
         if "(" in text or "（" in text:
             if PHOTO_CREDIT.fullmatch(text) and (len(text) <= SHORT or not SENTENCE.search(text)):
                 return PICTURE_CREDIT
-        elif PHOTO.fullmatch(text):
+        if PHOTO.fullmatch(text) or CREDITED.fullmatch(text):
             return PICTURE_CREDIT
+        if at_edge and self._story_started and DIGIT.search(text) and self._dates.read(text) is not None:
+            return SIGNED_OFF
         if at_edge and index in (0, len(self._blocks) - 1) and PARENTHESISED.fullmatch(text):
             return ASIDE
         return None
 
     def _of_form(self, index: int, block: Block, *, at_edge: bool) -> Finding:
         text = block.text
-        if ADDRESS.fullmatch(text):
+        if ADDRESS.fullmatch(text) or any(ADDRESS.fullmatch(text, link.start, link.end) for link in block.links[:1]):
             return REFERENCE
+        if at_edge and "@" in text and EMAIL.search(text) and len(text) <= LONGEST_REMARK:
+            return SIGNED if len(text) <= SHORT and not STOPS.search(EMAIL.sub("", text)) else CONTACT
         if at_edge and CONTRIBUTED.fullmatch(text):
             return REPORTER
         if block.links and len(text) <= SHORT and link_share(block) >= LINK_SHARE:
@@ -342,7 +359,7 @@ class _Classifier:
         if block.bold:
             if not self._story_started and index < TOP_BLOCKS and len(text) > 20 and SENTENCE_END.search(text):
                 return BOLD_TOP
-            if len(text) <= LONGEST_HEADING and not SENTENCE.search(text) and not text.endswith((":", "：", "?", "…")):
+            if _heads(text):
                 self._open(BOLD_LINE, text)
                 return BOLD_LINE
         if not self._story_started and self._stands_apart(index):
@@ -374,6 +391,18 @@ class _Classifier:
         return any(folded.startswith(name) and not SPEAKS.match(folded, len(name)) for name in self._names)
 
 
+def _longest(text: str, limit: int) -> int:
+    """The limit for a text, which counts for twice as many letters as characters of Chinese, Japanese or Korean."""
+    return limit if CJK.search(text) else 2 * limit
+
+
+def _heads(text: str) -> bool:
+    """Whether a bold line is as short as a heading and no sentence."""
+    if len(text) <= LONGEST_HEADING:
+        return not SENTENCE.search(text) and not text.endswith((":", "：", "?", "…"))
+    return len(text) <= _longest(text, LONGEST_HEADING) and not SENTENCE_END.search(text) and text[-1] not in ":,"
+
+
 def _is_framing(finding: Finding | None) -> bool:
     if finding is None:
         return False
@@ -394,17 +423,16 @@ def beside_date(text: str, dates: PageDates) -> str | None:
     none of these."""
     if dates.read(text) is not None:
         return ""
-    found = {match[0] for match in (*WITHIN.finditer(text), *NAMED_MONTH.finditer(text))}
+    found = {match[0] for match in WITHIN.finditer(text)} or {match[0] for match in NAMED_MONTH.finditer(text)}
     if len(found) != 1:
         return None
     date = found.pop()
     before, _, behind = text.partition(date)
-    if dates.read(date.strip()) is None:
-        return None
-    rest = DATE_LABEL.sub("", before + " " + TIME.sub("", behind)).strip(AROUND_DATE)
-    if not rest or before.rstrip().endswith((":", "：")):
+    before, behind = before.rstrip(OPENS), DATE_LABEL.sub("", TIME.sub("", behind)).strip(AROUND_DATE)
+    if not behind and before.endswith((":", "：", ",")):
         return ""
-    return rest if len(rest) <= LONGEST_HEADING and not STOPS.search(rest) and not (before and behind.strip()) else None
+    rest = DATE_LABEL.sub("", f"{before} {behind}").strip(AROUND_DATE)
+    return rest if len(rest) <= LONGEST_HEADING and not STOPS.search(rest) and not (before and behind) else None
 
 
 def link_share(block: Block) -> float:
@@ -422,6 +450,10 @@ SPEAKS: Final = re.compile(r"\s*[：:]")
 
 DATELINE: Final = Finding("dateline", "a date and nothing else, above the story")
 BYLINE_WITH_DATE: Final = Finding("byline", "a name and a date, above the story")
+LABELLED: Final = Finding("related", "a link below a label of links")
+CONTACT: Final = Finding("note", "an e-mail address, at the article's edge")
+SIGNED: Final = Finding("byline", "a name and an e-mail address, at the article's edge")
+SIGNED_OFF: Final = Finding("dateline", "a date and nothing else, at the end")
 PICTURES: Final = Finding("caption", "a bold title below the heading of a gallery")
 EXTRACT_TITLE: Final = Finding("heading", "announces a summary")
 EXTRACT: Final = Finding("lede", "below a heading that announces a summary")
