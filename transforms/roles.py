@@ -431,8 +431,9 @@ def beside_date(text: str, dates: PageDates) -> str | None:
     before, behind = before.rstrip(OPENS), DATE_LABEL.sub("", TIME.sub("", behind)).strip(AROUND_DATE)
     if not behind and before.endswith((":", "：", ",")):
         return ""
-    rest = DATE_LABEL.sub("", f"{before} {behind}").strip(AROUND_DATE)
-    return rest if len(rest) <= LONGEST_HEADING and not STOPS.search(rest) and not (before and behind) else None
+    rest = DATE_LABEL.sub("", f"{before} {behind}")
+    is_name = len(rest) <= LONGEST_HEADING and not STOPS.search(rest) and not (before and behind)
+    return rest.strip(AROUND_DATE) if is_name else None
 
 
 def link_share(block: Block) -> float:
