@@ -20,7 +20,7 @@ from pressmark.transforms.dates import FAR_FUTURE, url_date, weigh
 from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
 from pressmark.transforms.evidence import HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
-from pressmark.transforms.neighbours import standfirst
+from pressmark.transforms.neighbours import standfirst, title_among
 from pressmark.transforms.outlets import Outlet, Outlets
 from pressmark.transforms.outside import outside_findings
 from pressmark.transforms.people import author_of, names_nobody
@@ -192,7 +192,7 @@ def _of_page(
         findings.append(Finding(role, reason))
     for index, finding in outside_findings(blocks, verdict.main, evidence, dated, stated).items():
         findings[index] = finding
-    standfirst(findings, blocks, stated)
+    standfirst(findings, blocks, stated, title_among(findings, blocks))
     places = [index for index, main in enumerate(verdict.main) if main]
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
     return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown

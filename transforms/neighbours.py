@@ -17,7 +17,7 @@ from pressmark.transforms.evidence import HIDDEN, Finding
 from pressmark.transforms.path import Path
 from pressmark.transforms.stated import Stated
 
-__all__ = ["CJK", "LINKS", "TITLE", "container", "settle", "standfirst"]
+__all__ = ["CJK", "LINKS", "TITLE", "container", "settle", "standfirst", "title_among"]
 
 INLINE: Final = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span strong"
@@ -63,15 +63,28 @@ KICKER: Final = Finding("boilerplate", "a link above the title")
 
 def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> None:
     """Brings the findings of a story in line with each other."""
-    linked = [index for index, finding in enumerate(findings) if finding is LINKS]
-    if linked:
+    if LINKS in findings:
+        linked = [index for index, finding in enumerate(findings) if finding is LINKS]
         _kickers(findings, blocks)
         _boxes(findings, blocks, linked)
         _digest(findings, blocks, linked)
-    _numbers(findings, blocks)
-    _pictures(findings, blocks)
-    _closing(findings, blocks, stated)
-    standfirst(findings, blocks, stated)
+    numbered = [index for index, block in enumerate(blocks) if block.text[0] in MARKS]
+    if len(numbered) > 1:
+        _numbers(findings, blocks, numbered)
+    captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
+    if captions:
+        _pictures(findings, blocks, captions)
+    if blocks[-1].italic or blocks[-1].bold or findings[-1].role not in CONTENT_ROLES:
+        _closing(findings, blocks, stated)
+    title = title_among(findings[:HEAD_BLOCKS], blocks)
+    if title is not None or stated.summary:
+        standfirst(findings, blocks, stated, title)
+
+
+def title_among(findings: Sequence[Finding], blocks: Sequence[Block]) -> int | None:
+    """Where the article's title stands."""
+    headings = (index for index, finding in enumerate(findings) if finding.role == "heading")
+    return next((index for index in headings if _heads(findings[index], blocks[index])), None)
 
 
 def container(path: Path) -> Path:
@@ -83,8 +96,7 @@ def container(path: Path) -> Path:
 
 def _kickers(findings: list[Finding], blocks: Sequence[Block]) -> None:
     """Links right above the title are where the article is filed."""
-    title = next((index for index, finding in enumerate(findings[:HEAD_BLOCKS]) if _heads(finding, blocks[index])), 0)
-    for index in range(title):
+    for index in range(title_among(findings[:HEAD_BLOCKS], blocks) or 0):
         if findings[index] is LINKS:
             findings[index] = KICKER
 
@@ -107,17 +119,21 @@ def _boxes(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[in
         return
     frames = {id(path) for path in _outwards(frame)}
     total = sum([len(block.text) for block in blocks])
+    boxed: dict[int, list[int]] = {}
     for head in heads:
         box = None
         for path in _outwards(container(blocks[head].path)):
             if id(path) in frames:
                 break
             box = path
-        if box is None:
-            continue
-        inside = [index for index, block in enumerate(blocks) if any(path is box for path in _outwards(block.path))]
-        if sum([len(blocks[index].text) for index in inside]) > total * BOX_SHARE:
-            continue
+        if box is not None and id(box) not in boxed:
+            boxed[id(box)] = [
+                index for index, block in enumerate(blocks) if any(path is box for path in _outwards(block.path))
+            ]
+    # A page of many such boxes is about them.
+    if sum([len(blocks[index].text) for inside in boxed.values() for index in inside]) > total * BOX_SHARE:
+        return
+    for inside in boxed.values():
         for index in inside:
             if findings[index].role in ("body", "byline", "dateline", "heading"):
                 findings[index] = BOXED
@@ -147,8 +163,6 @@ def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[i
 
 def _numbered(text: str) -> tuple[str, int] | None:
     """The kind of number that a block begins with, and its value."""
-    if text[0] not in MARKS:
-        return None
     match = NUMBER.match(text)
     if match is None or not match["text"]:
         return None
@@ -174,12 +188,12 @@ def _of_tens(signs: str) -> int:
     return CHINESE.get(before, 1) * 10 + CHINESE.get(behind, 0)
 
 
-def _numbers(findings: list[Finding], blocks: Sequence[Block]) -> None:
+def _numbers(findings: list[Finding], blocks: Sequence[Block], numbered: Sequence[int]) -> None:
     """Numbers that go on: items where they follow each other, sections' headings where paragraphs stand between."""
     found = [
         (index, *number)
-        for index, (block, finding) in enumerate(zip(blocks, findings, strict=True))
-        if finding.role in ("body", "quote") and (number := _numbered(block.text)) is not None
+        for index in numbered
+        if findings[index].role in ("body", "quote") and (number := _numbered(blocks[index].text)) is not None
     ]
     heads = []
     for (index, kind, value), (following, other, successor) in zip(found, found[1:], strict=False):
@@ -195,16 +209,14 @@ def _numbers(findings: list[Finding], blocks: Sequence[Block]) -> None:
             findings[index] = SECTION
 
 
-def _pictures(findings: list[Finding], blocks: Sequence[Block]) -> None:
+def _pictures(findings: list[Finding], blocks: Sequence[Block], captions: Sequence[int]) -> None:
     """What stands in one element with a picture's credit, and nothing else does."""
-    for index, finding in enumerate(findings):
-        if finding.role != "caption":
-            continue
+    for index in captions:
         box = container(blocks[index].path)
         if box.token is None or box.tag == "body":
             continue
         around = range(max(0, index - PICTURE_BLOCKS), min(len(blocks), index + PICTURE_BLOCKS + 1))
-        inside = [other for other in around if any(path is box for path in _outwards(blocks[other].path))]
+        inside = [other for other in around if container(blocks[other].path) is box]
         if len(inside) <= PICTURE_BLOCKS:
             for other in inside:
                 if findings[other].role in ("body", "heading"):
@@ -239,10 +251,10 @@ def _is_name(text: str) -> bool:
     return NAME.fullmatch(text) is not None
 
 
-def standfirst(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> None:
+def standfirst(findings: list[Finding], blocks: Sequence[Block], stated: Stated, title: int | None) -> None:
     """The one block below the title that is set apart from the paragraphs sums the story up."""
-    title = next((index for index, finding in enumerate(findings) if _heads(finding, blocks[index])), -1)
-    for index in range(title + 1, min(len(blocks), max(title, 0) + HEAD_BLOCKS)):
+    start = 0 if title is None else title + 1
+    for index in range(start, min(len(blocks), start + HEAD_BLOCKS)):
         block, finding = blocks[index], findings[index]
         if finding.role == "lede":
             return
@@ -251,7 +263,7 @@ def standfirst(findings: list[Finding], blocks: Sequence[Block], stated: Stated)
         could = could or (finding.role == "boilerplate" and finding is not HIDDEN and ENDS.search(block.text) is not None)
         if could and not block.links and LEAST_OF_LEDE <= _width(block.text) and len(block.text) <= LONGEST_LEDE:
             summary = stated.is_summary(block.text)
-            if (summary or (title >= 0 and _belongs(blocks[title], block))) and _is_apart(findings, blocks, index):
+            if (summary or (title is not None and _belongs(blocks[title], block))) and _is_apart(findings, blocks, index):
                 findings[index] = SUMMARY if summary else STANDFIRST
                 return
         if finding.role == "body":

@@ -64,6 +64,7 @@ PHOTO_CREDIT: Final = re.compile(
     r"(?:\s?Photo: ?\w+)?",
     re.DOTALL,
 )
+NAMES_SOURCE: Final = re.compile(r"[:：=/／].{2,80}$")
 CREDITED: Final = re.compile(
     r".{10,400}(?:[(\[（]|\s)(?:photo|image|picture|credit|source|foto|bild|fotó|photographie|imagem|imagen|사진|写真|図版)s?"
     r"(?: credits?| by| courtesy)?\s?[:：=/].{2,80}|[\[(（【]?(?:사진|写真|foto|bild|photos?|images?|illustration|graphic)\s?[=:：/／].{2,80}",
@@ -85,8 +86,8 @@ CONTRIBUTED: Final = re.compile(r"[^\n]{2,300} contributed (?:to this|reporting|
 ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 TEAM: Final = re.compile(r"[/／].*[（(]|[综綜]合报[道導导]")
 TRANSLATED: Final = re.compile(r"^(?:翻译|翻譯|译者|譯者|編譯|编译)\s*[：:]", re.MULTILINE)
-# All words of the pattern above have one of these.
-TRANSLATES: Final = "译譯"
+# What the patterns for the end of an article hold: translators, those who contributed, addresses.
+TELLING_AT_EDGE: Final = ("译", "譯", "@", "contributed")
 GALLERY: Final = re.compile(r"(?:相关|相關)?(?:图集|圖集|图辑|圖輯|图片故事)")
 EXTRACT_HEAD: Final = re.compile(r"(?:导读|導讀|摘要|提要|核心提示|内容提要|文章摘要|Summary|Abstract)[:：]?")
 EDITORS_WORD: Final = re.compile(r"[【（(\[]?(?:编者按|編者按|编按|編按|编者注|编辑注)")
@@ -173,9 +174,10 @@ class _Classifier:
             return False
         if len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
             return False
-        if at_edge and (len(text) <= LONGEST_REMARK or self._names or any(sign in text for sign in TRANSLATES)):
+        if at_edge and (self._names or any(sign in text for sign in TELLING_AT_EDGE)):
             return False
-        return len(text) > LONGEST_PLAIN_REMARK or evidence.remark.search(text) is None
+        longest = LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK
+        return len(text) > longest or evidence.remark.search(text) is None
 
     def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
@@ -333,7 +335,7 @@ class _Classifier:
         if "(" in text or "（" in text:
             if PHOTO_CREDIT.fullmatch(text) and (len(text) <= SHORT or not SENTENCE.search(text)):
                 return PICTURE_CREDIT
-        if PHOTO.fullmatch(text) or CREDITED.fullmatch(text):
+        if PHOTO.fullmatch(text) or (NAMES_SOURCE.search(text) and CREDITED.fullmatch(text)):
             return PICTURE_CREDIT
         if at_edge and self._story_started and DIGIT.search(text) and self._dates.read(text) is not None:
             return SIGNED_OFF

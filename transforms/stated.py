@@ -15,17 +15,22 @@ NAMES_PART: Final = re.compile(r"[、，,;；/／&|]| and | und | et | y ")
 # What is stated goes on with the site's name where the page itself ends.
 LEAST_OF_TITLE: Final = 10
 LEAST_OF_SUMMARY: Final = 20
+# What a block has beside the letters of a title.
+MARKS: Final = 8
 
 
 class Stated(NamedTuple):
-    """Titles, authors and the summary, each folded to letters and digits."""
+    """Titles, authors and the summary, each folded to letters and digits; no text longer than `longest` is a title."""
 
     titles: tuple[str, ...] = ()
+    longest: int = 0
     authors: frozenset[str] = frozenset()
     summary: str = ""
 
     def is_title(self, text: str) -> bool:
         """Whether a block repeats a title, or one that goes on with the name of its site."""
+        if len(text) > self.longest:
+            return False
         fold = folded(text)
         return any(fold == title or (len(fold) >= LEAST_OF_TITLE and title.startswith(fold)) for title in self.titles)
 
@@ -51,9 +56,11 @@ def folded(text: str) -> str:
 
 def stated_of(header: Header, titles: Iterable[str] = ()) -> Stated:
     """What `header` says, and the titles that a whole page states."""
-    names = NAMES_PART.split(header.author or "")
+    given = [title for title in (header.title, *titles) if title]
+    author = header.author
     return Stated(
-        tuple(dict.fromkeys(filter(None, map(folded, (header.title, *titles))))),
-        frozenset(filter(None, map(folded, (*names, header.author or "")))),
-        folded(header.description or ""),
+        tuple(dict.fromkeys(map(folded, given))),
+        MARKS + max(map(len, given), default=0),
+        frozenset(filter(None, map(folded, (*NAMES_PART.split(author), author)))) if author else frozenset(),
+        folded(header.description) if header.description else "",
     )
