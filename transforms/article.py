@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Final
 
-from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
+from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
@@ -27,8 +27,8 @@ from pressmark.transforms.people import author_of, names_nobody
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import Classified, classify
-from pressmark.transforms.stated import Stated, stated_of
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
+from pressmark.transforms.stated import Stated, stated_of
 
 __all__ = ["Article", "Limits", "Reject", "page_day", "parse"]
 
@@ -45,8 +45,8 @@ NO_TEXT: Final = (
 )  # fmt: skip
 # The reason of a role that the block's own first words say.
 SAID: Final = (
-    "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below", "a name alone",
-    "a link below", "an e-mail address",
+    "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below",
+    "a name alone", "a link below", "an e-mail address",
 )  # fmt: skip
 OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
@@ -179,9 +179,7 @@ def _of_page(
 ) -> tuple[Classified, list[Medium]]:
     """The roles of a whole page's blocks, and the media of its story: what is no part of that is furniture."""
     verdict = story_of(opened, blocks)
-    story = classify(
-        [block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, dated, stated
-    )
+    story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, dated, stated)
     inside = iter(zip(story.roles, story.reasons, strict=True))
     findings = []
     for index, main in enumerate(verdict.main):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from pressmark.schemas.contract import CONTENT_ROLES
@@ -20,8 +21,8 @@ from pressmark.transforms.stated import Stated
 __all__ = ["CJK", "LINKS", "TITLE", "container", "settle", "standfirst", "title_among"]
 
 INLINE: Final = frozenset(
-    "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span strong"
-    " sub sup time tt u".split()
+    "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span"
+    " strong sub sup time tt u".split()
 )
 HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 # A title and what belongs to it stand within so many blocks.
@@ -39,7 +40,9 @@ SHORT: Final = 45
 
 CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 ENDS: Final = re.compile(r"[.。!！?？…:：;；]['\"”’」』)）]*$")
-MARKS: Final = frozenset("(（0123456789０１２３４５６７８９一二三四五六七八九十①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳abcdefghABCDEFGHiIvVxX")
+MARKS: Final = frozenset(
+    "(（0123456789０１２３４５６７８９一二三四五六七八九十①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳abcdefghABCDEFGHiIvVxX"
+)
 NUMBER: Final = re.compile(
     r"[(（]?(?:(?P<digits>\d{1,2})|(?P<chinese>[一二三四五六七八九十]{1,3})|(?P<letter>[A-Za-z])|(?P<circled>[①-⑳]))"
     r"(?P<end>[)）]|[.．](?!\d)|[、:：](?!\d))?\s*(?P<text>.?)",
@@ -63,6 +66,8 @@ KICKER: Final = Finding("boilerplate", "a link above the title")
 
 def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> None:
     """Brings the findings of a story in line with each other."""
+    if not findings:
+        return
     if LINKS in findings:
         linked = [index for index, finding in enumerate(findings) if finding is LINKS]
         _kickers(findings, blocks)
@@ -154,7 +159,7 @@ def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[i
         return
     lists = 1 + sum(
         any(findings[between].role in CONTENT_ROLES for between in range(before + 1, index))
-        for before, index in zip(items, items[1:], strict=False)
+        for before, index in pairwise(items)
     )
     if lists > 1:
         for index in items:
@@ -196,7 +201,7 @@ def _numbers(findings: list[Finding], blocks: Sequence[Block], numbered: Sequenc
         if findings[index].role in ("body", "quote") and (number := _numbered(blocks[index].text)) is not None
     ]
     heads = []
-    for (index, kind, value), (following, other, successor) in zip(found, found[1:], strict=False):
+    for (index, kind, value), (following, other, successor) in pairwise(found):
         if kind != other or successor != value + 1:
             continue
         if following == index + 1:
@@ -260,10 +265,14 @@ def standfirst(findings: list[Finding], blocks: Sequence[Block], stated: Stated,
             return
         could = finding.role == "body" or (finding.role == "heading" and finding is not TITLE)
         # What a page has outside its story is furniture, unless it is a sentence.
-        could = could or (finding.role == "boilerplate" and finding is not HIDDEN and ENDS.search(block.text) is not None)
-        if could and not block.links and LEAST_OF_LEDE <= _width(block.text) and len(block.text) <= LONGEST_LEDE:
+        could = could or (
+            finding.role == "boilerplate" and finding is not HIDDEN and ENDS.search(block.text) is not None
+        )
+        if could and not block.links and _width(block.text) >= LEAST_OF_LEDE and len(block.text) <= LONGEST_LEDE:
             summary = stated.is_summary(block.text)
-            if (summary or (title is not None and _belongs(blocks[title], block))) and _is_apart(findings, blocks, index):
+            if (summary or (title is not None and _belongs(blocks[title], block))) and _is_apart(
+                findings, blocks, index
+            ):
                 findings[index] = SUMMARY if summary else STANDFIRST
                 return
         if finding.role == "body":
@@ -298,4 +307,4 @@ def _is_apart(findings: Sequence[Finding], blocks: Sequence[Block], index: int) 
 def _shape(path: Path) -> tuple[str, str | None]:
     """An element's name and classes: paragraphs that each have an element of their own have one of the same kind."""
     attributes = () if path.token is None else path.token.attrs or ()
-    return path.tag, next((value for key, value in attributes if key == "class"), None)
+    return path.tag or "", next((value for key, value in attributes if key == "class"), None)

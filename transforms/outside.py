@@ -9,17 +9,18 @@ from typing import Final
 
 from turbohtml import Token
 
+from pressmark.transforms.beside_dates import beside_date
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import HIDDEN, Evidence, Finding
 from pressmark.transforms.neighbours import TITLE, container
 from pressmark.transforms.people import reports
-from pressmark.transforms.roles import CREDITED, EMAIL, LINK_SHARE, LONGEST_CREDIT, PHOTO, REPORTERS, beside_date, link_share
+from pressmark.transforms.roles import CREDITED, EMAIL, LINK_SHARE, LONGEST_CREDIT, PHOTO, REPORTERS, link_share
 from pressmark.transforms.stated import Stated
 
 __all__ = ["outside_findings"]
 
-# Date, names and the lead picture's words stand within so many blocks above the first of the story, or between its first.
+# Date, names and the lead picture's words stand within so many blocks above the first of the story, or among these.
 HEAD_BLOCKS: Final = 14
 FIRST_BLOCKS: Final = 2
 # Who wrote and what else is said of the article stands within so many below its last.
@@ -49,7 +50,9 @@ LEAST_INVITATION: Final = 2
 LEAST_CJK_INVITATION: Final = 4
 # Reasons that class words give.
 BY_CLASS: Final = "class words"
-SIGN_UP: Final = re.compile(r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp)")
+SIGN_UP: Final = re.compile(
+    r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp)"
+)
 
 DATE: Final = Finding("dateline", "a date above the page's story")
 NAMES: Final = Finding("byline", "names above the page's story")
@@ -86,7 +89,11 @@ def outside_findings(
         if any(one.role == "note" and SIGN_UP.search(one.reason) for one in found):
             invitations.add(index)
             finding = _invitation(block)
-        elif index in tail and len(block.text) <= LONGEST_CREDIT and evidence.byline.fullmatch(block.text.strip("[]［］【】")):
+        elif (
+            index in tail
+            and len(block.text) <= LONGEST_CREDIT
+            and evidence.byline.fullmatch(block.text.strip("[]［］【】"))
+        ):
             finding = SIGNED
         elif any(token.tag in MENUS for token in block.path):
             continue
@@ -133,9 +140,7 @@ def _title(blocks: Sequence[Block], main: Sequence[bool], stated: Stated, head: 
 
 def _is_headline(token: Token) -> bool:
     """Whether an element says that it is the headline of an article."""
-    return token.tag in HEADINGS and any(
-        key == "itemprop" and value == "headline" for key, value in token.attrs or ()
-    )
+    return token.tag in HEADINGS and any(key == "itemprop" and value == "headline" for key, value in token.attrs or ())
 
 
 def _invitation(block: Block) -> Finding | None:
@@ -220,7 +225,7 @@ def _above(
 def _below(
     block: Block, found: Sequence[Finding], evidence: Evidence, stated: Stated, *, beside: bool
 ) -> Finding | None:
-    """Who wrote the article and what is said of them, and what the publisher remarks; `beside` the story's last block."""
+    """Who wrote the article and what is said of them, and what the publisher remarks; `beside` the last paragraph."""
     text = block.text
     if stated.is_author(text):
         return AUTHOR

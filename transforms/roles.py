@@ -13,14 +13,25 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import CONTENT_ROLES, Role
+from pressmark.transforms.beside_dates import STOPS, beside_date
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.datelines import WITHIN, PageDates, Printed
+from pressmark.transforms.datelines import PageDates, Printed
 from pressmark.transforms.evidence import LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
 from pressmark.transforms.neighbours import CJK, LINKS, TITLE, settle
 from pressmark.transforms.people import reports
 from pressmark.transforms.stated import NOTHING_STATED, Stated
 
-__all__ = ["CREDITED", "EMAIL", "LINK_SHARE", "LONGEST_CREDIT", "PHOTO", "REPORTERS", "Classified", "beside_date", "classify", "link_share"]
+__all__ = [
+    "CREDITED",
+    "EMAIL",
+    "LINK_SHARE",
+    "LONGEST_CREDIT",
+    "PHOTO",
+    "REPORTERS",
+    "Classified",
+    "classify",
+    "link_share",
+]
 
 # Datelines stand above the story or right below it, never in its middle.
 TOP_BLOCKS: Final = 6
@@ -44,8 +55,9 @@ SENTENCE_END: Final = re.compile(r"[。！？!?.…][”\"’」』）)]*$")
 SENTENCE: Final = re.compile(r"[。！？]")
 FURNITURE: Final = re.compile(
     r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube"
-    r"|[\d,.]+[kKmM]?\+? (?:views?|comments?|shares?|likes?|reads?|min(?:ute)?s? read)|[\d,.]+\s?(?:次浏览|次瀏覽|次阅读|人阅读|条评论|則留言)"
-    r"|(?:阅读|浏览|瀏覽|点击|點閱|评论|評論|Views?|Comments?|Shares?)(?:量|数|數)?\s?[:：]?\s?[(（]?[\d,.]+[)）]?"
+    r"|[\d,.]+[kKmM]?\+? (?:views?|comments?|shares?|likes?|reads?|min(?:ute)?s? read)"
+    r"|[\d,.]+\s?(?:次(?:浏览|瀏覽|阅读)|人阅读|条评论|則留言)"
+    r"|(?:阅读|浏览|瀏覽|点击|點閱|评论|評論|Views?|Comments?|Shares?)[量数數]?\s?[:：]?\s?[(（]?[\d,.]+[)）]?"
     r"|[（(\[【]?(?:完|全文完|未完待续|END|The End|the end)[）)\]】]?[。.]?|[-—–*]{1,3} ?(?:完|END) ?[-—–*]{1,3}"
 )
 NUMBERED: Final = re.compile(r"[（(]?(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3}|[IVX]{1,4})[)）、.．]?")
@@ -65,9 +77,10 @@ PHOTO_CREDIT: Final = re.compile(
     re.DOTALL,
 )
 NAMES_SOURCE: Final = re.compile(r"[:：=/／].{2,80}$")
+PICTURE_WORDS: Final = "photo|image|picture|foto|bild|fotó|photographie|imagem|imagen|사진|写真"
 CREDITED: Final = re.compile(
-    r".{10,400}(?:[(\[（]|\s)(?:photo|image|picture|credit|source|foto|bild|fotó|photographie|imagem|imagen|사진|写真|図版)s?"
-    r"(?: credits?| by| courtesy)?\s?[:：=/].{2,80}|[\[(（【]?(?:사진|写真|foto|bild|photos?|images?|illustration|graphic)\s?[=:：/／].{2,80}",
+    rf".{{10,400}}(?:[(\[（]|\s)(?:{PICTURE_WORDS}|credit|source)s?(?: credits?| by| courtesy)?\s?[:：=/].{{2,80}}"
+    rf"|[\[(（【]?(?:{PICTURE_WORDS}|illustration|graphic)s?\s?[=:：/／].{{2,80}}",
     re.IGNORECASE | re.DOTALL,
 )
 PHOTO: Final = re.compile(r"(?:Photo|Photograph|Image|Credit|Illustration)(?:\s?by\b|\s?[:：/]).{0,80}|REUTERS/.{2,40}")
@@ -93,18 +106,6 @@ EXTRACT_HEAD: Final = re.compile(r"(?:导读|導讀|摘要|提要|核心提示|�
 EDITORS_WORD: Final = re.compile(r"[【（(\[]?(?:编者按|編者按|编按|編按|编者注|编辑注)")
 QUOTED: Final = re.compile(r"[“「『\"].+[”」』\"]", re.DOTALL)
 PARENTHESISED: Final = re.compile(r"（[^（）]{2,}）|\([^()]{2,}\)|【[^【】]{2,}】", re.DOTALL)
-MONTH: Final = r"[^\W\d_]{3,10}\.?"
-NAMED_MONTH: Final = re.compile(rf"\b{MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|\b\d{{1,2}}\.? (?:de )?{MONTH},?(?: de)? \d{{4}}")
-DATE_LABEL: Final = re.compile(
-    r"(?:发布|發布|發佈|发表|發表|更新|更改|修改|刊登|创建|時間|时间|日期|于|於|页|版|最[后後]|首次)+"
-    r"|\b(?:(?:first |last )?(?:published|updated|posted|modified|created|added|edited)|date|time|on|at|page ?\d*"
-    r"|publi[cée]+ le|aktualisiert|veröffentlicht|stand|pubblicato il|publicado|actualizado|atualizado|publicado em)\b",
-    re.IGNORECASE,
-)
-TIME: Final = re.compile(r"\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:\s?[ap]\.?m\.?)?(?:\s?\(?(?:GMT|UTC|[A-Z]{2,4}T)?[+-]?\d*\)?)?", re.IGNORECASE)
-OPENS: Final = " \xa0\u3000[(（【"
-AROUND_DATE: Final = " \xa0\u3000,，.。|｜丨/／·•-–—:：()（）[]【】@"
-STOPS: Final = re.compile(r"[，。！？!?;；]|\d")
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")
 
 BODY: Final = Finding("body", "running text")
@@ -121,9 +122,7 @@ class Classified(NamedTuple):
     dateline_at: datetime | None
 
 
-def classify(
-    blocks: list[Block], evidence: Evidence, dates: PageDates, stated: Stated = NOTHING_STATED
-) -> Classified:
+def classify(blocks: list[Block], evidence: Evidence, dates: PageDates, stated: Stated = NOTHING_STATED) -> Classified:
     """Roles of an article's blocks, judged with what is known of its layout and what its header says."""
     return _Classifier(blocks, evidence, dates, stated).run()
 
@@ -332,9 +331,12 @@ class _Classifier:
             return REPORTER
         if text[0] in FIGURES and FIGURE.fullmatch(text):
             return FIGURE_TITLE
-        if "(" in text or "（" in text:
-            if PHOTO_CREDIT.fullmatch(text) and (len(text) <= SHORT or not SENTENCE.search(text)):
-                return PICTURE_CREDIT
+        if (
+            ("(" in text or "（" in text)
+            and PHOTO_CREDIT.fullmatch(text)
+            and (len(text) <= SHORT or not SENTENCE.search(text))
+        ):
+            return PICTURE_CREDIT
         if PHOTO.fullmatch(text) or (NAMES_SOURCE.search(text) and CREDITED.fullmatch(text)):
             return PICTURE_CREDIT
         if at_edge and self._story_started and DIGIT.search(text) and self._dates.read(text) is not None:
@@ -345,7 +347,7 @@ class _Classifier:
 
     def _of_form(self, index: int, block: Block, *, at_edge: bool) -> Finding:
         text = block.text
-        if ADDRESS.fullmatch(text) or any(ADDRESS.fullmatch(text, link.start, link.end) for link in block.links[:1]):
+        if ADDRESS.fullmatch(text):
             return REFERENCE
         if at_edge and "@" in text and EMAIL.search(text) and len(text) <= LONGEST_REMARK:
             return SIGNED if len(text) <= SHORT and not STOPS.search(EMAIL.sub("", text)) else CONTACT
@@ -418,24 +420,6 @@ def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> Non
         for index in range(notes[0], notes[-1]):
             if findings[index].role == "body":
                 findings[index] = EDITORS_WORD_GOES_ON
-
-
-def beside_date(text: str, dates: PageDates) -> str | None:
-    """What stands beside the one date of a line: nothing where that is its label, a name, or None where the text is
-    none of these."""
-    if dates.read(text) is not None:
-        return ""
-    found = {match[0] for match in WITHIN.finditer(text)} or {match[0] for match in NAMED_MONTH.finditer(text)}
-    if len(found) != 1:
-        return None
-    date = found.pop()
-    before, _, behind = text.partition(date)
-    before, behind = before.rstrip(OPENS), DATE_LABEL.sub("", TIME.sub("", behind)).strip(AROUND_DATE)
-    if not behind and before.endswith((":", "：", ",")):
-        return ""
-    rest = DATE_LABEL.sub("", f"{before} {behind}")
-    is_name = len(rest) <= LONGEST_HEADING and not STOPS.search(rest) and not (before and behind)
-    return rest.strip(AROUND_DATE) if is_name else None
 
 
 def link_share(block: Block) -> float:
