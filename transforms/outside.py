@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from turbohtml import Token
 
@@ -13,9 +13,11 @@ from pressmark.transforms.beside_dates import beside_date
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import HIDDEN, Evidence, Finding
+from pressmark.transforms.forms import CREDITED, EMAIL, PHOTO, REPORTERS
 from pressmark.transforms.neighbours import TITLE, container
+from pressmark.transforms.path import Path
 from pressmark.transforms.people import reports
-from pressmark.transforms.roles import CREDITED, EMAIL, LINK_SHARE, LONGEST_CREDIT, PHOTO, REPORTERS, link_share
+from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, link_share
 from pressmark.transforms.stated import Stated
 
 __all__ = ["outside_findings"]
@@ -34,6 +36,7 @@ BOX_SHARE: Final = 0.4
 FRAMES: Final = frozenset({"html", "body", "main"})
 
 SENTENCE: Final = re.compile(r"[.。!！?？](?:\s|$)")
+BRACKETS: Final = "[]［］【】"
 DIGIT: Final = re.compile(r"\d")
 MENUS: Final = frozenset({"nav", "footer", "form", "button", "menu", "select"})
 CONTROLS: Final = frozenset({"button", "select", "option", "input"})
@@ -75,39 +78,26 @@ def outside_findings(
     story = [index for index, inside in enumerate(main) if inside] or [0]
     first, last = story[0], story[-1]
     head = range(first - HEAD_BLOCKS, story[min(FIRST_BLOCKS, len(story) - 1)])
-    tail = range(last + 1, last + 1 + TAIL_BLOCKS)
-    frame = container(blocks[last].path)
+    page = _Page(evidence, dated, stated, head, range(last + 1, last + 1 + TAIL_BLOCKS), container(blocks[last].path))
+    # What an element around the story is called says nothing of what else is in it.
+    frames = {id(token) for index in story for token in blocks[index].path}
     findings: dict[int, Finding] = {}
     invitations: set[int] = set()
     for index, block in enumerate(blocks):
         if main[index] or block.path.tag in UNSHOWN:
             continue
-        found = [one for token in block.path if (one := evidence.of_element(token)) is not None]
+        found = [
+            one for token in block.path if id(token) not in frames and (one := evidence.of_element(token)) is not None
+        ]
         if HIDDEN in found:
             continue
-        finding = None
         if any(one.role == "note" and SIGN_UP.search(one.reason) for one in found):
             invitations.add(index)
             finding = _invitation(block)
-        elif (
-            index in tail
-            and len(block.text) <= LONGEST_CREDIT
-            and evidence.byline.fullmatch(block.text.strip("[]［］【】"))
-        ):
-            finding = SIGNED
-        elif any(token.tag in MENUS for token in block.path):
-            continue
-        elif index in head:
-            finding = _above(block, found, dated, evidence, stated)
-        elif index in tail:
-            beside = container(block.path) is frame
-            finding = _below(block, found, evidence, stated, beside=beside)
-        if finding is None and first <= index < last and any(token.tag == "figcaption" for token in block.path):
-            finding = PICTURE
-        if finding is None and found and found[-1].role == "related" and found[-1].reason.startswith(BY_CLASS):
-            finding = BOXED if _says_something(block.text) else None
-        if finding is None and link_share(block) >= LINK_SHARE and not stated.is_title(block.text):
-            finding = LINKED if _is_title(block) else None
+        else:
+            finding = _of_block(page, index, block, found)
+            if finding is None and first <= index < last and any(token.tag == "figcaption" for token in block.path):
+                finding = PICTURE
         if finding is not None:
             findings[index] = finding
     for index in (*_beside_titles(blocks, main, findings), *_labels(blocks, main, findings)):
@@ -117,6 +107,38 @@ def outside_findings(
     if title is not None:
         findings[title] = TITLE
     return findings
+
+
+class _Page(NamedTuple):
+    """What is known of a page, where things above and below its story stand, and the element of the last paragraph."""
+
+    evidence: Evidence
+    dated: PageDates
+    stated: Stated
+    head: range
+    tail: range
+    frame: Path
+
+
+def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding]) -> Finding | None:
+    text = block.text
+    if index in page.tail and len(text) <= LONGEST_CREDIT and page.evidence.byline.fullmatch(text.strip(BRACKETS)):
+        return SIGNED
+    if any(token.tag in MENUS for token in block.path):
+        return None
+    finding = None
+    if index in page.head:
+        finding = _above(page, block, found)
+    elif index in page.tail:
+        finding = _below(page, block, found)
+    if finding is not None:
+        return finding
+    strong = next((one for one in reversed(found) if one.strong), None)
+    if strong is not None and strong.role == "related" and strong.reason.startswith(BY_CLASS) and _says_something(text):
+        return BOXED
+    if link_share(block) >= LINK_SHARE and not page.stated.is_title(text) and _is_title(block):
+        return LINKED
+    return None
 
 
 def _title(blocks: Sequence[Block], main: Sequence[bool], stated: Stated, head: range) -> int | None:
@@ -200,9 +222,7 @@ def _beside_titles(blocks: Sequence[Block], main: Sequence[bool], findings: Mapp
             yield index
 
 
-def _above(
-    block: Block, found: Sequence[Finding], dated: PageDates, evidence: Evidence, stated: Stated
-) -> Finding | None:
+def _above(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | None:
     text = block.text
     if any(token.tag == "figcaption" for token in block.path) or PHOTO.fullmatch(text) or CREDITED.fullmatch(text):
         return PICTURE if len(text) <= LONGEST_CAPTION else None
@@ -212,28 +232,31 @@ def _above(
     if len(text) > LONGEST_CREDIT:
         return None
     if DIGIT.search(text) and len(text) <= LONGEST_NAME:
-        rest = beside_date(text, dated)
+        rest = beside_date(text, page.dated)
         if rest is not None:
             return NAMES if rest and role != "dateline" else DATE
     if role == "dateline" and DIGIT.search(text) and len(text) <= LONGEST_DATE:
         return DATE
-    if stated.is_author(text) or evidence.byline.fullmatch(text) or reports(text) or REPORTERS.fullmatch(text):
+    if (
+        page.stated.is_author(text)
+        or page.evidence.byline.fullmatch(text)
+        or reports(text)
+        or REPORTERS.fullmatch(text)
+    ):
         return NAMES
     return found[-1] if role in HEAD_ROLES else None
 
 
-def _below(
-    block: Block, found: Sequence[Finding], evidence: Evidence, stated: Stated, *, beside: bool
-) -> Finding | None:
-    """Who wrote the article and what is said of them, and what the publisher remarks; `beside` the last paragraph."""
+def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | None:
+    """Who wrote the article and what is said of them, and what the publisher remarks."""
     text = block.text
-    if stated.is_author(text):
+    if page.stated.is_author(text):
         return AUTHOR
     if any(one.role == "note" and one.reason.startswith(BY_CLASS) for one in found):
         return ABOUT if _says_something(text) or EMAIL.search(text) else None
-    if beside and (block.italic or EMAIL.search(text)) and len(text) <= LONGEST_CAPTION:
+    if container(block.path) is page.frame and (block.italic or EMAIL.search(text)) and len(text) <= LONGEST_CAPTION:
         return SIGNED if len(text) <= LONGEST_NAME and EMAIL.search(text) else REMARK
-    said = evidence.of_wording(text, at_edge=True)
+    said = page.evidence.of_wording(text, at_edge=True)
     return REMARK if said is not None and said.role == "note" and len(text) <= LONGEST_CAPTION else None
 
 
