@@ -10,7 +10,7 @@ from typing import Final
 
 from pressmark.transforms.datelines import WITHIN, PageDates
 
-__all__ = ["STOPS", "beside_date"]
+__all__ = ["STOPS", "beside_date", "looks_dated"]
 
 LONGEST_NAME: Final = 45
 MONTH: Final = r"[^\W\d_]{3,10}\.?"
@@ -30,6 +30,18 @@ OPENS: Final = " \xa0\u3000[(（【"
 AROUND_DATE: Final = " \xa0\u3000,，.。|｜丨/／·•-–—:：()（）[]【】@"
 # No name has these.
 STOPS: Final = re.compile(r"[，。！？!?;；]|\d")
+
+
+# Names of elements that say "time" are loose: what is in them is a date or a time of day by its form.
+DATED: Final = re.compile(
+    r"\d\s?[-/:：年月]\s?\d|\d\.\s?\d|\d{4}|\b[^\W\d_]{3,10}\.? \d{1,2}\b|^\d{1,2}\.? [^\W\d_]{3,10}$"
+)
+LONGEST_DATE: Final = 40
+
+
+def looks_dated(text: str) -> bool:
+    """Whether a short text has the form of a date or a time of day."""
+    return len(text) <= LONGEST_DATE and text[-1] not in "?!？！" and DATED.search(text) is not None
 
 
 def beside_date(text: str, dates: PageDates) -> str | None:

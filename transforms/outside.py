@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 from turbohtml import Token
 
-from pressmark.transforms.beside_dates import beside_date
+from pressmark.transforms.beside_dates import beside_date, looks_dated
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates
-from pressmark.transforms.evidence import HIDDEN, Evidence, Finding
+from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding
 from pressmark.transforms.forms import CREDITED, EMAIL, PHOTO, REPORTERS
 from pressmark.transforms.neighbours import TITLE, container
 from pressmark.transforms.path import Path
@@ -27,7 +27,6 @@ HEAD_BLOCKS: Final = 14
 FIRST_BLOCKS: Final = 2
 # Who wrote and what else is said of the article stands within so many below its last.
 TAIL_BLOCKS: Final = 10
-LONGEST_DATE: Final = 40
 LONGEST_NAME: Final = 60
 LONGEST_CAPTION: Final = 500
 # A box of other stories has so many titles, and these are so much of its text.
@@ -49,10 +48,8 @@ LEAST_WORDS: Final = 4
 LEAST_LETTERS: Final = 24
 LEAST_CJK: Final = 9
 # What invites to sign up says more than the button beside it.
-LEAST_INVITATION: Final = 2
+LEAST_INVITATION: Final = 3
 LEAST_CJK_INVITATION: Final = 4
-# Reasons that class words give.
-BY_CLASS: Final = "class words"
 SIGN_UP: Final = re.compile(
     r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp)"
 )
@@ -134,7 +131,12 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding]) -
     if finding is not None:
         return finding
     strong = next((one for one in reversed(found) if one.strong), None)
-    if strong is not None and strong.role == "related" and strong.reason.startswith(BY_CLASS) and _says_something(text):
+    if (
+        strong is not None
+        and strong.role == "related"
+        and strong.reason.startswith(BY_CLASS)
+        and _says_something(text, 2)
+    ):
         return BOXED
     if link_share(block) >= LINK_SHARE and not page.stated.is_title(text) and _is_title(block):
         return LINKED
@@ -172,8 +174,8 @@ def _invitation(block: Block) -> Finding | None:
     return INVITATION if _says_something(block.text) else None
 
 
-def _says_something(text: str) -> bool:
-    return len(text.split()) >= LEAST_INVITATION or len(CJK.findall(text)) >= LEAST_CJK_INVITATION
+def _says_something(text: str, words: int = LEAST_INVITATION) -> bool:
+    return len(text.split()) >= words or len(CJK.findall(text)) >= LEAST_CJK_INVITATION
 
 
 def _labels(blocks: Sequence[Block], main: Sequence[bool], findings: Mapping[int, Finding]) -> Iterator[int]:
@@ -235,8 +237,8 @@ def _above(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
         rest = beside_date(text, page.dated)
         if rest is not None:
             return NAMES if rest and role != "dateline" else DATE
-    if role == "dateline" and DIGIT.search(text) and len(text) <= LONGEST_DATE:
-        return DATE
+    if role == "dateline":
+        return DATE if looks_dated(text) else None
     if (
         page.stated.is_author(text)
         or page.evidence.byline.fullmatch(text)

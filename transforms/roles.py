@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import CONTENT_ROLES, Role
-from pressmark.transforms.beside_dates import STOPS, beside_date
+from pressmark.transforms.beside_dates import STOPS, beside_date, looks_dated
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, Printed
-from pressmark.transforms.evidence import LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
+from pressmark.transforms.evidence import BY_CLASS, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
 from pressmark.transforms.forms import (
     ADDRESS,
     BULLET,
@@ -58,7 +58,6 @@ __all__ = ["LINK_SHARE", "LONGEST_CREDIT", "Classified", "classify", "link_share
 TOP_BLOCKS: Final = 6
 # Remarks on the author, and who reported, stand at the end where they are not at the top.
 LAST_BLOCKS: Final = 4
-LONGEST_DATE: Final = 40
 SHORT: Final = 80
 SHORTEST_LEDE: Final = 12
 LONGEST_HEADING: Final = 45
@@ -177,7 +176,7 @@ class _Classifier:
         if finding.role == "byline":
             return len(text) <= LONGEST_CREDIT
         if finding.role == "dateline":
-            return len(text) <= LONGEST_DATE and DIGIT.search(text) is not None
+            return looks_dated(text)
         if finding.role == "lede":
             return not self._story_started and len(text) > SHORTEST_LEDE
         return True
@@ -371,7 +370,9 @@ def _heads(text: str) -> bool:
 def _is_framing(finding: Finding | None) -> bool:
     if finding is None:
         return False
-    return finding.role == "list_item" or (finding.strong and finding.role not in QUOTING)
+    # A quotation may be all of an article where an element says so, and hardly where a class does.
+    loose = finding.role not in QUOTING or finding.reason.startswith(BY_CLASS)
+    return finding.role == "list_item" or (finding.strong and loose)
 
 
 def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> None:
