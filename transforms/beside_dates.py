@@ -54,6 +54,9 @@ def beside_date(text: str, dates: PageDates) -> str | None:
         return None
     date = found.pop()
     before, _, behind = text.partition(date)
+    if before.rstrip().endswith(("(", "（")):
+        # So a picture's words end.
+        return None
     before, behind = before.rstrip(OPENS), DATE_LABEL.sub("", TIME.sub("", behind)).strip(AROUND_DATE)
     if not behind and before.endswith((":", "：", ",")):
         return ""

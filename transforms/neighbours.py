@@ -222,10 +222,9 @@ def _pictures(findings: list[Finding], blocks: Sequence[Block], captions: Sequen
             continue
         around = range(max(0, index - PICTURE_BLOCKS), min(len(blocks), index + PICTURE_BLOCKS + 1))
         inside = [other for other in around if container(blocks[other].path) is box]
-        if len(inside) <= PICTURE_BLOCKS:
-            for other in inside:
-                if findings[other].role in ("body", "heading"):
-                    findings[other] = PICTURED
+        others = [other for other in inside if findings[other].role != "caption"]
+        if len(inside) <= PICTURE_BLOCKS and len(others) == 1 and findings[others[0]].role in ("body", "heading"):
+            findings[others[0]] = PICTURED
 
 
 def _closing(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> None:

@@ -140,7 +140,7 @@ class _Classifier:
     def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
         if index < TOP_BLOCKS and not self._story_started and len(text) <= LONGEST_CREDIT and DATED.search(text):
-            dated = self._dated(block)
+            dated = self._dated(block, context)
             if dated is not None:
                 return dated
         strong = context if context is not None and context.strong else None
@@ -242,7 +242,7 @@ class _Classifier:
         elif EXTRACT_HEAD.fullmatch(text):
             self._after = EXTRACT
 
-    def _dated(self, block: Block) -> Finding | None:
+    def _dated(self, block: Block, context: Finding | None) -> Finding | None:
         """A dateline, or a byline with a dateline in it."""
         text = block.text
         if found := self._dates.read(text):
@@ -262,7 +262,8 @@ class _Classifier:
                 return BYLINE_WITH_DATE
         if len(text) <= SHORT and not block.bold and (found := self._dates.read_within(text)):
             rest = beside_date(text, self._dates)
-            if SUBMITTED.search(text) or rest:
+            named = rest and (context is None or context.role != "caption")
+            if SUBMITTED.search(text) or named:
                 self._keep(found)
                 return BYLINE_WITH_DATE
         return None

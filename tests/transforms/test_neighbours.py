@@ -89,6 +89,8 @@ def test_a_box_with_a_linked_heading_is_another_story() -> None:
         ),
         pytest.param(f"<div>{SENTENCE[:60]}</div>", ["lede"], id="stated summary, apart"),
         pytest.param("<p>2019-01-02 Quay Post</p>", ["byline"], id="date and name"),
+        pytest.param("<small>2019-01-02 Quay Post</small>", ["caption"], id="date and name of a picture"),
+        pytest.param("<p>The lamp (2019-01-02)</p>", ["body"], id="a date in parentheses"),
         pytest.param("<p>Published on 2 January 2019</p>", ["dateline"], id="date and its label"),
         pytest.param("<div class='when time'>8-29</div>", ["dateline"], id="a class for dates"),
         pytest.param("<p>1,171 Views</p>", ["boilerplate"], id="a count of readers"),
@@ -125,6 +127,8 @@ def test_what_stands_below_a_story(tail: str, found: list[str]) -> None:
 def test_what_stands_alone_with_a_credit_is_a_caption() -> None:
     box = "<div class='x'><h4>The captain looks at the bay in the evening light</h4><p>Photo: Quay Post</p></div>"
     assert roles(f"<div>{STORY}{box}{STORY}</div>") == [*BODY, "caption", "caption", *BODY]
+    box = f"<div class='x'><p>{SENTENCE}</p><p>Photo: Quay Post</p><p>{SENTENCE}</p></div>"
+    assert roles(f"<div>{STORY}{box}{STORY}</div>") == [*BODY, "body", "caption", "body", *BODY]
 
 
 def test_a_bold_line_in_latin_letters_may_be_twice_as_long_as_in_chinese() -> None:
