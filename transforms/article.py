@@ -12,14 +12,15 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Final
 
-from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
+from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
 from pressmark.transforms.dates import FAR_FUTURE, url_date, weigh
 from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
-from pressmark.transforms.evidence import HIDDEN, Evidence, evidence_of
+from pressmark.transforms.evidence import HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
+from pressmark.transforms.neighbours import standfirst, title_among
 from pressmark.transforms.outlets import Outlet, Outlets
 from pressmark.transforms.outside import outside_findings
 from pressmark.transforms.people import author_of, names_nobody
@@ -27,6 +28,7 @@ from pressmark.transforms.records import Article, Header, Limits, Medium, Readin
 from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import Classified, classify
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
+from pressmark.transforms.stated import Stated, stated_of
 
 __all__ = ["Article", "Limits", "Reject", "page_day", "parse"]
 
@@ -42,7 +44,10 @@ NO_TEXT: Final = (
     (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"SQLite format 3", "a database"),
 )  # fmt: skip
 # The reason of a role that the block's own first words say.
-SAID: Final = "starts with"
+SAID: Final = (
+    "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below",
+    "a name alone", "a link below", "an e-mail address",
+)  # fmt: skip
 OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
     rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
@@ -103,10 +108,11 @@ def _parse(
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     dated = PageDates(reader, url_day, header.header_at)
     evidence = evidence_of(rules, outlets.general)
+    stated = stated_of(header, opened.titles or ())
     if opened.titles is None:
-        roles, reasons, dateline_at = classify(blocks, evidence, dated)
+        roles, reasons, dateline_at = classify(blocks, evidence, dated, stated)
     else:
-        (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated)
+        (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated, stated)
     dates = weigh(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
         url_day=url_day, zone=outlet.zone, latest=latest,
@@ -169,26 +175,30 @@ def _author(stated: str | None, outlet: Outlet, bylines: Iterable[str]) -> str |
 
 
 def _of_page(
-    opened: Opened, blocks: list[Block], media: Sequence[Medium], evidence: Evidence, dated: PageDates
+    opened: Opened, blocks: list[Block], media: Sequence[Medium], evidence: Evidence, dated: PageDates, stated: Stated
 ) -> tuple[Classified, list[Medium]]:
     """The roles of a whole page's blocks, and the media of its story: what is no part of that is furniture."""
     verdict = story_of(opened, blocks)
-    story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, dated)
+    story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, dated, stated)
     inside = iter(zip(story.roles, story.reasons, strict=True))
-    roles: list[Role] = []
-    reasons = []
+    findings = []
     for index, main in enumerate(verdict.main):
         role, reason = next(inside) if main else ("boilerplate", verdict.reason(index))
-        if main and role in OUTSIDE_STORY and reason != HIDDEN.reason and not reason.startswith(SAID):
+        if main and role in OUTSIDE_STORY and not _holds(reason):
             # Rules for what scrapers cut out of a page say less of it than the page itself.
             role, reason = "body", f"part of the page's story, against: {reason}"
-        roles.append(role)
-        reasons.append(reason)
-    for index, finding in outside_findings(blocks, verdict.main, evidence, dated).items():
-        roles[index], reasons[index] = finding.role, finding.reason
+        findings.append(Finding(role, reason))
+    for index, finding in outside_findings(blocks, verdict.main, evidence, dated, stated).items():
+        findings[index] = finding
+    standfirst(findings, blocks, stated, title_among(findings, blocks))
     places = [index for index, main in enumerate(verdict.main) if main]
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
-    return Classified(roles, reasons, story.dateline_at), shown
+    return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown
+
+
+def _holds(reason: str) -> bool:
+    """Whether a role that is none of a story's holds inside a page's story, too."""
+    return reason.startswith(SAID)
 
 
 def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:

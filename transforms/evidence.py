@@ -16,6 +16,7 @@ from pressmark.transforms.blocks import RENAMED, element_name
 from pressmark.transforms.outlets import Rules, class_words
 
 __all__ = [
+    "BY_CLASS",
     "HIDDEN",
     "LONGEST_PLAIN_REMARK",
     "LONGEST_REMARK",
@@ -48,6 +49,10 @@ MOST_NAMES: Final = 10_000
 # A remark that merely occurs in a long block is part of the story; within the story it is one in a short block only.
 LONGEST_REMARK: Final = 300
 LONGEST_PLAIN_REMARK: Final = 40
+
+
+# How reasons begin that class words give.
+BY_CLASS: Final = "class words"
 
 
 class Finding(NamedTuple):
@@ -86,7 +91,7 @@ class Evidence:
         self._contains = [_any_of(part) for part in (own, general) if part.contains]
         # Most blocks contain none of them, which one search tells.
         self.remark: Final = _any_of(rules)
-        self._classes = [(f" {words} ", Finding(role, f"class words `{words}`")) for words, role in rules.classes]
+        self._classes = [(f" {words} ", Finding(role, f"{BY_CLASS} `{words}`")) for words, role in rules.classes]
         self._named: dict[str, Finding | None] = {}
         self.byline: Final = _credits(rules.byline_words)
         # A block that begins with none of these has no telling words, but for a remark in a short one.
@@ -162,11 +167,11 @@ def _any_of(rules: Rules) -> re.Pattern[str]:
 def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
     """Blocks that say what people did for an article, and their names."""
     word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or NEVER
-    credit = rf"(?:{word})\s*(?:[:：/︱|｜]|\s)\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
+    credit = rf"(?:{word})\s*(?:[:：/︱|｜丨]|\s)\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
     return re.compile(
         rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:[;；\n]\s*[^，。！？;；\n]{{1,60}})*"
-        rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱/]\s*(?:{word})"
-        rf"|[（(]\s*{credit}[）)]"
+        rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱丨/]\s*(?:{word})"
+        rf"|[（(\[［【]\s*{credit}[）)\]］】]"
     )
 
 

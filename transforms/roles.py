@@ -13,12 +13,46 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import CONTENT_ROLES, Role
+from pressmark.transforms.beside_dates import STOPS, beside_date, looks_dated
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, Printed
-from pressmark.transforms.evidence import LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
+from pressmark.transforms.evidence import BY_CLASS, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
+from pressmark.transforms.forms import (
+    ADDRESS,
+    BULLET,
+    BULLETS,
+    CONTRIBUTED,
+    CREDITED,
+    DATED,
+    DIGIT,
+    EDITORS_WORD,
+    EMAIL,
+    ENDS_SENTENCE,
+    EXTRACT_HEAD,
+    FIGURE,
+    FIGURES,
+    FURNITURE,
+    GALLERY,
+    NAMES_SOURCE,
+    NUMBERED,
+    PARENTHESISED,
+    PHOTO,
+    PHOTO_CREDIT,
+    QUOTED,
+    REPORTERS,
+    SENTENCE,
+    SENTENCE_END,
+    STARRED,
+    SUBMITTED,
+    TEAM,
+    TELLING_AT_EDGE,
+    TRANSLATED,
+)  # fmt: skip
+from pressmark.transforms.neighbours import CJK, LINKS, TITLE, settle
 from pressmark.transforms.people import reports
+from pressmark.transforms.stated import NOTHING_STATED, Stated
 
-__all__ = ["LINK_SHARE", "LONGEST_CREDIT", "PHOTO", "REPORTERS", "Classified", "classify", "link_share"]
+__all__ = ["LINK_SHARE", "LONGEST_CREDIT", "Classified", "classify", "link_share"]
 
 # Datelines stand above the story or right below it, never in its middle.
 TOP_BLOCKS: Final = 6
@@ -32,55 +66,6 @@ LINK_SHARE: Final = 0.8
 # What most of an article is inside of is its frame, whatever its class is called.
 FRAME_SHARE: Final = 0.5
 ITEM_BLOCKS: Final = 4
-
-DIGIT: Final = re.compile(r"[0-9]")
-DATED: Final = re.compile(
-    r"\d|[〇一二三四五六七八九十]月|前$|[今昨]天|[今昨]日|刚刚|剛剛|\bago$|just now|today|yesterday", re.IGNORECASE
-)
-SENTENCE_END: Final = re.compile(r"[。！？!?.…][”\"’」』）)]*$")
-SENTENCE: Final = re.compile(r"[。！？]")
-FURNITURE: Final = re.compile(
-    r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube"
-    r"|[（(\[【]?(?:完|全文完|未完待续|END|The End|the end)[）)\]】]?[。.]?|[-—–*]{1,3} ?(?:完|END) ?[-—–*]{1,3}"
-)
-NUMBERED: Final = re.compile(r"[（(]?(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3}|[IVX]{1,4})[)）、.．]?")
-STARRED: Final = re.compile(r"\*\*[^*]{1,60}\*\*")
-BULLETS: Final = "•●▪■◆◼‧∙"
-BULLET: Final = re.compile(rf"[{BULLETS}]\s*\S")
-FIGURES: Final = "图圖表"
-ENDS_SENTENCE: Final = "。！？…”"
-FIGURE: Final = re.compile(
-    r"(?:图表?|圖表?|表)\s?[0-9一二三四五六七八九十]{1,3}[ \xa0:：、.．|].{0,60}|(?:图表?|圖表?|表)\s?[0-9]{1,2}"
-)
-PHOTO_CREDIT: Final = re.compile(
-    r".{2,}[（(](?![^（）()]*报[道導导])[^（）()]{0,30}"
-    r"(?:资料图|資料圖|资料照|資料照|截图|截圖|提供|摄|攝|图片|图源|圖源|Getty|REUTERS|"
-    r"路透|法新社|美联社|美聯社|欧新社|中新社|新华社|中央社|RFA|AFP|AP|EPA|网络图)[^（）()]{0,20}[）)]"
-    r"(?:\s?Photo: ?\w+)?",
-    re.DOTALL,
-)
-PHOTO: Final = re.compile(r"(?:Photo|Photograph|Image|Credit|Illustration)(?:\s?by\b|\s?[:：/]).{0,80}|REUTERS/.{2,40}")
-REPORTERS: Final = re.compile(
-    r"[^，。：:！？（）()0-9\n]{2,24}(?:/[^，。/\n]{2,20})*/?\s*[（(][^（）()]*"
-    r"(?:报道|报导|報導|報道|摘编|摘編|编译|編譯|社|编辑|整理)[^（）()]*[）)]"
-    r"|[（(][^（）()，。！？]{0,20}(?:记者|記者|撰稿人)[^（）()，。！？]{2,30}[）)]"
-    r"|[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
-    r"|[^，。！？：:\n]{2,60}(?:对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
-    r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}"
-    r"|[^。\n]{2,60} contributed (?:to this|reporting).{0,20}"
-)
-CONTRIBUTED: Final = re.compile(r"[^\n]{2,300} contributed (?:to this|reporting|from)[^\n]{0,40}")
-ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
-TEAM: Final = re.compile(r"[/／].*[（(]|[综綜]合报[道導导]")
-TRANSLATED: Final = re.compile(r"^(?:翻译|翻譯|译者|譯者|編譯|编译)\s*[：:]", re.MULTILINE)
-# All words of the pattern above have one of these.
-TRANSLATES: Final = "译譯"
-GALLERY: Final = re.compile(r"(?:相关|相關)?(?:图集|圖集|图辑|圖輯|图片故事)")
-EXTRACT_HEAD: Final = re.compile(r"(?:导读|導讀|摘要|提要|核心提示|内容提要|文章摘要|Summary|Abstract)[:：]?")
-EDITORS_WORD: Final = re.compile(r"[【（(\[]?(?:编者按|編者按|编按|編按|编者注|编辑注)")
-QUOTED: Final = re.compile(r"[“「『\"].+[”」』\"]", re.DOTALL)
-PARENTHESISED: Final = re.compile(r"（[^（）]{2,}）|\([^()]{2,}\)|【[^【】]{2,}】", re.DOTALL)
-SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")
 
 BODY: Final = Finding("body", "running text")
 
@@ -96,16 +81,17 @@ class Classified(NamedTuple):
     dateline_at: datetime | None
 
 
-def classify(blocks: list[Block], evidence: Evidence, dates: PageDates) -> Classified:
-    """Roles of an article's blocks, judged with what is known of its layout."""
-    return _Classifier(blocks, evidence, dates).run()
+def classify(blocks: list[Block], evidence: Evidence, dates: PageDates, stated: Stated = NOTHING_STATED) -> Classified:
+    """Roles of an article's blocks, judged with what is known of its layout and what its header says."""
+    return _Classifier(blocks, evidence, dates, stated).run()
 
 
 class _Classifier:
     """Judges an article's blocks from first to last; what it has seen so far counts for the next one."""
 
-    def __init__(self, blocks: list[Block], evidence: Evidence, dates: PageDates) -> None:
+    def __init__(self, blocks: list[Block], evidence: Evidence, dates: PageDates, stated: Stated) -> None:
         self._blocks = blocks
+        self._stated = stated
         self._evidence = evidence
         self._dates = dates
         self._dateline_at: datetime | None = None
@@ -135,6 +121,7 @@ class _Classifier:
                 self._story_started = True
             findings.append(finding)
         _join_editors_words(findings, blocks)
+        settle(findings, blocks, self._stated)
         return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
 
     def _is_plain(self, block: Block, *, at_edge: bool) -> bool:
@@ -145,7 +132,7 @@ class _Classifier:
             return False
         if len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
             return False
-        if at_edge and (self._names or any(character in text for character in TRANSLATES)):
+        if at_edge and (self._names or any(sign in text for sign in TELLING_AT_EDGE)):
             return False
         longest = LONGEST_REMARK if at_edge else LONGEST_PLAIN_REMARK
         return len(text) > longest or evidence.remark.search(text) is None
@@ -153,10 +140,13 @@ class _Classifier:
     def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
         if index < TOP_BLOCKS and not self._story_started and len(text) <= LONGEST_CREDIT and DATED.search(text):
-            dated = self._dated(block)
+            dated = self._dated(block, context)
             if dated is not None:
                 return dated
         strong = context if context is not None and context.strong else None
+        heads = context is None or context.role == "heading"
+        if heads and index < TOP_BLOCKS and self._stated.is_title(text):
+            return TITLE
         after = self._continued(block, strong) if self._after is not None else None
         if after is not None:
             return after
@@ -175,7 +165,7 @@ class _Classifier:
         if context is not None and not context.strong:
             if context.role in LINKED_ROLES and link_share(block) >= LINK_SHARE:
                 return LINKS
-            is_sentence = len(text) > SHORT or (len(text) > LONGEST_HEADING and SENTENCE.search(text))
+            is_sentence = len(text) > _longest(text, SHORT) or (len(text) > LONGEST_HEADING and SENTENCE.search(text))
             if context.role != "heading" or not is_sentence:
                 self._open(context, text)
                 return context
@@ -185,6 +175,8 @@ class _Classifier:
         """Whether a block can be what the class of an element around it says: names are used loosely."""
         if finding.role == "byline":
             return len(text) <= LONGEST_CREDIT
+        if finding.role == "dateline":
+            return looks_dated(text)
         if finding.role == "lede":
             return not self._story_started and len(text) > SHORTEST_LEDE
         return True
@@ -235,7 +227,7 @@ class _Classifier:
         """What the block before makes of this one, as a heading over links or over pictures does."""
         after, finding = self._after, None
         if after is LINKS and link_share(block) >= LINK_SHARE:
-            return LINKS
+            return LABELLED
         if strong is None:
             if after is PICTURES and any(token.tag in BOLD for token in block.path):
                 return PICTURES
@@ -250,7 +242,7 @@ class _Classifier:
         elif EXTRACT_HEAD.fullmatch(text):
             self._after = EXTRACT
 
-    def _dated(self, block: Block) -> Finding | None:
+    def _dated(self, block: Block, context: Finding | None) -> Finding | None:
         """A dateline, or a byline with a dateline in it."""
         text = block.text
         if found := self._dates.read(text):
@@ -268,9 +260,12 @@ class _Classifier:
                 names = [name.strip() for other in lines if other != line for name in NAME_ENDS.split(other)]
                 self._names = tuple(name.casefold() for name in names if len(name) > 1)
                 return BYLINE_WITH_DATE
-        if len(text) <= SHORT and SUBMITTED.search(text) and (found := self._dates.read_within(text)):
-            self._keep(found)
-            return BYLINE_WITH_DATE
+        if len(text) <= SHORT and not block.bold and (found := self._dates.read_within(text)):
+            rest = beside_date(text, self._dates)
+            named = rest and (context is None or context.role != "caption")
+            if SUBMITTED.search(text) or named:
+                self._keep(found)
+                return BYLINE_WITH_DATE
         return None
 
     def _keep(self, found: Printed) -> None:
@@ -296,11 +291,16 @@ class _Classifier:
             return REPORTER
         if text[0] in FIGURES and FIGURE.fullmatch(text):
             return FIGURE_TITLE
-        if "(" in text or "（" in text:
-            if PHOTO_CREDIT.fullmatch(text) and (len(text) <= SHORT or not SENTENCE.search(text)):
-                return PICTURE_CREDIT
-        elif PHOTO.fullmatch(text):
+        if (
+            ("(" in text or "（" in text)
+            and PHOTO_CREDIT.fullmatch(text)
+            and (len(text) <= SHORT or not SENTENCE.search(text))
+        ):
             return PICTURE_CREDIT
+        if PHOTO.fullmatch(text) or (NAMES_SOURCE.search(text) and CREDITED.fullmatch(text)):
+            return PICTURE_CREDIT
+        if at_edge and self._story_started and DIGIT.search(text) and self._dates.read(text) is not None:
+            return SIGNED_OFF
         if at_edge and index in (0, len(self._blocks) - 1) and PARENTHESISED.fullmatch(text):
             return ASIDE
         return None
@@ -309,6 +309,9 @@ class _Classifier:
         text = block.text
         if ADDRESS.fullmatch(text):
             return REFERENCE
+        if at_edge and "@" in text and EMAIL.search(text) and len(text) <= LONGEST_REMARK:
+            signs = text[-1] not in ENDS_SENTENCE + "." and not STOPS.search(EMAIL.sub("", text))
+            return SIGNED if signs and len(text) <= SHORT else CONTACT
         if at_edge and CONTRIBUTED.fullmatch(text):
             return REPORTER
         if block.links and len(text) <= SHORT and link_share(block) >= LINK_SHARE:
@@ -321,7 +324,7 @@ class _Classifier:
         if block.bold:
             if not self._story_started and index < TOP_BLOCKS and len(text) > 20 and SENTENCE_END.search(text):
                 return BOLD_TOP
-            if len(text) <= LONGEST_HEADING and not SENTENCE.search(text) and not text.endswith((":", "：", "?", "…")):
+            if _heads(text):
                 self._open(BOLD_LINE, text)
                 return BOLD_LINE
         if not self._story_started and self._stands_apart(index):
@@ -353,10 +356,24 @@ class _Classifier:
         return any(folded.startswith(name) and not SPEAKS.match(folded, len(name)) for name in self._names)
 
 
+def _longest(text: str, limit: int) -> int:
+    """The limit for a text, which counts for twice as many letters as characters of Chinese, Japanese or Korean."""
+    return limit if CJK.search(text) else 2 * limit
+
+
+def _heads(text: str) -> bool:
+    """Whether a bold line is as short as a heading and no sentence."""
+    if len(text) <= LONGEST_HEADING:
+        return not SENTENCE.search(text) and not text.endswith((":", "：", "?", "…"))
+    return len(text) <= _longest(text, LONGEST_HEADING) and not SENTENCE_END.search(text) and text[-1] not in ":,"
+
+
 def _is_framing(finding: Finding | None) -> bool:
     if finding is None:
         return False
-    return finding.role == "list_item" or (finding.strong and finding.role not in QUOTING)
+    # A quotation may be all of an article where an element says so, and hardly where a class does.
+    loose = finding.role not in QUOTING or finding.reason.startswith(BY_CLASS)
+    return finding.role == "list_item" or (finding.strong and loose)
 
 
 def _join_editors_words(findings: list[Finding], blocks: Sequence[Block]) -> None:
@@ -383,7 +400,10 @@ SPEAKS: Final = re.compile(r"\s*[：:]")
 
 DATELINE: Final = Finding("dateline", "a date and nothing else, above the story")
 BYLINE_WITH_DATE: Final = Finding("byline", "a name and a date, above the story")
-LINKS: Final = Finding("related", "nothing but links")
+LABELLED: Final = Finding("related", "a link below a label of links")
+CONTACT: Final = Finding("note", "an e-mail address, at the article's edge")
+SIGNED: Final = Finding("byline", "a name and an e-mail address, at the article's edge")
+SIGNED_OFF: Final = Finding("dateline", "a date and nothing else, at the end")
 PICTURES: Final = Finding("caption", "a bold title below the heading of a gallery")
 EXTRACT_TITLE: Final = Finding("heading", "announces a summary")
 EXTRACT: Final = Finding("lede", "below a heading that announces a summary")

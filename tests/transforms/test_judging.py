@@ -48,7 +48,7 @@ def test_links_below_a_header_that_announces_them_are_related_until_the_story_go
     links = "<p><a href='/a'>渡轮的历史</a></p><ul><li><a href='/b'>码头的冬天</a></li></ul>"
     found = judged(STORY + header + links + STORY)
     assert found.roles == [*BODY, *["related"] * 3, *BODY]
-    assert found.reasons[4:6] == ["nothing but links"] * 2
+    assert found.reasons[4:6] == ["a link below a label of links"] * 2
 
 
 def test_a_long_link_is_related_below_a_header_only() -> None:

@@ -1,0 +1,138 @@
+"""What blocks make of each other, and of what their header says: one case for each rule, and its counter-case."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.blocks import cut
+from pressmark.transforms.datelines import DatelineReader, PageDates
+from pressmark.transforms.evidence import evidence_of
+from pressmark.transforms.outlets import NO_RULES
+from pressmark.transforms.roles import classify
+from pressmark.transforms.stated import NOTHING_STATED, Stated, folded
+
+SENTENCE = "The night ferry of Songling crossed the bay again on Monday, and everybody on the quay had come to see it."
+STORY = f"<p>{SENTENCE}</p>" * 3
+BODY = ["body"] * 3
+TITLED = Stated((folded("The lamp at the pier"),), 40, frozenset({folded("Lin Fan")}), folded(SENTENCE[:60]))
+
+
+def roles(body: str, stated: Stated = NOTHING_STATED) -> list[str]:
+    """The roles of all blocks but those of the story above and below."""
+    reader = PageDates(DatelineReader(ZoneInfo("UTC")))
+    return list(classify(cut(body).blocks, evidence_of(NO_RULES, load_outlets().general), reader, stated).roles)
+
+
+def links(*names: str) -> str:
+    return "<ul>" + "".join(f"<li><a href='/{name}'>{name}</a></li>" for name in names) + "</ul>"
+
+
+@pytest.mark.parametrize(
+    ("items", "role"),
+    [
+        pytest.param(["1. 先到码头", "2. 再买船票", "3. 上船"], "list_item", id="digits"),
+        pytest.param(["一、先到码头。", "二、再买船票。"], "list_item", id="Chinese"),
+        pytest.param(["九、先到码头。", "十、再买船票。", "十一、上船。"], "list_item", id="above ten"),
+        pytest.param(["(a) go to the quay", "(b) buy a ticket"], "list_item", id="letters"),
+        pytest.param(["① 先到码头。", "② 再买船票。"], "list_item", id="in circles"),
+        pytest.param(["1. 先到码头。", "3. 再买船票。"], "body", id="not the next number"),
+        pytest.param(["1. 先到码头。", "2) 再买船票。"], "body", id="numbers of two kinds"),
+        pytest.param(["1.5 米宽的船。", "2.5 米宽的船。"], "body", id="decimals"),
+        pytest.param(["A. Smith came.", "B. Jones came."], "body", id="initials"),
+    ],
+)
+def test_numbers_that_go_on_make_items(items: list[str], role: str) -> None:
+    page = STORY + "".join(f"<p>{item}</p>" for item in items) + STORY
+    assert roles(page) == [*BODY, *[role] * len(items), *BODY]
+
+
+def test_numbered_lines_with_paragraphs_between_are_headings_and_items_of_a_quotation_are_items() -> None:
+    assert roles(f"{STORY}<p>一、码头</p>{STORY}<p>二、渡船</p>{STORY}") == [*BODY, "heading", *BODY, "heading", *BODY]
+    quoted = "<blockquote><p>1. 先到码头；</p><p>2. 再买船票。</p></blockquote>"
+    assert roles(STORY + quoted + STORY) == [*BODY, "list_item", "list_item", *BODY]
+
+
+def test_lists_of_links_are_a_digests_items_where_they_are_most_of_it_and_related_elsewhere() -> None:
+    digest = "<h3>码头</h3>" + links("渡轮的历史", "码头的冬天", "灯塔之夜") + "<h3>渡船</h3>"
+    digest += links("船长日记", "试航之后", "票价之争")
+    assert roles(digest) == ["heading", *["list_item"] * 3, "heading", *["list_item"] * 3]
+    one_list = "<h3>码头</h3>" + links("渡轮的历史", "码头的冬天", "灯塔之夜", "船长日记", "试航之后", "票价之争")
+    assert roles(one_list) == ["heading", *["related"] * 6]
+    assert set(roles(STORY * 5 + digest)[15:]) == {"heading", "related"}
+
+
+def test_a_box_with_a_linked_heading_is_another_story() -> None:
+    card = "<div class='x'><span>02.10.14</span><h2><a href='/m'>Music at sea</a></h2><div>A word on it</div></div>"
+    page = f"<div>{STORY}{card}{STORY}</div>"
+    assert roles(page) == [*BODY, "related", "related", "related", *BODY]
+    digest = f"<div>{card * 4}<p>{SENTENCE}</p></div>"
+    assert roles(digest).count("related") == 4  # the linked headings alone
+
+
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        pytest.param("<h1>The lamp at the pier</h1>", ["heading"], id="title"),
+        pytest.param("<p class='t'>The lamp at the pier</p>", ["heading"], id="title in a paragraph"),
+        pytest.param("<small>The lamp at the pier</small>", ["caption"], id="title of a video"),
+        pytest.param("<a href='/x'>Harbour</a><h1>The lamp at the pier</h1>", ["boilerplate", "heading"], id="kicker"),
+        pytest.param(
+            "<header><h1>The lamp at the pier</h1><p>Nobody in the harbour office knows why it went out.</p></header>",
+            ["heading", "lede"], id="standfirst beside the title",
+        ),
+        pytest.param(
+            "<h1>The lamp at the pier</h1><h2>Nobody in the harbour office knows why the lamp went out</h2>",
+            ["heading", "lede"], id="standfirst as a second title",
+        ),
+        pytest.param(f"<div>{SENTENCE[:60]}</div>", ["lede"], id="stated summary, apart"),
+        pytest.param("<p>2019-01-02 Quay Post</p>", ["byline"], id="date and name"),
+        pytest.param("<small>2019-01-02 Quay Post</small>", ["caption"], id="date and name of a picture"),
+        pytest.param("<p>The lamp (2019-01-02)</p>", ["body"], id="a date in parentheses"),
+        pytest.param("<p>Published on 2 January 2019</p>", ["dateline"], id="date and its label"),
+        pytest.param("<div class='when time'>8-29</div>", ["dateline"], id="a class for dates"),
+        pytest.param("<p>1,171 Views</p>", ["boilerplate"], id="a count of readers"),
+    ],
+)  # fmt: skip
+def test_what_stands_above_a_story(head: str, found: list[str]) -> None:
+    assert roles(f"<div>{head}<section>{STORY}</section></div>", TITLED) == [*found, *BODY]
+
+
+def test_the_first_paragraph_beside_the_others_is_no_standfirst() -> None:
+    first = "<p>Nobody in the harbour office knows why it went out.</p>"
+    assert roles(f"<h1>The lamp at the pier</h1>{first}{STORY}", TITLED) == ["heading", "body", *BODY]
+
+
+@pytest.mark.parametrize(
+    ("tail", "found"),
+    [
+        pytest.param("<p><i>Lin Fan keeps the lamp.</i></p>", ["note"], id="italic remark"),
+        pytest.param("<p><i>Lin Fan</i></p>", ["byline"], id="stated author in italic"),
+        pytest.param("<p><b>Maud Ellery</b></p>", ["byline"], id="a name in bold with nothing below it"),
+        pytest.param("<p><b>The quay</b></p><p>It is wide.</p>", ["heading", "body"], id="a bold line above text"),
+        pytest.param("<p>Write to lamp@quay.example and tell us.</p>", ["note"], id="e-mail address"),
+        pytest.param("<p>Maud Ellery lamp@quay.example</p>", ["byline"], id="name and e-mail address"),
+        pytest.param("<p>2019年1月1日</p>", ["dateline"], id="date"),
+        pytest.param(f"<p>Writers Tom Ash and {'Jo Elm and ' * 9}Al Oak contributed to this report.</p>", ["byline"],
+                     id="those who contributed"),
+        pytest.param("<div class='author-bio'>She has kept lamps for years.</div>", ["note"], id="about the author"),
+    ],
+)  # fmt: skip
+def test_what_stands_below_a_story(tail: str, found: list[str]) -> None:
+    assert roles(STORY * 2 + tail, TITLED) == [*BODY, *BODY, *found]
+
+
+def test_what_stands_alone_with_a_credit_is_a_caption() -> None:
+    box = "<div class='x'><h4>The captain looks at the bay in the evening light</h4><p>Photo: Quay Post</p></div>"
+    assert roles(f"<div>{STORY}{box}{STORY}</div>") == [*BODY, "caption", "caption", *BODY]
+    box = f"<div class='x'><p>{SENTENCE}</p><p>Photo: Quay Post</p><p>{SENTENCE}</p></div>"
+    assert roles(f"<div>{STORY}{box}{STORY}</div>") == [*BODY, "body", "caption", "body", *BODY]
+
+
+def test_a_bold_line_in_latin_letters_may_be_twice_as_long_as_in_chinese() -> None:
+    line = "The council of the harbour decides on Friday about the lamp"
+    assert roles(f"{STORY}<p><b>{line}</b></p>{STORY}") == [*BODY, "heading", *BODY]
+    assert roles(f"{STORY}<p><b>{line}.</b></p>{STORY}") == [*BODY, "body", *BODY]
+    assert roles(f"{STORY}<p><b>{'渡轮在海湾里试航' * 7}</b></p>{STORY}") == [*BODY, "body", *BODY]

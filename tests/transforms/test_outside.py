@@ -1,0 +1,83 @@
+"""What stands outside a page's story and is more than furniture: one case for each rule."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pressmark.storage.versions import load_outlets
+from pressmark.transforms.blocks import cut
+from pressmark.transforms.datelines import DatelineReader, PageDates
+from pressmark.transforms.evidence import evidence_of
+from pressmark.transforms.outlets import NO_RULES
+from pressmark.transforms.outside import outside_findings
+from pressmark.transforms.stated import Stated, folded
+
+STATED = Stated((folded("The lamp at the pier"),), 40, frozenset({folded("Maud Ellery")}))
+STORY = "<section>" + "<p>The night ferry of Songling crossed the bay again on Monday.</p>" * 4 + "</section>"
+
+
+def titles(*numbers: int) -> str:
+    return (
+        "<ul>" + "".join(f"<li><a href='/{n}'>What the harbour does with lamp {n}</a></li>" for n in numbers) + "</ul>"
+    )
+
+
+def found(above: str = "", below: str = "") -> list[str]:
+    """The roles of the blocks above and below the story; `boilerplate` where nothing is found."""
+    blocks = cut(f"<body><div>{above}{STORY}{below}</div></body>").blocks
+    main = [any(token.tag == "section" for token in block.path) for block in blocks]
+    evidence = evidence_of(NO_RULES, load_outlets().general)
+    findings = outside_findings(blocks, main, evidence, PageDates(DatelineReader(ZoneInfo("UTC"))), STATED)
+    return [
+        findings[index].role if index in findings else "boilerplate"
+        for index, inside in enumerate(main) if not inside
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("above", "roles"),
+    [
+        pytest.param("<h1>The lamp at the pier</h1>", ["heading"], id="title"),
+        pytest.param(
+            "<h1>The lamp at the pier</h1><h2>The lamp at the pier</h2>", ["heading", "boilerplate"], id="title, once"
+        ),
+        pytest.param("<ul><li>The lamp at the pier</li></ul>", ["boilerplate"], id="title in a trail of links"),
+        pytest.param("<nav><h1>The lamp at the pier</h1></nav>", ["boilerplate"], id="title in a menu"),
+        pytest.param("<h2 itemprop='headline'>A lamp</h2>", ["heading"], id="an element that says it is the headline"),
+        pytest.param("<p>Thursday, 22/10/2025, 19:25 (GMT+7)</p>", ["dateline"], id="date with a day of the week"),
+        pytest.param("<p>Date :[ 2018-08-25 15:24 ]</p>", ["dateline"], id="date with a label"),
+        pytest.param("<p>Quay Post 2016年10月14日07:17</p>", ["byline"], id="outlet and date"),
+        pytest.param("<p>Von Maud Ellery am 30. Juli 2018</p>", ["byline"], id="name and a date in words"),
+        pytest.param("<p class='post-date'>02 Ago 2017</p>", ["dateline"], id="date by its class"),
+        pytest.param("<p>Maud Ellery</p>", ["byline"], id="stated author"),
+        pytest.param("<p>The pier in the evening (Credit: Quay Post)</p>", ["caption"], id="credit in parentheses"),
+    ],
+)  # fmt: skip
+def test_what_stands_above_a_pages_story(above: str, roles: list[str]) -> None:
+    assert found(above) == roles
+
+
+@pytest.mark.parametrize(
+    ("below", "roles"),
+    [
+        pytest.param("<div>[责任编辑：林帆]</div>", ["byline"], id="editor"),
+        pytest.param("<p>Maud Ellery</p>", ["byline"], id="stated author"),
+        pytest.param("<div class='author-bio'>She has kept lamps for years.</div>", ["note"], id="about the author"),
+        pytest.param("<div>Copyright Quay Post</div>", ["note"], id="copyright right below"),
+        pytest.param("<footer><div>Copyright Quay Post</div></footer>", ["boilerplate"], id="copyright in a footer"),
+        pytest.param(
+            "<form class='newsletter'><h3>Sign up for letters</h3><button>Send them</button></form>",
+            ["note", "boilerplate"], id="invitation and its button",
+        ),
+        pytest.param(f"<h4>More</h4>{titles(1, 2, 3)}", ["related"] * 4, id="label right above titles"),
+        pytest.param("<div class='related'><h3>You may like these</h3></div>", ["related"], id="label of an empty box"),
+        pytest.param("<p><a href='/a'>Light</a> <a href='/b'>Sea and sand</a> <a href='/c'>Oil</a></p>",
+                     ["boilerplate"], id="several links, none of them a title"),
+        pytest.param(f"<aside>{titles(1, 2)}<div>Followers</div></aside>", ["related", "related", "boilerplate"],
+                     id="behind the last title of a box"),
+    ],
+)  # fmt: skip
+def test_what_stands_below_a_pages_story(below: str, roles: list[str]) -> None:
+    assert found("", below) == roles

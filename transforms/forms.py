@@ -1,0 +1,77 @@
+"""What short blocks look like, whatever stands around them: figures, credits, reporters, furniture, notes.
+
+Patterns alone; `roles.py` says where each counts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = [
+    "ADDRESS", "BULLET", "BULLETS", "CONTRIBUTED", "CREDITED", "DATED", "DIGIT", "EDITORS_WORD", "EMAIL",
+    "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FURNITURE", "GALLERY", "NAMES_SOURCE", "NUMBERED",
+    "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "QUOTED", "REPORTERS", "SENTENCE", "SENTENCE_END", "STARRED",
+    "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED",
+]  # fmt: skip
+
+DIGIT: Final = re.compile(r"[0-9]")
+DATED: Final = re.compile(
+    r"\d|[〇一二三四五六七八九十]月|前$|[今昨]天|[今昨]日|刚刚|剛剛|\bago$|just now|today|yesterday", re.IGNORECASE
+)
+SENTENCE_END: Final = re.compile(r"[。！？!?.…][”\"’」』）)]*$")
+SENTENCE: Final = re.compile(r"[。！？]")
+FURNITURE: Final = re.compile(
+    r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube"
+    r"|[\d,.]+[kKmM]?\+? (?i:views?|comments?|shares?|likes?|reads?|min(?:ute)?s? read)"
+    r"|[\d,.]+\s?(?:次(?:浏览|瀏覽|阅读)|人阅读|条评论|則留言)"
+    r"|(?:阅读|浏览|瀏覽|点击|點閱|评论|評論|Views?|Comments?|Shares?)[量数數]?\s?[:：]?\s?[(（]?[\d,.]+[)）]?"
+    r"|[（(\[【]?(?:完|全文完|未完待续|END|The End|the end)[）)\]】]?[。.]?|[-—–*]{1,3} ?(?:完|END) ?[-—–*]{1,3}"
+)
+NUMBERED: Final = re.compile(r"[（(]?(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3}|[IVX]{1,4})[)）、.．]?")
+STARRED: Final = re.compile(r"\*\*[^*]{1,60}\*\*")
+BULLETS: Final = "•●▪■◆◼‧∙"
+BULLET: Final = re.compile(rf"[{BULLETS}]\s*\S")
+FIGURES: Final = "图圖表"
+ENDS_SENTENCE: Final = "。！？…”"
+FIGURE: Final = re.compile(
+    r"(?:图表?|圖表?|表)\s?[0-9一二三四五六七八九十]{1,3}[ \xa0:：、.．|].{0,60}|(?:图表?|圖表?|表)\s?[0-9]{1,2}"
+)
+PHOTO_CREDIT: Final = re.compile(
+    r".{2,}[（(](?![^（）()]*报[道導导])[^（）()]{0,30}"
+    r"(?:资料图|資料圖|资料照|資料照|截图|截圖|提供|摄|攝|图片|图源|圖源|Getty|REUTERS|"
+    r"路透|法新社|美联社|美聯社|欧新社|中新社|新华社|中央社|RFA|AFP|AP|EPA|网络图)[^（）()]{0,20}[）)]"
+    r"(?:\s?Photo: ?\w+)?",
+    re.DOTALL,
+)
+NAMES_SOURCE: Final = re.compile(r"[:：=/／].{2,80}$")
+PICTURE_WORDS: Final = "photo|image|picture|foto|bild|fotó|photographie|imagem|imagen|사진|写真"
+CREDITED: Final = re.compile(
+    rf".{{10,400}}(?:[(\[（]|\s)(?:{PICTURE_WORDS}|credit|source)s?(?: credits?| by| courtesy)?\s?[:：=/].{{2,80}}"
+    rf"|[\[(（【]?(?:{PICTURE_WORDS}|illustration|graphic)s?\s?[=:：/／].{{2,80}}",
+    re.IGNORECASE | re.DOTALL,
+)
+PHOTO: Final = re.compile(r"(?:Photo|Photograph|Image|Credit|Illustration)(?:\s?by\b|\s?[:：/]).{0,80}|REUTERS/.{2,40}")
+REPORTERS: Final = re.compile(
+    r"[^，。：:！？（）()0-9\n]{2,24}(?:/[^，。/\n]{2,20})*/?\s*[（(][^（）()]*"
+    r"(?:报道|报导|報導|報道|摘编|摘編|编译|編譯|社|编辑|整理)[^（）()]*[）)]"
+    r"|[（(][^（）()，。！？]{0,20}(?:记者|記者|撰稿人)[^（）()，。！？]{2,30}[）)]"
+    r"|[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
+    r"|[^，。！？：:\n]{2,60}(?:对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
+    r"|(?:Von|Par|Por|Di|Door|Av|Af|Oleh|Text|Words|Story|Texto|Texte)(?::| by)?(?: [A-ZÀ-Þ][\w.'’-]+){2,4}"
+    r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}"
+    r"|[^。\n]{2,60} contributed (?:to this|reporting).{0,20}"
+)
+EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+CONTRIBUTED: Final = re.compile(r"[^\n]{2,300} contributed (?:to this|reporting|from)[^\n]{0,40}")
+ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
+TEAM: Final = re.compile(r"[/／].*[（(]|[综綜]合报[道導导]")
+TRANSLATED: Final = re.compile(r"^(?:翻译|翻譯|译者|譯者|編譯|编译)\s*[：:]", re.MULTILINE)
+# What the patterns for the end of an article hold: translators, those who contributed, addresses.
+TELLING_AT_EDGE: Final = ("译", "譯", "@", "contributed")
+GALLERY: Final = re.compile(r"(?:相关|相關)?(?:图集|圖集|图辑|圖輯|图片故事)")
+EXTRACT_HEAD: Final = re.compile(r"(?:导读|導讀|摘要|提要|核心提示|内容提要|文章摘要|Summary|Abstract)[:：]?")
+EDITORS_WORD: Final = re.compile(r"[【（(\[]?(?:编者按|編者按|编按|編按|编者注|编辑注)")
+QUOTED: Final = re.compile(r"[“「『\"].+[”」』\"]", re.DOTALL)
+PARENTHESISED: Final = re.compile(r"（[^（）]{2,}）|\([^()]{2,}\)|【[^【】]{2,}】", re.DOTALL)
+SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")

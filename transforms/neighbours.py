@@ -1,0 +1,309 @@
+"""What blocks make of each other once each is judged by itself: numbers that go on, lists of links that are the story,
+boxes, lines below a title, remarks at the end.
+
+Rules here look at order, at elements that blocks share, and at form; no wording. Each changes findings in place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from pressmark.schemas.contract import CONTENT_ROLES
+from pressmark.transforms.blocks import Block
+from pressmark.transforms.evidence import HIDDEN, Finding
+from pressmark.transforms.path import Path
+from pressmark.transforms.stated import Stated
+
+__all__ = ["CJK", "LINKS", "TITLE", "container", "settle", "standfirst", "title_among"]
+
+INLINE: Final = frozenset(
+    "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span"
+    " strong sub sup time tt u".split()
+)
+HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+# A title and what belongs to it stand within so many blocks.
+HEAD_BLOCKS: Final = 12
+LEAST_OF_LEDE: Final = 30
+LONGEST_LEDE: Final = 600
+# Lists of links are a digest's story where they are so much of it.
+LEAST_ITEMS: Final = 6
+ITEM_SHARE: Final = 0.4
+# A box beside the story holds less than this of the text, a picture's box no more blocks than that.
+BOX_SHARE: Final = 0.3
+PICTURE_BLOCKS: Final = 3
+LONGEST_REMARK: Final = 400
+SHORT: Final = 45
+
+CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+ENDS: Final = re.compile(r"[.。!！?？…:：;；]['\"”’」』)）]*$")
+MARKS: Final = frozenset(
+    "(（0123456789０１２３４５６７８９一二三四五六七八九十①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳abcdefghABCDEFGHiIvVxX"
+)
+NUMBER: Final = re.compile(
+    r"[(（]?(?:(?P<digits>\d{1,2})|(?P<chinese>[一二三四五六七八九十]{1,3})|(?P<letter>[A-Za-z])|(?P<circled>[①-⑳]))"
+    r"(?P<end>[)）]|[.．](?!\d)|[、:：](?!\d))?\s*(?P<text>.?)",
+    re.DOTALL,
+)
+CHINESE: Final = {sign: value for value, sign in enumerate("一二三四五六七八九十", 1)}
+
+LINKS: Final = Finding("related", "nothing but links")
+TITLE: Final = Finding("heading", "the article's own title")
+STANDFIRST: Final = Finding("lede", "apart from the paragraphs, below the title")
+SUMMARY: Final = Finding("lede", "what the page states as its summary")
+DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
+ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
+SECTION: Final = Finding("heading", "a numbered line, with paragraphs between it and the next number")
+BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
+PICTURED: Final = Finding("caption", "alone with a caption in an element")
+REMARK: Final = Finding("note", "italic, below the story")
+SIGNED: Final = Finding("byline", "a name alone in bold or italic, below the story")
+KICKER: Final = Finding("boilerplate", "a link above the title")
+
+
+def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> None:
+    """Brings the findings of a story in line with each other."""
+    if not findings:
+        return
+    if LINKS in findings:
+        linked = [index for index, finding in enumerate(findings) if finding is LINKS]
+        _kickers(findings, blocks)
+        _boxes(findings, blocks, linked)
+        _digest(findings, blocks, linked)
+    numbered = [index for index, block in enumerate(blocks) if block.text[0] in MARKS]
+    if len(numbered) > 1:
+        _numbers(findings, blocks, numbered)
+    captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
+    if captions:
+        _pictures(findings, blocks, captions)
+    if blocks[-1].italic or blocks[-1].bold or findings[-1].role not in CONTENT_ROLES:
+        _closing(findings, blocks, stated)
+    title = title_among(findings[:HEAD_BLOCKS], blocks)
+    if title is not None or stated.summary:
+        standfirst(findings, blocks, stated, title)
+
+
+def title_among(findings: Sequence[Finding], blocks: Sequence[Block]) -> int | None:
+    """Where the article's title stands."""
+    headings = (index for index, finding in enumerate(findings) if finding.role == "heading")
+    return next((index for index in headings if _heads(findings[index], blocks[index])), None)
+
+
+def container(path: Path) -> Path:
+    """The innermost element around a block that is no paragraph, heading or inline element."""
+    while path.tag in INLINE:
+        path = path.outer
+    return path
+
+
+def _kickers(findings: list[Finding], blocks: Sequence[Block]) -> None:
+    """Links right above the title are where the article is filed."""
+    for index in range(title_among(findings[:HEAD_BLOCKS], blocks) or 0):
+        if findings[index] is LINKS:
+            findings[index] = KICKER
+
+
+def _heads(finding: Finding, block: Block) -> bool:
+    return finding is TITLE or (finding.role == "heading" and any(token.tag == "h1" for token in block.path))
+
+
+def _boxes(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
+    """A box of another story in the midst of this one: its date, names and first lines are no part of this."""
+    heads = [index for index in linked if any(token.tag in HEADINGS for token in blocks[index].path)]
+    if not heads:
+        return
+    sizes: Counter[Path] = Counter()
+    for block, finding in zip(blocks, findings, strict=True):
+        if finding.role == "body":
+            sizes[container(block.path)] += len(block.text)
+    frame = max(sizes, key=lambda path: sizes[path], default=None)
+    if frame is None:
+        return
+    frames = {id(path) for path in _outwards(frame)}
+    total = sum([len(block.text) for block in blocks])
+    boxed: dict[int, list[int]] = {}
+    for head in heads:
+        box = None
+        for path in _outwards(container(blocks[head].path)):
+            if id(path) in frames:
+                break
+            box = path
+        if box is not None and id(box) not in boxed:
+            boxed[id(box)] = [
+                index for index, block in enumerate(blocks) if any(path is box for path in _outwards(block.path))
+            ]
+    # A page of many such boxes is about them.
+    if sum([len(blocks[index].text) for inside in boxed.values() for index in inside]) > total * BOX_SHARE:
+        return
+    for inside in boxed.values():
+        for index in inside:
+            if findings[index].role in ("body", "byline", "dateline", "heading"):
+                findings[index] = BOXED
+
+
+def _outwards(path: Path) -> list[Path]:
+    found = []
+    while path.token is not None:
+        found.append(path)
+        path = path.outer
+    return found
+
+
+def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
+    """Several lists of links that are much of an article are what it is about."""
+    items = [index for index in linked if any(token.tag == "li" for token in blocks[index].path)]
+    if len(items) < max(LEAST_ITEMS, ITEM_SHARE * len(blocks)):
+        return
+    lists = 1 + sum(
+        any(findings[between].role in CONTENT_ROLES for between in range(before + 1, index))
+        for before, index in pairwise(items)
+    )
+    if lists > 1:
+        for index in items:
+            findings[index] = DIGEST
+
+
+def _numbered(text: str) -> tuple[str, int] | None:
+    """The kind of number that a block begins with, and its value."""
+    match = NUMBER.match(text)
+    if match is None or not match["text"]:
+        return None
+    end = match["end"] or ""
+    if match["circled"]:
+        return "circled", ord(match["circled"]) - ord("①") + 1
+    if not end:
+        return None
+    if match["digits"]:
+        return f"digits{end}", int(match["digits"])
+    if match["letter"]:
+        # A letter and a full stop are how initials begin.
+        return (f"letter{end}", ord(match["letter"].lower())) if end in ")）" else None
+    tens = match["chinese"]
+    value = CHINESE[tens] if len(tens) == 1 else _of_tens(tens)
+    return (f"chinese{end}", value) if value else None
+
+
+def _of_tens(signs: str) -> int:
+    before, _, behind = signs.partition("十")
+    if len(before) > 1 or len(behind) > 1 or "十" not in signs:
+        return 0
+    return CHINESE.get(before, 1) * 10 + CHINESE.get(behind, 0)
+
+
+def _numbers(findings: list[Finding], blocks: Sequence[Block], numbered: Sequence[int]) -> None:
+    """Numbers that go on: items where they follow each other, sections' headings where paragraphs stand between."""
+    found = [
+        (index, *number)
+        for index in numbered
+        if findings[index].role in ("body", "quote") and (number := _numbered(blocks[index].text)) is not None
+    ]
+    heads = []
+    for (index, kind, value), (following, other, successor) in pairwise(found):
+        if kind != other or successor != value + 1:
+            continue
+        if following == index + 1:
+            findings[index] = findings[following] = ITEM
+        else:
+            heads += [index, following]
+    for index in heads:
+        text = blocks[index].text
+        if findings[index].role == "body" and len(text) <= SHORT and not ENDS.search(text) and index + 1 < len(blocks):
+            findings[index] = SECTION
+
+
+def _pictures(findings: list[Finding], blocks: Sequence[Block], captions: Sequence[int]) -> None:
+    """What stands in one element with a picture's credit, and nothing else does."""
+    for index in captions:
+        box = container(blocks[index].path)
+        if box.token is None or box.tag == "body":
+            continue
+        around = range(max(0, index - PICTURE_BLOCKS), min(len(blocks), index + PICTURE_BLOCKS + 1))
+        inside = [other for other in around if container(blocks[other].path) is box]
+        others = [other for other in inside if findings[other].role != "caption"]
+        if len(inside) <= PICTURE_BLOCKS and len(others) == 1 and findings[others[0]].role in ("body", "heading"):
+            findings[others[0]] = PICTURED
+
+
+def _closing(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> None:
+    """Italic remarks below the last paragraph that is not, and a name there."""
+    last = len(blocks) - 1
+    while last >= 0:
+        block, finding = blocks[last], findings[last]
+        if finding.role in CONTENT_ROLES:
+            alone = block.italic or block.bold
+            if not alone or finding.role not in ("body", "heading") or len(block.text) > LONGEST_REMARK:
+                return
+            plain = sum([not other.italic and not other.bold for other in blocks[:last]])
+            if plain <= last / 2:
+                return
+            if stated.is_author(block.text) or (finding.role == "heading" and _is_name(block.text)):
+                findings[last] = SIGNED
+            elif block.italic:
+                findings[last] = REMARK
+            else:
+                return
+        last -= 1
+
+
+NAME: Final = re.compile(r"[A-ZÀ-ÞĀ-ŽĐ][\w.'’-]+(?: [A-ZÀ-ÞĀ-ŽĐ][\w.'’-]*){1,3}|[\u4e00-\u9fff]{2,4}")
+
+
+def _is_name(text: str) -> bool:
+    return NAME.fullmatch(text) is not None
+
+
+def standfirst(findings: list[Finding], blocks: Sequence[Block], stated: Stated, title: int | None) -> None:
+    """The one block below the title that is set apart from the paragraphs sums the story up."""
+    start = 0 if title is None else title + 1
+    for index in range(start, min(len(blocks), start + HEAD_BLOCKS)):
+        block, finding = blocks[index], findings[index]
+        if finding.role == "lede":
+            return
+        could = finding.role == "body" or (finding.role == "heading" and finding is not TITLE)
+        # What a page has outside its story is furniture, unless it is a sentence.
+        could = could or (
+            finding.role == "boilerplate" and finding is not HIDDEN and ENDS.search(block.text) is not None
+        )
+        if could and not block.links and _width(block.text) >= LEAST_OF_LEDE and len(block.text) <= LONGEST_LEDE:
+            summary = stated.is_summary(block.text)
+            if (summary or (title is not None and _belongs(blocks[title], block))) and _is_apart(
+                findings, blocks, index
+            ):
+                findings[index] = SUMMARY if summary else STANDFIRST
+                return
+        if finding.role == "body":
+            return
+
+
+def _width(text: str) -> int:
+    return len(text) + len(CJK.findall(text))
+
+
+def _belongs(title: Block, block: Block) -> bool:
+    """Whether a block stands in the element around the title, or is no deeper than one element inside of it."""
+    around = container(title.path)
+    here = container(block.path)
+    return around.token is not None and (here is around or here.outer is around or here is around.outer)
+
+
+def _is_apart(findings: Sequence[Finding], blocks: Sequence[Block], index: int) -> bool:
+    """Whether no paragraph of the story stands beside a block, and none goes on from it."""
+    block = blocks[index]
+    here = container(block.path)
+    heading = any(token.tag in HEADINGS for token in block.path)
+    following = next((other for other in range(index + 1, len(blocks)) if findings[other].role == "body"), None)
+    if following is None:
+        return False
+    if heading:
+        return not any(token.tag in HEADINGS for token in blocks[following].path)
+    there = container(blocks[following].path)
+    return there is not here and _shape(there) != _shape(here)
+
+
+def _shape(path: Path) -> tuple[str, str | None]:
+    """An element's name and classes: paragraphs that each have an element of their own have one of the same kind."""
+    attributes = () if path.token is None else path.token.attrs or ()
+    return path.tag or "", next((value for key, value in attributes if key == "class"), None)
