@@ -33,6 +33,7 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Facts, part_of, rounds_of, settled_facts
 from pressmark.storage.pool import Pool, open_pool
 from pressmark.storage.queries import reject_lines
+from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import RunReport, carried_runs, last_runs, new_stamp, write_report, write_run
 from pressmark.storage.search_index import keep_index
 from pressmark.storage.settings import IngestSettings
@@ -151,6 +152,7 @@ class Run:
         self._merged: list[Merged] = []
         self._total = ParseCounts()
         self._written = MergeCounts(0, 0)
+        self._digests: dict[str, bytes | None] = {}
         self._changes: dict[str, Counter[str]] = {}
         self._report: RunReport | None = None
 
@@ -249,13 +251,19 @@ class Run:
         )
         for merged in self._merged:
             self._counts[merged.work.table] += merged.rows - merged.rows_before
+        for merged in self._merged:
+            self._digests |= {step.target: None for step in merged.removals}
+            self._digests |= {step.target: merged.digests if step.staged else None for step in merged.finals}
         self._total = sum((parsed.counts for parsed in self._parsed), self._total)
-        self._report = self._run_report(unfinished=not last)
+        roots = Roots(self._output)
+        self._report = self._run_report(unfinished=not last)._replace(root=roots.root(self._digests) if last else None)
         seen = Seen(self._output)
         seen.begin()
         staged = f"{self._staging.drafts}/{self._stamp.run_id}-{number}.parquet"
         runs = [] if number else carried_runs(self._output, self._runs, self._staging.drafts)
         self._output.store.commit([*steps, *runs, write_run(self._output, staged, self._report)])
+        if last:
+            roots.write()
         if self._settlement is not None:
             seen.forget(self._settlement.disturbed)
             self._add_changes(self._settlement.changes)
