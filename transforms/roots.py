@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, Final
 
@@ -162,7 +162,7 @@ def _sliced(values: pa.Array, digest: Any) -> list[Any]:
     _, ends, data = values.buffers()
     offsets = memoryview(ends).cast("i")[values.offset : values.offset + len(values) + 1].tolist()
     view = memoryview(data or b"")
-    found = [digest(view[start:end]) for start, end in zip(offsets, offsets[1:], strict=False)]
+    found = [digest(view[start:end]) for start, end in pairwise(offsets)]
     if values.null_count:
         found = [one if valid else None for one, valid in zip(found, values.is_valid().to_pylist(), strict=True)]
     return found
@@ -200,7 +200,7 @@ def _texts(values: pa.Array) -> list[Any]:
     """Each value as `canonical` takes it."""
     if pa.types.is_list(values.type):
         flat, ends = _texts(values.flatten()), values.offsets.to_pylist()
-        return [flat[start - ends[0] : end - ends[0]] for start, end in zip(ends, ends[1:], strict=False)]
+        return [flat[start - ends[0] : end - ends[0]] for start, end in pairwise(ends)]
     if pa.types.is_struct(values.type):
         fields = {field.name: _texts(values.field(field.name)) for field in values.type}
         return [dict(zip(fields, one, strict=True)) for one in zip(*fields.values(), strict=True)]
