@@ -35,22 +35,27 @@ def cite(output: Output, paragraph_id: str, source: str | None = None) -> dict[s
     rows = _rows(output, "paragraphs", found[1]) if found else []
     index = next((n for n, row in enumerate(rows) if row["paragraph_id"] == paragraph_id), None)
     if found is None or index is None:
-        what = f"no row of `paragraphs` has the paragraph_id `{paragraph_id}`"
-        raise OutputError(what, output.address, "look it up in the table")
-    run = latest_of(output)
-    moment = moment_of(output)
-    if run.root is None or moment.root != run.root:
-        what = "published no root" if run.root is None else f"published the root {run.root} of other rows"
         raise OutputError(
-            f"the latest run, {run.run_id}, {what}", output.address,
-            "wait for a run that is publishing; where there is none, run `pressmark ingest`, which publishes a root",
+            f"no row of `paragraphs` has the paragraph_id `{paragraph_id}`", output.address, "look it up in the table"
+        )
+    articles = _rows(output, "articles", found[1])
+    run = latest_of(output)
+    if run.root is None:
+        raise OutputError(
+            f"the latest run, `{run.run_id}`, has published no root", output.address,
+            "wait for it; where it was stopped, or is of an older pressmark, run `pressmark ingest`",
         )  # fmt: skip
-    (article,) = _rows(output, "articles", found[1]) or [None]
+    moment = moment_of(output)
+    if moment.root != run.root or not articles:
+        raise OutputError(
+            f"the rows are other ones than those whose root the latest run, `{run.run_id}`, has published",
+            output.address, "wait for a run that is publishing; where none is, run `pressmark ingest` and cite again",
+        )  # fmt: skip
     paths = moment.paths(found[1])
     span = None if source is None else trace_paragraph(output, source, paragraph_id, context=0).span
     content = {
         "paragraph": rows[index],
-        "article": article,
+        "article": articles[0],
         "paths": {
             "paragraph": _written(path_to([leaf_of(row) for row in rows], index) + paths["paragraphs"]),
             "article": _written(paths["articles"]),

@@ -251,19 +251,16 @@ class Run:
         )
         for merged in self._merged:
             self._counts[merged.work.table] += merged.rows - merged.rows_before
-        for merged in self._merged:
-            self._digests |= {step.target: None for step in merged.removals}
-            self._digests |= {step.target: merged.digests if step.staged else None for step in merged.finals}
+            self._digests |= merged.becomes
         self._total = sum((parsed.counts for parsed in self._parsed), self._total)
         roots = Roots(self._output)
-        self._report = self._run_report(unfinished=not last)._replace(root=roots.root(self._digests) if last else None)
+        self._report = self._run_report(roots.root(self._digests) if last else None, unfinished=not last)
         seen = Seen(self._output)
         seen.begin()
         staged = f"{self._staging.drafts}/{self._stamp.run_id}-{number}.parquet"
         runs = [] if number else carried_runs(self._output, self._runs, self._staging.drafts)
         self._output.store.commit([*steps, *runs, write_run(self._output, staged, self._report)])
-        if last:
-            roots.write()
+        roots.write()
         if self._settlement is not None:
             seen.forget(self._settlement.disturbed)
             self._add_changes(self._settlement.changes)
@@ -393,7 +390,7 @@ class Run:
                 contents=tuple(self._input.contents(some, limits)) if self._input.streamed else None,
             )  # fmt: skip
 
-    def _run_report(self, *, unfinished: bool) -> RunReport:
+    def _run_report(self, root: str | None, *, unfinished: bool) -> RunReport:
         total = self._total
         return RunReport(
             run_id=self._stamp.run_id,
@@ -419,6 +416,7 @@ class Run:
             deleted=self._decision.gone.height,
             partitions_written=self._written.partitions,
             output_bytes=self._written.file_bytes,
+            root=root,
             **self._counts,
         )
 

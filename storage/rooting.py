@@ -49,7 +49,7 @@ class Roots:
         return root
 
     def write(self) -> None:
-        """Keep the records, once the files are published."""
+        """Keep the records of which `root` made one, once the files are published."""
         if self._next is None:
             return
         entries = [part.entry for _, part in _parts(self._output)]

@@ -14,9 +14,9 @@ from archives import ROOT
 # Raised only by what a change adds, and with the reason beside the number.
 # 12,500 lines in 80 modules; what the doors add: front matter, Markdown, pages, records, media; what operators ask,
 # limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout.
-# And search: 500 lines in 5 modules.
-MOST_LINES = 22_000
-MOST_MODULES = 115
+# And search: 500 lines in 5 modules; roots and citations: 750 in 6.
+MOST_LINES = 22_750
+MOST_MODULES = 121
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {

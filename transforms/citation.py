@@ -79,8 +79,8 @@ def _findings(data: bytes, source: bytes | None, root: str | None) -> Iterator[F
     if source is None:
         yield Finding("open", f"the bytes cited: give the source with sha256 {row['source_sha256']}")
     else:
-        known = sha256(source).hexdigest() == row["source_sha256"] and len(source) == size
-        yield _held(known, "the source has the hash and the size that the rows say")
+        hashed = sha256(source).hexdigest() == row["source_sha256"]
+        yield _held(hashed and len(source) == size, "the source has the hash and the size that the rows say")
         yield _held(span in (None, source[start:end]), "the bytes cited are those of the source at the span")
     if root is None:
         yield Finding("open", f"the root {cited['root']}: compare it with one that you trust")

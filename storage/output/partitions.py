@@ -82,6 +82,12 @@ class Merged(NamedTuple):
     finals: tuple[Replacement, ...] = ()
     digests: bytes = b""
 
+    @property
+    def becomes(self) -> dict[str, bytes | None]:
+        """The digests of the files that it changes, by name; None of those that go."""
+        gone = {step.target: None for step in self.removals}
+        return gone | {step.target: self.digests if step.staged else None for step in self.finals}
+
 
 def merge(task: MergeTask) -> list[Merged]:
     """Write the next file of each place to staging. Repeating it gives the same rows. A file whose rows stay as they

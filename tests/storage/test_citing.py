@@ -26,14 +26,17 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.citing import cite
 from pressmark.storage.errors import InputError, OutputError
-from pressmark.storage.output.parquet import PartFile, plain_schema
+from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.tables import Output
 from pressmark.storage.rooting import RECORDS, ROOTED, moment_of
 from pressmark.transforms.citation import check_citation, written
 from pressmark.transforms.merkle import NODE
 from pressmark.transforms.roots import ROWS_AT_ONCE, canonical, content_of, digests_of, leaf_of
 
-BODY = '<p>松岭市图书馆今天开放。</p><p>读者\u2028从<a href="/b">早晨</a>开始<br>排队，见<a href="/c">公告</a>。</p><img src="/1.jpg">'
+BODY = (
+    '<p>松岭市图书馆今天开放。</p><p>读者\u2028从<a href="/b">早晨</a>开始<br>排队，'
+    '见<a href="/c">公告</a>。</p><img src="/1.jpg">'
+)
 NODE_JS = shutil.which("node")
 VERIFIER = ROOT / "docs" / "verify-citation.mjs"
 
@@ -131,9 +134,9 @@ def test_commits_are_facts_and_two_clones_have_one_root(cited: Cited, tmp_path: 
     repository = Repository(tmp_path / "archive")
     repository.commit({path.name: path.read_bytes() for path in cited.archive.iterdir()})
     clone = shutil.copytree(tmp_path / "archive", tmp_path / "clone" / "archive")
-    roots = [ingest(f"git+file:{place}", out, workers=n).root
-             for n, (place, out) in enumerate(((tmp_path / "archive", tmp_path / "a"), (clone, tmp_path / "b")), 1)]  # fmt: skip
-    assert roots[0] == roots[1] != cited.content["root"]
+    first = ingest(f"git+file:{tmp_path / 'archive'}", tmp_path / "a").root
+    second = ingest(f"git+file:{clone}", tmp_path / "b", workers=2).root
+    assert first == second != cited.content["root"]
     names = [name for name in ROOTED if name != "revisions"]
     assert rooted(tmp_path / "a", names, valid_from=None) == rooted(cited.output, names, valid_from=None)
 
@@ -164,7 +167,7 @@ def test_any_value_that_changes_gives_another_root(name: str, cited: Cited) -> N
     for column in rows.column_names:
         values = rows[column].to_pylist()
         other = [_other(value, rows.schema.field(column).type) for value in values]
-        if table.partitioned and column == "article_id" or column in ("revision_id", "reject_id"):
+        if (table.partitioned and column == "article_id") or column in ("revision_id", "reject_id"):
             other = [value.translate({97: 98, 48: 49}) + "0" * (32 - len(value)) for value in values]
         changed = rows.set_column(
             rows.column_names.index(column), column, pa.array(other, rows.schema.field(column).type)
@@ -208,9 +211,9 @@ def test_what_was_kept_is_believed_for_exactly_its_files(cited: Cited, tmp_path:
     # A file with other rows, of the same name: what was kept is of the file before.
     path = out / Output(out).parts(TABLES["paragraphs"])[0].entry.name
     rows = pq.ParquetFile(path).read()
-    texts = pa.array(["forged"] + rows["text"].to_pylist()[1:])
+    texts = pa.array(["forged", *rows["text"].to_pylist()[1:]])
     pq.write_table(rows.set_column(rows.column_names.index("text"), "text", texts).cast(rows.schema), path)
-    with pytest.raises(OutputError, match="of other rows"):
+    with pytest.raises(OutputError, match="rows are other ones"):
         cite(Output(out), cited.paragraph_id)
     assert ingest(cited.archive, out, 3).root == rooted(out) != cited.content["root"]
 
@@ -321,10 +324,11 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 def test_a_forger_who_mends_the_digest_is_found_by_root_and_source(checked: Checked, cited: Cited) -> None:
+    others: tuple[Any, ...] = (None, "0", "left", "forged", "f" * 64, [])
     forged = {
         (path, str(new)): written(replaced(cited.content, path, new))
         for path in values_of(cited.content)
-        for new in (None, "0", "left", "forged", "f" * 64, [])
+        for new in others
         if path and path[0] != "run"
     }
     known = [case for case in forged.values() if case != cited.data]
