@@ -46,7 +46,6 @@ __all__ = ["IngestPlan", "MergeCounts", "Progress", "Run", "ingest", "open_run",
 
 log = logging.getLogger(__name__)
 
-
 PROGRESS_EVERY: Final = 500
 SMALL_BYTES: Final = 1 << 20
 # Syncs of many files at once share the disk's journal commits.
@@ -253,9 +252,8 @@ class Run:
             self._counts[merged.work.table] += merged.rows - merged.rows_before
             self._digests |= merged.becomes
         self._total = sum((parsed.counts for parsed in self._parsed), self._total)
-        roots = Roots(self._output)
+        roots, seen = Roots(self._output), Seen(self._output)
         self._report = self._run_report(roots.root(self._digests) if last else None, unfinished=not last)
-        seen = Seen(self._output)
         seen.begin()
         staged = f"{self._staging.drafts}/{self._stamp.run_id}-{number}.parquet"
         runs = [] if number else carried_runs(self._output, self._runs, self._staging.drafts)
