@@ -181,6 +181,24 @@ COMMANDS: Final = {
             Argument("--context", type=int, default=80, metavar="N", help="bytes to show before and after [80]"), JSON,
         ),
     ),
+    "cite": Command(
+        "citing", "write a citation of a paragraph, which anybody can check without the output",
+        "pressmark cite 0123456789abcdef0123456789abcdef-0002 output archive --to citation.json",
+        (
+            Argument("paragraph_id", help="as in the column `paragraph_id`"), NAMED_OUTPUT,
+            Argument("source", nargs="?", help="the input that was ingested, to cite its bytes too [without them]"),
+            Argument("--to", type=Path, metavar="FILE", help="the file to write [PARAGRAPH_ID.json]"),
+        ),
+    ),
+    "check": Command(
+        "citing", "check a citation, without its output and without a network",
+        "pressmark check citation.json --source archive/2020/article.md",
+        (
+            Argument("citation", type=Path, help="the file that `pressmark cite` wrote"),
+            Argument("--source", type=Path, metavar="FILE", help="the cited source; of a record, its decoded payload"),
+            Argument("--root", metavar="HEX", help="a root that you trust, as in the table `runs`"), JSON,
+        ),
+    ),
     "status": Command(
         "reading", "count articles per outlet and month, and rejects by reason", "pressmark status output",
         (OUTPUT, _archive("all"), JSON),

@@ -246,6 +246,8 @@ RUNS: Final = Table(
         column("rejects", pa.int64(), "rows of `rejects` after the run", unit="rows"),
         column("partitions_written", pa.int64(), "partition files replaced, added or removed", unit="files"),
         column("output_bytes", pa.int64(), "size of the partition files written", unit="bytes"),
+        column("root", pa.string(), "hex SHA-256 over all rows that the output has after the run, see docs/citing.md; "
+               "null where the run was stopped", nullable=True),
     ]),
     sort_keys=("started_at", "run_id"),
     replace_keys=("run_id",),

@@ -17,6 +17,7 @@ from pressmark.storage.originals import Originals
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Trace, articles_at, trace_paragraph
+from pressmark.storage.rooting import moment_of
 from pressmark.storage.runs import new_stamp
 from pressmark.storage.search import Search
 from pressmark.storage.search_index import index_folder
@@ -115,6 +116,10 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
     def tables(self) -> dict[str, pl.LazyFrame]:
         """The tables by name."""
         return {name: self._moment.scan(table) for name, table in TABLES.items()}
+
+    def root(self) -> str:
+        """The root over all rows of the moment, computed from them: the one that the run's row has."""
+        return moment_of(self._moment, anew=True).root
 
     def asof(self, moment: datetime) -> pl.DataFrame:
         """The articles as they stood at a moment (UTC where it names no zone), of an output with its history."""

@@ -34,6 +34,7 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Facts, part_of, rounds_of, settled_facts
 from pressmark.storage.pool import Pool, open_pool
 from pressmark.storage.queries import reject_lines
+from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import RunReport, carried_runs, last_runs, new_stamp, write_report, write_run
 from pressmark.storage.search_index import keep_index
 from pressmark.storage.settings import IngestSettings
@@ -45,7 +46,6 @@ from pressmark.transforms.revisions import CATALOG, Decision, decide, to_hash
 __all__ = ["IngestPlan", "MergeCounts", "Progress", "Run", "ingest", "open_run", "plan_ingest", "run_steps"]
 
 log = logging.getLogger(__name__)
-
 
 PROGRESS_EVERY: Final = 500
 SMALL_BYTES: Final = 1 << 20
@@ -152,6 +152,7 @@ class Run:
         self._merged: list[Merged] = []
         self._total = ParseCounts()
         self._written = MergeCounts(0, 0)
+        self._digests: dict[str, bytes | None] = {}
         self._changes: dict[str, Counter[str]] = {}
         self._report: RunReport | None = None
 
@@ -250,13 +251,15 @@ class Run:
         )
         for merged in self._merged:
             self._counts[merged.work.table] += merged.rows - merged.rows_before
+            self._digests |= merged.becomes
         self._total = sum((parsed.counts for parsed in self._parsed), self._total)
-        self._report = self._run_report(unfinished=not last)
-        seen = Seen(self._output)
+        roots, seen = Roots(self._output), Seen(self._output)
+        self._report = self._run_report(roots.root(self._digests) if last else None, unfinished=not last)
         seen.begin()
         staged = f"{self._staging.drafts}/{self._stamp.run_id}-{number}.parquet"
         runs = [] if number else carried_runs(self._output, self._runs, self._staging.drafts)
         self._output.store.commit([*steps, *runs, write_run(self._output, staged, self._report)])
+        roots.write()
         if self._settlement is not None:
             seen.forget(self._settlement.disturbed)
             self._add_changes(self._settlement.changes)
@@ -387,7 +390,7 @@ class Run:
                 contents=tuple(self._input.contents(some, limits)) if self._input.streamed else None,
             )  # fmt: skip
 
-    def _run_report(self, *, unfinished: bool) -> RunReport:
+    def _run_report(self, root: str | None, *, unfinished: bool) -> RunReport:
         total = self._total
         return RunReport(
             run_id=self._stamp.run_id,
@@ -413,6 +416,7 @@ class Run:
             deleted=self._decision.gone.height,
             partitions_written=self._written.partitions,
             output_bytes=self._written.file_bytes,
+            root=root,
             **self._counts,
         )
 

@@ -61,6 +61,7 @@ class RunReport(NamedTuple):
     rejects: int
     partitions_written: int
     output_bytes: int
+    root: str | None = None
 
     def argument(self, name: str, default: Any = None) -> Any:
         """One of the run's settings."""
@@ -172,8 +173,9 @@ def write_run(output: Output, staged: str, report: RunReport) -> Replacement:
 
 
 def carried_runs(output: Output, latest: list[RunReport], drafts: str) -> list[Replacement]:
-    """The steps that bring the rows of an older contract into this one's schema; `latest` are the latest runs."""
-    if all(run.contract_version == CONTRACT_VERSION for run in latest):
+    """The steps that bring rows of an older contract, or without a column, into this one's schema; `latest` are the
+    latest runs."""
+    if not latest or (latest[0].root and all(run.contract_version == CONTRACT_VERSION for run in latest)):
         return []
     table, steps = TABLES["runs"], []
     for entry in output.store.entries(table.name):

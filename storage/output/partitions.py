@@ -19,6 +19,7 @@ from pressmark.storage.output.staging import OWNER, PLACE, Span, Staging
 from pressmark.storage.output.store import Replacement
 from pressmark.storage.output.tables import Output, Part, bucket_of, part_name
 from pressmark.transforms.records import Partition
+from pressmark.transforms.roots import ROWS_AT_ONCE, digests_of
 
 __all__ = ["MergeTask", "Merged", "PlaceWork", "StagedFile", "merge"]
 
@@ -38,6 +39,11 @@ class PlaceWork(NamedTuple):
     leaving: bool = False
     removal_first: bool = False
     carry: bool = False
+
+    @property
+    def outlet(self) -> str | None:
+        """The partition's outlet; None where the table has no partitions."""
+        return None if self.partition is None else self.partition.outlet
 
 
 class StagedFile(NamedTuple):
@@ -65,7 +71,8 @@ class MergeTask(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """What merging a file made: rows before and now, bytes written, and the steps that publish it, in order."""
+    """What merging a file made: rows before and now, bytes written, the steps that publish it, in order, and what the
+    output's root is made of, where rows were written."""
 
     work: PlaceWork
     rows_before: int
@@ -73,6 +80,13 @@ class Merged(NamedTuple):
     file_bytes: int
     removals: tuple[Replacement, ...] = ()
     finals: tuple[Replacement, ...] = ()
+    digests: bytes = b""
+
+    @property
+    def becomes(self) -> dict[str, bytes | None]:
+        """The digests of the files that it changes, by name; None of those that go."""
+        gone = {step.target: None for step in self.removals}
+        return gone | {step.target: self.digests if step.staged else None for step in self.finals}
 
 
 def merge(task: MergeTask) -> list[Merged]:
@@ -82,10 +96,19 @@ def merge(task: MergeTask) -> list[Merged]:
     parts: dict[Partition | None, list[Part]] = defaultdict(list)
     for part in task.parts:
         parts[part.partition].append(part)
-    return [
-        _merge_place(task, table, work, f"{task.number:06d}-{index}", new, parts.get(work.partition, []))
-        for index, (work, new) in enumerate(zip(task.works, _new_rows(task, table), strict=True))
-    ]
+    found: list[Merged] = []
+    waiting: list[tuple[int, pa.Table]] = []
+    for index, (work, new) in enumerate(zip(task.works, _new_rows(task, table), strict=True)):
+        merged, rows = _merge_place(task, table, work, f"{task.number:06d}-{index}", new, parts.get(work.partition, []))
+        found.append(merged)
+        if rows is not None:
+            waiting.append((index, rows))
+        if sum(len(rows) for _, rows in waiting) >= ROWS_AT_ONCE or index == len(task.works) - 1:
+            files = [(found[number].work.outlet, rows) for number, rows in waiting]
+            for (number, _), digests in zip(waiting, digests_of(files, table), strict=True):
+                found[number] = found[number]._replace(digests=digests)
+            waiting = []
+    return found
 
 
 def _new_rows(task: MergeTask, table: Table) -> Iterator[pa.Table]:
@@ -129,7 +152,10 @@ def _pieces(
     yield piece.filter(pc.is_valid(numbers)) if numbers.null_count else piece
 
 
-def _merge_place(task: MergeTask, table: Table, work: PlaceWork, stem: str, new: pa.Table, parts: list[Part]) -> Merged:
+def _merge_place(
+    task: MergeTask, table: Table, work: PlaceWork, stem: str, new: pa.Table, parts: list[Part]
+) -> tuple[Merged, pa.Table | None]:
+    """What a file becomes, and its rows where they are written."""
     target = part_name(table, work.partition, work.bucket)
     here = parts if work.carry else [part for part in parts if part.number == work.bucket]
     before, outdated, stale = _published(task, table, work, here)
@@ -149,7 +175,7 @@ def _merge_place(task: MergeTask, table: Table, work: PlaceWork, stem: str, new:
     # After a run's last round all sources of its archive are by this parser.
     left -= {task.archive} if task.last else set()
     if not outdated and left == stale and not others and rows.equals(before):
-        return Merged(work, before.num_rows, rows.num_rows, 0)
+        return Merged(work, before.num_rows, rows.num_rows, 0), None
     if work.removal_first and (leaving := work.dropped - coming):
         stays = before.filter(pc.invert(pc.is_in(before[key], pa.array(leaving, pa.string()))))
         if stays.num_rows < before.num_rows:
@@ -157,7 +183,7 @@ def _merge_place(task: MergeTask, table: Table, work: PlaceWork, stem: str, new:
     # A file that rows leave and enter shows those that enter when they have left their own.
     rank = (LEAVING if work.leaving and not work.removal_first else REST) + (table.name == "articles")
     final, size = _written(task, table, f"next-{stem}", rows, target, rank, left)
-    return Merged(work, before.num_rows, rows.num_rows, size, tuple(removals), (final,))
+    return Merged(work, before.num_rows, rows.num_rows, size, tuple(removals), (final,)), rows if final.staged else None
 
 
 def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]) -> tuple[pa.Table, bool, set[str]]:

@@ -55,7 +55,7 @@ CONTRACT = {
         "arguments": S,
         "contract_version": S, "parser_version": S, "sources": I64, "left_out": I64, "unchanged": I64, "parsed": I64,
         "parsed_bytes": I64, "accepted": I64, "rejected": I64, "deleted": I64, "articles": I64, "paragraphs": I64,
-        "media": I64, "revisions": I64, "rejects": I64, "partitions_written": I64, "output_bytes": I64,
+        "media": I64, "revisions": I64, "rejects": I64, "partitions_written": I64, "output_bytes": I64, "root?": S,
     },
     "audits": {
         "disagreement_id": S, "audit_id": S, "audited_at": T, "archive": S, "source_path": S, "source_sha256": S,

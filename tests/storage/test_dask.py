@@ -110,7 +110,11 @@ class Press:
     def left(self) -> set[str]:
         """What a run left beside the tables, but for its lock and what it saw."""
         names = {entry.name for entry in open_store(self.output).entries(".pressmark")}
-        return {name for name in names if name != ".pressmark/lock" and not name.startswith(".pressmark/seen/")}
+        return {
+            name
+            for name in names
+            if name != ".pressmark/lock" and not name.startswith((".pressmark/seen/", ".pressmark/roots/"))
+        }
 
 
 @pytest.fixture

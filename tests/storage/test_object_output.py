@@ -19,12 +19,13 @@ import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.fs
 import pytest
-from archives import ROOT, STATE, News, WriteArticle, breaches, files_of, ingest
+from archives import ROOT, STATE, News, WriteArticle, breaches, files_of, ingest, rows_of
 from copies import InCopy, copies_of
 from fault_proxy import Fault, FaultProxy, Kind
 from object_stores import S3Server
 
 from pressmark.flows.cli import main
+from pressmark.storage.citing import cite
 from pressmark.storage.errors import LockedError, OutputError
 from pressmark.storage.output import lease
 from pressmark.storage.output.objects import ObjectStore
@@ -101,7 +102,11 @@ def objects_of(address: str) -> dict[str, bytes]:
 def left(address: str) -> set[str]:
     """What a run left beside the tables, but for its lock and what it saw."""
     names = {entry.name for entry in open_store(address).entries(".pressmark")}
-    return {name for name in names if name != ".pressmark/lock" and not name.startswith(".pressmark/seen/")}
+    return {
+        name
+        for name in names
+        if name != ".pressmark/lock" and not name.startswith((".pressmark/seen/", ".pressmark/roots/"))
+    }
 
 
 def uploaded(archive: Path, place: str) -> str:
@@ -140,11 +145,14 @@ def states(archive: Path, write_article: WriteArticle, tmp_path: Path) -> tuple[
 def test_an_object_store_holds_the_same_bytes_as_a_folder(news: News, place: str) -> None:
     some_articles(news.write)
     for number, workers in ((1, 1), (2, 2)):
-        ingest(news.archive, place, number, sync=True, workers=workers)
-        ingest(news.archive, news.folder / "folder", number, sync=True)
+        there = ingest(news.archive, place, number, sync=True, workers=workers)
+        here = ingest(news.archive, news.folder / "folder", number, sync=True)
+        assert there.root == here.root is not None
         assert objects_of(place) == files_of(news.folder / "folder") != {}
         change(news.archive, news.write)
     assert breaches(place, news.archive) == []
+    paragraph = cite(Output(place), str(rows_of(news.folder / "folder", "paragraphs", "paragraph_id")[0][0]))
+    assert paragraph["root"] == here.root
     assert left(place) == set()
 
 

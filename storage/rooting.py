@@ -1,0 +1,133 @@
+"""The root over all rows of an output, which each run publishes: computed from records of its files.
+
+Those of the files that a run wrote come from its workers. The others are kept in `.pressmark/roots`, and believed only
+for exactly the files that they were made of. They may be deleted: that costs reading the files again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import pyarrow as pa
+
+from pressmark.schemas import OF_ARTICLES, TABLES
+from pressmark.schemas.contract import CONTRACT_VERSION, Table
+from pressmark.storage.output.parquet import PartFile
+from pressmark.storage.output.store import Stored
+from pressmark.storage.output.tables import Output, Part
+from pressmark.transforms.roots import FORMAT, ROWS_AT_ONCE, Moment, digests_of
+
+__all__ = ["Roots", "moment_of"]
+
+ROOTED: Final = (*OF_ARTICLES, "revisions", "rejects")
+RECORDS: Final = ".pressmark/roots/records"
+# The root of the files that stand, so that a run which changes nothing reads no records.
+ROOT: Final = ".pressmark/roots/root"
+
+
+class Roots:
+    """The records of an output's files, as they are and as a run leaves them."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._next: dict[str, bytes] | None = None
+        self._root = ""
+
+    def root(self, changed: Mapping[str, bytes | None]) -> str:
+        """The root once files have changed: to rows with these records, or to nothing."""
+        parts = _parts(self._output)
+        told, _, root = _read(self._output, ROOT).decode(errors="replace").partition(" ")
+        self._next = None
+        if changed or told != _state(part.entry for _, part in parts):
+            stay = [(table, part) for table, part in parts if part.entry.name not in changed]
+            self._next = dict(_records(self._output, stay, _kept(self._output)))
+            self._next |= {name: data for name, data in changed.items() if data is not None}
+            root = _moment(self._next).root
+        self._root = root
+        return root
+
+    def write(self) -> None:
+        """Keep the records of which `root` made one, once the files are published."""
+        if self._next is None:
+            return
+        entries = [part.entry for _, part in _parts(self._output)]
+        columns = [[entry.name for entry in entries], [entry.size for entry in entries],
+                   [entry.version for entry in entries], [self._next[entry.name] for entry in entries]]  # fmt: skip
+        rows = pa.Table.from_arrays(
+            [pa.array(values, field.type) for values, field in zip(columns, KEPT, strict=True)], schema=KEPT
+        )
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, KEPT) as writer:
+            writer.write_table(rows)
+        self._output.store.write(RECORDS, sink.getvalue().to_pybytes())
+        self._output.store.write(ROOT, f"{_state(entries)} {self._root}".encode())
+
+
+KEPT: Final = pa.schema(
+    [("name", pa.string()), ("size", pa.int64()), ("version", pa.string()), ("records", pa.large_binary())],
+    metadata={"made_by": f"{CONTRACT_VERSION} {FORMAT}"},
+)
+
+
+def moment_of(output: Output, *, anew: bool = False) -> Moment:
+    """The tree over all rows of an output as it is; `anew` reads every row, whatever was kept."""
+    return _moment(dict(_records(output, _parts(output), {} if anew else _kept(output))))
+
+
+def _moment(records: Mapping[str, bytes]) -> Moment:
+    return Moment((name.partition("/")[0], data) for name, data in records.items())
+
+
+def _parts(output: Output) -> list[tuple[Table, Part]]:
+    return [(TABLES[name], part) for name in ROOTED for part in output.parts(TABLES[name])]
+
+
+def _records(
+    output: Output, parts: Iterable[tuple[Table, Part]], kept: Mapping[Stored, bytes]
+) -> Iterator[tuple[str, bytes]]:
+    """The records of each file by its name: those that were kept for exactly this file, else from its rows."""
+    waiting: list[tuple[Table, str, str | None, pa.Table]] = []
+    for table, part in parts:
+        if part.entry in kept:
+            yield part.entry.name, kept[part.entry]
+            continue
+        if waiting and (waiting[0][0] is not table or sum(len(rows) for *_, rows in waiting) >= ROWS_AT_ONCE):
+            yield from _digested(waiting)
+            waiting = []
+        with PartFile(output, part.entry, table) as file:
+            waiting.append((table, part.entry.name, part.partition and part.partition.outlet, file.read()))
+    yield from _digested(waiting)
+
+
+def _digested(waiting: list[tuple[Table, str, str | None, pa.Table]]) -> Iterator[tuple[str, bytes]]:
+    if waiting:
+        digests = digests_of([(outlet, rows) for _, _, outlet, rows in waiting], waiting[0][0])
+        yield from zip([name for _, name, _, _ in waiting], digests, strict=True)
+
+
+def _kept(output: Output) -> dict[Stored, bytes]:
+    """What was kept, by the file that it holds for; nothing where it is damaged or of another version."""
+    try:
+        rows = pa.ipc.open_file(pa.BufferReader(_read(output, RECORDS))).read_all()
+    except (pa.ArrowException, OSError):
+        return {}
+    if rows.schema != KEPT or rows.schema.metadata != KEPT.metadata:
+        return {}
+    columns = [rows[name].to_pylist() for name in KEPT.names]
+    return {Stored(*one): data for *one, data in zip(*columns, strict=True)}
+
+
+def _state(entries: Iterable[Stored]) -> str:
+    state = hashlib.sha256(f"{CONTRACT_VERSION} {FORMAT}".encode())
+    for name, size, version in entries:
+        state.update(f"{name} {size} {version}\n".encode())
+    return state.hexdigest()
+
+
+def _read(output: Output, name: str) -> bytes:
+    try:
+        return output.store.read(name)
+    except FileNotFoundError:
+        return b""
