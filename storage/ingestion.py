@@ -274,13 +274,11 @@ class Run:
         rejects = reject_lines(self._output)
         reasons = Counter(reject.reason for reject in rejects)
         first = {reject.reason: reject.source_path for reject in reversed(rejects)}
-        changes = [{"outlet": outlet, **{kind: self._changes[outlet][kind] for kind in KINDS}}
-                   for outlet in sorted(self._changes)]  # fmt: skip
+        changes = [{"outlet": one, **{kind: of[kind] for kind in KINDS}} for one, of in sorted(self._changes.items())]
         content = {
             "run": self._report._asdict(), "notes": list(self._listing.notes), "changes": changes,
             "left_out": list(self._listing.not_taken),
-            "rejects": [{"reason": reason, "sources": count, "for_example": first[reason]}
-                        for reason, count in reasons.most_common()],
+            "rejects": [{"reason": one, "sources": count, "for_example": first[one]} for one, count in reasons.most_common()],
         }  # fmt: skip
         write_report(self._output, self._report.run_id, content)
         keep_index(self._output)
