@@ -272,13 +272,13 @@ class Run:
         if self._report is None:
             raise RuntimeError("`report` is called after `publish`")
         rejects = reject_lines(self._output)
-        reasons = Counter(reject.reason for reject in rejects)
+        found = Counter(reject.reason for reject in rejects).most_common()
         first = {reject.reason: reject.source_path for reject in reversed(rejects)}
         changes = [{"outlet": one, **{kind: of[kind] for kind in KINDS}} for one, of in sorted(self._changes.items())]
         content = {
             "run": self._report._asdict(), "notes": list(self._listing.notes), "changes": changes,
             "left_out": list(self._listing.not_taken),
-            "rejects": [{"reason": one, "sources": count, "for_example": first[one]} for one, count in reasons.most_common()],
+            "rejects": [{"reason": one, "sources": count, "for_example": first[one]} for one, count in found],
         }  # fmt: skip
         write_report(self._output, self._report.run_id, content)
         keep_index(self._output)
