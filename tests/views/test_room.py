@@ -14,20 +14,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import lxml.html
 import polars as pl
 import pytest
-from archives import ingest, read_table, rows_of, writer
+from archives import ingest, rows_of, writer
+from browsers import CHROMIUM, CHROMIUM_ARGUMENTS
 from starlette.testclient import TestClient
-from test_serving import CHROMIUM, CHROMIUM_ARGUMENTS
 
 from pressmark.flows.cli import main
 from pressmark.views.readings import Room
 from pressmark.views.room import HEADERS, reading_room
 
 SITE = "https://songling-times.example"
+JOINERS = {"\u200c", "\u200d"}  # parts of words and of emoji
 LAYOUT = re.compile(r"[\n\t\r]")
 BETRAYAL = "document.title='betrayed';alert(1)"
 PAYLOADS = (
@@ -50,7 +53,13 @@ LINKS = (
     f"data:text/html,<script>{BETRAYAL}</script>", "vbscript:x", "file:///etc/passwd", "//betrayed.example/x",
     "/own", f"{SITE}/a&quot;onclick=&quot;{BETRAYAL}", f"{SITE}/good", "https://betrayed.example/\u202egnp",
 )  # fmt: skip
-ADDRESSES = (f"{SITE}/1", f"javascript:{BETRAYAL}", f'{SITE}/"><script>{BETRAYAL}</script>', "http://[", f"{SITE}/二?=1")
+ADDRESSES = (
+    f"{SITE}/1",
+    f"javascript:{BETRAYAL}",
+    f'{SITE}/"><script>{BETRAYAL}</script>',
+    "http://[",
+    f"{SITE}/二?=1",
+)
 SUFFIXES = tuple(f" {payload.replace('/', '∕')[:120]}" for payload in PAYLOADS)
 
 
@@ -121,10 +130,10 @@ def ids(output: Path, table: str, column: str) -> list[str]:
 def pages(output: Path) -> list[str]:
     """An address of every page of an output."""
     articles = {*ids(output, "articles", "article_id"), *ids(output, "revisions", "article_id")}
-    outlet = "songling-times-example"
     return [
-        "/", "/?q=松岭", "/?q=松岭&order=oldest&role=body&since=2022-03", "/?q=zzzz", "/outlets", f"/outlet/{outlet}",
-        f"/outlet/{outlet}/2022-03", "/rejects", "/rejects?q=script", "/removals", "/runs", "/run/run-1", "/run/run-2",
+        "/", "/?q=松岭", "/?q=松岭&order=oldest&role=body&since=2022-03", "/?q=zzzz", "/outlets",
+        *(f"/outlet/{outlet}{rest}" for outlet in ("songling-times-example", "unknown") for rest in ("", "/2022-03")),
+        "/rejects", "/rejects?q=script", "/removals", "/runs", "/run/run-1", "/run/run-2",
         *(f"/article/{one}" for one in sorted(articles)),
         *(f"/paragraph/{one}" for one in ids(output, "paragraphs", "paragraph_id")),
         *(f"/reject/{one}" for one in ids(output, "rejects", "reject_id")),
@@ -136,6 +145,11 @@ def revised(output: Path) -> set[str]:
     return {*ids(output, "articles", "article_id")} & {*ids(output, "revisions", "article_id")}
 
 
+def article_of(made: Made, number: int) -> str:
+    rows = rows_of(made.output, "articles", "source_path", "article_id")
+    return next(str(id_) for path, id_ in rows if str(path).startswith(f"{number:02d} "))
+
+
 def assert_harmless(html: str) -> None:
     """Nothing in it runs or loads what is not the room's own, or hides what it is."""
     tree = lxml.html.fromstring(html)
@@ -145,7 +159,7 @@ def assert_harmless(html: str) -> None:
         assert element.tag not in {"iframe", "img", "object", "embed", "base", "style", "meta-refresh", "math"}, html
         assert not [name for name in element.attrib if name.startswith("on") or name in {"style", "srcdoc"}], html
         if element.tag == "script":
-            assert (dict(element.attrib), element.text) == ({"src": "/static/room.js", "defer": ""}, None)
+            assert (element.attrib["src"], element.text) == ("/static/room.js", None)
         for name in ("href", "src", "action", "formaction", "xlink:href"):
             if name not in element.attrib:
                 continue
@@ -157,7 +171,7 @@ def assert_harmless(html: str) -> None:
                 assert re.match(r"(/(?!/)|#|$)", address), address
     assert "refresh" not in [one.get("http-equiv", "").lower() for one in tree.iter("meta")]
     text = LAYOUT.sub("", str(tree.text_content()))
-    hidden = {character for character in text if unicodedata.category(character) in {"Cc", "Cf"}}
+    hidden = {character for character in text if unicodedata.category(character) in {"Cc", "Cf"}} - JOINERS
     assert hidden == set(), html
 
 
@@ -174,9 +188,7 @@ def test_every_page_shows_payloads_as_text(made: Made, client: TestClient) -> No
     assert len(ids(made.output, "articles", "article_id")) == len(PAYLOADS) + 1
     assert len(ids(made.output, "rejects", "reject_id")) == 2
     for number in (0, 1, 2, 3, 4, 8, 9, 10, 12):
-        at = f"2022-03-{number + 1:02d}"
-        (found,) = (row for row in read_table(made.output, "articles").to_pylist() if f"{row['published_at']:%F}" == at)
-        shown = text_of(client.get(f"/article/{found['article_id']}").text)
+        shown = text_of(client.get(f"/article/{article_of(made, number)}").text)
         assert shown.count(PAYLOADS[number]) >= 6, (number, shown)  # title, author, tag, category, source, metadata
     assert "<script>out</script>" in text_of(client.get("/").text)
 
@@ -185,9 +197,7 @@ def test_every_page_shows_payloads_as_text(made: Made, client: TestClient) -> No
     ("number", "shown"), [(6, "U+202Egnp.exeU+202C U+200EU+061CU+2066"), (7, "U+001B[31mU+001B]0;betrayedU+0007")]
 )
 def test_what_is_not_seen_is_shown_by_its_number(number: int, shown: str, made: Made, client: TestClient) -> None:
-    (found,) = (id_ for id_, path in rows_of(made.output, "articles", "article_id", "source_path")
-                if str(path).startswith(f"{number:02d}"))  # fmt: skip
-    assert shown in text_of(client.get(f"/article/{found}").text)
+    assert shown in text_of(client.get(f"/article/{article_of(made, number)}").text)
 
 
 def test_a_revision_and_a_removal_are_told(made: Made, client: TestClient) -> None:
@@ -221,14 +231,12 @@ DIGITS = "9" * 5_000
         ("/rejects?reason=x", 400), ("/?format=exe", 400), ("/?format=<script>", 400), ("/static/", 404),
         ("/static/../room.py", 404), ("/static/..%2froom.py", 404), ("/static/%2e%2e/%2e%2e/etc/passwd", 404),
         ("/?q=%00", 200), ("/?q=%ff%fe", 200), ("/?q=%ed%a0%80", 200), ("/?q=http://[", 200), ("/?q=\"'", 400),
-        ("/?q=松岭 AND", 400), ("/?q=%27%29%3b DROP TABLE articles;--", 200), (f"/?q={'松' * 20_001}", 400),
+        ("/?q=松岭 AND", 400), ("/?q=\"%27%29%3b DROP TABLE articles;--\"", 200),
         (f"/?q=<script>{BETRAYAL}</script>", 200), ("/rejects?q=%00%ff", 200),
     ],
     ids=lambda value: str(value)[:60],
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused_with_a_remedy(
-    path: str, status: int, made: Made, client: TestClient
-) -> None:
+def test_what_makes_no_sense_is_refused_with_a_remedy(path: str, status: int, made: Made, client: TestClient) -> None:
     path = path.replace("ARTICLE", next(iter(revised(made.output))))
     answer = client.get(path)
     assert answer.status_code == status, text_of(answer.text)
@@ -286,13 +294,9 @@ def test_a_head_has_the_headers_alone(client: TestClient) -> None:
     assert client.head("/nothing").status_code == 404
 
 
-def test_a_long_phrase_and_a_query_for_everything_are_answered(client: TestClient) -> None:
-    assert "松" * 10_000 not in client.get("/").text
-    long = client.get("/", params={"q": "松" * 10_000})
-    assert long.status_code == 200
-    assert "0 paragraphs" in text_of(long.text)
+def test_a_query_for_everything_is_answered(client: TestClient) -> None:
     everything = client.get("/", params={"q": "松"})
-    assert f"in {len(PAYLOADS)} article" in text_of(everything.text)
+    assert f"in {len(PAYLOADS) + 1} article" in text_of(everything.text)
 
 
 def test_an_id_and_an_address_lead_to_the_article(made: Made, client: TestClient) -> None:
@@ -415,7 +419,7 @@ def test_requests_at_once_have_the_same_answers(made: Made) -> None:
 @pytest.fixture(scope="module")
 def served(made: Made) -> Iterator[str]:
     """The address of a `pressmark browse` of its own."""
-    command = [sys.executable, "-m", "pressmark", "browse", str(made.output), str(made.archive)]
+    command = [Path(sys.executable).with_name("pressmark"), "browse", str(made.output), str(made.archive)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -425,6 +429,17 @@ def served(made: Made) -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(("length", "status", "said"), [(10_000, 200, "0 paragraphs"), (20_001, 400, "at most 20,000")])
+def test_a_long_phrase_is_looked_for_or_refused(length: int, status: int, said: str, served: str) -> None:
+    try:
+        with urlopen(f"{served}/?q={'%E6%9D%BE' * length}", timeout=60) as answer:
+            found, html = answer.status, answer.read().decode()
+    except HTTPError as error:
+        found, html = error.code, error.read().decode()
+    assert found == status
+    assert said in text_of(html)
 
 
 @pytest.mark.browser
@@ -467,7 +482,7 @@ def test_a_port_that_is_taken_is_named(made: Made, served: str, capsys: pytest.C
 
 
 def test_what_is_no_output_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["browse", str(tmp_path / "nothing")]) in {1, 2}
+    assert main(["browse", str(tmp_path / "nothing")]) == 3
     assert str(tmp_path / "nothing") in capsys.readouterr().err
 
 
