@@ -92,7 +92,7 @@ def _day(text: str, *, end: bool) -> date | None:
         return None
     try:
         if len(text) == YEAR:
-            return date.fromisoformat(f"{text}-12-31" if end else f"{text}-01-01")
+            text = f"{text}-12" if end else f"{text}-01"
         if len(text) == MONTH:
             first = date.fromisoformat(f"{text}-01")
             if not end:

@@ -210,12 +210,14 @@ def paragraph(moment: Moment, request: Request) -> Page:
 
 def difference(moment: Moment, request: Request) -> Page:
     """What one revision of an article changed against another."""
-    article_id, first, second = (request.path_params[name] for name in ("article_id", "first", "second"))
+    article_id, *numbers = (request.path_params[name] for name in ("article_id", "first", "second"))
     stages = moment.stages(article_id)
     if not stages:
         raise Refused(404, "no article has this id at this moment", "Search for its words or its address.")
-    if not (1 <= first <= len(stages) and 1 <= second <= len(stages)):
+    of = {str(number): number for number in range(1, len(stages) + 1)}
+    if not of.keys() >= {*numbers}:
         raise Refused(404, f"the article has {len(stages)} revisions", f"compare two of 1 to {len(stages)}")
+    first, second = (of[number] for number in numbers)
     old, new = stages[first - 1], stages[second - 1]
     found = compare(paragraphs_of(old.text), paragraphs_of(new.text))
     rows = [one._asdict() for one in found]

@@ -41,7 +41,7 @@ HEADERS: Final = {
 }  # fmt: skip
 ROUTES: Final = {
     "/": pages.start, "/article/{article_id}": pages.article,
-    "/article/{article_id}/diff/{first:int}/{second:int}": pages.difference,
+    "/article/{article_id}/diff/{first}/{second}": pages.difference,
     "/paragraph/{paragraph_id}": pages.paragraph, "/outlets": pages.outlets, "/outlet/{outlet}": pages.outlet,
     "/outlet/{outlet}/{month}": pages.month, "/rejects": pages.rejects, "/reject/{reject_id}": pages.reject,
     "/removals": pages.removals, "/runs": pages.runs, "/run/{run_id}": pages.run,

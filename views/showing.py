@@ -19,7 +19,9 @@ __all__ = ["FLAG_MEANINGS", "STATIC", "environment", "is_web_address", "snippet"
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 # What has no shape of its own, or turns the order of what stands around it: its number is shown in its place.
-HIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 WEB: Final = re.compile(r"https?://[^\s\x00-\x20\x7f\"<>\\^`{|}]+", re.IGNORECASE)
 AROUND: Final = 70
 LONGEST_SNIPPET: Final = 260
@@ -47,7 +49,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.filters |= {
-        "shown": _shown, "snippet": snippet, "web": _web, "linked": _linked, "decoded": _decoded,
+        "shown": _shown, "named": _named, "snippet": snippet, "web": _web, "linked": _linked, "decoded": _decoded,
         "moment": _moment, "day": _day, "size": _size, "number": _number, "differing": _differing,
     }  # fmt: skip
     made.globals |= {"FLAGS": FLAG_MEANINGS, "ROLES": ROLE_MEANINGS}
@@ -62,6 +64,11 @@ def _shown(text: object) -> Markup:
         parts += [escape(said[at : found.start()]), _number_of(found[0])]
         at = found.end()
     return Markup("").join([*parts, escape(said[at:])])
+
+
+def _named(markup: str) -> str:
+    """What stands in a place that can't hold elements, with what is invisible in it as numbers."""
+    return HIDDEN.sub(lambda found: f"U+{ord(found[0]):04X}", markup)
 
 
 def _number_of(character: str) -> Markup:

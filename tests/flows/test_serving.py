@@ -22,6 +22,7 @@ from unittest.mock import patch
 import psutil
 import pytest
 from archives import ROOT, ingest, read_table
+from browsers import CHROMIUM, CHROMIUM_ARGUMENTS
 from destinations import Warehouse, new_database, postgresql_server
 
 from pressmark.flows.cli import main
@@ -33,11 +34,6 @@ pytestmark = pytest.mark.prefect
 
 SECRET = "s3cret-Wort"
 LONGEST_S = 240
-CHROMIUM = shutil.which("chromium")
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
 
 
 @dataclass
