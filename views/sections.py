@@ -29,7 +29,7 @@ FIRST_BYTES: Final = 120
 SHOWN: Final = 12
 WEB: Final = ("http://", "https://")
 KINDS_OF_CHANGE: Final = {
-    "text": "the text", "markup": "markup only", "copy": "a copy at another path", "removed": "removed from the archive"
+    "text": "text", "markup": "markup only", "copy": "copy", "removed": "removed"
 }  # fmt: skip
 
 
