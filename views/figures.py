@@ -129,7 +129,7 @@ def sums(articles: pl.DataFrame, paragraphs: int, counted: pl.DataFrame) -> pl.D
         {
             "check": [
                 "Header, text, skipped and markup bytes of an article add up to its source (law 4)",
-                "An article has as many rows in `paragraphs` as it says",
+                "An article has as many paragraphs as it says",
                 "No article stands twice",
             ],
             "looked at": [

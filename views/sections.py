@@ -251,8 +251,8 @@ def _outlets(read: Read) -> Section:
     if cells["period"].n_unique() > 1:
         most = cells.sort("count", descending=True).row(0, named=True)
         caption = (
-            f"Articles by outlet and {unit.name}; the darkest is {most['outlet']} in "
-            f"{figures.period_name(most['period'], unit)} with {most['count']:,}"
+            f"Articles by outlet and {unit.name}; the most, {most['count']:,}, by {most['outlet']} in "
+            f"{figures.period_name(most['period'], unit)}"
         )
         years = cells.with_columns(pl.col("period").dt.year().cast(pl.String)).group_by("outlet", "period").agg(
             pl.col("count").sum()
