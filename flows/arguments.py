@@ -146,7 +146,9 @@ COMMANDS: Final = {
             Argument(
                 "--max-reject-share", type=_share, metavar="X",
                 help="exit with 1 where more than this share of the sources are rejects, as 0.05",
-            ), JSON,
+            ),
+            Argument("--report", action="store_true", help="write the report for people, too; a flow does so anyway"),
+            JSON,
         ),
     ),
     "verify": Command(

@@ -1,7 +1,7 @@
 """The flow `ingest`: the steps of `storage/ingestion.py` in the same order, each a recorded task.
 
 Rows stay in the output's staging; tasks hand on counts. `publish` and `report` write what readers see: a second try
-belongs to the next run.
+belongs to the next run. `draw` writes the report for people; its failure fails no ingest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar, get_type_hints
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import StateType
@@ -31,6 +31,8 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import doubts_about, outlet_counts, reject_lines
 from pressmark.storage.runs import RunReport, new_stamp, read_report
 from pressmark.storage.settings import IngestSettings, base_name, options
+from pressmark.views.charts import can_draw
+from pressmark.views.report import REPORT, write_report
 
 __all__ = ["ingest"]
 
@@ -58,6 +60,7 @@ settle = _step(Run.settle, RETRIED)
 merge = _step(Run.merge, RETRIED)
 publish = _step(Run.publish, UNCACHED)
 report = _step(Run.report, UNCACHED)
+draw = task(name="draw", task_run_name="draw", **UNCACHED)(write_report)
 
 
 def _run_name() -> str:
@@ -79,6 +82,7 @@ def _with_settings(function: Callable[..., RunReport]) -> Callable[..., RunRepor
             "deployment that is run after an ingest that changed something",
         )
     )
+    described.append(("page", bool, True, f"write `{REPORT}` in the output after an ingest that changed something"))
     parameters = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=Field(default, description=text), annotation=kind
@@ -91,7 +95,7 @@ def _with_settings(function: Callable[..., RunReport]) -> Callable[..., RunRepor
 
 @flow(name="ingest", flow_run_name=_run_name, retries=0, persist_result=False)
 @_with_settings
-def ingest(*, then_run: str | None = None, **given: Any) -> RunReport:
+def ingest(*, then_run: str | None = None, page: bool = True, **given: Any) -> RunReport:
     """Ingest an archive into an output folder, and leave the run's figures as artifacts."""
     log, settings = get_run_logger(), IngestSettings(**given)
     with (
@@ -119,7 +123,25 @@ def ingest(*, then_run: str | None = None, **given: Any) -> RunReport:
     if then_run and (done.partitions_written or _was_missed(then_run)):
         # Started here and not by an event, so that it also runs on servers without event triggers.
         run_deployment(then_run, timeout=0)
+    if page and done.partitions_written:
+        _draw(settings, done)
     return done
+
+
+def _draw(settings: IngestSettings, done: RunReport) -> None:
+    """Write the report for people and link to it. That it can't be written is a warning: the ingest came to its end."""
+    log = get_run_logger()
+    if not can_draw():
+        log.info("no report for people is written: that needs `pip install 'pressmark[report]'`")
+        return
+    state = draw(settings.output, return_state=True)
+    if not state.is_completed():
+        log.warning(f"the report for people was not written: {state.message}; see `pressmark report {settings.output}`")
+        return
+    create_link_artifact(
+        f"{recording.address_of(settings.output)}/{REPORT}", link_text=f"Report after run {done.run_id}",
+        key="ingest-report", description="What the output holds, what changed, and what needs attention",
+    )  # fmt: skip
 
 
 def _was_missed(then_run: str) -> bool:

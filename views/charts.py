@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import polars as pl
@@ -69,8 +70,10 @@ def grid(rows: pl.DataFrame, unit: Unit, labels: Sequence[str]) -> Drawing:
 
 
 def line(rows: pl.DataFrame) -> Drawing:
-    """A line of `count` at `moment`."""
-    x = {"field": "moment", "type": "temporal", "scale": {"type": "utc"}, "axis": _time_axis("%d %b %Y")}
+    """A line of `count` at `moment`, in the order of these."""
+    first, last = rows["moment"][0], rows["moment"][-1]
+    axis = {**_time_axis("%d %b %H:%M" if last - first < timedelta(days=4) else "%d %b %Y"), "tickCount": 5}
+    x = {"field": "moment", "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
     mark = {"type": "line", "interpolate": "step-after", "point": True}
     return _drawn(rows, mark, {"x": x, "y": _quantity(), "color": _series(1)}, 150)
 

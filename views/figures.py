@@ -14,6 +14,7 @@ import polars as pl
 from publicsuffixlist import PublicSuffixList
 
 from pressmark.schemas.contract import CONTENT_ROLES, FLAGS
+from pressmark.views.showing import FLAG_MEANINGS
 
 __all__ = [
     "ARTICLE_COLUMNS", "REVISION_COLUMNS", "TOP", "Unit", "changes", "conflicts", "flags", "languages", "lengths",
@@ -28,18 +29,10 @@ ARTICLE_COLUMNS: Final = (
     "source_bytes", "header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes", "paragraph_count", "run_id",
 )  # fmt: skip
 REVISION_COLUMNS: Final = (
-    "revision_id", "article_id", "outlet", "source_path", "title", "change", "valid_to", "first_seen_at", "run_id"
+    "revision_id", "article_id", "outlet", "source_path", "title", "change", "valid_from", "valid_to", "first_seen_at",
+    "run_id",
 )  # fmt: skip
 BOUNDS: Final = (1, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
-FLAG_MEANINGS: Final = {
-    "date_conflict": "two of its dates are over 7 days apart",
-    "mostly_skipped": "more than half of its body is scripts, styles or comments",
-    "mojibake": "broken characters: it was decoded by a wrong encoding",
-    "title_only": "no text but its title",
-    "no_content": "no block that belongs to a story",
-    "hidden_text": "text that a browser does not show",
-    "markup_in_text": "marks of HTML or Markdown stand in its text",
-}
 DATE_SOURCES: Final = {
     "header": "the header of the source",
     "front_matter": "front matter",
@@ -136,7 +129,7 @@ def sums(articles: pl.DataFrame, paragraphs: int, counted: pl.DataFrame) -> pl.D
         {
             "check": [
                 "Header, text, skipped and markup bytes of an article add up to its source (law 4)",
-                "An article has as many rows in `paragraphs` as it says",
+                "An article has as many paragraphs as it says",
                 "No article stands twice",
             ],
             "looked at": [
@@ -257,10 +250,10 @@ def reject_examples(rejects: pl.DataFrame, each: int = 3) -> pl.DataFrame:
 
 
 def changes(revisions: pl.DataFrame) -> pl.DataFrame:
-    """Revisions with `change` (`removed` for tombstones) and `at`, when they were replaced or deleted: `valid_to`, else
-    the run that first saw them."""
+    """Revisions with `change` (`removed` for tombstones) and `at`, when they were replaced or deleted: `valid_to`;
+    where their file still exists, `valid_from`; in archives without commits, the run that first saw them."""
     return revisions.with_columns(
-        pl.col("change").fill_null("removed"), at=pl.coalesce("valid_to", "first_seen_at")
+        pl.col("change").fill_null("removed"), at=pl.coalesce("valid_to", "valid_from", "first_seen_at")
     ).sort("at", "revision_id", descending=[True, False])  # fmt: skip
 
 

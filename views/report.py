@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pressmark.schemas import TABLES
@@ -27,11 +26,12 @@ from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.output.folder import PRIVATE, replace_file
 from pressmark.storage.output.tables import Output
 from pressmark.views.sections import SECTIONS, notices_of, read_output, sections_of, totals_of
+from pressmark.views.showing import environment
 
 __all__ = ["REPORT", "Written", "render", "write_report"]
 
 REPORT: Final = "reports/report.html"
-TEMPLATES: Final = Path(__file__).parent / "templates"
+CSS: Final = Path(__file__).parent / "templates" / "report.css"
 META: Final = "pressmark-report"
 # Controls, marks that turn the direction of text, separators of lines, and characters that nothing shows.
 UNSEEN: Final = re.compile(
@@ -135,15 +135,12 @@ def render(
     for section in sections_of(read, totals, before):
         sections.append(section)
         progress("report", len(sections), SECTIONS)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, finalize=lambda shown: visible(shown) if type(shown) is str else shown,
-    )  # fmt: skip
-    environment.filters["code"] = _code
-    css = (TEMPLATES / "report.css").read_text("utf-8")
+    templates = environment().overlay(finalize=lambda shown: visible(shown) if type(shown) is str else shown)
+    templates.filters["code"] = _code
+    css = CSS.read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     dated = read.articles["published_at"].drop_nulls()
-    return environment.get_template("report.html").render(
+    return templates.get_template("report.html").render(
         name=os.path.basename(name.rstrip("/")) or name, place=name, made_at=now["made_at"],
         archives=runs["archive"].unique(maintain_order=True).to_list(), contract=CONTRACT_VERSION,
         run=runs.row(-1, named=True) if runs.height else None, css=Markup(css), digest=digest,  # noqa: S704

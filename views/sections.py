@@ -29,7 +29,7 @@ FIRST_BYTES: Final = 120
 SHOWN: Final = 12
 WEB: Final = ("http://", "https://")
 KINDS_OF_CHANGE: Final = {
-    "text": "the text", "markup": "markup only", "copy": "a copy at another path", "removed": "removed from the archive"
+    "text": "text", "markup": "markup only", "copy": "copy", "removed": "removed"
 }  # fmt: skip
 
 
@@ -251,8 +251,8 @@ def _outlets(read: Read) -> Section:
     if cells["period"].n_unique() > 1:
         most = cells.sort("count", descending=True).row(0, named=True)
         caption = (
-            f"Articles by outlet and {unit.name}; the darkest is {most['outlet']} in "
-            f"{figures.period_name(most['period'], unit)} with {most['count']:,}"
+            f"Articles by outlet and {unit.name}; the most, {most['count']:,}, by {most['outlet']} in "
+            f"{figures.period_name(most['period'], unit)}"
         )
         years = cells.with_columns(pl.col("period").dt.year().cast(pl.String)).group_by("outlet", "period").agg(
             pl.col("count").sum()

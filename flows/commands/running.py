@@ -26,6 +26,7 @@ from pressmark.flows.summary import (
     text_of_run,
     why_nothing_came,
 )
+from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, read_report
 
@@ -68,7 +69,21 @@ def ingest(arguments: argparse.Namespace) -> int:
         )
     for note in (*details["notes"], *doubts, *filter(None, [problem])):
         log.warning(note)
+    if arguments.report and not _as_flow(arguments):
+        _report(settings.output)
     return EXIT_NOTHING if problem or (arguments.strict and report.rejects) else EXIT_OK
+
+
+def _report(output: str) -> None:
+    """Write the report for people; that it can't be written is a warning, as the ingest came to its end."""
+    from pressmark.views.report import write_report
+
+    try:
+        written = write_report(output)
+    except PressmarkError as error:
+        log.warning(error)
+    else:
+        print(f"report: {written.address}", file=sys.stderr)
 
 
 def _as_flow(arguments: argparse.Namespace) -> bool:

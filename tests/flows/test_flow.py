@@ -48,13 +48,16 @@ def test_the_flow_records_its_steps_its_name_and_its_figures(
     assert run["parameters"]["output"] == str(tmp_path / "flow")
     steps = sorted(ask("task_runs", **of_run(state)), key=lambda task: str(task["start_time"]))
     assert [task["name"] for task in steps] == [
-        "discover", "plan", "parse-1", "settle-1", "merge-1", "publish-1", "report", "lineage"
+        "discover", "plan", "parse-1", "settle-1", "merge-1", "publish-1", "report", "lineage", "draw"
     ]  # fmt: skip
     report = state.result()  # type: ignore[attr-defined]
     artifacts = {one["key"]: f"{one['description']} {one['data']}" for one in ask("artifacts", **of_run(state))}
     assert report.run_id in artifacts["ingest-figures"]
     assert f'{{"figure": "articles", "value": {report.articles}}}' in artifacts["ingest-figures"]
     assert "no_header" in artifacts["ingest-rejects"]
+    page = tmp_path / "flow" / "reports" / "report.html"
+    assert page.as_uri() in artifacts["ingest-report"]
+    assert report.run_id in page.read_text("utf-8")
     lines = [record.getMessage() for record in logged if record.name == "prefect.flow_runs"]
     assert f"{report.sources} sources found in {seeds}" in lines
     assert any(line.startswith("round 1 of 1: ") for line in lines)
