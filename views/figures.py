@@ -17,8 +17,8 @@ from pressmark.schemas.contract import CONTENT_ROLES, FLAGS
 
 __all__ = [
     "ARTICLE_COLUMNS", "REVISION_COLUMNS", "TOP", "Unit", "changes", "conflicts", "flags", "languages", "lengths",
-    "link_domains", "media_kinds", "outlets", "over_time", "period_name", "ranked", "reasons", "reject_examples", "roles",
-    "rows_since", "runs", "sources_of_dates", "sums", "unit_of",
+    "link_domains", "media_kinds", "outlets", "over_time", "period_name", "ranked", "reasons", "reject_examples",
+    "roles", "rows_since", "runs", "sources_of_dates", "sums", "unit_of",
 ]  # fmt: skip
 
 TOP: Final = 20

@@ -12,11 +12,13 @@ document.addEventListener("keydown", (event) => {
     search.select();
   }
   if (event.key !== "j" && event.key !== "k") return;
-  const items = [...document.querySelectorAll("[data-item]")];
+  const items = [...document.querySelectorAll("[data-item]")].filter((item) => item.checkVisibility());
   const here = items.findIndex((item) => item.contains(at));
   const next = items[here < 0 ? 0 : here + (event.key === "j" ? 1 : -1)];
   if (!next) return;
-  (next.matches("a") ? next : next.querySelector("a[href^='/']") || next).focus();
+  const link = next.matches("a") ? next : next.querySelector("a[href^='/']");
+  if (!link) next.tabIndex = -1;
+  (link || next).focus();
   next.scrollIntoView({ block: "nearest" });
 });
 for (const form of document.querySelectorAll("[data-filters]")) {
