@@ -24,9 +24,9 @@ document.addEventListener("keydown", (event) => {
 for (const form of document.querySelectorAll("[data-filters]")) {
   form.addEventListener("change", (event) => event.target.type === "radio" && form.requestSubmit());
   // Addresses stay short: what is not chosen is left out.
-  form.addEventListener("submit", () => {
-    for (const field of form.elements) {
-      if (!field.value || field.value === "newest" || field.value === "articles") field.disabled = true;
+  form.addEventListener("formdata", ({ formData }) => {
+    for (const [name, value] of [...formData]) {
+      if (!value || value === { order: "newest", what: "articles" }[name]) formData.delete(name);
     }
   });
 }
