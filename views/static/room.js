@@ -12,19 +12,21 @@ document.addEventListener("keydown", (event) => {
     search.select();
   }
   if (event.key !== "j" && event.key !== "k") return;
-  const items = [...document.querySelectorAll("[data-item]")];
+  const items = [...document.querySelectorAll("[data-item]")].filter((item) => item.checkVisibility());
   const here = items.findIndex((item) => item.contains(at));
   const next = items[here < 0 ? 0 : here + (event.key === "j" ? 1 : -1)];
   if (!next) return;
-  (next.matches("a") ? next : next.querySelector("a[href^='/']") || next).focus();
+  const link = next.matches("a") ? next : next.querySelector("a[href^='/']");
+  if (!link) next.tabIndex = -1;
+  (link || next).focus();
   next.scrollIntoView({ block: "nearest" });
 });
 for (const form of document.querySelectorAll("[data-filters]")) {
   form.addEventListener("change", (event) => event.target.type === "radio" && form.requestSubmit());
   // Addresses stay short: what is not chosen is left out.
-  form.addEventListener("submit", () => {
-    for (const field of form.elements) {
-      if (!field.value || field.value === "newest" || field.value === "articles") field.disabled = true;
+  form.addEventListener("formdata", ({ formData }) => {
+    for (const [name, value] of [...formData]) {
+      if (!value || value === { order: "newest", what: "articles" }[name]) formData.delete(name);
     }
   });
 }
