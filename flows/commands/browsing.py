@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import socket
 from pathlib import Path
 from typing import Final
@@ -49,5 +50,7 @@ def _listening(port: int) -> socket.socket:
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
-        what = "another program has this port" if error.errno == errno.EADDRINUSE else "this port needs more rights"
-        raise UsageError(what, f"127.0.0.1:{port}", "give another --port, or none for a free one") from None
+        raise UsageError(
+            f"this port can't be had ({os.strerror(error.errno)})", f"127.0.0.1:{port}",
+            "give another --port, or none for a free one",
+        ) from None  # fmt: skip

@@ -489,7 +489,9 @@ def test_a_port_that_is_taken_is_named(made: Made, served: str, capsys: pytest.C
     port = str(urlsplit(served).port)
     assert main(["browse", str(made.output), "--port", port]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"pressmark: another program has this port: `127.0.0.1:{port}`; give another --port")
+    assert said.startswith(
+        f"pressmark: this port can't be had (Address already in use): `127.0.0.1:{port}`; give another --port"
+    )
 
 
 def test_what_is_no_output_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
