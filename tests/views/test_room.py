@@ -455,8 +455,8 @@ def test_a_browser_runs_and_loads_nothing_of_the_archive(made: Made, served: str
 
     bad: list[str] = []
     asked_for: set[str] = set()
-    paths = ["/?q=松岭", "/removals", f"/reject/{ids(made.output, 'rejects', 'reject_id')[0]}"]
-    paths += [f"/?q=松岭 <script>{BETRAYAL}</script>", *(f"/article/{article_of(made, one)}" for one in (0, 1, 3, 4))]
+    paths = ["/?q=松岭", f"/reject/{ids(made.output, 'rejects', 'reject_id')[0]}"]
+    paths += [f"/?q=松岭 <script>{BETRAYAL}</script>", *(f"/article/{article_of(made, one)}" for one in (0, 1, 3))]
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         page = browser.new_page()
@@ -470,11 +470,10 @@ def test_a_browser_runs_and_loads_nothing_of_the_archive(made: Made, served: str
             assert page.title().endswith("· Reading room"), path
             assert not bad, (path, bad)
         difference = f"/article/{next(iter(revised(made.output)))}/diff/1/2"
-        for path, focused in (("/?q=松岭", "title"), (difference, "added")):
+        for path, focused in ((difference, "added"), ("/?q=松岭", "title")):
             page.goto(f"{served}{path}")
             page.keyboard.press("j")
             assert page.evaluate("document.activeElement.className") == focused
-        page.goto(f"{served}/?q=松岭")
         page.keyboard.press("/")
         assert page.evaluate("document.activeElement.name") == "q"
         page.get_by_label("oldest first").check()
