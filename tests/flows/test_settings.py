@@ -40,7 +40,7 @@ def test_the_flow_has_each_setting_once_with_its_type_default_and_help() -> None
     from pressmark.flows.ingest import ingest
 
     properties = ingest.parameters.properties
-    assert list(properties) == [*NAMES, "then_run"]
+    assert list(properties) == [*NAMES, "then_run", "page"]
     for option in options():
         shown = properties[option.name]
         assert shown["description"] == option.help
