@@ -18,14 +18,20 @@ NAMED_MONTH: Final = re.compile(
     rf"\b{MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|\b\d{{1,2}}\.? (?:de )?{MONTH},?(?: de)? \d{{4}}"
 )
 DATE_LABEL: Final = re.compile(
-    r"(?:发布|發布|發佈|发表|發表|更新|更改|修改|刊登|创建|時間|时间|日期|于|於|页|版|最[后後]|首次)+"
-    r"|\b(?:(?:first |last )?(?:published|updated|posted|modified|created|added|edited)|date|time|on|at|page ?\d*"
+    r"(?:发布|發布|發佈|发表|發表|更新|更改|修改|刊登|创建|時間|时间|日期|于|於|页|版|最[后後]|首次|입력|수정|등록)+"
+    r"|\b(?:(?:first |last )?(?:published|updated|posted|modified|created|added|edited|released)|date|time|on|at|page ?\d*"
     r"|publi[cée]+ le|aktualisiert|veröffentlicht|stand|pubblicato il|publicado|actualizado|atualizado|publicado em)\b",
     re.IGNORECASE,
 )
 TIME: Final = re.compile(
     r"\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:\s?[ap]\.?m\.?)?(?:\s?\(?(?:GMT|UTC|[A-Z]{2,4}T)?[+-]?\d*\)?)?", re.IGNORECASE
 )
+# How long ago that was, how often and how long one reads: counts beside the date, and no part of a name.
+COUNTED: Final = re.compile(
+    r"\b\d{1,6} ?(?:(?:year|month|week|day|hour|view|read|comment)s?(?: ago)?|min(?:ute[ns]?|uti|utos)?\.?(?: read)?)\b",
+    re.IGNORECASE,
+)
+WEEKDAY: Final = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b,?", re.IGNORECASE)
 OPENS: Final = " \xa0\u3000[(（【"
 AROUND_DATE: Final = " \xa0\u3000,，.。|｜丨/／·•-–—:：()（）[]【】@"
 # No name has these.
@@ -49,6 +55,7 @@ def beside_date(text: str, dates: PageDates) -> str | None:
     none of these."""
     if dates.read(text) is not None:
         return ""
+    text = WEEKDAY.sub("", COUNTED.sub("", text)).strip(AROUND_DATE)
     found = {match[0] for match in WITHIN.finditer(text)} or {match[0] for match in NAMED_MONTH.finditer(text)}
     if len(found) != 1:
         return None

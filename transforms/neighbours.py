@@ -15,6 +15,7 @@ from typing import Final
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.evidence import HIDDEN, Finding
+from pressmark.transforms.forms import BULLETS
 from pressmark.transforms.path import Path
 from pressmark.transforms.stated import Stated
 
@@ -56,6 +57,7 @@ STANDFIRST: Final = Finding("lede", "apart from the paragraphs, below the title"
 SUMMARY: Final = Finding("lede", "what the page states as its summary")
 DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
 ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
+BULLETED: Final = Finding("heading", "a bulleted line, with paragraphs between it and the next one")
 SECTION: Final = Finding("heading", "a numbered line, with paragraphs between it and the next number")
 BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
 PICTURED: Final = Finding("caption", "alone with a caption in an element")
@@ -76,6 +78,9 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> 
     numbered = [index for index, block in enumerate(blocks) if block.text[0] in MARKS]
     if len(numbered) > 1:
         _numbers(findings, blocks, numbered)
+    bulleted = [index for index, block in enumerate(blocks) if block.text[0] in BULLETS]
+    if len(bulleted) > 1:
+        _bulleted(findings, blocks, bulleted)
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
     if captions:
         _pictures(findings, blocks, captions)
@@ -212,6 +217,18 @@ def _numbers(findings: list[Finding], blocks: Sequence[Block], numbered: Sequenc
         text = blocks[index].text
         if findings[index].role == "body" and len(text) <= SHORT and not ENDS.search(text) and index + 1 < len(blocks):
             findings[index] = SECTION
+
+
+def _bulleted(findings: list[Finding], blocks: Sequence[Block], bulleted: Sequence[int]) -> None:
+    """Short bulleted lines head sections where each has a paragraph below it: items follow each other."""
+    ends = [*bulleted[1:], len(blocks)]
+    for index, following in zip(bulleted, ends, strict=True):
+        text = blocks[index].text
+        if following == index + 1 or findings[index + 1].role != "body" or len(text) > SHORT or ENDS.search(text):
+            return
+    for index in bulleted:
+        if findings[index].role in ("body", "list_item"):
+            findings[index] = BULLETED
 
 
 def _pictures(findings: list[Finding], blocks: Sequence[Block], captions: Sequence[int]) -> None:

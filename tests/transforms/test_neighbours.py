@@ -55,6 +55,13 @@ def test_numbered_lines_with_paragraphs_between_are_headings_and_items_of_a_quot
     assert roles(STORY + quoted + STORY) == [*BODY, "list_item", "list_item", *BODY]
 
 
+def test_bulleted_lines_with_paragraphs_between_are_headings_and_items_where_they_follow_each_other() -> None:
+    lines = f"<p>●2031年3月4日</p>{STORY}<p>●2031年3月9日</p>"
+    assert roles(STORY + lines + STORY) == [*BODY, "heading", *BODY, "heading", *BODY]
+    assert roles(STORY + lines + "<p>●上船</p>" + STORY) == [*BODY, "list_item", *BODY, "list_item", "list_item", *BODY]
+    assert roles(f"{STORY}<p>●先到码头。</p>{STORY}<p>●上船</p>{STORY}").count("list_item") == 2
+
+
 def test_lists_of_links_are_a_digests_items_where_they_are_most_of_it_and_related_elsewhere() -> None:
     digest = "<h3>码头</h3>" + links("渡轮的历史", "码头的冬天", "灯塔之夜") + "<h3>渡船</h3>"
     digest += links("船长日记", "试航之后", "票价之争")

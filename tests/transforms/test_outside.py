@@ -50,6 +50,8 @@ def found(above: str = "", below: str = "") -> list[str]:
         pytest.param("<p>Date :[ 2018-08-25 15:24 ]</p>", ["dateline"], id="date with a label"),
         pytest.param("<p>Quay Post 2016年10月14日07:17</p>", ["byline"], id="outlet and date"),
         pytest.param("<p>Von Maud Ellery am 30. Juli 2018</p>", ["byline"], id="name and a date in words"),
+        pytest.param("<p>Released Wednesday, March 2, 2031</p>", ["dateline"], id="label, day of the week, date"),
+        pytest.param("<p>April 10, 2031 3 years Ellery 142 Views</p>", ["byline"], id="name among date and counts"),
         pytest.param("<p class='post-date'>02 Ago 2017</p>", ["dateline"], id="date by its class"),
         pytest.param("<p>Maud Ellery</p>", ["byline"], id="stated author"),
         pytest.param("<p>The pier in the evening (Credit: Quay Post)</p>", ["caption"], id="credit in parentheses"),

@@ -147,6 +147,8 @@ def test_a_layout_gives_these_roles_and_this_dateline(
         ("<ul><li>渡轮载客三百二十人，靠岸充电十分钟。</li></ul>", "list_item"),
         ("<blockquote class='twitter-tweet'><p>渡轮来了！</p></blockquote>", "quote"),
         ("<blockquote>船就是这座城的门。</blockquote>", "quote"),
+        ("<blockquote>版权归作者所有，转载请联系。</blockquote>", "note"),
+        ("<p>微信号：songlingferry</p>", "note"),
         ("<p>渡轮今天在<a href='/x'>海湾</a>里试航，乘客从清晨开始排队。</p>", "body"),
         ("<p>问：票价会涨吗？</p>", "body"),
         ("<p>他说：<b>不会。</b></p>", "body"),
@@ -157,7 +159,7 @@ def test_a_layout_gives_these_roles_and_this_dateline(
         "Array", "ad label", "only signs", "share", "tags", "player fallback", "figcaption", "source of a picture",
         "author", "author by its class", "source", "editor's words", "copyright", "see also", "related by its class",
         "nothing but a link", "heading element", "short bold line", "list item", "tweet", "block quotation",
-        "body with a link",
+        "rights in a block quotation", "account to follow", "body with a link",
         "question", "partly bold", "sentence with a date", "word that starts like Array",
     ],
 )  # fmt: skip
