@@ -19,8 +19,9 @@ NAMED_MONTH: Final = re.compile(
 )
 DATE_LABEL: Final = re.compile(
     r"(?:发布|發布|發佈|发表|發表|更新|更改|修改|刊登|创建|時間|时间|日期|于|於|页|版|最[后後]|首次|입력|수정|등록)+"
-    r"|\b(?:(?:first |last )?(?:published|updated|posted|modified|created|added|edited|released)|date|time|on|at|page ?\d*"
-    r"|publi[cée]+ le|aktualisiert|veröffentlicht|stand|pubblicato il|publicado|actualizado|atualizado|publicado em)\b",
+    r"|\b(?:(?:first |last )?(?:published|updated|posted|modified|created|added|edited|released)|date|time|on|at"
+    r"|page ?\d*|publi[cée]+ le|aktualisiert|veröffentlicht|stand|pubblicato il|publicado"
+    r"|actualizado|atualizado|publicado em)\b",
     re.IGNORECASE,
 )
 TIME: Final = re.compile(
@@ -28,7 +29,8 @@ TIME: Final = re.compile(
 )
 # How long ago that was, how often and how long one reads: counts beside the date, and no part of a name.
 COUNTED: Final = re.compile(
-    r"\b\d{1,6} ?(?:(?:year|month|week|day|hour|view|read|comment)s?(?: ago)?|min(?:ute[ns]?|uti|utos)?\.?(?: read)?)\b",
+    r"\b\d{1,6} ?(?:(?:year|month|week|day|hour|view|read|comment)s?(?: ago)?|min(?:ute[ns]?|uti|utos)?\.?(?: read)?)"
+    r"\b",
     re.IGNORECASE,
 )
 WEEKDAY: Final = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b,?", re.IGNORECASE)
