@@ -20,7 +20,7 @@ from pressmark.storage.search_index import Index, load_folding
 from pressmark.transforms.folding import Folding
 from pressmark.transforms.query import AllOf, AnyOf, Everything, Not, Phrase, Query, QueryError, parse_query, phrases_of
 
-__all__ = ["HITS", "Search"]
+__all__ = ["HITS", "Search", "bounds"]
 
 SPANS: Final = pl.List(pl.Struct({"start": pl.Int32, "end": pl.Int32}))
 _TEXT: Final = pl.String()
@@ -82,7 +82,7 @@ class Search:
         known = {file.outlet for file in (*self._current, *self._superseded)}
         if outlet is not None and outlet not in known:
             raise SettingsError("no article is of this outlet", outlet, _instead(outlet, known))
-        start, end = _bounds(since, until)
+        start, end = bounds(since, until)
         files = [*self._current, *(self._superseded if superseded and role is None else [])]
         files = [file for file in files if outlet in (None, file.outlet) and file.may_have(start, end)]
         names = self._index.candidates([file.entry for file in files], tree)
@@ -214,7 +214,7 @@ def _contains(phrase: str, folding: Folding) -> pl.Expr:
     return pl.col("text").map_batches(whole, return_dtype=pl.Boolean)
 
 
-def _bounds(since: date | None, until: date | None) -> tuple[datetime | None, datetime | None]:
+def bounds(since: date | None, until: date | None) -> tuple[datetime | None, datetime | None]:
     """From when to before when."""
     end = None if until is None else _utc(until) + (A_MOMENT if isinstance(until, datetime) else A_DAY)
     return None if since is None else _utc(since), end
