@@ -299,6 +299,28 @@ COMMANDS: Final = {
     "describe": Command(
         "exporting", "write what an output is beside its tables", "pressmark describe output", (NAMED_OUTPUT, JSON)
     ),
+    "changes": Command(
+        "changing", "show what revisions changed, as a newspaper of corrections: by day, outlet and article",
+        "pressmark changes output --outlet rfi --since 2025-03-01 --what numbers",
+        (
+            OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
+            Argument("--since", type=_day, metavar="TIME", help="changed on this day, at this time, or later"),
+            Argument("--until", type=_day, metavar="TIME", help="changed at this time, on this day, or before"),
+            Argument(
+                "--what", choices=("numbers", "names", "quotation", "wording", "markup"),
+                help="only where this differs [all but markup; all with --json]",
+            ),
+            Argument("--json", action="store_true", help="print them as JSON lines, and errors as JSON"),
+        ),
+    ),
+    "removals": Command(
+        "changing", "list what left the archive, or is said to be removed: when, why, and where its last bytes are",
+        "pressmark removals output --outlet rfi",
+        (
+            OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
+            Argument("--json", action="store_true", help="print them, with the last texts, as JSON lines"),
+        ),
+    ),
     "load": Command(
         "running", "load what changed in an output into a database or table format, and prove that it arrived",
         "pressmark load output duckdb:news.duckdb",

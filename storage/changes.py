@@ -7,8 +7,6 @@ after any number of runs.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final
@@ -17,28 +15,20 @@ import polars as pl
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import PERIODS
-from pressmark.schemas.tables import ARTICLES, PARAGRAPHS, REVISIONS
-from pressmark.storage.errors import InputError, SettingsError
-from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Request, Source, sources_of
+from pressmark.schemas.tables import ARTICLES, PARAGRAPHS, REJECTS, REVISIONS, RUNS
+from pressmark.storage.errors import SettingsError
 from pressmark.storage.output.tables import Output
-from pressmark.storage.runs import Archive, archive_of, last_runs
 from pressmark.storage.search import bounds
-from pressmark.storage.settings import IngestSettings
-from pressmark.storage.versions import parse_source
+from pressmark.storage.superseded import Revision, Superseded
 from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, successions
-from pressmark.transforms.dates import FAR_FUTURE
-from pressmark.transforms.records import Reading, Reject
+from pressmark.transforms.removals import removals
 from pressmark.transforms.wording import WHAT
 
-__all__ = ["changes_of"]
+__all__ = ["changes_of", "removals_of"]
 
 # So many revisions, and bytes of their sources, are looked at together.
 AT_ONCE: Final = 1000
 BYTES_AT_ONCE: Final = 32 << 20
-READING: Final = ("encoding", "markup", "zone", "single_outlet", "map")
-KEY: Final = ("source_path", "source_sha256", "valid_from")
-
-log = logging.getLogger(__name__)
 
 
 def changes_of(
@@ -49,21 +39,45 @@ def changes_of(
     read; `source` is the input of each one's latest run. Raises `SettingsError` for what is no `what` or outlet."""
     if what is not None and what not in WHAT:
         raise SettingsError("this is nothing that a change is told as", what, "name one of " + ", ".join(WHAT))
+    _check_outlet(moment, outlet)
     start, end = bounds(since, until)
     pairs = successions(_with_period(moment, "articles"), _with_period(moment, "revisions")).collect()
     if outlet is not None:
-        known = moment.scan(ARTICLES).select(pl.col("outlet").cast(pl.String)).unique().collect()["outlet"].to_list()
-        if outlet not in {*known, *pairs["outlet"]}:
-            raise SettingsError("no article is of this outlet", outlet, "see `pressmark status` for those there are")
         pairs = pairs.filter(pl.col("outlet") == outlet)
     pairs = pairs.filter(*([] if start is None else [pl.col("changed_at") >= start]),
                          *([] if end is None else [pl.col("changed_at") < end]))  # fmt: skip
-    archives = _Archives(moment, source) if read else None
+    archives = Superseded(moment, source) if read else None
     for some in _parts(pairs):
         rows = pl.DataFrame(list(_rows(moment, some, archives)), schema=CHANGES, orient="row")
         rows = rows if what is None else rows.filter(pl.col("what").list.contains(pl.lit(what, pl.Enum(WHAT))))
         if rows.height:
             yield rows
+
+
+def removals_of(moment: Output, source: str | None = None, *, outlet: str | None = None) -> pl.DataFrame:
+    """The ledger of removals: see `Dataset.removals`. The address of what is no article any more is read from its
+    bytes, as far as these are there."""
+    _check_outlet(moment, outlet)
+    found = removals(
+        _with_period(moment, "articles"), _with_period(moment, "revisions"), moment.scan(REJECTS), moment.scan(RUNS)
+    )
+    found = found if outlet is None else found.filter(pl.col("outlet") == outlet)
+    archives = Superseded(moment, source)
+    nameless = [Revision(*row) for row in found.filter(pl.col("url").is_null(), pl.col("bytes_in").is_not_null())
+                .select(Revision._fields).iter_rows()]  # fmt: skip
+    urls = {one: article.header.url for one, data in archives.contents(nameless).items()
+            if (article := archives.article(one, data)) is not None}  # fmt: skip
+    known = [urls.get(Revision(*row)) for row in found.select(Revision._fields).iter_rows()]
+    return found.with_columns(url=pl.coalesce("url", pl.Series(known, dtype=pl.String)))
+
+
+def _check_outlet(moment: Output, outlet: str | None) -> None:
+    if outlet is not None and not any(
+        part.partition is not None and part.partition.outlet == outlet
+        for table in (ARTICLES, REVISIONS)
+        for part in moment.parts(table)
+    ):
+        raise SettingsError("no article is of this outlet", outlet, "see `pressmark status` for those there are")
 
 
 def _with_period(moment: Output, name: str) -> pl.LazyFrame:
@@ -87,22 +101,27 @@ def _parts(pairs: pl.DataFrame) -> Iterator[pl.DataFrame]:
         yield pairs[start:]
 
 
-def _rows(moment: Output, pairs: pl.DataFrame, archives: _Archives | None) -> Iterator[dict[str, Any]]:
+def _rows(moment: Output, pairs: pl.DataFrame, archives: Superseded | None) -> Iterator[dict[str, Any]]:
     texts = _texts(moment, pairs)
-    places = _current_places(moment, pairs)
-    contents = {} if archives is None else archives.contents(pairs)
+    current = _current_places(moment, pairs)
+    asked = [_revision(pair, side) for pair in pairs.iter_rows(named=True) for side in ("old", "new")]
+    contents = {} if archives is None else archives.contents(asked)
     for pair in pairs.iter_rows(named=True):
-        sides = []
+        sides, url = [], pair["url"]
         for name in ("old", "new"):
+            data = contents.get(_revision(pair, name))
+            places = current.get(pair["article_id"], []) if name == "new" and pair["new_current"] else None
+            if places is None and data is not None and archives is not None:
+                article = archives.article(_revision(pair, name), data)
+                if article is not None and article.text_sha256 == pair[f"{name}_text_sha256"]:
+                    places = [Place(one.role, one.byte_start, one.byte_end) for one in article.paragraphs]
+                    url = url or article.header.url
             text = texts[pair["article_id"], pair[f"{name}_text_sha256"]]
-            data = contents.get(_key(pair, name))
-            if name == "new" and pair["new_current"]:
-                stand: Sequence[Place] | None = places.get(pair["article_id"], [])
-            else:
-                stand = None if data is None or archives is None else archives.places(pair, name, data)
-            sides.append(Side(pair[f"{name}_title"], text, stand, data))
+            sides.append(Side(pair[f"{name}_title"], text, places, data))
         for row in changes_between(*sides):
-            yield {name: pair[name] for name in CHANGES if name in pair} | row | {"title": pair["new_title"]}
+            yield {name: pair[name] for name in CHANGES if name in pair} | row | {
+                "title": pair["new_title"], "url": url
+            }  # fmt: skip
 
 
 def _texts(moment: Output, pairs: pl.DataFrame) -> dict[tuple[str, str], str]:
@@ -136,65 +155,5 @@ def _narrowed(rows: pl.LazyFrame, pairs: pl.DataFrame, sides: Sequence[str]) -> 
     return rows.filter(*wanted)
 
 
-def _key(pair: dict[str, Any], side: str) -> tuple[Any, ...]:
-    return (pair[f"{side}_archive"], *(pair[f"{side}_{name}"] for name in KEY))
-
-
-class _Archives:
-    """The archives of an output, each listed once, with every file that ever was at a path where there are commits."""
-
-    def __init__(self, moment: Output, source: str | None) -> None:
-        self._runs = {run.archive: run for run in last_runs(moment)}
-        self._moment, self._source = moment, source
-        self._opened: dict[str, tuple[Archive, dict[tuple[Any, ...], Source]] | None] = {}
-        self._readings: dict[str, Reading] = {}
-
-    def contents(self, pairs: pl.DataFrame) -> dict[tuple[Any, ...], bytes]:
-        """The bytes of both sides' sources, as far as they are there and are what was ingested."""
-        wanted: dict[str, dict[tuple[Any, ...], str]] = {}
-        for pair in pairs.iter_rows(named=True):
-            for side in ("old", "new"):
-                archive, path, digest, came = _key(pair, side)
-                wanted.setdefault(archive, {})[path, came] = digest
-        found = {}
-        for name, digests in wanted.items():
-            opened = self._open(name)
-            if opened is None:
-                continue
-            archive, sources = opened
-            asked = {source: key for key in digests if (source := sources.get(key)) is not None}
-            ordered = sorted(asked, key=lambda source: int(source.locator)) if archive.input.streamed else list(asked)
-            for source, data in archive.input.contents(ordered, ANY_SIZE):
-                digest = digests[asked[source]]
-                if not isinstance(data, Reject) and hashlib.sha256(data).hexdigest() == digest:
-                    found[name, source.source_path, digest, source.valid_from] = data
-        return found
-
-    def places(self, pair: dict[str, Any], side: str, data: bytes) -> list[Place] | None:
-        """Where paragraphs stand in a source; None where today's parser makes another text of it."""
-        archive = pair[f"{side}_archive"]
-        if archive not in self._readings:
-            run = self._runs[archive]
-            settings = IngestSettings(**{name: run.argument(name) for name in READING})
-            self._readings[archive] = settings.reading
-        article = parse_source(
-            data, pair[f"{side}_source_path"], ANY_SIZE, FAR_FUTURE, archive, self._readings[archive]
-        )
-        if isinstance(article, Reject) or article.text_sha256 != pair[f"{side}_text_sha256"]:
-            return None
-        return [Place(one.role, one.byte_start, one.byte_end) for one in article.paragraphs]
-
-    def _open(self, name: str) -> tuple[Archive, dict[tuple[Any, ...], Source]] | None:
-        """An archive and its sources by path and time; None, with a word, where it can't be read."""
-        if name not in self._opened:
-            try:
-                owner = next((run.archive for run in self._runs.values() if run.source == self._source), name)
-                archive = archive_of(self._moment, self._source if owner == name else None, name)
-                request = Request(EVERYTHING, history=archive.history, moves=archive.moves)
-                sources = sources_of(archive.input.listing(request).frame)
-            except InputError as error:
-                log.warning("the bytes of `%s` are not looked at, and no change of markup is told: %s", name, error)
-                self._opened[name] = None
-            else:
-                self._opened[name] = archive, {(one.source_path, one.valid_from): one for one in sources}
-        return self._opened[name]
+def _revision(pair: dict[str, Any], side: str) -> Revision:
+    return Revision(*(pair[f"{side}_{name}"] for name in Revision._fields))

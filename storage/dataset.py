@@ -12,6 +12,7 @@ import polars as pl
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.tables import ARTICLES, AUDITS, MEDIA, PARAGRAPHS, REJECTS, REVISIONS, RUNS
+from pressmark.storage.changes import changes_of, removals_of
 from pressmark.storage.copies import clusters
 from pressmark.storage.originals import Originals
 from pressmark.storage.output.snapshot import snapshot
@@ -24,6 +25,7 @@ from pressmark.storage.search_index import index_folder
 from pressmark.storage.verification import Verification, verify_output
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse as parse_source
+from pressmark.transforms.changes import CHANGES
 from pressmark.transforms.dates import FAR_FUTURE
 from pressmark.transforms.differences import differences
 from pressmark.transforms.records import Article, Limits, Reject
@@ -112,6 +114,35 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         """The rows that came, went or changed from this moment to that of `newer`, in what, and why: see
         `transforms/differences.py`."""
         return differences(self.tables(), newer.tables()).collect(engine="streaming")
+
+    def changes(
+        self,
+        source: str | None = None,
+        *,
+        outlet: str | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        what: str | None = None,
+    ) -> pl.DataFrame:
+        """One row for each headline and paragraph that a revision added, removed, changed or moved, in the columns of
+        `transforms/changes.py:CHANGES`: the latest day first, on it by outlet and time, the paragraphs of an article in
+        the order of its newer revision.
+
+        `what` is a list of `numbers`, `names`, `quotation`, `wording`, and `markup` where the text is the same in other
+        bytes; ask for rows that have one of them with the argument of that name. `since` and `until` are days (whole,
+        in UTC) or times, both included. Ordinals, roles and bytes of superseded revisions, and changes of markup, are
+        known as far as the archive still has the bytes: `source` is the input of its latest run. Raises `SettingsError`
+        for what is no `what`, and for an outlet that does not exist.
+        """
+        found = changes_of(self._moment, source, outlet=outlet, since=since, until=until, what=what)
+        return pl.concat([pl.DataFrame(schema=CHANGES), *found])
+
+    def removals(self, source: str | None = None, *, outlet: str | None = None) -> pl.DataFrame:
+        """One row for each thing that tells of a removal, the latest first, in the columns of
+        `transforms/removals.py:REMOVALS`: a file that is gone (`deleted`) or no article any more (`rejected`), a header
+        that says so (`said`), a text that became a notice (`notice`). Raises `SettingsError` for an outlet that does
+        not exist."""
+        return removals_of(self._moment, source, outlet=outlet)
 
     def tables(self) -> dict[str, pl.LazyFrame]:
         """The tables by name."""

@@ -24,9 +24,9 @@ READERS: Final = ("dateparser", "idna", "py3langid", "pyromark", "pyyaml", "turb
 OF_RECORDS: Final = ("jsonl.py", "payloads.py", "warc.py")
 # These check, compare or choose; what a source says does not depend on them.
 NOT_DECIDING: Final = frozenset({
-    "citation.py", "clusters.py", "comparison.py", "description.py", "differences.py", "explanation.py", "folding.py",
-    "laws.py", "merkle.py", "periods.py", "query.py", "rederivation.py", "reference.py", "revisions.py", "roots.py",
-    "selection.py",
+    "changes.py", "citation.py", "clusters.py", "comparison.py", "description.py", "differences.py", "explanation.py",
+    "folding.py", "laws.py", "merkle.py", "periods.py", "query.py", "rederivation.py", "reference.py", "removals.py",
+    "revisions.py", "roots.py", "selection.py", "wording.py",
 })  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def successions(articles: pl.LazyFrame, revisions: pl.LazyFrame) -> pl.LazyFrame
         both.join(addresses, on="article_id", how="left")
         .with_columns(changed_at=moment, day=moment.dt.date(), outlet="new_outlet")
         .sort(*ORDER, descending=list(DOWN), nulls_last=True)
-        .drop("pair", "came_then", "superseded_by", "article_id_right", "old_valid_to", "new_valid_to", strict=False)
+        .drop("pair", "came_then", "superseded_by", "article_id_right", "new_valid_to", strict=False)
     )
 
 

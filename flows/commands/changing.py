@@ -1,0 +1,124 @@
+"""What became of articles: `changes`, a newspaper of corrections, and `removals`, a ledger of what is gone."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+
+from pressmark.flows.cli import EXIT_OK
+from pressmark.flows.summary import as_json, printable, utc
+from pressmark.storage.changes import changes_of
+from pressmark.storage.dataset import Dataset
+from pressmark.storage.output.tables import Output
+from pressmark.transforms.comparison import marked
+
+__all__ = ["changes", "removals"]
+
+# Of what is equal, so many characters beside each change; of a paragraph that came or went, its first ones.
+BESIDE: Final = 40
+SHOWN: Final = 300
+INDENT: Final = " " * 4
+SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}
+BYTES_IN: Final = {
+    "archive": "the bytes are in the archive", "history": "the last bytes are in the archive's history",
+    None: "the bytes are gone, the text is kept",
+}  # fmt: skip
+HOW: Final = {
+    "deleted": "the file was deleted", "rejected": "the file is no article any more",
+    "said": "the archive says that the page was removed", "notice": "the page became a notice",
+}  # fmt: skip
+
+
+def changes(arguments: argparse.Namespace) -> int:
+    """Print what revisions changed; the exit code."""
+    shown = markup = 0
+    day, article = "", None
+    with Dataset(arguments.output) as dataset:
+        found = changes_of(
+            Output(dataset.folder), arguments.source, outlet=arguments.outlet, since=arguments.since,
+            until=arguments.until, what=arguments.what,
+        )  # fmt: skip
+        for frame in found:
+            if arguments.json:
+                for row in frame.iter_rows(named=True):
+                    print(as_json(row))
+                continue
+            quiet = frame.filter(pl.col("what") == ["markup"]) if arguments.what is None else frame.clear()
+            markup += quiet.height
+            rest = frame.join(quiet, on=frame.columns, how="anti", nulls_equal=True, maintain_order="left")
+            for row in rest.iter_rows(named=True):
+                if (today := _day(row["changed_at"])) != day:
+                    day = today
+                    print(f"{day}\n")
+                if (one := (row["article_id"], row["old_source_sha256"], row["changed_at"])) != article:
+                    article = one
+                    print("\n".join(_headline(row)))
+                print("\n".join(_change(row)), end="\n\n")
+            shown += rest.height
+    if not arguments.json:
+        print(_counted(shown, "change"), end="")
+        print(f"; {_counted(markup, 'more')} in markup alone: --what markup shows them" if markup else "")
+    return EXIT_OK
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("s" if what == "change" and count != 1 else "")
+
+
+def _day(moment: datetime | None) -> str:
+    return "at an unknown time" if moment is None else utc(moment)[:10]
+
+
+def _headline(row: dict[str, Any]) -> list[str]:
+    at = "" if row["changed_at"] is None else f", {utc(row['changed_at'])[11:16]} UTC"
+    where = f"  {printable(row['url'] or row['new_source_path'])}"
+    return [f"{row['outlet']}{at}: {printable(row['title']) or '(no title)'}", where, f"  article {row['article_id']}"]
+
+
+def _change(row: dict[str, Any]) -> list[str]:
+    kind, old, new = row["kind"], row["old_text"], row["new_text"]
+    if kind == "changed" and old != new:
+        text = marked(old, new, BESIDE)
+    else:
+        text = new if old is None or old == new else old
+        text = text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    place = "headline" if row["part"] == "title" else _place(row)
+    what = f" ({', '.join(row['what'])})" if row["what"] else ""
+    return [f"  {SIGNS[kind]} {kind} {place}{what}", *(INDENT + printable(line) for line in text.split("\n"))]
+
+
+def _place(row: dict[str, Any]) -> str:
+    role = row["new_role"] or row["old_role"] or "paragraph"
+    numbers = dict.fromkeys(one for one in (row["old_ordinal"], row["new_ordinal"]) if one is not None)
+    return f"{role} {' → '.join(map(str, numbers))}"
+
+
+def removals(arguments: argparse.Namespace) -> int:
+    """Print the ledger; the exit code."""
+    with Dataset(arguments.output) as dataset:
+        found = dataset.removals(arguments.source, outlet=arguments.outlet)
+    for row in found.iter_rows(named=True):
+        print(as_json(row) if arguments.json else "\n".join(_removal(row)), end="\n" if arguments.json else "\n\n")
+    if not arguments.json:
+        counts = found.group_by("kind").len().sort("kind").iter_rows()
+        words = ", ".join(f"{count:,} {kind}" for kind, count in counts)
+        print(f"{_counted(found.height, 'removal')}{'s' if found.height != 1 else ''}{f': {words}' if words else ''}")
+    return EXIT_OK
+
+
+def _removal(row: dict[str, Any]) -> list[str]:
+    at = "at an unknown time" if row["removed_at"] is None else utc(row["removed_at"])
+    said = f": {printable(row['said'][:SHOWN])}" if row["said"] else ""
+    back = "; the article is there again" if row["back"] else ""
+    first = " ".join((row["text"] or "").split())
+    return [
+        f"{at}  {row['outlet']}: {printable(row['title']) or '(no title)'}",
+        f"  {printable(row['url'] or 'address unknown')}",
+        f"  {HOW[row['kind']]}{said}{back}",
+        f"  {printable(first if len(first) <= SHOWN else first[:SHOWN] + '…')}",
+        f"  {BYTES_IN[row['bytes_in']]}: {printable(row['source_path'])} of {printable(row['archive'])}, "
+        f"sha256 {row['source_sha256']}",
+    ]
