@@ -146,8 +146,10 @@ def _edited(chance: random.Random, number: int, old: list[_Paragraph], spare: _P
     chance.shuffle(free)
     for kind in chance.sample(KINDS, chance.randint(1, 4)):
         slot = {"numbers": "N", "names": chance.choice("PL"), "quotation": "Q", "wording": "W"}.get(kind)
-        one = next(one for one in free if slot is None or slot in one.slots) if kind != "added" else spare
-        if kind == "added":
+        one = next((one for one in free if slot is None or slot in one.slots), spare)
+        if kind == "added" or one is spare:
+            if spare in new:
+                continue
             new.insert(chance.randint(0, len(new)), spare)
             truth.append(Truth("added", (), None, spare.text))
             continue

@@ -19,6 +19,7 @@ ALIKE: Final = 0.5
 # What is aligned in full has at most so many pairs of equal members, and a stretch is searched for paragraphs that are
 # alike up to so many pairs of them and of their words: more is seconds, and no article.
 MOST_EQUAL_PAIRS: Final = 1_000_000
+MOST_ALIGNED: Final = 400_000_000
 MOST_PAIRS: Final = 250_000
 MOST_PAIRS_OF_WORDS: Final = 4_000_000_000
 MOST_WORDS: Final = 10_000
@@ -55,7 +56,7 @@ def compare(old: Sequence[str], new: Sequence[str]) -> list[Difference]:
     """Every paragraph of both revisions once: those of the new one in its order, removed ones where they stood.
 
     A paragraph is `moved` where the same text stands elsewhere, and `changed` where one that is alike stands in its
-    place.
+    place, else elsewhere.
 
     >>> [(d.kind, d.before, d.after) for d in compare(["a", "b", "c"], ["c", "a", "d"])]
     [('moved', 2, 0), ('same', 0, 1), ('added', None, 2), ('removed', 1, None)]
@@ -63,7 +64,7 @@ def compare(old: Sequence[str], new: Sequence[str]) -> list[Difference]:
     origin: dict[int, int] = {}
     kinds: dict[int, Kind] = {}
     left: list[tuple[range, range]] = []
-    for equal, was, now in edits(old, new):
+    for equal, was, now in _aligned(old, new):
         before_, after_ = range(was.start, was.stop), range(now.start, now.stop)
         if equal:
             origin |= zip(after_, before_, strict=True)
@@ -79,13 +80,15 @@ def compare(old: Sequence[str], new: Sequence[str]) -> list[Difference]:
             if elsewhere[new[after]]:
                 origin[after], kinds[after] = elsewhere[new[after]].popleft(), "moved"
     taken = set(origin.values())
-    for gone, come in left:
-        for before, after in _alike(
-            {at: old[at] for at in gone if at not in taken}, {at: new[at] for at in come if at not in origin}
-        ):
+    # In its own place first, then anywhere.
+    away: set[int] = set()
+    for gone, come in (*left, (range(len(old)), range(len(new)))):
+        rest = {at: old[at] for at in gone if at not in taken}, {at: new[at] for at in come if at not in origin}
+        for before, after in _alike(*rest):
             if before not in taken and after not in origin:
                 origin[after], kinds[after] = before, "changed"
                 taken.add(before)
+                away.update([after] if (gone, come) not in left else [])
     removed = deque(Difference("removed", at, None, text, None) for at, text in enumerate(old) if at not in taken)
     found: list[Difference] = []
     for after, text in enumerate(new):
@@ -94,7 +97,7 @@ def compare(old: Sequence[str], new: Sequence[str]) -> list[Difference]:
             continue
         before = origin[after]
         # A moved paragraph says nothing of what stood before it.
-        while kinds[after] != "moved" and removed and (removed[0].before or 0) < before:
+        while kinds[after] != "moved" and after not in away and removed and (removed[0].before or 0) < before:
             found.append(removed.popleft())
         found.append(Difference(kinds[after], before, after, old[before], text))
     return [*found, *removed]
@@ -125,6 +128,20 @@ def edits(old: Sequence[str], new: Sequence[str]) -> list[Edit]:
     head = [Edit(equal=True, old=slice(0, start), new=slice(0, start))]
     tail = [Edit(equal=True, old=slice(len(old) - end, len(old)), new=slice(len(new) - end, len(new)))]
     return [*(head if start else []), *between, *(tail if end else [])]
+
+
+def _aligned(old: Sequence[str], new: Sequence[str]) -> list[Edit]:
+    """Paragraphs aligned such that as many as possible are equal, and no more are moved than need be."""
+    if len(old) * len(new) > MOST_ALIGNED:
+        return edits(old, new)
+    found: list[Edit] = []
+    for tag, first, last, start, end in Indel.opcodes(old, new):
+        one = Edit(tag == "equal", slice(first, last), slice(start, end))
+        if found and not found[-1].equal and not one.equal:
+            one = Edit(equal=False, old=slice(found[-1].old.start, last), new=slice(found[-1].new.start, end))
+            found.pop()
+        found.append(one)
+    return found
 
 
 def marked(old: str, new: str, context: int | None = None) -> str:

@@ -46,7 +46,6 @@ COUNTED: Final = (
 VALUES: Final = {word: str(value) for value, word in enumerate(COUNTED)} | {
     "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90",
     "dozen": "12", "hundred": "100", "thousand": "1000", "million": "1000000", "billion": "1000000000",
-    "half": "1/2", "third": "1/3", "quarter": "1/4", "twice": "2x", "once": "1x", "first": "1st", "second": "2nd",
 }  # fmt: skip
 # Names of days and months, by what each begins with.
 DAYS: Final = re.compile(
@@ -61,11 +60,14 @@ SURNAMES: Final = frozenset(
     "王李张張刘劉陈陳杨楊赵趙黄黃吴吳徐孙孫胡朱郭何罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖萧蕭蔡潘田董袁蒋蔣余杜叶葉魏苏蘇吕呂丁"
     "沈崔卢盧姚姜钟鐘谭譚陆陸汪范石廖贾賈韦韋邹鄒熊孟秦阎閻薛侯龙龍段郝孔邵史毛贺賀顾顧赖賴龚龔汤湯尹黎武乔喬严嚴林马馬周"
 )
-OFFICES: Final = re.compile(
-    "(?:主席|总统|總統|总理|總理|首相|部长|部長|省长|省長|市长|市長|县长|縣長|区长|區長|局长|局長|院长|院長|校长|校長|馆长|館長|会长|會長|"
-    "董事长|董事長|书记|書記|委员|委員|议员|議員|大使|教授|博士|医生|醫生|律师|律師|记者|記者|作者|编辑|編輯|导演|導演|演员|演員|"
-    "经理|經理|主任|发言人|發言人|司令|将军|將軍|法官|教练|教練|队长|隊長|船长|船長|农民|農民|居民|学生|學生|老师|老師|[:：])\\s*$"
+OFFICE: Final = (
+    "主席|总统|總統|总理|總理|首相|部长|部長|省长|省長|市长|市長|县长|縣長|区长|區長|局长|局長|院长|院長|校长|"
+    "校長|馆长|館長|会长|會長|董事长|董事長|书记|書記|委员|委員|议员|議員|大使|教授|博士|医生|醫生|律师|律師|"
+    "记者|記者|作者|编辑|編輯|导演|導演|演员|演員|经理|經理|主任|发言人|發言人|司令|将军|將軍|法官|教练|教練|"
+    "队长|隊長|船长|船長|农民|農民|居民|学生|學生|老师|老師"
 )
+OFFICES: Final = re.compile(rf"(?:{OFFICE}|[:：])\s*$")
+OFFICE_FIRST: Final = re.compile(rf"^(?:{OFFICE})(?=.)")
 TITLES: Final = ("先生", "女士", "小姐", "教授", "博士")
 LANDS: Final = "国國"
 ENDINGS: Final = "省市县縣区區镇鎮乡鄉村州岛島湾灣河江湖山路街寺"
@@ -111,8 +113,10 @@ def what_changed(old: str, new: str) -> tuple[What, ...]:
     was, now = _read(old), _read(new)
     pieces = edits([token.text for token in was.tokens], [token.text for token in now.tokens])
     pieces = [piece for piece in pieces if not piece.equal]
+    han = [piece for piece in _joined(pieces, was) if _is_han_name(was, now, piece)]
+    plain = [piece for piece in pieces if not any(_within(piece, one) for one in han)]
     found: dict[What, bool] = {
-        "numbers": _numbers_differ(was, now, pieces),
+        "numbers": _numbers_differ(was, now, plain),
         "quotation": Counter(was.quotes) != Counter(now.quotes),
     }
     gone, come = (
@@ -123,12 +127,10 @@ def what_changed(old: str, new: str) -> tuple[What, ...]:
     latin = {name for name in gone if name.casefold() not in there} | {
         name for name in come if name.casefold() not in here
     }
-    han = [piece for piece in _joined(pieces, was) if _is_han_name(was, now, piece)]
     found["names"] = bool(latin or han)
     found["wording"] = any(
         _is_other(side, part(piece), quotation=found["quotation"])
-        for piece in pieces
-        if not any(_within(piece, one) for one in han)
+        for piece in plain
         for side, part in ((was, _old), (now, _new))
     )
     if not any(found.values()):
@@ -268,6 +270,9 @@ def _is_han_name(was: _Wording, now: _Wording, piece: Edit) -> bool:
     if all(len(one) > 2 and one[-1] in ENDINGS for one in both):
         return True
     if all(len(one) < 4 and one[0] in SURNAMES for one in both):
+        return True
+    plain = [OFFICE_FIRST.sub("", one) for one in both]
+    if plain != list(both) and all(1 < len(one) <= 4 for one in plain):
         return True
     whole = min(len(gone), len(come)) > 1 and short
     if whole and (OFFICES.search(before[-8:]) or after.startswith(TITLES)):
