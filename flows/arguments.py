@@ -308,7 +308,7 @@ COMMANDS: Final = {
             Argument("--until", type=_day, metavar="TIME", help="changed at this time, on this day, or before"),
             Argument(
                 "--what", choices=("numbers", "names", "quotation", "wording", "markup"),
-                help="only where this differs [all but markup; all with --json]",
+                help="only where this differs [all but markup and page furniture; all with --json]",
             ),
             Argument("--json", action="store_true", help="print them as JSON lines, and errors as JSON"),
         ),

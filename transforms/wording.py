@@ -3,7 +3,7 @@
 Each is said where the text itself shows it, without a model of any language. A number is one in digits, also where only
 one wording has it; a numeral, a day of the week or a month, where another took its place. A name in a script with
 capitals is a word with one that does not begin a sentence. In Chinese it is what took the place of another between the
-marks of a foreign name or a title, beside an office or the ending of a place, as a known place, or as two or three
+marks of a foreign name or a title, beside an office or the ending of a place, as a known place, or as up to three
 characters that begin with a surname: a name that nothing of this shows is told as other wording.
 """
 
@@ -250,10 +250,10 @@ def _joined(pieces: Sequence[Edit], was: _Wording) -> Iterator[Edit]:
 
 
 def _is_han_name(was: _Wording, now: _Wording, piece: Edit) -> bool:
-    """Whether one Chinese name took the place of another."""
+    """Whether one Chinese name took the place of another, or a known place came or went."""
     gone, come = _text_of(was, piece.old), _text_of(now, piece.new)
     if not (ONLY_HAN.fullmatch(gone) and ONLY_HAN.fullmatch(come)):
-        return False
+        return not (gone and come) and gone + come in PLACES
     start = was.tokens[piece.old.start].start
     before, after = was.text[:start], was.text[start + len(gone) :]
     short = max(len(gone), len(come)) <= 4

@@ -20,6 +20,11 @@ __all__ = ["changes", "removals"]
 # Of what is equal, so many characters beside each change; of a paragraph that came or went, its first ones.
 BESIDE: Final = 40
 SHOWN: Final = 300
+# What no reader of corrections looks for, unless asked.
+FURNITURE: Final = ("boilerplate", "related")
+QUIET: Final = (pl.col("what") == ["markup"]) | pl.coalesce("new_role", "old_role").is_in(FURNITURE).fill_null(
+    value=False
+)
 INDENT: Final = " " * 4
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}
 BYTES_IN: Final = {
@@ -34,7 +39,7 @@ HOW: Final = {
 
 def changes(arguments: argparse.Namespace) -> int:
     """Print what revisions changed; the exit code."""
-    shown = markup = 0
+    shown = left_out = 0
     day, article = "", None
     with Dataset(arguments.output) as dataset:
         found = changes_of(
@@ -46,9 +51,8 @@ def changes(arguments: argparse.Namespace) -> int:
                 for row in frame.iter_rows(named=True):
                     print(as_json(row))
                 continue
-            quiet = frame.filter(pl.col("what") == ["markup"]) if arguments.what is None else frame.clear()
-            markup += quiet.height
-            rest = frame.join(quiet, on=frame.columns, how="anti", nulls_equal=True, maintain_order="left")
+            rest = frame.filter(~QUIET) if arguments.what is None else frame
+            left_out += frame.height - rest.height
             for row in rest.iter_rows(named=True):
                 if (today := _day(row["changed_at"])) != day:
                     day = today
@@ -59,13 +63,13 @@ def changes(arguments: argparse.Namespace) -> int:
                 print("\n".join(_change(row)), end="\n\n")
             shown += rest.height
     if not arguments.json:
-        print(_counted(shown, "change"), end="")
-        print(f"; {_counted(markup, 'more')} in markup alone: --what markup shows them" if markup else "")
+        more = f"; {left_out:,} more in markup alone or page furniture, with --json" if left_out else ""
+        print(_counted(shown, "change") + more)
     return EXIT_OK
 
 
 def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("s" if what == "change" and count != 1 else "")
+    return f"{count:,} {what}" + ("s" if count != 1 else "")
 
 
 def _day(moment: datetime | None) -> str:
@@ -105,7 +109,7 @@ def removals(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         counts = found.group_by("kind").len().sort("kind").iter_rows()
         words = ", ".join(f"{count:,} {kind}" for kind, count in counts)
-        print(f"{_counted(found.height, 'removal')}{'s' if found.height != 1 else ''}{f': {words}' if words else ''}")
+        print(_counted(found.height, "removal") + (f": {words}" if words else ""))
     return EXIT_OK
 
 
