@@ -122,7 +122,7 @@ def _notices(articles: pl.LazyFrame, revisions: pl.LazyFrame) -> tuple[pl.DataFr
     pairs = successions(articles, revisions).select(
         "article_id", "changed_at", "old_source_sha256", "old_valid_to", "new_source_sha256", "new_title",
         "new_text_sha256",
-    ).reverse().collect()  # fmt: skip
+    ).sort("changed_at", maintain_order=True).collect()  # fmt: skip
     key = ["article_id", "text_sha256"]
     texts = pl.concat([
         rows.filter(pl.col("text").is_not_null()).select(*key, "text", "source_sha256")
