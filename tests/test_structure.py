@@ -14,9 +14,10 @@ from archives import ROOT
 # Raised only by what a change adds, and with the reason beside the number.
 # 12,500 lines in 80 modules; what the doors add: front matter, Markdown, pages, records, media; what operators ask,
 # limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout;
-# search and its index; the report, the reading room, exports; copies, citations, what two datasets differ in.
-MOST_LINES = 27_800
-MOST_MODULES = 150
+# search and its index; the report, the reading room, exports; copies, citations, what two datasets differ in; changes
+# and removals.
+MOST_LINES = 28_900
+MOST_MODULES = 153
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {
