@@ -7,7 +7,7 @@ after any number of runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any, Final
 
@@ -34,9 +34,11 @@ BYTES_AT_ONCE: Final = 32 << 20
 def changes_of(
     moment: Output, source: str | None = None, *, outlet: str | None = None, since: date | None = None,
     until: date | None = None, what: str | None = None, read: bool = True,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Iterator[pl.DataFrame]:  # fmt: skip
     """Rows of `CHANGES`, some at a time, the latest day first: see `Dataset.changes`. With `read` the archives are
-    read; `source` is the input of each one's latest run. Raises `SettingsError` for what is no `what` or outlet."""
+    read; `source` is the input of each one's latest run. `progress` is called with the revisions looked at, and all.
+    Raises `SettingsError` for what is no `what` or outlet."""
     if what is not None and what not in WHAT:
         raise SettingsError("this is nothing that a change is told as", what, "name one of " + ", ".join(WHAT))
     _check_outlet(moment, outlet)
@@ -47,7 +49,10 @@ def changes_of(
     pairs = pairs.filter(*([] if start is None else [pl.col("changed_at") >= start]),
                          *([] if end is None else [pl.col("changed_at") < end]))  # fmt: skip
     archives = Superseded(moment, source) if read else None
+    done = 0
     for some in _parts(pairs):
+        progress("changes", done, pairs.height)
+        done += some.height
         rows = pl.DataFrame(list(_rows(moment, some, archives)), schema=CHANGES, orient="row")
         rows = rows if what is None else rows.filter(pl.col("what").list.contains(pl.lit(what, pl.Enum(WHAT))))
         if rows.height:
@@ -82,11 +87,11 @@ def _check_outlet(moment: Output, outlet: str | None) -> None:
 
 def _with_period(moment: Output, name: str) -> pl.LazyFrame:
     rows = moment.scan(TABLES[name])
-    return rows.with_columns(pl.col("outlet").cast(pl.String), period=_period(rows).cast(pl.String))
+    return rows.with_columns(pl.col("outlet").cast(pl.String), period=pl.col(_period_of(rows)).cast(pl.String))
 
 
-def _period(rows: pl.LazyFrame) -> pl.Expr:
-    return pl.col(next(name for name in PERIODS if name in rows.collect_schema()))
+def _period_of(rows: pl.LazyFrame) -> str:
+    return next(name for name in PERIODS if name in rows.collect_schema())
 
 
 def _parts(pairs: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -127,9 +132,8 @@ def _rows(moment: Output, pairs: pl.DataFrame, archives: Superseded | None) -> I
 def _texts(moment: Output, pairs: pl.DataFrame) -> dict[tuple[str, str], str]:
     """Texts by article and hash; of revisions that share one, a single one has it."""
     found = {}
-    for name, table, sides in (("articles", ARTICLES, ("new",)), ("revisions", REVISIONS, ("old", "new"))):
-        rows = _narrowed(moment.scan(table), pairs, sides if name == "articles" else ())
-        rows = rows.filter(pl.col("text").is_not_null())
+    for table in (ARTICLES, REVISIONS):
+        rows = _narrowed(moment.scan(table), pairs, current=table is ARTICLES).filter(pl.col("text").is_not_null())
         for article_id, digest, text in rows.select("article_id", "text_sha256", "text").collect().iter_rows():
             found[article_id, digest] = text
     return found
@@ -137,7 +141,7 @@ def _texts(moment: Output, pairs: pl.DataFrame) -> dict[tuple[str, str], str]:
 
 def _current_places(moment: Output, pairs: pl.DataFrame) -> dict[str, list[Place]]:
     """Where the paragraphs of the articles stand that are current."""
-    rows = _narrowed(moment.scan(PARAGRAPHS), pairs.filter("new_current"), ("new",)).select(
+    rows = _narrowed(moment.scan(PARAGRAPHS), pairs.filter("new_current"), current=True).select(
         "article_id", "ordinal", pl.col("role").cast(pl.String), "byte_start", "byte_end"
     )
     found: dict[str, list[Place]] = {}
@@ -146,12 +150,13 @@ def _current_places(moment: Output, pairs: pl.DataFrame) -> dict[str, list[Place
     return found
 
 
-def _narrowed(rows: pl.LazyFrame, pairs: pl.DataFrame, sides: Sequence[str]) -> pl.LazyFrame:
-    """The rows of the pairs' articles; where sides are named, from the partitions of these alone."""
+def _narrowed(rows: pl.LazyFrame, pairs: pl.DataFrame, *, current: bool) -> pl.LazyFrame:
+    """The rows of the pairs' articles; of current ones, from the partitions that these are in alone."""
     wanted = [pl.col("article_id").is_in(pairs["article_id"].unique().implode())]
-    for side in sides:
-        for key, name in ((pl.col("outlet"), "outlet"), (_period(rows), "period")):
-            wanted.append(key.cast(pl.String).is_in(pairs[f"{side}_{name}"].unique().implode()))
+    for key, name in (("outlet", "current_outlet"), (_period_of(rows), "current_period")) if current else ():
+        # A file whose path says that it has none of these is not opened.
+        value = pl.col(key) if rows.collect_schema()[key] == pl.String else pl.col(key).cast(pl.String)
+        wanted.append(value.is_in(pairs[name].drop_nulls().unique().implode()))
     return rows.filter(*wanted)
 
 

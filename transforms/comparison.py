@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final, Literal, NamedTuple
 
-from rapidfuzz.distance import Indel
-
 __all__ = ["Difference", "Edit", "compare", "edits", "marked", "paragraphs_of"]
 
 Kind = Literal["same", "moved", "changed", "added", "removed"]
@@ -132,6 +130,9 @@ def edits(old: Sequence[str], new: Sequence[str]) -> list[Edit]:
 
 def _aligned(old: Sequence[str], new: Sequence[str]) -> list[Edit]:
     """Paragraphs aligned such that as many as possible are equal, and no more are moved than need be."""
+    # Commands that compare nothing do not load it.
+    from rapidfuzz.distance import Indel
+
     if len(old) * len(new) > MOST_ALIGNED:
         return edits(old, new)
     found: list[Edit] = []
@@ -172,6 +173,8 @@ def _shortened(text: str, context: int, follows: bool, leads: bool) -> str:  # n
 def _alike(old: dict[int, str], new: dict[int, str]) -> list[tuple[int, int]]:
     """Numbers of paragraphs that are alike, the most alike first. Of a stretch with too many pairs, only those that
     stand at about the same place of it are looked at."""
+    from rapidfuzz.distance import Indel
+
     before, after = ([(at, _words(text)) for at, text in texts.items()] for texts in (old, new))
     sizes = [sum(len(words) for _, words in side) for side in (before, after)]
     share = min(MOST_PAIRS / max(len(before) * len(after), 1), MOST_PAIRS_OF_WORDS / max(sizes[0] * sizes[1], 1))

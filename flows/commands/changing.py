@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from pressmark.flows.cli import EXIT_OK
+from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, printable, utc
 from pressmark.storage.changes import changes_of
 from pressmark.storage.dataset import Dataset
@@ -41,10 +42,10 @@ def changes(arguments: argparse.Namespace) -> int:
     """Print what revisions changed; the exit code."""
     shown = left_out = 0
     day, article = "", None
-    with Dataset(arguments.output) as dataset:
+    with Dataset(arguments.output) as dataset, ProgressDisplay() as progress:
         found = changes_of(
             Output(dataset.folder), arguments.source, outlet=arguments.outlet, since=arguments.since,
-            until=arguments.until, what=arguments.what,
+            until=arguments.until, what=arguments.what, progress=progress,
         )  # fmt: skip
         for frame in found:
             if arguments.json:

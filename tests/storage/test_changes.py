@@ -158,6 +158,19 @@ def test_a_folder_keeps_the_old_wording_without_its_bytes(news: News) -> None:
     assert (row["kind"], row["bytes_in"], row["url"]) == ("deleted", None, None)
 
 
+def test_a_text_is_found_in_whatever_partition_the_row_is_that_has_it(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "news.git")
+    for files in (article("a", body=FIRST), article("a", body=SECOND), article("a", body=THIRD),
+                  article("a", at="2023-01-02T03:04:05", body=THIRD)):  # fmt: skip
+        repository.commit({"a.md": files})
+    for period in ("month", "year", "day"):
+        ingest(repository.path, tmp_path / period, history=True, partition=period)
+        found = changes(tmp_path / period)
+        assert found["kind"].to_list() == ["changed", "changed", "added", "removed"], period
+        assert found["what"].to_list() == [["markup"], ["numbers"], [], []]
+        assert changes(tmp_path / period, until=found["changed_at"].min()).equals(found[1:])
+
+
 def test_an_output_without_changes_says_so(news: News, capsys: pytest.CaptureFixture[str]) -> None:
     news.write("a.md")
     news.ingest()
