@@ -7,7 +7,7 @@ after any number of runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from pressmark.transforms.wording import WHAT
 __all__ = ["changes_of", "removals_of"]
 
 # So many revisions, and bytes of their sources, are looked at together.
-AT_ONCE: Final = 1000
+AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 32 << 20
 
 
@@ -70,8 +70,11 @@ def removals_of(moment: Output, source: str | None = None, *, outlet: str | None
     archives = Superseded(moment, source)
     nameless = [Revision(*row) for row in found.filter(pl.col("url").is_null(), pl.col("bytes_in").is_not_null())
                 .select(Revision._fields).iter_rows()]  # fmt: skip
-    urls = {one: article.header.url for one, data in archives.contents(nameless).items()
-            if (article := archives.article(one, data)) is not None}  # fmt: skip
+    urls: dict[Revision, str | None] = {}
+    for start in range(0, len(nameless), AT_ONCE):
+        for one, data in archives.contents(nameless[start : start + AT_ONCE]).items():
+            cut = archives.cut(one, data)
+            urls[one] = None if cut is None else cut.url
     known = [urls.get(Revision(*row)) for row in found.select(Revision._fields).iter_rows()]
     return found.with_columns(url=pl.coalesce("url", pl.Series(known, dtype=pl.String)))
 
@@ -115,12 +118,13 @@ def _rows(moment: Output, pairs: pl.DataFrame, archives: Superseded | None) -> I
         sides, url = [], pair["url"]
         for name in ("old", "new"):
             data = contents.get(_revision(pair, name))
-            places = current.get(pair["article_id"], []) if name == "new" and pair["new_current"] else None
-            if places is None and data is not None and archives is not None:
-                article = archives.article(_revision(pair, name), data)
-                if article is not None and article.text_sha256 == pair[f"{name}_text_sha256"]:
-                    places = [Place(one.role, one.byte_start, one.byte_end) for one in article.paragraphs]
-                    url = url or article.header.url
+            places: Sequence[Place] | None = None
+            if name == "new" and pair["new_current"]:
+                places = current.get(pair["article_id"], [])
+            elif data is not None and archives is not None:
+                cut = archives.cut(_revision(pair, name), data)
+                if cut is not None and cut.text_sha256 == pair[f"{name}_text_sha256"]:
+                    places, url = cut.places, url or cut.url
             text = texts[pair["article_id"], pair[f"{name}_text_sha256"]]
             sides.append(Side(pair[f"{name}_title"], text, places, data))
         for row in changes_between(*sides):

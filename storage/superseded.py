@@ -14,12 +14,14 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import Archive, archive_of, last_runs
 from pressmark.storage.settings import IngestSettings
 from pressmark.storage.versions import parse_source
+from pressmark.transforms.changes import Place
 from pressmark.transforms.dates import FAR_FUTURE
-from pressmark.transforms.records import Article, Reading, Reject
+from pressmark.transforms.records import Reading, Reject
 
-__all__ = ["Revision", "Superseded"]
+__all__ = ["Cut", "Revision", "Superseded"]
 
 READING: Final = ("encoding", "markup", "zone", "single_outlet", "map")
+MOST_CUTS: Final = 4096
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,14 @@ class Revision(NamedTuple):
     source_path: str
     source_sha256: str
     valid_from: datetime | None
+
+
+class Cut(NamedTuple):
+    """What a revision's bytes hold: the hash of the text, the address, and where the paragraphs stand."""
+
+    text_sha256: str
+    url: str | None
+    places: tuple[Place, ...]
 
 
 class _Opened(NamedTuple):
@@ -49,6 +59,7 @@ class Superseded:
         self._runs = {run.archive: run for run in last_runs(moment)}
         self._moment, self._source = moment, source
         self._opened: dict[str, _Opened | None] = {}
+        self._cuts: dict[Revision, Cut | None] = {}
 
     def contents(self, asked: Iterable[Revision]) -> dict[Revision, bytes]:
         """The bytes of revisions, those left out that are not there, or not what was ingested."""
@@ -70,12 +81,20 @@ class Superseded:
                     found[one] = data
         return found
 
-    def article(self, revision: Revision, data: bytes) -> Article | None:
-        """The article in a revision's bytes; None where it is none for today's parser."""
-        opened = self._open(revision.archive)
-        reading = Reading() if opened is None else opened.reading
-        found = parse_source(data, revision.source_path, ANY_SIZE, FAR_FUTURE, revision.archive, reading)
-        return None if isinstance(found, Reject) else found
+    def cut(self, revision: Revision, data: bytes) -> Cut | None:
+        """What a revision's bytes hold; None where they are no article for today's parser."""
+        if revision not in self._cuts:
+            # A revision is the newer one of a pair, and later the older one of the next.
+            while len(self._cuts) >= MOST_CUTS:
+                self._cuts.pop(next(iter(self._cuts)))
+            opened = self._open(revision.archive)
+            reading = Reading() if opened is None else opened.reading
+            found = parse_source(data, revision.source_path, ANY_SIZE, FAR_FUTURE, revision.archive, reading)
+            self._cuts[revision] = None if isinstance(found, Reject) else Cut(
+                found.text_sha256, found.header.url,
+                tuple(Place(one.role, one.byte_start, one.byte_end) for one in found.paragraphs),
+            )  # fmt: skip
+        return self._cuts[revision]
 
     def _open(self, name: str) -> _Opened | None:
         """An archive; None, with a word, where it can't be read."""
