@@ -16,7 +16,7 @@ from archives import ROOT
 # limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout;
 # search and its index; the report, the reading room, exports; copies, citations, what two datasets differ in; changes
 # and removals.
-MOST_LINES = 28_900
+MOST_LINES = 28_910
 MOST_MODULES = 153
 LONGEST_MODULE = 450
 
