@@ -60,7 +60,16 @@ settle = _step(Run.settle, RETRIED)
 merge = _step(Run.merge, RETRIED)
 publish = _step(Run.publish, UNCACHED)
 report = _step(Run.report, UNCACHED)
-draw = task(name="draw", task_run_name="draw", **UNCACHED)(write_report)
+
+
+@task(name="draw", task_run_name="draw", **UNCACHED)
+def draw(output: str, run_id: str) -> None:
+    """Write the report for people and link to it."""
+    write_report(output)
+    create_link_artifact(
+        f"{recording.address_of(output)}/{REPORT}", link_text=f"Report after run {run_id}", key="ingest-report",
+        description="What the output holds, what changed, and what needs attention",
+    )  # fmt: skip
 
 
 def _run_name() -> str:
@@ -129,19 +138,14 @@ def ingest(*, then_run: str | None = None, page: bool = True, **given: Any) -> R
 
 
 def _draw(settings: IngestSettings, done: RunReport) -> None:
-    """Write the report for people and link to it. That it can't be written is a warning: the ingest came to its end."""
+    """Have the report for people drawn. That it can't be is a warning: the ingest came to its end."""
     log = get_run_logger()
     if not can_draw():
         log.info("no report for people is written: that needs `pip install 'pressmark[report]'`")
         return
-    state = draw(settings.output, return_state=True)
+    state = draw(settings.output, done.run_id, return_state=True)
     if not state.is_completed():
-        log.warning(f"the report for people was not written: {state.message}; see `pressmark report {settings.output}`")
-        return
-    create_link_artifact(
-        f"{recording.address_of(settings.output)}/{REPORT}", link_text=f"Report after run {done.run_id}",
-        key="ingest-report", description="What the output holds, what changed, and what needs attention",
-    )  # fmt: skip
+        log.warning(f"no report for people is linked: {state.message}; see `pressmark report {settings.output}`")
 
 
 def _was_missed(then_run: str) -> bool:

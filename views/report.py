@@ -12,7 +12,8 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -56,21 +57,29 @@ def write_report(output: str | Path, to: str | Path | None = None, progress: Pro
     `SettingsError` where it would lie in a table; `LibraryError` where charts can't be drawn.
     """
     place = Output(output)
-    target = None if to is None else _target(place, Path(to))
-    last = _last(place, target)
+    where = place.location(REPORT) if to is None else str(to)
+    with _told(where):
+        target = None if to is None else _target(place, Path(to))
+        last = _last(place, target)
     with Dataset(output) as dataset:
         text = render(dataset, str(output), last, datetime.now(UTC), progress)
     content = text.encode()
-    where = place.location(REPORT) if target is None else str(to)
-    try:
+    with _told(where):
         if target is None:
             place.store.write(REPORT, content)
         else:
             replace_file(target, content)
+    return Written(where, len(content))
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """The block, in which what the system refuses is told with a remedy."""
+    try:
+        yield
     except OSError as error:
         remedy = "name a file in a folder that you may write to with `--to`"
         raise OutputError(f"the report can't be written ({error.strerror or error})", where, remedy) from error
-    return Written(where, len(content))
 
 
 def _target(output: Output, to: Path) -> Path:
@@ -97,7 +106,8 @@ def _last(output: Output, target: Path | None) -> dict[str, Any] | None:
         return found
     try:
         return _figures_in(output.store.read(REPORT))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        # Where something else is in the way, a report in another place is the first.
         return None
 
 
