@@ -113,14 +113,15 @@ class Moment:
         with self._lock:
             if asked in self._searches:
                 return self._searches[asked]
+        # Of superseded revisions no language or flag is known, but by their articles.
+        some = self.articles.filter(*_conditions(Asked(language=asked.language, flag=asked.flag)))["article_id"]
         hits = self.dataset.search(
             asked.words, outlet=asked.outlet or None, since=asked.since, until=asked.until, role=asked.role or None,
+            articles=some if asked.language or asked.flag else None, oldest_first=not asked.newest_first,
             limit=MOST_HITS,
         )  # fmt: skip
         known = self.articles.select("article_id", "language", "flags", "author")
-        hits = hits.join(known, on="article_id", how="left")
-        hits = hits.filter(*_conditions(asked._replace(outlet="", since=None, until=None)))
-        hits = _ordered(hits, asked, "article_id", "ordinal")
+        hits = hits.join(known, on="article_id", how="left", maintain_order="left")
         with self._lock:
             while len(self._searches) >= HELD_SEARCHES:
                 self._searches.pop(next(iter(self._searches)))

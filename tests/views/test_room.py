@@ -26,6 +26,7 @@ from browsers import CHROMIUM, CHROMIUM_ARGUMENTS
 from starlette.testclient import TestClient
 
 from pressmark.flows.cli import main
+from pressmark.views import readings
 from pressmark.views.readings import Room
 from pressmark.views.room import HEADERS, reading_room
 
@@ -303,6 +304,21 @@ def test_a_head_has_the_headers_alone(client: TestClient) -> None:
 def test_a_query_for_everything_is_answered(client: TestClient) -> None:
     everything = client.get("/", params={"q": "松"})
     assert f"in {len(PAYLOADS) + 1} article" in text_of(everything.text)
+
+
+def test_the_first_of_many_hits_are_those_of_the_order_and_filters_asked_for(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "MOST_HITS", 3)
+    with made.client() as few:
+        for order, first in (("newest", "2022-03-13"), ("oldest", "2022-03-01")):
+            rows = few.get(f"/?q=松岭&order={order}&since=2022-03-01&until=2022-03-31&format=json").json()
+            assert rows[0]["published_at"][:10] == first
+        languages = {*ids(made.output, "articles", "language")}
+        assert len(languages) > 1
+        for language in languages:
+            rows = few.get(f"/?q=*&language={language}&format=json").json()
+            assert {row["language"] for row in rows} == {language}
 
 
 def test_an_id_and_an_address_lead_to_the_article(made: Made, client: TestClient) -> None:
