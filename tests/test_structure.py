@@ -15,7 +15,7 @@ from archives import ROOT
 # 12,500 lines in 80 modules; what the doors add: front matter, Markdown, pages, records, media; what operators ask,
 # limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout;
 # search and its index; the report, the reading room, exports; copies, citations, what two datasets differ in.
-MOST_LINES = 27_800
+MOST_LINES = 28_030
 MOST_MODULES = 150
 LONGEST_MODULE = 450
 

@@ -171,21 +171,20 @@ def _write_data(moment: Moment, folder: Path) -> None:
     gone = moment.revisions.join(moment.articles, on="article_id", how="anti").unique("article_id", keep="last")
     columns = ("article_id", "outlet", "title", "author", "url", "language", "flags", "published_at")
     articles = pl.concat([moment.articles, gone], how="diagonal").select(columns).with_row_index("number")
-    articles = articles.with_columns(pl.col("number").cast(pl.Int32), day=_day(), flags=pl.col("flags").list.join(" "))
+    articles = articles.with_columns(pl.col("number").cast(pl.Int32), at=_time(), flags=pl.col("flags").list.join(" "))
     (folder / "data").mkdir()
     _write_script(folder, "articles", articles.drop("number", "published_at"))
     texts = _texts(moment).join(articles.lazy().select("article_id", "number"), on="article_id")
     order = ["published_at", "number", "current", "ordinal"]
     texts = texts.sort(order, descending=[True, False, True, False], nulls_last=True)
-    rows = texts.select("number", "ordinal", "role", "text", "current", day=_day()).collect(engine="streaming")
+    rows = texts.select("number", "ordinal", "role", "text", "current", at=_time()).collect(engine="streaming")
     ends = rows.select((pl.col("text").str.len_bytes().cast(pl.Int64).cum_sum() // CHUNK_BYTES).alias("chunk"))
     chunks: list[dict[str, object]] = []
     for part in rows.with_columns(ends).partition_by("chunk", maintain_order=True, include_key=False):
         file = f"texts-{len(chunks)}"
         _write_script(folder, file, part)
-        days = part["day"].drop_nulls()
-        undated = len(days) < part.height
-        chunks.append({"file": file, "first": "" if undated else days.min(), "last": days.max(), "rows": part.height})
+        times = part["at"].drop_nulls()
+        chunks.append({"file": file, "first": times.min() or "", "last": times.max() or ""})
     config = {
         "chunks": chunks, "blocks": BLOCKS, "hidden": HIDDEN.pattern, "flags": FLAG_MEANINGS,
         "fold": [last + "".join(alike) for last, alike in load_folding().members.items()],
@@ -209,8 +208,8 @@ def _texts(moment: Moment) -> pl.LazyFrame:
     return pl.concat([current.with_columns(current=pl.lit(value=True)), old.with_columns(current=pl.lit(value=False))])
 
 
-def _day() -> pl.Expr:
-    return pl.col("published_at").dt.strftime("%Y-%m-%d")
+def _time() -> pl.Expr:
+    return pl.col("published_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
 
 
 def _write_script(folder: Path, name: str, frame: pl.DataFrame) -> None:

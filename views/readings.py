@@ -68,6 +68,8 @@ class Moment:
         except BaseException:
             self.dataset.close()
             raise
+        # Asked once, as every file has the same and finding them all takes a while.
+        self._schemas = {name: table.collect_schema() for name, table in self.dataset.tables().items()}
         self._lock = threading.Lock()
         self._searches: dict[Asked, pl.DataFrame] = {}
 
@@ -169,14 +171,13 @@ class Moment:
     def _rows(self, table: str, catalogue: pl.DataFrame, article_id: str) -> pl.LazyFrame:
         """Rows of a table about an article, of the partitions alone in which the catalogue has it."""
         places = catalogue.filter(pl.col("article_id") == article_id).select("outlet", "place").unique()
-        schema = getattr(self.dataset, table).collect_schema()
         frames = []
         for outlet, place in places.sort("outlet", "place").iter_rows():
             folder = self.dataset.folder / table / f"outlet={outlet}" / place
             if folder.is_dir():
                 part = pl.scan_parquet(f"{folder}/", hive_partitioning=False)
                 frames.append(part.filter(pl.col("article_id") == article_id).with_columns(outlet=pl.lit(outlet)))
-        every = pl.concat(frames) if frames else pl.LazyFrame(schema=schema)
+        every = pl.concat(frames) if frames else pl.LazyFrame(schema=self._schemas[table])
         return _plain(every)
 
 

@@ -119,7 +119,7 @@ const room = (() => {
 
   function item({ article, hits }, marks) {
     const page = `article/${article.article_id}`;
-    const facts = [article.day ?? "no date", " · ", element("a", { href: `outlet/${article.outlet}.html` }, article.outlet)];
+    const facts = [article.at?.slice(0, 10) ?? "no date", " · ", element("a", { href: `outlet/${article.outlet}.html` }, article.outlet)];
     if (article.author) facts.push(" · ", element("bdi", {}, ...shown(article.author.slice(0, 80))));
     for (const flag of (article.flags ?? "").split(" ").filter(Boolean)) {
       facts.push(" ", element("span", { className: "flag", title: config.flags[flag] ?? "" }, flag.replaceAll("_", " ")));
@@ -129,6 +129,7 @@ const room = (() => {
       element("a", { className: "title", href: `${page}.html`, lang: article.language ?? "" }, title),
       element("p", { className: "facts" }, ...facts));
     made.dataset.item = "";
+    hits.sort((a, b) => b.current - a.current || a.ordinal - b.ordinal);
     for (const hit of hits.slice(0, HITS)) {
       const part = hit.ordinal >= config.blocks ? `.page-${Math.floor(hit.ordinal / config.blocks) + 1}` : "";
       const tag = hit.current
@@ -160,7 +161,7 @@ const room = (() => {
       if (!/^(\d{4}(-\d\d(-\d\d)?)?)?$/.test(wanted(name))) throw new Error(`“${wanted(name)}” is no day; write 2021-03-04, 2021-03 or 2021`);
     }
     const since = wanted("since"), until = wanted("until");
-    const inTime = (day) => (!since && !until) || (day && day >= since && (!until || day.slice(0, until.length) <= until));
+    const inTime = (at) => (!since && !until) || (at && at >= since && (!until || at.slice(0, until.length) <= until));
     const isAsked = (article) => (!wanted("outlet") || article.outlet === wanted("outlet"))
       && (!wanted("language") || article.language === wanted("language"))
       && (!wanted("flag") || (article.flags ?? "").split(" ").includes(wanted("flag")));
@@ -170,10 +171,11 @@ const room = (() => {
     if (known) return location.replace(`article/${known.article_id}.html`);
     const groups = new Map();
     const oldest = wanted("order") === "oldest";
+    // By time, those without one last, then by id.
+    const isBefore = (x, y) => (!x !== !y ? Boolean(x) : x !== y && (x < y) === oldest);
     const order = (a, b) => {
-      const [x, y] = [a.day, b.day];
-      if (!x !== !y) return x ? -1 : 1;
-      return x === y ? a.number - b.number : (x < y) === oldest ? -1 : 1;
+      if (a.at !== b.at) return isBefore(a.at, b.at) ? -1 : 1;
+      return a.article.article_id < b.article.article_id ? -1 : 1;
     };
     let most = SHOWN, hits = 0;
     function show(state) {
@@ -191,21 +193,23 @@ const room = (() => {
     at("more").onclick = () => show(((most += SHOWN), ""));
     if (!query) {
       articles.forEach((article, number) => {
-        if (isAsked(article) && inTime(article.day)) groups.set(number, { article, number, day: article.day, hits: [] });
+        if (isAsked(article) && inTime(article.at)) groups.set(number, { article, at: article.at, hits: [] });
       });
       return show("");
     }
-    const chunks = config.chunks.filter((one) => (!until || one.first.slice(0, until.length) <= until) && (!since || (one.last ?? "") >= since));
+    const chunks = config.chunks.filter((one) => (!until || one.first.slice(0, until.length) <= until) && (!since || one.last >= since));
     if (oldest) chunks.reverse();
     for (const [done, chunk] of chunks.entries()) {
       show(`looking … ${done} of ${chunks.length} parts`);
       for (const row of await load(chunk.file)) {
         const article = articles[row.number];
-        if (!isAsked(article) || !inTime(row.day) || (wanted("role") && row.role !== wanted("role"))) continue;
+        if (!isAsked(article) || !inTime(row.at) || (wanted("role") && row.role !== wanted("role"))) continue;
         if (!query.finds(row.text)) continue;
         hits++;
-        if (!groups.has(row.number)) groups.set(row.number, { article, number: row.number, day: row.day, hits: [] });
-        groups.get(row.number).hits.push(row);
+        const group = groups.get(row.number) ?? { article, at: row.at, hits: [] };
+        groups.set(row.number, group);
+        group.hits.push(row);
+        if (isBefore(row.at, group.at)) group.at = row.at;
       }
     }
     return show("");
