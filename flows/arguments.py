@@ -251,6 +251,10 @@ COMMANDS: Final = {
         (
             OUTPUT, SOURCE,
             Argument("--port", type=_port, metavar="N", help="the port of 127.0.0.1 to serve at [a free one]"),
+            Argument(
+                "--static", type=Path, metavar="FOLDER",
+                help="write the pages into a new folder instead, for any web server or for opening from a disk",
+            ),
         ),
     ),
     "clusters": Command(

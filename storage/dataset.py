@@ -166,16 +166,19 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         until: date | None = None,
         role: str | None = None,
         superseded: bool = True,
+        articles: pl.Series | None = None,
+        oldest_first: bool = False,
         limit: int | None = 100,
     ) -> pl.DataFrame:
-        """Blocks whose text a query finds, the newest first, then by `article_id` and `ordinal`: those of current
-        articles, and with `superseded` those of earlier and deleted revisions that no later one has.
+        """Blocks whose text a query finds, the newest first or `oldest_first`, then by `article_id` and `ordinal`:
+        those of current articles, and with `superseded` those of earlier and deleted revisions of which none that comes
+        before them has the text.
 
         A query has words and "phrases", of which each is found wherever its characters stand; all of them must be in
         the block, or those on one side of `OR`; none after `-` or `NOT`; parentheses group; `*` finds everything.
         Simplified and Traditional characters, upper and lower case, and full and half width are taken for the same.
         `since` and `until` are days (whole, in UTC) or times, both included; `limit` None gives all. A `role` finds
-        current blocks alone, as no other have one.
+        current blocks alone, as no other have one; `articles` are the ids to look in.
 
         Columns: `paragraph_id`, `article_id`, `revision_id`, `outlet`, `title`, `url`, `published_at`, `role`,
         `ordinal`, `text`, `current`, and `spans`, where in `text` the phrases stand (code points, half-open). Blocks of
@@ -184,7 +187,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         """
         return self._search.find(
             query, outlet=outlet, since=since, until=until, role=role,
-            superseded=superseded, limit=limit,
+            superseded=superseded, articles=articles, oldest_first=oldest_first, limit=limit,
         )  # fmt: skip
 
     @cached_property

@@ -36,7 +36,8 @@ FOUND: Final = pl.Schema({
 })  # fmt: skip
 ABOUT: Final = pl.Schema({"article_id": _TEXT, "url": _TEXT, "now": _TEXT})
 ORDER: Final = ("published_at", "article_id", "current", "valid_from", "revision_id", "ordinal")
-DOWN: Final = (True, False, True, True, False, False)
+NEWEST: Final = (True, False, True, True, False, False)
+OLDEST: Final = (False, *NEWEST[1:])
 # Of the files that are read first; each time twice as much follows.
 FIRST_BYTES: Final = 1 << 20
 # Opening a file takes as long as reading so much.
@@ -67,11 +68,13 @@ class Search:
         until: date | None = None,
         role: str | None = None,
         superseded: bool = True,
+        articles: pl.Series | None = None,
+        oldest_first: bool = False,
         limit: int | None = 100,
     ) -> pl.DataFrame:
-        """Blocks that a query finds, in the columns of `HITS`, the newest first. See `Dataset.search`.
+        """Blocks that a query finds, in the columns of `HITS`. See `Dataset.search`.
 
-        Reads the files that the index does not rule out, those of the newest months first, until there are enough hits.
+        Reads the files that the index does not rule out, those of the first months first, until there are enough hits.
         """
         folding = load_folding()
         tree = _parsed(query, folding)
@@ -86,27 +89,33 @@ class Search:
         files = [*self._current, *(self._superseded if superseded and role is None else [])]
         files = [file for file in files if outlet in (None, file.outlet) and file.may_have(start, end)]
         names = self._index.candidates([file.entry for file in files], tree)
+        # Those without a date come last, in either order.
         files = sorted((file for file in files if file.entry.name in names), key=lambda file: file.period, reverse=True)
+        if oldest_first:
+            files = sorted(files, key=lambda file: (not file.period, file.period))
         wanted = [expression_of(tree, folding), *([] if role is None else [pl.col("role") == role])]
         wanted += [] if start is None else [pl.col("published_at") >= start]
         wanted += [] if end is None else [pl.col("published_at") < end]
-        found = self._first_of(files, wanted, limit)
+        wanted += [] if articles is None else [pl.col("article_id").is_in(articles.implode())]
+        found = self._first_of(files, wanted, limit, OLDEST if oldest_first else NEWEST)
         phrases = list(phrases_of(tree))
         return self._described(found, {file.entry.name: file.outlet for file in files}).with_columns(
             title=pl.coalesce("title", "now"),
             spans=pl.Series([_spans(text, phrases, folding) for text in found["text"]], dtype=SPANS),
         ).select(HITS.names()).cast(HITS)  # fmt: skip
 
-    def _first_of(self, files: list[_File], wanted: list[pl.Expr], limit: int | None) -> pl.DataFrame:
+    def _first_of(
+        self, files: list[_File], wanted: list[pl.Expr], limit: int | None, down: Sequence[bool]
+    ) -> pl.DataFrame:
         """The first blocks of which all is true."""
         found = pl.DataFrame(schema=FOUND)
         for batch in _batches(files, limit):
-            current = _sorted(_blocks(self._moment, batch, PARAGRAPHS.name).filter(*wanted))
+            current = _sorted(_blocks(self._moment, batch, PARAGRAPHS.name).filter(*wanted), down)
             others = _blocks(self._moment, batch, REVISIONS.name).filter(*wanted)
             some = pl.collect_all([current if limit is None else current.head(limit), others])
-            found = _sorted(pl.concat([found, *some]).lazy()).collect()
+            found = _sorted(pl.concat([found, *some]).lazy(), down).collect()
             if not found["current"].all():
-                # A text that several revisions of an article have is given once, with the newest that has it.
+                # A text that several revisions of an article have is given once, with the first that has it.
                 found = found.filter(pl.col("current") | pl.struct("article_id", "text").is_first_distinct())
             if limit is not None and found.height >= limit:
                 return found.head(limit)
@@ -177,8 +186,8 @@ def _blocks(moment: Output, files: list[_File], table: str) -> pl.LazyFrame:
     return rows.with_columns(lacking).select(FOUND.names()).with_columns(pl.col("role").cast(pl.String))
 
 
-def _sorted(rows: pl.LazyFrame) -> pl.LazyFrame:
-    return rows.sort(ORDER, descending=DOWN, nulls_last=True)
+def _sorted(rows: pl.LazyFrame, down: Sequence[bool]) -> pl.LazyFrame:
+    return rows.sort(ORDER, descending=down, nulls_last=True)
 
 
 def _articles(rows: pl.LazyFrame, ids: pl.Series) -> pl.DataFrame:

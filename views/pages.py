@@ -24,8 +24,8 @@ from pressmark.views.asking import Refused, asked_in, part_of, with_changes
 from pressmark.views.readings import MOST_HITS, Moment, counts
 
 __all__ = [
-    "Elsewhere", "Page", "article", "difference", "month", "outlet", "outlets", "paragraph", "reject", "rejects",
-    "removals", "run", "runs", "start",
+    "BLOCKS", "Elsewhere", "Page", "article", "difference", "month", "outlet", "outlets", "paragraph", "reject",
+    "rejects", "removals", "run", "runs", "start",
 ]  # fmt: skip
 
 LISTED: Final = 50

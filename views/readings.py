@@ -68,6 +68,8 @@ class Moment:
         except BaseException:
             self.dataset.close()
             raise
+        # Asked once, as every file has the same and finding them all takes a while.
+        self._schemas = {name: table.collect_schema() for name, table in self.dataset.tables().items()}
         self._lock = threading.Lock()
         self._searches: dict[Asked, pl.DataFrame] = {}
 
@@ -113,14 +115,15 @@ class Moment:
         with self._lock:
             if asked in self._searches:
                 return self._searches[asked]
+        # Of superseded revisions no language or flag is known, but by their articles.
+        some = self.articles.filter(*_conditions(Asked(language=asked.language, flag=asked.flag)))["article_id"]
         hits = self.dataset.search(
             asked.words, outlet=asked.outlet or None, since=asked.since, until=asked.until, role=asked.role or None,
+            articles=some if asked.language or asked.flag else None, oldest_first=not asked.newest_first,
             limit=MOST_HITS,
         )  # fmt: skip
         known = self.articles.select("article_id", "language", "flags", "author")
-        hits = hits.join(known, on="article_id", how="left")
-        hits = hits.filter(*_conditions(asked._replace(outlet="", since=None, until=None)))
-        hits = _ordered(hits, asked, "article_id", "ordinal")
+        hits = hits.join(known, on="article_id", how="left", maintain_order="left")
         with self._lock:
             while len(self._searches) >= HELD_SEARCHES:
                 self._searches.pop(next(iter(self._searches)))
@@ -168,14 +171,13 @@ class Moment:
     def _rows(self, table: str, catalogue: pl.DataFrame, article_id: str) -> pl.LazyFrame:
         """Rows of a table about an article, of the partitions alone in which the catalogue has it."""
         places = catalogue.filter(pl.col("article_id") == article_id).select("outlet", "place").unique()
-        schema = getattr(self.dataset, table).collect_schema()
         frames = []
         for outlet, place in places.sort("outlet", "place").iter_rows():
             folder = self.dataset.folder / table / f"outlet={outlet}" / place
             if folder.is_dir():
                 part = pl.scan_parquet(f"{folder}/", hive_partitioning=False)
                 frames.append(part.filter(pl.col("article_id") == article_id).with_columns(outlet=pl.lit(outlet)))
-        every = pl.concat(frames) if frames else pl.LazyFrame(schema=schema)
+        every = pl.concat(frames) if frames else pl.LazyFrame(schema=self._schemas[table])
         return _plain(every)
 
 

@@ -29,13 +29,15 @@ from pressmark.views.readings import Moment, Room
 from pressmark.views.showing import STATIC, environment
 from pressmark.views.tabular import FORMATS, as_file
 
-__all__ = ["HEADERS", "reading_room"]
+__all__ = ["HEADERS", "POLICY", "ROUTES", "reading_room", "renderer"]
 
 NAMES: Final = frozenset({"127.0.0.1", "localhost"})
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 HEADERS: Final = {
-    "Content-Security-Policy":
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-cache",
 }  # fmt: skip
@@ -51,14 +53,27 @@ GONE_MEANWHILE: Final = "The output changed or went away while this was read: as
 Handler = Callable[[Moment, Request], Page]
 
 
+def renderer(name: str, *, formats: tuple[str, ...] = tuple(FORMATS), policy: str = "") -> Callable[..., str]:
+    """What makes HTML of a template's name, a request, and what the template is given. `name` is the output's; `policy`
+    stands in pages that no server gives a header."""
+    templates = environment()
+    templates.globals |= {
+        "output": name, "with_changes": with_changes, "formats": formats, "policy": policy, "BLOCKS": pages.BLOCKS,
+    }  # fmt: skip
+
+    def rendered(template: str, request: Request, **given: Any) -> str:
+        shared = {"path": request.url.path, "words": request.query_params.get("q", "")}
+        return templates.get_template(template).render({**shared, **given})
+
+    return rendered
+
+
 def reading_room(room: Room, name: str) -> ASGIApp:
     """The pages of an output, which `name` names in their heads."""
-    templates = environment()
-    templates.globals |= {"output": name, "with_changes": with_changes, "formats": tuple(FORMATS)}
+    page_of = renderer(name)
 
     def rendered(template: str, request: Request, status: int = 200, **given: Any) -> Response:
-        shared = {"path": request.url.path, "words": request.query_params.get("q", "")}
-        return HTMLResponse(templates.get_template(template).render({**shared, **given}), status)
+        return HTMLResponse(page_of(template, request, **given), status)
 
     def failed(request: Request, status: int, what: str, remedy: str) -> Response:
         return rendered("error.html", request, status, latest=None, number=status, what=what, remedy=remedy)

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from pressmark.transforms.comparison import TOKEN
 
-__all__ = ["FLAG_MEANINGS", "STATIC", "environment", "is_web_address", "snippet"]
+__all__ = ["FLAG_MEANINGS", "HIDDEN", "STATIC", "environment", "is_web_address", "snippet"]
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"

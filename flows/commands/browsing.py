@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
 import socket
@@ -12,6 +13,8 @@ from typing import Final
 import uvicorn
 
 from pressmark.flows.cli import EXIT_OK, UsageError
+from pressmark.flows.progress import ProgressDisplay
+from pressmark.views.frozen import write_room
 from pressmark.views.readings import Room
 from pressmark.views.room import reading_room
 
@@ -23,11 +26,17 @@ LONGEST_REQUEST: Final = 1 << 19
 
 
 def browse(arguments: argparse.Namespace) -> int:
-    """Serve the pages until someone stops it; the exit code."""
+    """Serve the pages until someone stops it, or write them; the exit code."""
     room = Room(arguments.output, arguments.source)
+    name = Path(arguments.output).name or str(arguments.output)
+    if arguments.static is not None:
+        with ProgressDisplay() as progress, contextlib.closing(room):
+            pages = write_room(room, arguments.static, name, progress)
+        print(f"{pages} pages written; open {arguments.static / 'index.html'}")
+        return EXIT_OK
     with room.moment() as moment:
         articles = moment.articles.height
-    app = reading_room(room, Path(arguments.output).name or str(arguments.output))
+    app = reading_room(room, name)
     with _listening(arguments.port or 0) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         print(f"reading room: {address}  ({articles} articles; Ctrl-C ends it)", flush=True)

@@ -162,6 +162,14 @@ def test_the_first_blocks_are_those_of_the_whole_list_and_filters_hold(
         for count in range(1, every.height + 2):
             assert dataset.search("高 OR 速 OR a OR 段", limit=count).equals(every.head(count)), count
         assert every["published_at"].to_list() == sorted(every["published_at"], reverse=True)
+        oldest = dataset.search("高 OR 速 OR a OR 段", oldest_first=True, limit=None)
+        assert oldest["published_at"].to_list() == sorted(every["published_at"])
+        for count in range(1, every.height + 2):
+            found = dataset.search("高 OR 速 OR a OR 段", oldest_first=True, limit=count)
+            assert found.equals(oldest.head(count)), count
+        for ids in (every["article_id"].unique().sort().head(2), every["article_id"].head(0)):
+            some = dataset.search("高 OR 速 OR a OR 段", articles=ids, limit=None)
+            assert some.equals(every.filter(pl.col("article_id").is_in(ids.implode())))
         assert every.filter(~pl.col("current"))["text"].sort().to_list() == [
             "删掉的高超音速",
             "美国的高超音速",

@@ -12,10 +12,11 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
 import lxml.html
@@ -25,7 +26,11 @@ from archives import ingest, rows_of, writer
 from browsers import CHROMIUM, CHROMIUM_ARGUMENTS
 from starlette.testclient import TestClient
 
+import pressmark
 from pressmark.flows.cli import main
+from pressmark.views import frozen as frozen_room
+from pressmark.views import pages as pages_of_room
+from pressmark.views import readings
 from pressmark.views.readings import Room
 from pressmark.views.room import HEADERS, reading_room
 
@@ -155,8 +160,12 @@ def article_of(made: Made, number: int) -> str:
     return next(str(id_) for path, id_ in rows if str(path).startswith(f"{number:02d} "))
 
 
-def assert_harmless(html: str) -> None:
+def assert_harmless(html: str, *, frozen: bool = False) -> None:
     """Nothing in it runs or loads what is not the room's own, or hides what it is."""
+    script, inside = r"/static/room\.js", r"(/(?!/)|#|$)"
+    if frozen:
+        script = r"(\.\./)*(static/(room|search|hyparquet\.min)|data/config)\.js"
+        inside = r"(\.\./)*[\w=-]+(/[\w=-]+)*\.(page-\d+\.)?[\w.=-]+(\?[\w=&-]+)?(#[\w-]+)?$|#"
     tree = lxml.html.fromstring(html)
     for element in tree.iter():
         if not isinstance(element.tag, str):
@@ -164,7 +173,8 @@ def assert_harmless(html: str) -> None:
         assert element.tag not in {"iframe", "img", "object", "embed", "base", "style", "meta-refresh", "math"}, html
         assert not [name for name in element.attrib if name.startswith("on") or name in {"style", "srcdoc"}], html
         if element.tag == "script":
-            assert (element.attrib["src"], element.text) == ("/static/room.js", None)
+            assert re.fullmatch(script, element.attrib["src"])
+            assert element.text is None
         for name in ("href", "src", "action", "formaction", "xlink:href"):
             if name not in element.attrib:
                 continue
@@ -173,7 +183,7 @@ def assert_harmless(html: str) -> None:
                 assert element.tag == "a"
                 assert {*element.attrib["rel"].split()} == {"noreferrer", "noopener", "nofollow"}
             else:
-                assert re.match(r"(/(?!/)|#|$)", address), address
+                assert re.match(inside, address), address
     assert "refresh" not in [one.get("http-equiv", "").lower() for one in tree.iter("meta")]
     text = LAYOUT.sub("", str(tree.text_content()))
     hidden = {character for character in text if unicodedata.category(character) in {"Cc", "Cf"}} - JOINERS
@@ -303,6 +313,21 @@ def test_a_head_has_the_headers_alone(client: TestClient) -> None:
 def test_a_query_for_everything_is_answered(client: TestClient) -> None:
     everything = client.get("/", params={"q": "松"})
     assert f"in {len(PAYLOADS) + 1} article" in text_of(everything.text)
+
+
+def test_the_first_of_many_hits_are_those_of_the_order_and_filters_asked_for(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "MOST_HITS", 3)
+    with made.client() as few:
+        for order, first in (("newest", "2022-03-13"), ("oldest", "2022-03-01")):
+            rows = few.get(f"/?q=松岭&order={order}&since=2022-03-01&until=2022-03-31&format=json").json()
+            assert rows[0]["published_at"][:10] == first
+        languages = {*ids(made.output, "articles", "language")}
+        assert len(languages) > 1
+        for language in languages:
+            rows = few.get(f"/?q=*&language={language}&format=json").json()
+            assert {row["language"] for row in rows} == {language}
 
 
 def test_an_id_and_an_address_lead_to_the_article(made: Made, client: TestClient) -> None:
@@ -505,3 +530,95 @@ def test_the_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "pressmark browse output archive" in shown
     assert "--port N" in shown
+
+
+@pytest.fixture(scope="module")
+def frozen(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("frozen") / "room"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages_of_room, "LISTED", 5)
+        patch.setattr(pages_of_room, "BLOCKS", 1)
+        patch.setattr(frozen_room, "BLOCKS", 1)
+        patch.setattr(frozen_room, "CHUNK_BYTES", 8_000)
+        assert main(["browse", str(made.output), str(made.archive), "--static", str(folder)]) == 0
+    return folder
+
+
+def test_a_room_of_files_has_every_page_no_dead_link_and_nothing_that_runs(made: Made, frozen: Path) -> None:
+    trees = {path: lxml.html.parse(str(path)).getroot() for path in frozen.rglob("*.html")}
+    anchors = {path: {one.get("id") for one in tree.iter() if one.get("id")} for path, tree in trees.items()}
+    for path, tree in trees.items():
+        assert_harmless(path.read_text("utf-8"), frozen=True)
+        (policy,) = tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
+        assert f"{policy}; frame-ancestors 'none'" == HEADERS["Content-Security-Policy"]
+        for link in tree.xpath("//@href | //@src | //@action"):
+            if not link.startswith("http"):
+                file, _, fragment = str(link).partition("#")
+                target = (path.parent / file.partition("?")[0]).resolve() if file else path
+                assert target.is_file(), (path, link)
+                assert not fragment or fragment in anchors[target], (path, link)
+    for one in {*ids(made.output, "articles", "article_id"), *ids(made.output, "revisions", "article_id")}:
+        assert frozen / "article" / f"{one}.html" in trees
+    for one in ids(made.output, "rejects", "reject_id"):
+        assert frozen / "reject" / f"{one}.html" in trees
+    assert {path.parent.name for path in frozen.rglob("*.page-2.html")} >= {"article", "run", "songling-times-example"}
+    assert PAYLOADS[0] in text_of((frozen / "article" / f"{article_of(made, 0)}.html").read_text("utf-8"))
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
+def test_a_search_in_files_finds_what_the_room_finds_and_runs_nothing_else(made: Made, frozen: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    bad: list[str] = []
+    asked_for: set[str] = set()
+    queries = [
+        "松岭",
+        "松嶺",
+        "*",
+        "x -松",
+        "(alert OR 将去) NOT 旧文",
+        '"ＳＣＲＩＰＴ"',
+        "旧文",
+        "zzzz",
+        "\u202egnp",
+        PAYLOADS[8],
+    ]
+    with sync_playwright() as browsers, pressmark.open(made.output) as dataset:
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        page = browser.new_page()
+        page.on("dialog", lambda dialog: bad.append(f"dialog {dialog.message}"))
+        page.on("console", lambda message: bad.append(f"console {message.text}"))
+        page.on("pageerror", lambda error: bad.append(f"error {error}"))
+        page.on("request", lambda asked: asked_for.add(asked.url.partition("/room/")[0]))
+
+        def looked_for(query: str, filters: str = "") -> tuple[int, list[str]]:
+            page.goto(f"{frozen.as_uri()}/index.html?q={quote(query)}{filters}")
+            page.wait_for_function("/paragraph|looked/.test(document.querySelector('#count').textContent)")
+            page.wait_for_function("document.querySelector('#state').textContent === ''")
+            links = page.eval_on_selector_all("#found .title", "all => all.map(one => one.getAttribute('href'))")
+            return int(page.inner_text("#count").partition(" ")[0]), links
+
+        for query in queries:
+            rows = dataset.search(query, limit=None)
+            found = [f"article/{one}.html" for one in rows["article_id"].unique(maintain_order=True)]
+            assert looked_for(query) == (rows.height, found), query
+        flipped = dataset.search("松岭", oldest_first=True, since=date(2022, 3, 4), limit=None)
+        assert looked_for("松岭", "&order=oldest&since=2022-03-04")[0] == flipped.height
+        assert looked_for("松岭", "&role=body")[0] == dataset.search("松岭", role="body", limit=None).height
+        page.goto(f"{frozen.as_uri()}/index.html?q={quote('松 AND')}")
+        page.get_by_text("a word is missing").wait_for()
+        page.goto(f"{frozen.as_uri()}/article/{article_of(made, 0)}.html")
+        page.fill("input[name=q]", "松岭")
+        page.press("input[name=q]", "Enter")
+        page.wait_for_url("**/index.html?q=*")
+        page.locator("#found mark").first.wait_for()
+        browser.close()
+    assert bad == []
+    assert asked_for == {f"{frozen.parent.as_uri()}"}
+
+
+def test_a_room_of_files_takes_no_folder_that_is_there(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["browse", str(made.output), "--static", str(made.archive)]) == 2
+    assert "there is something at this place already" in capsys.readouterr().err
+    assert ids(made.output, "articles", "article_id")
