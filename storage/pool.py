@@ -253,7 +253,10 @@ def _dask_pool(address: str) -> Iterator[Pool]:
     except ModuleNotFoundError as error:
         raise PoolError(f"`{error.name}` is not installed", address, "pip install 'pressmark[dask]'") from None
     try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+        try:
+            client = Client(address, timeout=CONNECT_S, set_as_default=False)
+        except AssertionError:  # its own thread did not start within ten seconds, as a busy machine stood still
+            client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise PoolError(
             "the Dask scheduler does not answer", address, "start it with `dask scheduler`, or mend the address"
