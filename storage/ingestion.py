@@ -152,6 +152,7 @@ class Run:
         self._merged: list[Merged] = []
         self._total = ParseCounts()
         self._written = MergeCounts(0, 0)
+        self._roots = Roots(output)
         self._digests: dict[str, bytes | None] = {}
         self._changes: dict[str, Counter[str]] = {}
         self._report: RunReport | None = None
@@ -188,8 +189,8 @@ class Run:
         """Parse and stage the sources of a round."""
         self._parsed = []
         counts = ParseCounts()
-        rows = self._rounds[number]
-        for parsed in self._pool.map(parse_batch, self._batches(number, rows), split_batch, seconds=seconds_of):
+        batches = self._batches(number, self._rounds[number])
+        for parsed in self._pool.map(parse_batch, batches, split_batch, seconds=seconds_of):
             self._parsed.append(parsed)
             counts += parsed.counts
             self._progress("parse", self._total.sources + counts.sources, self._decision.parse.height)
@@ -218,7 +219,8 @@ class Run:
     def merge(self, number: int) -> MergeCounts:
         """Write the next files of a round to staging."""
         del number
-        tasks = self._settlement.tasks if self._settlement is not None else []
+        tasks = [] if self._settlement is None else self._settlement.tasks
+        tasks = [one._replace(records=self._roots.known(one.parts, self._digests)) for one in tasks]
         total = sum(len(task.works) for task in tasks)
         self._merged = []
         with ThreadPoolExecutor(SYNCS) as threads:
@@ -253,13 +255,13 @@ class Run:
             self._counts[merged.work.table] += merged.rows - merged.rows_before
             self._digests |= merged.becomes
         self._total = sum((parsed.counts for parsed in self._parsed), self._total)
-        roots, seen = Roots(self._output), Seen(self._output)
-        self._report = self._run_report(roots.root(self._digests) if last else None, unfinished=not last)
+        seen = Seen(self._output)
+        self._report = self._run_report(self._roots.root(self._digests) if last else None, unfinished=not last)
         seen.begin()
         staged = f"{self._staging.drafts}/{self._stamp.run_id}-{number}.parquet"
         runs = [] if number else carried_runs(self._output, self._runs, self._staging.drafts)
         self._output.store.commit([*steps, *runs, write_run(self._output, staged, self._report)])
-        roots.write()
+        self._roots.write()
         if self._settlement is not None:
             seen.forget(self._settlement.disturbed)
             self._add_changes(self._settlement.changes)

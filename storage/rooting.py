@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Final
 
 import pyarrow as pa
@@ -35,6 +36,15 @@ class Roots:
         self._next: dict[str, bytes] | None = None
         self._root = ""
 
+    @cached_property
+    def _kept(self) -> dict[Stored, bytes]:
+        return _kept(self._output)
+
+    def known(self, parts: Iterable[Part], changed: Mapping[str, bytes | None]) -> dict[str, bytes]:
+        """The records of files that stand, by name: those that this run made, and those that are kept."""
+        found = {part.entry.name: changed.get(part.entry.name) or self._kept.get(part.entry) for part in parts}
+        return {name: records for name, records in found.items() if records}
+
     def root(self, changed: Mapping[str, bytes | None]) -> str:
         """The root once files have changed: to rows with these records, or to nothing."""
         parts = _parts(self._output)
@@ -42,7 +52,7 @@ class Roots:
         self._next = None
         if changed or told != _state(part.entry for _, part in parts):
             stay = [(table, part) for table, part in parts if part.entry.name not in changed]
-            self._next = dict(_records(self._output, stay, _kept(self._output)))
+            self._next = dict(_records(self._output, stay, self._kept))
             self._next |= {name: data for name, data in changed.items() if data is not None}
             root = _moment(self._next).root
         self._root = root

@@ -5,7 +5,7 @@ docs/citing.md has both for other languages. Owns what of a row a root leaves ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -18,7 +18,7 @@ from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.schemas.tables import OF_ARTICLES
 from pressmark.transforms.merkle import LEAF, Step, path_to, tree_root
 
-__all__ = ["FORMAT", "ROWS_AT_ONCE", "Moment", "canonical", "content_of", "digests_of", "leaf_of", "root_of"]
+__all__ = ["FORMAT", "ROWS_AT_ONCE", "Moment", "canonical", "content_of", "digests_of", "leaf_of", "records_of", "root_of"]
 
 # Of records and citations: another one where anything below gives another root.
 FORMAT: Final = "1"
@@ -77,6 +77,13 @@ def digests_of(files: Sequence[tuple[str | None, pa.Table]], table: Table) -> li
         groups = ((key, [leaf for _, leaf in group]) for key, group in groupby(pairs, itemgetter(0)))
         found.append(b"".join(bytes.fromhex(key) + tree_root(some) for key, some in groups))
     return found
+
+
+def records_of(records: bytes, keys: Collection[str]) -> bytes:
+    """Those of a file's records that belong to some of the ids that its rows are gathered by."""
+    wanted = set(map(bytes.fromhex, keys))
+    every = (records[start : start + RECORD_BYTES] for start in range(0, len(records), RECORD_BYTES))
+    return b"".join(one for one in every if one[:ID_BYTES] in wanted)
 
 
 class Moment:

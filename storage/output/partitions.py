@@ -6,7 +6,7 @@ A row's file follows from its `article_id` alone, so no row ever moves between t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from pressmark.storage.output.staging import OWNER, PLACE, Span, Staging
 from pressmark.storage.output.store import Replacement
 from pressmark.storage.output.tables import Output, Part, bucket_of, part_name
 from pressmark.transforms.records import Partition
-from pressmark.transforms.roots import ROWS_AT_ONCE, digests_of
+from pressmark.transforms.roots import ROWS_AT_ONCE, digests_of, records_of
 
 __all__ = ["MergeTask", "Merged", "PlaceWork", "StagedFile", "merge"]
 
@@ -56,7 +56,8 @@ class StagedFile(NamedTuple):
 
 class MergeTask(NamedTuple):
     """Files of one table to write. `archive` is the run's; `carried_archive` is whose the rows of an older contract
-    are; `last` tells that no other round of the run follows; `parts` are the published files of their partitions."""
+    are; `last` tells that no other round of the run follows; `parts` are the published files of their partitions;
+    `records` is what the output's root is made of where it is known of one of these, by its name."""
 
     output: Output
     staging: Staging
@@ -68,6 +69,7 @@ class MergeTask(NamedTuple):
     works: tuple[PlaceWork, ...]
     staged: tuple[StagedFile, ...]
     parts: tuple[Part, ...]
+    records: Mapping[str, bytes] = {}
 
 
 class Merged(NamedTuple):
@@ -106,7 +108,7 @@ def merge(task: MergeTask) -> list[Merged]:
         if sum(len(rows) for _, rows in waiting) >= ROWS_AT_ONCE or index == len(task.works) - 1:
             files = [(found[number].work.outlet, rows) for number, rows in waiting]
             for (number, _), digests in zip(waiting, digests_of(files, table), strict=True):
-                found[number] = found[number]._replace(digests=digests)
+                found[number] = found[number]._replace(digests=found[number].digests + digests)
             waiting = []
     return found
 
@@ -155,7 +157,7 @@ def _pieces(
 def _merge_place(
     task: MergeTask, table: Table, work: PlaceWork, stem: str, new: pa.Table, parts: list[Part]
 ) -> tuple[Merged, pa.Table | None]:
-    """What a file becomes, and its rows where they are written."""
+    """What a file becomes, and where it is written, those of its rows whose digests are not known."""
     target = part_name(table, work.partition, work.bucket)
     here = parts if work.carry else [part for part in parts if part.number == work.bucket]
     before, outdated, stale = _published(task, table, work, here)
@@ -183,7 +185,13 @@ def _merge_place(
     # A file that rows leave and enter shows those that enter when they have left their own.
     rank = (LEAVING if work.leaving and not work.removal_first else REST) + (table.name == "articles")
     final, size = _written(task, table, f"next-{stem}", rows, target, rank, left)
-    return Merged(work, before.num_rows, rows.num_rows, size, tuple(removals), (final,)), rows if final.staged else None
+    known = [task.records.get(part.entry.name) for part in here]
+    digests, fresh = b"", rows
+    if table.partitioned and not outdated and all(known):
+        # Most rows stay as they are.
+        digests, fresh = records_of(b"".join(filter(None, known)), set(kept[key].to_pylist())), new
+    merged = Merged(work, before.num_rows, rows.num_rows, size, tuple(removals), (final,), digests)
+    return merged, fresh if final.staged else None
 
 
 def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]) -> tuple[pa.Table, bool, set[str]]:
