@@ -127,8 +127,9 @@ score: $(READY)
 dates: $(READY)
 	@$(BIN)/python -m benchmarks.dates
 
-# The environment is made from the lock alone, with hashes. Modules are byte-compiled when they are first imported: all of
-# them at once takes longer than everything else here.
+# The environment is made from the lock alone, with hashes. Modules of libraries are byte-compiled when a make target first
+# imports them: all of them at once takes longer than everything else here. Our own are, as commands may be run where
+# Python is told to keep nothing.
 # Pandas lies in a folder beside: pyarrow imports it wherever it is installed, 0.4 s of every start. Snippets use it.
 $(VENV)/.synced: requirements.lock bootstrap.lock pandas.lock
 	@echo "Creating the environment in $(VENV) …"
@@ -140,6 +141,7 @@ $(VENV)/.synced: requirements.lock bootstrap.lock pandas.lock
 
 $(READY): $(VENV)/.synced pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
+	@$(BIN)/python -m compileall -q -j 2 flows schemas storage transforms views warehouses
 	@touch $@
 
 lock:

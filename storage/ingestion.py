@@ -23,7 +23,6 @@ from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, seconds_of, split_batch
 from pressmark.storage.configuration import configured
 from pressmark.storage.description import describe
-from pressmark.storage.errors import OutputError
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.source import LISTING, Input, Listing, Request, sources_of
@@ -31,7 +30,7 @@ from pressmark.storage.output.partitions import Merged, merge
 from pressmark.storage.output.staging import Staging, open_staging
 from pressmark.storage.output.state import Catalog, Seen, SeenBefore, read_catalog
 from pressmark.storage.output.tables import Output
-from pressmark.storage.planning import Facts, part_of, rounds_of, settled_facts
+from pressmark.storage.planning import Facts, check_same_archive, part_of, rounds_of, settled_facts
 from pressmark.storage.pool import Pool, open_pool
 from pressmark.storage.queries import reject_lines
 from pressmark.storage.rooting import Roots
@@ -216,9 +215,8 @@ class Run:
         )  # fmt: skip
         return sum(len(task.works) for task in self._settlement.tasks)
 
-    def merge(self, number: int) -> MergeCounts:
+    def merge(self, _number: int) -> MergeCounts:
         """Write the next files of a round to staging."""
-        del number
         tasks = [] if self._settlement is None else self._settlement.tasks
         tasks = [one._replace(records=self._roots.known(one.parts, self._digests)) for one in tasks]
         total = sum(len(task.works) for task in tasks)
@@ -232,25 +230,22 @@ class Run:
                 synced += [threads.submit(self._output.store.make_durable, name) for name in drafts if name]
         for done in synced:
             done.result()
-        changed = [merged for merged in self._merged if merged.finals]
-        for one in changed:
+        for one in self._changed:
             if one.file_bytes > LARGE_FILE_BYTES:
                 log.warning(
                     "`%s` has %d MB, which is slow to rewrite: ingest into a new output with `--partition day` or "
                     "`--buckets`", one.finals[0].target, one.file_bytes >> 20,
                 )  # fmt: skip
-        return MergeCounts(len(changed), sum(merged.file_bytes for merged in changed))
+        return MergeCounts(len(self._changed), sum(merged.file_bytes for merged in self._changed))
 
     def publish(self, number: int) -> int:
         """Replace the files that changed and the run's row, all or none after a kill; the number of files."""
         last = number == len(self._rounds) - 1
         steps = [step for merged in self._merged for step in (*merged.removals, *merged.finals)]
         steps.sort(key=lambda step: step.rank)
-        changed = [merged for merged in self._merged if merged.finals]
-        self._written = MergeCounts(
-            self._written.partitions + len(changed),
-            self._written.file_bytes + sum(merged.file_bytes for merged in changed),
-        )
+        changed = self._changed
+        file_bytes = self._written.file_bytes + sum(merged.file_bytes for merged in changed)
+        self._written = MergeCounts(self._written.partitions + len(changed), file_bytes)
         for merged in self._merged:
             self._counts[merged.work.table] += merged.rows - merged.rows_before
             self._digests |= merged.becomes
@@ -286,6 +281,10 @@ class Run:
         keep_index(self._output)
         describe(self._output, self._report)
         return self._report
+
+    @property
+    def _changed(self) -> list[Merged]:
+        return [merged for merged in self._merged if merged.finals]
 
     @property
     def _small(self) -> bool:
@@ -336,7 +335,9 @@ class Run:
             listing, known, self._facts.archive, deletes=self._facts.deletes,
             most_bytes=self._settings.limits.source_bytes,
         )  # fmt: skip
-        self._check_same_archive(decision)
+        if self._settings.sync is None and decision.gone.height:
+            known = self._catalog.frame.filter(pl.col("archive") == self._facts.archive)
+            check_same_archive(self._listing.frame.filter(STANDING), known, self._facts.archive, self._output)
         return decision._replace(parse=part_of(decision.parse, self._settings.limit))
 
     def _hashed(self, listing: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -356,20 +357,6 @@ class Run:
             schema={"source_path": pl.String, "locator": pl.Binary, "sha256": pl.String}, orient="row",
         )  # fmt: skip
         return listing.drop("sha256").join(hashes, on=["source_path", "locator"], how="left", maintain_order="left")
-
-    def _check_same_archive(self, decision: Decision) -> None:
-        known = self._catalog.frame.filter(pl.col("archive") == self._facts.archive)
-        standing = self._listing.frame.filter(STANDING)
-        if (
-            self._settings.sync is None and decision.gone.height
-            and not standing.join(known, on="source_path", how="semi").height
-        ):  # fmt: skip
-            raise OutputError(
-                f"this input has none of the {decision.gone.height} sources that the output has of the archive "
-                f"`{self._facts.archive}`", self._output.address,
-                "give another folder or --archive name to another archive, or `--sync` to have them deleted, or "
-                "`--no-sync` to keep them",
-            )  # fmt: skip
 
     def _batches(self, number: int, rows: pl.DataFrame) -> Iterator[Batch]:
         sources = sources_of(rows.select(list(LISTING)))

@@ -15,7 +15,7 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport, named_archive
 from pressmark.storage.settings import READING_NAMES, IngestSettings, base_name
 
-__all__ = ["Facts", "part_of", "rounds_of", "settled_facts"]
+__all__ = ["Facts", "check_same_archive", "part_of", "rounds_of", "settled_facts"]
 
 # What a run that is stopped may have to do again: about half a minute's work.
 ROUND_BYTES: Final = 1 << 30
@@ -68,6 +68,17 @@ def settled_facts(
     return Facts(
         address, archive, older, history, moves, deletes, partition, buckets, arguments, facts, before, before != now
     )
+
+
+def check_same_archive(standing: pl.DataFrame, known: pl.DataFrame, archive: str, output: Output) -> None:
+    """Raises `OutputError` where an input has none of the sources that an output has of its archive: it is another."""
+    if not standing.join(known, on="source_path", how="semi").height:
+        raise OutputError(
+            f"this input has none of the {known.height} sources that the output has of the archive `{archive}`",
+            output.address,
+            "give another folder or --archive name to another archive, or `--sync` to have them deleted, or "
+            "`--no-sync` to keep them",
+        )
 
 
 def _layout(settings: IngestSettings, runs: list[RunReport], output: Output) -> tuple[Period, int]:

@@ -18,7 +18,9 @@ from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.schemas.tables import OF_ARTICLES
 from pressmark.transforms.merkle import LEAF, Step, path_to, tree_root
 
-__all__ = ["FORMAT", "ROWS_AT_ONCE", "Moment", "canonical", "content_of", "digests_of", "leaf_of", "records_of", "root_of"]
+__all__ = [
+    "FORMAT", "ROWS_AT_ONCE", "Moment", "canonical", "content_of", "digests_of", "leaf_of", "records_of", "root_of",
+]  # fmt: skip
 
 # Of records and citations: another one where anything below gives another root.
 FORMAT: Final = "1"
