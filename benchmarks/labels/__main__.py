@@ -1,10 +1,10 @@
 """Scores roles on the labels in this folder, which are of layouts that no rule was written beside.
 
-    python -m benchmarks.labels [--half tune|held] [--confusions] [--also FOLDER] [--git REPOSITORY]
+    python -m benchmarks.labels [--half tune|held|fresh-tune|fresh-held] [--confusions] [--also FOLDER] [--git REPOSITORY...]
 
 The articles themselves are not here: they are found by their SHA-256 below `../shared`, below each `--also`, and, where
 a label names a blob, in each `--git` repository. What is not found is left out, and counted with the reason.
-GUIDE.md says how the labels were made. The half `held` is looked at once, when rules are ready.
+GUIDE.md says how the labels were made. The half `fresh-held` is scored once, when rules are ready, and only by its name.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from pressmark.transforms.article import parse
 from pressmark.transforms.records import Article, Limits
 
 LABELS = Path(__file__).with_name("labels.jsonl")
+HALVES = ("tune", "held", "fresh-tune", "fresh-held")
+UNSEEN = "fresh-held"
 SUFFIXES = {".md", ".txt", ".html", ".htm", ".xhtml", ".gz"}
 SIZE_OF_GZIP = 4
 
@@ -135,15 +137,17 @@ def show(scores: dict[str, Score], *, confusions: bool) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--half", choices=("tune", "held"), help="one half instead of both")
+    parser.add_argument("--half", choices=HALVES, help=f"one half instead of all but `{UNSEEN}`")
     parser.add_argument("--confusions", action="store_true", help="list the pairs of roles that were taken for another")
     parser.add_argument("--also", action="append", default=[], type=Path, help="another folder with sources")
-    parser.add_argument("--git", action="append", default=[], type=Path, help="a repository with labelled blobs")
+    parser.add_argument(
+        "--git", action="extend", nargs="+", default=[], type=Path, help="repositories with labelled blobs"
+    )
     arguments = parser.parse_args()
-    articles = labelled(arguments.half)
+    articles = [each for each in labelled(arguments.half) if arguments.half or each["half"] != UNSEEN]
     found = sources(articles, [SHARED, *arguments.also], arguments.git)
     missing = [article for article in articles if article["source_sha256"] not in found]
-    print(f"{len(articles) - len(missing)} of {len(articles)} labelled articles, half `{arguments.half or 'both'}`")
+    print(f"{len(articles) - len(missing)} of {len(articles)} labelled articles, half `{arguments.half or 'any seen'}`")
     for family, count in sorted(Counter(article["family"] for article in missing).items()):
         public = any("blob" in article for article in missing if article["family"] == family)
         reason = "no `--git` repository has the blob" if public else f"no file below `{SHARED}` has the SHA-256"
