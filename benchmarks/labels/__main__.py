@@ -1,10 +1,10 @@
 """Scores roles on the labels in this folder, which are of layouts that no rule was written beside.
 
-    python -m benchmarks.labels [--half tune|held|fresh-tune|fresh-held] [--confusions] [--also FOLDER] [--git REPOSITORY...]
+    python -m benchmarks.labels [--half fresh-tune] [--confusions] [--also FOLDER] [--git REPOSITORY...]
 
 The articles themselves are not here: they are found by their SHA-256 below `../shared`, below each `--also`, and, where
 a label names a blob, in each `--git` repository. What is not found is left out, and counted with the reason.
-GUIDE.md says how the labels were made. The half `fresh-held` is scored once, when rules are ready, and only by its name.
+GUIDE.md says how the labels were made. The half `fresh-held` is scored once, when rules are ready, and only if named.
 """
 
 from __future__ import annotations
