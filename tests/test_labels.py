@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import get_args
+from typing import Any, get_args
 
+import pytest
 from archives import ROOT
 
+from benchmarks.labels import __main__ as labels
 from benchmarks.labels.__main__ import labelled, score
 from pressmark.schemas.contract import Role
 
@@ -42,6 +44,20 @@ def test_no_site_is_in_both_halves_or_has_more_than_two_articles() -> None:
         {article["site"] for article in LABELS}
     )
     assert max(Counter(article["site"] for article in LABELS).values()) <= 2
+
+
+def test_the_unseen_half_is_scored_only_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[str]] = []
+
+    def sources(articles: list[dict[str, Any]], *_: object) -> dict[str, bytes]:
+        asked.append({article["half"] for article in articles})
+        return {}
+
+    monkeypatch.setattr(labels, "sources", sources)
+    for half in ((), ("--half", labels.UNSEEN)):
+        monkeypatch.setattr("sys.argv", ["labels", *half])
+        labels.main()
+    assert asked == [set(labels.HALVES) - {labels.UNSEEN}, {labels.UNSEEN}]
 
 
 def test_settlements_agree_with_the_labels() -> None:
