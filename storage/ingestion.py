@@ -215,8 +215,9 @@ class Run:
         )  # fmt: skip
         return sum(len(task.works) for task in self._settlement.tasks)
 
-    def merge(self, _number: int) -> MergeCounts:
+    def merge(self, number: int) -> MergeCounts:
         """Write the next files of a round to staging."""
+        del number
         tasks = [] if self._settlement is None else self._settlement.tasks
         tasks = [one._replace(records=self._roots.known(one.parts, self._digests)) for one in tasks]
         total = sum(len(task.works) for task in tasks)
