@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from turbohtml import Token
 
 from pressmark.transforms.beside_dates import beside_date, looks_dated
 from pressmark.transforms.blocks import Block
+from pressmark.transforms.cards import HEADINGS, MENUS, beside_titles, in_menu, in_rows, is_button, is_furniture, is_step, labels
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding
 from pressmark.transforms.forms import CREDITED, EMAIL, PHOTO, REPORTERS
@@ -29,17 +29,23 @@ FIRST_BLOCKS: Final = 2
 TAIL_BLOCKS: Final = 10
 LONGEST_NAME: Final = 60
 LONGEST_CAPTION: Final = 500
-# A box of other stories has so many titles, and these are so much of its text.
-LEAST_TITLES: Final = 2
-BOX_SHARE: Final = 0.4
-FRAMES: Final = frozenset({"html", "body", "main"})
 
 SENTENCE: Final = re.compile(r"[.。!！?？](?:\s|$)")
 BRACKETS: Final = "[]［］【】"
 DIGIT: Final = re.compile(r"\d")
-MENUS: Final = frozenset({"nav", "footer", "form", "button", "menu", "select"})
+# What elements of menus, and links that are no titles, are called.
+MENU_WORDS: Final = re.compile(
+    r" (?:menu|submenu|dropdown|navbar|nav(?:igation)? (?:menu|bar|links?|list)|(?:main|site|block) nav(?:igation)?|breadcrumbs?"
+    r"|shar(?:e|ing)|social|skip ?links?|skip|(?:site|header) logo|logo|log ?in|sign ?in|lang|languages?|cookies?|toolbar|tools?"
+    r"|pagination|pager|search|site (?:header|footer|title)) "
+)
+BUTTON_WORDS: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action) ")
+STEP_WORDS: Final = re.compile(r" (?:prev|previous|next)(?: (?:post|article|story|title|link)s?)? |post ?nav|nav post|loop nav")
+PAGES_WORDS: Final = re.compile(r" (?:page numbers?|slick|swiper|carousel|slider) ")
+LABEL_WORDS: Final = re.compile(r" (?:titles?|head|header|heading|hd|tit|flag|label) ")
+# Cards are elements of one kind in a row, each shorter than this.
+LONGEST_CARD: Final = 1500
 CONTROLS: Final = frozenset({"button", "select", "option", "input"})
-HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 UNSHOWN: Final = frozenset({"title", "titl-"})
 HEAD_ROLES: Final = frozenset({"byline", "dateline", "caption"})
 CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
@@ -65,6 +71,7 @@ PICTURE: Final = Finding("caption", "the words of a picture beside the page's st
 BOXED: Final = Finding("related", "in an element for other stories, outside the page's story")
 LINKED: Final = Finding("related", "a linked title outside the page's story")
 CARD: Final = Finding("related", "in a box of titles outside the page's story")
+STEP: Final = Finding("related", "leads to the story before or behind")
 
 
 def outside_findings(
@@ -79,7 +86,7 @@ def outside_findings(
     # What an element around the story is called says nothing of what else is in it.
     frames = {id(token) for index in story for token in blocks[index].path}
     findings: dict[int, Finding] = {}
-    invitations: set[int] = set()
+    barred: set[int] = set()
     for index, block in enumerate(blocks):
         if main[index] or block.path.tag in UNSHOWN:
             continue
@@ -88,18 +95,27 @@ def outside_findings(
         ]
         if HIDDEN in found:
             continue
+        menu = is_furniture(block, frames)
         if any(one.role == "note" and SIGN_UP.search(one.reason) for one in found):
-            invitations.add(index)
+            barred.add(index)
             finding = _invitation(block)
         else:
-            finding = _of_block(page, index, block, found)
+            finding = _of_block(page, index, block, found, menu=menu)
             if finding is None and first <= index < last and any(token.tag == "figcaption" for token in block.path):
                 finding = PICTURE
+        if finding is None and (menu or in_menu(block)):
+            barred.add(index)
         if finding is not None:
             findings[index] = finding
-    for index in (*_beside_titles(blocks, main, findings), *_labels(blocks, main, findings)):
-        if index not in invitations:
-            findings.setdefault(index, CARD)
+    titles = {index for index, finding in findings.items() if finding is LINKED}
+    for index in in_rows(blocks, main, titles, barred):
+        if index not in head:
+            findings[index] = CARD
+    for index in beside_titles(blocks, main, titles, barred):
+        findings.setdefault(index, CARD)
+    others = {index for index, finding in findings.items() if finding.role == "related"}
+    for index in labels(blocks, main, others, barred):
+        findings.setdefault(index, CARD)
     title = _title(blocks, main, stated, head)
     if title is not None:
         findings[title] = TITLE
@@ -117,11 +133,14 @@ class _Page(NamedTuple):
     frame: Path
 
 
-def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding]) -> Finding | None:
+def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *, menu: bool) -> Finding | None:
     text = block.text
     if index in page.tail and len(text) <= LONGEST_CREDIT and page.evidence.byline.fullmatch(text.strip(BRACKETS)):
         return SIGNED
-    if any(token.tag in MENUS for token in block.path):
+    share = link_share(block)
+    if share >= LINK_SHARE and is_step(block) and _says_something(text, 2):
+        return STEP
+    if in_menu(block):
         return None
     finding = None
     if index in page.head:
@@ -130,6 +149,8 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding]) -
         finding = _below(page, block, found)
     if finding is not None:
         return finding
+    if menu:
+        return None
     strong = next((one for one in reversed(found) if one.strong), None)
     if (
         strong is not None
@@ -138,7 +159,7 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding]) -
         and _says_something(text, 2)
     ):
         return BOXED
-    if link_share(block) >= LINK_SHARE and not page.stated.is_title(text) and _is_title(block):
+    if share >= LINK_SHARE and not page.stated.is_title(text) and not is_button(block) and _is_title(block):
         return LINKED
     return None
 
@@ -176,52 +197,6 @@ def _invitation(block: Block) -> Finding | None:
 
 def _says_something(text: str, words: int = LEAST_INVITATION) -> bool:
     return len(text.split()) >= words or len(CJK.findall(text)) >= LEAST_CJK_INVITATION
-
-
-def _labels(blocks: Sequence[Block], main: Sequence[bool], findings: Mapping[int, Finding]) -> Iterator[int]:
-    """Headings right above titles of other stories."""
-    for index in range(len(blocks) - LEAST_TITLES):
-        if main[index] or index in findings or len(blocks[index].text) > LONGEST_NAME:
-            continue
-        if not all(findings.get(index + after) is LINKED for after in range(1, LEAST_TITLES + 1)):
-            continue
-        tags = {token.tag for token in blocks[index].path}
-        if tags & HEADINGS and not tags & MENUS:
-            yield index
-
-
-def _beside_titles(blocks: Sequence[Block], main: Sequence[bool], findings: Mapping[int, Finding]) -> Iterator[int]:
-    """Blocks in a box that is mostly titles of other stories: its label, and dates, numbers and names beside them."""
-    titles: Counter[int] = Counter()
-    linked: Counter[int] = Counter()
-    sizes: Counter[int] = Counter()
-    ends: dict[int, int] = {}
-    barred: set[int] = set()
-    for index, block in enumerate(blocks):
-        is_title = findings.get(index) is LINKED
-        for token in block.path:
-            number = id(token)
-            if main[index] or token.tag in MENUS or token.tag in FRAMES:
-                barred.add(number)
-            sizes[number] += len(block.text)
-            if is_title:
-                titles[number] += 1
-                linked[number] += len(block.text)
-                ends[number] = index
-    boxes = {
-        number for number, count in titles.items()
-        if count >= LEAST_TITLES and number not in barred and linked[number] >= BOX_SHARE * sizes[number]
-    }  # fmt: skip
-    for index, block in enumerate(blocks):
-        if main[index]:
-            continue
-        # The innermost element with a title in it, and the one inside of that which has none.
-        around = [token for token in block.path if titles[id(token)]]
-        if not around or not any(id(token) in boxes for token in around):
-            continue
-        nearest = id(around[-1])
-        if titles[nearest] < LEAST_TITLES or (nearest in boxes and index < ends[nearest]):
-            yield index
 
 
 def _above(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | None:

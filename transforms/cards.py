@@ -1,0 +1,173 @@
+"""Where other stories stand on a whole page: boxes of titles, cards in a row, steps to the next story, and labels above.
+
+Looks at how elements repeat, link and are named; a block's own wording is not asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
+from typing import Final
+
+from turbohtml import Token
+
+from pressmark.transforms.blocks import Block
+from pressmark.transforms.evidence import NAMING
+from pressmark.transforms.outlets import class_words
+from pressmark.transforms.path import Path
+
+__all__ = ["HEADINGS", "MENUS", "beside_titles", "in_menu", "in_rows", "is_button", "is_furniture", "is_step", "labels"]
+
+MENUS: Final = frozenset({"nav", "footer", "form", "button", "menu", "select"})
+HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+FRAMES: Final = frozenset({"html", "body", "main"})
+# What elements of menus, links that are no titles, steps and labels are called.
+MENU: Final = re.compile(
+    r" (?:menu|sub ?menu|dropdown|nav ?bar|(?:main|site|block) nav|bread ?crumbs?|shar(?:e|ing)|social|skip ?links?|logo"
+    r"|log ?in|sign ?in|languages?|cookies?|tool ?bar|pagination|pager|search|site (?:footer|title|branding)"
+    r"|widget categories|cat item|category rootline|calendar|respond|ad|ads|advert|advertisement) "
+)
+BUTTON: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action|tools?) ")
+STEP: Final = re.compile(
+    r" (?:(?:nav|navigation|links|pager|post|article|story|page) (?:prev|previous|next)"
+    r"|(?:prev|previous|next) (?:post|article|story|link)|post ?nav|nav post|loop nav) "
+)
+LABEL: Final = re.compile(r" (?:titles?|head|header|heading|hd|tit|headline) ")
+# A box of other stories has so many titles, and these are so much of its text.
+LEAST_TITLES: Final = 2
+BOX_SHARE: Final = 0.4
+LONGEST_LABEL: Final = 60
+# Of elements in a row, so many have titles where they are cards; no card has more titles or text than this.
+ROW_SHARE: Final = 0.6
+MOST_TITLES: Final = 2
+LONGEST_CARD: Final = 1500
+UNNUMBERED: Final = re.compile(r"[\W\d_]+")
+
+
+def named(token: Token) -> str:
+    """The words of an element's class, `id`, `rel` and what else names it, in spaces."""
+    return _words(" ".join([value for key, value in token.attrs or () if key in NAMING and value]))
+
+
+@lru_cache(maxsize=10_000)
+def _words(names: str) -> str:
+    return f" {class_words(names)} " if names else ""
+
+
+def is_step(block: Block) -> bool:
+    """Whether elements around a block say that it leads to the story before or behind."""
+    return any(STEP.search(named(token)) for token in block.path)
+
+
+def is_button(block: Block) -> bool:
+    """Whether elements around a block say that it is pressed, or leads through the site."""
+    return any(BUTTON.search(named(token)) for token in block.path)
+
+
+def in_menu(block: Block) -> bool:
+    """Whether a block stands in an element for menus or forms, or in the footer of a page, not of an article."""
+    inside = False
+    for token in block.path:
+        if token.tag == "article" or token.tag == "figure":
+            inside = True
+        elif token.tag in MENUS and not (inside and token.tag == "footer"):
+            return True
+    return False
+
+
+def is_furniture(block: Block, frames: Collection[int]) -> bool:
+    """Whether elements around a block, other than `frames`, are called as menus are, or it is a page's number."""
+    if block.links and block.text.isdecimal():
+        return True
+    return any(id(token) not in frames and MENU.search(named(token)) for token in block.path)
+
+
+def labels(blocks: Sequence[Block], main: Sequence[bool], others: Collection[int], barred: Collection[int]) -> list[int]:
+    """Blocks right above titles of other stories that announce them."""
+    return [
+        index for index in range(len(blocks) - LEAST_TITLES)
+        if not main[index] and index not in others and index not in barred and len(blocks[index].text) <= LONGEST_LABEL
+        and all(index + after in others for after in range(1, LEAST_TITLES + 1)) and _announces(blocks[index])
+    ]  # fmt: skip
+
+
+def _announces(block: Block) -> bool:
+    return block.bold or any(token.tag in HEADINGS or LABEL.search(named(token)) for token in block.path)
+
+
+def in_rows(blocks: Sequence[Block], main: Sequence[bool], titles: Collection[int], barred: Collection[int]) -> set[int]:
+    """Blocks in cards: elements of one kind in a row, where more than one has the title of another story."""
+    frames = {id(path) for index, block in enumerate(blocks) if main[index] for path in _outwards(block.path)}
+    rows: dict[tuple[int, str], set[int]] = defaultdict(set)
+    titled: Counter[int] = Counter()
+    for index, block in enumerate(blocks):
+        for path in _outwards(block.path) if not main[index] else ():
+            if id(path) not in frames:
+                rows[id(path.outer), _kind(path)].add(id(path))
+                titled[id(path)] += index in titles
+    cards = {
+        number for row in rows.values() if sum(bool(titled[each]) for each in row) >= max(LEAST_TITLES, ROW_SHARE * len(row))
+        for number in row if titled[number] <= MOST_TITLES
+    }  # fmt: skip
+    held: dict[int, list[int]] = defaultdict(list)
+    for index, block in enumerate(blocks):
+        for path in _outwards(block.path) if not main[index] else ():
+            if id(path) in cards:
+                held[id(path)].append(index)
+    found: set[int] = set()
+    for inside in held.values():
+        if sum([len(blocks[index].text) for index in inside]) <= LONGEST_CARD and not any(
+            index in barred for index in inside
+        ):
+            found.update(inside)
+    return found
+
+
+def _kind(path: Path) -> str:
+    """An element's name and the first of its classes without numbers: what those in a row share."""
+    attributes = () if path.token is None else path.token.attrs or ()
+    classes = next((value for key, value in attributes if key == "class" and value), "").split()
+    return f"{path.tag}.{UNNUMBERED.sub('', classes[0]) if classes else ''}"
+
+
+def _outwards(path: Path) -> Iterator[Path]:
+    while path.token is not None:
+        yield path
+        path = path.outer
+
+
+def beside_titles(
+    blocks: Sequence[Block], main: Sequence[bool], titles: Collection[int], barred: Collection[int]
+) -> Iterator[int]:
+    """Blocks in a box that is mostly titles of other stories: its label, and dates, numbers and names beside them."""
+    counts: Counter[int] = Counter()
+    linked: Counter[int] = Counter()
+    sizes: Counter[int] = Counter()
+    ends: dict[int, int] = {}
+    closed: set[int] = set()
+    for index, block in enumerate(blocks):
+        for token in block.path:
+            number = id(token)
+            if main[index] or token.tag in MENUS or token.tag in FRAMES:
+                closed.add(number)
+            sizes[number] += len(block.text)
+            if index in titles:
+                counts[number] += 1
+                linked[number] += len(block.text)
+                ends[number] = index
+    boxes = {
+        number for number, count in counts.items()
+        if count >= LEAST_TITLES and number not in closed and linked[number] >= BOX_SHARE * sizes[number]
+    }  # fmt: skip
+    for index, block in enumerate(blocks):
+        if main[index] or index in barred:
+            continue
+        # The innermost element with a title in it, and the one inside of that which has none.
+        around = [token for token in block.path if counts[id(token)]]
+        if not around or not any(id(token) in boxes for token in around):
+            continue
+        nearest = id(around[-1])
+        if counts[nearest] < LEAST_TITLES or (nearest in boxes and index < ends[nearest]):
+            yield index
