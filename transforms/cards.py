@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from turbohtml import Token
@@ -18,7 +19,10 @@ from pressmark.transforms.evidence import NAMING
 from pressmark.transforms.outlets import class_words
 from pressmark.transforms.path import Path
 
-__all__ = ["HEADINGS", "MENUS", "beside_titles", "in_menu", "in_rows", "is_button", "is_furniture", "is_step", "labels"]
+__all__ = [
+    "BUTTON", "HEADINGS", "MENU", "MENUS", "STEP", "beside_titles", "in_menu", "in_rows", "is_called", "labels",
+    "page_numbers",
+]  # fmt: skip
 
 MENUS: Final = frozenset({"nav", "footer", "form", "button", "menu", "select"})
 HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -27,7 +31,7 @@ FRAMES: Final = frozenset({"html", "body", "main"})
 MENU: Final = re.compile(
     r" (?:menu|sub ?menu|dropdown|nav ?bar|(?:main|site|block) nav|bread ?crumbs?|shar(?:e|ing)|social|skip ?links?|logo"
     r"|log ?in|sign ?in|languages?|cookies?|tool ?bar|pagination|pager|search|site (?:footer|title|branding)"
-    r"|widget categories|cat item|category rootline|calendar|respond|ad|ads|advert|advertisement) "
+    r"|widget categories|cat item|category rootline|calendar|respond|pop ?up|pop|modal|overlay|dialog|off ?canvas|services?|ad|ads|advert|advertisement) "
 )
 BUTTON: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action|tools?) ")
 STEP: Final = re.compile(
@@ -56,14 +60,9 @@ def _words(names: str) -> str:
     return f" {class_words(names)} " if names else ""
 
 
-def is_step(block: Block) -> bool:
-    """Whether elements around a block say that it leads to the story before or behind."""
-    return any(STEP.search(named(token)) for token in block.path)
-
-
-def is_button(block: Block) -> bool:
-    """Whether elements around a block say that it is pressed, or leads through the site."""
-    return any(BUTTON.search(named(token)) for token in block.path)
+def is_called(block: Block, words: re.Pattern[str], frames: Collection[int]) -> bool:
+    """Whether an element around a block, other than `frames`, has a name with one of `words` in it."""
+    return any(id(token) not in frames and words.search(named(token)) for token in block.path)
 
 
 def in_menu(block: Block) -> bool:
@@ -77,11 +76,10 @@ def in_menu(block: Block) -> bool:
     return False
 
 
-def is_furniture(block: Block, frames: Collection[int]) -> bool:
-    """Whether elements around a block, other than `frames`, are called as menus are, or it is a page's number."""
-    if block.links and block.text.isdecimal():
-        return True
-    return any(id(token) not in frames and MENU.search(named(token)) for token in block.path)
+def page_numbers(blocks: Sequence[Block]) -> set[int]:
+    """Linked numbers that stand beside other numbers."""
+    numbers = [index for index, block in enumerate(blocks) if block.text.isdecimal()]
+    return {one for pair in pairwise(numbers) if pair[1] == pair[0] + 1 for one in pair}
 
 
 def labels(blocks: Sequence[Block], main: Sequence[bool], others: Collection[int], barred: Collection[int]) -> list[int]:
@@ -118,11 +116,9 @@ def in_rows(blocks: Sequence[Block], main: Sequence[bool], titles: Collection[in
                 held[id(path)].append(index)
     found: set[int] = set()
     for inside in held.values():
-        if sum([len(blocks[index].text) for index in inside]) <= LONGEST_CARD and not any(
-            index in barred for index in inside
-        ):
+        if sum([len(blocks[index].text) for index in inside]) <= LONGEST_CARD:
             found.update(inside)
-    return found
+    return found.difference(barred)
 
 
 def _kind(path: Path) -> str:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from turbohtml import Token
 
 from pressmark.transforms.beside_dates import beside_date, looks_dated
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.cards import HEADINGS, MENUS, beside_titles, in_menu, in_rows, is_button, is_furniture, is_step, labels
+from pressmark.transforms.cards import (
+    BUTTON,
+    HEADINGS,
+    MENU,
+    MENUS,
+    STEP,
+    beside_titles,
+    in_menu,
+    in_rows,
+    is_called,
+    labels,
+    page_numbers,
+)
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding
 from pressmark.transforms.forms import CREDITED, EMAIL, PHOTO, REPORTERS
@@ -49,6 +61,8 @@ CONTROLS: Final = frozenset({"button", "select", "option", "input"})
 UNSHOWN: Final = frozenset({"title", "titl-"})
 HEAD_ROLES: Final = frozenset({"byline", "dateline", "caption"})
 CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+# Thai, Lao and Khmer have no spaces between words.
+UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff]")
 # Entries of menus are shorter than titles.
 LEAST_WORDS: Final = 4
 LEAST_LETTERS: Final = 24
@@ -71,7 +85,7 @@ PICTURE: Final = Finding("caption", "the words of a picture beside the page's st
 BOXED: Final = Finding("related", "in an element for other stories, outside the page's story")
 LINKED: Final = Finding("related", "a linked title outside the page's story")
 CARD: Final = Finding("related", "in a box of titles outside the page's story")
-STEP: Final = Finding("related", "leads to the story before or behind")
+LEADING: Final = Finding("related", "leads to the story before or behind")
 
 
 def outside_findings(
@@ -82,11 +96,11 @@ def outside_findings(
     story = [index for index, inside in enumerate(main) if inside] or [0]
     first, last = story[0], story[-1]
     head = range(first - HEAD_BLOCKS, story[min(FIRST_BLOCKS, len(story) - 1)])
-    page = _Page(evidence, dated, stated, head, range(last + 1, last + 1 + TAIL_BLOCKS), container(blocks[last].path))
     # What an element around the story is called says nothing of what else is in it.
     frames = {id(token) for index in story for token in blocks[index].path}
+    page = _Page(evidence, dated, stated, head, range(last + 1, last + 1 + TAIL_BLOCKS), container(blocks[last].path), frames)
     findings: dict[int, Finding] = {}
-    barred: set[int] = set()
+    barred = page_numbers(blocks)
     for index, block in enumerate(blocks):
         if main[index] or block.path.tag in UNSHOWN:
             continue
@@ -95,7 +109,7 @@ def outside_findings(
         ]
         if HIDDEN in found:
             continue
-        menu = is_furniture(block, frames)
+        menu = is_called(block, MENU, frames)
         if any(one.role == "note" and SIGN_UP.search(one.reason) for one in found):
             barred.add(index)
             finding = _invitation(block)
@@ -131,6 +145,7 @@ class _Page(NamedTuple):
     head: range
     tail: range
     frame: Path
+    frames: Collection[int]
 
 
 def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *, menu: bool) -> Finding | None:
@@ -138,8 +153,8 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     if index in page.tail and len(text) <= LONGEST_CREDIT and page.evidence.byline.fullmatch(text.strip(BRACKETS)):
         return SIGNED
     share = link_share(block)
-    if share >= LINK_SHARE and is_step(block) and _says_something(text, 2):
-        return STEP
+    if share >= LINK_SHARE and is_called(block, STEP, page.frames) and _says_something(text, 2):
+        return LEADING
     if in_menu(block):
         return None
     finding = None
@@ -151,6 +166,9 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
         return finding
     if menu:
         return None
+    titled = share >= LINK_SHARE and not page.stated.is_title(text) and _is_title(block)
+    if titled and not is_called(block, BUTTON, page.frames):
+        return LINKED
     strong = next((one for one in reversed(found) if one.strong), None)
     if (
         strong is not None
@@ -159,8 +177,6 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
         and _says_something(text, 2)
     ):
         return BOXED
-    if share >= LINK_SHARE and not page.stated.is_title(text) and not is_button(block) and _is_title(block):
-        return LINKED
     return None
 
 
@@ -242,4 +258,5 @@ def _is_title(block: Block) -> bool:
     text, count = block.text, max(1, len({link.href for link in block.links}))
     if len(CJK.findall(text)) >= LEAST_CJK * count:
         return True
-    return len(text) >= LEAST_LETTERS * count and len(text.split()) >= LEAST_WORDS * count
+    words = len(text.split()) >= LEAST_WORDS * count or UNSPACED.search(text) is not None
+    return len(text) >= LEAST_LETTERS * count and words
