@@ -18,7 +18,7 @@ from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
 from pressmark.transforms.dates import FAR_FUTURE, url_date, weigh
 from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
-from pressmark.transforms.evidence import HIDDEN, Evidence, Finding, evidence_of
+from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.neighbours import standfirst, title_among
 from pressmark.transforms.outlets import Outlet, Outlets
@@ -26,7 +26,7 @@ from pressmark.transforms.outside import outside_findings
 from pressmark.transforms.people import author_of, names_nobody
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
-from pressmark.transforms.roles import Classified, classify
+from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_share
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 from pressmark.transforms.stated import Stated, stated_of
 
@@ -48,6 +48,8 @@ SAID: Final = (
     "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below",
     "a name alone", "a link below", "an e-mail address",
 )  # fmt: skip
+# What these say holds where a block is little else than links.
+NAMED: Final = (BY_CLASS, "inside `nav`")
 OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
     rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
@@ -184,7 +186,7 @@ def _of_page(
     findings = []
     for index, main in enumerate(verdict.main):
         role, reason = next(inside) if main else ("boilerplate", verdict.reason(index))
-        if main and role in OUTSIDE_STORY and not _holds(reason):
+        if main and role in OUTSIDE_STORY and not _holds(reason, blocks[index]):
             # Rules for what scrapers cut out of a page say less of it than the page itself.
             role, reason = "body", f"part of the page's story, against: {reason}"
         findings.append(Finding(role, reason))
@@ -196,9 +198,9 @@ def _of_page(
     return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown
 
 
-def _holds(reason: str) -> bool:
+def _holds(reason: str, block: Block) -> bool:
     """Whether a role that is none of a story's holds inside a page's story, too."""
-    return reason.startswith(SAID)
+    return reason.startswith(SAID) or (reason.startswith(NAMED) and link_share(block) >= LINK_SHARE)
 
 
 def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:

@@ -21,7 +21,7 @@ from pressmark.transforms.path import Path
 
 __all__ = [
     "BUTTON", "HEADINGS", "MENU", "MENUS", "STEP", "beside_titles", "in_menu", "in_rows", "is_called", "labels",
-    "page_numbers",
+    "named", "page_numbers",
 ]  # fmt: skip
 
 MENUS: Final = frozenset({"nav", "footer", "form", "button", "menu", "select"})

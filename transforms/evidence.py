@@ -34,6 +34,7 @@ ELEMENTS: Final[tuple[tuple[Role, bool, str], ...]] = (
     ("related", True, "nav"),
     ("heading", False, "h1 h2 h3 h4 h5 h6"),
     ("list_item", False, "li"),
+    ("body", False, "pre"),
     ("caption", False, "small figure"),
     ("note", False, "footer"),
 )

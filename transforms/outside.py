@@ -21,6 +21,7 @@ from pressmark.transforms.cards import (
     in_rows,
     is_called,
     labels,
+    named,
     page_numbers,
 )
 from pressmark.transforms.datelines import PageDates
@@ -36,6 +37,7 @@ __all__ = ["outside_findings"]
 
 # Date, names and the lead picture's words stand within so many blocks above the first of the story, or among these.
 HEAD_BLOCKS: Final = 14
+FURTHEST_TITLE: Final = 60
 FIRST_BLOCKS: Final = 2
 # Who wrote and what else is said of the article stands within so many below its last.
 TAIL_BLOCKS: Final = 10
@@ -45,19 +47,9 @@ LONGEST_CAPTION: Final = 500
 SENTENCE: Final = re.compile(r"[.。!！?？](?:\s|$)")
 BRACKETS: Final = "[]［］【】"
 DIGIT: Final = re.compile(r"\d")
-# What elements of menus, and links that are no titles, are called.
-MENU_WORDS: Final = re.compile(
-    r" (?:menu|submenu|dropdown|navbar|nav(?:igation)? (?:menu|bar|links?|list)|(?:main|site|block) nav(?:igation)?|breadcrumbs?"
-    r"|shar(?:e|ing)|social|skip ?links?|skip|(?:site|header) logo|logo|log ?in|sign ?in|lang|languages?|cookies?|toolbar|tools?"
-    r"|pagination|pager|search|site (?:header|footer|title)) "
-)
-BUTTON_WORDS: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action) ")
-STEP_WORDS: Final = re.compile(r" (?:prev|previous|next)(?: (?:post|article|story|title|link)s?)? |post ?nav|nav post|loop nav")
-PAGES_WORDS: Final = re.compile(r" (?:page numbers?|slick|swiper|carousel|slider) ")
-LABEL_WORDS: Final = re.compile(r" (?:titles?|head|header|heading|hd|tit|flag|label) ")
-# Cards are elements of one kind in a row, each shorter than this.
-LONGEST_CARD: Final = 1500
 CONTROLS: Final = frozenset({"button", "select", "option", "input"})
+TITLES: Final = frozenset({"h1", "h2"})
+PICTURES: Final = frozenset({"figure", "figcaption"})
 UNSHOWN: Final = frozenset({"title", "titl-"})
 HEAD_ROLES: Final = frozenset({"byline", "dateline", "caption"})
 CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
@@ -84,6 +76,8 @@ REMARK: Final = Finding("note", "a publisher's remark right below the page's sto
 PICTURE: Final = Finding("caption", "the words of a picture beside the page's story")
 BOXED: Final = Finding("related", "in an element for other stories, outside the page's story")
 LINKED: Final = Finding("related", "a linked title outside the page's story")
+QUOTATION: Final = Finding("quote", "a quotation amid the page's story")
+CODE: Final = Finding("body", "code amid the page's story")
 CARD: Final = Finding("related", "in a box of titles outside the page's story")
 LEADING: Final = Finding("related", "leads to the story before or behind")
 
@@ -95,7 +89,8 @@ def outside_findings(
     has none is content, nothing else is."""
     story = [index for index, inside in enumerate(main) if inside] or [0]
     first, last = story[0], story[-1]
-    head = range(first - HEAD_BLOCKS, story[min(FIRST_BLOCKS, len(story) - 1)])
+    top = _top(blocks, first, stated)
+    head = range(min(top, first - HEAD_BLOCKS), story[min(FIRST_BLOCKS, len(story) - 1)])
     # What an element around the story is called says nothing of what else is in it.
     frames = {id(token) for index in story for token in blocks[index].path}
     page = _Page(evidence, dated, stated, head, range(last + 1, last + 1 + TAIL_BLOCKS), container(blocks[last].path), frames)
@@ -115,15 +110,15 @@ def outside_findings(
             finding = _invitation(block)
         else:
             finding = _of_block(page, index, block, found, menu=menu)
-            if finding is None and first <= index < last and any(token.tag == "figcaption" for token in block.path):
-                finding = PICTURE
+            if finding is None and top <= index < last:
+                finding = _amid(block, found, started=first <= index)
         if finding is None and (menu or in_menu(block)):
             barred.add(index)
         if finding is not None:
             findings[index] = finding
     titles = {index for index, finding in findings.items() if finding is LINKED}
     for index in in_rows(blocks, main, titles, barred):
-        if index not in head:
+        if index not in head or index not in findings:
             findings[index] = CARD
     for index in beside_titles(blocks, main, titles, barred):
         findings.setdefault(index, CARD)
@@ -146,6 +141,28 @@ class _Page(NamedTuple):
     tail: range
     frame: Path
     frames: Collection[int]
+
+
+def _top(blocks: Sequence[Block], first: int, stated: Stated) -> int:
+    """Where the article's title stands above the first block of the story, or that block."""
+    for index in range(max(0, first - FURTHEST_TITLE), first):
+        block = blocks[index]
+        if stated.is_title(block.text) and not in_menu(block) and any(token.tag in TITLES for token in block.path):
+            return index
+    return first
+
+
+def _amid(block: Block, found: Sequence[Finding], *, started: bool) -> Finding | None:
+    """What stands between the title and the last paragraph by the element around it: pictures' words, quotations."""
+    tags = {token.tag for token in block.path}
+    if tags & CONTROLS:
+        return None
+    if started and "blockquote" in tags:
+        return QUOTATION
+    if started and "pre" in tags and not found:
+        return CODE
+    pictured = tags & PICTURES or (found and found[-1].role == "caption")
+    return PICTURE if pictured and len(block.text) <= LONGEST_CAPTION else None
 
 
 def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *, menu: bool) -> Finding | None:
@@ -228,7 +245,7 @@ def _above(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
         rest = beside_date(text, page.dated)
         if rest is not None:
             return NAMES if rest and role != "dateline" else DATE
-    if role == "dateline":
+    if role == "dateline" or any(token.tag == "time" for token in block.path):
         return DATE if looks_dated(text) else None
     if (
         page.stated.is_author(text)
@@ -245,6 +262,8 @@ def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
     text = block.text
     if page.stated.is_author(text):
         return AUTHOR
+    if found and found[-1].role == "byline" and len(text) <= LONGEST_NAME and not SENTENCE.search(text):
+        return None if any("comment" in named(token) for token in block.path) else SIGNED
     if any(one.role == "note" and one.reason.startswith(BY_CLASS) for one in found):
         return ABOUT if _says_something(text) or EMAIL.search(text) else None
     if container(block.path) is page.frame and (block.italic or EMAIL.search(text)) and len(text) <= LONGEST_CAPTION:
