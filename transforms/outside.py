@@ -42,10 +42,15 @@ FIRST_BLOCKS: Final = 2
 # Who wrote and what else is said of the article stands within so many below its last.
 TAIL_BLOCKS: Final = 10
 LONGEST_NAME: Final = 60
+LONGEST_DATED: Final = 80
 LONGEST_CAPTION: Final = 500
 
 SENTENCE: Final = re.compile(r"[.。!！?？](?:\s|$)")
 BRACKETS: Final = "[]［］【】"
+NAMES_WHO: Final = re.compile(
+    r"\b(?:[Bb]y|[Vv]on|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Oo]leh)(?: [A-ZÀ-ÞĀ-Ž]|:)|(?:来源|來源|出处|出處|记者|記者)\s*[:：]\s*\S"
+    r"|^[A-ZÀ-Þ][\w.'’-]+ [A-ZÀ-Þ][\w'’-]+[a-zß-ÿ],? ?(?=\d)|기자"
+)
 DIGIT: Final = re.compile(r"\d")
 CONTROLS: Final = frozenset({"button", "select", "option", "input"})
 TITLES: Final = frozenset({"h1", "h2"})
@@ -67,6 +72,7 @@ SIGN_UP: Final = re.compile(
 )
 
 DATE: Final = Finding("dateline", "a date above the page's story")
+DATED_BELOW: Final = Finding("dateline", "a date right below the page's story")
 NAMES: Final = Finding("byline", "names above the page's story")
 SIGNED: Final = Finding("byline", "names below the page's story")
 AUTHOR: Final = Finding("byline", "an author whom the page states")
@@ -241,10 +247,8 @@ def _above(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
         return found[-1]
     if len(text) > LONGEST_CREDIT:
         return None
-    if DIGIT.search(text) and len(text) <= LONGEST_NAME:
-        rest = beside_date(text, page.dated)
-        if rest is not None:
-            return NAMES if rest and role != "dateline" else DATE
+    if DIGIT.search(text) and len(text) <= LONGEST_DATED and (dated := _dated(page, text, role)) is not None:
+        return dated
     if role == "dateline" or any(token.tag == "time" for token in block.path):
         return DATE if looks_dated(text) else None
     if (
@@ -255,6 +259,18 @@ def _above(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
     ):
         return NAMES
     return found[-1] if role in HEAD_ROLES else None
+
+
+def _dated(page: _Page, text: str, role: str | None) -> Finding | None:
+    """What a line with a date says: when alone, or who and when."""
+    rest = beside_date(text, page.dated)
+    if rest is None and page.dated.read_within(text) is None:
+        return None
+    if NAMES_WHO.search(text):
+        return NAMES
+    if rest is None:
+        return None if SENTENCE.search(text) else DATE
+    return NAMES if rest and role != "dateline" else DATE
 
 
 def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | None:
@@ -268,6 +284,10 @@ def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
         return ABOUT if _says_something(text) or EMAIL.search(text) else None
     if container(block.path) is page.frame and (block.italic or EMAIL.search(text)) and len(text) <= LONGEST_CAPTION:
         return SIGNED if len(text) <= LONGEST_NAME and EMAIL.search(text) else REMARK
+    if DIGIT.search(text) and len(text) <= LONGEST_NAME and beside_date(text, page.dated) == "":
+        return DATED_BELOW
+    if len(text) <= LONGEST_CREDIT and REPORTERS.fullmatch(text.rstrip(".")):
+        return SIGNED
     said = page.evidence.of_wording(text, at_edge=True)
     return REMARK if said is not None and said.role == "note" and len(text) <= LONGEST_CAPTION else None
 
