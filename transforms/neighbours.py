@@ -38,6 +38,13 @@ BOX_SHARE: Final = 0.3
 PICTURE_BLOCKS: Final = 3
 LONGEST_REMARK: Final = 400
 SHORT: Final = 45
+# A table of data has so many cells, most in rows of several, none longer than a paragraph; a layout's holds the story.
+CELLS: Final = frozenset({"td", "th"})
+TABLE_PARTS: Final = frozenset({"tbody", "thead", "tfoot"})
+LEAST_CELLS: Final = 4
+WIDE_SHARE: Final = 0.6
+LONGEST_CELL: Final = 250
+TABLE_SHARE: Final = 0.8
 
 CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 ENDS: Final = re.compile(r"[.。!！?？…:：;；]['\"”’」』)）]*$")
@@ -59,6 +66,7 @@ DIGEST: Final = Finding("list_item", "links in lists that are most of the articl
 ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
 BULLETED: Final = Finding("heading", "a bulleted line, with paragraphs between it and the next one")
 SECTION: Final = Finding("heading", "a numbered line, with paragraphs between it and the next number")
+CELL: Final = Finding("table", "a cell of a table with short texts in rows")
 BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
 PICTURED: Final = Finding("caption", "alone with a caption in an element")
 REMARK: Final = Finding("note", "italic, below the story")
@@ -81,6 +89,9 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> 
     bulleted = [index for index, block in enumerate(blocks) if block.text[0] in BULLETS]
     if len(bulleted) > 1:
         _bulleted(findings, blocks, bulleted)
+    cells = [index for index, block in enumerate(blocks) if block.path.tag in CELLS or _in_cell(block.path)]
+    if len(cells) >= LEAST_CELLS:
+        _tables(findings, blocks, cells)
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
     if captions:
         _pictures(findings, blocks, captions)
@@ -229,6 +240,36 @@ def _bulleted(findings: list[Finding], blocks: Sequence[Block], bulleted: Sequen
     for index in bulleted:
         if findings[index].role in ("body", "list_item"):
             findings[index] = BULLETED
+
+
+def _in_cell(path: Path) -> bool:
+    while path.tag in INLINE:
+        path = path.outer
+    return path.tag in CELLS
+
+
+def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[int]) -> None:
+    """Cells of tables that hold data: rows of several cells with one short text in each."""
+    inside: dict[int, list[int]] = {}
+    rows: dict[int, Counter[int]] = {}
+    for index in cells:
+        cell = container(blocks[index].path)
+        row = cell.outer
+        number = id(row.outer.outer if row.outer.tag in TABLE_PARTS else row.outer)
+        inside.setdefault(number, []).append(index)
+        rows.setdefault(number, Counter())[id(row)] += 1
+    total = sum([len(block.text) for block in blocks])
+    for number, held in inside.items():
+        sizes = [len(blocks[index].text) for index in held]
+        single = len({id(container(blocks[index].path)) for index in held})
+        wide = sum([count for count in rows[number].values() if count > 1])
+        is_data = (
+            len(held) >= LEAST_CELLS and len(rows[number]) > 1 and wide >= WIDE_SHARE * len(held)
+            and single == len(held) and max(sizes) <= LONGEST_CELL and sum(sizes) <= TABLE_SHARE * total
+        )  # fmt: skip
+        for index in held if is_data else ():
+            if findings[index].role in ("body", "related", "heading", "boilerplate", "dateline"):
+                findings[index] = CELL
 
 
 def _pictures(findings: list[Finding], blocks: Sequence[Block], captions: Sequence[int]) -> None:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from turbohtml import Token
 
-from pressmark.transforms.beside_dates import beside_date, looks_dated
+from pressmark.transforms.beside_dates import NAMED_MONTH, beside_date, looks_dated
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import (
     BUTTON,
@@ -161,14 +161,13 @@ def _top(blocks: Sequence[Block], first: int, stated: Stated) -> int:
 def _amid(block: Block, found: Sequence[Finding], *, started: bool) -> Finding | None:
     """What stands between the title and the last paragraph by the element around it: pictures' words, quotations."""
     tags = {token.tag for token in block.path}
-    if tags & CONTROLS:
+    if tags & CONTROLS or link_share(block) >= LINK_SHARE:
         return None
     if started and "blockquote" in tags:
         return QUOTATION
-    if started and "pre" in tags and not found:
-        return CODE
-    pictured = tags & PICTURES or (found and found[-1].role == "caption")
-    return PICTURE if pictured and len(block.text) <= LONGEST_CAPTION else None
+    if "pre" in tags:
+        return CODE if started and not block.text.replace(" ", "").isdecimal() else None
+    return PICTURE if tags & PICTURES and len(block.text) <= LONGEST_CAPTION else None
 
 
 def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *, menu: bool) -> Finding | None:
@@ -264,7 +263,7 @@ def _above(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
 def _dated(page: _Page, text: str, role: str | None) -> Finding | None:
     """What a line with a date says: when alone, or who and when."""
     rest = beside_date(text, page.dated)
-    if rest is None and page.dated.read_within(text) is None:
+    if rest is None and page.dated.read_within(text) is None and NAMED_MONTH.search(text) is None:
         return None
     if NAMES_WHO.search(text):
         return NAMES
