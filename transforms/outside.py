@@ -38,6 +38,7 @@ __all__ = ["outside_findings"]
 # Date, names and the lead picture's words stand within so many blocks above the first of the story, or among these.
 HEAD_BLOCKS: Final = 14
 FURTHEST_TITLE: Final = 60
+ABOVE_TITLE: Final = 3
 FIRST_BLOCKS: Final = 2
 # Who wrote and what else is said of the article stands within so many below its last.
 TAIL_BLOCKS: Final = 10
@@ -108,7 +109,8 @@ def outside_findings(
         found = [
             one for token in block.path if id(token) not in frames and (one := evidence.of_element(token)) is not None
         ]
-        if HIDDEN in found:
+        # What is hidden from those who listen to a page is a picture's words where it stands in its element.
+        if HIDDEN in found and not any(token.tag in PICTURES for token in block.path):
             continue
         menu = is_called(block, MENU, frames)
         if any(one.role == "note" and SIGN_UP.search(one.reason) for one in found):
@@ -116,7 +118,7 @@ def outside_findings(
             finding = _invitation(block)
         else:
             finding = _of_block(page, index, block, found, menu=menu)
-            if finding is None and top <= index < last:
+            if finding is None and top - ABOVE_TITLE <= index < last:
                 finding = _amid(block, found, started=first <= index)
         if finding is None and (menu or in_menu(block)):
             barred.add(index)
