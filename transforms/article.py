@@ -112,7 +112,9 @@ def _parse(
     evidence = evidence_of(rules, outlets.general)
     stated = stated_of(header, opened.titles or ())
     if opened.titles is None:
-        roles, reasons, dateline_at = classify(blocks, evidence, dated, stated)
+        roles, reasons, dateline_at = classify(
+            blocks, evidence, dated, stated, _below_pictures(media)
+        )
     else:
         (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated, stated)
     dates = weigh(
@@ -181,7 +183,10 @@ def _of_page(
 ) -> tuple[Classified, list[Medium]]:
     """The roles of a whole page's blocks, and the media of its story: what is no part of that is furniture."""
     verdict = story_of(opened, blocks)
-    story = classify([block for block, main in zip(blocks, verdict.main, strict=True) if main], evidence, dated, stated)
+    places = [index for index, main in enumerate(verdict.main) if main]
+    below = _below_pictures(media)
+    pictures = {place for place, index in enumerate(places) if index in below}
+    story = classify([blocks[index] for index in places], evidence, dated, stated, pictures)
     inside = iter(zip(story.roles, story.reasons, strict=True))
     findings = []
     for index, main in enumerate(verdict.main):
@@ -193,9 +198,13 @@ def _of_page(
     for index, finding in outside_findings(blocks, verdict.main, evidence, dated, stated).items():
         findings[index] = finding
     standfirst(findings, blocks, stated, title_among(findings, blocks))
-    places = [index for index, main in enumerate(verdict.main) if main]
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
     return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown
+
+
+def _below_pictures(media: Iterable[Medium]) -> set[int]:
+    """Blocks right behind a picture."""
+    return {medium.ordinal for medium in media if medium.kind == "image"}
 
 
 def _holds(reason: str, block: Block) -> bool:

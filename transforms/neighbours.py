@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -37,12 +37,14 @@ ITEM_SHARE: Final = 0.4
 BOX_SHARE: Final = 0.3
 PICTURE_BLOCKS: Final = 3
 LONGEST_REMARK: Final = 400
+LONGEST_CAPTION: Final = 250
 SHORT: Final = 45
 # A table of data has so many cells, most in rows of several, none longer than a paragraph; a layout's holds the story.
 CELLS: Final = frozenset({"td", "th"})
 TABLE_PARTS: Final = frozenset({"tbody", "thead", "tfoot"})
 LEAST_CELLS: Final = 4
 WIDE_SHARE: Final = 0.6
+WIDE: Final = 3
 LONGEST_CELL: Final = 250
 TABLE_SHARE: Final = 0.8
 
@@ -66,6 +68,7 @@ DIGEST: Final = Finding("list_item", "links in lists that are most of the articl
 ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
 BULLETED: Final = Finding("heading", "a bulleted line, with paragraphs between it and the next one")
 SECTION: Final = Finding("heading", "a numbered line, with paragraphs between it and the next number")
+BELOW_PICTURE: Final = Finding("caption", "a short line right below a picture")
 CELL: Final = Finding("table", "a cell of a table with short texts in rows")
 BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
 PICTURED: Final = Finding("caption", "alone with a caption in an element")
@@ -74,8 +77,8 @@ SIGNED: Final = Finding("byline", "a name alone in bold or italic, below the sto
 KICKER: Final = Finding("boilerplate", "a link above the title")
 
 
-def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> None:
-    """Brings the findings of a story in line with each other."""
+def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pictures: Collection[int] = ()) -> None:
+    """Brings the findings of a story in line with each other; `pictures` says before which blocks a picture stands."""
     if not findings:
         return
     if LINKS in findings:
@@ -92,6 +95,9 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> 
     cells = [index for index, block in enumerate(blocks) if block.path.tag in CELLS or _in_cell(block.path)]
     if len(cells) >= LEAST_CELLS:
         _tables(findings, blocks, cells)
+    for index in pictures:
+        if 0 < index < len(blocks) and findings[index].role == "body" and _captions(blocks[index]):
+            findings[index] = BELOW_PICTURE
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
     if captions:
         _pictures(findings, blocks, captions)
@@ -100,6 +106,14 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -> 
     title = title_among(findings[:HEAD_BLOCKS], blocks)
     if title is not None or stated.summary:
         standfirst(findings, blocks, stated, title)
+
+
+def _captions(block: Block) -> bool:
+    """Whether what follows a picture is a line in italics, or as short as a title and no sentence."""
+    text = block.text
+    if block.italic and not block.bold:
+        return len(text) <= LONGEST_CAPTION
+    return not block.bold and not block.links and _width(text) <= 2 * SHORT and not ENDS.search(text)
 
 
 def title_among(findings: Sequence[Finding], blocks: Sequence[Block]) -> int | None:
@@ -264,7 +278,8 @@ def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[in
         single = len({id(container(blocks[index].path)) for index in held})
         wide = sum([count for count in rows[number].values() if count > 1])
         is_data = (
-            len(held) >= LEAST_CELLS and len(rows[number]) > 1 and wide >= WIDE_SHARE * len(held)
+            len(held) >= LEAST_CELLS and len(rows[number]) > 1
+            and (wide >= WIDE_SHARE * len(held) or max(rows[number].values()) >= WIDE)
             and single == len(held) and max(sizes) <= LONGEST_CELL and sum(sizes) <= TABLE_SHARE * total
         )  # fmt: skip
         for index in held if is_data else ():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -81,9 +81,13 @@ class Classified(NamedTuple):
     dateline_at: datetime | None
 
 
-def classify(blocks: list[Block], evidence: Evidence, dates: PageDates, stated: Stated = NOTHING_STATED) -> Classified:
-    """Roles of an article's blocks, judged with what is known of its layout and what its header says."""
-    return _Classifier(blocks, evidence, dates, stated).run()
+def classify(
+    blocks: list[Block], evidence: Evidence, dates: PageDates, stated: Stated = NOTHING_STATED,
+    pictures: Collection[int] = (),
+) -> Classified:  # fmt: skip
+    """Roles of an article's blocks, judged with what is known of its layout and what its header says; `pictures` are
+    the blocks with a picture right before them."""
+    return _Classifier(blocks, evidence, dates, stated).run(pictures)
 
 
 class _Classifier:
@@ -102,7 +106,7 @@ class _Classifier:
         self._judged: dict[int, Surrounding] = {}
         self._frames: frozenset[int] = frozenset()
 
-    def run(self) -> Classified:
+    def run(self, pictures: Collection[int]) -> Classified:
         blocks = self._blocks
         inside = [self._inside(block) for block in blocks]
         while frames := self._frames_among(inside):
@@ -121,7 +125,7 @@ class _Classifier:
                 self._story_started = True
             findings.append(finding)
         _join_editors_words(findings, blocks)
-        settle(findings, blocks, self._stated)
+        settle(findings, blocks, self._stated, pictures)
         return Classified([f.role for f in findings], [f.reason for f in findings], self._dateline_at)
 
     def _is_plain(self, block: Block, *, at_edge: bool) -> bool:
