@@ -33,6 +33,7 @@ MENU: Final = re.compile(
     r"|log ?in|sign ?in|languages?|cookies?|tool ?bar|pagination|pager|search|site (?:footer|title|branding)"
     r"|widget categories|cat item|category rootline|calendar|respond|pop ?up|pop|modal|overlay|dialog|off ?canvas|services?|ad|ads|advert|advertisement) "
 )
+FOOTER: Final = re.compile(r" (?:(?:site|page|main|global) footer|footer $|colophon) ")
 BUTTON: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action|tools?) ")
 STEP: Final = re.compile(
     r" (?:(?:nav|navigation|links|pager|post|article|story|page) (?:prev|previous|next)"
@@ -71,9 +72,13 @@ def in_menu(block: Block) -> bool:
     for token in block.path:
         if token.tag == "article" or token.tag == "figure":
             inside = True
-        elif token.tag in MENUS and not (inside and token.tag == "footer"):
+        elif (token.tag in MENUS and token.tag != "footer") or (not inside and _is_footer(token)):
             return True
     return False
+
+
+def _is_footer(token: Token) -> bool:
+    return token.tag == "footer" or FOOTER.match(named(token)) is not None
 
 
 def page_numbers(blocks: Sequence[Block]) -> set[int]:

@@ -11,7 +11,7 @@ from typing import Final
 __all__ = [
     "ADDRESS", "BULLET", "BULLETS", "CONTRIBUTED", "CREDITED", "DATED", "DIGIT", "EDITORS_WORD", "EMAIL",
     "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FURNITURE", "GALLERY", "NAMES_SOURCE", "NUMBERED",
-    "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "QUOTED", "REPORTERS", "SENTENCE", "SENTENCE_END", "STARRED",
+    "PARENTHESISED", "PHOTO", "PICTURED", "VIA", "PHOTO_CREDIT", "QUOTED", "REPORTERS", "SENTENCE", "SENTENCE_END", "STARRED",
     "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED",
 ]  # fmt: skip
 
@@ -61,6 +61,7 @@ REPORTERS: Final = re.compile(
     r"|(?:Von|Par|Por|Di|Door|Av|Af|Oleh|Text|Words|Story|Texto|Texte)(?::| by)?(?: [A-ZÀ-Þ][\w.'’-]+){2,4}"
     r"|(?:Posted|Submitted|Erstellt|Geschrieben|Verfasst|Veröffentlicht|Publié|Publicado|Escrito|Pubblicato|Scritto|Skrevet|Skriven)"
     r" (?:by|von|par|por|da|af|av)(?: [\w.'’-]+){1,4}(?: (?:on|am|le|el|em|il) .{4,40})?"
+    r"|(?:[A-Z][a-z]+ ){1,2}by:"
     r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}"
     r"|[^。\n]{2,60} contributed (?:to this|reporting).{0,20}"
 )
@@ -75,5 +76,8 @@ GALLERY: Final = re.compile(r"(?:相关|相關)?(?:图集|圖集|图辑|圖輯|�
 EXTRACT_HEAD: Final = re.compile(r"(?:导读|導讀|摘要|提要|核心提示|内容提要|文章摘要|Summary|Abstract)[:：]?")
 EDITORS_WORD: Final = re.compile(r"[【（(\[]?(?:编者按|編者按|编按|編按|编者注|编辑注)")
 QUOTED: Final = re.compile(r"[“「『\"].+[”」』\"]", re.DOTALL)
+VIA: Final = re.compile(r"[(（\[]?(?:[Vv]ia|[Hh]/[Tt]|[Hh]at tip)\b[^.。]{2,60}[)）\]]?")
+# A picture's copyright has no year, and no rights reserved.
+PICTURED: Final = re.compile(r"(?:©|\([cC]\))\s?(?!.*(?i:rights|recht|droits|derechos|版权|版權))[^\d\n.。]{2,60}")
 PARENTHESISED: Final = re.compile(r"（[^（）]{2,}）|\([^()]{2,}\)|【[^【】]{2,}】", re.DOTALL)
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")

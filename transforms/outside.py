@@ -52,6 +52,7 @@ NAMES_WHO: Final = re.compile(
     r"\b(?:[Bb]y|[Vv]on|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Oo]leh)(?: [A-ZÀ-ÞĀ-Ž]|:)|(?:来源|來源|出处|出處|记者|記者)\s*[:：]\s*\S"
     r"|^[A-ZÀ-Þ][\w.'’-]+ [A-ZÀ-Þ][\w'’-]+[a-zß-ÿ],? ?(?=\d)|기자"
 )
+COPYRIGHT: Final = re.compile(r"©|\(c\)|copyright|rights|版权|版權|著作权|著作權|Rechte|droits|derechos|direitos|diritti|права|ICP", re.IGNORECASE)
 DIGIT: Final = re.compile(r"\d")
 CONTROLS: Final = frozenset({"button", "select", "option", "input"})
 TITLES: Final = frozenset({"h1", "h2"})
@@ -69,7 +70,8 @@ LEAST_CJK: Final = 9
 LEAST_INVITATION: Final = 3
 LEAST_CJK_INVITATION: Final = 4
 SIGN_UP: Final = re.compile(
-    r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp)"
+    r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp|donate|donations?"
+    r"|support us|support pay|membership)"
 )
 
 DATE: Final = Finding("dateline", "a date above the page's story")
@@ -193,6 +195,8 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     titled = share >= LINK_SHARE and not page.stated.is_title(text) and _is_title(block)
     if titled and not is_called(block, BUTTON, page.frames):
         return LINKED
+    if index > page.tail.start and not titled and _invites(page, text, found):
+        return INVITATION
     strong = next((one for one in reversed(found) if one.strong), None)
     if (
         strong is not None
@@ -233,6 +237,16 @@ def _invitation(block: Block) -> Finding | None:
     if any(token.tag in CONTROLS for token in block.path) or link_share(block) >= LINK_SHARE:
         return None
     return INVITATION if _says_something(block.text) else None
+
+
+def _invites(page: _Page, text: str, found: Sequence[Finding]) -> bool:
+    """Whether words below the story are a publisher's to the reader, and no copyright of the site's."""
+    if not _says_something(text) or len(text) > LONGEST_CAPTION or COPYRIGHT.search(text):
+        return False
+    if any(one.role == "note" and one.reason.startswith(BY_CLASS) for one in found):
+        return True
+    said = page.evidence.of_wording(text, at_edge=True)
+    return said is not None and said.role == "note"
 
 
 def _says_something(text: str, words: int = LEAST_INVITATION) -> bool:

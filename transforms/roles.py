@@ -38,6 +38,7 @@ from pressmark.transforms.forms import (
     PARENTHESISED,
     PHOTO,
     PHOTO_CREDIT,
+    PICTURED,
     QUOTED,
     REPORTERS,
     SENTENCE,
@@ -47,6 +48,7 @@ from pressmark.transforms.forms import (
     TEAM,
     TELLING_AT_EDGE,
     TRANSLATED,
+    VIA,
 )  # fmt: skip
 from pressmark.transforms.neighbours import CJK, LINKS, TITLE, settle
 from pressmark.transforms.people import reports
@@ -159,7 +161,8 @@ class _Classifier:
             # Publishers set their own notes as quotations, too.
             return said if said is not None and said.role == "note" else strong
         at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
-        finding = self._evidence.of_wording(text, at_edge=at_edge)
+        pictured = text[0] in "©(" and index < len(self._blocks) - 1 and PICTURED.fullmatch(text)
+        finding = PICTURE_CREDIT if pictured else self._evidence.of_wording(text, at_edge=at_edge)
         # Most blocks end like a sentence, which none of the short forms does.
         if finding is None and len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
             finding = self._of_short_form(index, block, at_edge=at_edge)
@@ -305,6 +308,8 @@ class _Classifier:
             return PICTURE_CREDIT
         if at_edge and self._story_started and DIGIT.search(text) and self._dates.read(text) is not None:
             return SIGNED_OFF
+        if VIA.fullmatch(text):
+            return REFERRED
         if at_edge and index in (0, len(self._blocks) - 1) and PARENTHESISED.fullmatch(text):
             return ASIDE
         return None
@@ -368,6 +373,8 @@ def _longest(text: str, limit: int) -> int:
 def _heads(text: str) -> bool:
     """Whether a bold line is as short as a heading and no sentence."""
     if len(text) <= LONGEST_HEADING:
+        if ASKS.search(text) and not SENTENCE.search(text[:-1]):
+            return ASKED.search(text) is None
         return not SENTENCE.search(text) and not text.endswith((":", "：", "?", "…"))
     return len(text) <= _longest(text, LONGEST_HEADING) and not SENTENCE_END.search(text) and text[-1] not in ":,"
 
@@ -400,6 +407,8 @@ NOTHING: Final[Surrounding] = (None, 0)
 LINKED_ROLES: Final = frozenset({"list_item", "heading"})
 QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")
+ASKS: Final = re.compile(r"[?？]$")
+ASKED: Final = re.compile(r"[您你]|\b(?:you|your|Sie|Ihr|Ihre|vous|votre|usted|tu|su|lei|u|uw|du|ni)\b|당신|вы|вас", re.IGNORECASE)
 SPEAKS: Final = re.compile(r"\s*[：:]")
 
 DATELINE: Final = Finding("dateline", "a date and nothing else, above the story")
@@ -415,6 +424,7 @@ FURNISHING: Final = Finding("boilerplate", "page furniture by its wording")
 CREDITS: Final = Finding("byline", "what people did, and their names")
 REPORTER: Final = Finding("byline", "names and a report, outside the story")
 REFERENCE: Final = Finding("note", "an address and nothing else")
+REFERRED: Final = Finding("note", "says by whom it was found")
 FIGURE_TITLE: Final = Finding("caption", "a figure's number and title")
 PICTURE_CREDIT: Final = Finding("caption", "ends with the source of a picture")
 ASIDE: Final = Finding("note", "in parentheses, at the article's edge")
