@@ -46,7 +46,7 @@ NO_TEXT: Final = (
 # The reason of a role that the block's own first words say.
 SAID: Final = (
     "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below",
-    "a name alone", "a link below", "an e-mail address",
+    "a name alone", "a link below", "an e-mail address", "says by whom",
 )  # fmt: skip
 # What these say holds where a block is little else than links.
 NAMED: Final = (BY_CLASS, "inside `nav`")

@@ -33,7 +33,7 @@ MENU: Final = re.compile(
     r"|log ?in|sign ?in|languages?|cookies?|tool ?bar|pagination|pager|search|site (?:footer|title|branding)"
     r"|widget categories|cat item|category rootline|calendar|respond|pop ?up|pop|modal|overlay|dialog|off ?canvas|services?|ad|ads|advert|advertisement) "
 )
-FOOTER: Final = re.compile(r" (?:(?:site|page|main|global) footer|footer $|colophon) ")
+FOOTER: Final = re.compile(r" (?:(?:site|page|main|global) footer |footer $|colophon )")
 BUTTON: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action|tools?) ")
 STEP: Final = re.compile(
     r" (?:(?:nav|navigation|links|pager|post|article|story|page) (?:prev|previous|next)"

@@ -50,6 +50,8 @@ TABLE_SHARE: Final = 0.8
 
 CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 ENDS: Final = re.compile(r"[.。!！?？…:：;；]['\"”’」』)）]*$")
+# Neither a sentence nor what goes on in the next block, nor in parentheses.
+OPEN_ENDS: Final = re.compile(r"[.。!！?？…:：;；,，—)）][\'\"”’」』]*$")
 MARKS: Final = frozenset(
     "(（0123456789０１２３４５６７８９一二三四五六七八九十①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳abcdefghABCDEFGHiIvVxX"
 )
@@ -65,6 +67,7 @@ TITLE: Final = Finding("heading", "the article's own title")
 STANDFIRST: Final = Finding("lede", "apart from the paragraphs, below the title")
 SUMMARY: Final = Finding("lede", "what the page states as its summary")
 DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
+ANNOUNCED: Final = Finding("list_item", "a list of links that the paragraph above announces")
 ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
 BULLETED: Final = Finding("heading", "a bulleted line, with paragraphs between it and the next one")
 SECTION: Final = Finding("heading", "a numbered line, with paragraphs between it and the next number")
@@ -113,7 +116,7 @@ def _captions(block: Block) -> bool:
     text = block.text
     if block.italic and not block.bold:
         return len(text) <= LONGEST_CAPTION
-    return not block.bold and not block.links and _width(text) <= 2 * SHORT and not ENDS.search(text)
+    return not block.bold and not block.links and _width(text) <= 2 * SHORT and not OPEN_ENDS.search(text)
 
 
 def title_among(findings: Sequence[Finding], blocks: Sequence[Block]) -> int | None:
@@ -185,15 +188,32 @@ def _outwards(path: Path) -> list[Path]:
 def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
     """Several lists of links that are much of an article are what it is about."""
     items = [index for index in linked if any(token.tag == "li" for token in blocks[index].path)]
+    for run in _runs(items):
+        before, behind = run[0] - 1, run[-1] + 1
+        announced = before >= 0 and findings[before].role == "body" and blocks[before].text[-1] in ":："
+        if announced and len(run) > 1 and behind < len(blocks) and findings[behind].role in CONTENT_ROLES:
+            for index in run:
+                findings[index] = ANNOUNCED
     if len(items) < max(LEAST_ITEMS, ITEM_SHARE * len(blocks)):
         return
     lists = 1 + sum(
         any(findings[between].role in CONTENT_ROLES for between in range(before + 1, index))
         for before, index in pairwise(items)
     )
-    if lists > 1:
+    if lists > 1 or len(items) == len(blocks):
         for index in items:
             findings[index] = DIGEST
+
+
+def _runs(indices: Sequence[int]) -> list[list[int]]:
+    """Positions that follow each other, together."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return runs
 
 
 def _numbered(text: str) -> tuple[str, int] | None:

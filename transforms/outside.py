@@ -85,6 +85,7 @@ REMARK: Final = Finding("note", "a publisher's remark right below the page's sto
 PICTURE: Final = Finding("caption", "the words of a picture beside the page's story")
 BOXED: Final = Finding("related", "in an element for other stories, outside the page's story")
 LINKED: Final = Finding("related", "a linked title outside the page's story")
+TEASER: Final = Finding("lede", "a teaser right below the article's title")
 QUOTATION: Final = Finding("quote", "a quotation amid the page's story")
 CODE: Final = Finding("body", "code amid the page's story")
 CARD: Final = Finding("related", "in a box of titles outside the page's story")
@@ -102,7 +103,7 @@ def outside_findings(
     head = range(min(top, first - HEAD_BLOCKS), story[min(FIRST_BLOCKS, len(story) - 1)])
     # What an element around the story is called says nothing of what else is in it.
     frames = {id(token) for index in story for token in blocks[index].path}
-    page = _Page(evidence, dated, stated, head, range(last + 1, last + 1 + TAIL_BLOCKS), container(blocks[last].path), frames)
+    page = _Page(evidence, dated, stated, head, range(last + 1, last + 1 + TAIL_BLOCKS), container(blocks[last].path), frames, top)
     findings: dict[int, Finding] = {}
     barred = page_numbers(blocks)
     for index, block in enumerate(blocks):
@@ -151,6 +152,7 @@ class _Page(NamedTuple):
     tail: range
     frame: Path
     frames: Collection[int]
+    top: int
 
 
 def _top(blocks: Sequence[Block], first: int, stated: Stated) -> int:
@@ -195,9 +197,11 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     titled = share >= LINK_SHARE and not page.stated.is_title(text) and _is_title(block)
     if titled and not is_called(block, BUTTON, page.frames):
         return LINKED
-    if index > page.tail.start and not titled and _invites(page, text, found):
+    if index > page.head.stop and not titled and _invites(page, text, found):
         return INVITATION
     strong = next((one for one in reversed(found) if one.strong), None)
+    if strong is not None and "teaser" in strong.reason and index in page.head and page.top < index <= page.top + 4:
+        return TEASER if share == 0 and SENTENCE.search(text) else None
     if (
         strong is not None
         and strong.role == "related"
@@ -243,7 +247,7 @@ def _invites(page: _Page, text: str, found: Sequence[Finding]) -> bool:
     """Whether words below the story are a publisher's to the reader, and no copyright of the site's."""
     if not _says_something(text) or len(text) > LONGEST_CAPTION or COPYRIGHT.search(text):
         return False
-    if any(one.role == "note" and one.reason.startswith(BY_CLASS) for one in found):
+    if found and found[-1].role == "note" and found[-1].reason.startswith(BY_CLASS):
         return True
     said = page.evidence.of_wording(text, at_edge=True)
     return said is not None and said.role == "note"

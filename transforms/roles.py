@@ -408,7 +408,8 @@ LINKED_ROLES: Final = frozenset({"list_item", "heading"})
 QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")
 ASKS: Final = re.compile(r"[?？]$")
-ASKED: Final = re.compile(r"[您你]|\b(?:you|your|Sie|Ihr|Ihre|vous|votre|usted|tu|su|lei|u|uw|du|ni)\b|당신|вы|вас", re.IGNORECASE)
+# Whoever is asked is addressed, or the one who asks is named.
+ASKED: Final = re.compile(r"[您你]|^[^：:]{1,12}[：:]|\b(?:you|your|Sie|Ihr|Ihre|vous|votre|usted|tu|su|lei|u|uw|du|ni)\b|당신|вы|вас", re.IGNORECASE)
 SPEAKS: Final = re.compile(r"\s*[：:]")
 
 DATELINE: Final = Finding("dateline", "a date and nothing else, above the story")
