@@ -31,6 +31,9 @@ HEAD_BLOCKS: Final = 12
 LEAST_OF_LEDE: Final = 30
 LONGEST_LEDE: Final = 600
 # Lists of links are a digest's story where they are so much of it.
+# Links that are longer are titles of other stories, and no items of this one.
+LEAST_OF_TITLE: Final = 40
+LEAST_OF_WORDS: Final = 4
 LEAST_ITEMS: Final = 6
 ITEM_SHARE: Final = 0.4
 # A box beside the story holds less than this of the text, a picture's box no more blocks than that.
@@ -116,7 +119,8 @@ def _captions(block: Block) -> bool:
     text = block.text
     if block.italic and not block.bold:
         return len(text) <= LONGEST_CAPTION
-    return not block.bold and not block.links and _width(text) <= 2 * SHORT and not OPEN_ENDS.search(text)
+    says = len(text.split()) > 1 or len(CJK.findall(text)) >= LEAST_OF_WORDS
+    return says and not block.bold and not block.links and _width(text) <= 2 * SHORT and not OPEN_ENDS.search(text)
 
 
 def title_among(findings: Sequence[Finding], blocks: Sequence[Block]) -> int | None:
@@ -190,7 +194,8 @@ def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[i
     items = [index for index in linked if any(token.tag == "li" for token in blocks[index].path)]
     for run in _runs(items):
         before, behind = run[0] - 1, run[-1] + 1
-        announced = before >= 0 and findings[before].role == "body" and blocks[before].text[-1] in ":："
+        announced = not any(_width(blocks[index].text) >= LEAST_OF_TITLE for index in run)
+        announced = announced and before >= 0 and findings[before].role == "body" and blocks[before].text[-1] in ":："
         if announced and len(run) > 1 and behind < len(blocks) and findings[behind].role in CONTENT_ROLES:
             for index in run:
                 findings[index] = ANNOUNCED
