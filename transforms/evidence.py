@@ -170,7 +170,7 @@ def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
     word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or NEVER
     credit = rf"(?:{word})\s*(?:[:：/︱|｜丨]|\s)\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
     return re.compile(
-        rf"(?:{word})\s*[:：]|(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:，[^，。！？\n]{{2,30}})?(?:[;；\n]\s*[^，。！？;；\n]{{1,60}})*"
+        rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:，[^，。！？\n]{{2,30}})?(?:[;；\n]\s*[^，。！？;；\n]{{1,60}})*"
         rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱丨/]\s*(?:{word})"
         rf"|[（(\[［【]\s*{credit}[）)\]］】]"
     )

@@ -187,7 +187,7 @@ def test_the_form_of_a_block_inside_the_story_tells_its_role(block: str, role: R
         "<p>表演很精彩</p>", "<p>图1显示，渡轮的乘客比从前多了一倍。</p>", "<p>林帆/乔一苇</p>",
         "<p>By Maud Ellery</p>", "<p><i>船就是这座城的门。</i></p>", "<p>“船就是这座城的门。”</p>",
         "<p><i>“船”</i>就是这座城的<i>“门”</i></p>", "<p>（渡轮明年还会再来）</p>", "<p><b>船长怎么说：</b></p>",
-        "<p><b>渡轮还来吗？</b></p>", "<p><b>渡轮今天试航。</b></p>", "<p>The End of the pier was cold</p>",
+        "<p><b>记者：渡轮还来吗？</b></p>", "<p><b>渡轮今天试航。</b></p>", "<p>The End of the pier was cold</p>",
         f"<h2>{'松岭市的渡轮今天在海湾里第一次试航。' * 3}</h2>",
         "<div class='lead'>渡轮明年还会再来，船长林帆在码头上说。</div>",
     ],
