@@ -51,7 +51,12 @@ SAID: Final = (
 OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
     rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
+    rb"|\[\[[^\[\]\n]{1,200}\]\]"
 )
+# What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid.
+TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}")
+# Characters of UTF-8 that were read as Windows-1252, and written as UTF-8 again.
+TWICE: Final = re.compile(rb"\xc3[\x82\x83]\xc2[\xa1-\xbf]|\xc3\xa2\xe2\x82\xac")
 
 
 def parse(
@@ -155,7 +160,7 @@ def _parse(
             {
                 "date_conflict": dates.date_conflict,
                 "mostly_skipped": 2 * all_skipped > len(data) - header_bytes,
-                "mojibake": opened.decoded.damaged or full_text.count(REPLACED) * FEW > len(full_text),
+                "mojibake": opened.decoded.damaged or _is_garbled(full_text),
                 "title_only": bool(content) and all(" ".join(text.split()) == header.title for text in content),
                 "no_content": not content,
                 "hidden_text": HIDDEN.reason in reasons,
@@ -206,9 +211,17 @@ def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:
     return tuple([flag for flag in FLAGS if raised[flag]])
 
 
+def _is_garbled(text: bytes) -> bool:
+    """Whether some of a text was decoded wrongly before it came here."""
+    twice = len(TWICE.findall(text)) if b"\xc3\x83" in text or b"\xc3\xa2\xe2\x82\xac" in text else 0
+    return (text.count(REPLACED) + twice) * FEW > len(text)
+
+
 def _has_markup(text: bytes) -> bool:
-    """Whether a text shows marks of Markdown or tags as they are written: it was cut as what it is not."""
-    if b"](" not in text and b"**" not in text and b"</" not in text:
+    """Whether a text shows marks of Markdown, tags or templates as they are written: it was cut as what it is not."""
+    if (b"{{" in text or b"{%" in text) and TEMPLATE.search(text):
+        return True
+    if b"](" not in text and b"**" not in text and b"</" not in text and b"[[" not in text:
         return False
     return len(MARKS.findall(text)) >= FEW_MARKS
 

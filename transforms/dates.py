@@ -34,6 +34,7 @@ STAMP: Final = re.compile(
     r")?[ \t]*(?P<zone>[Zz](?:[-+]00:?00)?|(?:UTC|GMT)?(?P<sign>[-+\u2212])(?P<zh>\d{1,2}):?(?P<zm>\d{2})?|UTC|GMT)?",
     re.ASCII,
 )
+BASIC_STAMP: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d):?(\d\d):?(\d\d)(?=\D|\Z)", re.ASCII)
 MAIL_DATE: Final = re.compile(
     r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+\S+)?\Z"
 )
@@ -63,7 +64,7 @@ def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | No
     if len(text) > LONGEST_DATELINE:
         return None
     try:
-        if match := STAMP.fullmatch(text):
+        if match := STAMP.fullmatch(BASIC_STAMP.sub(r"\1-\2-\3T\4:\5:\6", text, count=1)):
             return _stamped(match)
         if len(text) == DIGITS_OF_DAY and text.isascii() and text.isdigit():
             return date.fromisoformat(text)

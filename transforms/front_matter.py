@@ -17,7 +17,7 @@ import yaml
 
 from pressmark.transforms.dates import parse_date
 
-__all__ = ["AUTHORS", "DATES", "PROBLEM", "URLS", "FrontMatter", "read_front_matter"]
+__all__ = ["AUTHORS", "DATES", "PROBLEM", "URLS", "FrontMatter", "folded", "read_front_matter"]
 
 OPENING: Final = re.compile(r"[\s\ufeff]*(---|\+\+\+|;;;)[ \t]*(?:\r\n|\n|\r)")
 CLOSING: Final = {
@@ -37,12 +37,11 @@ MOST_CHARACTERS: Final = {"---": 1 << 16, "+++": 1 << 14, ";;;": 1 << 16}
 MOST_VALUES: Final = 10_000
 DEEPEST: Final = 32
 
-URLS: Final = (
-    "url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source",
-)  # fmt: skip
+URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source")
 AUTHORS: Final = ("author", "authors", "byline", "creator")
 DATES: Final = (
-    "date", "pubDate", "publishDate", "published", "published_at", "created", "dateCreated", "lastmod",
+    "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished", "datePublish",
+    "created", "created_at", "dateCreated", "lastmod",
 )  # fmt: skip
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
@@ -309,10 +308,10 @@ def _mapped(entries: list[_Entry], keys: Sequence[tuple[str, str]]) -> list[_Ent
                 found.append(entry._replace(key=field, value=value))
                 left = [other for other in left if other is not entry or other.key != key]
                 break
-    names = {_folded(entry.key) for entry in found}
+    names = {folded(entry.key) for entry in found}
     return [
         *found,
-        *(entry._replace(key=f"unmapped_{entry.key}") if _folded(entry.key) in names else entry for entry in left),
+        *(entry._replace(key=f"unmapped_{entry.key}") if folded(entry.key) in names else entry for entry in left),
     ]
 
 
@@ -333,13 +332,13 @@ def _understood(
     metadata: dict[str, Any] = {}
     repeated: dict[str, list[Any]] = {}
     for entry in _mapped(entries, keys) if keys else entries:
-        key, folded = _characters(entry.key), _folded(entry.key)
+        key, name = _characters(entry.key), folded(entry.key)
         if entry.position is not None:
             positions.setdefault(key.lower(), first + entry.position)
-        if folded in fields or (folded not in UNDERSTOOD and key in metadata):
+        if name in fields or (name not in UNDERSTOOD and key in metadata):
             repeated.setdefault(key, []).append(_jsonable(entry.value))
-        elif folded in UNDERSTOOD:
-            fields[folded] = (key, entry.value)
+        elif name in UNDERSTOOD:
+            fields[name] = (key, entry.value)
         else:
             metadata[key] = _jsonable(entry.value)
     if repeated:
@@ -349,7 +348,7 @@ def _understood(
 
     def take(keys: tuple[str, ...], read: Callable[[Any], Any]) -> Any:
         """What the first of some keys says that says anything."""
-        for key in map(_folded, keys):
+        for key in map(folded, keys):
             if key in fields and (found := read(fields[key][1])):
                 del fields[key]
                 return found
@@ -371,12 +370,13 @@ def _understood(
     )
 
 
-def _folded(key: str) -> str:
+def folded(key: str) -> str:
+    """A key as all its spellings are: in small letters, without what stands between words."""
     return key.lower().replace("_", "").replace("-", "")
 
 
 UNDERSTOOD: Final = frozenset(
-    map(_folded, (*URLS, *AUTHORS, *DATES, "title", "description", *MANY["tags"], *MANY["categories"]))
+    map(folded, (*URLS, *AUTHORS, *DATES, "title", "description", *MANY["tags"], *MANY["categories"]))
 )
 
 
@@ -398,7 +398,7 @@ def _names(value: Any) -> tuple[str, ...]:
     if isinstance(value, list) and not isinstance(value, _Pairs):
         return tuple(dict.fromkeys(name for item in value for name in _names(item)))
     if isinstance(value, _Pairs | dict):
-        named = {_folded(key): item for key, item in (value.items() if isinstance(value, dict) else value)}
+        named = {folded(key): item for key, item in (value.items() if isinstance(value, dict) else value)}
         return _names(named.get("name"))
     text = _text(value)
     return (text,) if text else ()
@@ -418,7 +418,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 def _parts(value: Any) -> tuple[str, ...]:
     if isinstance(value, list) and not isinstance(value, _Pairs):
-        texts = [text for item in value if (text := _text(item))]
+        texts = [text for item in value for text in (_parts(item) if isinstance(item, list) else [_text(item) or ""])]
     else:
         texts = COMMAS.split(_text(value) or "")
     return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
