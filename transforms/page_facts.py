@@ -17,6 +17,7 @@ from turbohtml import Document, Element, Node, Text, parse
 
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
+from pressmark.transforms.people import credits_in
 
 __all__ = ["PageFacts", "page_facts"]
 
@@ -96,6 +97,7 @@ class PageFacts(NamedTuple):
     site_name: str | None
     metadata: dict[str, str]
     titles: tuple[str, ...]
+    credits: tuple[tuple[str, str], ...] = ()
 
 
 def page_facts(markup: str) -> PageFacts:
@@ -141,6 +143,7 @@ class _Page:
             url=self._url(),
             title=title,
             authors=self._authors(),
+            credits=tuple(one for node in articles for one in credits_in(node)),
             published=self._published(),
             modified=self._stated_time("dateModified", KEYS["modified"]),
             description=next(filter(None, descriptions), None),
