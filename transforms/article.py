@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -21,9 +21,9 @@ from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body
 from pressmark.transforms.evidence import HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.neighbours import standfirst, title_among
-from pressmark.transforms.outlets import Outlet, Outlets
+from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import outside_findings
-from pressmark.transforms.people import author_of, names_nobody
+from pressmark.transforms.people import contributors_of
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import Classified, classify
@@ -133,6 +133,8 @@ def _parse(
     skipped_bytes, all_skipped = skipped_sizes(opened, blocks, skipped)
     content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
     bylines = (block.text for block, role in zip(blocks, roles, strict=True) if role == "byline")
+    # A whole page names its outlet where nobody else wrote; in a header the outlet's name is the scraper's label.
+    contributors = contributors_of(header.credits, bylines, outlet.is_called, or_label=opened.titles is not None)
     return Article(
         archive=archive,
         article_id=identity.article_id(canonical, archive, source_path),
@@ -145,7 +147,8 @@ def _parse(
         canonical_url=canonical,
         host=outlets.domain_of(host),
         outlet=outlet.slug,
-        author=_author(header.author, outlet, bylines),
+        author="、".join(one.name for one in contributors if one.role == "text") or None,
+        contributors=contributors or None,
         dates=dates,
         language=main_language,
         text=full_text,
@@ -170,13 +173,6 @@ def _parse(
         reasons=reasons,
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
     )
-
-
-def _author(stated: str | None, outlet: Outlet, bylines: Iterable[str]) -> str | None:
-    """Who is stated; else whom a byline names, also where the statement names only the outlet, or nobody."""
-    if stated is not None and not names_nobody(stated) and not outlet.is_called(stated):
-        return stated
-    return author_of(bylines) or (None if names_nobody(stated) else stated)
 
 
 def _of_page(

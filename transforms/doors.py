@@ -145,6 +145,7 @@ def _with_page(header: Header, page: PageFacts) -> Header:
         title=header.title or page.title or "",
         url=header.url or page.url,
         author=header.author or "、".join(page.authors) or None,
+        credits=(*(header.credits or ((name, "text") for name in page.authors)), *page.credits),
         front_matter_at=header.front_matter_at if dated else _moment(page.published, page.language),
         stated_day=None if dated else _stated_day(page.published),
         description=header.description or page.description,

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from pressmark.transforms.dates import parse_date
+from pressmark.transforms.people import credits_in, credits_of
 
 __all__ = ["AUTHORS", "DATES", "PROBLEM", "URLS", "FrontMatter", "folded", "read_front_matter"]
 
@@ -69,7 +70,7 @@ class FrontMatter(NamedTuple):
 
     url: str | None
     title: str | None
-    authors: tuple[str, ...]
+    credits: tuple[tuple[str, str], ...]
     date: date | datetime | None
     description: str | None
     tags: tuple[str, ...]
@@ -78,6 +79,11 @@ class FrontMatter(NamedTuple):
     end: int
     positions: dict[str, int]
     problem: str | None
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """The texts that name writers."""
+        return tuple(text for text, role in self.credits if role == "text")
 
 
 class _Scalar(NamedTuple):
@@ -356,7 +362,7 @@ def _understood(
 
     url = take(URLS, _address)
     title = take(("title",), _text)
-    authors = take(AUTHORS, _names)
+    authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
     moment = take(DATES, _moment)
     description = take(("description",), _text)
     many = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
@@ -365,9 +371,8 @@ def _understood(
             metadata[key] = left
     for key, values in repeated.items():
         metadata[key] = [metadata[key], *values] if key in metadata else values if len(values) > 1 else values[0]
-    return FrontMatter(
-        url, title, authors or (), moment, description, many[0], many[1], metadata, end, positions, problem
-    )
+    people = (*(authors or ()), *credits_in(metadata))
+    return FrontMatter(url, title, people, moment, description, many[0], many[1], metadata, end, positions, problem)
 
 
 def folded(key: str) -> str:
@@ -392,16 +397,6 @@ def _text(value: Any) -> str | None:
 def _address(value: Any) -> str | None:
     text = _text(value)
     return text if text and ADDRESS.match(text) else None
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, list) and not isinstance(value, _Pairs):
-        return tuple(dict.fromkeys(name for item in value for name in _names(item)))
-    if isinstance(value, _Pairs | dict):
-        named = {folded(key): item for key, item in (value.items() if isinstance(value, dict) else value)}
-        return _names(named.get("name"))
-    text = _text(value)
-    return (text,) if text else ()
 
 
 def _moment(value: Any) -> date | datetime | None:

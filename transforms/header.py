@@ -178,12 +178,13 @@ def _front_matter(text: str, front: FrontMatter) -> Header:
     if epoch and inner and header_at is None and front.date is None:
         raise _no_time("neither header nor front matter has a time", epoch)
     title, url, body_start = inner or ("", "", front.end)
+    people = tuple((name, role) for text, role in front.credits if (name := _clean_title(text)))
     said = front.metadata | ({PROBLEM: front.problem} if front.problem else {})
     return Header(
         dialect="front_matter",
         title=_clean_title(front.title or title),
         url=front.url or url or None,
-        author=AUTHORS_SEPARATOR.join(filter(None, map(_clean_title, front.authors))) or None,
+        author=AUTHORS_SEPARATOR.join(name for name, role in people if role == "text") or None,
         header_at=header_at,
         front_matter_at=front.date,
         body_start=body_start,
@@ -191,6 +192,7 @@ def _front_matter(text: str, front: FrontMatter) -> Header:
         tags=front.tags,
         categories=front.categories,
         metadata=json.dumps(said, ensure_ascii=False, sort_keys=True) if said else None,
+        credits=people,
     )
 
 

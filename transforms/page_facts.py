@@ -27,6 +27,7 @@ from pressmark.transforms.json_ld import (
 )
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
+from pressmark.transforms.people import credits_in
 
 __all__ = ["PageFacts", "page_facts"]
 
@@ -104,6 +105,7 @@ class PageFacts(NamedTuple):
     site_name: str | None
     metadata: dict[str, str]
     titles: tuple[str, ...]
+    credits: tuple[tuple[str, str], ...] = ()
 
 
 def page_facts(markup: str) -> PageFacts:
@@ -152,6 +154,7 @@ class _Page:
             url=self._address or self._kept_address or next(filter(None, map(address_of, self._articles)), None),
             title=title,
             authors=self._authors(),
+            credits=tuple(one for node in articles for one in credits_in(node)),
             published=self._published(),
             modified=self._stated_time("dateModified", KEYS["modified"]),
             description=next(filter(None, descriptions), None),
