@@ -322,6 +322,7 @@ COMMANDS: Final = {
         "pressmark removals output --outlet rfi",
         (
             OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
+            Argument("--carried", action="store_true", help="say which other articles still carry each text"),
             Argument("--json", action="store_true", help="print them, with the last texts, as JSON lines"),
         ),
     ),
