@@ -111,11 +111,11 @@ def _members(moment: Moment) -> pl.DataFrame:
     return found if found.height else pl.DataFrame(schema=MEMBERS)
 
 
-MEMBERS: Final = {
-    "level": pl.String, "cluster_id": pl.String, "article_id": pl.String, "paragraph_id": pl.String,
-    "archive": pl.String, "outlet": pl.String, "published_at": pl.Datetime("us", "UTC"), "first": pl.Boolean,
-    "similarity": pl.Float64, "kind": pl.String, "title": pl.String, "language": pl.String,
-}  # fmt: skip
+MEMBERS: Final = pl.Schema({
+    "level": pl.String(), "cluster_id": pl.String(), "article_id": pl.String(), "paragraph_id": pl.String(),
+    "archive": pl.String(), "outlet": pl.String(), "published_at": pl.Datetime("us", "UTC"), "first": pl.Boolean(),
+    "similarity": pl.Float64(), "kind": pl.String(), "title": pl.String(), "language": pl.String(),
+})  # fmt: skip
 
 
 def _query(request: Request) -> dict[str, str]:

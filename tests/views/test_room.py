@@ -253,8 +253,8 @@ def test_copies_changes_and_who_carries_what_is_gone_are_told(tmp_path: Path) ->
         copies, members, removals, changes = (
             client.get(path).text for path in ("/copies?across=1", f"/copies/{name}", "/removals", "/changes")
         )
-        first, own = (dict(rows_of(made.output, "articles", "source_path", "article_id"))[f"{one}.md"]
-                      for one in ("first", "own"))  # fmt: skip
+        named = {str(path): str(one) for path, one in rows_of(made.output, "articles", "source_path", "article_id")}
+        first, own = named["first.md"], named["own.md"]
         elsewhere, alone = (client.get(f"/article/{one}/copies").text for one in (first, own))
         assert f"/article/{own}/copies" not in client.get(f"/article/{own}").text
         assert f"/article/{first}/copies" in client.get(f"/article/{first}").text
