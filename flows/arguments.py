@@ -322,7 +322,18 @@ COMMANDS: Final = {
         "pressmark removals output --outlet rfi",
         (
             OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
+            Argument("--carried", action="store_true", help="say which other articles still carry each text"),
             Argument("--json", action="store_true", help="print them, with the last texts, as JSON lines"),
+        ),
+    ),
+    "forget": Command(
+        "forgetting", "take an article out of an output for good, and keep no more than a row that says so and why; "
+        "without --yes, say what that would remove",
+        "pressmark forget 0123456789abcdef0123456789abcdef output --reason 'asked for by its author' --yes",
+        (
+            Argument("article_id", help="as in the column `article_id`"), NAMED_OUTPUT,
+            Argument("--reason", metavar="TEXT", required=True, help="why: it is kept in `rejects`"),
+            Argument("--yes", action="store_true", help="do it [only say what would be done]"), JSON,
         ),
     ),
     "load": Command(
@@ -368,7 +379,10 @@ COMMANDS: Final = {
         "pressmark doctor output --fix",
         (
             OUTPUT, _destination("also look whether it can be loaded", "; without either none is looked at"),
-            Argument("--fix", action="store_true", help="complete and clear what stopped runs left"), JSON,
+            Argument("--fix", action="store_true", help="complete and clear what stopped runs left"),
+            Argument("--forgotten", metavar="ARTICLE_ID", help="also look for this forgotten article in every file"),
+            Argument("--source", metavar="ARCHIVE", help="the input to read its text from [that of the latest run]"),
+            JSON,
         ),
     ),
     "completion": Command(

@@ -34,7 +34,7 @@ Contribution = Literal[
 ]
 Reason = Literal[
     "empty_file", "invalid_utf8", "no_header", "bad_timestamp", "no_text", "too_large", "too_complex",
-    "unreadable", "parser_error",
+    "unreadable", "parser_error", "forgotten",
 ]  # fmt: skip
 PublishedFrom = Literal["header", "front_matter", "dateline", "url", "none"]
 Change = Literal["text", "markup", "copy"]

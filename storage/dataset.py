@@ -137,12 +137,13 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         found = changes_of(self._moment, source, outlet=outlet, since=since, until=until, what=what)
         return pl.concat([pl.DataFrame(schema=CHANGES), *found])
 
-    def removals(self, source: str | None = None, *, outlet: str | None = None) -> pl.DataFrame:
+    def removals(self, source: str | None = None, *, outlet: str | None = None, carried: bool = False) -> pl.DataFrame:
         """One row for each thing that tells of a removal, the latest first, in the columns of
         `transforms/removals.py:REMOVALS`: a file that is gone (`deleted`) or no article any more (`rejected`), a header
-        that says so (`said`), a text that became a notice (`notice`). Raises `SettingsError` for an outlet that does
-        not exist."""
-        return removals_of(self._moment, source, outlet=outlet)
+        that says so (`said`), a text that became a notice (`notice`). With `carried` also `carried_by`, the
+        other current articles that have at least half of its last text, equal or edited, and how much: this compares
+        all paragraphs, as `clusters` does. Raises `SettingsError` for an outlet that does not exist."""
+        return removals_of(self._moment, source, outlet=outlet, carried=carried)
 
     def tables(self) -> dict[str, pl.LazyFrame]:
         """The tables by name."""

@@ -195,7 +195,7 @@ class Article(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """One row of `rejects`, without run columns. `raw` is None only for `too_large` and `unreadable`."""
+    """One row of `rejects`, without run columns. `raw` is None only for `too_large`, `unreadable` and `forgotten`."""
 
     source_path: str
     source_sha256: str | None

@@ -25,7 +25,7 @@ from pressmark.views.readings import MOST_HITS, Moment, counts
 
 __all__ = [
     "BLOCKS", "Elsewhere", "Page", "article", "difference", "month", "outlet", "outlets", "paragraph", "reject",
-    "rejects", "removals", "run", "runs", "start",
+    "rejects", "run", "runs", "start",
 ]  # fmt: skip
 
 LISTED: Final = 50
@@ -121,7 +121,8 @@ def article(moment: Moment, request: Request) -> Page:
         "article": found, "part": part, "blocks": blocks, "absent": absent, "media": media.to_dicts(),
         "links": _links(paragraphs), "link_count": len(links), "stages": stages, "before": before, "after": after,
         "metadata": json.loads(found["metadata"]) if found["metadata"] else {}, "content": CONTENT_ROLES,
-        "roles": counts(paragraphs, "role"), "shown_bytes": SHOWN_BYTES, "query": dict(request.query_params),
+        "roles": counts(paragraphs, "role"), "shown_bytes": SHOWN_BYTES,
+        "copied": moment.is_copied(article_id), "query": dict(request.query_params),
     }  # fmt: skip
     return Page("article.html", given, paragraphs, f"article-{article_id}")
 
@@ -333,13 +334,6 @@ def reject(moment: Moment, request: Request) -> Page:
     given = {"reject": found, "around": around, "most": REJECT_BYTES}
     frame = pl.DataFrame([found], schema_overrides={"raw": pl.Binary, "byte_offset": pl.Int64})
     return Page("reject.html", given, frame, f"reject-{found['reject_id']}")
-
-
-def removals(moment: Moment, request: Request) -> Page:
-    """What was removed: from the archive, or from the web as the archive says."""
-    frame = moment.removals()
-    part = part_of(frame, request.query_params, LISTED)
-    return Page("removals.html", {"part": part, "query": dict(request.query_params)}, frame, "removals")
 
 
 def runs(moment: Moment, request: Request) -> Page:

@@ -104,7 +104,7 @@ def _place(row: dict[str, Any]) -> str:
 def removals(arguments: argparse.Namespace) -> int:
     """Print the ledger; the exit code."""
     with Dataset(arguments.output) as dataset:
-        found = dataset.removals(arguments.source, outlet=arguments.outlet)
+        found = dataset.removals(arguments.source, outlet=arguments.outlet, carried=arguments.carried)
     for row in found.iter_rows(named=True):
         print(as_json(row) if arguments.json else "\n".join(_removal(row)), end="\n" if arguments.json else "\n\n")
     if not arguments.json:
@@ -126,4 +126,6 @@ def _removal(row: dict[str, Any]) -> list[str]:
         f"  {printable(first if len(first) <= SHOWN else first[:SHOWN] + '…')}",
         f"  {BYTES_IN[row['bytes_in']]}: {printable(row['source_path'])} of {printable(row['archive'])}, "
         f"sha256 {row['source_sha256']}",
-    ]
+        *(f"  still carried by {one['outlet']}: article {one['article_id']} ({one['share']:.0%} of it)"
+          for one in row.get("carried_by", ())),
+    ]  # fmt: skip

@@ -113,7 +113,7 @@ CLOSED_SETS: dict[str, dict[str, tuple[str, ...]]] = {
     "rejects": {
         "reason": (
             "empty_file", "invalid_utf8", "no_header", "bad_timestamp", "no_text", "too_large", "too_complex",
-            "unreadable", "parser_error",
+            "unreadable", "parser_error", "forgotten",
         ),
     },
     "runs": {},
