@@ -25,7 +25,8 @@ CONTRACT = {
     "articles": {
         "article_id": S, "archive": S, "source_path": S, "source_sha256": S, "source_bytes": I64,
         "dialect": DICT, "markup": DICT, "encoding": DICT, "host?": S, "url?": S, "canonical_url?": S, "title": S,
-        "author?": S, "contributors?": PEOPLE, "description?": S, "tags": TEXTS, "categories": TEXTS, "metadata?": S, "removed_at?": T,
+        "author?": S, "contributors?": PEOPLE, "description?": S, "tags": TEXTS, "categories": TEXTS, "metadata?": S,
+        "removed_at?": T,
         "removed_reason?": S, "flags": pa.list_(pa.field("element", DICT, False)), "published_at?": T,
         "published_from": DICT, "dateline_at?": T, "url_date?": D, "date_conflict": B, "local_date?": D,
         "language": DICT, "text": S, "text_sha256": S, "paragraph_count": I32, "content_count": I32,
