@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pressmark.storage.settings import Option, options
+from pressmark.transforms.days import day_of
 
 __all__ = ["COMMANDS", "SETTINGS", "SHELLS", "Argument", "Command"]
 
@@ -72,9 +73,20 @@ def _moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _day(text: str) -> date:
-    """A day, where the text names no time."""
-    return _moment(text).date() if len(text) <= len("2025-03-01") else _moment(text)
+def _from_day(text: str) -> date:
+    """A day, where the text names no time: the first one of a month or year."""
+    return _day(text, end=False)
+
+
+def _to_day(text: str) -> date:
+    return _day(text, end=True)
+
+
+def _day(text: str, *, end: bool) -> date:
+    try:
+        return day_of(text, end=end) if len(text) <= len("2025-03-01") else _moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"`{text}` is no date; write 2025-03-01, 2025-03 or 2025") from error
 
 
 def _from_setting(option: Option) -> Argument:
@@ -285,8 +297,8 @@ COMMANDS: Final = {
             Argument("query", help='words and "phrases", with AND, OR, NOT or -, and parentheses; * finds all'), OUTPUT,
             Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
             Argument("--role", help="only blocks of this role, such as heading or quote [all]"),
-            Argument("--since", type=_day, metavar="TIME", help="published on this day, at this time, or later"),
-            Argument("--until", type=_day, metavar="TIME", help="published at this time, on this day, or before"),
+            Argument("--since", type=_from_day, metavar="TIME", help="published on this day, at this time, or later"),
+            Argument("--until", type=_to_day, metavar="TIME", help="published at this time, on this day, or before"),
             Argument("--current", action="store_true", help="leave out superseded and deleted revisions"),
             Argument("--limit", type=_positive, metavar="N", help="blocks to give [20; all with --json]"),
             Argument("--json", action="store_true", help="print them as JSON lines, and errors as JSON"),
@@ -308,8 +320,8 @@ COMMANDS: Final = {
         "pressmark changes output --outlet rfi --since 2025-03-01 --what numbers",
         (
             OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
-            Argument("--since", type=_day, metavar="TIME", help="changed on this day, at this time, or later"),
-            Argument("--until", type=_day, metavar="TIME", help="changed at this time, on this day, or before"),
+            Argument("--since", type=_from_day, metavar="TIME", help="changed on this day, at this time, or later"),
+            Argument("--until", type=_to_day, metavar="TIME", help="changed at this time, on this day, or before"),
             Argument(
                 "--what", choices=("numbers", "names", "quotation", "wording", "markup"),
                 help="only where this differs [all but markup and page furniture; all with --json]",

@@ -11,7 +11,6 @@ from pathlib import Path
 import polars as pl
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.tables import ARTICLES, AUDITS, MEDIA, PARAGRAPHS, REJECTS, REVISIONS, RUNS
 from pressmark.storage.changes import changes_of, removals_of
 from pressmark.storage.copies import clusters
 from pressmark.storage.originals import Originals
@@ -73,13 +72,15 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         self._held = contextlib.ExitStack()
         held = self._held.enter_context(snapshot(self._output, f"dataset-{new_stamp().run_id}", digested=False))
         self._moment = Output(held.folder)
-        self.articles = self._moment.scan(ARTICLES)
-        self.paragraphs = self._moment.scan(PARAGRAPHS)
-        self.media = self._moment.scan(MEDIA)
-        self.revisions = self._moment.scan(REVISIONS)
-        self.rejects = self._moment.scan(REJECTS)
-        self.runs = self._moment.scan(RUNS)
-        self.audits = self._moment.scan(AUDITS)
+        # Once, as finding all files of many partitions takes a while.
+        self._tables = {name: self._moment.scan(table) for name, table in TABLES.items()}
+        self.articles = self._tables["articles"]
+        self.paragraphs = self._tables["paragraphs"]
+        self.media = self._tables["media"]
+        self.revisions = self._tables["revisions"]
+        self.rejects = self._tables["rejects"]
+        self.runs = self._tables["runs"]
+        self.audits = self._tables["audits"]
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -147,7 +148,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
 
     def tables(self) -> dict[str, pl.LazyFrame]:
         """The tables by name."""
-        return {name: self._moment.scan(table) for name, table in TABLES.items()}
+        return dict(self._tables)
 
     def root(self) -> str:
         """The root over all rows of the moment, computed from them: the one that the run's row has."""

@@ -16,8 +16,8 @@ from archives import ROOT
 # limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout;
 # search and its index; the report, the reading room, exports; copies, citations, what two datasets differ in; changes
 # and removals; forgetting an article, and the proof; who carries what is gone, and pages of changes and copies.
-MOST_LINES = 30_140
-MOST_MODULES = 165
+MOST_LINES = 30_175
+MOST_MODULES = 166
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {

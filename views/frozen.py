@@ -189,7 +189,8 @@ def _write_data(moment: Moment, folder: Path) -> None:
         times = part["at"].drop_nulls()
         chunks.append({"file": file, "first": times.min() or "", "last": times.max() or ""})
     config = {
-        "chunks": chunks, "blocks": BLOCKS, "hidden": HIDDEN.pattern, "flags": FLAG_MEANINGS,
+        "chunks": chunks, "current": moment.articles.height, "blocks": BLOCKS, "hidden": HIDDEN.pattern,
+        "flags": FLAG_MEANINGS,
         "fold": [last + "".join(alike) for last, alike in load_folding().members.items()],
     }  # fmt: skip
     said = json.dumps(config, ensure_ascii=True)

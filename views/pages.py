@@ -30,6 +30,7 @@ __all__ = [
 
 LISTED: Final = 50
 FOUND: Final = 20
+FEW_YEARS: Final = 3  # are shown by month
 BLOCKS: Final = 300
 SHOWN_HITS: Final = 3
 SHOWN_BYTES: Final = 4_000
@@ -84,8 +85,8 @@ def start(moment: Moment, request: Request) -> Page:
     articles = frame.unique("article_id", maintain_order=True) if asked.words else frame
     given["facets"] |= {name: counts(articles, name) for name in ("outlet", "language")}
     given["facets"]["flag"] = counts(articles, "flags")
-    years = articles.select(pl.col("published_at").dt.year().cast(pl.String)).drop_nulls()
-    given["years"] = sorted(counts(years, "published_at"))
+    written = "%Y-%m" if articles["published_at"].dt.year().n_unique() <= FEW_YEARS else "%Y"
+    given["periods"] = sorted(counts(articles.select(pl.col("published_at").dt.strftime(written)), "published_at"))
     given["roles_on"] = bool(asked.words)
     return Page("start.html", given, frame, "search" if asked.words else "articles")
 

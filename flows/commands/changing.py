@@ -26,6 +26,7 @@ FURNITURE: Final = ("boilerplate", "related")
 QUIET: Final = (pl.col("what") == ["markup"]) | pl.coalesce("new_role", "old_role").is_in(FURNITURE).fill_null(
     value=False
 )
+NO_REMOVALS: Final = "; of a folder, what is gone is known only from an ingest with --sync"
 INDENT: Final = " " * 4
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}
 BYTES_IN: Final = {
@@ -109,8 +110,8 @@ def removals(arguments: argparse.Namespace) -> int:
         print(as_json(row) if arguments.json else "\n".join(_removal(row)), end="\n" if arguments.json else "\n\n")
     if not arguments.json:
         counts = found.group_by("kind").len().sort("kind").iter_rows()
-        words = ", ".join(f"{count:,} {kind}" for kind, count in counts)
-        print(_counted(found.height, "removal") + (f": {words}" if words else ""))
+        words = ": " + ", ".join(f"{count:,} {kind}" for kind, count in counts) if found.height else NO_REMOVALS
+        print(_counted(found.height, "removal") + words)
     return EXIT_OK
 
 

@@ -178,7 +178,10 @@ def test_an_output_without_changes_says_so(news: News, capsys: pytest.CaptureFix
     assert removals(news.out).is_empty()
     assert main(["changes", str(news.out)]) == 0
     assert main(["removals", str(news.out)]) == 0
-    assert capsys.readouterr().out == "0 changes\n0 removals\n"
+    assert (
+        capsys.readouterr().out
+        == "0 changes\n0 removals; of a folder, what is gone is known only from an ingest with --sync\n"
+    )
 
 
 def test_the_newspaper_and_the_ledger_are_read_by_people_and_programs(
