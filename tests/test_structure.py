@@ -16,7 +16,7 @@ from archives import ROOT
 # limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout;
 # search and its index; the report, the reading room, exports; copies, citations, what two datasets differ in; changes
 # and removals; forgetting an article, and the proof; who carries what is gone, and pages of changes and copies.
-MOST_LINES = 30_140
+MOST_LINES = 30_205
 MOST_MODULES = 165
 LONGEST_MODULE = 450
 
