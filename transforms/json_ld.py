@@ -41,6 +41,8 @@ WRAPPING: Final = re.compile(r"^\s*(?://\s*)?(?:<!--|<!\[CDATA\[)|(?:-->|(?://\s
 EPOCH: Final = re.compile(r"(?P<seconds>[1-4][0-9]{9})(?:[0-9]{3})?")
 # So many articles, none of them the page's, are a list of others.
 SEVERAL: Final = 2
+# A headline with fewer letters stands in another title by chance.
+SHORTEST: Final = 4
 
 
 def own_articles(nodes: Iterable[Entry], printed: Sequence[str], address: str | None) -> list[Entry]:
@@ -57,7 +59,10 @@ def own_articles(nodes: Iterable[Entry], printed: Sequence[str], address: str | 
         if (address is not None and address_of(node) == address)
         or (
             (name := folded(text_of(node.get("headline")) or ""))
-            and any(name in one or (one in name and 2 * len(one) > len(name)) for one in titles)
+            and any(
+                name == one or (len(name) >= SHORTEST and name in one) or (one in name and 2 * len(one) > len(name))
+                for one in titles
+            )
         )
     ]
     return own + [node for node in articles if own and not text_of(node.get("headline"))]
