@@ -16,8 +16,8 @@ from archives import ROOT
 # limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout;
 # search and its index; the report, the reading room, exports; copies, citations, what two datasets differ in; changes
 # and removals.
-MOST_LINES = 29_215
-MOST_MODULES = 160
+MOST_LINES = 29_472
+MOST_MODULES = 161
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {

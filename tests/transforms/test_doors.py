@@ -186,7 +186,8 @@ def test_a_page_knows_its_characters_better_than_a_server_s_default(charset: str
 @pytest.mark.parametrize(
     ("body", "flag"),
     [
-        ('{{< figure src="a.jpg" >}}\n\nA text.', "markup_in_text"), ("{% include a.html %}\n\nA text.", "markup_in_text"),
+        ('{{< figure src="a.jpg" >}}\n\nA text.', "markup_in_text"),
+        ("{% include a.html %}\n\nA text.", "markup_in_text"),
         ("See [[a]] and [[b|c]].", "markup_in_text"), ("A set {a} of {{b}} and 50 %.", None),
         ("Câfé, déjà vu".encode().decode("cp1252") + ".\n\nA text.", "mojibake"), ("São João, Ãéâ “x”.\n\nText.", None),
     ],

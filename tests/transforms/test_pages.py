@@ -177,7 +177,8 @@ def test_a_page_declares_its_encoding_in_its_head(data: bytes, label: str | None
 
 
 def described(*articles: Mapping[str, object]) -> str:
-    return f'<script type="application/ld+json">{json.dumps([{"@type": "NewsArticle", **one} for one in articles])}</script>'
+    graph = json.dumps([{"@type": "NewsArticle", **one} for one in articles])
+    return f'<script type="application/ld+json">{graph}</script>'
 
 
 LAMP = {
