@@ -43,6 +43,8 @@ NO_TEXT: Final = (
     (b"\x28\xb5\x2f\xfd", "a file packed by zstd"), (b"BZh", "a file packed by bzip2"), (b"%PDF", "a PDF"),
     (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"SQLite format 3", "a database"),
 )  # fmt: skip
+LONGEST_TITLE: Final = 400
+HALF: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # The reason of a role that the block's own first words say.
 SAID: Final = (
     "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below",
@@ -79,6 +81,8 @@ def parse(
         offset = error.start + len(data) - len(error.object)
         kind = next((kind for start, kind in NO_TEXT if data.startswith(start)), None)
         remedy = "name the archive's encoding with `--encoding`, or convert the file to UTF-8"
+        if HALF.match(data, offset) and facts is not None:
+            remedy = "it is half of a pair of surrogates, and no character; write the dump again without such halves"
         remedy = remedy if kind is None else f"these are the bytes of {kind}; unpack or exclude it"
         reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; {remedy}"
     except BadSource as bad:
@@ -112,6 +116,9 @@ def _parse(
     url_day = url_date(header.url)
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     dated = PageDates(reader, url_day, header.header_at)
+    if not header.title and blocks and len(blocks[0].text) < LONGEST_TITLE and blocks[0].path.tag == "h1":
+        # A note without a title has it as its first heading.
+        header = header._replace(title=" ".join(blocks[0].text.split()))
     evidence = evidence_of(rules, outlets.general)
     stated = stated_of(header, opened.titles or ())
     if opened.titles is None:

@@ -9,7 +9,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from turbohtml import Document
@@ -37,10 +37,13 @@ PAGE_TYPE: Final = re.compile(r"(?:Page|VideoObject|Product|Event|Course|Episode
 # Deeper or longer JSON than this is no description of a page.
 MOST_NODES: Final = 20_000
 WRAPPING: Final = re.compile(r"^\s*(?://\s*)?(?:<!--|<!\[CDATA\[)|(?:-->|(?://\s*)?\]\]>)\s*$")
-# Seconds or milliseconds since 1970, of this century.
+START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Seconds or milliseconds since then, of this century.
 EPOCH: Final = re.compile(r"(?P<seconds>[1-4][0-9]{9})(?:[0-9]{3})?")
 # So many articles, none of them the page's, are a list of others.
 SEVERAL: Final = 2
+# A headline with fewer letters stands in another title by chance.
+SHORTEST: Final = 4
 
 
 def own_articles(nodes: Iterable[Entry], printed: Sequence[str], address: str | None) -> list[Entry]:
@@ -57,7 +60,10 @@ def own_articles(nodes: Iterable[Entry], printed: Sequence[str], address: str | 
         if (address is not None and address_of(node) == address)
         or (
             (name := folded(text_of(node.get("headline")) or ""))
-            and any(name in one or (one in name and 2 * len(one) > len(name)) for one in titles)
+            and any(
+                name == one or (len(name) >= SHORTEST and name in one) or (one in name and 2 * len(one) > len(name))
+                for one in titles
+            )
         )
     ]
     return own + [node for node in articles if own and not text_of(node.get("headline"))]
@@ -76,10 +82,11 @@ def time_of(value: Any) -> str | None:
     """A time as it is written; a number of seconds or milliseconds as the time that it is."""
     text = str(value) if isinstance(value, int) else text_of(value)
     found = EPOCH.fullmatch(text or "")
-    return text if found is None else datetime.fromtimestamp(int(found["seconds"]), UTC).isoformat()
+    return text if found is None else (START + timedelta(seconds=int(found["seconds"]))).isoformat()
 
 
 def json_ld(document: Document) -> Iterator[Any]:
+    """The values of a page's JSON-LD, in order."""
     for script in document.select('script[type*="ld+json" i]'):
         yield from _values(WRAPPING.sub("", script.text).strip(" ;\n\t\r"))
 
@@ -116,6 +123,7 @@ def nodes_of(values: Iterable[Any]) -> Iterator[Entry]:
 
 
 def kind_of(node: Entry) -> str:
+    """The type of an object, an article's where it has several; empty where it has none."""
     kind = node.get("@type")
     kinds = [name for name in (kind if isinstance(kind, list) else [kind]) if isinstance(name, str)]
     return next(filter(ARTICLE_TYPE.search, kinds), kinds[0] if kinds else "")

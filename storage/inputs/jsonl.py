@@ -35,6 +35,8 @@ MILLISECONDS_FROM: Final = 10**11
 # Of what is said beside the payload, so much is read; where it is more, its short values.
 MOST_SAID: Final = 1 << 18
 LONGEST_SAID: Final = 1 << 12
+# Keys that are named where none has a text.
+MOST_KEYS, LONGEST_KEY = 12, 40
 # The reader of front matter takes several times as many.
 FEW_OPEN, FEW_VALUES = 16, 1000
 
@@ -88,8 +90,9 @@ def _read(line: bytes, limits: Limits, keys: Mapping[str, str]) -> Payload | Fau
     key, media_type = _content(found, keys)
     content = _value(found, key)
     if not isinstance(content, str):
-        names = f"`{key}`" if key else "any of " + ", ".join(f"`{name}`" for name in CONTENT)
-        detail = f"the line has no text under {names}; say where it is with `--map html=KEY`"
+        names = f"`{key}`" if key else "`html`, `text` or another usual key"
+        has = ", ".join(f"`{name[:LONGEST_KEY]}`" for name in list(found)[:MOST_KEYS]) or "none"
+        detail = f"the line has no text under {names}, its keys are {has}; say where it is with `--map html=KEY`"
         return fault_of(detail, line, reason="no_header")
     # Half of a pair of surrogates is no character; the parser then says so.
     data = limited([content.encode("utf-8", "surrogatepass")], limits)
