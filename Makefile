@@ -8,7 +8,7 @@ PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --
 # Containers often forbid Python to keep what it compiled; then each of some hundred processes compiles its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 QUICK := not server and not prefect and not browser and not corpus and not slow
-EXTRAS := dev audit iceberg copies lineage postgresql dask report
+EXTRAS := dev audit iceberg copies lineage postgresql dask report sign
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
 .PHONY: run site browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-search bench-git bench-scale bench-dask kills fuzz linear shaken score dates lock clean serve-campaign
@@ -48,14 +48,15 @@ format: $(READY)
 wheel: $(READY)
 	@$(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --offline --clear --out-dir dist
 
-# docs/columns.md from the schemas, docs/errors.md from the code that raises them.
+# docs/columns.md from the schemas, docs/errors.md from the code that raises them, docs/pictures/ from what draws them.
 docs: $(READY)
 	@for page in columns errors; do $(BIN)/python docs/$$page.py > $(VENV)/$$page.md && mv $(VENV)/$$page.md docs/$$page.md; done
+	@DRAW=1 $(BIN)/python -m pytest -q tests/docs/test_documents.py -k picture
 
 # The documents as a site in .bench/site, with a reference of the Python API; nothing is fetched while it is built.
 SITE := .bench/site-env
 site: $(READY) $(SITE)/.ready
-	@rm -rf .bench/site-docs && mkdir -p .bench/site-docs && cp docs/*.md *.md .bench/site-docs/
+	@rm -rf .bench/site-docs && mkdir -p .bench/site-docs && cp -r docs/*.md docs/pictures *.md .bench/site-docs/
 	@cd .bench/site-docs && mv README.md index.md && sed -i -E 's@\]\((\.\./|docs/)@](@g; s@\]\(README\.md@](index.md@g; s@\]\(LICENSE\)@]@g' *.md
 	@DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --strict
 	@echo "open .bench/site/index.html"

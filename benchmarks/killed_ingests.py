@@ -60,7 +60,7 @@ def campaign(kind: str, place: Path, count: int) -> int:
     before = place / "before"
     run(kind, source, before)
     if source == repository:
-        append(repository, CHANGED, seed=7)
+        append(place, CHANGED, seed=7)
     else:
         change(source)
     expected, started = place / "expected", time.monotonic()

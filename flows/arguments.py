@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pressmark.storage.settings import Option, options
+from pressmark.transforms.days import day_of
 
 __all__ = ["COMMANDS", "SETTINGS", "SHELLS", "Argument", "Command"]
 
@@ -72,9 +73,20 @@ def _moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _day(text: str) -> date:
-    """A day, where the text names no time."""
-    return _moment(text).date() if len(text) <= len("2025-03-01") else _moment(text)
+def _from_day(text: str) -> date:
+    """A day, where the text names no time: the first one of a month or year."""
+    return _day(text, end=False)
+
+
+def _to_day(text: str) -> date:
+    return _day(text, end=True)
+
+
+def _day(text: str, *, end: bool) -> date:
+    try:
+        return day_of(text, end=end) if len(text) <= len("2025-03-01") else _moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"`{text}` is no date; write 2025-03-01, 2025-03 or 2025") from error
 
 
 def _from_setting(option: Option) -> Argument:
@@ -198,7 +210,22 @@ COMMANDS: Final = {
         (
             Argument("citation", type=Path, help="the file that `pressmark cite` wrote"),
             Argument("--source", type=Path, metavar="FILE", help="the cited source; of a record, its decoded payload"),
-            Argument("--root", metavar="HEX", help="a root that you trust, as in the table `runs`"), JSON,
+            Argument("--root", metavar="HEX", help="a root that you trust, as in the table `runs`"),
+            Argument("--signed", type=Path, metavar="FOLDER", help="what `pressmark sign` wrote of the root"),
+            Argument("--key", type=Path, metavar="FILE", help="the signer's public key (Ed25519, PEM)"),
+            Argument("--authority", type=Path, metavar="FILE", help="certificate of the time stamps' authority (PEM)"),
+            JSON,
+        ),
+    ),
+    "sign": Command(
+        "citing", "sign the root over all rows, and have it time-stamped, for whoever checks citations; needs "
+        "pressmark[sign]",
+        "pressmark sign output --key key.pem --to signed --authority https://stamps.example/tsr",
+        (
+            NAMED_OUTPUT,
+            Argument("--key", type=Path, metavar="FILE", required=True, help="a private key (Ed25519, PEM)"),
+            Argument("--to", type=Path, metavar="FOLDER", required=True, help="a new folder for the signed root"),
+            Argument("--authority", metavar="URL", help="ask this authority for a time stamp (RFC 3161) [none]"),
         ),
     ),
     "status": Command(
@@ -285,8 +312,8 @@ COMMANDS: Final = {
             Argument("query", help='words and "phrases", with AND, OR, NOT or -, and parentheses; * finds all'), OUTPUT,
             Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
             Argument("--role", help="only blocks of this role, such as heading or quote [all]"),
-            Argument("--since", type=_day, metavar="TIME", help="published on this day, at this time, or later"),
-            Argument("--until", type=_day, metavar="TIME", help="published at this time, on this day, or before"),
+            Argument("--since", type=_from_day, metavar="TIME", help="published on this day, at this time, or later"),
+            Argument("--until", type=_to_day, metavar="TIME", help="published at this time, on this day, or before"),
             Argument("--current", action="store_true", help="leave out superseded and deleted revisions"),
             Argument("--limit", type=_positive, metavar="N", help="blocks to give [20; all with --json]"),
             Argument("--json", action="store_true", help="print them as JSON lines, and errors as JSON"),
@@ -308,8 +335,8 @@ COMMANDS: Final = {
         "pressmark changes output --outlet rfi --since 2025-03-01 --what numbers",
         (
             OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
-            Argument("--since", type=_day, metavar="TIME", help="changed on this day, at this time, or later"),
-            Argument("--until", type=_day, metavar="TIME", help="changed at this time, on this day, or before"),
+            Argument("--since", type=_from_day, metavar="TIME", help="changed on this day, at this time, or later"),
+            Argument("--until", type=_to_day, metavar="TIME", help="changed at this time, on this day, or before"),
             Argument(
                 "--what", choices=("numbers", "names", "quotation", "wording", "markup"),
                 help="only where this differs [all but markup and page furniture; all with --json]",
@@ -322,7 +349,18 @@ COMMANDS: Final = {
         "pressmark removals output --outlet rfi",
         (
             OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
+            Argument("--carried", action="store_true", help="say which other articles still carry each text"),
             Argument("--json", action="store_true", help="print them, with the last texts, as JSON lines"),
+        ),
+    ),
+    "forget": Command(
+        "forgetting", "take an article out of an output for good, and keep no more than a row that says so and why; "
+        "without --yes, say what that would remove",
+        "pressmark forget 0123456789abcdef0123456789abcdef output --reason 'asked for by its author' --yes",
+        (
+            Argument("article_id", help="as in the column `article_id`"), NAMED_OUTPUT,
+            Argument("--reason", metavar="TEXT", required=True, help="why: it is kept in `rejects`"),
+            Argument("--yes", action="store_true", help="do it [only say what would be done]"), JSON,
         ),
     ),
     "load": Command(
@@ -368,7 +406,10 @@ COMMANDS: Final = {
         "pressmark doctor output --fix",
         (
             OUTPUT, _destination("also look whether it can be loaded", "; without either none is looked at"),
-            Argument("--fix", action="store_true", help="complete and clear what stopped runs left"), JSON,
+            Argument("--fix", action="store_true", help="complete and clear what stopped runs left"),
+            Argument("--forgotten", metavar="ARTICLE_ID", help="also look for this forgotten article in every file"),
+            Argument("--source", metavar="ARCHIVE", help="the input to read its text from [that of the latest run]"),
+            JSON,
         ),
     ),
     "completion": Command(

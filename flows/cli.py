@@ -39,7 +39,8 @@ exit codes:
   1  `ingest`: no source was found, or every one was rejected; with --strict: there are rejects,
      with --max-reject-share: more than that;
      `verify`: a law does not hold; `audit`: something differs; `explain`: the source is a reject;
-     `doctor`, `check`: something fails; `compare`: rows differ; `search`: nothing is found
+     `doctor`, `check`: something fails; `forget`: something of it is left; `compare`: rows differ;
+     `search`: nothing is found
   2  the arguments are wrong
   3  could not run; the message says why and what to do
 """

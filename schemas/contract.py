@@ -10,10 +10,11 @@ from typing import Final, Literal, NamedTuple, get_args
 import pyarrow as pa
 
 __all__ = [
-    "ARCHIVE", "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "DIALECTS", "DICTIONARY", "DISAGREEMENTS", "FLAGS",
-    "MEDIA_KINDS", "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES", "RUN_ID", "TIMESTAMP",
-    "UNKNOWN_MONTH", "UNKNOWN_PERIODS", "Change", "Dialect", "DisagreementKind", "Flag", "Markup", "MediaKind",
-    "Period", "PublishedFrom", "Reason", "Role", "Table", "column", "table_schema",
+    "ARCHIVE", "CHANGES", "CONTENT_ROLES", "CONTRACT_VERSION", "CONTRIBUTIONS", "DIALECTS", "DICTIONARY",
+    "DISAGREEMENTS", "FLAGS", "MEDIA_KINDS", "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES",
+    "RUN_ID", "TIMESTAMP", "UNKNOWN_MONTH", "UNKNOWN_PERIODS", "Change", "Contribution", "Dialect",
+    "DisagreementKind", "Flag", "Markup", "MediaKind", "Period", "PublishedFrom", "Reason", "Role", "Table",
+    "column", "table_schema",
 ]  # fmt: skip
 
 CONTRACT_VERSION: Final = "3"
@@ -28,9 +29,12 @@ Role = Literal[
     "body", "lede", "heading", "quote", "list_item", "caption", "byline", "dateline", "note", "related", "boilerplate",
     "table",
 ]  # fmt: skip
+Contribution = Literal[
+    "text", "photo", "video", "graphics", "translation", "edit", "interview", "production", "contribution"
+]
 Reason = Literal[
     "empty_file", "invalid_utf8", "no_header", "bad_timestamp", "no_text", "too_large", "too_complex",
-    "unreadable", "parser_error",
+    "unreadable", "parser_error", "forgotten",
 ]  # fmt: skip
 PublishedFrom = Literal["header", "front_matter", "dateline", "url", "none"]
 Change = Literal["text", "markup", "copy"]
@@ -42,6 +46,7 @@ MEDIA_KINDS: Final[tuple[MediaKind, ...]] = get_args(MediaKind)
 FLAGS: Final[tuple[Flag, ...]] = get_args(Flag)
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 CONTENT_ROLES: Final[frozenset[Role]] = frozenset({"body", "lede", "heading", "quote", "list_item", "table"})
+CONTRIBUTIONS: Final[tuple[Contribution, ...]] = get_args(Contribution)
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 PUBLISHED_FROM: Final[tuple[PublishedFrom, ...]] = get_args(PublishedFrom)
 CHANGES: Final[tuple[Change, ...]] = get_args(Change)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pressmark.schemas.contract import (
     ARCHIVE,
     CHANGES,
+    CONTRIBUTIONS,
     DIALECTS,
     DICTIONARY,
     DISAGREEMENTS,
@@ -26,14 +27,19 @@ from pressmark.schemas.contract import (
 )
 
 __all__ = [
-    "ARTICLES", "AUDITS", "BY_RUN", "LINK", "MEDIA", "OF_ARTICLES", "PARAGRAPHS", "REJECTS", "REVISIONS", "RUNS",
-    "TABLES",
+    "ARTICLES", "AUDITS", "BY_RUN", "CONTRIBUTOR", "LINK", "MEDIA", "OF_ARTICLES", "PARAGRAPHS", "REJECTS", "REVISIONS",
+    "RUNS", "TABLES",
 ]  # fmt: skip
 
 LINK: Final = pa.struct([
     column("href", pa.string(), "address, resolved against the article's"),
     column("start", pa.int32(), "start of the link's text in `text`", unit="code points"),
     column("end", pa.int32(), "just past the link's text in `text`", unit="code points"),
+])  # fmt: skip
+
+CONTRIBUTOR: Final = pa.struct([
+    column("name", pa.string(), "name, as it is written; of an agency or an outlet where it stands for people"),
+    column("role", pa.string(), "what was done: " + ", ".join(CONTRIBUTIONS)),
 ])  # fmt: skip
 
 TEXTS: Final = pa.list_(pa.field("element", pa.string(), nullable=False))
@@ -57,7 +63,10 @@ ARTICLES: Final = Table(
         column("url", pa.string(), "address in the header, as found", nullable=True),
         column("canonical_url", pa.string(), "address without what does not distinguish articles", nullable=True),
         column("title", pa.string(), "title in the header, entities resolved, white space collapsed"),
-        column("author", pa.string(), "from front matter or byline", nullable=True),
+        column("author", pa.string(), "names of the `contributors` whose role is text, joined by `、`", nullable=True),
+        column("contributors", pa.list_(pa.field("element", CONTRIBUTOR, nullable=False)),
+               "people in header, page and bylines and what they did, writers first; null where nobody is named",
+               nullable=True),
         column("description", pa.string(), "summary in the header", nullable=True),
         column("tags", TEXTS, "keywords in the header"),
         column("categories", TEXTS, "sections in the header"),
@@ -202,10 +211,12 @@ REJECTS: Final = Table(
                nullable=True),
         column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
         column("reason", DICTIONARY, "why it is no article: " + ", ".join(REASONS)),
-        column("detail", pa.string(), "what was found and what to do; the traceback of a `parser_error`"),
+        column("detail", pa.string(), "what was found and what to do; the traceback of a `parser_error`; of what is "
+               "`forgotten` the article, and why"),
         column("byte_offset", pa.int64(), "byte of the source at which the reason holds", unit="bytes",
                nullable=True),
-        column("raw", pa.binary(), "the source's bytes; null only for `too_large` and `unreadable`", nullable=True),
+        column("raw", pa.binary(), "the source's bytes; null only for `too_large`, `unreadable` and `forgotten`",
+               nullable=True),
         column("first_seen_at", TIMESTAMP, "start of the run that first rejected these bytes"),
         RUN_ID,
     ]),

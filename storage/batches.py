@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -20,6 +20,7 @@ from pressmark.storage.inputs.source import Source
 from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.dates import SCHEDULED_AHEAD
+from pressmark.transforms.forgetting import left_of
 from pressmark.transforms.records import Article, Limits, Reading, Reject, Stamp
 from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, partition_of, reject_rows, sort_key
 from pressmark.transforms.selection import Wanted
@@ -45,7 +46,8 @@ LATE: Final = "reading it took more than {:.0f} seconds; report the file, or exc
 class Batch(NamedTuple):
     """Sources that are parsed together. Those at a `required` path are kept whatever part of the archive is `wanted`.
     `fatal` says why this one source is not parsed: workers died on it, or were late with it. `contents` are the sources
-    with their bytes where only one process can read the input."""
+    with their bytes where only one process can read the input. `forgotten` says of articles and sources that must not
+    come back why, by id and hash."""
 
     name: str
     address: InputAddress
@@ -60,6 +62,7 @@ class Batch(NamedTuple):
     required: frozenset[str] = frozenset()
     fatal: tuple[Reason, str] | None = None
     contents: tuple[tuple[Source, bytes | Reject], ...] | None = None
+    forgotten: Mapping[str, str] = {}
 
 
 class ParseCounts(NamedTuple):
@@ -207,6 +210,7 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
                     outcome = parse_source(data, source.source_path, batch.limits, latest, batch.archive, batch.reading)
             except TookTooLong:
                 outcome = _unparsed(source, data, "too_complex", LATE.format(seconds))
+        outcome = left_of(outcome, batch.forgotten) if batch.forgotten else outcome
         if isinstance(outcome, Reject):
             rejects.append((outcome, source))
         elif source.source_path in batch.required or batch.wanted.takes(outcome.outlet, outcome.dates.published_at):

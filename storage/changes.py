@@ -16,6 +16,7 @@ import polars as pl
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import PERIODS
 from pressmark.schemas.tables import ARTICLES, PARAGRAPHS, REJECTS, REVISIONS, RUNS
+from pressmark.storage.copies import carriers
 from pressmark.storage.errors import SettingsError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.search import bounds
@@ -24,7 +25,7 @@ from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, 
 from pressmark.transforms.removals import removals
 from pressmark.transforms.wording import WHAT
 
-__all__ = ["changes_of", "removals_of"]
+__all__ = ["changes_between_pairs", "changes_of", "pairs_of", "removals_of"]
 
 # So many revisions, and bytes of their sources, are looked at together.
 AT_ONCE: Final = 500
@@ -41,32 +42,46 @@ def changes_of(
     Raises `SettingsError` for what is no `what` or outlet."""
     if what is not None and what not in WHAT:
         raise SettingsError("this is nothing that a change is told as", what, "name one of " + ", ".join(WHAT))
-    _check_outlet(moment, outlet)
     start, end = bounds(since, until)
-    pairs = successions(_with_period(moment, "articles"), _with_period(moment, "revisions")).collect()
-    if outlet is not None:
-        pairs = pairs.filter(pl.col("outlet") == outlet)
-    pairs = pairs.filter(*([] if start is None else [pl.col("changed_at") >= start]),
+    pairs = pairs_of(moment, outlet).filter(*([] if start is None else [pl.col("changed_at") >= start]),
                          *([] if end is None else [pl.col("changed_at") < end]))  # fmt: skip
     archives = Superseded(moment, source) if read else None
     done = 0
     for some in _parts(pairs):
         progress("changes", done, pairs.height)
         done += some.height
-        rows = pl.DataFrame(list(_rows(moment, some, archives)), schema=CHANGES, orient="row")
+        rows = changes_between_pairs(moment, some, archives)
         rows = rows if what is None else rows.filter(pl.col("what").list.contains(pl.lit(what, pl.Enum(WHAT))))
         if rows.height:
             yield rows
 
 
-def removals_of(moment: Output, source: str | None = None, *, outlet: str | None = None) -> pl.DataFrame:
+def pairs_of(moment: Output, outlet: str | None = None) -> pl.DataFrame:
+    """Each revision that another one superseded, with that one: see `successions`."""
+    _check_outlet(moment, outlet)
+    pairs = successions(_with_period(moment, "articles"), _with_period(moment, "revisions"))
+    return pairs.filter(pl.lit(value=True) if outlet is None else pl.col("outlet") == outlet).collect()
+
+
+def changes_between_pairs(moment: Output, pairs: pl.DataFrame, archives: Superseded | None = None) -> pl.DataFrame:
+    """The rows of `CHANGES` of some of these pairs, with bytes where `archives` are given."""
+    return pl.DataFrame(list(_rows(moment, pairs, archives)), schema=CHANGES, orient="row")
+
+
+def removals_of(
+    moment: Output, source: str | None = None, *, outlet: str | None = None, carried: bool = False, read: bool = True
+) -> pl.DataFrame:
     """The ledger of removals: see `Dataset.removals`. The address of what is no article any more is read from its
-    bytes, as far as these are there."""
+    bytes, as far as these are there, and with `read` alone."""
     _check_outlet(moment, outlet)
     found = removals(
         _with_period(moment, "articles"), _with_period(moment, "revisions"), moment.scan(REJECTS), moment.scan(RUNS)
     )
     found = found if outlet is None else found.filter(pl.col("outlet") == outlet)
+    if carried:
+        found = found.with_columns(carriers(found, moment.scan(ARTICLES), moment.scan(PARAGRAPHS)))
+    if not read:
+        return found
     archives = Superseded(moment, source)
     nameless = [Revision(*row) for row in found.filter(pl.col("url").is_null(), pl.col("bytes_in").is_not_null())
                 .select(Revision._fields).iter_rows()]  # fmt: skip

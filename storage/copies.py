@@ -1,17 +1,25 @@
-"""Clusters of copies among the texts of one moment: its articles, and the blocks of their content."""
+"""Clusters of copies among the texts of one moment: its articles, and the blocks of their content; and which articles
+still carry what was removed."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import polars as pl
 
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.storage.errors import LibraryError
 from pressmark.storage.search_index import load_folding
-from pressmark.transforms.clusters import PERMUTATIONS, SEED, clusters_of
+from pressmark.transforms.clusters import PERMUTATIONS, SEED, clusters_of, plain_of, share_in
 
-__all__ = ["clusters"]
+__all__ = ["CARRIED_BY", "carriers", "clusters"]
+
+CARRIED_BY: Final = pl.List(pl.Struct({"article_id": pl.String, "outlet": pl.String, "share": pl.Float64}))
+# An article carries a text that it has at least half of; what stands in more articles than this is nobody's text.
+HALF: Final = 0.5
+MOST_CARRIERS: Final = 200
 
 
 def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
@@ -23,10 +31,7 @@ def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
     known = articles.select("article_id", "archive", "outlet", "published_at").with_columns(
         pl.col("archive", "outlet").cast(pl.String)
     )
-    content = paragraphs.filter(pl.col("role").cast(pl.String).is_in([*CONTENT_ROLES])).select(
-        "article_id", "paragraph_id", "ordinal", "text"
-    )
-    blocks = content.join(known, on="article_id").collect()
+    blocks = _content(paragraphs).join(known, on="article_id").collect()
     whole = blocks.sort("article_id", "ordinal").group_by("article_id", maintain_order=True).agg(
         pl.col("text").str.join("\n"), pl.col("archive", "outlet", "published_at").first()
     )  # fmt: skip
@@ -35,6 +40,45 @@ def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
         _of_level("paragraph", blocks.with_columns(id="paragraph_id"), fold),
     ]
     return pl.concat(levels)
+
+
+def carriers(removed: pl.DataFrame, articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.Series:
+    """For each row of `removed`, by its `article_id` and `text`, the other current articles that have at least half of
+    that text, equal or edited, in blocks of their content: `CARRIED_BY`, the largest share first. Raises `LibraryError`
+    without rensa."""
+    fold = load_folding().fold
+    outlets = dict(articles.select("article_id", pl.col("outlet").cast(pl.String)).collect().iter_rows())
+    lost = removed.with_row_index("row").select(
+        "row", "article_id", text=pl.col("text").fill_null("").str.split("\n\n")
+    )
+    lost = lost.explode("text", empty_as_null=True, keep_nulls=True).with_columns(pl.col("text").fill_null(""))
+    lost = lost.with_row_index("id").with_columns(id=pl.format("{}", "id"), plain=plain_of(lost["text"], fold))
+    here = _content(paragraphs).select("article_id", "text", id="paragraph_id").collect()
+    texts = pl.concat([lost.select("id", "text"), here.select("id", "text")])
+    found = clusters_of(texts.with_columns(published_at=pl.lit(None, pl.Datetime("us", "UTC"))), fold, _signatures)
+    mine = found.join(lost, on="id").select("cluster_id", "row", "id", "article_id", "plain")
+    theirs = found.join(here, on="id").join(mine.select("cluster_id").unique(), on="cluster_id", how="semi")
+    theirs = theirs.filter(pl.col("article_id").n_unique().over("cluster_id") <= MOST_CARRIERS)
+    theirs = theirs.select("cluster_id", by="article_id", other=plain_of(theirs["text"], fold))
+    pairs = mine.join(theirs, on="cluster_id").filter(pl.col("article_id") != pl.col("by"))
+    best: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
+    for row, block, plain, by, other in pairs.select("row", "id", "plain", "by", "other").iter_rows():
+        held = best[row, by]
+        held[block] = max(held.get(block, 0.0), share_in(plain, other) * len(plain))
+    sizes = dict(lost.group_by("row").agg(pl.col("plain").str.len_chars().sum()).iter_rows())
+    rows: list[list[dict[str, object]]] = [[] for _ in range(removed.height)]
+    for (row, by), held in best.items():
+        share = round(sum(held.values()) / sizes[row], 3)
+        if share >= HALF:
+            rows[row].append({"article_id": by, "outlet": outlets[by], "share": share})
+    ordered = [sorted(some, key=lambda one: (-float(str(one["share"])), str(one["article_id"]))) for some in rows]
+    return pl.Series("carried_by", ordered, CARRIED_BY)
+
+
+def _content(paragraphs: pl.LazyFrame) -> pl.LazyFrame:
+    return paragraphs.filter(pl.col("role").cast(pl.String).is_in([*CONTENT_ROLES])).select(
+        "article_id", "paragraph_id", "ordinal", "text"
+    )
 
 
 def _of_level(level: str, texts: pl.DataFrame, fold: Callable[[str], str]) -> pl.DataFrame:

@@ -11,7 +11,6 @@ from pathlib import Path
 import polars as pl
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.tables import ARTICLES, AUDITS, MEDIA, PARAGRAPHS, REJECTS, REVISIONS, RUNS
 from pressmark.storage.changes import changes_of, removals_of
 from pressmark.storage.copies import clusters
 from pressmark.storage.originals import Originals
@@ -73,13 +72,15 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         self._held = contextlib.ExitStack()
         held = self._held.enter_context(snapshot(self._output, f"dataset-{new_stamp().run_id}", digested=False))
         self._moment = Output(held.folder)
-        self.articles = self._moment.scan(ARTICLES)
-        self.paragraphs = self._moment.scan(PARAGRAPHS)
-        self.media = self._moment.scan(MEDIA)
-        self.revisions = self._moment.scan(REVISIONS)
-        self.rejects = self._moment.scan(REJECTS)
-        self.runs = self._moment.scan(RUNS)
-        self.audits = self._moment.scan(AUDITS)
+        # Once, as finding all files of many partitions takes a while.
+        self._tables = {name: self._moment.scan(table) for name, table in TABLES.items()}
+        self.articles = self._tables["articles"]
+        self.paragraphs = self._tables["paragraphs"]
+        self.media = self._tables["media"]
+        self.revisions = self._tables["revisions"]
+        self.rejects = self._tables["rejects"]
+        self.runs = self._tables["runs"]
+        self.audits = self._tables["audits"]
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -137,16 +138,17 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         found = changes_of(self._moment, source, outlet=outlet, since=since, until=until, what=what)
         return pl.concat([pl.DataFrame(schema=CHANGES), *found])
 
-    def removals(self, source: str | None = None, *, outlet: str | None = None) -> pl.DataFrame:
+    def removals(self, source: str | None = None, *, outlet: str | None = None, carried: bool = False) -> pl.DataFrame:
         """One row for each thing that tells of a removal, the latest first, in the columns of
         `transforms/removals.py:REMOVALS`: a file that is gone (`deleted`) or no article any more (`rejected`), a header
-        that says so (`said`), a text that became a notice (`notice`). Raises `SettingsError` for an outlet that does
-        not exist."""
-        return removals_of(self._moment, source, outlet=outlet)
+        that says so (`said`), a text that became a notice (`notice`). With `carried` also `carried_by`, the
+        other current articles that have at least half of its last text, equal or edited, and how much: this compares
+        all paragraphs, as `clusters` does. Raises `SettingsError` for an outlet that does not exist."""
+        return removals_of(self._moment, source, outlet=outlet, carried=carried)
 
     def tables(self) -> dict[str, pl.LazyFrame]:
         """The tables by name."""
-        return {name: self._moment.scan(table) for name, table in TABLES.items()}
+        return dict(self._tables)
 
     def root(self) -> str:
         """The root over all rows of the moment, computed from them: the one that the run's row has."""

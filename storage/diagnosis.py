@@ -27,8 +27,9 @@ from pressmark.storage.output.folder import JOURNAL, PRIVATE
 from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.tables import PART_SUFFIX, STAGING, Output, bucket_of
 from pressmark.storage.runs import last_runs, new_stamp
+from pressmark.storage.traces import forgotten_texts, traces
 
-__all__ = ["Finding", "State", "examine_machine", "examine_output", "mend_output"]
+__all__ = ["Finding", "State", "examine_forgotten", "examine_machine", "examine_output", "mend_output"]
 
 LEAST_FILES: Final = 1024
 LEAST_FREE: Final = 1 << 30
@@ -130,6 +131,29 @@ def examine_output(output: Output) -> Iterator[Finding]:
     if all(one.state is not State.FAILURE for one in files):
         yield from _agreement(output, area)
     yield from _sizes(output, area)
+
+
+def examine_forgotten(output: Output, article_id: str, source: str | None = None) -> Iterator[Finding]:
+    """Whether the id and the text of an article that was forgotten are found in any file of an output. Its text is read
+    from the archives, so long as these have it; `source` is the input of the latest run."""
+    area = "forgotten"
+    wanted, read, sources = forgotten_texts(output, article_id, source)
+    whole = read == sources and bool(wanted.pieces)
+    found = f"{read} of its {sources} sources are there to tell its text, in {len(wanted.pieces)} pieces of its own"
+    remedy = "" if whole else "name an input that has its sources with `--source`; its id is looked for anyway"
+    yield Finding(area, "text", State.OK if whole else State.WARNING, found, remedy)
+    if wanted.shared:
+        names = _some([f"{one} ({count})" for one, count in wanted.shared.items()], "have pieces of its text")
+        yield Finding(area, "other articles", State.WARNING, names, "see `pressmark clusters`; forget those, too")
+    places: dict[str, set[str]] = {}
+    for trace in traces(output, wanted):
+        column = "" if trace.column is None else f" in `{trace.column}`"
+        places.setdefault(trace.file, set()).add(f"its {'id' if trace.is_id else 'text'}{column}")
+    for name, what in places.items():
+        remedy = "end the reader that holds it" if "/readers/" in name else "remove the file, or write it again"
+        yield Finding(area, name, State.FAILURE, "has " + " and ".join(sorted(what)), remedy)
+    if not places:
+        yield Finding(area, "traces", State.OK, "no file of the output has its id or its text")
 
 
 def mend_output(output: Output) -> Finding:

@@ -39,6 +39,7 @@ from pressmark.storage.search_index import keep_index
 from pressmark.storage.settings import IngestSettings
 from pressmark.storage.settlement import Round, Settlement, settle_round
 from pressmark.storage.versions import parser_version
+from pressmark.transforms.forgetting import forgotten_in
 from pressmark.transforms.records import Reject, Stamp
 from pressmark.transforms.revisions import CATALOG, Decision, decide, to_hash
 
@@ -363,6 +364,7 @@ class Run:
         sources = sources_of(rows.select(list(LISTING)))
         required = rows["required"].to_list()
         sizes = [source.source_bytes for source in sources]
+        forgotten = forgotten_in(self._catalog.frame) if sources else {}
         for position, span in enumerate(cut_batches(sizes, self._pool.workers)):
             some = tuple(sources[span.start : span.stop])
             limits = self._settings.limits
@@ -376,6 +378,7 @@ class Run:
                 limits, self._settings.reading, self._stamp, self._settings.wanted, self._facts.partition, some,
                 frozenset(kept),
                 contents=tuple(self._input.contents(some, limits)) if self._input.streamed else None,
+                forgotten=forgotten,
             )  # fmt: skip
 
     def _run_report(self, root: str | None, *, unfinished: bool) -> RunReport:

@@ -28,7 +28,8 @@ FEW: Final = 3
 TENTH: Final = 10
 # What is wrong where more than a share of an archive's articles have it, and the remedy.
 DOUBTFUL: Final = (
-    ("show marks of Markdown or HTML in their text", 0.01, "say what they are written in with `--markup`",
+    ("show marks of Markdown, HTML, a wiki or templates in their text", 0.01,
+     "say what they are written in with `--markup`; what a site's generator fills in is kept as it is written",
      pl.col("flags").list.contains("markup_in_text")),
     ("have broken characters", 0.01, "name their encoding with `--encoding`",
      pl.col("flags").list.contains("mojibake")),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Keys = npt.NDArray[np.uint64]
 
-__all__ = ["Index", "build_index", "index_folder", "keep_index", "load_folding", "update_index"]
+__all__ = ["Index", "build_index", "drop_segments", "index_folder", "keep_index", "load_folding", "update_index"]
 
 log = logging.getLogger(__name__)
 
@@ -217,6 +217,14 @@ def build_index(output: Output, progress: Callable[[str, int, int], None]) -> tu
     with snapshot(output, f"index-{new_stamp().run_id}", digested=False) as held:
         read = update_index(Output(held.folder), folder, progress)
     return read, sum(path.stat().st_size for path in folder.glob("*.parquet"))
+
+
+def drop_segments(output: Output, names: Collection[str]) -> None:
+    """Remove those parts of an index that were made of some of the tables' files, as these are to leave no trace."""
+    for path in index_folder(output).glob("*.parquet") if output.is_local else ():
+        segment = _opened(path)
+        if segment is None or any(part.name in names for part in segment.parts):
+            path.unlink(missing_ok=True)
 
 
 def keep_index(output: Output) -> None:

@@ -16,7 +16,7 @@ from pressmark.storage.settings import IngestSettings
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.changes import Place
 from pressmark.transforms.dates import FAR_FUTURE
-from pressmark.transforms.records import Reading, Reject
+from pressmark.transforms.records import Article, Reading, Reject
 
 __all__ = ["Cut", "Revision", "Superseded"]
 
@@ -87,14 +87,24 @@ class Superseded:
             # A revision is the newer one of a pair, and later the older one of the next.
             while len(self._cuts) >= MOST_CUTS:
                 self._cuts.pop(next(iter(self._cuts)))
-            opened = self._open(revision.archive)
-            reading = Reading() if opened is None else opened.reading
-            found = parse_source(data, revision.source_path, ANY_SIZE, FAR_FUTURE, revision.archive, reading)
-            self._cuts[revision] = None if isinstance(found, Reject) else Cut(
+            found = self.parsed(revision, data)
+            self._cuts[revision] = None if found is None else Cut(
                 found.text_sha256, found.header.url,
                 tuple(Place(one.role, one.byte_start, one.byte_end) for one in found.paragraphs),
             )  # fmt: skip
         return self._cuts[revision]
+
+    def parsed(self, revision: Revision, data: bytes) -> Article | None:
+        """The article in a revision's bytes; None where they are none for today's parser."""
+        opened = self._open(revision.archive)
+        reading = Reading() if opened is None else opened.reading
+        found = parse_source(data, revision.source_path, ANY_SIZE, FAR_FUTURE, revision.archive, reading)
+        return None if isinstance(found, Reject) else found
+
+    def times(self, archive: str, path: str) -> list[datetime | None]:
+        """From when on a file stood at a path, each time that one did."""
+        opened = self._open(archive)
+        return [] if opened is None else [since for one, since in opened.sources if one == path]
 
     def _open(self, name: str) -> _Opened | None:
         """An archive; None, with a word, where it can't be read."""

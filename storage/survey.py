@@ -13,7 +13,8 @@ from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.storage.settings import IngestSettings, base_name
 from pressmark.storage.versions import load_outlets, parse_source
 from pressmark.transforms.dates import SCHEDULED_AHEAD
-from pressmark.transforms.encodings import as_encoded
+from pressmark.transforms.encodings import UTF_8, as_encoded
+from pressmark.transforms.front_matter import PROBLEM
 from pressmark.transforms.language import detect
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.records import Article, Reading, Reject
@@ -23,8 +24,11 @@ __all__ = ["Found", "Survey", "survey"]
 MOST_SOURCES: Final = 200
 EXAMPLES: Final = 3
 NAMED: Final = 8
-# Of so many characters one may be broken.
+# Of so many letters one may be broken, and fewer letters than these tell no encoding.
 FEW: Final = 50
+LETTERS: Final = 8
+# What a byte order mark tells is not declared.
+UTF_16: Final = ("utf-16-le", "utf-16-be")
 # Encodings that news of a language was written in before UTF-8, and the language that text in each is in.
 ENCODINGS: Final = (
     ("gb18030", "zh-Hans"),
@@ -33,6 +37,10 @@ ENCODINGS: Final = (
     ("euc_jp", "ja"),
     ("cp949", "ko"),
 )
+
+
+# What is kept beside the columns that it went into, or said elsewhere.
+UNDERSTOOD: Final = frozenset({PROBLEM, "published", "modified", "site_name"})
 
 
 class Found(NamedTuple):
@@ -68,9 +76,10 @@ def survey(settings: IngestSettings) -> Survey:
     looked_at = min(frame.height, MOST_SOURCES)
     chosen = sources_of(frame[[number * frame.height // looked_at for number in range(looked_at)]])
     contents = [(source.source_path, data) for source, data in archive.contents(chosen, settings.limits)]
-    reading = settings.reading
-    encoding = None if reading.encoding else _encoding(data for _, data in contents if isinstance(data, bytes))
-    outcomes = _outcomes(contents, settings, reading._replace(encoding=reading.encoding or encoding))
+    outcomes = _outcomes(contents, settings, settings.reading)
+    encoding = None if settings.encoding else _encoding(outcomes)
+    if encoding is not None:
+        outcomes = _outcomes(contents, settings, settings.reading._replace(encoding=encoding))
     proposed: dict[str, str | list[str]] = {"archive": settings.archive or base_name(settings.source)}
     if encoding is not None:
         proposed["encoding"] = encoding
@@ -95,23 +104,26 @@ def _outcomes(
     ]
 
 
-def _encoding(contents: Iterable[bytes]) -> str | None:
-    """The encoding that sources which are no UTF-8 are in, where most are the text of one language in it."""
+def _encoding(outcomes: Iterable[Article | Reject]) -> str | None:
+    """The encoding of the sources that are no UTF-8 and declare none: where most of them are text of one language in
+    it, and no source declares another, which it would go before."""
     votes: dict[str, int] = defaultdict(int)
-    other = 0
-    for data in contents:
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            other += 1
+    undeclared = 0
+    declared: set[str] = set()
+    for one in outcomes:
+        if isinstance(one, Article):
+            declared.add(one.encoding)
+        elif one.reason == "invalid_utf8" and one.raw and b"\0" not in one.raw:
+            undeclared += 1
             for encoding, language in ENCODINGS:
-                decoded = as_encoded(data, encoding)
-                letters = "".join(character for character in decoded.text if ord(character) >= 0x2E80)
-                broken = decoded.text.count("\ufffd") * FEW > len(decoded.text)
-                if not broken and detect(letters) == language:
+                text = as_encoded(one.raw, encoding).text
+                letters = "".join(character for character in text if ord(character) >= 0x2E80)
+                broken = text.count("\ufffd") * FEW > len(letters)
+                if len(letters) >= LETTERS and not broken and detect(letters) == language:
                     votes[encoding] += 1
-    best = max(votes, key=lambda encoding: votes[encoding], default=None)
-    return best if best is not None and votes[best] * 2 >= other else None
+    best = max(votes, key=lambda encoding: votes[encoding], default="")
+    alone = declared <= {UTF_8, *UTF_16, best}
+    return best if best and alone and votes[best] * 2 >= undeclared else None
 
 
 def _of_articles(articles: list[Article]) -> list[Found]:
@@ -130,10 +142,13 @@ def _of_articles(articles: list[Article]) -> list[Found]:
                 groups["without", what].append(path)
         for flag in one.flags:
             groups["flags", flag].append(path)
-        for key in json.loads(one.header.metadata or "{}"):
+        said = json.loads(one.header.metadata or "{}")
+        if PROBLEM in said:
+            groups["headers that are broken", str(said[PROBLEM])].append(path)
+        for key in said.keys() - UNDERSTOOD:
             groups["said under other keys (see --map)", key].append(path)
     order = ("dialects", "markup", "encodings", "outlets", "languages", "years", "dates from", "without",
-             "said under other keys (see --map)", "flags")  # fmt: skip
+             "said under other keys (see --map)", "headers that are broken", "flags")  # fmt: skip
     found = [Found(*key, len(paths), tuple(paths[:EXAMPLES])) for key, paths in groups.items()]
     return sorted(
         found, key=lambda one: (order.index(one.heading), -one.sources if one.heading != "years" else 0, one.what)

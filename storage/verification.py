@@ -25,6 +25,7 @@ from pressmark.storage.rereading import (
     tasks_of,
 )
 from pressmark.storage.runs import Archive
+from pressmark.transforms.forgetting import FORGOTTEN
 from pressmark.transforms.laws import (
     ARTICLE_COLUMNS,
     MEDIA_COLUMNS,
@@ -57,6 +58,11 @@ class Verification(NamedTuple):
     breaches: list[Breach]
     not_ingested: int = 0
     media: int = 0
+
+
+class _Rejected(NamedTuple):
+    place: tuple[str, str | None]
+    forgotten: bool
 
 
 class _Checked(NamedTuple):
@@ -129,7 +135,7 @@ def _completeness(
     taken: Sequence[Source],
     articles: Sequence[Stood],
     superseded: Sequence[Stood],
-    rejects: Sequence[tuple[str, str | None]],
+    rejected: Sequence[_Rejected],
 ) -> tuple[list[Breach], int]:
     """Breaches of law 5, and how many sources a run for a part of the archive left out; sources that the check of
     articles did not read are hashed."""
@@ -151,6 +157,9 @@ def _completeness(
         for source in taken
     ]
     found = len(discovered)
+    there = {(one.source_path, one.source_sha256) for one in discovered}
+    # What is forgotten stays so when its source goes.
+    rejects = [row.place for row in rejected if row.place in there or not row.forgotten]
     if archive.partial:
         discovered = _ingested(discovered, [*articles, *superseded], rejects, history=archive.history)
     left_out = found - len(discovered)
@@ -230,20 +239,21 @@ def _strays(output: Output) -> list[Breach]:
     return breaches
 
 
-def _rejects(output: Output, archive: str) -> tuple[list[tuple[str, str | None]], list[Breach]]:
-    rows: list[tuple[str, str | None]] = []
+def _rejects(output: Output, archive: str) -> tuple[list[_Rejected], list[Breach]]:
+    rows: list[_Rejected] = []
     breaches: list[Breach] = []
     columns = ["archive", "source_path", "source_sha256", "reason", "raw"]
     for row in read_parts(output, "rejects", output.parts(TABLES["rejects"]), columns):
         if row["archive"] == archive:
-            rows.append((row["source_path"], row["source_sha256"]))
+            place = row["source_path"], row["source_sha256"]
+            rows.append(_Rejected(place, row["reason"] == FORGOTTEN))
             breaches += _raw_breach(row)
     return rows, breaches
 
 
 def _raw_breach(row: dict[str, Any]) -> list[Breach]:
     if row["raw"] is None:
-        if row["reason"] in ("too_large", "unreadable"):
+        if row["reason"] in ("too_large", "unreadable", FORGOTTEN):
             return []
         return [Breach(5, row["source_path"], None, f"a `{row['reason']}` without its bytes")]
     if hashlib.sha256(row["raw"]).hexdigest() != row["source_sha256"]:

@@ -130,6 +130,7 @@ def article(story: Story) -> dict[str, Any]:
     return filled(
         "articles", **values, dialect="comment", markup="html", encoding="utf-8", flags=list(story.flags),
         published_from="header", language="zh-Hans", local_date=day, date_conflict=True,
+        contributors=[{"name": "林帆", "role": "text"}, {"name": "Ada Reed", "role": "photo"}] if story.links else None,
         paragraph_count=len(story.blocks), content_count=len(story.blocks), header_bytes=60, paragraph_bytes=size,
         markup_bytes=values["source_bytes"] - 60 - size,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -21,9 +21,9 @@ from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.neighbours import standfirst, title_among
-from pressmark.transforms.outlets import Outlet, Outlets
+from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import outside_findings
-from pressmark.transforms.people import author_of, names_nobody
+from pressmark.transforms.people import contributors_of
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_share
@@ -43,6 +43,8 @@ NO_TEXT: Final = (
     (b"\x28\xb5\x2f\xfd", "a file packed by zstd"), (b"BZh", "a file packed by bzip2"), (b"%PDF", "a PDF"),
     (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"SQLite format 3", "a database"),
 )  # fmt: skip
+LONGEST_TITLE: Final = 400
+HALF: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # The reason of a role that the block's own first words say.
 SAID: Final = (
     "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below",
@@ -53,7 +55,12 @@ NAMED: Final = (BY_CLASS, "inside `nav`")
 OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
     rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
+    rb"|\[\[[^\[\]\n]{1,200}\]\]"
 )
+# What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid.
+TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}")
+# Characters of UTF-8 that were read as Windows-1252, and written as UTF-8 again.
+TWICE: Final = re.compile(rb"\xc3[\x82\x83]\xc2[\xa1-\xbf]|\xc3\xa2\xe2\x82\xac")
 
 
 def parse(
@@ -76,6 +83,8 @@ def parse(
         offset = error.start + len(data) - len(error.object)
         kind = next((kind for start, kind in NO_TEXT if data.startswith(start)), None)
         remedy = "name the archive's encoding with `--encoding`, or convert the file to UTF-8"
+        if HALF.match(data, offset) and facts is not None:
+            remedy = "it is half of a pair of surrogates, and no character; write the dump again without such halves"
         remedy = remedy if kind is None else f"these are the bytes of {kind}; unpack or exclude it"
         reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; {remedy}"
     except BadSource as bad:
@@ -109,6 +118,9 @@ def _parse(
     url_day = url_date(header.url)
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     dated = PageDates(reader, url_day, header.header_at)
+    if not header.title and blocks and len(blocks[0].text) < LONGEST_TITLE and blocks[0].path.tag == "h1":
+        # A note without a title has it as its first heading.
+        header = header._replace(title=" ".join(blocks[0].text.split()))
     evidence = evidence_of(rules, outlets.general)
     stated = stated_of(header, opened.titles or ())
     if opened.titles is None:
@@ -132,6 +144,8 @@ def _parse(
     skipped_bytes, all_skipped = skipped_sizes(opened, blocks, skipped)
     content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
     bylines = (block.text for block, role in zip(blocks, roles, strict=True) if role == "byline")
+    # A whole page names its outlet where nobody else wrote; in a header the outlet's name is the scraper's label.
+    contributors = contributors_of(header.credits, bylines, outlet.is_called, or_label=opened.titles is not None)
     return Article(
         archive=archive,
         article_id=identity.article_id(canonical, archive, source_path),
@@ -144,7 +158,8 @@ def _parse(
         canonical_url=canonical,
         host=outlets.domain_of(host),
         outlet=outlet.slug,
-        author=_author(header.author, outlet, bylines),
+        author="、".join(one.name for one in contributors if one.role == "text") or None,
+        contributors=contributors or None,
         dates=dates,
         language=main_language,
         text=full_text,
@@ -159,7 +174,7 @@ def _parse(
             {
                 "date_conflict": dates.date_conflict,
                 "mostly_skipped": 2 * all_skipped > len(data) - header_bytes,
-                "mojibake": opened.decoded.damaged or full_text.count(REPLACED) * FEW > len(full_text),
+                "mojibake": opened.decoded.damaged or _is_garbled(full_text),
                 "title_only": bool(content) and all(" ".join(text.split()) == header.title for text in content),
                 "no_content": not content,
                 "hidden_text": HIDDEN.reason in reasons,
@@ -169,13 +184,6 @@ def _parse(
         reasons=reasons,
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
     )
-
-
-def _author(stated: str | None, outlet: Outlet, bylines: Iterable[str]) -> str | None:
-    """Who is stated; else whom a byline names, also where the statement names only the outlet, or nobody."""
-    if stated is not None and not names_nobody(stated) and not outlet.is_called(stated):
-        return stated
-    return author_of(bylines) or (None if names_nobody(stated) else stated)
 
 
 def _of_page(
@@ -217,9 +225,17 @@ def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:
     return tuple([flag for flag in FLAGS if raised[flag]])
 
 
+def _is_garbled(text: bytes) -> bool:
+    """Whether some of a text was decoded wrongly before it came here."""
+    twice = len(TWICE.findall(text)) if b"\xc3\x83" in text or b"\xc3\xa2\xe2\x82\xac" in text else 0
+    return (text.count(REPLACED) + twice) * FEW > len(text)
+
+
 def _has_markup(text: bytes) -> bool:
-    """Whether a text shows marks of Markdown or tags as they are written: it was cut as what it is not."""
-    if b"](" not in text and b"**" not in text and b"</" not in text:
+    """Whether a text shows marks of Markdown, tags or templates as they are written: it was cut as what it is not."""
+    if (b"{{" in text or b"{%" in text) and TEMPLATE.search(text):
+        return True
+    if b"](" not in text and b"**" not in text and b"</" not in text and b"[[" not in text:
         return False
     return len(MARKS.findall(text)) >= FEW_MARKS
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import polars as pl
 import pyarrow as pa
 
-__all__ = ["EDITED", "SHORTEST", "clusters_of"]
+__all__ = ["EDITED", "SHORTEST", "clusters_of", "plain_of", "share_in"]
 
 # Characters of a shingle, of the shortest text that can be a copy, and of the anchor by which a quotation is found.
 SHINGLE: Final = 5
@@ -46,7 +46,7 @@ def clusters_of(texts: pl.DataFrame, fold: Callable[[str], str], signatures: Sig
     come together does not depend on their order. `signatures` makes rows of MinHash values of hashes and of where each
     text's begin.
     """
-    plain = texts.with_columns(plain=_plain(texts["text"], fold)).filter(pl.col("plain").str.len_chars() >= SHORTEST)
+    plain = texts.with_columns(plain=plain_of(texts["text"], fold)).filter(pl.col("plain").str.len_chars() >= SHORTEST)
     unique = plain.select(pl.col("plain").unique().sort())["plain"]
     parents = list(range(len(unique)))
     for one, two in sorted(_edited(unique, _near(unique, signatures))):
@@ -60,7 +60,22 @@ def clusters_of(texts: pl.DataFrame, fold: Callable[[str], str], signatures: Sig
     return _described(members.sort("root", "published_at", "id", nulls_last=True))
 
 
-def _plain(texts: pl.Series, fold: Callable[[str], str]) -> pl.Series:
+def share_in(text: str, other: str) -> float:
+    """How much of a text stands in another one, equal or edited, 0 to 1; both are plain.
+
+    >>> share_in("thetidebellrings", "atnoonthetidebellrings"), share_in("thetidebellringsatnoon", "thetidebellrings")
+    (1.0, 0.7272727272727273)
+    """
+    if text in other:
+        return 1.0
+    if other in text:
+        return len(other) / len(text)
+    found, kind = _measure(text, other)
+    return found if kind == "edited" else 0.0
+
+
+def plain_of(texts: pl.Series, fold: Callable[[str], str]) -> pl.Series:
+    """The letters and digits of texts, folded: what is compared."""
     return pl.Series([fold(text) for text in texts], dtype=pl.String).str.replace_all(NOT_COMPARED, "")
 
 

@@ -34,6 +34,11 @@ STAMP: Final = re.compile(
     r")?[ \t]*(?P<zone>[Zz](?:[-+]00:?00)?|(?:UTC|GMT)?(?P<sign>[-+\u2212])(?P<zh>\d{1,2}):?(?P<zm>\d{2})?|UTC|GMT)?",
     re.ASCII,
 )
+BASIC_STAMP: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d):?(\d\d):?(\d\d)(?=\D|\Z)", re.ASCII)
+# As C and Twitter have it: `Wed Oct 10 20:19:24 +0000 2018`.
+C_TIME: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d:\d\d:\d\d)( [+-]\d{4}| [A-Z]{3,4})? (\d{4})\Z"
+)
 MAIL_DATE: Final = re.compile(
     r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+\S+)?\Z"
 )
@@ -63,10 +68,11 @@ def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | No
     if len(text) > LONGEST_DATELINE:
         return None
     try:
-        if match := STAMP.fullmatch(text):
+        if match := STAMP.fullmatch(BASIC_STAMP.sub(r"\1-\2-\3T\4:\5:\6", text, count=1)):
             return _stamped(match)
         if len(text) == DIGITS_OF_DAY and text.isascii() and text.isdigit():
             return date.fromisoformat(text)
+        text = C_TIME.sub(r"\2 \1 \5 \3\4", text)
         if MAIL_DATE.match(text):
             moment = parsedate_to_datetime(text)
             return moment.astimezone(UTC) if moment.tzinfo else moment

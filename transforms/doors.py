@@ -40,6 +40,7 @@ JSON_COMMENT: Final = re.compile(r"[\s\ufeff]*<!--\s*(?=\{)")
 # Where the order of day and month is that of a page's language; English that names no country does not tell.
 PLACES: Final = {"en": UTC_ZONE, "en-us": ZoneInfo("America/New_York")}
 DAY_FIRST: Final = ZoneInfo("Europe/London")
+WEB_DEFAULT: Final = "cp1252"
 # Switches to another script in encodings whose bytes are all ASCII, which as UTF-8 would be read wrongly.
 ESCAPE: Final = b"\x1b$"
 STATEFUL: Final = "the encoding has states between characters"
@@ -94,6 +95,9 @@ def part_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
 def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | None = None) -> Decoded:
     """The characters of the source in `data`, by the encoding that its archive or its record declares."""
     declared = reading.encoding or (codec_of(facts.charset) if facts is not None and facts.charset else None)
+    if reading.encoding is None and declared == WEB_DEFAULT:
+        # What servers say of every page, whatever it is in; the page itself knows better.
+        declared = None
     if ESCAPE in data:
         raise UnicodeDecodeError("utf-8", data, data.index(ESCAPE), data.index(ESCAPE) + 1, STATEFUL)
     try:
@@ -104,7 +108,9 @@ def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts |
 
         label = declared_inside(data)
         codec = codec_of(label) if label else None
-        if codec is None or codec == UTF_8:
+        if codec in (None, UTF_8) and facts is not None and facts.charset:
+            codec = codec_of(facts.charset)
+        if codec in (None, UTF_8):
             raise
         return decode(data, codec)
 
@@ -139,6 +145,7 @@ def _with_page(header: Header, page: PageFacts) -> Header:
         title=header.title or page.title or "",
         url=header.url or page.url,
         author=header.author or "、".join(page.authors) or None,
+        credits=(*(header.credits or ((name, "text") for name in page.authors)), *page.credits),
         front_matter_at=header.front_matter_at if dated else _moment(page.published, page.language),
         stated_day=None if dated else _stated_day(page.published),
         description=header.description or page.description,

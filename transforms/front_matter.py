@@ -16,8 +16,9 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from pressmark.transforms.dates import parse_date
+from pressmark.transforms.people import credits_in, credits_of
 
-__all__ = ["AUTHORS", "DATES", "PROBLEM", "URLS", "FrontMatter", "read_front_matter"]
+__all__ = ["AUTHORS", "DATES", "PROBLEM", "URLS", "FrontMatter", "folded", "read_front_matter"]
 
 OPENING: Final = re.compile(r"[\s\ufeff]*(---|\+\+\+|;;;)[ \t]*(?:\r\n|\n|\r)")
 CLOSING: Final = {
@@ -37,12 +38,11 @@ MOST_CHARACTERS: Final = {"---": 1 << 16, "+++": 1 << 14, ";;;": 1 << 16}
 MOST_VALUES: Final = 10_000
 DEEPEST: Final = 32
 
-URLS: Final = (
-    "url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source",
-)  # fmt: skip
+URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source")
 AUTHORS: Final = ("author", "authors", "byline", "creator")
 DATES: Final = (
-    "date", "pubDate", "publishDate", "published", "published_at", "created", "dateCreated", "lastmod",
+    "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished", "datePublish",
+    "created", "created_at", "dateCreated", "lastmod",
 )  # fmt: skip
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
@@ -70,7 +70,7 @@ class FrontMatter(NamedTuple):
 
     url: str | None
     title: str | None
-    authors: tuple[str, ...]
+    credits: tuple[tuple[str, str], ...]
     date: date | datetime | None
     description: str | None
     tags: tuple[str, ...]
@@ -79,6 +79,11 @@ class FrontMatter(NamedTuple):
     end: int
     positions: dict[str, int]
     problem: str | None
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """The texts that name writers."""
+        return tuple(text for text, role in self.credits if role == "text")
 
 
 class _Scalar(NamedTuple):
@@ -309,10 +314,10 @@ def _mapped(entries: list[_Entry], keys: Sequence[tuple[str, str]]) -> list[_Ent
                 found.append(entry._replace(key=field, value=value))
                 left = [other for other in left if other is not entry or other.key != key]
                 break
-    names = {_folded(entry.key) for entry in found}
+    names = {folded(entry.key) for entry in found}
     return [
         *found,
-        *(entry._replace(key=f"unmapped_{entry.key}") if _folded(entry.key) in names else entry for entry in left),
+        *(entry._replace(key=f"unmapped_{entry.key}") if folded(entry.key) in names else entry for entry in left),
     ]
 
 
@@ -333,13 +338,13 @@ def _understood(
     metadata: dict[str, Any] = {}
     repeated: dict[str, list[Any]] = {}
     for entry in _mapped(entries, keys) if keys else entries:
-        key, folded = _characters(entry.key), _folded(entry.key)
+        key, name = _characters(entry.key), folded(entry.key)
         if entry.position is not None:
             positions.setdefault(key.lower(), first + entry.position)
-        if folded in fields or (folded not in UNDERSTOOD and key in metadata):
+        if name in fields or (name not in UNDERSTOOD and key in metadata):
             repeated.setdefault(key, []).append(_jsonable(entry.value))
-        elif folded in UNDERSTOOD:
-            fields[folded] = (key, entry.value)
+        elif name in UNDERSTOOD:
+            fields[name] = (key, entry.value)
         else:
             metadata[key] = _jsonable(entry.value)
     if repeated:
@@ -349,7 +354,7 @@ def _understood(
 
     def take(keys: tuple[str, ...], read: Callable[[Any], Any]) -> Any:
         """What the first of some keys says that says anything."""
-        for key in map(_folded, keys):
+        for key in map(folded, keys):
             if key in fields and (found := read(fields[key][1])):
                 del fields[key]
                 return found
@@ -357,7 +362,7 @@ def _understood(
 
     url = take(URLS, _address)
     title = take(("title",), _text)
-    authors = take(AUTHORS, _names)
+    authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
     moment = take(DATES, _moment)
     description = take(("description",), _text)
     many = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
@@ -366,17 +371,17 @@ def _understood(
             metadata[key] = left
     for key, values in repeated.items():
         metadata[key] = [metadata[key], *values] if key in metadata else values if len(values) > 1 else values[0]
-    return FrontMatter(
-        url, title, authors or (), moment, description, many[0], many[1], metadata, end, positions, problem
-    )
+    people = (*(authors or ()), *credits_in(metadata))
+    return FrontMatter(url, title, people, moment, description, many[0], many[1], metadata, end, positions, problem)
 
 
-def _folded(key: str) -> str:
+def folded(key: str) -> str:
+    """A key as all its spellings are: in small letters, without what stands between words."""
     return key.lower().replace("_", "").replace("-", "")
 
 
 UNDERSTOOD: Final = frozenset(
-    map(_folded, (*URLS, *AUTHORS, *DATES, "title", "description", *MANY["tags"], *MANY["categories"]))
+    map(folded, (*URLS, *AUTHORS, *DATES, "title", "description", *MANY["tags"], *MANY["categories"]))
 )
 
 
@@ -394,16 +399,6 @@ def _address(value: Any) -> str | None:
     return text if text and ADDRESS.match(text) else None
 
 
-def _names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, list) and not isinstance(value, _Pairs):
-        return tuple(dict.fromkeys(name for item in value for name in _names(item)))
-    if isinstance(value, _Pairs | dict):
-        named = {_folded(key): item for key, item in (value.items() if isinstance(value, dict) else value)}
-        return _names(named.get("name"))
-    text = _text(value)
-    return (text,) if text else ()
-
-
 def _moment(value: Any) -> date | datetime | None:
     if isinstance(value, date):
         return value
@@ -418,7 +413,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 def _parts(value: Any) -> tuple[str, ...]:
     if isinstance(value, list) and not isinstance(value, _Pairs):
-        texts = [text for item in value if (text := _text(item))]
+        texts = [text for item in value for text in (_parts(item) if isinstance(item, list) else [_text(item) or ""])]
     else:
         texts = COMMAS.split(_text(value) or "")
     return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))

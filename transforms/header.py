@@ -32,12 +32,28 @@ TITLE: Final = re.compile(
 )
 LINK: Final = re.compile(r"<([^<>\s]+)>|(https?://[^\s\"']+)[ \t]+(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 EPOCH_DIGITS: Final = re.compile(r"[+-]?[0-9]{1,18}")
-LARGE_FILE_START: Final = "version https://git-lfs.github.com/spec/"
-LARGE_FILE: Final = "this is a pointer of Git LFS and not the file; fetch the file with `git lfs pull`"
 NO_HEADER: Final = (
     "the file starts with neither `[TITLE](URL)` and a line of dashes, nor a comment with the time before these, nor "
-    "front matter between `---` lines; exclude it or mend its header"
+    "front matter between `---` lines, and is no whole HTML page; exclude it or mend its header"
 )
+# What else a file may be by how it starts, and what to do with that.
+OTHERS: Final = tuple((re.compile(start), said) for start, said in (
+    (r"version https://git-lfs\.github\.com/spec/",
+     "this is a pointer of Git LFS and not the file; fetch the file with `git lfs pull`"),
+    (r"[\s\ufeff]*+(?:<\?xml|<(?:rss|feed|rdf:RDF|urlset|sitemapindex|nitf|newsItem|newsMessage|mediawiki|opml)\b)",
+     "this is XML, such as a feed, an export or a site map, and no page; write its articles as JSON Lines"),
+    (r"(?:[A-Z][\w-]{1,40}: [^\n]{0,1000}\n(?:[ \t][^\n]{0,1000}\n)?){0,20}(?i:MIME-Version|Content-Type): ",
+     "this is a message or a page saved as MHTML; save the page as HTML"),
+    (r"[\s\ufeff]*+(?:\{|\[\s*+[\[{\"])",
+     "this is one JSON document, or a broken one; write one object on a line of a `.jsonl` file"),
+    (r"[\s\ufeff]*+---[ \t]*\r?\n", "its front matter has no closing `---` line, or no key that can be read; mend it"),
+    (r"(?s)(?=.{0,2000}\0)", "these are no characters of a text; exclude it"),
+    (r"#\+[A-Za-z_]{1,40}:", "this is an Org file; convert it to Markdown, with front matter"),
+    (r"\s*+(?:\.\. |:[A-Za-z]{1,40}: |[^\n]{1,300}\n(?:={3,}|~{3,}|-{3,})\s*\n|#{1,6} )",
+     "this is markup without a header; put its title and date between `---` lines before it, as Markdown has them"),
+    (r"(?:[\w \"-]{1,40}[,;\t]){2,99}[\w \"-]{1,40}\r?\n",
+     "this looks like a table (CSV); write its rows as JSON Lines"),
+))  # fmt: skip
 AUTHORS_SEPARATOR: Final = "、"
 # What a capture says of a page's removal, of the account that published it, and of when it was made.
 REMOVED_AT: Final = ("removed_at", "censored_date", "deleted_at", "removed_date", "deleted_date")
@@ -72,7 +88,7 @@ def read_header(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
     epoch = EPOCH.match(text)
     line = _title_line(text, epoch.end() if epoch else 0)
     if line is None:
-        raise BadSource("no_header", LARGE_FILE if text.startswith(LARGE_FILE_START) else NO_HEADER, 0)
+        raise BadSource("no_header", next((said for start, said in OTHERS if start.match(text)), NO_HEADER), 0)
     header_at = _epoch_time(epoch[1]) if epoch else None
     if epoch and header_at is None:
         problem = "the comment in the header is no time in milliseconds between the years 1 and 9999"
@@ -162,12 +178,13 @@ def _front_matter(text: str, front: FrontMatter) -> Header:
     if epoch and inner and header_at is None and front.date is None:
         raise _no_time("neither header nor front matter has a time", epoch)
     title, url, body_start = inner or ("", "", front.end)
+    people = tuple((name, role) for text, role in front.credits if (name := _clean_title(text)))
     said = front.metadata | ({PROBLEM: front.problem} if front.problem else {})
     return Header(
         dialect="front_matter",
         title=_clean_title(front.title or title),
         url=front.url or url or None,
-        author=AUTHORS_SEPARATOR.join(filter(None, map(_clean_title, front.authors))) or None,
+        author=AUTHORS_SEPARATOR.join(name for name, role in people if role == "text") or None,
         header_at=header_at,
         front_matter_at=front.date,
         body_start=body_start,
@@ -175,6 +192,7 @@ def _front_matter(text: str, front: FrontMatter) -> Header:
         tags=front.tags,
         categories=front.categories,
         metadata=json.dumps(said, ensure_ascii=False, sort_keys=True) if said else None,
+        credits=people,
     )
 
 

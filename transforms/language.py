@@ -1,4 +1,4 @@
-"""Which language and script a text is in: by its characters, and where these are Latin by a detector of languages.
+"""Which language and script a text is in: by its characters, and where several languages share these by a detector.
 
 Nothing is downloaded. What does not tell is `und`.
 """
@@ -6,7 +6,9 @@ Nothing is downloaded. What does not tell is `und`.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections import Counter
+from copy import copy
 from functools import lru_cache
 from itertools import product
 from typing import Any, Final
@@ -37,6 +39,19 @@ LATIN_LANGUAGES: Final = (
     "hu", "id", "is", "it", "lb", "lt", "lv", "ms", "mt", "nl", "no", "pl", "pt", "ro", "sk", "sl", "so", "sq", "sv",
     "sw", "tl", "tr", "uz", "vi", "yo", "zu",
 )  # fmt: skip
+# Other scripts from the code point at which each starts, and what news in it is written in.
+SCRIPTS: Final = (
+    (0x370, "el"), (0x400, "ru uk bg sr mk be kk ky mn tt tg"), (0x530, "hy"), (0x590, "he"),
+    (0x600, "ar fa ur ps ug ku"),
+    (0x700, ""), (0x750, "ar fa ur ps ug ku"), (0x780, "dv"), (0x7C0, ""), (0x8A0, "ar fa ur ps ug ku"),
+    (0x900, "hi mr ne"), (0x980, "bn as"), (0xA00, "pa"), (0xA80, "gu"), (0xB00, "or"), (0xB80, "ta"), (0xC00, "te"),
+    (0xC80, "kn"), (0xD00, "ml"), (0xD80, "si"), (0xE00, "th"), (0xE80, "lo"), (0xF00, "bo"), (0x1000, "my"),
+    (0x10A0, "ka"), (0x1100, ""), (0x1200, "am ti"), (0x1380, ""), (0x1780, "km"), (0x1800, "mn"), (0x18B0, ""),
+    (0x1F00, "el"),
+)  # fmt: skip
+SCRIPT_STARTS: Final = [start for start, _ in SCRIPTS]
+SCRIPT_LETTER: Final = re.compile(r"[\u0370-\u10ff\u1200-\u1cff\u1f00-\u1fff]")
+SCRIPT_LETTERS: Final = 4
 # Cantonese as it is spoken, in characters that written Chinese has no use for.
 CANTONESE: Final = re.compile(r"[\u5605\u55ba\u5497\u54cb\u569f\u5572\u5187\u55f0\u5514\u4e5c\u5622\u5481]")
 
@@ -45,7 +60,7 @@ CANTONESE: Final = re.compile(r"[\u5605\u55ba\u5497\u54cb\u569f\u5572\u5187\u55f
 GB2312: Final = (range(0xB0, 0xF8), range(0xA1, 0xFF))
 BIG5: Final = (range(0xA4, 0xC7), (*range(0x40, 0x7F), *range(0xA1, 0xFF)))
 
-NOT_LATIN: Final = frozenset({"zh", "ja", "ko"})
+EAST_ASIAN: Final = frozenset({"zh", "ja", "ko"})
 LATIN_WORDS: Final = 4
 SEVERAL: Final = 2
 # What the detector says less surely is wrong in one of fifty sentences, and in more names.
@@ -57,13 +72,13 @@ LONG_SAMPLE: Final = 400
 
 
 def detect(text: str) -> str:
-    """BCP 47 tag of `text`: `zh-Hans`, `zh-Hant`, `yue`, `ja`, `ko`, a language in Latin letters, or `und`.
+    """BCP 47 tag of `text`: `zh-Hans`, `zh-Hant`, `yue`, a language, or `und`.
 
-    >>> detect("汉语"), detect("漢語"), detect("The language of the page"), detect("2020")
-    ('zh-Hans', 'zh-Hant', 'en', 'und')
+    >>> detect("汉语"), detect("漢語"), detect("The language of the page"), detect("ภาษา"), detect("2020")
+    ('zh-Hans', 'zh-Hant', 'en', 'th', 'und')
     """
     tag = _by_characters(text)
-    return _by_words(text) if tag == UNDETERMINED and _is_latin(text) else tag
+    return _by_words(text) if tag == UNDETERMINED else tag
 
 
 def _by_characters(text: str) -> str:
@@ -105,19 +120,36 @@ def _is_mostly_latin(sample: str) -> bool:
 
 
 def _by_words(text: str) -> str:
-    """The language of a text in Latin letters; `und` where the detector is not sure."""
-    language, sure = _detector().classify(text[:LONG_SAMPLE])
+    """The language of a text by its script and words; `und` where these are few, or the detector is not sure."""
+    languages = _languages_of(text)
+    if len(languages) < SEVERAL:
+        return languages[0] if languages else UNDETERMINED
+    language, sure = _detector(languages).classify(text[:LONG_SAMPLE])
     return str(language) if sure >= SURE else UNDETERMINED
 
 
+def _languages_of(text: str) -> tuple[str, ...]:
+    """What the script of most letters of a text, if these are some, is used for."""
+    letters = [] if text.isascii() else SCRIPT_LETTER.findall(text[:LONG_SAMPLE])
+    if len(letters) >= SCRIPT_LETTERS and len(letters) > len(LATIN_LETTER.findall(text[:LONG_SAMPLE])):
+        scripts = Counter(SCRIPTS[bisect(SCRIPT_STARTS, ord(letter)) - 1][1] for letter in letters)
+        return tuple(max(scripts, key=lambda script: (scripts[script], script)).split())
+    return LATIN_LANGUAGES if _is_latin(text) else ()
+
+
+@lru_cache
+def _detector(languages: tuple[str, ...]) -> Any:
+    detector = copy(_every_language())
+    detector.set_languages([language for language in languages if language in detector.nb_classes])
+    return detector
+
+
 @lru_cache(maxsize=1)
-def _detector() -> Any:
+def _every_language() -> Any:
     # Takes longer to load than a thousand articles to parse, and archives in Chinese and English never ask.
     from py3langid import langid  # type: ignore[import-untyped]
 
-    detector = langid.LanguageIdentifier.from_modelpath(str(langid.MODEL_DIR / langid.MODEL_FILE), norm_probs=True)
-    detector.set_languages(LATIN_LANGUAGES)
-    return detector
+    return langid.LanguageIdentifier.from_modelpath(str(langid.MODEL_DIR / langid.MODEL_FILE), norm_probs=True)
 
 
 @lru_cache(maxsize=1)
@@ -139,21 +171,19 @@ def detect_all(texts: list[str]) -> tuple[list[str], str]:
     """Tags of an article's blocks, and the article's own: the one with most characters.
 
     A block that doesn't tell by itself, such as a number or a name, is in the article's language; words in Latin
-    letters are not in Chinese, whatever they are in.
+    letters are not in a language with others, whatever they are in.
     """
     tags = [_by_characters(text) for text in texts]
     main = _main_of(tags, texts)
-    if main[:2] not in NOT_LATIN:
-        tags = [
-            _by_words(text) if tag == UNDETERMINED and _is_latin(text) else tag
-            for tag, text in zip(tags, texts, strict=True)
-        ]
+    if main[:2] not in EAST_ASIAN:
+        tags = [_by_words(text) if tag == UNDETERMINED else tag for tag, text in zip(tags, texts, strict=True)]
         main = _main_of(tags, texts)
-        if main == UNDETERMINED and _is_latin(whole := " ".join(texts)):
-            main = _by_words(whole)
+        if main == UNDETERMINED:
+            main = _by_words(" ".join(texts))
     if UNDETERMINED in tags:
+        latin = main in (*LATIN_LANGUAGES, UNDETERMINED)
         tags = [
-            main if tag == UNDETERMINED and (main[:2] not in NOT_LATIN or not _is_latin(text)) else tag
+            main if tag == UNDETERMINED and (latin or not _is_latin(text)) else tag
             for tag, text in zip(tags, texts, strict=True)
         ]
     return tags, main

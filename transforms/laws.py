@@ -68,7 +68,7 @@ def check_article(
     """Breaches of laws 1 to 4 and 7 by one article. `paragraphs` and `media` are its rows in the order of the file;
     slices are cut again by `cutter`, by default the parser's own."""
     if hashlib.sha256(data).hexdigest() != article["source_sha256"]:
-        problem = "the source's bytes are not those that were ingested; ingest again"
+        problem = "the source's bytes are not those that were ingested; bring these back, or ingest again"
         return [Breach(1, article["source_path"], None, problem)]
     markdown = article["markup"] == "markdown"
     shown = _Shown(data, article["header_bytes"], article["encoding"]) if markdown else None

@@ -36,6 +36,11 @@ LEAST_OF_TITLE: Final = 40
 LEAST_OF_WORDS: Final = 4
 LEAST_ITEMS: Final = 6
 ITEM_SHARE: Final = 0.4
+# A table of data has so many cells at least, none longer than this, and most of them shorter.
+LEAST_CELLS: Final = 4
+LONGEST_CELL: Final = 200
+SHORT_CELL: Final = 40
+CELLS: Final = frozenset({"td", "th"})
 # A box beside the story holds less than this of the text, a picture's box no more blocks than that.
 BOX_SHARE: Final = 0.3
 PICTURE_BLOCKS: Final = 3
@@ -80,6 +85,8 @@ BOXED: Final = Finding("related", "in a box with a linked heading, beside the st
 PICTURED: Final = Finding("caption", "alone with a caption in an element")
 REMARK: Final = Finding("note", "italic, below the story")
 SIGNED: Final = Finding("byline", "a name alone in bold or italic, below the story")
+CELL: Final = Finding("table", "a cell of a table of short texts")
+TABLE_TITLE: Final = Finding("caption", "the caption of a table")
 KICKER: Final = Finding("boilerplate", "a link above the title")
 
 
@@ -92,6 +99,9 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
         _kickers(findings, blocks)
         _boxes(findings, blocks, linked)
         _digest(findings, blocks, linked)
+    cells = [index for index, block in enumerate(blocks) if container(block.path).tag in CELLS]
+    if len(cells) >= LEAST_CELLS:
+        _tables(findings, blocks, cells)
     numbered = [index for index, block in enumerate(blocks) if block.text[0] in MARKS]
     if len(numbered) > 1:
         _numbers(findings, blocks, numbered)
@@ -134,6 +144,27 @@ def container(path: Path) -> Path:
     while path.tag in INLINE:
         path = path.outer
     return path
+
+
+def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[int]) -> None:
+    """What a table holds is its cells where there are several in a row, and rows, and all are short."""
+    tables: dict[Path, list[int]] = {}
+    for index in cells:
+        row = container(blocks[index].path).outer
+        around = row.outer if row.outer.tag == "table" else row.outer.outer
+        tables.setdefault(around, []).append(index)
+    for around, inside in tables.items():
+        sizes = sorted(len(blocks[index].text) for index in inside)
+        rows = Counter(container(blocks[index].path).outer for index in inside)
+        grid = len(inside) >= LEAST_CELLS and len(rows) > 1 and max(rows.values()) > 1
+        if not grid or around.tag != "table" or sizes[-1] > LONGEST_CELL or sizes[len(sizes) // 2] > SHORT_CELL:
+            continue
+        for index in inside:
+            if findings[index].role in CONTENT_ROLES:
+                findings[index] = CELL
+        above = inside[0] - 1
+        if above >= 0 and blocks[above].path.tag == "caption" and findings[above].role in CONTENT_ROLES:
+            findings[above] = TABLE_TITLE
 
 
 def _kickers(findings: list[Finding], blocks: Sequence[Block]) -> None:

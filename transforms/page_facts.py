@@ -7,25 +7,30 @@ what is printed. Times stay as they are written. Knows no outlet and reads no st
 from __future__ import annotations
 
 import html
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from turbohtml import Document, Element, Node, Text, parse
 
+from pressmark.transforms.json_ld import (
+    PAGE_TYPE,
+    address_of,
+    json_ld,
+    kind_of,
+    nodes_of,
+    own_articles,
+    text_of,
+    texts_of,
+    time_of,
+)
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
+from pressmark.transforms.people import credits_in
 
 __all__ = ["PageFacts", "page_facts"]
 
-Entry = Mapping[str, Any]
-
-ARTICLE_TYPE: Final = re.compile(r"(?:Article|Posting|Report|Review|Recipe|HowTo|BlogPost|Question|Story)$")
-PAGE_TYPE: Final = re.compile(r"(?:Page|VideoObject|Product|Event|Course|Episode)$")
-# Deeper or longer JSON than this is no description of a page.
-MOST_NODES: Final = 20_000
 LONGEST_NAME: Final = 80
 LONGEST_TITLE: Final = 400
 # A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
@@ -41,7 +46,11 @@ LONGEST_STATEMENT: Final = 400
 SUREST: Final = 4
 SURE_TIMES: Final = 4
 ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
-WRAPPING: Final = re.compile(r"^\s*(?://\s*)?(?:<!--|<!\[CDATA\[)|(?:-->|(?://\s*)?\]\]>)\s*$")
+# Where a browser, or SingleFile, says that it saved the page from.
+SAVED: Final = re.compile(
+    r"<!--\s{0,9}(?:saved from url=\(\d{1,9}\)|Page saved with SingleFile\s{0,9}url:\s{0,9})(https?://[^\s<>]+)"
+)
+SAVED_WITHIN: Final = 1 << 13
 UPDATED: Final = re.compile("updat|modif|revi|更新|修改", re.IGNORECASE)
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
@@ -96,6 +105,7 @@ class PageFacts(NamedTuple):
     site_name: str | None
     metadata: dict[str, str]
     titles: tuple[str, ...]
+    credits: tuple[tuple[str, str], ...] = ()
 
 
 def page_facts(markup: str) -> PageFacts:
@@ -105,42 +115,46 @@ def page_facts(markup: str) -> PageFacts:
     >>> facts.title, facts.authors
     ('A lamp', ('Ada Moth',))
     """
-    return _Page(parse(markup)).facts()
+    saved = SAVED.search(markup, 0, SAVED_WITHIN)
+    return _Page(parse(markup), saved[1] if saved else None).facts()
 
 
 class _Page:
     """A parsed page with what it states: meta elements, and the JSON-LD objects of an article or a page."""
 
-    def __init__(self, document: Document) -> None:
-        self._document = document
+    def __init__(self, document: Document, kept_address: str | None = None) -> None:
+        self._document, self._kept_address = document, kept_address
         self._meta = _meta(document)
-        nodes = list(_nodes(_json_ld(document)))
-        self._articles = [node for node in nodes if ARTICLE_TYPE.search(_type(node))]
-        self._pages = [node for node in nodes if PAGE_TYPE.search(_type(node))]
+        nodes = list(nodes_of(json_ld(document)))
+        printed = [_plain(element) for element in document.select("h1, title")[:20]] + self._all(KEYS["titles"])
+        self._address = self._stated_address()
+        self._articles = own_articles(nodes, printed, self._address)
+        self._pages = [node for node in nodes if PAGE_TYPE.search(kind_of(node))]
         self._by_id = {node["@id"]: node for node in nodes if isinstance(node.get("@id"), str) and len(node) > 1}
         publishers = [node["publisher"] for node in self._articles if isinstance(node.get("publisher"), dict)]
-        sites = [node for node in nodes if _type(node) == "WebSite"]
-        names = [self._first(KEYS["sites"]), *(_text(node.get("name")) for node in (*sites, *publishers))]
+        sites = [node for node in nodes if kind_of(node) == "WebSite"]
+        names = [self._first(KEYS["sites"]), *(text_of(node.get("name")) for node in (*sites, *publishers))]
         self._site = next(filter(None, names), None)
         self._near: list[str] = []
 
     def facts(self) -> PageFacts:
         meta, articles, head = self._meta, self._articles, self._document.select_one("title")
         titles = [
-            *(_text(node.get("headline")) for node in articles),
+            *(text_of(node.get("headline")) for node in articles),
             *(meta[key][0] for key in KEYS["titles"] if key in meta),
             _plain(head) if head is not None else None,
         ]  # fmt: skip
         stated = tuple(dict.fromkeys([title for title in titles if title and len(title) <= LONGEST_TITLE]))
         title, heading = self._title(stated)
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
-        descriptions = [self._first(KEYS["descriptions"]), *(_text(node.get("description")) for node in articles)]
-        tags = self._all(KEYS["tags"]) or [text for node in articles for text in _texts(node.get("keywords"))]
-        sections = [text for node in articles for text in _texts(node.get("articleSection"))]
+        descriptions = [self._first(KEYS["descriptions"]), *(text_of(node.get("description")) for node in articles)]
+        tags = self._all(KEYS["tags"]) or [text for node in articles for text in texts_of(node.get("keywords"))]
+        sections = [text for node in articles for text in texts_of(node.get("articleSection"))]
         return PageFacts(
-            url=self._url(),
+            url=self._address or self._kept_address or next(filter(None, map(address_of, self._articles)), None),
             title=title,
             authors=self._authors(),
+            credits=tuple(one for node in articles for one in credits_in(node)),
             published=self._published(),
             modified=self._stated_time("dateModified", KEYS["modified"]),
             description=next(filter(None, descriptions), None),
@@ -184,7 +198,7 @@ class _Page:
         heading = headings[0][1] if headings else None
         return (_without_site(stated, own) if stated else headings[0][0] if headings else None), heading
 
-    def _url(self) -> str | None:
+    def _stated_address(self) -> str | None:
         link = self._document.select_one('link[rel~="canonical" i][href]')
         given = [link.attr("href") if link is not None else None, *self._meta.get("og:url", ())]
         found = [address.strip() for address in given if address]
@@ -193,7 +207,7 @@ class _Page:
     def _language(self) -> str | None:
         root = self._document.select_one("html")
         found = [root.attr("lang") or root.attr("xml:lang") if root is not None else None]
-        found += [_text(node.get("inLanguage")) for node in self._articles]
+        found += [text_of(node.get("inLanguage")) for node in self._articles]
         found += [self._first(("og:locale", "content-language", "language", "dc.language"))]
         return next((text.strip().replace("_", "-") for text in found if text and text.strip()), None)
 
@@ -205,21 +219,22 @@ class _Page:
     def _stated_time(self, key: str, keys: Sequence[str]) -> str | None:
         """When the article was published or modified, as its page states it."""
         found = [self._first([name]) for name in keys[:SUREST]]
-        found += [_text(node.get(key)) for node in self._articles]
+        found += [time_of(node.get(key)) for node in self._articles]
         found += [self._first([name]) for name in keys[SUREST:]]
-        found += [_text(node.get(key)) for node in self._pages]
+        found += [time_of(node.get(key)) for node in self._pages]
         if key == "datePublished":
             nodes = (*self._articles, *self._pages)
-            found += [_text(node.get("uploadDate") or node.get("dateCreated")) for node in nodes]
+            found += [time_of(node.get("uploadDate") or node.get("dateCreated")) for node in nodes]
         return next((text for text in found if text and YEAR.search(text)), None)
 
     def _printed_time(self) -> str | None:
         """When the article was published, as its page prints it: in an element for that, below the title, elsewhere."""
         document = self._document
         story = document.select_one("main, article, body")
+        near = _dated(text for text in self._near if not UPDATED.search(text))
         return (
             _time_in(document, TIMES[:SURE_TIMES])
-            or _dated(text for text in self._near if not UPDATED.search(text))
+            or (near and _time_that_prints(document, near))
             or _time_in(document, TIMES[SURE_TIMES:])
             or _dated(self._near)
             or _dated((_plain(e) for name in PRINTED_TIMES for e in document.select(name)[:3]), LONGEST_NEAR)
@@ -248,7 +263,7 @@ class _Page:
                 self._by_id.get(str(part.get("@id")), part) if isinstance(part, dict) else part
                 for part in (raw if isinstance(raw, list) else [raw])
             ]
-            yield [text for person in people for text in _texts(person)]
+            yield [text for person in people for text in texts_of(person)]
         yield from (self._meta[key] for key in KEYS["authors"] if key in self._meta)
         if re.search(r"\b(?:author|by)\b", " ".join(self._meta.get("twitter:label1", ())).lower()):
             yield self._meta.get("twitter:data1", [])
@@ -285,67 +300,6 @@ def _meta(document: Document) -> dict[str, list[str]]:
     return found
 
 
-def _json_ld(document: Document) -> Iterator[Any]:
-    for script in document.select('script[type*="ld+json" i]'):
-        yield from _values(WRAPPING.sub("", script.text).strip(" ;\n\t\r"))
-
-
-def _values(text: str) -> Iterator[Any]:
-    """The JSON values in `text`, one after the other; commas too many are taken out, what is broken ends it."""
-    decoder = json.JSONDecoder(strict=False)
-    for attempt in (text, re.sub(r",(\s*[}\]])", r"\1", text), html.unescape(text)):
-        values: list[Any] = []
-        position = 0
-        try:
-            while position < len(attempt) and len(values) < 50:
-                value, position = decoder.raw_decode(attempt, position)
-                values.append(value)
-                position += len(attempt[position:]) - len(attempt[position:].lstrip(" ,;\n\t\r"))
-        except (ValueError, RecursionError):
-            if not values:
-                continue
-        yield from values
-        return
-
-
-def _nodes(values: Iterable[Any]) -> Iterator[Entry]:
-    """All JSON objects in `values`, outer ones first."""
-    waiting: list[Any] = list(values)
-    for count, value in enumerate(waiting):
-        if count > MOST_NODES:
-            return
-        if isinstance(value, dict):
-            yield value
-            waiting.extend(part for part in value.values() if isinstance(part, dict | list))
-        elif isinstance(value, list):
-            waiting.extend(part for part in value if isinstance(part, dict | list))
-
-
-def _type(node: Entry) -> str:
-    kind = node.get("@type")
-    kinds = [name for name in (kind if isinstance(kind, list) else [kind]) if isinstance(name, str)]
-    return next(filter(ARTICLE_TYPE.search, kinds), kinds[0] if kinds else "")
-
-
-def _text(value: Any) -> str | None:
-    """A JSON value as one line of text, if it is a string that says something."""
-    if isinstance(value, list) and value:
-        value = value[0]
-    if not isinstance(value, str):
-        return None
-    return " ".join(html.unescape(value).split()) or None
-
-
-def _texts(value: Any) -> list[str]:
-    """Texts in a JSON value: a string, a map with `name`, or a list of these."""
-    found = []
-    for part in value if isinstance(value, list) else [value]:
-        text = _text(part.get("name") or part.get("@value")) if isinstance(part, dict) else _text(part)
-        if text:
-            found.append(text)
-    return found
-
-
 def _shares_words(heading: str, stated: Sequence[str]) -> bool:
     words = set(heading.casefold().split())
     shared = [len(words & set(title.casefold().split())) for title in stated]
@@ -360,12 +314,22 @@ def _strings_of(nodes: Iterable[Node], most: int) -> list[str]:
             break
         if isinstance(node, Text) and (text := " ".join(node.data.split())):
             parent = node.parent
-            if isinstance(parent, Element) and parent.tag in ("script", "style"):
+            if isinstance(parent, Element) and (parent.tag in ("script", "style") or _is_quoted(parent)):
                 continue
             if len(text) > LONGEST_NEAR and most == MOST_STRINGS_NEAR:
                 break
             found.append(text)
     return found
+
+
+def _is_quoted(element: Element) -> bool:
+    """Whether an element is part of a quotation or an embedded post, whose dates are not the page's."""
+    above: Node | None = element
+    for _ in range(4):
+        if isinstance(above, Element) and above.tag == "blockquote":
+            return True
+        above = above.parent if above is not None else None
+    return False
 
 
 def _without_site(stated: Sequence[str], own: str) -> str:
@@ -395,6 +359,15 @@ def _time_in(document: Document, selectors: Iterable[str]) -> str | None:
             if YEAR.search(text):
                 return text.strip()
     return None
+
+
+def _time_that_prints(document: Document, date: str) -> str:
+    """The time of the element that prints a date, which says more than that; else the date."""
+    for element in document.select("time[datetime]")[:20]:
+        said = (element.attr("datetime") or "").strip()
+        if ISO.match(said) and date in _plain(element):
+            return said
+    return date
 
 
 def _dated(texts: Iterable[str], longest: int = LONGEST_DATELINE) -> str | None:

@@ -1,73 +1,155 @@
-"""Whom a byline names as the writers: names alone, without jobs, agencies, places, dates, addresses and handles."""
+"""Whom bylines, headers and pages name, and for what: names alone, without jobs, agencies, places, dates and handles.
+
+A line is parted at its labels, the words of `people_words.py`, which stand before or behind the names. Text without a
+label is its writers' where it looks like names.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pressmark.transforms.datelines import parse_dateline
+from pressmark.transforms.page_words import NOT_NAMES
+from pressmark.transforms.people_words import (
+    AGENCIES,
+    DONE_BY,
+    ENDINGS,
+    JOBS,
+    KEYS,
+    NOBODY,
+    REPORTERS,
+    SHORT,
+    WORDS,
+)
+from pressmark.transforms.records import Contributor
 
-__all__ = ["author_of", "names_nobody", "reports"]
+__all__ = ["author_of", "contributors_of", "credits_in", "credits_of", "names_nobody", "people_in", "reports"]
 
 SEPARATOR: Final = "、"
 UTC_ZONE: Final = ZoneInfo("UTC")
+TEXT: Final = "text"
 LONGEST_NAMES: Final = 80
-BRACKETS: Final = " （）()【】[]〔〕"
-NOBODY: Final = frozenset(
-    {"unknown", "admin", "administrator", "editor", "none", "null", "n/a", "匿名", "佚名", "未知", "网络", "無", "无"}
-)
+# Of a name that no label announces, in characters without spaces between words, and in words.
+LONGEST_HAN: Final = 10
+MOST_WORDS: Final = 5
+LONGEST_LINE: Final = 400
+BRACKETS: Final = " （）()【】[]〔〕［］"
+ENDS: Final = BRACKETS + ",，、/／:：|｜︱丨;；.。•·-–—＊*#＝="
 
-WROTE: Final = re.compile(
-    r"(?:作者|特约记者|特約記者|实习记者|實習記者|采访记者|採訪記者|本刊记者|记者|記者|撰文|特约撰稿人|撰稿人|撰稿|采写|採寫|编译|編譯|通讯员|"
-    r"文字整理|文字)\s*[:：︱|｜/]?\s*|(?:^|\s)(?:文[、/]图|图文|文)\s*[:：︱|｜]\s*|(?:^|\s)文/(?!图)\s*"
-    r"|^(?:[Bb][Yy]|Written by|Reported by|Story by|Text by)\b\s*:?\s*"
+SIGN: Final = r"[:：︱|｜丨/／＝=・]"
+JOINED: Final = r"\s*[、/／&＆+和及与與·・]\s*"
+
+
+def _any(words: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+
+
+def _roles() -> dict[str, tuple[str, ...]]:
+    """The roles of each word in Chinese, Japanese and Korean."""
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(REPORTERS.split(), (TEXT,))
+    for words in (WORDS, SHORT):
+        for role, text in words.items():
+            for word in text.split():
+                found[word] = (*found.get(word, ()), role)
+    return found
+
+
+ROLES: Final = _roles()
+_SHORT: Final = _any(word for word in ROLES if len(word) == 1)
+_WORD: Final = _any(word for word in ROLES if len(word) > 1)
+_REPORTER: Final = _any(REPORTERS.split())
+# Where a word begins that is not glued to something before it.
+EDGE: Final = r"(?:^|(?<=[\s（(【\[〔|｜︱丨/／:：,，、；;。]))"
+LABEL: Final = re.compile(
+    # Of the same kind as the one before, but not the place where reporters meet.
+    rf"(?P<reporter>(?:{_REPORTER})(?:{JOINED}(?:{_WORD}|{_SHORT}))*)(?![会會站团團招手])\s*{SIGN}?\s*"
+    rf"|{EDGE}(?P<word>(?:{_WORD})(?:{JOINED}(?:{_WORD}|(?:{_SHORT})(?=\s*{SIGN})))*)(?:者|人员|人員)?"
+    rf"(?:\s*{SIGN}\s*|\s+|$|(?=[\]】）)])|(?=[\u4e00-\u9fff]{{2,4}}(?:$|[\s、，,；;])))"
+    rf"|{EDGE}(?P<short>(?:{_SHORT})(?:(?:\s*{SIGN}\s*|{JOINED})(?:{_WORD}|{_SHORT})(?=\s*{SIGN}|\s|$))*)"
+    rf"(?:\s*{SIGN}\s*|$|(?<=[、/／&＆+和及与與·].)\s+|(?=[\]】）)]))"
+    rf"|(?:^|(?<=[\s（(\[|｜•·;；,，.:：]))(?i:{'|'.join(f'(?P<{role}>{by})' for role, by in DONE_BY.items())})"
+    r"(?:\s*:|(?<=:)|\s(?=\s*\S)|$)\s*"
 )
-DID_SOMETHING_ELSE: Final = re.compile(
-    r"译者|譯者|翻译|翻譯|审校|審校|校对|校對|责编|責編|责任编辑|責任編輯|网编|網編|编辑|編輯|发稿|發稿|摄影|攝影|整理(?![:：])|策划|制作|监制|"
-    r"核稿|監製|補充報[導道]|补充报[道导]|贡献|貢獻|"
-    r"(?i:additional reporting|contributed|translated by|edited by|photo(?:graph)?s? by|video by)"
+CUT: Final = re.compile(r"(?:部|室|会|會|组|組|团|團|所|社|学|學|按|注|註|推荐|推薦|手记|手記)")
+# Who did something stands before what he did, with a sign or a space between, to the end of the part.
+AFTER: Final = re.compile(
+    rf"(?P<names>[^\n;；]+?)\s*(?:{SIGN}\s*|\s+)"
+    rf"(?P<word>(?:{_WORD}|{_SHORT})(?:{JOINED}(?:{_WORD}|{_SHORT}))*)\s*(?:$|[\s、，,]+|[；;]\s*)"
+)
+CONTRIBUTED: Final = re.compile(
+    r"^(?P<names>.{3,120}?)\s+(?:also\s+)?(?:contributed(?:\s+(?:to|reporting|from|research)\b.*)?|provided\s+(?:additional\s+)?reporting.*)$",
+    re.IGNORECASE,
+)
+CONTRIBUTED_HAN: Final = re.compile(
+    r"(?P<names>.{2,60}?)\s*(?:[对對]本文[亦也]?有[贡貢][献獻]|[补補]充[采採報报]\S{1,2}|参与采写|參與採訪)[。.）)]*"
 )
 NAME_END: Final = re.compile(
-    r"[；;\n|｜︱#]|\s{2,}|[\xa0\u3000]|[（(【]|\s?发自|\s?發自|\s(?=\S*(?:报[道导]|報[導道]))|"
+    r"[；;\n|｜︱丨#»]|(?<![\u4e00-\u9fff])•|•(?![\u4e00-\u9fff])|\s{2,}|[\xa0\u3000]|[（(【\[]|\s?发自|\s?發自|\s?來自|\s[-–—]+\s|\s(?=[^\s/／]*(?:报[道导]|報[導道]))|"
     r"[/／](?=[^/／、，,]*(?:报[道导]|報[導道]|電|电|讯|訊)\s*$)"
 )
-# Who wrote stands before what he did, as in `王二|撰稿`.
-WROTE_AFTER: Final = re.compile(r"^(.{2,30}?)\s*[|｜︱/／]\s*(?:撰稿|撰文|文|采写|作者|记者|報道|报道)$")
+# Chinese and Japanese part labels and names by wide or several spaces; between names these are commas.
+WIDE: Final = re.compile(r"(?<=[\u4e00-\u9fff])(?:\s{2,}|[\xa0\u3000]+)(?=[\u4e00-\u9fff]{2,4}(?:[\s/／、,，]|$))")
 NAMES: Final = re.compile(
-    r"\s*(?:[,，、/／&]|\s(?:and|und|et|y|e)\s|(?<=[\u4e00-\u9fff]{2})(?:和|与|與|及)(?=[\u4e00-\u9fff]{2,4}\s*$))\s*"
+    r"\s*(?:(?P<part>[,，、/／])|[&＆]|\s(?:and|AND|und|et|y|e|og|och|en|with|·)\s|"
+    r"(?<=[\u4e00-\u9fff]{2})(?:和|与|與|及)(?=[\u4e00-\u9fff]{2,4}\s*$))\s*(?:and\s)?"
 )
+HAN_NAMES: Final = re.compile(r"[\u4e00-\u9fff·]{2,}(?:\s+[\u4e00-\u9fff·]{2,})+")
 MONTH: Final = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?"
 # What stands beside names and is none.
 BESIDE: Final = re.compile(
-    rf"\S+@\S+\.\S+|(?:\bfollow\s+)?@\w+|\bfollow(?=\s*$)|\bemail the author\b|"
-    r"(?:,?\s*(?:first |last )?(?:updated|published|posted|on)\b:?\s*)?"
+    rf"(?:https?://|www\.)\S+|\S+@\S+\.\S+|(?:\bfollow\s+)?@\w+|\bfollow(?=\s*$)|\bemail the author\b|"
+    r"\b\d+\s+min(?:ute)?s?(?:\s+read)?\b|\b\d+\s+comments?\b|"
+    r"(?:,?\s*(?:first |last )?(?:updated|published|publiziert|posted|on)\b:?\s*)?"
     rf"(?:{MONTH}\s+\d{{1,2}},?\s+\d{{4}}|\d{{1,2}}\s+{MONTH}\s+\d{{4}})"
     r"(?:,?\s*(?:at\s*)?\d{1,2}:\d{2}(?:\s*[ap]\.?m\.?)?(?:\s+[A-Z]{2,4}\b)?)?|"
-    r"\d{4}\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}\s*日?(?:\s*\d{1,2}[:：]\d{2}(?:[:：]\d{2})?)?|\bnull\s",
+    r"\d{4}\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}\s*日?(?:[T\s]*\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:\.\d+)?Z?)?|"
+    r"\b\d{1,2}/\d{1,2}/\d{2,4}(?:\s+\d{1,2}:\d{2}(?:\s*[AP]M)?(?:\s+[A-Z]{2,4}\b)?)?|\bnull\s|^\s*\d{1,2}[:：]\d{2}\s",
     re.IGNORECASE,
 )
+JOB: Final = rf"(?:{'|'.join(sorted(JOBS, key=len, reverse=True))})s?"
 # An office behind a comma, and for whom somebody writes.
 OFFICE: Final = re.compile(
-    r",?\s*(?:(?:senior|chief|staff|special|foreign|political|science|sports|national|business|associate|contributing|"
-    r"deputy|guest|health|legal|diplomatic|[A-Z]\w+)\s+)*(?:staff|writers?|reporters?|correspondents?|editors?|columnists?|"
-    r"journalists?|contributors?|bureau chief)\b.*$|,\s*(?:special to|for|of|at|in)\s+(?:the\s+)?[A-Z].*$",
+    r"(?:,?\s*|(?<=[a-z]))(?:(?:senior|chief|staff|special|foreign|political|science|sports|national|business|associate|"
+    r"contributing|deputy|guest|health|legal|diplomatic|managing|executive)\s+)*"
+    rf"\b(?:(?-i:[A-Z])\w+\s+)??(?:staff|(?<=\w\s){JOB}|(?<=[a-z]){JOB})\b.*$|"
+    r"\s(?:special to|for|of|at|in|from|is)\s+(?:the\s+)?(?-i:[A-Z]).*$",
     re.IGNORECASE,
 )
-# Where and when a report was sent from, glued to the name of who sent it.
-PLACES: Final = (
-    r"(?:北京|上海|天津|重庆|重慶|广州|廣州|深圳|香港|澳门|澳門|台北|臺北|台中|臺中|台南|高雄|新北|桃园|桃園|新竹|南京|武汉|武漢|成都|西安|沈阳|"
-    r"瀋陽|东京|東京|大阪|首尔|首爾|平壤|华盛顿|華盛頓|纽约|紐約|洛杉矶|洛杉磯|旧金山|舊金山|芝加哥|伦敦|倫敦|巴黎|柏林|莫斯科|布鲁塞尔|布魯塞爾|日内瓦|"
-    r"日內瓦|新加坡|吉隆坡|曼谷|河内|河內|马尼拉|馬尼拉|雅加达|雅加達|新德里|悉尼|雪梨|堪培拉|渥太华|渥太華|多伦多|多倫多|温哥华|溫哥華|[\u4e00-\u9fff]{2})"
+GLUED_JOB: Final = re.compile(
+    r"(?<=[a-z])(?:Senior|Staff|Chief|Contributing|Special|Contributor|Editor|Reporter|Writer)\b.*$"
 )
+GLUED_AGENCY: Final = re.compile(
+    rf"(?<=[A-Za-z])(?:{'|'.join(name.title() for name in AGENCIES if name.isascii() and len(name) > 5)})$"
+)
+IS_JOB: Final = re.compile(
+    rf"(?:the\s+|a\s+)?(?:[\w&-]+\s+){{0,5}}{JOB}(?:\s+(?:of|at|for|in|on)\s.*)?|special to .*|for the .*|"
+    rf"\w*(?:{_any(job for job in JOBS if not job.isascii())})",
+    re.IGNORECASE,
+)
+ORGANISATIONS: Final = frozenset(AGENCIES)
+IS_ORGANISATION: Final = re.compile(ENDINGS, re.IGNORECASE)
+POSSESSIVE: Final = re.compile(r"^(?:the\s+)?(?:[A-Z][\w.&-]*\s+){0,4}[A-Z][\w.&-]*['’]s?\s+(?=[A-Z])", re.IGNORECASE)
+# Where and when a report was sent from, glued to the name of who sent it.
+CITIES: Final = (
+    "北京|上海|天津|重庆|重慶|广州|廣州|深圳|香港|澳门|澳門|台北|臺北|台中|臺中|台南|高雄|新北|桃园|桃園|新竹|南京|武汉|武漢|成都|西安|沈阳|"
+    "瀋陽|东京|東京|大阪|首尔|首爾|平壤|华盛顿|華盛頓|纽约|紐約|洛杉矶|洛杉磯|旧金山|舊金山|芝加哥|伦敦|倫敦|巴黎|柏林|莫斯科|布鲁塞尔|布魯塞爾|日内瓦|"
+    "日內瓦|新加坡|吉隆坡|曼谷|河内|河內|马尼拉|馬尼拉|雅加达|雅加達|新德里|悉尼|雪梨|堪培拉|渥太华|渥太華|多伦多|多倫多|温哥华|溫哥華"
+)
+PLACES: Final = rf"(?:{CITIES}|[\u4e00-\u9fff]{{2}})"
 SENT: Final = re.compile(
     rf"^(?P<name>(?:欧阳|歐陽|司马|司馬|上官|诸葛|諸葛|司徒|东方|東方|皇甫|尉迟|尉遲|公孙|公孫|慕容|夏侯|令狐)?[\u4e00-\u9fff]{{2,3}}?)"
     rf"{PLACES}?(?:\d{{1,2}}月)?(?:\d{{1,2}}日)?(?:综合|綜合|現場|现场|特稿|专|專)?(?:电|電|报道|报导|報道|報導|讯|訊)$"
 )
+PLACED: Final = re.compile(rf"(?<=[A-Za-z])\s?(?:{CITIES})$")
 CAPITALS: Final = re.compile(r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]+(?: [A-ZÀ-Þ][A-ZÀ-Þ.'’-]*)+")
 VOWELS: Final = frozenset("AEIOUY")
+SENTENCE: Final = re.compile(
+    r"[时時][间間]$|\b(?:is|was|are|were|has|have)\s|[，。！？“”《》：!?]|\.\s+[A-Z][a-z]+ [a-z]"
+)
 # A line at a story's edge that is a reporter's name with what stands around it.
 REPORT: Final = re.compile(
     r"(?:[^\s，。：:！？（）()0-9]{2,12}\s+|[^\s，。：:！？（）()0-9]{2,8}(?=本报|本報|记者|記者))?"
@@ -85,8 +167,53 @@ def author_of(bylines: Iterable[str]) -> str | None:
     >>> author_of(["By JANE ROE and John Doe, Staff Writers"]), author_of(["（松岭社記者林帆台北1日電）"])
     ('Jane Roe、John Doe', '林帆')
     """
-    lines = (line.strip() for byline in bylines for line in byline.split("\n"))
-    return next(filter(None, map(_names, lines)), None)
+    return SEPARATOR.join(one.name for one in contributors_of((), bylines) if one.role == TEXT) or None
+
+
+def contributors_of(
+    stated: Iterable[tuple[str, str]], bylines: Iterable[str], is_label: Callable[[str], bool] = lambda _: False,
+    *, or_label: bool = False,
+) -> tuple[Contributor, ...]:  # fmt: skip
+    """Who made an article, writers first: whom a header or a page states, each with a role, else whom the first byline
+    names as writers; and whom bylines name for something else. `is_label` tells names of the outlet itself,
+    which count where `or_label` is so and nobody else is named.
+
+    >>> contributors_of([("林帆", "text")], ["文：林帆　图：乔一苇"])
+    (Contributor(name='林帆', role='text'), Contributor(name='乔一苇', role='photo'))
+    """
+    every = [one for text, role in stated for one in _stated(text, role)]
+    said = [one for one in every if not is_label(one.name)]
+    lines = [people_in(line.strip()) for byline in bylines for line in byline.split("\n")]
+    writers = [one for one in said if one.role == TEXT]
+    writers = [one for one in writers if not IS_JOB.fullmatch(one.name)] or writers
+    if not writers:
+        named = ([one for one in line if one.role == TEXT and not is_label(one.name)] for line in lines)
+        writers = next(filter(None, named), [one for one in every if one.role == TEXT and or_label])
+    # A statement often leaves out whom the byline has beside the first.
+    printed = ([one for one in line if one.role == TEXT] for line in lines)
+    writers = next((line for line in printed if set(writers) < set(line)), writers) if writers else writers
+    others = [one for one in (*said, *(one for line in lines for one in line)) if one.role != TEXT]
+    return tuple(dict.fromkeys((*writers, *others)))
+
+
+def credits_of(value: Any, role: str = TEXT) -> tuple[tuple[str, str], ...]:
+    """Texts that name people, each with a role, in a value of front matter or JSON: a text, a map with a name, or a
+    list of these."""
+    if isinstance(value, list):
+        return tuple(dict.fromkeys(one for item in value for one in credits_of(item, role)))
+    if isinstance(value, Mapping):
+        said = {str(key).lower(): item for key, item in value.items()}
+        done = " ".join(str(said[key]) for key in ("role", "job", "contribution") if isinstance(said.get(key), str))
+        return credits_of(said.get("name"), _role_of(done) or role)
+    if value is None or isinstance(value, bool):
+        return ()
+    text = " ".join(str(value).split())
+    return ((text, role),) if text else ()
+
+
+def credits_in(said: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Whom the keys of front matter or JSON-LD name that are no authors."""
+    return tuple(one for key, role in KEYS.items() if key in said for one in credits_of(said[key], role))
 
 
 def names_nobody(author: str | None) -> bool:
@@ -100,29 +227,153 @@ def reports(text: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _names(line: str) -> str | None:
-    if parse_dateline(line, UTC_ZONE) is not None:
-        return None
-    line = BESIDE.sub(" ", line).strip(BRACKETS)
-    if after := WROTE_AFTER.match(line):
-        line = after[1]
-    elif wrote := WROTE.search(line):
-        line = line[wrote.end() :]
-    line = DID_SOMETHING_ELSE.split(line, maxsplit=1)[0]
-    line = NAME_END.split(line.strip(BRACKETS), maxsplit=1)[0].strip(BRACKETS + ",，、/／:：")
-    line = OFFICE.sub("", WROTE.sub("", line)) if line.isascii() else WROTE.sub("", line)
-    if sent := SENT.match(line):
-        line = sent["name"]
+def people_in(line: str) -> tuple[Contributor, ...]:
+    """The people whom one line of a byline names, each once for each role."""
+    if not line or len(line) > LONGEST_LINE or parse_dateline(line, UTC_ZONE) is not None:
+        return ()
+    line = WIDE.sub(" ", re.sub("(?<=[A-Za-z])：", ":", BESIDE.sub(" ", line).strip()))
+    if contributed := CONTRIBUTED.match(line):
+        return _people(POSSESSIVE.sub("", contributed["names"]), ("contribution",), labelled=False)
+    if contributed := CONTRIBUTED_HAN.fullmatch(line.strip(BRACKETS)):
+        return _people(re.sub(f".*(?:{_REPORTER})", "", contributed["names"]), ("contribution",), labelled=True)
+    if line[:1] in BRACKETS:
+        line = line.strip(BRACKETS)
+    return tuple(dict.fromkeys(_behind(line) or _before(line)))
+
+
+def _stated(text: str, role: str) -> tuple[Contributor, ...]:
+    """Whom a statement names: as a byline, else the text as it is."""
+    if names_nobody(text):
+        return ()
+    found = tuple(one._replace(role=role) if one.role == TEXT else one for one in people_in(text))
+    return found or (Contributor(text.strip(), role),)
+
+
+def _labels(line: str) -> list[tuple[re.Match[str], tuple[str, ...]]]:
+    found = []
+    for match in LABEL.finditer(line):
+        word = match["word"] or match["short"] or match["reporter"]
+        # A colon that makes a label of a word, as in `编辑部：`, belongs to a longer one.
+        if word and not match["reporter"] and CUT.match(line, match.start() + len(word)):
+            continue
+        found.append((match, _roles_of(word) if word else (str(match.lastgroup),)))
+    return found
+
+
+def _before(line: str) -> list[Contributor]:
+    """People with what they did before their names."""
+    labels = _labels(line)
+    found: list[Contributor] = []
+    if not labels:
+        return list(_people(line, (TEXT,), labelled=False))
+    first = labels[0][0]
+    says_text = any(TEXT in roles for _, roles in labels)
+    if not says_text:
+        found += _people(line[: first.start()], (TEXT,), labelled=False)
+    ends = [match.start() for match, _ in labels[1:]] + [len(line)]
+    for number, ((match, roles), end) in enumerate(zip(labels, ends, strict=True)):
+        names = line[match.end() : end]
+        following = labels[number + 1][0] if number + 1 < len(labels) else None
+        if following is not None and following["reporter"] and names and not names[-1:].isspace():
+            # An outlet stands glued to its reporter.
+            names = re.sub(r"[^\s、，,；;]+$", "", names)
+        found += _people(names, roles, labelled=True)
+    return found or list(_people(line[: first.start()], (TEXT,), labelled=False))
+
+
+def _behind(line: str) -> list[Contributor]:
+    """People with what they did behind their names, if that is so to the line's end."""
+    labels = _labels(line)
+    if labels and labels[0][0].start() == 0:
+        return []
+    found: list[Contributor] = []
+    position = 0
+    while position < len(line):
+        match = AFTER.match(line, position)
+        if match is None or match.end() == position:
+            return []
+        names = _people(match["names"], _roles_of(match["word"]), labelled=False)
+        if not names or LABEL.search(match["names"]):
+            return []
+        found += names
+        position = match.end()
+    return found
+
+
+def _roles_of(word: str) -> tuple[str, ...]:
+    parts = [part for part in re.split(r"\s*[、/／&＆+和及与與·・:：|｜丨︱]\s*", word) if part in ROLES]
+    found = tuple(dict.fromkeys(role for part in parts or [word] for role in ROLES.get(part, ())))
+    # Who asks for a text writes it.
+    return tuple(role for role in found if role != "interview") if TEXT in found else found
+
+
+def _role_of(done: str) -> str | None:
+    """The role that a word such as `Translator` means."""
+    for role in (role for role in DONE_BY if role != TEXT):
+        words = "|".join(re.findall(r"[a-z]{5}", DONE_BY[role]))
+        if done and (re.match(words, done.lower()) or ROLES.get(done.strip(), ("",))[0] == role):
+            return role
+    return None
+
+
+def _people(text: str, roles: Sequence[str], *, labelled: bool) -> tuple[Contributor, ...]:
+    return tuple(Contributor(name, role) for name in _names(text, labelled=labelled) for role in roles)
+
+
+def _names(text: str, *, labelled: bool) -> list[str]:
+    """The names in what stands beside a label, or alone."""
+    text = NAME_END.split(text.strip(ENDS), maxsplit=1)[0].strip(ENDS)
+    if not text or len(text) > LONGEST_NAMES:
+        return []
+    if text.isascii():
+        text = GLUED_JOB.sub("", text)
+    parts: list[tuple[str, bool]] = []
+    joined = True
+    position = 0
+    for match in (*NAMES.finditer(text), None):
+        part = text[position : match.start() if match else len(text)]
+        parts += [(piece, joined) for piece in (part.split() if HAN_NAMES.fullmatch(part.strip()) else [part])]
+        if match:
+            joined, position = match["part"] in (None, "、"), match.end()
+    found: list[str] = []
+    organisations: list[str] = []
+    for part, joined in parts:
+        name = _name(part)
+        if name.lower().replace(".", "") in NOT_NAMES["credentials"] and found:
+            found[-1] += f", {name}"
+        elif not name or names_nobody(name) or any(map(str.isdigit, name)) or (found and IS_JOB.fullmatch(name)):
+            continue
+        elif not labelled and not _is_like_a_name(name):
+            return []
+        elif _is_organisation(name) and not (joined and found):
+            organisations.append(name)
+        else:
+            found.append(name)
     # A scraper that joins a name and its link gives every name twice.
-    names = dict.fromkeys(_named(name) for name in NAMES.split(line) if name.strip())
-    if not names or len(line) > LONGEST_NAMES or any(character.isdigit() for character in line):
-        return None
-    return SEPARATOR.join(names)
+    return list(dict.fromkeys(found or organisations))
 
 
-def _named(name: str) -> str:
-    """A name as people write it, not in capitals."""
-    name = name.strip()
-    if not CAPITALS.fullmatch(name):
-        return name
-    return " ".join(word.title() if VOWELS & set(word) else word for word in name.split())
+def _name(part: str) -> str:
+    """A name as people write it: without office and place, not in capitals."""
+    part = part.strip(ENDS.replace(".", "") + "‘’'\"“”")
+    part = PLACED.sub("", GLUED_AGENCY.sub("", part))
+    if sent := SENT.match(part):
+        part = sent["name"]
+    if not IS_JOB.fullmatch(part):
+        part = OFFICE.sub("", part).strip(ENDS.replace(".", ""))
+    part = re.sub(rf"\s+(?:{'|'.join(job for job in JOBS if not job.isascii())})$", "", part)
+    part = re.sub(r"^(?:기자|칼럼니스트|특파원)\s+", "", part)
+    if not CAPITALS.fullmatch(part):
+        return part
+    return " ".join(word.title() if VOWELS & set(word) else word for word in part.split())
+
+
+def _is_organisation(name: str) -> bool:
+    return name.lower() in ORGANISATIONS or IS_ORGANISATION.match(name) is not None
+
+
+def _is_like_a_name(name: str) -> bool:
+    """Whether a text that no label announces may be a name."""
+    if SENTENCE.search(name):
+        return False
+    return len(name.split()) <= MOST_WORDS and (len(name) <= LONGEST_HAN or name[0].isascii() or "·" in name)

@@ -13,6 +13,7 @@ from pressmark.schemas.contract import Dialect, Flag, Markup, MediaKind, Publish
 
 __all__ = [
     "Article",
+    "Contributor",
     "Dates",
     "Header",
     "Limits",
@@ -78,13 +79,21 @@ class Medium(NamedTuple):
     caption_ordinal: int | None = None
 
 
+class Contributor(NamedTuple):
+    """A person, or who stands for one, and what was done for an article: a member of `CONTRIBUTIONS`."""
+
+    name: str
+    role: str
+
+
 class Header(NamedTuple):
     """What a header says. `body_start` is the code point of the decoded source at which the body starts.
 
     `header_at` is the time of a `comment` header, also of one inside front matter, in UTC. `front_matter_at` is front
     matter's date: in UTC where it names its zone, else a time without one, or a day, both of the outlet's zone;
     `stated_day` is the day of a whole page's time, as written.
-    `metadata` is a JSON object with its keys in order: what the header says and no other field holds.
+    `metadata` is a JSON object with its keys in order: what the header says and no other field holds. `credits` are
+    the texts that name people, each with a role.
     """
 
     dialect: Dialect
@@ -101,6 +110,7 @@ class Header(NamedTuple):
     removed_at: datetime | None = None
     removed_reason: str | None = None
     stated_day: date | None = None
+    credits: tuple[tuple[str, str], ...] = ()
 
 
 class RecordFacts(NamedTuple):
@@ -168,6 +178,7 @@ class Article(NamedTuple):
     host: str | None
     outlet: str
     author: str | None
+    contributors: tuple[Contributor, ...] | None
     dates: Dates
     language: str
     text: bytes
@@ -184,7 +195,7 @@ class Article(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """One row of `rejects`, without run columns. `raw` is None only for `too_large` and `unreadable`."""
+    """One row of `rejects`, without run columns. `raw` is None only for `too_large`, `unreadable` and `forgotten`."""
 
     source_path: str
     source_sha256: str | None

@@ -57,7 +57,10 @@ COMMENT: Final = re.compile(r"\s*<!--(.*?)-->", re.DOTALL)
 TIME_COMMENT: Final = re.compile(r"\s*<!--[ \t]*([+-]?\d{1,18})?[^\r\n]*?-->\s*")
 DATE_LINE: Final = re.compile(r"^(\w+)[ \t]*[:=][ \t]*[\"']?([^\"'\r\n]+)", re.MULTILINE)
 # The contract's keys of a date, in its order.
-DATE_KEYS: Final = ("date", "pubdate", "publishdate", "published", "publishedat", "created", "datecreated", "lastmod")
+DATE_KEYS: Final = (
+    "date", "pubdate", "publishdate", "published", "publishedat", "publisheddate", "datepublished", "datepublish",
+    "created", "createdat", "datecreated", "lastmod",
+)  # fmt: skip
 PAGE: Final = re.compile(r"(?si)\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b")
 DATED_BY_HEADER: Final = ("comment", "bare", "front_matter")
 MARKS: Final = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}

@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 import polars as pl
 
 from pressmark.transforms.changes import successions
+from pressmark.transforms.forgetting import FORGOTTEN
 
 __all__ = ["REMOVALS", "REMOVAL_KINDS", "RemovalKind", "is_notice", "removals"]
 
@@ -105,7 +106,7 @@ def removals(
 def _ended(revisions: pl.LazyFrame, rejects: pl.LazyFrame) -> pl.DataFrame:
     """Sources that ended with nothing in their place; what was on a branch only never was in the archive."""
     ended = pl.col("valid_to").is_not_null() & pl.col("valid_to").ne_missing(pl.col("valid_from"))
-    bad = rejects.group_by("archive", "source_path").agg(
+    bad = rejects.filter(pl.col("reason").cast(pl.String) != FORGOTTEN).group_by("archive", "source_path").agg(
         said=pl.format("{}: {}", pl.col("reason").cast(pl.String), pl.col("detail").str.split("\n").list.first())
         .sort_by("first_seen_at", "reject_id").last()
     )  # fmt: skip

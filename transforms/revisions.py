@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from pressmark.transforms.forgetting import FORGOTTEN
+
 __all__ = [
     "CATALOG", "KEY", "PARSED", "REJECTED", "Decision", "Settled", "changed_articles", "decide", "decide_rejects",
     "disturbed", "settle", "to_hash",
@@ -46,6 +48,8 @@ KEY: Final = ["archive", "source_path", "source_sha256", "valid_from"]
 RANK: Final = ["published_at", "valid_from", "source_path", "archive"]
 LIVE: Final = pl.col("valid_to").is_null()
 REJECT: Final = pl.col("state") == "rejected"
+# What is to be forgotten stays so, whatever becomes of its source.
+LEAVES: Final = pl.col("reason").ne_missing(FORGOTTEN)
 
 
 class Decision(NamedTuple):
@@ -87,7 +91,7 @@ def decide(listing: pl.DataFrame, catalog: pl.DataFrame, archive: str, *, delete
     if deletes:
         absent = live.join(standing, on="source_path", how="anti")
         # Of a history, rejects stay for as long as any file was at their path.
-        rejects = absent.filter(REJECT).join(listing, on="source_path", how="anti")
+        rejects = absent.filter(REJECT, LEAVES).join(listing, on="source_path", how="anti")
         gone = pl.concat([absent.filter(~REJECT), rejects])
     going = pl.concat([gone, live.join(changed.filter(LIVE), on="source_path", how="semi")])
     lost = going.filter(pl.col("state") == "current").select("article_id").unique()
@@ -197,7 +201,7 @@ def decide_rejects(
 
     A reject is known by its path and bytes. It goes when its source parses; without `history` also when its source is
     replaced or deleted, with it when no file ever was at its path. What can't be read has no bytes, and no place in
-    history.
+    history. What is forgotten stays.
     """
     key = ["archive", "source_path", "source_sha256"]
     known = catalog.filter(REJECT)
@@ -208,7 +212,7 @@ def decide_rejects(
     replaced = pl.concat([
         parsed.filter(LIVE).select(place), rejected.filter(LIVE).select(place), gone.select(place)
     ])  # fmt: skip
-    others = known.join(rejected, on=key, how="anti", nulls_equal=True)
+    others = known.filter(LEAVES).join(rejected, on=key, how="anti", nulls_equal=True)
     left = others.join(replaced, on=place, how="semi").filter(pl.lit(not history) | pl.col("source_sha256").is_null())
     dropped = [
         known.join(new, on=key, how="semi", nulls_equal=True), left, others.join(parsed, on=key, how="semi"),

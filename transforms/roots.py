@@ -193,7 +193,8 @@ def _encoded(values: pa.Array) -> pa.Array:
     if pa.types.is_list(values.type):
         starts = pc.subtract(values.offsets, values.offsets[0])
         inner = pc.binary_join(pa.ListArray.from_arrays(starts, _encoded(values.flatten())), "")
-        return pc.binary_join_element_wise("l", pc.cast(pc.list_value_length(values), pa.string()), ":", inner, "")
+        size = pc.cast(pc.list_value_length(values), pa.string())
+        return pc.fill_null(pc.binary_join_element_wise("l", size, ":", inner, ""), "n")
     if pa.types.is_struct(values.type):
         names = sorted(field.name for field in values.type)
         pieces: list[Any] = [f"o{len(names)}:"]
@@ -209,7 +210,8 @@ def _texts(values: pa.Array) -> list[Any]:
     """Each value as `canonical` takes it."""
     if pa.types.is_list(values.type):
         flat, ends = _texts(values.flatten()), values.offsets.to_pylist()
-        return [flat[start - ends[0] : end - ends[0]] for start, end in pairwise(ends)]
+        found = [flat[start - ends[0] : end - ends[0]] for start, end in pairwise(ends)]
+        return [one if valid else None for one, valid in zip(found, values.is_valid().to_pylist(), strict=True)]
     if pa.types.is_struct(values.type):
         fields = {field.name: _texts(values.field(field.name)) for field in values.type}
         return [dict(zip(fields, one, strict=True)) for one in zip(*fields.values(), strict=True)]

@@ -22,12 +22,17 @@ LEFT_OUT: Final = re.compile(
         | (?:_?layouts|_includes|_sass|_data|archetypes|templates|assets|node_modules|vendor|__pycache__)/.*
         | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|bmp|avif|css|scss|js|mjs|ts|map|woff2?|ttf|eot|otf|mp[34]|webm|m4a|pdf
                    |zip|gz|zst|py|rb|sh|json|ya?ml|toml|xml|csv|lock|parquet|rs|go|java|c|cc|cpp|h|php|sql|prisma|ipynb|vue
-                   |jsx|tsx|less|sass|webmanifest|wasm|ini|cfg|bat|exe|docx?|xlsx?|pptx?|db|sqlite)
+                   |jsx|tsx|less|sass|webmanifest|wasm|ini|cfg|bat|exe|docx?|xlsx?|pptx?|db|sqlite|7z|rar|xz|bz2|tar|tgz|mht|mhtml|webarchive|epub|rss|atom|tsv|bib|iso|bin)
     )\Z""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL | re.ASCII,
 )
 # But for pages that are packed one by one.
 PACKED_PAGE: Final = re.compile(r"\.(?:html?|xhtml)\.gz\Z", re.IGNORECASE)
+# And for articles in folders of their own, as sites with neat addresses have them: by a date or some words.
+BUNDLE: Final = re.compile(
+    r"(?:\A|/)(?:(?:19|20)\d\d-?\d\d-?\d\d|[^/.-][^/-]*-[^/-]+)-[^/]*[^/-]/index\.(?:md|markdown|html?|xhtml)\Z",
+    re.IGNORECASE,
+)
 HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
 # As Arrow has it, ten times as fast: what `HIDDEN` and `LEFT_OUT` match, and a little more.
 DOUBTFUL: Final = r"(?s)(?:\A|/)\.|" + re.sub(r"\s", "", LEFT_OUT.pattern).replace(r"\Z", r"\z")
@@ -99,6 +104,7 @@ class Selection:
         return (
             LEFT_OUT.match(path[: records.start()] + ".warc" if records else path) is None
             or PACKED_PAGE.search(path) is not None
+            or (BUNDLE.search(path) is not None and LEFT_OUT.match(path.rpartition("/")[0] + "/_") is None)
         )
 
     def taken(self, paths: pa.StringArray) -> pa.BooleanArray:

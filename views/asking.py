@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import polars as pl
 
 from pressmark.schemas.contract import FLAGS, REASONS, ROLES
+from pressmark.transforms.days import day_of
 from pressmark.views.readings import Asked, Moment
 
 __all__ = ["Part", "Refused", "asked_in", "part_of", "with_changes"]
@@ -17,8 +18,6 @@ __all__ = ["Part", "Refused", "asked_in", "part_of", "with_changes"]
 LONGEST_WORDS: Final = 20_000
 MOST_PAGES: Final = 10_000_000
 ORDERS: Final = ("newest", "oldest")
-# Lengths of a year and of a month as people write them.
-YEAR, MONTH = len("2021"), len("2021-03")
 
 
 class Refused(Exception):
@@ -91,15 +90,8 @@ def _day(text: str, *, end: bool) -> date | None:
     if not text:
         return None
     try:
-        if len(text) == YEAR:
-            text = f"{text}-12" if end else f"{text}-01"
-        if len(text) == MONTH:
-            first = date.fromisoformat(f"{text}-01")
-            if not end:
-                return first
-            return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
-        day = date.fromisoformat(text)
-    except (ValueError, OverflowError):
+        day = day_of(text, end=end)
+    except ValueError:
         raise Refused(400, f"`{text[:80]}` is no day", "write 2021-03-04, 2021-03 or 2021") from None
     if day == date.max:
         raise Refused(400, f"`{text}` is too far away", "write 2021-03-04, 2021-03 or 2021")

@@ -221,15 +221,20 @@ def _for(flat: _Flat, kind: Format, *, defuse: bool) -> _Flat:
 def _value(field: pa.Field, wanted: pa.Field) -> pl.Expr:
     value, type_ = pl.col(field.name), field.type
     if not pa.types.is_string(wanted.type):
-        return value.cast(pl.List(pl.String)) if pa.types.is_list(type_) else value
+        return value.cast(pl.List(pl.String)) if _is_of_texts(type_) else value
     if pa.types.is_list(type_):
-        encoded = pl.struct(value.cast(pl.List(pl.String)).alias("v")).struct.json_encode()
-        return encoded.str.strip_prefix('{"v":').str.strip_suffix("}").alias(field.name)
+        encoded = pl.struct((value.cast(pl.List(pl.String)) if _is_of_texts(type_) else value).alias("v"))
+        said = encoded.struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
+        return pl.when(value.is_not_null()).then(said).alias(field.name)
     if pa.types.is_timestamp(type_):
         return value.dt.strftime(RFC_3339)
     if pa.types.is_date(type_):
         return value.dt.strftime("%Y-%m-%d")
     return value.bin.encode("base64") if pa.types.is_binary(type_) else value.cast(pl.String)
+
+
+def _is_of_texts(type_: pa.DataType) -> bool:
+    return pa.types.is_list(type_) and not pa.types.is_struct(type_.value_type)
 
 
 def _write_file(frame: pl.LazyFrame, path: Path, *, defuse: bool) -> None:

@@ -36,7 +36,7 @@ __all__ = ["write_room"]
 
 # Texts of one script; a search that looks for few days reads few of them.
 CHUNK_BYTES: Final = 4 << 20
-ROOTS: Final = ("/outlets", "/removals", "/rejects", "/runs")
+ROOTS: Final = ("/outlets", "/changes", "/removals", "/copies", "/rejects", "/runs")
 # Values are escaped in pages, so that no text of an archive has a quote that ends an attribute, or begins one.
 ADDRESS: Final = re.compile(r'(?<=\s)(href|src|action)="(/[^"]*)"')
 SAFE: Final = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]*(?:/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*")
@@ -80,6 +80,9 @@ class _Writer:
             "languages": counts(self._moment.articles, "language"), "flags": counts(self._moment.articles, "flags"),
             "roles": ROLES,
         }  # fmt: skip
+        if self._moment.comparable:
+            # Then articles without a copy get no page of copies.
+            self._moment.copies()
         self._write("index.html", self._rendered("frozen.html", _request("/"), latest=self._moment.latest, **given))
         both = pl.concat([frame.select("article_id", "outlet", "place") for frame in
                           (self._moment.articles, self._moment.revisions)])  # fmt: skip
@@ -186,7 +189,8 @@ def _write_data(moment: Moment, folder: Path) -> None:
         times = part["at"].drop_nulls()
         chunks.append({"file": file, "first": times.min() or "", "last": times.max() or ""})
     config = {
-        "chunks": chunks, "blocks": BLOCKS, "hidden": HIDDEN.pattern, "flags": FLAG_MEANINGS,
+        "chunks": chunks, "current": moment.articles.height, "blocks": BLOCKS, "hidden": HIDDEN.pattern,
+        "flags": FLAG_MEANINGS,
         "fold": [last + "".join(alike) for last, alike in load_folding().members.items()],
     }  # fmt: skip
     said = json.dumps(config, ensure_ascii=True)

@@ -25,11 +25,12 @@ from pressmark.views.readings import MOST_HITS, Moment, counts
 
 __all__ = [
     "BLOCKS", "Elsewhere", "Page", "article", "difference", "month", "outlet", "outlets", "paragraph", "reject",
-    "rejects", "removals", "run", "runs", "start",
+    "rejects", "run", "runs", "start",
 ]  # fmt: skip
 
 LISTED: Final = 50
 FOUND: Final = 20
+FEW_YEARS: Final = 3  # are shown by month
 BLOCKS: Final = 300
 SHOWN_HITS: Final = 3
 SHOWN_BYTES: Final = 4_000
@@ -84,8 +85,8 @@ def start(moment: Moment, request: Request) -> Page:
     articles = frame.unique("article_id", maintain_order=True) if asked.words else frame
     given["facets"] |= {name: counts(articles, name) for name in ("outlet", "language")}
     given["facets"]["flag"] = counts(articles, "flags")
-    years = articles.select(pl.col("published_at").dt.year().cast(pl.String)).drop_nulls()
-    given["years"] = sorted(counts(years, "published_at"))
+    written = "%Y-%m" if articles["published_at"].dt.year().n_unique() <= FEW_YEARS else "%Y"
+    given["periods"] = sorted(counts(articles.select(pl.col("published_at").dt.strftime(written)), "published_at"))
     given["roles_on"] = bool(asked.words)
     return Page("start.html", given, frame, "search" if asked.words else "articles")
 
@@ -121,7 +122,8 @@ def article(moment: Moment, request: Request) -> Page:
         "article": found, "part": part, "blocks": blocks, "absent": absent, "media": media.to_dicts(),
         "links": _links(paragraphs), "link_count": len(links), "stages": stages, "before": before, "after": after,
         "metadata": json.loads(found["metadata"]) if found["metadata"] else {}, "content": CONTENT_ROLES,
-        "roles": counts(paragraphs, "role"), "shown_bytes": SHOWN_BYTES, "query": dict(request.query_params),
+        "roles": counts(paragraphs, "role"), "shown_bytes": SHOWN_BYTES,
+        "copied": moment.is_copied(article_id), "query": dict(request.query_params),
     }  # fmt: skip
     return Page("article.html", given, paragraphs, f"article-{article_id}")
 
@@ -333,13 +335,6 @@ def reject(moment: Moment, request: Request) -> Page:
     given = {"reject": found, "around": around, "most": REJECT_BYTES}
     frame = pl.DataFrame([found], schema_overrides={"raw": pl.Binary, "byte_offset": pl.Int64})
     return Page("reject.html", given, frame, f"reject-{found['reject_id']}")
-
-
-def removals(moment: Moment, request: Request) -> Page:
-    """What was removed: from the archive, or from the web as the archive says."""
-    frame = moment.removals()
-    part = part_of(frame, request.query_params, LISTED)
-    return Page("removals.html", {"part": part, "query": dict(request.query_params)}, frame, "removals")
 
 
 def runs(moment: Moment, request: Request) -> Page:

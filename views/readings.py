@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import polars as pl
 
 from pressmark.schemas.contract import PERIODS
+from pressmark.storage.changes import changes_between_pairs, pairs_of, removals_of
+from pressmark.storage.copies import carriers
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
@@ -26,6 +29,8 @@ __all__ = ["Asked", "Moment", "Room", "counts"]
 # More hits than these are counted as "at least", and the first of them are shown.
 MOST_HITS: Final = 10_000
 HELD_SEARCHES: Final = 8
+# Paragraphs that are compared with each other in less than ten seconds.
+MOST_COMPARED: Final = 100_000
 CATALOGUE: Final = (
     "article_id", "outlet", "title", "author", "url", "canonical_url", "published_at", "published_from", "local_date",
     "language", "flags", "paragraph_count", "content_count", "source_bytes", "removed_at", "removed_reason", "dialect",
@@ -72,6 +77,9 @@ class Moment:
         self._schemas = {name: table.collect_schema() for name, table in self.dataset.tables().items()}
         self._lock = threading.Lock()
         self._searches: dict[Asked, pl.DataFrame] = {}
+        self._making = threading.Lock()
+        self._made: dict[str, pl.DataFrame] = {}
+        self._output = Output(self.dataset.folder)
 
     def article(self, article_id: str) -> dict[str, Any] | None:
         """The row of a current article; None where there is none."""
@@ -144,23 +152,48 @@ class Moment:
         """Whether a current or superseded article has this id."""
         return any(article_id in frame["article_id"] for frame in (self.articles, self.revisions))
 
+    @property
+    def comparable(self) -> bool:
+        """Whether all texts can be compared while a reader waits."""
+        return int(self.articles["paragraph_count"].sum()) <= MOST_COMPARED and find_spec("rensa") is not None
+
     def removals(self) -> pl.DataFrame:
-        """What is no longer there: sources that the archive deleted, and pages that it says were removed; the latest
-        first."""
-        gone = pl.col("superseded_by").is_null() & pl.col("valid_to").is_not_null()
-        shared = ("article_id", "outlet", "title", "published_at", "archive", "source_path")
-        deleted = self.revisions.filter(gone).select(
-            "article_id", removed_at="valid_to", what=pl.lit("deleted from the archive"),
-            reason=pl.lit(None, pl.String), **{name: pl.col(name) for name in shared[1:]},
-        )  # fmt: skip
-        said = self.articles.filter(pl.col("removed_at").is_not_null() | pl.col("removed_reason").is_not_null()).select(
-            "article_id", "removed_at", what=pl.lit("removed from the web"), reason="removed_reason",
-            **{name: pl.col(name) for name in shared[1:]},
-        )  # fmt: skip
-        every = pl.concat([deleted, said]).with_columns(
-            still_current=pl.col("article_id").is_in(self.articles["article_id"].implode())
-        )
-        return every.sort("removed_at", "article_id", descending=[True, False], nulls_last=True)
+        """The ledger of removals, the latest first."""
+        return self._once("removals", lambda: removals_of(self._output, read=False))
+
+    def carried_removals(self) -> pl.DataFrame:
+        """The ledger, with who still carries each text where that can be told."""
+        ledger = self.removals()
+        if not ledger.height or not self.comparable:
+            return ledger
+        tables = self.dataset.articles, self.dataset.paragraphs
+        return self._once("carried", lambda: ledger.with_columns(carriers(ledger, *tables)))
+
+    def changes(self) -> pl.DataFrame:
+        """Each revision that another one superseded, with that one, the latest day first."""
+        return self._once("changes", lambda: pairs_of(self._output))
+
+    def changes_between(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """What the revisions of some of these changed."""
+        return changes_between_pairs(self._output, pairs)
+
+    def copies(self) -> pl.DataFrame:
+        """Clusters of copies: see `Dataset.clusters`; none where texts can't be compared here."""
+        found = self._once("copies", lambda: self.dataset.clusters() if self.comparable else pl.DataFrame())
+        return found.join(self.articles.select("article_id", "title", "language"), on="article_id", how="left",
+                          maintain_order="left") if found.height else found  # fmt: skip
+
+    def is_copied(self, article_id: str) -> bool:
+        """Whether the article may have copies: all may of which nobody knows it yet."""
+        known = self._made.get("copies")
+        return self.comparable and (known is None or bool(known.height and article_id in known["article_id"]))
+
+    def _once(self, name: str, made: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """What takes a while and stays as it is."""
+        with self._making:
+            if name not in self._made:
+                self._made[name] = made()
+            return self._made[name]
 
     def neighbours(self, article_id: str, outlet: str) -> tuple[str | None, str | None]:
         """The articles of the outlet before and after this one in time."""

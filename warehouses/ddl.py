@@ -30,7 +30,6 @@ ARROW: Final = (
     pa.string(), pa.binary(), pa.bool_(), pa.int32(), pa.int64(), pa.uint64(), pa.date32(),
     pa.timestamp("us", tz="UTC"), TEXTS,
 )  # fmt: skip
-LINKS: Final = "links"
 
 
 class _Words(NamedTuple):
@@ -39,8 +38,9 @@ class _Words(NamedTuple):
     `types` are in the order of `ARROW`; `quote` is the mark around names, `comment` what describes a table, then a
     column; `table_end` follows a relation's columns. `opened` makes a table's files readable, and `closed` ends that;
     `files` is what their rows are selected from; `outlet` and `month` are the partition keys of a row of files, `field`
-    one of its columns. `linked` selects the rows of links from `{files}`. Two statements begin and end a
-    `transaction`; without one, tables change places."""
+    one of its columns. `records` selects the records of a list, `{source}`, from `{files}`, with the ids of its row,
+    each an `id`; `record` is one of their fields. Two statements begin and end a `transaction`; without one, tables
+    change places."""
 
     types: tuple[str, ...]
     quote: str
@@ -52,7 +52,9 @@ class _Words(NamedTuple):
     outlet: str
     month: str
     field: Callable[[Column], str]
-    linked: str
+    id: str
+    records: str
+    record: Callable[[int, Column], str]
     transaction: tuple[str, str] | None
 
     def name(self, name: str) -> str:
@@ -108,8 +110,13 @@ def _stage(relation: Relation, place: str, words: _Words) -> Iterator[str]:
     staging = words.name(STAGING + relation.name)
     files = words.files.format(table=relation.source, place=f"{place}/{relation.source}")
     keys = {"outlet": words.outlet, "month": words.month} if relation.partition_columns == PARTITION else {}
-    if relation.name == LINKS:
-        rows = words.linked.format(files=files, **keys)
+    if relation.listed_in:
+        ids = [column.name for column in relation.columns if column.name.endswith("_id")]
+        fields = [words.record(number, column) for number, column in enumerate(relation.fields, 1)]
+        rows = words.records.format(
+            files=files, **keys, ids=", ".join(map(words.id.format, ids)), plain=", ".join(ids),
+            source=relation.listed_in, fields=", ".join(fields),
+        )  # fmt: skip
     else:
         fields = [keys.get(column.name) or words.field(column) for column in relation.columns]
         rows = f"SELECT {', '.join(fields)} FROM {files}"
@@ -149,8 +156,10 @@ def _open_redshift(relation: Relation, place: str) -> list[str]:
         "ARRAY<VARCHAR(65535)>",
     ), strict=True))  # fmt: skip
     columns = [f'"{c.name}" {types[c.type]}' for c in relation.columns if c.name not in PARTITION]
-    if relation.name == "paragraphs":
-        columns.append('"links" ARRAY<STRUCT<"href": VARCHAR(65535), "start": INTEGER, "end": INTEGER>>')
+    for other in RELATIONS:
+        if other.listed_in and other.source == relation.name:
+            fields = ", ".join(f'"{field.name}": {types[field.type]}' for field in other.fields)
+            columns.append(f'"{other.listed_in}" ARRAY<STRUCT<{fields}>>')
     return [
         *([
             f"CREATE EXTERNAL SCHEMA IF NOT EXISTS {FILES} FROM DATA CATALOG DATABASE '{FILES}' IAM_ROLE DEFAULT "
@@ -179,8 +188,10 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
         "REGEXP_EXTRACT(_FILE_NAME, '/outlet=([^/]+)/')",
         "COALESCE(FORMAT_TIMESTAMP('%Y-%m', published_at), 'unknown')",
         lambda column: f"CAST(`{column.name}` AS NUMERIC)" if column.type == pa.uint64() else f"`{column.name}`",
-        "SELECT {outlet}, {month}, paragraph_id, article_id, position, link.href, link.`start`, link.`end` "
-        "FROM {files} CROSS JOIN UNNEST(links) AS link WITH OFFSET AS position",
+        "{}",
+        "SELECT {outlet}, {month}, {ids}, position, {fields} "
+        "FROM {files} CROSS JOIN UNNEST({source}) AS item WITH OFFSET AS position",
+        lambda _number, column: f"item.`{column.name}`",
         ("BEGIN TRANSACTION", "COMMIT TRANSACTION"),
     ),
     "snowflake": _Words(
@@ -194,9 +205,10 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
         "REGEXP_SUBSTR(METADATA$FILENAME, 'outlet=([^/]+)/', 1, 1, 'e')",
         "COALESCE(TO_CHAR($1:published_at::TIMESTAMP_NTZ, 'YYYY-MM'), 'unknown')",
         lambda column: f"$1:{column.name}::{_WORDS['snowflake'].types[ARROW.index(column.type)]}",
-        "SELECT {outlet}, {month}, $1:paragraph_id::VARCHAR, $1:article_id::VARCHAR, link.index, "
-        "link.value:href::VARCHAR, link.value:start::INTEGER, link.value:\"end\"::INTEGER "
-        "FROM {files}, LATERAL FLATTEN(input => $1:links) AS link",
+        "$1:{}::VARCHAR",
+        "SELECT {outlet}, {month}, {ids}, item.index, {fields} "
+        "FROM {files}, LATERAL FLATTEN(input => $1:{source}) AS item",
+        lambda _number, column: f"item.value:\"{column.name}\"::{_WORDS['snowflake'].types[ARROW.index(column.type)]}",
         ("BEGIN", "COMMIT"),
     ),
     "redshift": _Words(
@@ -213,9 +225,10 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
         # Lists of files arrive as JSON; times of files are in UTC and do not say so.
         lambda column: f'JSON_PARSE("{column.name}")' if column.type == TEXTS
         else f"\"{column.name}\" AT TIME ZONE 'UTC'" if pa.types.is_timestamp(column.type) else f'"{column.name}"',
-        "SELECT p.outlet, p.month, p.paragraph_id, p.article_id, position, link.href::VARCHAR, link.start::INTEGER, "
-        'link."end"::INTEGER FROM (SELECT {outlet} AS outlet, {month} AS month, paragraph_id, article_id, '
-        "JSON_PARSE(links) AS links FROM {files}) AS p, p.links AS link AT position",
+        "p.{}",
+        "SELECT p.outlet, p.month, {ids}, position, {fields} FROM (SELECT {outlet} AS outlet, {month} AS month, "
+        "{plain}, JSON_PARSE({source}) AS items FROM {files}) AS p, p.items AS item AT position",
+        lambda _number, column: f'item."{column.name}"::{"INTEGER" if column.type == pa.int32() else "VARCHAR"}',
         ("BEGIN", "COMMIT"),
     ),
     "clickhouse": _Words(
@@ -229,8 +242,10 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
         "extract(_path, '/outlet=([^/]+)/')",
         "ifNull(formatDateTime(published_at, '%Y-%m', 'UTC'), 'unknown')",
         lambda column: f"`{column.name}`",
-        "SELECT {outlet}, {month}, paragraph_id, article_id, number - 1, link.1, link.2, link.3 "
-        "FROM {files} ARRAY JOIN links AS link, arrayEnumerate(links) AS number",
+        "{}",
+        "SELECT {outlet}, {month}, {ids}, number - 1, {fields} "
+        "FROM {files} ARRAY JOIN {source} AS item, arrayEnumerate({source}) AS number",
+        lambda number, _column: f"item.{number}",
         None,
     ),
 }  # fmt: skip

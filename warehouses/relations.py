@@ -1,8 +1,8 @@
 """The tables of a destination: the output's tables in relational form, and the checksums of their rows.
 
-Columns, nullability and descriptions come from `schemas/`. Partition keys become columns; lists of links become rows of
-a table of their own; other lists stay lists. A partition's checksum is the sum of the hashes of its rows, in any order:
-64 bits of DuckDB's own `hash` where DuckDB reads both ends, else 56 bits of the MD5 of the values as text.
+Columns, nullability and descriptions come from `schemas/`. Partition keys become columns; lists of records become rows
+of tables of their own; other lists stay lists. A partition's checksum is the sum of the hashes of its rows, in any
+order: 64 bits of DuckDB's own `hash` where DuckDB reads both ends, else 56 bits of the MD5 of the values as text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import PARTITION_KEYS, TIMESTAMP
-from pressmark.schemas.tables import LINK
+from pressmark.schemas.tables import CONTRIBUTOR, LINK
 
 __all__ = [
     "CHECKSUM_METHOD", "LOADS", "PARTITION", "RELATIONS", "TEXTS", "Checked", "Column", "Relation", "checksum_query",
@@ -49,6 +49,7 @@ class Relation:
 
     Rows are replaced partition by partition; `partition_columns` identify a row's. `query` reads the relation's rows
     from `{source}`, rows of the output's table, in DuckDB's SQL; without one they are the columns of these names.
+    `listed_in` is the column whose records are the rows, and `fields` are these records' fields.
     """
 
     name: str
@@ -59,6 +60,8 @@ class Relation:
     indexes: tuple[tuple[str, ...], ...] = ()
     partition_columns: tuple[str, ...] = ()
     query: str | None = None
+    listed_in: str = ""
+    fields: tuple[Column, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,35 +145,59 @@ def _relation(table: str, *indexes: tuple[str, ...], key: tuple[str, ...] = (), 
     )  # fmt: skip
 
 
-_PARAGRAPHS: Final = _relation("paragraphs", ("article_id", "ordinal"), key=("paragraph_id",))
-_OF_PARAGRAPH: Final = {column.name: column for column in _PARAGRAPHS.columns}
-_HREF, _START, _END = (_column(field) for field in LINK)
+def _records(
+    name: str, source: str, listed_in: str, fields: pa.StructType, meaning: str, ids: dict[str, str],
+    renamed: dict[str, tuple[str, str]],
+) -> Relation:  # fmt: skip
+    """The records in a list column as rows of their own, with the `ids` of their rows."""
+    of_source = {column.name: column for column in _columns(source)}
+    inner = tuple(_column(field) for field in fields)
+    named = []
+    for column in inner:
+        new, text = renamed.get(column.name, (column.name, column.description))
+        named.append(column._replace(name=new, description=text))
+    keys = (*PARTITION, *ids)
+    listed = ", ".join(keys)
+    values = ", ".join(
+        f'{listed_in}[number]."{column.name}" AS {new.name}' for column, new in zip(inner, named, strict=True)
+    )
+    return Relation(
+        name, source, meaning,
+        (
+            *(of_source[key] for key in PARTITION),
+            *(of_source[key]._replace(description=text) for key, text in ids.items()),
+            Column("position", pa.int32(), nullable=False, description="position in the list, from 0"),
+            *named,
+        ),
+        key=(next(iter(ids)), "position"), indexes=(PARTITION, ("article_id",)), partition_columns=PARTITION,
+        query=f"SELECT {listed}, CAST(number - 1 AS INTEGER) AS position, {values} FROM (SELECT {listed}, {listed_in}, "
+        f"unnest(range(1, len({listed_in}) + 1)) AS number FROM {{source}} WHERE len({listed_in}) > 0)",
+        listed_in=listed_in, fields=inner,
+    )  # fmt: skip
 
-_LINKS: Final = Relation(
+
+_LINKS: Final = _records(
     "links",
     "paragraphs",
+    "links",
+    LINK,
     "Hyperlinks of paragraphs: one row per link, in the order of their texts.",
-    (
-        *(_OF_PARAGRAPH[name] for name in PARTITION),
-        _OF_PARAGRAPH["paragraph_id"]._replace(description="the paragraph that holds this link"),
-        _OF_PARAGRAPH["article_id"]._replace(description="the article that holds this link"),
-        Column("position", pa.int32(), nullable=False, description="position of the link in its paragraph, from 0"),
-        _HREF,
-        _START._replace(name="text_start", description="start of the link's text in `paragraphs.text` (code points)"),
-        _END._replace(name="text_end", description="just past the link's text in `paragraphs.text` (code points)"),
-    ),
-    key=("paragraph_id", "position"),
-    indexes=(PARTITION, ("article_id",)),
-    partition_columns=PARTITION,
-    query="SELECT outlet, month, paragraph_id, article_id, CAST(number - 1 AS INTEGER) AS position, "
-    'links[number].href AS href, links[number]."start" AS text_start, links[number]."end" AS text_end '
-    "FROM (SELECT outlet, month, paragraph_id, article_id, links, unnest(range(1, len(links) + 1)) AS number "
-    "FROM {source} WHERE len(links) > 0)",
+    {"paragraph_id": "the paragraph that holds this link", "article_id": "the article that holds this link"},
+    {
+        "start": ("text_start", "start of the link's text in `paragraphs.text` (code points)"),
+        "end": ("text_end", "just past the link's text in `paragraphs.text` (code points)"),
+    },
 )
+_CONTRIBUTORS: Final = _records(
+    "contributors", "articles", "contributors", CONTRIBUTOR,
+    "People who made an article: one row for each and what they did, writers first.",
+    {"article_id": "the article that names them"}, {},
+)  # fmt: skip
 
 RELATIONS: Final = (
     _relation("articles", ("published_at",), ("canonical_url",)),
-    _PARAGRAPHS,
+    _CONTRIBUTORS,
+    _relation("paragraphs", ("article_id", "ordinal"), key=("paragraph_id",)),
     _LINKS,
     _relation("media", ("article_id",), key=("media_id",)),
     _relation("revisions", ("article_id",)),

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -34,10 +35,11 @@ def browse(arguments: argparse.Namespace) -> int:
             pages = write_room(room, arguments.static, name, progress)
         print(f"{pages} pages written; open {arguments.static / 'index.html'}")
         return EXIT_OK
-    with room.moment() as moment:
-        articles = moment.articles.height
-    app = reading_room(room, name)
     with _listening(arguments.port or 0) as listening:
+        print(f"opening {name} …", file=sys.stderr, flush=True)  # thousands of partitions take a while
+        with room.moment() as moment:
+            articles = moment.articles.height
+        app = reading_room(room, name)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         print(f"reading room: {address}  ({articles} articles; Ctrl-C ends it)", flush=True)
         config = uvicorn.Config(

@@ -26,6 +26,7 @@ FURNITURE: Final = ("boilerplate", "related")
 QUIET: Final = (pl.col("what") == ["markup"]) | pl.coalesce("new_role", "old_role").is_in(FURNITURE).fill_null(
     value=False
 )
+NO_REMOVALS: Final = "; of a folder, what is gone is known only from an ingest with --sync"
 INDENT: Final = " " * 4
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}
 BYTES_IN: Final = {
@@ -104,13 +105,13 @@ def _place(row: dict[str, Any]) -> str:
 def removals(arguments: argparse.Namespace) -> int:
     """Print the ledger; the exit code."""
     with Dataset(arguments.output) as dataset:
-        found = dataset.removals(arguments.source, outlet=arguments.outlet)
+        found = dataset.removals(arguments.source, outlet=arguments.outlet, carried=arguments.carried)
     for row in found.iter_rows(named=True):
         print(as_json(row) if arguments.json else "\n".join(_removal(row)), end="\n" if arguments.json else "\n\n")
     if not arguments.json:
         counts = found.group_by("kind").len().sort("kind").iter_rows()
-        words = ", ".join(f"{count:,} {kind}" for kind, count in counts)
-        print(_counted(found.height, "removal") + (f": {words}" if words else ""))
+        words = ": " + ", ".join(f"{count:,} {kind}" for kind, count in counts) if found.height else NO_REMOVALS
+        print(_counted(found.height, "removal") + words)
     return EXIT_OK
 
 
@@ -126,4 +127,6 @@ def _removal(row: dict[str, Any]) -> list[str]:
         f"  {printable(first if len(first) <= SHOWN else first[:SHOWN] + '…')}",
         f"  {BYTES_IN[row['bytes_in']]}: {printable(row['source_path'])} of {printable(row['archive'])}, "
         f"sha256 {row['source_sha256']}",
-    ]
+        *(f"  still carried by {one['outlet']}: article {one['article_id']} ({one['share']:.0%} of it)"
+          for one in row.get("carried_by", ())),
+    ]  # fmt: skip

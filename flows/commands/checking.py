@@ -16,7 +16,14 @@ from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, audit_lines, printable
 from pressmark.storage.auditing import audit_output
-from pressmark.storage.diagnosis import Finding, State, examine_machine, examine_output, mend_output
+from pressmark.storage.diagnosis import (
+    Finding,
+    State,
+    examine_forgotten,
+    examine_machine,
+    examine_output,
+    mend_output,
+)
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
@@ -36,6 +43,8 @@ def doctor(arguments: argparse.Namespace) -> int:
         findings = [*(one for one in findings if one.area != "output"), mended, *examine_output(output)]
     if arguments.destination:
         findings += _destination(output, arguments.destination)
+    if arguments.forgotten:
+        findings += examine_forgotten(output, arguments.forgotten, arguments.source)
     findings += _schedule()
     counts = Counter(finding.state for finding in findings)
     if arguments.json:

@@ -29,6 +29,7 @@ from pressmark.flows.summary import (
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, read_report
+from pressmark.transforms.forgetting import FORGOTTEN
 
 if TYPE_CHECKING:
     from pressmark.storage.runs import RunReport
@@ -55,14 +56,16 @@ def ingest(arguments: argparse.Namespace) -> int:
         return EXIT_OK
     report = _ingest(settings, as_flow=_as_flow(arguments))
     output = Output(settings.output)
+    # What is forgotten on purpose is no fault of the archive.
+    rejects = [one for one in reject_lines(output) if one.reason != FORGOTTEN]
     outlets, details = outlet_counts(output), read_report(output, report.run_id)
     if arguments.json:
         print(as_json(report._asdict()))
     else:
-        print(text_of_run(report, outlets, reject_lines(output), details))
+        print(text_of_run(report, outlets, rejects, details))
     problem = why_nothing_came(settings, report, outlets)
     doubts = doubt_lines(doubts_about(output, report.archive)) if report.partitions_written else []
-    share = report.rejects / max(report.sources, 1)
+    share = len(rejects) / max(report.sources, 1)
     if arguments.max_reject_share is not None and share > arguments.max_reject_share:
         problem = (
             problem or f"{share:.1%} of the sources are rejects, more than --max-reject-share allows; see the reasons"
@@ -71,7 +74,7 @@ def ingest(arguments: argparse.Namespace) -> int:
         log.warning(note)
     if arguments.report and not _as_flow(arguments):
         _report(settings.output)
-    return EXIT_NOTHING if problem or (arguments.strict and report.rejects) else EXIT_OK
+    return EXIT_NOTHING if problem or (arguments.strict and rejects) else EXIT_OK
 
 
 def _report(output: str) -> None:

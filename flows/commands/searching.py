@@ -35,7 +35,7 @@ def search(arguments: argparse.Namespace) -> int:
         print(as_json(hit) if arguments.json else "\n".join(_lines(hit)))
     if not arguments.json:
         more = f"; these are the newest {limit}, `--limit` gives more" if found.height > hits.height else ""
-        print(f"{hits.height} blocks found{more}" if hits.height else "nothing found")
+        print(f"{hits.height} block{'s' if hits.height > 1 else ''} found{more}" if hits.height else "nothing found")
     return EXIT_OK if hits.height else EXIT_NOTHING
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         PressmarkError,
         SettingsError,
     )
+    from pressmark.storage.forgetting import forget
     from pressmark.storage.ingestion import ingest
     from pressmark.storage.runs import RunReport
     from pressmark.transforms.records import Article, Reject
@@ -47,6 +48,7 @@ __all__ = [
     "SettingsError",
     "SourceError",
     "__version__",
+    "forget",
     "ingest",
     "load",
     "open",
@@ -59,6 +61,7 @@ _MODULES: Final = {
     "pressmark.storage.errors": (
         "InputError", "LibraryError", "LockedError", "OutputError", "PoolError", "PressmarkError", "SettingsError",
     ),
+    "pressmark.storage.forgetting": ("forget",),
     "pressmark.storage.ingestion": ("ingest",),
     "pressmark.storage.runs": ("RunReport",),
     "pressmark.transforms.records": ("Article", "Reject"),

@@ -6,6 +6,7 @@ A line that is no object of JSON, is too long, or has no payload is a fault at i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from pressmark.storage.inputs.budget import LONGEST_LINE_BYTES
 from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
 from pressmark.storage.inputs.unpacked import Broken, Unpacked
 from pressmark.storage.inputs.warc import Found
-from pressmark.transforms.front_matter import read_front_matter
+from pressmark.transforms.front_matter import DATES, folded, read_front_matter
 from pressmark.transforms.records import Limits, RecordFacts
 
 __all__ = ["CONTENT", "read_json_lines"]
@@ -23,17 +24,19 @@ __all__ = ["CONTENT", "read_json_lines"]
 # What a payload may be called, with what it then is; where a line has several, the first counts.
 CONTENT: Final[Mapping[str, str | None]] = MappingProxyType({
     "html": "text/html", "content_html": "text/html", "raw_html": "text/html", "content": None, "body": None,
-    "markdown": "text/markdown", "text": "text/plain",
+    "markdown": "text/markdown", "text": "text/plain", "full_text": "text/plain", "content_text": "text/plain",
+    "maintext": "text/plain", "plain_text": "text/plain", "articlebody": "text/plain",
 })  # fmt: skip
-TIMES: Final = frozenset(
-    {"date", "pubdate", "publishdate", "published", "published_at", "created", "datecreated", "lastmod"}
-)
+TIMES: Final = frozenset(map(folded, DATES))
+EPOCH: Final = re.compile(r"[0-9]{10}(?:[0-9]{3})?(?:\.[0-9]{1,9})?")
 CHUNK_BYTES: Final = 1 << 20
 # A number of this size counts milliseconds.
 MILLISECONDS_FROM: Final = 10**11
 # Of what is said beside the payload, so much is read; where it is more, its short values.
 MOST_SAID: Final = 1 << 18
 LONGEST_SAID: Final = 1 << 12
+# Keys that are named where none has a text.
+MOST_KEYS, LONGEST_KEY = 12, 40
 # The reader of front matter takes several times as many.
 FEW_OPEN, FEW_VALUES = 16, 1000
 
@@ -87,8 +90,9 @@ def _read(line: bytes, limits: Limits, keys: Mapping[str, str]) -> Payload | Fau
     key, media_type = _content(found, keys)
     content = _value(found, key)
     if not isinstance(content, str):
-        names = f"`{key}`" if key else "any of " + ", ".join(f"`{name}`" for name in CONTENT)
-        detail = f"the line has no text under {names}; say where it is with `--map html=KEY`"
+        names = f"`{key}`" if key else "`html`, `text` or another usual key"
+        has = ", ".join(f"`{name[:LONGEST_KEY]}`" for name in list(found)[:MOST_KEYS]) or "none"
+        detail = f"the line has no text under {names}, its keys are {has}; say where it is with `--map html=KEY`"
         return fault_of(detail, line, reason="no_header")
     # Half of a pair of surrogates is no character; the parser then says so.
     data = limited([content.encode("utf-8", "surrogatepass")], limits)
@@ -103,8 +107,9 @@ def _content(found: dict[str, Any], keys: Mapping[str, str]) -> tuple[str, str |
         if name in keys:
             return keys[name], CONTENT[name]
     names = {str(key).lower(): key for key in reversed(found)}
-    texts = (name for name in CONTENT if name in names and isinstance(found[names[name]], str))
-    name = next(texts, "")
+    texts = [name for name in CONTENT if name in names and isinstance(found[names[name]], str)]
+    # One without text counts where no other has some.
+    name = next((name for name in texts if found[names[name]].strip()), texts[0] if texts else "")
     return names.get(name, ""), CONTENT.get(name)
 
 
@@ -132,7 +137,7 @@ def _said(said: dict[str, Any], keys: Mapping[str, str]) -> str | None:
         if name not in CONTENT and (value := _value(said, key)) is not None:
             every[name], said = value, _without(said, key)
     every |= {key: value for key, value in said.items() if key not in keys or key in CONTENT}
-    every = {key: _moment(value) if key.lower() in TIMES else value for key, value in every.items()}
+    every = {key: _moment(value) if folded(key) in TIMES else value for key, value in every.items()}
     for most in (MOST_SAID, LONGEST_SAID, 0):
         if most < MOST_SAID:
             every = {key: value for key, value in every.items() if _is_short(value, most)}
@@ -153,7 +158,11 @@ def _is_short(value: Any, most: int) -> bool:
 
 
 def _moment(value: Any) -> Any:
-    """A number of seconds or milliseconds as the time that it is."""
+    """A number of seconds or milliseconds as the time that it is, also where it is written as a text or by MongoDB."""
+    if isinstance(value, dict) and len(value) == 1 and "$date" in value:
+        value = value["$date"]
+    if isinstance(value, str) and EPOCH.fullmatch(value):
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     try:

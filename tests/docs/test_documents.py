@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import io
+import os
 import re
 import shutil
 import tomllib
@@ -84,6 +85,28 @@ def test_the_first_query_of_make_run_counts_every_outlet(sessions: dict[Path, Se
 def test_what_is_not_run_stands_in_a_document() -> None:
     lines = {line.partition("  ")[0] for block in BLOCKS if block.language == "sh" for line in block.code.splitlines()}
     assert lines == NOT_RUN.keys()
+
+
+def test_each_question_shows_the_picture_that_it_draws(sessions: dict[Path, Session]) -> None:
+    """`make docs` sets `DRAW`. What marks stand for is compared: where they lie depends on a machine's fonts."""
+    page, kept = ROOT / "docs" / "analyst.md", ROOT / "docs" / "pictures"
+    questions = re.split(r"^### \d+\. ", page.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    shown = [re.findall(r"^!\[(.{30,})\]\(pictures/(\w+)\.svg\)$", text, re.MULTILINE) for text in questions]
+    assert [len(pictures) for pictures in shown] == [1] * 20
+    session = sessions[page]
+    session.output_of(session.blocks[-1])
+    drawn = {path.stem: path.read_text("utf-8") for path in (session.folder / "pictures").iterdir()}
+    assert drawn.keys() == {name for [(_, name)] in shown}
+    for name, picture in drawn.items():
+        path = kept / f"{name}.svg"
+        if os.environ.get("DRAW"):
+            path.write_text(picture, "utf-8")
+        assert _marks(picture) == _marks(path.read_text("utf-8")) != [], f"`make docs` draws {name}"
+        assert path.stat().st_size <= 13_000
+
+
+def _marks(picture: str) -> list[str]:
+    return sorted(re.findall(r' aria-label="([^"]+)"', picture))
 
 
 def test_analysts_read_of_every_role_and_whether_it_is_story() -> None:

@@ -13,6 +13,7 @@ from pressmark.flows.cli import main
 from pressmark.storage.configuration import ABOUT_THE_ARCHIVE, configured
 from pressmark.storage.errors import SettingsError
 from pressmark.storage.settings import IngestSettings, options
+from pressmark.storage.survey import survey
 
 
 def test_init_says_what_it_understood_and_writes_what_it_proposes(
@@ -135,3 +136,21 @@ def test_init_looks_at_all_of_an_archive_and_shows_what_a_screen_takes(
     assert main(["init", str(news.archive), "--dry-run", "--include", "packed.md"]) == 1
     assert "packed by gzip" in (said := capsys.readouterr().out)
     assert "docs/doors.md" in said
+
+
+@pytest.mark.parametrize(
+    ("contents", "proposed"),
+    [
+        (["<html><p>图书馆今天开门，读者来了。".encode("gbk")] * 2, "gb18030"),
+        (["<html><p>图书馆今天开门，读者来了。".encode("gbk"), b"<html><meta charset=windows-1251><p>\xcf\xe0"], None),
+        ([b"7z\xbc\xaf\x27\x1c\0\4", b"<html><p>\x83\xc1\xff"], None),
+    ],
+    ids=["undeclared", "beside one that is declared", "no text"],
+)  # fmt: skip
+def test_an_encoding_is_proposed_only_for_text_that_declares_none(
+    tmp_path: Path, contents: list[bytes], proposed: str | None
+) -> None:
+    for number, data in enumerate(contents):
+        (tmp_path / f"{number}.html").write_bytes(data)
+    found = survey(IngestSettings(source=str(tmp_path)))
+    assert found.proposed.get("encoding") == proposed

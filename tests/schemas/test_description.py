@@ -33,7 +33,8 @@ def test_each_table_has_a_line_per_column_and_per_field_of_a_link() -> None:
         columns = re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)
         assert [column for column in columns if "[]" not in column] == TABLES[name].schema.names
         assert [column for column in columns if "[]" in column] == [
-            f"links[].{field}" for field in ("href", "start", "end") if name == "paragraphs"
+            *(f"links[].{field}" for field in ("href", "start", "end") if name == "paragraphs"),
+            *(f"contributors[].{field}" for field in ("name", "role") if name == "articles"),
         ]
     assert parts[1::2] == list(TABLES)
 

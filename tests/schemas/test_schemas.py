@@ -18,13 +18,15 @@ S, I32, I64, B, D = pa.string(), pa.int32(), pa.int64(), pa.bool_(), pa.date32()
 T = pa.timestamp("us", tz="UTC")
 DICT = pa.dictionary(pa.int32(), pa.string())
 TEXTS = pa.list_(pa.field("element", S, False))
+PEOPLE = pa.list_(pa.field("element", pa.struct([pa.field("name", S, False), pa.field("role", S, False)]), False))
 LINK = pa.struct([pa.field("href", S, False), pa.field("start", I32, False), pa.field("end", I32, False)])
 
 CONTRACT = {
     "articles": {
         "article_id": S, "archive": S, "source_path": S, "source_sha256": S, "source_bytes": I64,
         "dialect": DICT, "markup": DICT, "encoding": DICT, "host?": S, "url?": S, "canonical_url?": S, "title": S,
-        "author?": S, "description?": S, "tags": TEXTS, "categories": TEXTS, "metadata?": S, "removed_at?": T,
+        "author?": S, "contributors?": PEOPLE, "description?": S, "tags": TEXTS, "categories": TEXTS, "metadata?": S,
+        "removed_at?": T,
         "removed_reason?": S, "flags": pa.list_(pa.field("element", DICT, False)), "published_at?": T,
         "published_from": DICT, "dateline_at?": T, "url_date?": D, "date_conflict": B, "local_date?": D,
         "language": DICT, "text": S, "text_sha256": S, "paragraph_count": I32, "content_count": I32,
@@ -112,7 +114,7 @@ CLOSED_SETS: dict[str, dict[str, tuple[str, ...]]] = {
     "rejects": {
         "reason": (
             "empty_file", "invalid_utf8", "no_header", "bad_timestamp", "no_text", "too_large", "too_complex",
-            "unreadable", "parser_error",
+            "unreadable", "parser_error", "forgotten",
         ),
     },
     "runs": {},

@@ -119,7 +119,8 @@ def test_unknown_periods_of_version_2_get_their_new_names(older: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "column"),
-    [("articles", "tags"), ("revisions", "change"), ("rejects", "byte_offset"), ("paragraphs", "dateline_at")],
+    [("articles", "tags"), ("articles", "contributors"), ("revisions", "change"), ("rejects", "byte_offset"),
+     ("paragraphs", "dateline_at")],
 )  # fmt: skip
 def test_files_that_lack_a_nullable_column_are_carried_over(older: Path, name: str, column: str) -> None:
     """A release that adds a column to a table has another parser version, so each file is of another one."""

@@ -178,7 +178,10 @@ def test_an_output_without_changes_says_so(news: News, capsys: pytest.CaptureFix
     assert removals(news.out).is_empty()
     assert main(["changes", str(news.out)]) == 0
     assert main(["removals", str(news.out)]) == 0
-    assert capsys.readouterr().out == "0 changes\n0 removals\n"
+    assert (
+        capsys.readouterr().out
+        == "0 changes\n0 removals; of a folder, what is gone is known only from an ingest with --sync\n"
+    )
 
 
 def test_the_newspaper_and_the_ledger_are_read_by_people_and_programs(
@@ -219,3 +222,28 @@ def test_no_text_reaches_the_terminal_as_a_command(news: News, capsys: pytest.Ca
         shown = capsys.readouterr().out
         assert "一" in shown
         assert all(one.isprintable() or one == "\n" for one in shown)
+
+
+def test_who_still_carries_what_is_gone(news: News) -> None:
+    other = "<p>松岭的灯会推迟到下个月，因为河水漫过了旧桥，工匠们还没有把最后一百盏灯挂上。</p>"
+    quote = "<p>一个等船的人说：码头上的人把伞收起来又撑开，等一个不会来的消息。今天的故事要从这里讲起，它很长。</p>"
+    site = "https://yungang-post.example/"
+    news.write("gone.md", url="https://songling-times.example/gone", body=LONG + other)
+    for name, body in (
+        ("copy", LONG + other + quote), ("edited", LONG.replace("早晨", "清晨") + other.replace("一百盏", "九十盏")),
+        ("traditional", LONG.replace("云", "雲") + other), ("quoting", quote), ("half", LONG * 1), ("none", quote[9:]),
+    ):  # fmt: skip
+        news.write(f"{name}.md", url=site + name, body=body)
+    news.ingest()
+    (news.archive / "gone.md").unlink()
+    news.ingest(2, sync=True)
+    with Dataset(news.out) as dataset:
+        slugs = dict(
+            dataset.articles.select("article_id", pl.col("url").str.split("/").list.last()).collect().iter_rows()
+        )
+        (row,) = dataset.removals(carried=True).to_dicts()
+    shares = {slugs[one["article_id"]]: one["share"] for one in row["carried_by"]}
+    assert {name for name, share in shares.items() if share == 1.0} == {"copy", "traditional"}
+    assert shares.keys() - {"half"} == {"copy", "traditional", "edited"}
+    assert 0.6 <= shares["edited"] < 1
+    assert main(["removals", str(news.out), "--carried"]) == 0

@@ -68,6 +68,7 @@ def test_an_article_says_all_that_its_source_says() -> None:
         host="songling-times.example",
         outlet="songling",
         author=None,
+        contributors=None,
         dates=Dates(published_at, "header", dateline_at, None, False, date(2022, 3, 4)),
         language="zh-Hans",
         text="2022-03-04 13:06\n\n渡轮今天试航。\n\n2020\xa0!".encode(),

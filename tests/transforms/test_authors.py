@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from pressmark.transforms.people import author_of
+from pressmark.transforms.people import author_of, contributors_of, credits_of, people_in
+from pressmark.transforms.records import Contributor
 
 
 @pytest.mark.parametrize(
@@ -99,8 +102,8 @@ def test_a_byline_without_a_name_names_nobody(byline: str) -> None:
     assert author_of([byline]) is None
 
 
-def test_a_name_may_be_as_long_as_eighty_characters() -> None:
-    assert author_of(["林" * 80]) == "林" * 80
+def test_a_name_that_a_word_announces_may_be_as_long_as_eighty_characters() -> None:
+    assert (author_of(["作者：" + "林" * 80]), author_of(["林" * 80])) == ("林" * 80, None)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +129,152 @@ def test_a_name_may_be_as_long_as_eighty_characters() -> None:
 )  # fmt: skip
 def test_offices_agencies_places_dates_and_handles_are_no_part_of_a_name(byline: str, author: str) -> None:
     assert author_of([byline]) == author
+
+
+# The names with spaces as underscores, each with what was done.
+@pytest.mark.parametrize(
+    ("byline", "people"),
+    [
+        ("作者：林一帆", "林一帆:text"),
+        ("记者林一帆、乔二苇", "林一帆:text 乔二苇:text"),
+        ("文／林一帆", "林一帆:text"),
+        ("文／林一帆　圖／喬二葦", "林一帆:text 喬二葦:photo"),
+        ("文字：林一帆／攝影：喬二葦", "林一帆:text 喬二葦:photo"),
+        ("撰文：林一帆 摄影：乔二苇 编辑：闻人澈", "林一帆:text 乔二苇:photo 闻人澈:edit"),
+        ("林一帆／文 乔二苇／图", "林一帆:text 乔二苇:photo"),
+        ("林一帆 摄", "林一帆:photo"),
+        ("图：林一帆", "林一帆:photo"),
+        ("翻译：乔二苇 校对：闻人澈", "乔二苇:translation 闻人澈:edit"),
+        ("編譯／林一帆", "林一帆:text"),
+        ("譯者：喬二葦", "喬二葦:translation"),
+        ("编译/审校 王言/李舟", "王言:text 王言:edit 李舟:text 李舟:edit"),
+        ("发稿 许舟；审校 吴言", "许舟:edit 吴言:edit"),
+        ("（記者林一帆／台北報導）", "林一帆:text"),
+        ("新华社记者 林一帆 乔二苇", "林一帆:text 乔二苇:text"),
+        ("中央社記者林一帆台北1日電", "林一帆:text"),
+        ("（新华社记者林一帆 摄影报道）", "林一帆:text"),
+        ("本报记者 林一帆 通讯员 乔二苇", "林一帆:text 乔二苇:text"),
+        ("特约撰稿人 林一帆", "林一帆:text"),
+        ("实习生 乔二苇 记者 林一帆", "乔二苇:text 林一帆:text"),
+        ("责任编辑：林一帆（EN042）", "林一帆:edit"),
+        ("作者：林一帆（复旦大学教授）", "林一帆:text"),
+        ("来源：新华社 作者：林一帆", "林一帆:text"),
+        ("作者 | 林一帆 编辑 | 乔二苇", "林一帆:text 乔二苇:edit"),
+        ("文｜林一帆　编辑｜乔二苇　设计｜闻人澈", "林一帆:text 乔二苇:edit 闻人澈:graphics"),
+        ("采访、撰文：林一帆", "林一帆:text"),
+        ("口述：林一帆 整理：乔二苇", "林一帆:interview 乔二苇:edit"),
+        ("策划：林一帆 监制：乔二苇", "林一帆:production 乔二苇:production"),
+        ("漫画：林一帆", "林一帆:graphics"),
+        ("记者：林一帆 lin@paper.example", "林一帆:text"),
+        ("林一帆 @linyifan", "林一帆:text"),
+        ("松岭电台记者 林一帆  台北报导 责编 许安 申言  网编 瑞平", "林一帆:text 许安:edit 申言:edit 瑞平:edit"),
+        ("欧阳娜娜、司马光", "欧阳娜娜:text 司马光:text"),
+        ("林一帆 2022-01-07 10:30", "林一帆:text"),
+        ("2022年1月7日 10:30 林一帆", "林一帆:text"),
+        ("林一帆和乔二苇", "林一帆:text 乔二苇:text"),
+        ("阿卜杜拉·买买提", "阿卜杜拉·买买提:text"),
+        ("（编辑 余舟 周安言）", "余舟:edit 周安言:edit"),
+        ("吴舟 吴安言|撰稿", "吴舟:text 吴安言:text"),
+        ("王舟|责编", "王舟:edit"),
+        ("实习生陈安言对本文亦有贡献", "陈安言:contribution"),
+        ("南方周末记者 林一帆 发自北京", "林一帆:text"),
+        ("文舟/李山/(德新社、路透社)", "文舟:text 李山:text"),
+        ("洪山 （综合报道）", "洪山:text"),
+        ("文 | 子兮", "子兮:text"),
+        ("图/文：林一帆", "林一帆:photo 林一帆:text"),
+        ("文图／林一帆", "林一帆:text 林一帆:photo"),
+        ("摄影记者 林一帆", "林一帆:photo"),
+        ("By Jane Roe", "Jane_Roe:text"),
+        ("BY JANE ROE AND JOHN DOE", "Jane_Roe:text John_Doe:text"),
+        ("By Jane Roe, Staff Writer", "Jane_Roe:text"),
+        ("By Jane Roe, Staff Writer, and John Doe, Special to The Wick", "Jane_Roe:text John_Doe:text"),
+        ("Story by Jane Roe; photos by John Doe", "Jane_Roe:text John_Doe:photo"),
+        ("Words by Jane Roe | Photography by John Doe", "Jane_Roe:text John_Doe:photo"),
+        ("Photographs by John Doe", "John_Doe:photo"),
+        ("Translated by Ann Lee", "Ann_Lee:translation"),
+        ("Translated from the French by Ann Lee", "Ann_Lee:translation"),
+        ("Edited by Ann Lee", "Ann_Lee:edit"),
+        ("Reporting by Jane Roe in Beijing; Editing by Ann Lee and Tom Moth",
+         "Jane_Roe:text Ann_Lee:edit Tom_Moth:edit"),
+        ("(Reporting by Jane Roe and John Doe; Writing by Ann Lee; Editing by Tom Moth)",
+         "Jane_Roe:text John_Doe:text Ann_Lee:text Tom_Moth:edit"),
+        ("Additional reporting by Tom Moth", "Tom_Moth:contribution"),
+        ("Keith Moth contributed reporting from Hong Kong.", "Keith_Moth:contribution"),
+        ("Jane Roe, Reuters", "Jane_Roe:text"),
+        ("By Jane Roe, Associated Press", "Jane_Roe:text"),
+        ("Jane Roe | AFP", "Jane_Roe:text"),
+        ("By Jane Roe in Beijing", "Jane_Roe:text"),
+        ("By Jane Roe for The Wick", "Jane_Roe:text"),
+        ("By Dr. Jane Roe, MD", "Dr._Jane_Roe,_MD:text"),
+        ("Jane Roe and John Doe contributed to this report.", "Jane_Roe:contribution John_Doe:contribution"),
+        ("By Jane Roe, John Doe and Ann Lee", "Jane_Roe:text John_Doe:text Ann_Lee:text"),
+        ("By Jane Roe jane@paper.example", "Jane_Roe:text"),
+        ("By Jane Roe @janeroe", "Jane_Roe:text"),
+        ("By Jane Roe Published January 7, 2022 10:30 AM EST", "Jane_Roe:text"),
+        ("Illustration by Ann Lee", "Ann_Lee:graphics"),
+        ("Video by Tom Moth", "Tom_Moth:video"),
+        ("Interview by Jane Roe", "Jane_Roe:interview"),
+        ("Author: Jane Roe", "Jane_Roe:text"),
+        ("Authors: Jane Roe, John Doe", "Jane_Roe:text John_Doe:text"),
+        ("Editor: Ann Lee", "Ann_Lee:edit"),
+        ("Von Max Muster", "Max_Muster:text"),
+        ("Par Jeanne Dupont", "Jeanne_Dupont:text"),
+        ("Por Ana Gómez y Luis Pérez", "Ana_Gómez:text Luis_Pérez:text"),
+        ("Text: Max Muster, Fotos: Eva Klein", "Max_Muster:text Eva_Klein:photo"),
+        ("Jane Roe is a writer based in London", ""),
+        ("By The Wick Staff", "The_Wick_Staff:text"),
+        ("By Staff Reporter", "Staff_Reporter:text"),
+        ("By Emma O'Neil-Smith", "Emma_O'Neil-Smith:text"),
+        ("By María José de la Cruz", "María_José_de_la_Cruz:text"),
+        ("作者：Jane Roe 译者：林一帆", "Jane_Roe:text 林一帆:translation"),
+        ("文／Jane Roe　譯／林一帆", "Jane_Roe:text 林一帆:translation"),
+        ("By 林一帆 and Jane Roe", "林一帆:text Jane_Roe:text"),
+        ("Jane Roe（珍·罗） 翻译：林一帆", "Jane_Roe:text 林一帆:translation"),
+        ("记者 Jane Roe、林一帆", "Jane_Roe:text 林一帆:text"),
+        ("William Yeung／文 林一帆／圖", "William_Yeung:text 林一帆:photo"),
+        ("Text by 林一帆 / Photos by Jane Roe", "林一帆:text Jane_Roe:photo"),
+        ("作者 周舟Wayne", "周舟Wayne:text"),
+        ("Emma Zhao北京补充报道", "Emma_Zhao:contribution"),
+        ("唐纳•保罗•曼奇(Donato)补充报道", "唐纳•保罗•曼奇:contribution"),
+        ("撰文：林一帆 Photo：Jane Roe", "林一帆:text Jane_Roe:photo"),
+        ("文・林一帆", "林一帆:text"),
+        ("取材・文＝山田太郎", "山田太郎:text"),
+        ("写真＝山田花子", "山田花子:photo"),
+        ("홍길동 기자", "홍길동:text"),
+        ("松岭书评编辑部", "松岭书评编辑部:text"),
+        ("Posted by Jane Roe on August 21, 2019", "Jane_Roe:text"),
+        ("林一帆　喬二葦／綜合報導", "林一帆:text 喬二葦:text"),
+        ("〔記者林一帆、喬二葦／綜合報導〕", "林一帆:text 喬二葦:text"),
+        ("（林一帆/编译）", "林一帆:text"),
+        ("责编：林一帆／校对：乔二苇／审核：闻人澈", "林一帆:edit 乔二苇:edit 闻人澈:edit"),
+        ("来自：林一帆", ""),
+        ("本文编辑徐舟 desk@paper.example", "徐舟:edit"),
+    ],
+)  # fmt: skip
+def test_bylines_in_chinese_english_and_both_name_people_and_what_they_did(byline: str, people: str) -> None:
+    assert " ".join(f"{one.name.replace(' ', '_')}:{one.role}" for one in people_in(byline)) == people
+
+
+@pytest.mark.parametrize(
+    ("stated", "bylines", "people"),
+    [
+        (["路透"], ["编译 林帆；审校 乔一苇"], "林帆:text 乔一苇:edit"),
+        (["路透"], ["发稿 乔一苇"], "乔一苇:edit"), (["路透"], [], ""), (["unknown"], ["林帆"], "林帆:text"),
+        (["林帆"], ["文：乔一苇　图：闻人澈"], "林帆:text 闻人澈:photo"),
+        (["林帆"], ["By 林帆, Maud Ellery"], "林帆:text Maud_Ellery:text"),
+        (["Maud Ellery, Ada Reed & more"], [], "Maud_Ellery:text Ada_Reed:text"),
+        (["文／林帆", "译／乔一苇"], [], "林帆:text 乔一苇:translation"), (["kevin-r"], [], "kevin-r:text"),
+        (["Maud Ellery", "Wick Editor-at-large"], [], "Maud_Ellery:text"),
+        ([{"name": "林帆"}, {"name": "Ada Reed", "role": "Photographer"}], [], "林帆:text Ada_Reed:photo"),
+    ],
+)  # fmt: skip
+def test_statements_and_bylines_are_put_together(stated: list[Any], bylines: list[str], people: str) -> None:
+    found = contributors_of(credits_of(stated), bylines, lambda name: name == "路透")
+    assert " ".join(f"{one.name.replace(' ', '_')}:{one.role}" for one in found) == people
+
+
+def test_a_page_that_names_nobody_names_its_outlet() -> None:
+    stated = [("路透", "text")]
+    assert contributors_of(stated, ["责编：林帆"], lambda name: name == "路透", or_label=True) == (
+        Contributor("路透", "text"), Contributor("林帆", "edit"),
+    )  # fmt: skip

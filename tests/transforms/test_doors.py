@@ -172,3 +172,34 @@ def test_nothing_is_fetched_because_a_source_names_it() -> None:
     for source in (REMOTE, f"{front}![]({FAR}/i.png)\n\n[x]: {FAR}\n\n{SENTENCE}\n", f"{front}{REMOTE}"):
         outcome = parse(source.encode(), "a", load_outlets(), Limits())
         assert FAR in str(outcome)
+
+
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "windows-1252", "gbk"])
+def test_a_page_knows_its_characters_better_than_a_server_s_default(charset: str) -> None:
+    data = PAGE.format(charset="gbk").encode("gbk")
+    facts = RecordFacts("https://songling-times.example/lib", charset, "text/html")
+    outcome = parse(data, "a", load_outlets(), Limits(), facts=facts)
+    assert isinstance(outcome, Article)
+    assert (outcome.encoding, outcome.header.title) == ("gb18030", "图书馆开放")
+
+
+@pytest.mark.parametrize(
+    ("body", "flag"),
+    [
+        ('{{< figure src="a.jpg" >}}\n\nA text.', "markup_in_text"),
+        ("{% include a.html %}\n\nA text.", "markup_in_text"),
+        ("See [[a]] and [[b|c]].", "markup_in_text"), ("A set {a} of {{b}} and 50 %.", None),
+        ("Câfé, déjà vu".encode().decode("cp1252") + ".\n\nA text.", "mojibake"), ("São João, Ãéâ “x”.\n\nText.", None),
+    ],
+    ids=["shortcode", "liquid", "wiki", "braces", "decoded twice", "accents"],
+)  # fmt: skip
+def test_what_was_read_as_what_it_is_not_is_flagged(body: str, flag: str | None) -> None:
+    assert list(parsed(f"---\ntitle: a\n---\n\n{body}\n").flags) == ([flag] if flag else [])
+
+
+def test_a_note_without_a_title_has_its_first_heading() -> None:
+    assert parsed("---\ntags: [a]\n---\n\n# The *ferry* waits\n\nA text.\n").header.title == "The ferry waits"
+    assert parsed("---\ntags: [a]\n---\n\nA text.\n\n# The ferry\n").header.title == ""
+    assert parsed("---\ntitle: a\ncategories: [[新闻, 本地], 科技]\n---\n\nA text.\n").header.categories == (
+        "新闻", "本地", "科技",
+    )  # fmt: skip

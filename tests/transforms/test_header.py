@@ -187,3 +187,26 @@ MEGABYTE = 1_000_000
 def test_a_hostile_header_of_a_megabyte_ends(text: str) -> None:
     with suppress(BadSource):
         read_header(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('<?xml version="1.0"?>\n<rss version="2.0">', "XML"),
+        ("<feed xmlns='x'>", "XML"),
+        ("From: <Saved by Blink>\r\nSubject: a\r\n b\r\nMIME-Version: 1.0\r\n", "MHTML"),
+        ('[{"url": "x"}]', "one object on a line"),
+        ("---\ntitle: open\n", "no closing"),
+        ("Rar!\x1a\x07\0", "no characters"),
+        ("#+TITLE: x\n", "Org"),
+        ("Title\n=====\n", "between `---` lines"),
+        (".. image:: x.png\n", "between `---` lines"),
+        ("url,title,text\na,b,c\n", "CSV"),
+        ("[a](https://b.example/)\nx", "starts with neither"),
+        ("A text.", "whole HTML page"),
+    ],
+)
+def test_what_no_door_reads_is_called_what_it_is(text: str, said: str) -> None:
+    with pytest.raises(BadSource) as bad:
+        read_header(text)
+    assert (bad.value.reason, said in bad.value.detail) == ("no_header", True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pressmark.transforms.language import LATIN_LANGUAGES, UNDETERMINED, detect, detect_all
+from pressmark.transforms.language import LATIN_LANGUAGES, SCRIPTS, UNDETERMINED, detect, detect_all
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,19 @@ from pressmark.transforms.language import LATIN_LANGUAGES, UNDETERMINED, detect,
         ("The library of the town stays open for the night", "en"), ("HE WILL NOT SAY WHAT THE PLAN IS", "en"),
         ("The café is as old as the naïve clock", "en"), ("図書館は夜まで開いています", "ja"), ("ひらがな", "ja"),
         ("도서관은 밤까지 엽니다", "ko"), ("La bibliothèque reste ouverte toute la nuit", "fr"),
-        ("Библиотека открыта всю ночь", UNDETERMINED), ("Songling", UNDETERMINED), ("中", UNDETERMINED),
+        ("Библиотека открыта всю ночь", "ru"), ("Бібліотека відкрита всю ніч", "uk"),
+        ("المكتبة مفتوحة طوال الليل", "ar"), ("کتابخانه تمام شب باز است", "fa"), ("הספרייה פתוחה כל הלילה", "he"),
+        ("ห้องสมุดเปิดตลอดทั้งคืน", "th"), ("Η βιβλιοθήκη είναι ανοιχτή όλη νύχτα", "el"), ("Ω Ω", UNDETERMINED),
+        ("Songling", UNDETERMINED), ("中", UNDETERMINED),
         ("上山下水", UNDETERMINED), ("2020-07-18 09:30", UNDETERMINED), ("———", UNDETERMINED), ("🗞", UNDETERMINED),
         ("", UNDETERMINED),
     ],
     ids=[
         "simplified", "traditional", "simplified with Latin", "simplified quoting", "traditional quoting", "English",
-        "English in capitals", "English with accents", "Japanese", "kana only", "Korean", "French", "Russian", "a name",
+        "English in capitals", "English with accents", "Japanese", "kana only", "Korean", "French", "Russian",
+        "Ukrainian", "Arabic", "Persian",
+        "Hebrew", "Thai", "Greek", "letters of physics",
+        "a name",
         "a character of both scripts", "a text of both scripts", "a date", "dashes", "an emoji", "nothing",
     ],
 )  # fmt: skip
@@ -38,7 +44,8 @@ def test_a_text_is_in_the_language_its_characters_tell(text: str, tag: str) -> N
 
 @given(st.text(max_size=120))
 def test_every_text_has_a_tag(text: str) -> None:
-    assert detect(text) in {"zh-Hans", "zh-Hant", "yue", "ja", "ko", *LATIN_LANGUAGES, UNDETERMINED}
+    others = {language for _, languages in SCRIPTS for language in languages.split()}
+    assert detect(text) in {"zh-Hans", "zh-Hant", "yue", "ja", "ko", *LATIN_LANGUAGES, *others, UNDETERMINED}
 
 
 HANS, HANT, ENGLISH, NUMBER = "汉语报纸", "漢語報紙", "the cat is on the mat", "2020"
@@ -54,12 +61,14 @@ HANS, HANT, ENGLISH, NUMBER = "汉语报纸", "漢語報紙", "the cat is on the
         ([HANS, "Sommerregen kommt morgen vielleicht"], ["zh-Hans", "und"], "zh-Hans"),
         ([HANS, "Songling"], ["zh-Hans", "zh-Hans"], "zh-Hans"),
         ([ENGLISH, "Songling Harbour Ferry Company"], ["en", "en"], "en"),
+        (["Паром не ушёл в полдень", NUMBER, "Songling Harbour Ferry Company"], ["ru", "ru", "und"], "ru"),
         ([NUMBER], [UNDETERMINED], UNDETERMINED),
         ([], [], UNDETERMINED),
     ],
     ids=[
         "most characters", "sum of all", "two scripts", "anything but und", "another language", "a name",
-        "a name in its language", "only und", "nothing",
+        "a name in its language", "a script and Latin words",
+        "only und", "nothing",
     ],
 )  # fmt: skip
 def test_an_article_is_in_the_language_of_most_characters(texts: list[str], tags: list[str], main: str) -> None:

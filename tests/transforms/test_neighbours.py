@@ -143,3 +143,20 @@ def test_a_bold_line_in_latin_letters_may_be_twice_as_long_as_in_chinese() -> No
     assert roles(f"{STORY}<p><b>{line}</b></p>{STORY}") == [*BODY, "heading", *BODY]
     assert roles(f"{STORY}<p><b>{line}.</b></p>{STORY}") == [*BODY, "body", *BODY]
     assert roles(f"{STORY}<p><b>{'渡轮在海湾里试航' * 7}</b></p>{STORY}") == [*BODY, "body", *BODY]
+
+
+ROWS = "<tr><th>Town</th><th>Rain</th></tr><tr><td>Aldo</td><td><p>120</p></td></tr>"
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        (f"<table><caption>Rain</caption>{ROWS}</table>", ["caption", *["table"] * 4]),
+        (f"<table><tbody>{ROWS}</tbody></table>", ["table"] * 4),
+        (f"<table><tr><td>{SENTENCE}</td><td>a</td></tr><tr><td>{SENTENCE}</td><td>b</td></tr></table>", ["body"] * 4),
+        ("<table><tr><td>Alone</td></tr><tr><td>Below</td></tr></table>", ["body"] * 2),
+    ],
+    ids=["with a caption", "with a body", "of a layout", "of one column"],
+)
+def test_short_cells_in_rows_are_a_table(table: str, found: list[str]) -> None:
+    assert roles(STORY + table + STORY) == [*BODY, *found, *BODY]

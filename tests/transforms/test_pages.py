@@ -1,6 +1,7 @@
 """Whole pages: which blocks are the article's, what a page says of itself, and the encoding it declares."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -173,3 +174,60 @@ def test_the_title_is_the_articles_and_not_the_sites(markup: str, title: str | N
 )
 def test_a_page_declares_its_encoding_in_its_head(data: bytes, label: str | None) -> None:
     assert declared_inside(data) == label
+
+
+def described(*articles: Mapping[str, object]) -> str:
+    graph = json.dumps([{"@type": "NewsArticle", **one} for one in articles])
+    return f'<script type="application/ld+json">{graph}</script>'
+
+
+LAMP = {
+    "headline": "A lamp goes out",
+    "datePublished": 1646113200,
+    "author": "Ada Moth",
+    "url": "https://wick.example/lamp",
+}
+FERRY = {"headline": "A ferry waits", "datePublished": "2020-02-02", "author": "Ben Wick"}
+FOG = {"headline": "Fog on the bay", "datePublished": "2020-02-03", "author": "Cy Lantern"}
+
+
+@pytest.mark.parametrize(
+    ("markup", "found"),
+    [
+        (
+            f"{described(FERRY, LAMP)}<title>A lamp goes out | The Wick</title>",
+            ("https://wick.example/lamp", ("Ada Moth",), 2022),
+        ),
+        (
+            f"{described(FERRY, FOG)}<link rel=canonical href=https://wick.example/lamp><h1>The Wick</h1>",
+            ("https://wick.example/lamp", (), None),
+        ),
+        (f"{described(LAMP)}<h1>Another title</h1>", ("https://wick.example/lamp", ("Ada Moth",), 2022)),
+        ("<!-- saved from url=(0024)https://wick.example/a -->\n<h1>A</h1>", ("https://wick.example/a", (), None)),
+        (
+            "<!--\n Page saved with SingleFile\n url: https://wick.example/b\n--><h1>B</h1>",
+            ("https://wick.example/b", (), None),
+        ),
+        ("<article><h1>A</h1><blockquote><p>Soon.</p><a>January 2, 2022</a></blockquote></article>", (None, (), None)),
+        (
+            "<article><h1>A</h1><time datetime=2022-01-02T03:04:05+02:00>2 January 2022</time></article>",
+            (None, (), 2022),
+        ),
+    ],
+    ids=[
+        "of several",
+        "a list of others",
+        "one, under another title",
+        "a browser's",
+        "SingleFile's",
+        "quoted",
+        "to the second",
+    ],
+)
+def test_facts_are_those_of_the_page_s_own_article(
+    markup: str, found: tuple[str | None, tuple[str, ...], int | None]
+) -> None:
+    facts = page_facts(markup)
+    year = int(facts.published[:4]) if facts.published else None
+    assert (facts.url, facts.authors, year) == found
+    assert facts.published is None or "T" in facts.published

@@ -174,7 +174,7 @@ def test_a_block_below_the_start_of_a_story_has_this_role(block: str, role: str)
     [
         ("2100101_*.txt", "rfi", ["dateline", "boilerplate", "lede", *["body"] * 6]),
         ("2300101_*.md", "voa", ["dateline", "caption", *["body"] * 7]),
-        ("2700103_*.md", "ft", ["lede", "body", "body", "quote", *["body"] * 6, "byline"]),
+        ("2700103_*.md", "ft", ["lede", "body", "body", "quote", "body", "body", *["table"] * 4, "byline"]),
         ("2500103_*.md", "bbc", ["dateline", "caption", "caption", *["body"] * 3, "heading", *["body"] * 3]),
         (
             "2600102_*.md",

@@ -18,6 +18,11 @@ from pressmark.transforms.selection import BadPatternError, Selection
         ("rfi/index-linked-bonds.md", True), ("_config.yml", False), ("_layouts/post.html", False),
         ("_posts/2022-01-01-a.md", True), ("assets/a.md", False), ("photo.JPG", False), ("a.md.jpg", False),
         (".github/a.md", False), ("rfi/.a.md", False), ("a\nREADME.md", True), ("a/\nindex", True),
+        ("posts/the-ferry-waits/index.md", True), ("2021/04/big-fire-in-town/index.html", True),
+        ("blog/2021-08-26-welcome/index.md", True), ("tag/local-news/index.html", False), ("zh-cn/index.html", False),
+        ("_layouts/a-b-c/index.html", False), (".a/the-ferry-waits/index.md", False),
+        ("the-ferry-waits/index.css", False),
+        ("a.7z", False), ("a.mhtml", False),
     ],
 )  # fmt: skip
 def test_what_accompanies_articles_is_left_out(path: str, taken: bool) -> None:
@@ -51,7 +56,7 @@ def test_a_pattern_that_matches_nothing_is_refused(pattern: str) -> None:
 PARTS = st.sampled_from(
     ["readme", "README", "index", "licence", "LICENSE", "_config", "assets", "vendor", "node_modules", "松岭", "a",
      "\n", ".", "..", "robots.txt",
-     "/", ".md", ".JPG", ".yml", ".", "-", "ı", "K", "ſ", "summary", "ChangeLog", "cname"]
+     "/", "/a-b-c/", ".html", ".md", ".JPG", ".yml", ".", "-", "ı", "K", "ſ", "summary", "ChangeLog", "cname"]
 )  # fmt: skip
 
 

@@ -138,12 +138,20 @@ def pages(output: Path) -> list[str]:
     return [
         "/", "/?q=松岭", "/?q=松岭&order=oldest&role=body&since=2022-03", "/?q=zzzz", "/outlets",
         *(f"/outlet/{outlet}{rest}" for outlet in ("songling-times-example", "unknown") for rest in ("", "/2022-03")),
-        "/rejects", "/rejects?q=script", "/removals", "/runs", "/run/run-1", "/run/run-2",
+        "/rejects", "/rejects?q=script", "/removals", "/changes", "/changes?outlet=songling-times-example", "/copies",
+        "/copies?across=1", "/runs", "/run/run-1", "/run/run-2",
         *(f"/article/{one}" for one in sorted(articles)),
+        *(f"/article/{one}/copies" for one in ids(output, "articles", "article_id")),
+        *(f"/copies/{one}" for one in clusters(output)),
         *(f"/paragraph/{one}" for one in ids(output, "paragraphs", "paragraph_id")),
         *(f"/reject/{one}" for one in ids(output, "rejects", "reject_id")),
         *(f"/article/{one}/diff/1/2" for one in ids(output, "revisions", "article_id") if one in revised(output)),
     ]  # fmt: skip
+
+
+def clusters(output: Path) -> list[str]:
+    with pressmark.open(output) as dataset:
+        return list(dataset.clusters().filter(level="article")["cluster_id"].unique().sort())
 
 
 def few_pages(output: Path) -> list[str]:
@@ -225,6 +233,45 @@ def test_a_revision_and_a_removal_are_told(made: Made, client: TestClient) -> No
     shown = text_of(client.get(f"/article/{gone}").text)
     assert "No longer in the archive" in shown
     assert f"松岭将去 {PAYLOADS[-1]}" in shown
+
+
+def test_copies_changes_and_who_carries_what_is_gone_are_told(tmp_path: Path) -> None:
+    archive, post = tmp_path / "archive", "https://yungang-post.example"
+    write = writer(archive)
+    story = f"<p>云港的渡轮从早晨起停开，码头上的人把伞收起来又撑开。{PAYLOADS[0].replace('<', '&lt;')}</p>"
+    write("copy.md", url=f"{post}/copy", at="2022-03-05T00:00:00", title=f"转载 {PAYLOADS[1]}", body=story)
+    write("first.md", url=f"{SITE}/first", title="渡轮", body=story)
+    write("gone.md", url=f"{SITE}/gone", title="没了", body=story)
+    write("own.md", url=f"{SITE}/own", body="<p>松岭市图书馆今天开放，约有300名读者从早晨开始排队。</p>")
+    ingest(archive, tmp_path / "out")
+    (archive / "gone.md").unlink()
+    write("own.md", url=f"{SITE}/own", body="<p>松岭市图书馆今天开放，约有400名读者从早晨开始排队。</p>")
+    ingest(archive, tmp_path / "out", 2, sync=True)
+    made = Made(archive, tmp_path / "out")
+    (name,) = clusters(made.output)
+    with made.client() as client:
+        copies, members, removals, changes = (
+            client.get(path).text for path in ("/copies?across=1", f"/copies/{name}", "/removals", "/changes")
+        )
+        named = {str(path): str(one) for path, one in rows_of(made.output, "articles", "source_path", "article_id")}
+        first, own = named["first.md"], named["own.md"]
+        elsewhere, alone = (client.get(f"/article/{one}/copies").text for one in (first, own))
+        assert f"/article/{own}/copies" not in client.get(f"/article/{own}").text
+        assert f"/article/{first}/copies" in client.get(f"/article/{first}").text
+        assert client.get("/copies/x").status_code == client.get(f"/article/{ID}/copies").status_code == 404
+    for page in (copies, members, removals, changes, elsewhere, alone):
+        assert_harmless(page)
+    assert "2 articles: 2 same" in " ".join(text_of(copies).split())
+    assert text_of(members).index("the first") < text_of(members).index("the same text, 100 % alike")
+    assert "Still carried by songling-times-example (100 % of it), yungang-post-example (100 % of it)" in " ".join(
+        text_of(removals).split()
+    )
+    ((went,), (came,)) = ([one.text_content() for one in lxml.html.fromstring(changes).iter(tag) if
+                           one.getparent().tag == "bdi"] for tag in ("del", "ins"))  # fmt: skip
+    assert (went, came) == ("300", "400")
+    assert "changed: numbers" in text_of(changes)
+    assert "转载" in text_of(elsewhere)
+    assert "No other article has a block of it." in text_of(alone)
 
 
 ID = "0" * 32
@@ -608,6 +655,10 @@ def test_a_search_in_files_finds_what_the_room_finds_and_runs_nothing_else(made:
         assert looked_for("松岭", "&role=body")[0] == dataset.search("松岭", role="body", limit=None).height
         page.goto(f"{frozen.as_uri()}/index.html?q={quote('松 AND')}")
         page.get_by_text("a word is missing").wait_for()
+        page.goto(f"{frozen.as_uri()}/index.html?order=oldest")
+        page.locator("#found .title").first.wait_for()
+        # Those that are gone are found by their words; a list has the current ones, as in the room.
+        assert page.inner_text("#count").partition(" ")[0] == str(dataset.articles.collect().height)
         page.goto(f"{frozen.as_uri()}/article/{article_of(made, 0)}.html")
         page.fill("input[name=q]", "松岭")
         page.press("input[name=q]", "Enter")

@@ -38,6 +38,12 @@ def expected_rows(output: Path, name: str) -> list[dict[str, Any]]:
             for row in rows
             for position, link in enumerate(row["links"])
         ]
+    if name == "contributors":
+        rows = [
+            {**{column: row[column] for column in KEYS if column in row}, "position": position, **one}
+            for row in rows
+            for position, one in enumerate(row["contributors"] or ())
+        ]
     return in_order([{column: row[column] for column in relation.names} for row in rows], relation)
 
 

@@ -192,7 +192,8 @@ const room = (() => {
     }
     at("more").onclick = () => show(((most += SHOWN), ""));
     if (!query) {
-      articles.forEach((article, number) => {
+      // Behind the current ones stand those that are gone; their words alone are looked for.
+      articles.slice(0, config.current).forEach((article, number) => {
         if (isAsked(article) && inTime(article.at)) groups.set(number, { article, at: article.at, hits: [] });
       });
       return show("");

@@ -172,3 +172,28 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
             assert bytes(one.payload) in [text.encode("utf-8", "surrogatepass") for text in texts]
         elif one.payload.data is not None:
             assert one.payload.data.removesuffix(b"\n") == line
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "day"),
+    [
+        ({"html": "", "text": "图书馆开门。", "publish_date": 1646370367}, "图书馆开门。", 4),
+        ({"content": " ", "maintext": "图书馆开门。", "date_publish": "2022-03-04 05:06:07"}, "图书馆开门。", 4),
+        ({"full_text": "图书馆开门。", "created_at": "Fri Mar 04 05:06:07 +0000 2022"}, "图书馆开门。", 4),
+        ({"text": "图书馆开门。", "date": "1646370367000"}, "图书馆开门。", 4),
+        ({"text": "图书馆开门。", "date": {"$date": "2022-03-04T05:06:07Z"}}, "图书馆开门。", 4),
+        ({"text": "图书馆开门。", "date": "20220304T050607Z"}, "图书馆开门。", 4),
+    ],
+    ids=["an empty key", "news-please", "a tweet", "a number as text", "MongoDB", "ISO's basic form"],
+)
+def test_dumps_of_other_tools_are_read(tmp_path: Path, line: dict[str, Any], text: str, day: int) -> None:
+    ((found, at),) = [
+        (row["text"], row["published_at"]) for row in rows(write(tmp_path / "a.jsonl", line), tmp_path / "out")
+    ]
+    assert (found, at.day) == (text, day)
+
+
+def test_a_line_without_text_names_the_keys_that_it_has(tmp_path: Path) -> None:
+    ingest(write(tmp_path / "a.jsonl", {"url": "x", "_source": {"text": "a"}}), tmp_path / "out")
+    ((detail,),) = rows_of(tmp_path / "out", "rejects", "detail")
+    assert "`url`, `_source`; say where it is with `--map" in str(detail)

@@ -1,0 +1,259 @@
+"""Takes one article out of an output for good: its rows in every table, and what was made of them beside the tables.
+
+Publishes as a run does: all of it or nothing, with a row in `runs` and a new root. What is left of each of its sources
+is a row of `rejects` with the reason `forgotten`, by which later runs know it. Sources themselves are the archive's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pressmark.schemas import OF_ARTICLES, TABLES
+from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.schemas.tables import AUDITS, REJECTS
+from pressmark.storage.description import describe
+from pressmark.storage.errors import OutputError, SettingsError
+from pressmark.storage.output.parquet import PartFile, write_part
+from pressmark.storage.output.partitions import Merged, MergeTask, PlaceWork, StagedFile, merge
+from pressmark.storage.output.staging import OWNER, Staging, open_staging
+from pressmark.storage.output.state import Seen, read_catalog
+from pressmark.storage.output.store import Replacement
+from pressmark.storage.output.tables import Output, bucket_of
+from pressmark.storage.rooting import Roots
+from pressmark.storage.runs import RunReport, carried_runs, last_runs, new_stamp, write_report, write_run
+from pressmark.storage.search_index import drop_segments, keep_index
+from pressmark.storage.traces import Trace, Wanted, texts_of, traces, traces_beside
+from pressmark.transforms.forgetting import FORGOTTEN, detail_of
+from pressmark.transforms.identity import row_id
+from pressmark.transforms.records import Partition, Reject, Stamp
+from pressmark.transforms.rows import reject_rows
+
+__all__ = ["Forgetting", "forget", "plan_forgetting"]
+
+ARTICLE_ID: Final = re.compile(r"[0-9a-f]{32}")
+SOURCE: Final = ("archive", "source_path", "source_sha256")
+LOST: Final = "ingest first, which carries the output over to this version"
+
+Progress = Callable[[str, int, int], None]
+
+
+class Forgetting(NamedTuple):
+    """What forgetting an article takes: rows by table, its sources (each leaves a row in `rejects`), the files beside
+    the tables that hold text of it and go; and by id other articles that have pieces of its text, and stay. `run_id` is
+    the run that did it, None where nothing was done, and `traces` is where it is still found."""
+
+    article_id: str
+    title: str
+    rows: dict[str, int]
+    sources: int
+    files: tuple[str, ...]
+    shared: dict[str, int]
+    run_id: str | None = None
+    traces: tuple[Trace, ...] = ()
+
+
+class _Known(NamedTuple):
+    """Rows of the article in the catalog, the rejects at its paths, and the number of rows by table."""
+
+    runs: list[RunReport]
+    mine: pl.DataFrame
+    rejects: pl.DataFrame
+    counts: dict[str, int]
+    wanted: Wanted
+    title: str
+
+
+def plan_forgetting(output: Output, article_id: str, progress: Progress = lambda *_: None) -> Forgetting:
+    """What `forget` would do. Writes nothing and takes no lock. Raises `OutputError` where the output has no such
+    article, and where it is forgotten already."""
+    known = _known(output, article_id)
+    return _planned(output, article_id, known, progress)
+
+
+def forget(
+    article_id: str, output: str | Output, *, reason: str, progress: Progress = lambda *_: None
+) -> Forgetting:  # fmt: skip
+    """Take an article out of an output for good, and say in `rejects` that it is forgotten and why. The archive keeps
+    its sources; no later run takes them in again. Raises `SettingsError` where no reason is given."""
+    output = output if isinstance(output, Output) else Output(output)
+    reason = " ".join(reason.split())
+    if not reason:
+        raise SettingsError("forgetting needs a reason", article_id, "say why with `--reason`: it is kept in `rejects`")
+    stamp = new_stamp()
+    with (
+        output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)),
+        open_staging(output, stamp.run_id, shared=False) as staging,
+    ):
+        known = _known(output, article_id)
+        plan = _planned(output, article_id, known, progress)
+        works = list(_works(known, article_id))
+        # What was made of the rows goes first: a run that is killed in between may be done again.
+        output.store.remove(plan.files)
+        steps, changed, merged = _merged(output, staging, known, works, stamp, detail_of(article_id, reason))
+        drop_segments(output, set(changed))
+        roots = Roots(output)
+        report = _report(known, stamp, merged, roots.root(changed))
+        draft = f"{staging.drafts}/{stamp.run_id}.parquet"
+        audits = _audits(output, staging.drafts, article_id)
+        seen = Seen(output)
+        seen.begin()
+        output.store.commit(
+            [*steps, *audits, *carried_runs(output, known.runs, staging.drafts), write_run(output, draft, report)]
+        )
+        roots.write()
+        seen.finish()
+        done = plan._replace(run_id=stamp.run_id)
+        write_report(
+            output, stamp.run_id, {"run": report._asdict(), "forgotten": done.rows | {"sources": done.sources}}
+        )
+        keep_index(output)
+        describe(output, report)
+    return done._replace(traces=tuple(traces(output, known.wanted, progress)))
+
+
+def _known(output: Output, article_id: str) -> _Known:
+    runs = last_runs(output)
+    if not ARTICLE_ID.fullmatch(article_id):
+        raise SettingsError(
+            "an article's id has 32 hexadecimal digits", article_id, "copy it from the table `articles`"
+        )
+    if not runs:
+        raise OutputError("no run has written to this folder", output.address, "name an output folder, or ingest first")
+    catalog = read_catalog(output, runs[0].archive, runs[0].archive)
+    if catalog.outdated or any(run.contract_version != CONTRACT_VERSION for run in runs):
+        raise OutputError("some rows are of an older contract", output.address, LOST)
+    frame = catalog.frame
+    mine = frame.filter(pl.col("article_id") == article_id)
+    forgotten = frame.filter(pl.col("reason") == FORGOTTEN, pl.col("detail").str.starts_with(detail_of(article_id, "")))
+    if not mine.height:
+        if forgotten.height:
+            raise OutputError(
+                f"the article `{article_id}` is forgotten already", output.address,
+                f"see what is left of it with `pressmark doctor {output.address} --forgotten {article_id}`",
+            )  # fmt: skip
+        raise OutputError(f"no article has the id `{article_id}`", output.address, "look it up in the table `articles`")
+    rejects = frame.filter(pl.col("state") == "rejected", pl.col("reason") != FORGOTTEN)
+    rejects = rejects.join(mine.select("archive", "source_path").unique(), on=["archive", "source_path"], how="semi")
+    counts = {name: mine.filter(state=state).height for name, state in
+              (("articles", "current"), ("revisions", "superseded"))}  # fmt: skip
+    for name in ("paragraphs", "media", "audits"):
+        rows = output.scan(TABLES[name]).filter(pl.col("article_id") == article_id)
+        counts[name] = int(rows.select(pl.len()).collect().item())
+    counts["rejects"] = rejects.height
+    titles = pl.concat([
+        output.scan(TABLES[name]).filter(pl.col("article_id") == article_id).select("title")
+        for name in ("articles", "revisions")
+    ]).collect()  # fmt: skip
+    wanted = texts_of(output, article_id, mine)
+    title = next(iter(titles["title"].to_list()), "")
+    return _Known(runs, mine, rejects, counts, wanted, title)
+
+
+def _planned(output: Output, article_id: str, known: _Known, progress: Progress) -> Forgetting:
+    files = tuple(dict.fromkeys(trace.file for trace in traces_beside(output, known.wanted, progress)))
+    made = tuple(name for name in files if name.startswith("reports/"))
+    shared = known.wanted.shared
+    return Forgetting(article_id, known.title, known.counts, _sources(known).height, made, shared)
+
+
+def _sources(known: _Known) -> pl.DataFrame:
+    """The sources that leave a row, those of its rejects too, which may hold the same article."""
+    columns = [*SOURCE, "source_bytes"]
+    return pl.concat([known.mine.select(columns), known.rejects.select(columns)]).unique(SOURCE).sort(SOURCE)
+
+
+def _works(known: _Known, article_id: str) -> Iterator[PlaceWork]:
+    """The files that hold rows of the article, and what leaves each."""
+    buckets = int(known.runs[0].argument("buckets") or 1)
+    bucket = bucket_of(article_id, buckets)
+    dropped: dict[tuple[str, Partition], set[str]] = defaultdict(set)
+    for state, outlet, period, *key in known.mine.select(
+        "state", "outlet", "period", *SOURCE, "valid_from"
+    ).iter_rows():
+        for table in OF_ARTICLES if state == "current" else ("revisions",):
+            dropped[table, Partition(outlet, period)].add(article_id if state == "current" else row_id(*key))
+    for (table, partition), keys in sorted(dropped.items()):
+        yield PlaceWork(table, partition, bucket, frozenset(keys))
+    gone = frozenset(row_id(*key) for key in known.rejects.select(SOURCE).iter_rows())
+    yield PlaceWork(REJECTS.name, None, 0, gone)
+
+
+def _merged(
+    output: Output, staging: Staging, known: _Known, works: list[PlaceWork], stamp: Stamp, detail: str
+) -> tuple[list[Replacement], dict[str, bytes | None], list[Merged]]:
+    """The steps that publish the tables without the article, the digests of the files that they change, and what
+    merging made."""
+    left = _left(staging, known, stamp, detail)
+    last = known.runs[0]
+    steps: list[Replacement] = []
+    changed: dict[str, bytes | None] = {}
+    merged: list[Merged] = []
+    roots = Roots(output)
+    for number, table in enumerate(dict.fromkeys(work.table for work in works)):
+        mine = tuple(work for work in works if work.table == table)
+        places = {work.partition for work in mine}
+        parts = tuple(part for part in output.parts(TABLES[table]) if part.partition in places)
+        found = merge(MergeTask(
+            output, staging, number, int(last.argument("buckets") or 1), last.archive, last.archive, last=False,
+            works=mine, staged=(left,) if table == REJECTS.name else (), parts=parts, records=roots.known(parts, {}),
+        ))  # fmt: skip
+        merged += found
+        for one in found:
+            steps += [*one.removals, *one.finals]
+            changed |= one.becomes
+    return sorted(steps, key=lambda step: step.rank), changed, merged
+
+
+def _left(staging: Staging, known: _Known, stamp: Stamp, detail: str) -> StagedFile:
+    """The rows that say so, one for each source, staged."""
+    rows = []
+    for (archive,), of in _sources(known).partition_by("archive", as_dict=True).items():
+        named = of.select("source_path", "source_sha256", "source_bytes").iter_rows()
+        rejects = [Reject(path, sha, size, FORGOTTEN, detail, None, None) for path, sha, size in named]
+        rows.append(reject_rows(rejects, stamp, str(archive)))
+    table = pa.concat_tables(rows).unify_dictionaries()
+    table = table.append_column(OWNER, pa.array(range(table.num_rows), pa.int32()))
+    return StagedFile(FORGOTTEN, staging.write(FORGOTTEN, table, [(None, table.num_rows)]))
+
+
+def _audits(output: Output, drafts: str, article_id: str) -> list[Replacement]:
+    """The steps that take what audits found in the article out of their files."""
+    steps = []
+    for entry in output.store.entries(AUDITS.name):
+        with PartFile(output, entry, AUDITS) as file:
+            rows = file.read()
+        kept = rows.filter(pc.not_equal(rows["article_id"], article_id))
+        if kept.num_rows == rows.num_rows:
+            continue
+        staged = f"{drafts}/audits-{entry.name.rpartition('/')[2]}" if kept.num_rows else None
+        if staged is not None:
+            with output.store.draft(staged) as path:
+                write_part(path, kept, AUDITS)
+        steps.append(Replacement(staged, entry.name))
+    return steps
+
+
+def _report(known: _Known, stamp: Stamp, merged: list[Merged], root: str) -> RunReport:
+    """The run's row: the archive's latest one, which found the same sources, with what is different now."""
+    archives = known.mine["archive"].unique().to_list()
+    last = next(run for run in known.runs if run.archive in archives)
+    arguments: dict[str, Any] = json.loads(last.arguments)
+    arguments |= {"archives": sorted(run.archive for run in known.runs), FORGOTTEN: 1}
+    counts: dict[str, Any] = {name: getattr(known.runs[0], name) for name in (*OF_ARTICLES, "revisions", "rejects")}
+    for one in merged:
+        counts[one.work.table] += one.rows - one.rows_before
+    nothing: dict[str, Any] = dict.fromkeys(("parsed", "parsed_bytes", "accepted", "rejected", "deleted"), 0)
+    return last._replace(
+        run_id=stamp.run_id, started_at=stamp.started_at, finished_at=datetime.now(UTC), unchanged=last.sources,
+        arguments=json.dumps(arguments, sort_keys=True), partitions_written=sum(bool(one.finals) for one in merged),
+        output_bytes=sum(one.file_bytes for one in merged), root=root, **nothing, **counts,
+    )  # fmt: skip

@@ -1,0 +1,213 @@
+"""Looks for an article in every file of an output: its id, and those pieces of its texts that no other article has.
+
+Parquet and Arrow files are read column by column; all else byte by byte. Pieces are also looked for as JSON escapes
+them, and in the encoding of the article's source.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Final, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pressmark.schemas import TABLES
+from pressmark.schemas.tables import ARTICLES, REJECTS, REVISIONS
+from pressmark.storage.errors import OutputError
+from pressmark.storage.output.folder import PRIVATE
+from pressmark.storage.output.store import Stored
+from pressmark.storage.output.tables import Output
+from pressmark.storage.runs import last_runs
+from pressmark.storage.superseded import Revision, Superseded
+from pressmark.transforms.forgetting import FORGOTTEN, detail_of, pieces_of
+
+__all__ = ["Trace", "Wanted", "forgotten_texts", "texts_of", "traces", "traces_beside", "wanted_of"]
+
+# Columns in which one article may have words of another.
+WORDS: Final = {ARTICLES.name: ("text", "title", "description"), REVISIONS.name: ("text", "title")}
+# Who holds an output's lock writes its name there.
+LOCKS: Final = (f"{PRIVATE}/lock", f"{PRIVATE}/publishing")
+
+
+class Wanted(NamedTuple):
+    """What is looked for: an article's id, and pieces of text that no other article has. `shared` are the articles that
+    have others of its pieces, with how many."""
+
+    article_id: str
+    pieces: tuple[str, ...]
+    encodings: tuple[str, ...]
+    shared: dict[str, int]
+
+
+class Trace(NamedTuple):
+    """Where something was found: a file of the output, the column where it has columns, and whether it is the id."""
+
+    file: str
+    column: str | None
+    is_id: bool
+
+
+def texts_of(output: Output, article_id: str, rows: pl.DataFrame) -> Wanted:
+    """What tells an article that the tables have from all others; `rows` are those of its sources."""
+    mine = pl.col("article_id") == article_id
+    texts: dict[str, None] = {}
+    for table, columns in WORDS.items():
+        found = output.scan(TABLES[table]).filter(mine).select(columns).collect()
+        texts |= dict.fromkeys(text for name in columns for text in found[name].drop_nulls())
+    encodings = output.scan(ARTICLES).filter(mine).select(pl.col("encoding").cast(pl.String)).collect()
+    return wanted_of(output, article_id, texts, rows["source_path"].unique(), encodings["encoding"].to_list())
+
+
+def wanted_of(
+    output: Output, article_id: str, texts: Iterable[str], paths: Iterable[str], encodings: Collection[str] = ()
+) -> Wanted:
+    """What tells an article from all others that an output has. What its sources' paths say is left out: their rows
+    in `rejects` keep these."""
+    named = "\n".join(paths)
+    pieces = [piece for piece in pieces_of(texts) if piece not in named]
+    shared: dict[str, set[str]] = {}
+    for table, columns in WORDS.items() if pieces else ():
+        others = output.scan(TABLES[table]).filter(pl.col("article_id") != article_id)
+        for name in columns:
+            held = pl.col(name).str.extract_many(pieces, overlapping=True).alias("pieces")
+            rows = others.filter(pl.col(name).str.contains_any(pieces)).select("article_id", held)
+            for one, some in rows.collect(engine="streaming").iter_rows():
+                shared.setdefault(one, set()).update(some)
+    elsewhere = set().union(*shared.values())
+    counts = {one: len(some) for one, some in sorted(shared.items(), key=lambda item: (-len(item[1]), item[0]))}
+    return Wanted(
+        article_id, tuple(piece for piece in pieces if piece not in elsewhere),
+        tuple(sorted({"utf-8", *encodings})), counts,
+    )  # fmt: skip
+
+
+def forgotten_texts(output: Output, article_id: str, source: str | None = None) -> tuple[Wanted, int, int]:
+    """What tells a forgotten article from all others, of those of its sources that their archives still have; how many
+    these are, and of how many. Raises `OutputError` where no such article was forgotten."""
+    rows = output.scan(REJECTS).filter(
+        pl.col("reason").cast(pl.String) == FORGOTTEN, pl.col("detail").str.starts_with(detail_of(article_id, ""))
+    ).select("archive", "source_path", "source_sha256").unique().collect()  # fmt: skip
+    if not rows.height:
+        raise OutputError(
+            f"no article `{article_id}` was forgotten here", output.address, "forget it with `pressmark forget`"
+        )
+    archives = Superseded(output, source)
+    names = {name for name in rows["archive"] if name in {run.archive for run in last_runs(output)}}
+    texts: dict[str, None] = {}
+    encodings, read = set(), set()
+    for archive, path, sha256 in rows.filter(pl.col("archive").is_in(sorted(names))).iter_rows():
+        asked = [Revision(archive, path, sha256, since) for since in archives.times(archive, path)]
+        for one, data in archives.contents(asked).items():
+            read.add((archive, path, sha256))
+            found = archives.parsed(one, data)
+            if found is not None:
+                texts |= dict.fromkeys([found.text.decode(), found.header.title, found.header.description or ""])
+                encodings.add(found.encoding)
+    return wanted_of(output, article_id, texts, rows["source_path"], encodings), len(read), rows.height
+
+
+def traces(
+    output: Output, wanted: Wanted, progress: Callable[[str, int, int], None] = lambda *_: None
+) -> Iterator[Trace]:
+    """Where it is found in all files of an output. That `rejects` names a forgotten article is no trace of it."""
+    for one in _traces(output, wanted, output.store.entries(""), progress):
+        # What a reader holds lies in folders of the same names.
+        told = f"/{REJECTS.name}/" in f"/{one.file}" and one.column == "detail" and one.is_id
+        if not told:
+            yield one
+
+
+def traces_beside(
+    output: Output, wanted: Wanted, progress: Callable[[str, int, int], None] = lambda *_: None
+) -> Iterator[Trace]:
+    """Where it is found beside the tables."""
+    entries = [one for one in output.store.entries("") if one.name.partition("/")[0] not in (*TABLES, PRIVATE)]
+    yield from _traces(output, wanted, entries, progress)
+
+
+def _traces(
+    output: Output, wanted: Wanted, entries: list[Stored], progress: Callable[[str, int, int], None]
+) -> Iterator[Trace]:
+    pieces = _Pieces(wanted)
+    for done, entry in enumerate(entries):
+        progress("look", done, len(entries))
+        if entry.name in LOCKS:
+            continue
+        try:
+            with output.store.open(entry) as file:
+                yield from dict.fromkeys(Trace(entry.name, *found) for found in _in_file(file, pieces))
+        except FileNotFoundError:
+            # A reader has ended, or a run replaced it.
+            continue
+
+
+class _Pieces:
+    """What is looked for as text and as bytes."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.article_id = wanted.article_id
+        self.texts = list(wanted.pieces)
+        self.ids = (wanted.article_id.encode(), bytes.fromhex(wanted.article_id))
+        found = {piece.encode(name, "ignore") for piece in wanted.pieces for name in wanted.encodings}
+        self.bytes = found | {json.dumps(piece)[1:-1].encode() for piece in wanted.pieces}
+
+    def in_bytes(self, data: bytes) -> Iterator[bool]:
+        """Whether the id is found, then whether a text is."""
+        if any(one in data for one in self.ids):
+            yield True
+        if any(one in data for one in self.bytes if one):
+            yield False
+
+    def in_text(self, values: pa.Array) -> Iterator[bool]:
+        """The same of a column of texts."""
+        series = pl.Series(pl.from_arrow(values.cast(pa.large_string())))
+        if series.str.contains(self.article_id, literal=True).any():
+            yield True
+        if self.texts and series.str.contains_any(self.texts).any():
+            yield False
+
+
+def _in_file(file: pa.NativeFile, pieces: _Pieces) -> Iterator[tuple[str | None, bool]]:
+    magic = bytes(file.read(6))
+    file.seek(0)
+    if magic.startswith(b"PAR1"):
+        parts = pq.ParquetFile(file)
+        for batch in parts.iter_batches():
+            yield from _in_batch(batch, pieces)
+        return
+    if magic == b"ARROW1":
+        for batch in pa.ipc.open_file(file).read_all().to_batches():
+            yield from _in_batch(batch, pieces)
+        return
+    data = bytes(file.read())
+    data = gzip.decompress(data) if magic.startswith(b"\x1f\x8b") else data
+    yield from ((None, is_id) for is_id in pieces.in_bytes(data))
+
+
+def _in_batch(batch: pa.RecordBatch, pieces: _Pieces) -> Iterator[tuple[str | None, bool]]:
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        for leaf in _leaves(column):
+            if pa.types.is_string(leaf.type) or pa.types.is_large_string(leaf.type):
+                yield from ((name, is_id) for is_id in pieces.in_text(leaf))
+            else:
+                for value in leaf:
+                    yield from ((name, is_id) for is_id in pieces.in_bytes(value.as_py() or b""))
+
+
+def _leaves(column: pa.Array) -> Iterator[pa.Array]:
+    """The arrays of text and of bytes that a column consists of."""
+    if pa.types.is_dictionary(column.type):
+        yield from _leaves(column.dictionary)
+    elif pa.types.is_struct(column.type):
+        for part in column.flatten():
+            yield from _leaves(part)
+    elif pa.types.is_nested(column.type):
+        yield from _leaves(column.flatten())
+    elif any(fits(column.type) for fits in (
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary
+    )):  # fmt: skip
+        yield column

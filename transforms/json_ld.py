@@ -1,0 +1,148 @@
+"""What a page's JSON-LD says: its values, the objects in them, and which of these are of the page's own article.
+
+Broken JSON is passed over. Texts and times leave as one line; a time that is a number of seconds is written out.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from turbohtml import Document
+
+from pressmark.transforms.page_features import folded
+
+__all__ = [
+    "ARTICLE_TYPE",
+    "PAGE_TYPE",
+    "Entry",
+    "address_of",
+    "json_ld",
+    "kind_of",
+    "nodes_of",
+    "own_articles",
+    "text_of",
+    "texts_of",
+    "time_of",
+]
+
+Entry = Mapping[str, Any]
+
+ARTICLE_TYPE: Final = re.compile(r"(?:Article|Posting|Report|Review|Recipe|HowTo|BlogPost|Question|Story)$")
+PAGE_TYPE: Final = re.compile(r"(?:Page|VideoObject|Product|Event|Course|Episode)$")
+# Deeper or longer JSON than this is no description of a page.
+MOST_NODES: Final = 20_000
+WRAPPING: Final = re.compile(r"^\s*(?://\s*)?(?:<!--|<!\[CDATA\[)|(?:-->|(?://\s*)?\]\]>)\s*$")
+START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Seconds or milliseconds since then, of this century.
+EPOCH: Final = re.compile(r"(?P<seconds>[1-4][0-9]{9})(?:[0-9]{3})?")
+# So many articles, none of them the page's, are a list of others.
+SEVERAL: Final = 2
+# A headline with fewer letters stands in another title by chance.
+SHORTEST: Final = 4
+
+
+def own_articles(nodes: Iterable[Entry], printed: Sequence[str], address: str | None) -> list[Entry]:
+    """Of the articles that a page describes those that are its own: whose headline is one of the `printed` titles, or a
+    part of one, or whose address is the page's; where several are described and none is, the page is a list of them."""
+    articles = [node for node in nodes if ARTICLE_TYPE.search(kind_of(node))]
+    headlines = {name for node in articles if (name := folded(text_of(node.get("headline")) or ""))}
+    if len(headlines) < SEVERAL:
+        return articles
+    titles = [title for title in map(folded, printed) if title]
+    own = [
+        node
+        for node in articles
+        if (address is not None and address_of(node) == address)
+        or (
+            (name := folded(text_of(node.get("headline")) or ""))
+            and any(
+                name == one or (len(name) >= SHORTEST and name in one) or (one in name and 2 * len(one) > len(name))
+                for one in titles
+            )
+        )
+    ]
+    return own + [node for node in articles if own and not text_of(node.get("headline"))]
+
+
+def address_of(node: Entry) -> str | None:
+    """The address that an object gives as its page's."""
+    for value in (node.get("url"), node.get("mainEntityOfPage")):
+        text = text_of(value.get("@id") or value.get("url") if isinstance(value, dict) else value)
+        if text and re.match(r"https?://[^/\s]+/[^\s#]", text):
+            return text
+    return None
+
+
+def time_of(value: Any) -> str | None:
+    """A time as it is written; a number of seconds or milliseconds as the time that it is."""
+    text = str(value) if isinstance(value, int) else text_of(value)
+    found = EPOCH.fullmatch(text or "")
+    return text if found is None else (START + timedelta(seconds=int(found["seconds"]))).isoformat()
+
+
+def json_ld(document: Document) -> Iterator[Any]:
+    """The values of a page's JSON-LD, in order."""
+    for script in document.select('script[type*="ld+json" i]'):
+        yield from _values(WRAPPING.sub("", script.text).strip(" ;\n\t\r"))
+
+
+def _values(text: str) -> Iterator[Any]:
+    """The JSON values in `text`, one after the other; commas too many are taken out, what is broken ends it."""
+    decoder = json.JSONDecoder(strict=False)
+    for attempt in (text, re.sub(r",(\s*[}\]])", r"\1", text), html.unescape(text)):
+        values: list[Any] = []
+        position = 0
+        try:
+            while position < len(attempt) and len(values) < 50:
+                value, position = decoder.raw_decode(attempt, position)
+                values.append(value)
+                position += len(attempt[position:]) - len(attempt[position:].lstrip(" ,;\n\t\r"))
+        except (ValueError, RecursionError):
+            if not values:
+                continue
+        yield from values
+        return
+
+
+def nodes_of(values: Iterable[Any]) -> Iterator[Entry]:
+    """All JSON objects in `values`, outer ones first."""
+    waiting: list[Any] = list(values)
+    for count, value in enumerate(waiting):
+        if count > MOST_NODES:
+            return
+        if isinstance(value, dict):
+            yield value
+            waiting.extend(part for part in value.values() if isinstance(part, dict | list))
+        elif isinstance(value, list):
+            waiting.extend(part for part in value if isinstance(part, dict | list))
+
+
+def kind_of(node: Entry) -> str:
+    """The type of an object, an article's where it has several; empty where it has none."""
+    kind = node.get("@type")
+    kinds = [name for name in (kind if isinstance(kind, list) else [kind]) if isinstance(name, str)]
+    return next(filter(ARTICLE_TYPE.search, kinds), kinds[0] if kinds else "")
+
+
+def text_of(value: Any) -> str | None:
+    """A JSON value as one line of text, if it is a string that says something."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, str):
+        return None
+    return " ".join(html.unescape(value).split()) or None
+
+
+def texts_of(value: Any) -> list[str]:
+    """Texts in a JSON value: a string, a map with `name`, or a list of these."""
+    found = []
+    for part in value if isinstance(value, list) else [value]:
+        text = text_of(part.get("name") or part.get("@value")) if isinstance(part, dict) else text_of(part)
+        if text:
+            found.append(text)
+    return found
