@@ -36,7 +36,8 @@ LEAST_OF_TITLE: Final = 40
 LEAST_OF_WORDS: Final = 4
 LEAST_ITEMS: Final = 6
 ITEM_SHARE: Final = 0.4
-# A table of data has so many cells at least, none longer than this, and most of them shorter.
+# A table of data has so many cells at least, none longer than this, and most of them shorter, but in as
+# many rows of several.
 LEAST_CELLS: Final = 4
 LONGEST_CELL: Final = 200
 SHORT_CELL: Final = 40
@@ -47,14 +48,6 @@ PICTURE_BLOCKS: Final = 3
 LONGEST_REMARK: Final = 400
 LONGEST_CAPTION: Final = 250
 SHORT: Final = 45
-# A table of data has so many cells, most in rows of several, none longer than a paragraph; a layout's holds the story.
-CELLS: Final = frozenset({"td", "th"})
-TABLE_PARTS: Final = frozenset({"tbody", "thead", "tfoot"})
-LEAST_CELLS: Final = 4
-WIDE_SHARE: Final = 0.6
-WIDE: Final = 3
-LONGEST_CELL: Final = 250
-TABLE_SHARE: Final = 0.8
 
 CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 ENDS: Final = re.compile(r"[.。!！?？…:：;；]['\"”’」』)）]*$")
@@ -80,7 +73,6 @@ ITEM: Final = Finding("list_item", "its number goes on from the block before, or
 BULLETED: Final = Finding("heading", "a bulleted line, with paragraphs between it and the next one")
 SECTION: Final = Finding("heading", "a numbered line, with paragraphs between it and the next number")
 BELOW_PICTURE: Final = Finding("caption", "a short line right below a picture")
-CELL: Final = Finding("table", "a cell of a table with short texts in rows")
 BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
 PICTURED: Final = Finding("caption", "alone with a caption in an element")
 REMARK: Final = Finding("note", "italic, below the story")
@@ -108,9 +100,6 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
     bulleted = [index for index, block in enumerate(blocks) if block.text[0] in BULLETS]
     if len(bulleted) > 1:
         _bulleted(findings, blocks, bulleted)
-    cells = [index for index, block in enumerate(blocks) if block.path.tag in CELLS or _in_cell(block.path)]
-    if len(cells) >= LEAST_CELLS:
-        _tables(findings, blocks, cells)
     for index in pictures:
         if 0 < index < len(blocks) and findings[index].role == "body" and _captions(blocks[index]):
             findings[index] = BELOW_PICTURE
@@ -157,7 +146,9 @@ def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[in
         sizes = sorted(len(blocks[index].text) for index in inside)
         rows = Counter(container(blocks[index].path).outer for index in inside)
         grid = len(inside) >= LEAST_CELLS and len(rows) > 1 and max(rows.values()) > 1
-        if not grid or around.tag != "table" or sizes[-1] > LONGEST_CELL or sizes[len(sizes) // 2] > SHORT_CELL:
+        even = sum(count > 1 for count in rows.values()) >= LEAST_CELLS
+        short = even or sizes[len(sizes) // 2] <= SHORT_CELL
+        if not grid or around.tag != "table" or sizes[-1] > LONGEST_CELL or not short:
             continue
         for index in inside:
             if findings[index].role in CONTENT_ROLES:
@@ -310,37 +301,6 @@ def _bulleted(findings: list[Finding], blocks: Sequence[Block], bulleted: Sequen
     for index in bulleted:
         if findings[index].role in ("body", "list_item"):
             findings[index] = BULLETED
-
-
-def _in_cell(path: Path) -> bool:
-    while path.tag in INLINE:
-        path = path.outer
-    return path.tag in CELLS
-
-
-def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[int]) -> None:
-    """Cells of tables that hold data: rows of several cells with one short text in each."""
-    inside: dict[int, list[int]] = {}
-    rows: dict[int, Counter[int]] = {}
-    for index in cells:
-        cell = container(blocks[index].path)
-        row = cell.outer
-        number = id(row.outer.outer if row.outer.tag in TABLE_PARTS else row.outer)
-        inside.setdefault(number, []).append(index)
-        rows.setdefault(number, Counter())[id(row)] += 1
-    total = sum([len(block.text) for block in blocks])
-    for number, held in inside.items():
-        sizes = [len(blocks[index].text) for index in held]
-        single = len({id(container(blocks[index].path)) for index in held})
-        wide = sum([count for count in rows[number].values() if count > 1])
-        is_data = (
-            len(held) >= LEAST_CELLS and len(rows[number]) > 1
-            and (wide >= WIDE_SHARE * len(held) or max(rows[number].values()) >= WIDE)
-            and single == len(held) and max(sizes) <= LONGEST_CELL and sum(sizes) <= TABLE_SHARE * total
-        )  # fmt: skip
-        for index in held if is_data else ():
-            if findings[index].role in ("body", "related", "heading", "boilerplate", "dateline"):
-                findings[index] = CELL
 
 
 def _pictures(findings: list[Finding], blocks: Sequence[Block], captions: Sequence[int]) -> None:
