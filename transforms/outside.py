@@ -288,7 +288,7 @@ def _dated(page: _Page, text: str, role: str | None) -> Finding | None:
     if NAMES_WHO.search(text):
         return NAMES
     if rest is None:
-        return None if SENTENCE.search(text) else DATE
+        return None if SENTENCE.search(text[:-1]) else DATE
     return NAMES if rest and role != "dateline" else DATE
 
 

@@ -166,12 +166,18 @@ def test_an_editors_note_takes_in_running_text_only_and_only_up_to_a_note_at_the
         ("<p>——</p>", "boilerplate", "page furniture by its wording"),
         ("<p><b>岸边的人</b></p>", "heading", "a short bold line without a sentence's end"),
         ("<p><a href='/a'>渡轮的历史</a></p>", "related", "nothing but links"),
+        ("<p><b>渡轮还来吗？</b></p>", "heading", "a short bold line without a sentence's end"),
+        ("<p>© Lin Fan</p>", "caption", "ends with the source of a picture"),
+        ("<p>© Quay Post 2031</p>", "note", "starts with `©`"),
+        ("<p>(via Quay Post)</p>", "note", "says by whom it was found"),
+        ("<figure><pre>lamp = 1</pre></figure>", "body", "inside `pre`"),
     ],
     ids=["bullet", "bullet without a space", "bullet before a sentence", "number", "number in parentheses",
          "number and comma", "Roman number", "starred", "archive picture", "photographer", "who gave the picture",
          "photo in English", "agency", "figure", "table", "traditional", "figure without a title", "team",
          "team of an agency", "reporter of a compilation", "credit", "italic quotation", "italic with corner brackets",
-         "end", "end of the text", "dashes", "bold line", "link"],
+         "end", "end of the text", "dashes", "bold line", "link", "bold question", "copyright of a picture",
+         "copyright with a year", "who found it", "code in a figure"],
 )  # fmt: skip
 def test_the_form_of_a_block_inside_the_story_tells_its_role(block: str, role: Role, reason: str) -> None:
     found = judged(LONG_STORY + block + LONG_STORY)

@@ -160,3 +160,32 @@ ROWS = "<tr><th>Town</th><th>Rain</th></tr><tr><td>Aldo</td><td><p>120</p></td><
 )
 def test_short_cells_in_rows_are_a_table(table: str, found: list[str]) -> None:
     assert roles(STORY + table + STORY) == [*BODY, *found, *BODY]
+
+
+@pytest.mark.parametrize(
+    ("above", "items", "role"),
+    [
+        pytest.param("Three calls are stable:", ["lamp.on", "lamp.off"], "list_item", id="announced"),
+        pytest.param("Three calls are stable.", ["lamp.on", "lamp.off"], "related", id="not announced"),
+        pytest.param("Three calls are stable:", ["What the harbour of Songling does with its lamps", "On"], "related",
+                     id="titles of stories"),
+    ],
+)  # fmt: skip
+def test_short_links_that_a_paragraph_announces_are_items(above: str, items: list[str], role: str) -> None:
+    assert roles(f"{STORY}<p>{above}</p>{links(*items)}{STORY}") == [*BODY, "body", role, role, *BODY]
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        pytest.param("The pier in the evening", "caption", id="short line"),
+        pytest.param("<i>The pier burns again.</i>", "caption", id="italic sentence"),
+        pytest.param("The pier burns again.", "body", id="sentence"),
+        pytest.param("Lamp", "body", id="lone word"),
+    ],
+)
+def test_a_short_line_right_below_a_picture_is_its_caption(text: str, role: str) -> None:
+    blocks = cut(f"{STORY}<p>{text}</p>{STORY}").blocks
+    reader, evidence = PageDates(DatelineReader(ZoneInfo("UTC"))), evidence_of(NO_RULES, load_outlets().general)
+    assert classify(blocks, evidence, reader, NOTHING_STATED, {3}).roles[3] == role
+    assert classify(blocks, evidence, reader).roles[3] == "body"
