@@ -29,7 +29,7 @@ from pressmark.transforms.stated import Stated
 NEVER: Final = re.compile(r"(?!)")
 
 
-def _nothing(*_: Any) -> None:
+def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
@@ -59,7 +59,13 @@ KINDS: Final[dict[str, tuple[tuple[object, str, object], ...]]] = {
     "sign-up boxes": ((outside, "SIGN_UP", NEVER),),
     "lines above a page's story": ((outside, "_above", _nothing),),
     "lines below a page's story": ((outside, "_below", _nothing),),
-    "boxes and labels of titles": ((outside, "_beside_titles", _empty), (outside, "_labels", _empty)),
+    "boxes and labels of titles": ((outside, "beside_titles", _empty), (outside, "labels", _empty)),
+    "cards in a row": ((outside, "in_rows", _empty),),
+    "names of menus": ((outside, "MENU", NEVER),),
+    "names of steps": ((outside, "STEP", NEVER),),
+    "elements amid a page's story": ((outside, "_amid", _nothing),),
+    "lines below pictures": ((neighbours, "_captions", _no),),
+    "cells of tables": ((neighbours, "_tables", _nothing),),
     "elements named for other stories": ((outside, "BY_CLASS", "\0"),),
     "what holds against a page's verdict": ((article, "SAID", ("starts with",)),),
 }
