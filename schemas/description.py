@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -19,7 +19,18 @@ import yaml
 from pressmark.schemas.contract import CONTRACT_VERSION, DICTIONARY, PARTITION_KEYS, TIMESTAMP, Table, column
 from pressmark.schemas.tables import OF_ARTICLES
 
-__all__ = ["About", "Described", "column_lines", "described", "keys_of", "mark", "mark_of", "texts_of", "type_name"]
+__all__ = [
+    "About",
+    "Described",
+    "Origin",
+    "column_lines",
+    "described",
+    "keys_of",
+    "mark",
+    "mark_of",
+    "texts_of",
+    "type_name",
+]
 
 # What a license field may say where none is known; the texts are their publishers'.
 LICENSE: Final = "unknown"
@@ -31,7 +42,7 @@ CROISSANT: Final = "http://mlcommons.org/croissant/1.0"
 CONTEXT: Final[dict[str, Any]] = {
     "@language": "en", "@vocab": "https://schema.org/", "sc": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/", "rai": "http://mlcommons.org/croissant/RAI/",
-    "dct": "http://purl.org/dc/terms/", "conformsTo": "dct:conformsTo",
+    "prov": "http://www.w3.org/ns/prov#", "dct": "http://purl.org/dc/terms/", "conformsTo": "dct:conformsTo",
     "data": {"@id": "cr:data", "@type": "@json"}, "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "examples": {"@id": "cr:examples", "@type": "@json"},
     **{name: f"cr:{name}" for name in (
@@ -65,10 +76,24 @@ class Described(NamedTuple):
                 and (name,) != self.key}  # fmt: skip
 
 
+class Origin(NamedTuple):
+    """A run that made rows: its id, when, the version of what read the sources, the archive, and of that the commit
+    that was read, with its time, where it has commits; and the root over all rows, where the run is the latest."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    parser_version: str
+    archive: str
+    commit: str | None
+    committed_at: datetime | None
+    root: str | None
+
+
 class About(NamedTuple):
     """A folder of tables: its name, a sentence on what it holds, the day on which it was made, how to read it
     (Markdown), its tables, and the media type of its files; None where neither Croissant nor a dataset card names such
-    files."""
+    files. `origins` are the latest runs of each archive, the latest of all first, by this `version` of pressmark."""
 
     name: str
     what: str
@@ -76,6 +101,8 @@ class About(NamedTuple):
     reading: str
     tables: tuple[Described, ...]
     media_type: str | None
+    origins: tuple[Origin, ...] = ()
+    version: str = ""
 
     @property
     def filled(self) -> list[Described]:
@@ -219,7 +246,45 @@ def _croissant(about: About, media_type: str) -> dict[str, Any]:
             }
             for table in about.filled
         ],
+        **_provenance(about),
     }  # fmt: skip
+
+
+def _provenance(about: About) -> dict[str, Any]:
+    """Where the rows come from, by https://www.w3.org/TR/prov-o/: each archive at the commit that was read, and the
+    runs that read them."""
+    if not about.origins:
+        return {}
+    archives = {f"archive-{number}": origin for number, origin in enumerate(about.origins)}
+    return {
+        "prov:wasDerivedFrom": [
+            {"@type": "prov:Entity", "@id": name, "name": origin.archive, **_known({
+                "identifier": origin.commit, "dateModified": _time(origin.committed_at),
+            })}
+            for name, origin in archives.items()
+        ],
+        "prov:wasGeneratedBy": [
+            {
+                "@type": "prov:Activity", "@id": f"run-{origin.run_id}", "name": origin.run_id,
+                "prov:startedAtTime": _time(origin.started_at), "prov:endedAtTime": _time(origin.finished_at),
+                "prov:used": {"@id": name},
+                "prov:wasAssociatedWith": {
+                    "@type": "prov:SoftwareAgent", "name": "pressmark", "version": about.version,
+                    "identifier": f"parser {origin.parser_version}",
+                },
+                **_known({"identifier": origin.root and f"root {origin.root}"}),
+            }
+            for name, origin in archives.items()
+        ],
+    }  # fmt: skip
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def _distribution(table: Described, media_type: str) -> dict[str, Any]:

@@ -8,13 +8,14 @@ them; each is replaced whole, in a folder as in an object store.
 from __future__ import annotations
 
 from collections.abc import Collection
+from importlib.metadata import version
 from typing import Final
 
 from pressmark.schemas import BY_RUN, TABLES
 from pressmark.schemas.contract import UNKNOWN_PERIODS
-from pressmark.schemas.description import About, described, mark, mark_of, texts_of
+from pressmark.schemas.description import About, Origin, described, mark, mark_of, texts_of
 from pressmark.storage.output.tables import Output
-from pressmark.storage.runs import RunReport, latest_of
+from pressmark.storage.runs import RunReport, last_runs, latest_of
 
 __all__ = ["README", "describe", "plain_words"]
 
@@ -54,7 +55,11 @@ def describe(output: Output, run: RunReport | None = None) -> list[str]:
     outlets = len({partition.outlet for partition in parts})
     span = f", {periods[0]} to {periods[-1]}" if periods else ""
     by_run = [name for name in BY_RUN if output.store.entries(name)]
-    texts = texts_of(_about(last, f" of {outlets} outlets{span}", keys[0][0] if keys else "month", by_run))
+    about = _about(last, f" of {outlets} outlets{span}", keys[0][0] if keys else "month", by_run)
+    origins = [Origin(*(getattr(one, name) for name in Origin._fields)) for one in last_runs(output)]
+    # The rows that a root is over are those of all archives.
+    origins = [one if number == 0 else one._replace(root=None) for number, one in enumerate(origins)]
+    texts = texts_of(about._replace(origins=tuple(origins), version=version("pressmark")))
     for name, text in texts.items():
         # The README comes last: where a run is killed before, the next one finds the old counts.
         output.store.write(name, text.encode())

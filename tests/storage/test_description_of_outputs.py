@@ -10,8 +10,10 @@ import jsonschema
 import open_data_contract_standard
 import pytest
 import yaml
-from archives import News, ingest
+from archives import News, ingest, writer
+from repositories import Repository, article
 
+import pressmark
 from pressmark.flows.cli import main
 from pressmark.schemas import TABLES
 from pressmark.storage.description import describe
@@ -51,6 +53,24 @@ def test_an_output_describes_every_table_to_people_and_programs(period: str, new
             assert {"@type", "name", "description", "source"} <= field.keys()
             assert field.keys() & {"dataType", "subField"}
             assert files[field["source"]["fileSet"]["@id"]].startswith(f"{table}/")
+
+
+def test_croissant_says_which_commit_of_which_archive_it_is_from(tmp_path: Path) -> None:
+    repository, out = Repository(tmp_path / "news.git"), tmp_path / "out"
+    repository.commit({"a.md": article("a")})
+    folder = tmp_path / "more"
+    writer(folder)("b.md", url="https://songling-times.example/b")
+    ingest(folder, out, archive="more")
+    done = ingest(repository.path, out, 2, archive="news")
+    found = json.loads((out / "croissant.json").read_text("utf-8"))
+    assert found["@context"]["prov"] == "http://www.w3.org/ns/prov#"
+    first, second = found["prov:wasDerivedFrom"]
+    assert (first["name"], first["identifier"]) == ("news", repository.commits[-1])
+    assert (second["name"], second.keys() & {"identifier", "dateModified"}) == ("more", set())
+    told = [(one["@id"], one["prov:used"]["@id"], one.get("identifier")) for one in found["prov:wasGeneratedBy"]]
+    assert told == [("run-run-2", first["@id"], f"root {done.root}"), ("run-run-1", second["@id"], None)]
+    assert all(one["prov:startedAtTime"] <= one["prov:endedAtTime"] for one in found["prov:wasGeneratedBy"])
+    assert {one["prov:wasAssociatedWith"]["version"] for one in found["prov:wasGeneratedBy"]} == {pressmark.__version__}
 
 
 def test_only_a_run_that_changes_tables_writes_it_and_not_over_an_owners(
