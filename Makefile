@@ -8,7 +8,7 @@ PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --
 # Containers often forbid Python to keep what it compiled; then each of some hundred processes compiles its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 QUICK := not server and not prefect and not browser and not corpus and not slow
-EXTRAS := dev audit iceberg copies lineage postgresql dask report
+EXTRAS := dev audit iceberg copies lineage postgresql dask report sign
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
 .PHONY: run site browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-search bench-git bench-scale bench-dask kills fuzz linear shaken score dates lock clean serve-campaign

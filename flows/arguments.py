@@ -210,7 +210,22 @@ COMMANDS: Final = {
         (
             Argument("citation", type=Path, help="the file that `pressmark cite` wrote"),
             Argument("--source", type=Path, metavar="FILE", help="the cited source; of a record, its decoded payload"),
-            Argument("--root", metavar="HEX", help="a root that you trust, as in the table `runs`"), JSON,
+            Argument("--root", metavar="HEX", help="a root that you trust, as in the table `runs`"),
+            Argument("--signed", type=Path, metavar="FOLDER", help="what `pressmark sign` wrote of the root"),
+            Argument("--key", type=Path, metavar="FILE", help="the signer's public key (Ed25519, PEM)"),
+            Argument("--authority", type=Path, metavar="FILE", help="certificate of the time stamps' authority (PEM)"),
+            JSON,
+        ),
+    ),
+    "sign": Command(
+        "citing", "sign the root over all rows, and have it time-stamped, for whoever checks citations; needs "
+        "pressmark[sign]",
+        "pressmark sign output --key key.pem --to signed --authority https://stamps.example/tsr",
+        (
+            NAMED_OUTPUT,
+            Argument("--key", type=Path, metavar="FILE", required=True, help="a private key (Ed25519, PEM)"),
+            Argument("--to", type=Path, metavar="FOLDER", required=True, help="a new folder for the signed root"),
+            Argument("--authority", metavar="URL", help="ask this authority for a time stamp (RFC 3161) [none]"),
         ),
     ),
     "status": Command(

@@ -15,8 +15,9 @@ from archives import ROOT
 # 12,500 lines in 80 modules; what the doors add: front matter, Markdown, pages, records, media; what operators ask,
 # limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout;
 # search and its index; the report, the reading room, exports; copies, citations, what two datasets differ in; changes
-# and removals; forgetting an article, and the proof; who carries what is gone, and pages of changes and copies.
-MOST_LINES = 30_175
+# and removals; forgetting an article, and the proof; who carries what is gone, and pages of changes and copies;
+# signed roots.
+MOST_LINES = 31_070
 MOST_MODULES = 166
 LONGEST_MODULE = 450
 
