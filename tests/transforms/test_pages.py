@@ -92,7 +92,7 @@ def test_every_block_gets_a_verdict_and_a_full_row(parts: list[str]) -> None:
     st.lists(
         st.sampled_from(
             ["<div>", "</div>", "<p>", "word. ", "<h1>", "<img src=x>", "<embed src=x>", "<figure>", "</figure>",
-             "<!--", "<title>", "</title>", "<time>", "2021-03-04", "<table><tr><td>", "<li>", "</ul>", "<blockquote>", "光。"]
+             "<!--", "<title>", "</title>", "<time>", "2021-03-04", "<table><tr><td>", "<li>", "</ul>", "<blockquote>"]
         )
     )
 )  # fmt: skip

@@ -473,7 +473,7 @@ def test_a_formula_is_defused_in_csv_alone(made: Made, client: TestClient) -> No
     for kind, prefix in (("csv", "'"), ("json", ""), ("parquet", "")):
         found = pl.DataFrame(read[kind](client.get(f"/?format={kind}").content), infer_schema_length=None)
         authors = found["author"].drop_nulls().to_list()
-        assert f"{prefix}{PAYLOADS[8]}" in authors, kind
+        assert f"{prefix}{PAYLOADS[9]}" in authors, kind
         assert f"{prefix}@SUM(1)|cmd" in authors, kind
         assert PAYLOADS[0] in authors
 
