@@ -9,7 +9,7 @@ import hashlib
 import re
 import traceback
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason
@@ -37,6 +37,7 @@ SEPARATOR_BYTES: Final = SEPARATOR.encode()
 FEW: Final = 500
 REPLACED: Final = "\ufffd".encode()
 FEW_MARKS: Final = 2
+ONE_DAY: Final = timedelta(days=1)
 # How files begin that no encoding makes text of.
 NO_TEXT: Final = (
     (b"\x1f\x8b", "a file packed by gzip"), (b"PK\3\4", "a zip"), (b"\xfd7zXZ", "a file packed by xz"),
@@ -130,8 +131,9 @@ def _parse(
         url_day=url_day, zone=outlet.zone, latest=latest,
     )  # fmt: skip
     if not outlet.known and header.stated_day is not None and dates.published_from == "front_matter":
-        # The page's own offset tells its day where nothing is known of its outlet's zone.
-        dates = dates._replace(local_date=header.stated_day)
+        # The page's address, else its own offset, tells its day where nothing is known of its outlet's zone.
+        near = url_day is not None and abs(url_day - header.stated_day) <= ONE_DAY
+        dates = dates._replace(local_date=url_day if near else header.stated_day)
     header_bytes = opened.header_bytes
     languages, main_language = language.detect_all([block.text for block in blocks])
     paragraphs = paragraphs_of(opened, blocks, roles, languages, canonical)
