@@ -53,13 +53,13 @@ SAID: Final = (
 )  # fmt: skip
 OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
-    rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
+    rb"\]\((?:https?:|/)[^\s()]+\)|(?<![A-Za-z*])\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
     rb"|\[\[[^\[\]\n]{1,200}\]\]"
 )
 # What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid.
 TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}")
-# Characters of UTF-8 that were read as Windows-1252, and written as UTF-8 again.
-TWICE: Final = re.compile(rb"\xc3[\x82\x83]\xc2[\xa1-\xbf]|\xc3\xa2\xe2\x82\xac")
+# Characters of UTF-8 that were read as Windows-1252 or Latin-1, and written as UTF-8 again.
+TWICE: Final = re.compile(rb"\xc3[\x82\x83]\xc2[\xa1-\xbf]|\xc3[\x84-\xb4]\xc2[\x80-\x9f]|\xc3\xa2\xe2\x82\xac")
 
 
 def parse(
