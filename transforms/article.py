@@ -218,7 +218,7 @@ def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:
 
 def _is_garbled(text: bytes) -> bool:
     """Whether some of a text was decoded wrongly before it came here."""
-    twice = len(TWICE.findall(text)) if b"\xc3\x83" in text or b"\xc3\xa2\xe2\x82\xac" in text else 0
+    twice = len(TWICE.findall(text)) if b"\xc3" in text else 0
     return (text.count(REPLACED) + twice) * FEW > len(text)
 
 
