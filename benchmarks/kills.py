@@ -49,7 +49,7 @@ def main() -> int:
         subprocess.run(["cp", "-r", str(ROOT / "seeds"), str(edited)], check=True)
         for path in sorted(edited.rglob("*.txt"))[:6]:
             path.write_bytes(path.read_bytes() + "<p>补记。</p>\n".encode())
-        ingest(edited, second, 2)
+        ingest(edited, second, 2, archive="seeds")
         for kind in KINDS:
             if kind == "postgresql":
                 warehouse = Warehouse(kind, new_database(server, "kills"))

@@ -13,8 +13,9 @@ from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.storage.errors import LibraryError
 from pressmark.storage.search_index import load_folding
 from pressmark.transforms.clusters import PERMUTATIONS, SEED, clusters_of, plain_of, share_in
+from pressmark.transforms.stories import same_story_of
 
-__all__ = ["CARRIED_BY", "carriers", "clusters"]
+__all__ = ["CARRIED_BY", "carriers", "clusters", "same_story"]
 
 CARRIED_BY: Final = pl.List(pl.Struct({"article_id": pl.String, "outlet": pl.String, "share": pl.Float64}))
 # An article carries a text that it has at least half of; what stands in more articles than this is nobody's text.
@@ -79,6 +80,14 @@ def _content(paragraphs: pl.LazyFrame) -> pl.LazyFrame:
     return paragraphs.filter(pl.col("role").cast(pl.String).is_in([*CONTENT_ROLES])).select(
         "article_id", "paragraph_id", "ordinal", "text"
     )
+
+
+def same_story(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
+    """One row for each article that is another copy or slug of an earlier one: see `transforms/stories.py`."""
+    content = _content(paragraphs).sort("article_id", "ordinal")
+    texts = content.group_by("article_id", maintain_order=True).agg(pl.col("text").str.join("\n"))
+    known = articles.select("article_id", "canonical_url", "published_at").join(texts, on="article_id", how="left")
+    return same_story_of(known.with_columns(pl.col("text").fill_null("")).collect(), load_folding().fold)
 
 
 def _of_level(level: str, texts: pl.DataFrame, fold: Callable[[str], str]) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import polars as pl
 
 from pressmark.schemas import TABLES
 from pressmark.storage.changes import changes_of, removals_of
-from pressmark.storage.copies import clusters
+from pressmark.storage.copies import clusters, same_story
 from pressmark.storage.originals import Originals
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
@@ -110,6 +110,11 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         """Articles and blocks that have a copy, each with its cluster, who was first, and how alike they are; see
         `storage/copies.py`. Raises `LibraryError` without `pressmark[copies]`."""
         return clusters(self.articles, self.paragraphs)
+
+    def same_story(self) -> pl.DataFrame:
+        """Articles that are another copy or slug of an earlier one, whose id is `same_story`, and `by` what it is known
+        (address, id, text): see `transforms/stories.py`. It depends on all articles, so no row holds it."""
+        return same_story(self.articles, self.paragraphs)
 
     def differences(self, newer: Dataset) -> pl.DataFrame:
         """The rows that came, went or changed from this moment to that of `newer`, in what, and why: see

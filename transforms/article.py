@@ -9,7 +9,7 @@ import hashlib
 import re
 import traceback
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason
@@ -37,6 +37,7 @@ SEPARATOR_BYTES: Final = SEPARATOR.encode()
 FEW: Final = 500
 REPLACED: Final = "\ufffd".encode()
 FEW_MARKS: Final = 2
+ONE_DAY: Final = timedelta(days=1)
 # How files begin that no encoding makes text of.
 NO_TEXT: Final = (
     (b"\x1f\x8b", "a file packed by gzip"), (b"PK\3\4", "a zip"), (b"\xfd7zXZ", "a file packed by xz"),
@@ -54,13 +55,13 @@ SAID: Final = (
 NAMED: Final = (BY_CLASS, "inside `nav`")
 OUTSIDE_STORY: Final = frozenset({"related", "boilerplate", "note"})
 MARKS: Final = re.compile(
-    rb"\]\((?:https?:|/)[^\s()]+\)|\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
+    rb"\]\((?:https?:|/)[^\s()]+\)|(?<![A-Za-z*])\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
     rb"|\[\[[^\[\]\n]{1,200}\]\]"
 )
 # What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid.
 TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}")
-# Characters of UTF-8 that were read as Windows-1252, and written as UTF-8 again.
-TWICE: Final = re.compile(rb"\xc3[\x82\x83]\xc2[\xa1-\xbf]|\xc3\xa2\xe2\x82\xac")
+# Characters of UTF-8 that were read as Windows-1252 or Latin-1, and written as UTF-8 again.
+TWICE: Final = re.compile(rb"\xc3[\x82\x83]\xc2[\xa1-\xbf]|\xc3[\x84-\xb4]\xc2[\x80-\x9f]|\xc3\xa2\xe2\x82\xac")
 
 
 def parse(
@@ -134,8 +135,9 @@ def _parse(
         url_day=url_day, zone=outlet.zone, latest=latest,
     )  # fmt: skip
     if not outlet.known and header.stated_day is not None and dates.published_from == "front_matter":
-        # The page's own offset tells its day where nothing is known of its outlet's zone.
-        dates = dates._replace(local_date=header.stated_day)
+        # The page's address, else its own offset, tells its day where nothing is known of its outlet's zone.
+        near = url_day is not None and abs(url_day - header.stated_day) <= ONE_DAY
+        dates = dates._replace(local_date=url_day if near else header.stated_day)
     header_bytes = opened.header_bytes
     languages, main_language = language.detect_all([block.text for block in blocks])
     paragraphs = paragraphs_of(opened, blocks, roles, languages, canonical)
@@ -210,7 +212,7 @@ def _of_page(
     return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown
 
 
-def _below_pictures(media: Iterable[Medium]) -> set[int]:
+def _below_pictures(media: Sequence[Medium]) -> set[int]:
     """Blocks right behind a picture."""
     return {medium.ordinal for medium in media if medium.kind == "image"}
 
@@ -227,7 +229,7 @@ def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:
 
 def _is_garbled(text: bytes) -> bool:
     """Whether some of a text was decoded wrongly before it came here."""
-    twice = len(TWICE.findall(text)) if b"\xc3\x83" in text or b"\xc3\xa2\xe2\x82\xac" in text else 0
+    twice = len(TWICE.findall(text)) if b"\xc3" in text else 0
     return (text.count(REPLACED) + twice) * FEW > len(text)
 
 

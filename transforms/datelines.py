@@ -131,8 +131,8 @@ WITHIN: Final = re.compile(
 YEAR: Final = re.compile(r"(?:19|20)\d{2}")
 # A name of a month, or a year with its sign: what else has digits is left to the shapes above.
 FREE_FORM: Final = re.compile(
-    r"\b(?:jan|feb|mar|apr|ma[iy]|ju[nil]|aug|ao[uû]|sep|o[ck]t|nov|de[cz]|f[eé]v|avr|juin|d[eé]c)[a-zéû]*\.?\b.*\b(?:19|20)\d\d\b"
-    r"|\b\d{1,2}(?:st|nd|rd|th)?\b.*\b(?:jan|feb|mar|apr|ma[iy]|ju[nil]|aug|sep|o[ck]t|nov|de[cz])[a-z]*\b.*\b(?:19|20)\d\d\b"
+    r"\b(?:j[aä]n|feb|m[aä]r|apr|ma[iyjg]|mei|ju[nil]|aug|ao[uû]|sep|o[ckut]t|nov|de[cz]|f[eé]v|a[vb]r|d[eé]c|gen|giu|lug|ago|"
+    r"set|di[cs]|ene|iu[ln]|ian|noi)[a-zçéûäš]*\.?\b.*\b(?:19|20)\d\d\b"
     r"|[一二三四五六七八九十]月.*\d",
     re.IGNORECASE,
 )

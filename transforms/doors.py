@@ -35,12 +35,19 @@ PAGE: Final = re.compile(
     r"[\s\ufeff]*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?:(?!-->).){0,4000}-->\s*){0,9}<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
+# What a server printed before the page: warnings, and elements that belong inside it.
+LATE_PAGE: Final = re.compile(
+    r"[\s\ufeff]*<(?:br|b|script|style|link|meta|noscript)\b.{0,65536}?<(?:!doctype\s+html|html)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 # A comment with one JSON object tells of the page that follows.
 JSON_COMMENT: Final = re.compile(r"[\s\ufeff]*<!--\s*(?=\{)")
 # Where the order of day and month is that of a page's language; English that names no country does not tell.
 PLACES: Final = {"en": UTC_ZONE, "en-us": ZoneInfo("America/New_York")}
 DAY_FIRST: Final = ZoneInfo("Europe/London")
 WEB_DEFAULT: Final = "cp1252"
+# Whose words for months are read where a page's own language does not say them.
+MONTHS_OF: Final = ("de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr")
 # Switches to another script in encodings whose bytes are all ASCII, which as UTF-8 would be read wrongly.
 ESCAPE: Final = b"\x1b$"
 STATEFUL: Final = "the encoding has states between characters"
@@ -68,7 +75,7 @@ def open_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
     """The source in `data`. Raises `BadSource` where no door is its own, and `UnicodeDecodeError` for bytes that are no
     text in the encoding that was declared, UTF-8 where none was."""
     found = part_source(data, reading, facts)
-    if PAGE.match(found.body):
+    if found.header.dialect == "page" or PAGE.match(found.body):
         # Readers of what most archives have none of are loaded when they are needed.
         from pressmark.transforms.page_facts import page_facts
 
@@ -85,7 +92,7 @@ def part_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
     """The source in `data` parted into header and body, which is not looked at yet; raises as `open_source`."""
     decoded = characters_of(data, reading, facts)
     header = record_header(facts) if facts is not None else _json_comment(decoded.text, reading.keys)
-    if header is None and PAGE.match(decoded.text):
+    if header is None and (PAGE.match(decoded.text) or LATE_PAGE.match(decoded.text)):
         header = Header("page", "", None, None, None, None, 0)
     header = header or read_header(decoded.text, reading.keys)
     size = decoded.mark + decoded.size(0, header.body_start)
@@ -169,7 +176,8 @@ def _moment(printed: str | None, language: str | None) -> datetime | date | None
         return None
     moment = parse_date(printed) or parse_date(printed, PLACES.get((language or "en").lower(), DAY_FIRST))
     if moment is None:
-        found = dateline_reader(UTC_ZONE).read(printed)
+        spoken = (language or "en").partition("-")[0].partition("_")[0].lower()
+        found = dateline_reader(UTC_ZONE, (), (spoken, *MONTHS_OF)).read(printed)
         moment = None if found is None else found.moment
         return moment.date() if moment is not None and moment.time() == time() else moment
     return moment

@@ -97,6 +97,8 @@ def outside_findings(
 ) -> dict[int, Finding]:
     """What the blocks outside the story are that are not furniture, by position: the article's title where the story
     has none is content, nothing else is."""
+    if not blocks:
+        return {}
     story = [index for index, inside in enumerate(main) if inside] or [0]
     first, last = story[0], story[-1]
     top = _top(blocks, first, stated)

@@ -36,7 +36,7 @@ LONGEST_TITLE: Final = 400
 # A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
 AGREES: Final = 0.3
 MOST_NODES_NEAR: Final = 25
-MOST_STRINGS: Final = 120
+MOST_STRINGS: Final = 2000
 MOST_STRINGS_NEAR: Final = 16
 LONGEST_NEAR: Final = 200
 LONGEST_DATELINE: Final = 60
@@ -44,7 +44,6 @@ LONGEST_BYLINE: Final = 160
 LONGEST_STATEMENT: Final = 400
 # The first keys of a list are believed before JSON-LD, the first selectors before what stands below the title.
 SUREST: Final = 4
-SURE_TIMES: Final = 4
 ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
 # Where a browser, or SingleFile, says that it saved the page from.
 SAVED: Final = re.compile(
@@ -233,12 +232,13 @@ class _Page:
         story = document.select_one("main, article, body")
         near = _dated(text for text in self._near if not UPDATED.search(text))
         return (
-            _time_in(document, TIMES[:SURE_TIMES])
+            _time_in(document, TIMES[:SUREST])
             or (near and _time_that_prints(document, near))
-            or _time_in(document, TIMES[SURE_TIMES:])
+            or _time_in(document, TIMES[SUREST:])
             or _dated(self._near)
             or _dated((_plain(e) for name in PRINTED_TIMES for e in document.select(name)[:3]), LONGEST_NEAR)
-            or _dated(_strings_of(story.descendants if story else (), MOST_STRINGS))
+            or _dated(strings := _strings_of(story.descendants if story else (), MOST_STRINGS))
+            or _dated(strings, LONGEST_NEAR)
         )
 
     def _authors(self) -> tuple[str, ...]:

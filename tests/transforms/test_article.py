@@ -312,3 +312,32 @@ WORDS = st.text(max_size=5).map(lambda text: text.encode("utf-8", "replace"))
 def test_no_bytes_after_a_header_raise(header: str, scraps: list[bytes]) -> None:
     data = header.encode() + b"".join(scraps)
     assert_laws_of_sums_and_slices(parse(data, "a.md", OUTLETS, Limits(depth=8)), data)
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("It\u00e2\u0080\u0099s a caf\u00c3\u00a9. " * 2, "mojibake"), ("CAFÉ® CAFÉ® CAFÉ® «CAFÉ»", None),
+        ("甲。 **标题**  乙。 ** 又一个**  丙。", "markup_in_text"), ("By Ad** My** and Jo** Al** and An** Fe**", None),
+    ],
+    ids=["UTF-8 read as Latin letters", "capital letters before signs", "Markdown in HTML", "names that are hidden"],
+)  # fmt: skip
+def test_flags_tell_what_went_wrong_before_from_what_looks_like_it(text: str, flag: str | None) -> None:
+    assert set(article(f"{HEADER}<p>{text}</p><p>渡轮。</p>").flags) == ({flag} if flag else set())
+
+
+def test_the_address_tells_the_day_of_a_page_whose_zone_nobody_knows() -> None:
+    page = (
+        "<!doctype html><html lang=de><head><title>Die Fähre</title><link rel=canonical href='https://x.example/2023/11/08/{}'>"
+        "</head><body><article><h1>Die Fähre</h1><p>{}</p>"
+        "<p>Sie fährt heute wieder über den See und zurück.</p></article>"
+    )
+    utc = page.format("a", "").replace(
+        "</head>", "<meta property=article:published_time content=2023-11-09T03:28:35Z></head>"
+    )
+    assert article(utc).dates.local_date == date(2023, 11, 8)
+    assert article(page.replace("2023/11/08/", "").format("b", "8. März 2022")).dates.local_date == date(2022, 3, 8)
+    late = article(
+        "<br />\n<b>Warning</b>: no such function<br />\n" + page.replace("2023/11/08/", "").format("b", "8. März 2022")
+    )
+    assert (late.header.dialect, late.dates.local_date) == ("page", date(2022, 3, 8))

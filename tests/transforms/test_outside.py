@@ -84,7 +84,8 @@ def test_what_stands_above_a_pages_story(above: str, roles: list[str]) -> None:
         pytest.param("<p><a href='/a'>Light</a> <a href='/b'>Sea and sand</a> <a href='/c'>Oil</a></p>",
                      ["boilerplate"], id="several links, none of them a title"),
         pytest.param("".join(f"<div class='card n{n}'><a href='/{n}'>What the harbour does with lamp {n}</a>"
-                             "<p>It burns.</p><i>Monday</i></div>" for n in (1, 2)), ["related"] * 6, id="cards in a row"),
+                             "<p>It burns.</p><i>Monday</i></div>" for n in (1, 2)), ["related"] * 6,
+                     id="cards in a row"),
         pytest.param("<div class='card'><a href='/1'>What the harbour does with lamps</a><p>It burns.</p></div>",
                      ["related", "boilerplate"], id="one card"),
         pytest.param("<div class='post-previous'><a href='/1'>Night ferry</a></div>", ["related"], id="story before"),

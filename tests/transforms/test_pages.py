@@ -4,13 +4,16 @@ import json
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pressmark.storage.versions import parse_source
 from pressmark.transforms.blocks import cut
+from pressmark.transforms.dates import FAR_FUTURE
 from pressmark.transforms.page_facts import page_facts
 from pressmark.transforms.page_features import FEATURES, features
 from pressmark.transforms.pages import declared_inside, main_blocks
+from pressmark.transforms.records import Limits, Reading, Reject
 
 SENTENCES = (
     "The lamp at the end of the pier went out on Tuesday, and nobody in the harbour office knew why.",
@@ -83,6 +86,22 @@ def test_every_block_gets_a_verdict_and_a_full_row(parts: list[str]) -> None:
     verdict = main_blocks(blocks)
     assert len(verdict.main) == len(verdict.likely) == len(blocks)
     assert verdict == main_blocks(blocks)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["<div>", "</div>", "<p>", "word. ", "<h1>", "<img src=x>", "<embed src=x>", "<figure>", "</figure>",
+             "<!--", "<title>", "</title>", "<time>", "2021-03-04", "<table><tr><td>", "<li>", "</ul>", "<blockquote>"]
+        )
+    )
+)  # fmt: skip
+@example(["<img src=x>"])
+def test_no_page_is_too_odd_for_the_rules(parts: list[str]) -> None:
+    """Pages without a text, without a story, with nothing but a title: each has rows, or a reason that says why not."""
+    page = "".join(["<!doctype html><html><body>", *parts]).encode()
+    outcome = parse_source(page, "a.html", Limits(), FAR_FUTURE, "", Reading())
+    assert not isinstance(outcome, Reject) or outcome.reason == "no_text"
 
 
 def test_facts_come_from_json_ld_in_a_graph_with_people_by_reference() -> None:

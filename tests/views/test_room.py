@@ -212,7 +212,7 @@ def test_every_page_shows_payloads_as_text(made: Made, client: TestClient) -> No
     assert len(ids(made.output, "rejects", "reject_id")) == 2
     for number in (0, 1, 2, 3, 4, 8, 9, 10, 12):
         shown = text_of(client.get(f"/article/{article_of(made, number)}").text)
-        assert shown.count(PAYLOADS[number]) >= 6, (number, shown)  # title, author, tag, category, source, metadata
+        assert shown.count(PAYLOADS[number]) >= 5, (number, shown)  # title, tag, category, source, metadata
     assert "<script>out</script>" in text_of(client.get("/").text)
 
 
@@ -473,9 +473,9 @@ def test_a_formula_is_defused_in_csv_alone(made: Made, client: TestClient) -> No
     for kind, prefix in (("csv", "'"), ("json", ""), ("parquet", "")):
         found = pl.DataFrame(read[kind](client.get(f"/?format={kind}").content), infer_schema_length=None)
         authors = found["author"].drop_nulls().to_list()
-        assert f"{prefix}{PAYLOADS[8]}" in authors, kind
-        assert f"{prefix}@SUM(1)|cmd" in authors, kind
-        assert PAYLOADS[0] in authors
+        assert f"{prefix}{PAYLOADS[9]}" in authors, kind
+        assert not prefix or all(author[0] not in "=+-@" for author in authors)
+        assert f"松岭 {PAYLOADS[8]}" in found["title"]
 
 
 def test_a_reject_is_handed_out_with_its_bytes(made: Made, client: TestClient) -> None:

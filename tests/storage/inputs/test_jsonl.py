@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from archives import breaches, ingest, rows_of
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from listings import contents
 
@@ -162,6 +162,8 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
     data = b"\n".join(
         line.replace(b"\n", b"") if isinstance(line, bytes) else json.dumps(line).encode() for line in lines
     )
+    # A frame of zstd to skip begins so, and no line of JSON.
+    assume(data[1:4] != b"*M\x18")
     found = list(read_json_lines(Unpacked(io.BytesIO(data), Budget()), Limits(), keys_of("url=a.b")))
     places = [number for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n")) if line.strip()]
     assert len(found) == len(places)
