@@ -125,9 +125,7 @@ def _parse(
     evidence = evidence_of(rules, outlets.general)
     stated = stated_of(header, opened.titles or ())
     if opened.titles is None:
-        roles, reasons, dateline_at = classify(
-            blocks, evidence, dated, stated, _below_pictures(media)
-        )
+        roles, reasons, dateline_at = classify(blocks, evidence, dated, stated, _below_pictures(media))
     else:
         (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated, stated)
     dates = weigh(

@@ -19,16 +19,17 @@ NAMED_MONTH: Final = re.compile(
 )
 DATE_LABEL: Final = re.compile(
     r"(?:发布|發布|發佈|发表|發表|更新|更改|修改|刊登|创建|時間|时间|日期|于|於|页|版|最[后後]|首次|입력|수정|등록)+"
-    r"|\b(?:(?:first |last )?(?:published|updated|posted|modified|created|added|edited|released|submitted)|date|time|on|at"
-    r"|page ?\d*|publi[cée]+ le|mis à jour le|le|à|lecture|am|um|uhr|vom|aktualisiert|veröffentlicht|geschrieben|erstellt"
-    r"|online seit|stand|datum|ausgabe|pubblicato il|aggiornato il|alle|ore|publicado(?: em| el)?|actualizado(?: el)?"
-    r"|atualizado(?: em)?|às|publicerad|uppdaterad|publisert|oppdatert|publiceret|opdateret|gepubliceerd|bijgewerkt|op"
+    r"|\b(?:(?:first |last )?(?:published|updated|posted|modified|created|added|edited|released|submitted)|date|time|on"
+    r"|at|page ?\d*|publi[cée]+ le|mis à jour le|le|à|lecture|am|um|uhr|vom|aktualisiert|veröffentlicht|geschrieben"
+    r"|erstellt|online seit|stand|datum|ausgabe|pubblicato il|aggiornato il|alle|ore|publicado(?: em| el)?"
+    r"|actualizado(?: el)?|atualizado(?: em)?|às|publicerad|uppdaterad|publisert|oppdatert|publiceret|opdateret|gepubliceerd|bijgewerkt|op"
     r"|opublikowano|dodano|aktualizacja|опубликовано|обновлено|дата|güncelleme|yayınlanma|diterbitkan)\b"
     r"|نشر|تحديث|تاريخ",
     re.IGNORECASE,
 )
 TIME: Final = re.compile(
-    r"\d{1,2}(?:[:：]|[.h](?=\d\d\b))\d{2}(?:[:：]\d{2})?(?:\s?[ap]\.?m\.?)?(?:\s?\(?(?:GMT|UTC|[A-Z]{2,4}T)?[+-]?\d*\)?)?", re.IGNORECASE
+    r"\d{1,2}(?:[:：]|[.h](?=\d\d\b))\d{2}(?:[:：]\d{2})?(?:\s?[ap]\.?m\.?)?(?:\s?\(?(?:GMT|UTC|[A-Z]{2,4}T)?[+-]?\d*\)?)?",
+    re.IGNORECASE,
 )
 # How long ago that was, how often and how long one reads: counts beside the date, and no part of a name.
 COUNTED: Final = re.compile(

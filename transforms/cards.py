@@ -1,4 +1,4 @@
-"""Where other stories stand on a whole page: boxes of titles, cards in a row, steps to the next story, and labels above.
+"""Where other stories stand on a whole page: boxes of titles, cards in a row, steps to the next one, labels above.
 
 Looks at how elements repeat, link and are named; a block's own wording is not asked.
 """
@@ -29,9 +29,10 @@ HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 FRAMES: Final = frozenset({"html", "body", "main"})
 # What elements of menus, links that are no titles, steps and labels are called.
 MENU: Final = re.compile(
-    r" (?:menu|sub ?menu|dropdown|nav ?bar|(?:main|site|block) nav|bread ?crumbs?|shar(?:e|ing)|social|skip ?links?|logo"
-    r"|log ?in|sign ?in|languages?|cookies?|tool ?bar|pagination|pager|search|site (?:footer|title|branding)"
-    r"|widget categories|cat item|category rootline|calendar|respond|pop ?up|pop|modal|overlay|dialog|off ?canvas|services?|ad|ads|advert|advertisement) "
+    r" (?:menu|sub ?menu|dropdown|nav ?bar|(?:main|site|block) nav|bread ?crumbs?|shar(?:e|ing)|social|skip ?links?"
+    r"|logo|log ?in|sign ?in|languages?|cookies?|tool ?bar|pagination|pager|search"
+    r"|site (?:footer|title|branding)|widget categories|cat item|category rootline|calendar|respond|pop ?up|pop|modal"
+    r"|overlay|dialog|off ?canvas|services?|ad|ads|advert|advertisement) "
 )
 FOOTER: Final = re.compile(r" (?:(?:site|page|main|global) footer |footer $|colophon )")
 BUTTON: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action|tools?) ")
@@ -87,7 +88,9 @@ def page_numbers(blocks: Sequence[Block]) -> set[int]:
     return {one for pair in pairwise(numbers) if pair[1] == pair[0] + 1 for one in pair}
 
 
-def labels(blocks: Sequence[Block], main: Sequence[bool], others: Collection[int], barred: Collection[int]) -> list[int]:
+def labels(
+    blocks: Sequence[Block], main: Sequence[bool], others: Collection[int], barred: Collection[int]
+) -> list[int]:
     """Blocks right above titles of other stories that announce them."""
     return [
         index for index in range(len(blocks) - LEAST_TITLES)
@@ -100,7 +103,9 @@ def _announces(block: Block) -> bool:
     return block.bold or any(token.tag in HEADINGS or LABEL.search(named(token)) for token in block.path)
 
 
-def in_rows(blocks: Sequence[Block], main: Sequence[bool], titles: Collection[int], barred: Collection[int]) -> set[int]:
+def in_rows(
+    blocks: Sequence[Block], main: Sequence[bool], titles: Collection[int], barred: Collection[int]
+) -> set[int]:
     """Blocks in cards: elements of one kind in a row, where more than one has the title of another story."""
     frames = {id(path) for index, block in enumerate(blocks) if main[index] for path in _outwards(block.path)}
     rows: dict[tuple[int, str], set[int]] = defaultdict(set)
@@ -111,7 +116,8 @@ def in_rows(blocks: Sequence[Block], main: Sequence[bool], titles: Collection[in
                 rows[id(path.outer), _kind(path)].add(id(path))
                 titled[id(path)] += index in titles
     cards = {
-        number for row in rows.values() if sum(bool(titled[each]) for each in row) >= max(LEAST_TITLES, ROW_SHARE * len(row))
+        number for row in rows.values()
+        if sum(bool(titled[each]) for each in row) >= max(LEAST_TITLES, ROW_SHARE * len(row))
         for number in row if titled[number] <= MOST_TITLES
     }  # fmt: skip
     held: dict[int, list[int]] = defaultdict(list)

@@ -49,10 +49,13 @@ LONGEST_CAPTION: Final = 500
 SENTENCE: Final = re.compile(r"[.。!！?？](?:\s|$)")
 BRACKETS: Final = "[]［］【】"
 NAMES_WHO: Final = re.compile(
-    r"\b(?:[Bb]y|[Vv]on|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Oo]leh)(?: [A-ZÀ-ÞĀ-Ž]|:)|(?:来源|來源|出处|出處|记者|記者)\s*[:：]\s*\S"
+    r"\b(?:[Bb]y|[Vv]on|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Oo]leh)(?: [A-ZÀ-ÞĀ-Ž]|:)"
+    r"|(?:来源|來源|出处|出處|记者|記者)\s*[:：]\s*\S"
     r"|^[A-ZÀ-Þ][\w.'’-]+ [A-ZÀ-Þ][\w'’-]+[a-zß-ÿ],? ?(?=\d)|기자"
 )
-COPYRIGHT: Final = re.compile(r"©|\(c\)|copyright|rights|版权|版權|著作权|著作權|Rechte|droits|derechos|direitos|diritti|права|ICP", re.IGNORECASE)
+COPYRIGHT: Final = re.compile(
+    r"©|\(c\)|copyright|rights|版权|版權|著作权|著作權|Rechte|droits|derechos|direitos|diritti|права|ICP", re.IGNORECASE
+)
 DIGIT: Final = re.compile(r"\d")
 CONTROLS: Final = frozenset({"button", "select", "option", "input"})
 TITLES: Final = frozenset({"h1", "h2"})
@@ -70,8 +73,8 @@ LEAST_CJK: Final = 9
 LEAST_INVITATION: Final = 3
 LEAST_CJK_INVITATION: Final = 4
 SIGN_UP: Final = re.compile(
-    r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp|donate|donations?"
-    r"|support us|support pay|membership)"
+    r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp|donate"
+    r"|donations?|support us|support pay|membership)"
 )
 
 DATE: Final = Finding("dateline", "a date above the page's story")
@@ -105,7 +108,8 @@ def outside_findings(
     head = range(min(top, first - HEAD_BLOCKS), story[min(FIRST_BLOCKS, len(story) - 1)])
     # What an element around the story is called says nothing of what else is in it.
     frames = {id(token) for index in story for token in blocks[index].path}
-    page = _Page(evidence, dated, stated, head, range(last + 1, last + 1 + TAIL_BLOCKS), container(blocks[last].path), frames, top)
+    tail = range(last + 1, last + 1 + TAIL_BLOCKS)
+    page = _Page(evidence, dated, stated, head, tail, container(blocks[last].path), frames, top)
     findings: dict[int, Finding] = {}
     barred = page_numbers(blocks)
     for index, block in enumerate(blocks):
@@ -124,7 +128,7 @@ def outside_findings(
         else:
             finding = _of_block(page, index, block, found, menu=menu)
             if finding is None and top - ABOVE_TITLE <= index < last:
-                finding = _amid(block, found, started=first <= index)
+                finding = _amid(block, started=first <= index)
         if finding is None and (menu or in_menu(block)):
             barred.add(index)
         if finding is not None:
@@ -166,7 +170,7 @@ def _top(blocks: Sequence[Block], first: int, stated: Stated) -> int:
     return first
 
 
-def _amid(block: Block, found: Sequence[Finding], *, started: bool) -> Finding | None:
+def _amid(block: Block, *, started: bool) -> Finding | None:
     """What stands between the title and the last paragraph by the element around it: pictures' words, quotations."""
     tags = {token.tag for token in block.path}
     if tags & CONTROLS or link_share(block) >= LINK_SHARE:

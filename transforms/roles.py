@@ -409,7 +409,10 @@ QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")
 ASKS: Final = re.compile(r"[?？]$")
 # Whoever is asked is addressed, or the one who asks is named.
-ASKED: Final = re.compile(r"[您你]|^[^：:]{1,12}[：:]|\b(?:you|your|Sie|Ihr|Ihre|vous|votre|usted|tu|su|lei|u|uw|du|ni)\b|당신|вы|вас", re.IGNORECASE)
+ASKED: Final = re.compile(
+    r"[您你]|^[^：:]{1,12}[：:]|\b(?:you|your|Sie|Ihr|Ihre|vous|votre|usted|tu|su|lei|u|uw|du|ni)\b|당신|вы|вас",
+    re.IGNORECASE,
+)
 SPEAKS: Final = re.compile(r"\s*[：:]")
 
 DATELINE: Final = Finding("dateline", "a date and nothing else, above the story")
