@@ -22,7 +22,8 @@ DATE_LABEL: Final = re.compile(
     r"|\b(?:(?:first |last )?(?:published|updated|posted|modified|created|added|edited|released|submitted)|date|time|on"
     r"|at|page ?\d*|publi[cée]+ le|mis à jour le|le|à|lecture|am|um|uhr|vom|aktualisiert|veröffentlicht|geschrieben"
     r"|erstellt|online seit|stand|datum|ausgabe|pubblicato il|aggiornato il|alle|ore|publicado(?: em| el)?"
-    r"|actualizado(?: el)?|atualizado(?: em)?|às|publicerad|uppdaterad|publisert|oppdatert|publiceret|opdateret|gepubliceerd|bijgewerkt"
+    r"|actualizado(?: el)?|atualizado(?: em)?|às"
+    r"|publicerad|uppdaterad|publisert|oppdatert|publiceret|opdateret|gepubliceerd|bijgewerkt"
     r"|op|opublikowano|dodano|aktualizacja|опубликовано|обновлено|дата|güncelleme|yayınlanma|diterbitkan)\b"
     r"|نشر|تحديث|تاريخ",
     re.IGNORECASE,
