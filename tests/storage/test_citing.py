@@ -184,8 +184,9 @@ def _other(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_binary(kind):
         return (value or b"") + b"x"
     if pa.types.is_list(kind):
-        inner = kind.value_type
-        other = {field.name: 0 if pa.types.is_integer(field.type) else "" for field in inner} if inner.num_fields else ""
+        other: Any = ""
+        if pa.types.is_struct(kind.value_type):
+            other = {field.name: 0 if pa.types.is_integer(field.type) else "" for field in kind.value_type}
         return [*(value or ()), other]
     if pa.types.is_boolean(kind):
         return not value
