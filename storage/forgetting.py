@@ -98,9 +98,9 @@ def forget(
         works = list(_works(known, article_id))
         # What was made of the rows goes first: a run that is killed in between may be done again.
         output.store.remove(plan.files)
-        steps, changed, merged = _merged(output, staging, known, works, stamp, detail_of(article_id, reason))
-        drop_segments(output, set(changed))
         roots = Roots(output)
+        steps, changed, merged = _merged(output, staging, known, works, roots, stamp, detail_of(article_id, reason))
+        drop_segments(output, set(changed))
         report = _report(known, stamp, merged, roots.root(changed))
         draft = f"{staging.drafts}/{stamp.run_id}.parquet"
         audits = _audits(output, staging.drafts, article_id)
@@ -188,7 +188,7 @@ def _works(known: _Known, article_id: str) -> Iterator[PlaceWork]:
 
 
 def _merged(
-    output: Output, staging: Staging, known: _Known, works: list[PlaceWork], stamp: Stamp, detail: str
+    output: Output, staging: Staging, known: _Known, works: list[PlaceWork], roots: Roots, stamp: Stamp, detail: str
 ) -> tuple[list[Replacement], dict[str, bytes | None], list[Merged]]:
     """The steps that publish the tables without the article, the digests of the files that they change, and what
     merging made."""
@@ -197,7 +197,6 @@ def _merged(
     steps: list[Replacement] = []
     changed: dict[str, bytes | None] = {}
     merged: list[Merged] = []
-    roots = Roots(output)
     for number, table in enumerate(dict.fromkeys(work.table for work in works)):
         mine = tuple(work for work in works if work.table == table)
         places = {work.partition for work in mine}

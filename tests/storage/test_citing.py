@@ -23,7 +23,7 @@ from repositories import Repository
 
 from pressmark.flows.cli import main
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.storage.citing import cite
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.output.parquet import PartFile
@@ -390,3 +390,40 @@ def test_the_commands_write_check_and_end_with_a_code(
     assert "FAILS       the root is the one given" in capsys.readouterr().out
     assert main(["check", str(path), "--root", "12"]) == 2
     assert main(["check", str(tmp_path / "none.json")]) == 3
+
+
+def test_a_run_hashes_only_the_rows_that_it_brings_and_has_the_root_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records of rows that stay are kept; those of rows that changed, went or moved to another file are not."""
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    write = writer(archive)
+    hashed: list[int] = []
+
+    def counted(files: Any, table: Table) -> list[bytes]:
+        hashed.extend(len(rows) for _, rows in files if table.name == "articles")
+        return digests_of(files, table)
+
+    monkeypatch.setattr("pressmark.storage.output.partitions.digests_of", counted)
+
+    def run(number: int) -> int:
+        """How many articles were hashed in a run that left the root of all rows."""
+        hashed.clear()
+        report = ingest(archive, out, number, sync=True)
+        assert report.root == moment_of(Output(out), anew=True).root
+        return sum(hashed)
+
+    def story(number: int, body: str, month: int = 3) -> None:
+        url = f"https://songling-times.example/{number}"
+        write(f"{number}.md", url=url, at=f"2022-{month:02}-04T05:06:07", body=f"<p>{body}</p>")
+
+    for number in range(8):
+        story(number, f"松岭报道 {number}")
+    assert run(1) == 8
+    story(8, "新的报道")
+    assert run(2) == 1
+    story(0, "修订的报道")
+    (archive / "1.md").unlink()
+    assert run(3) == 1
+    story(2, "改期的报道", month=5)
+    assert run(4) == 1
