@@ -14,7 +14,6 @@ from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
-import yaml
 
 from pressmark.schemas.contract import CONTRACT_VERSION, DICTIONARY, PARTITION_KEYS, TIMESTAMP, Table, column
 from pressmark.schemas.tables import OF_ARTICLES
@@ -35,8 +34,6 @@ __all__ = [
 # What a license field may say where none is known; the texts are their publishers'.
 LICENSE: Final = "unknown"
 KEY_TYPES: Final = {"string": pa.string(), "date": pa.date32(), "number": pa.int64()}
-# The one in C takes a quarter of the time.
-DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 CROISSANT: Final = "http://mlcommons.org/croissant/1.0"
 # As the validator has it; what differs is reported by it.
 CONTEXT: Final[dict[str, Any]] = {
@@ -224,7 +221,11 @@ def _dictionary(about: About) -> str:
 
 
 def _yaml(value: Any) -> str:
-    return str(yaml.dump(value, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=120))
+    import yaml  # most runs leave the texts as they are
+
+    # The one in C takes a quarter of the time.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _croissant(about: About, media_type: str) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import Source
 from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.versions import parse_source
-from pressmark.transforms.dates import SCHEDULED_AHEAD
 from pressmark.transforms.forgetting import left_of
 from pressmark.transforms.records import Article, Limits, Reading, Reject, Stamp
 from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, partition_of, reject_rows, sort_key
@@ -192,6 +191,9 @@ def _parse_batch(batch: Batch) -> Parsed:
 
 def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]], int, int]:
     """Articles and rejects of a batch, its bytes, and how many articles the run does not ask for."""
+    # A run that leaves this to workers does not load the parser.
+    from pressmark.transforms.dates import SCHEDULED_AHEAD
+
     latest = batch.stamp.started_at + SCHEDULED_AHEAD
     accepted: list[_Accepted] = []
     rejects: list[tuple[Reject, Source]] = []

@@ -144,13 +144,14 @@ class _Places:
         works = self._works()
         total = sum(one.counts.source_bytes for one in now.parsed)
         found = []
-        for table in sorted({work.table for work in works}):
+        # The longest first, so that no worker waits for it at the end.
+        for table in sorted({work.table for work in works}, key=lambda table: (table != "paragraphs", table)):
             mine = [work for work in works if work.table == table]
             parts = defaultdict(list)
             for part in self._output.parts(TABLES[table]):
                 parts[part.partition].append(part)
             waiting = _by_partition(staged.get(table, ()))
-            count = max(1, min(len(mine), max(workers, total // TASK_BYTES)))
+            count = max(1, min(len(mine), max(2 * workers, total // TASK_BYTES)))
             for number in range(count):
                 some = tuple(mine[len(mine) * number // count : len(mine) * (number + 1) // count])
                 partitions = dict.fromkeys(work.partition for work in some)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
-
-import polars as pl
+from typing import TYPE_CHECKING, Final
 
 from pressmark.schemas.contract import Reason
 from pressmark.transforms.records import Article, Reject
+
+if TYPE_CHECKING:
+    import polars as pl  # workers, which load this, need nothing of it
 
 __all__ = ["FORGOTTEN", "detail_of", "forgotten_in", "left_of", "pieces_of"]
 
@@ -37,7 +38,7 @@ def detail_of(article_id: str, reason: str) -> str:
 
 def forgotten_in(catalog: pl.DataFrame) -> dict[str, str]:
     """By the ids of articles, and the hashes of sources, that must not come back, the `detail` that says why."""
-    rows = catalog.filter(pl.col("reason") == FORGOTTEN).select("source_sha256", "detail").unique().sort("detail")
+    rows = catalog.filter(catalog["reason"] == FORGOTTEN).select("source_sha256", "detail").unique().sort("detail")
     found = {}
     for sha256, detail in rows.iter_rows():
         found[sha256] = detail

@@ -33,7 +33,8 @@ AMP_CACHE: Final = re.compile(
 )
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
-ESCAPES: Final = re.compile(r"%([0-9a-fA-F]{2})")
+# Escapes that another form stands for: of what needs none, or in lower case.
+ESCAPES: Final = re.compile(r"%(?=[0-9a-fA-F]{2})([2-7][0-9a-fA-F]|[a-f][0-9a-fA-F]|[0-9A-F][a-f])")
 NO_ESCAPE: Final = re.compile(r"%(?![0-9a-fA-F]{2})")
 UNRESERVED: Final = frozenset(map(ord, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"))
 AMPERSAND: Final = re.compile(r"&(?:amp|#38|#x26);", re.IGNORECASE)

@@ -190,6 +190,8 @@ def _text(values: pa.Array) -> pa.Array:
 
 def _encoded(values: pa.Array) -> pa.Array:
     """`canonical` of each value."""
+    if values.null_count == len(values):
+        return pa.repeat("n", len(values))
     if pa.types.is_list(values.type):
         starts = pc.subtract(values.offsets, values.offsets[0])
         inner = pc.binary_join(pa.ListArray.from_arrays(starts, _encoded(values.flatten())), "")

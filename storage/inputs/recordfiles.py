@@ -24,7 +24,6 @@ from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.archives import METHOD, OUT_OF_ARCHIVE, OUTSIDE
 from pressmark.storage.inputs.budget import HARMLESS_PART_BYTES, Budget
 from pressmark.storage.inputs.folder import NO_FILE, Folder
-from pressmark.storage.inputs.jsonl import read_json_lines
 from pressmark.storage.inputs.payloads import Fault, fault_of, rejected
 from pressmark.storage.inputs.source import (
     OF_RECORDS,
@@ -155,6 +154,9 @@ class RecordFolder(Folder):
     ) -> Iterator[Found | LeftOut]:
         stream = Unpacked(packed, self.budget, seeks=seeks)
         if IS_LINES.search(name):
+            # It knows the names of front matter, which takes the parser of dates to load; few inputs have such files.
+            from pressmark.storage.inputs.jsonl import read_json_lines
+
             records: Iterator[Found | LeftOut] = read_json_lines(stream, limits, self._keys)
         else:
             records = read_warc(stream, limits, self.budget)

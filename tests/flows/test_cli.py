@@ -291,13 +291,23 @@ def test_explain_rejects_a_source_above_the_limit_without_an_offset(
     assert capsys.readouterr().out.startswith("a.md: too_large: ")
 
 
-def test_a_plain_run_imports_no_prefect_and_no_library_for_completion() -> None:
-    program = (
-        "import sys; import pressmark.flows.commands.running; import pressmark.storage.ingestion; "
-        "from pressmark.flows import cli; cli.build_parser(); "
-        "sys.exit(bool({'prefect', 'shtab'} & {name.split('.')[0] for name in sys.modules}))"
-    )
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+@pytest.mark.parametrize(
+    ("program", "unneeded"),
+    [
+        (
+            "import pressmark.flows.commands.running, pressmark.storage.ingestion; "
+            "from pressmark.flows import cli; cli.build_parser()",
+            ("prefect", "shtab", "yaml", "pressmark.transforms.dates", "pressmark.transforms.article"),
+        ),
+        ("import importlib; from pressmark.storage.pool import PRELOADED; [*map(importlib.import_module, PRELOADED)]",
+         ("prefect", "polars", "numpy", "pressmark.storage.ingestion")),
+    ],
+    ids=["what runs a plan", "what workers are forked from"],
+)  # fmt: skip
+def test_processes_load_what_they_need_and_no_more(program: str, unneeded: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", f"{program}; import sys; print(*sys.modules)"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {*unneeded} & {*done.stdout.split()}
 
 
 def test_the_program_has_one_pool_of_memory_for_all_that_arrow_does(output: Path) -> None:
