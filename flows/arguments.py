@@ -297,12 +297,22 @@ COMMANDS: Final = {
         ),
     ),
     "compare": Command(
-        "comparing", "say which rows of an output differ from those of an earlier copy, in what, and why",
-        "pressmark compare output-2026 output",
+        "comparing", "say which rows of an output differ from those of an earlier copy or moment, in what, and why",
+        "pressmark compare output@20261129T060000Z-1f2e3d output",
         (
-            Argument("old", help="folder or address of an output"), Argument("new", help="another one"),
+            Argument("old", help="folder or address of an output, or OUTPUT@RUN: its moment after the latest run "
+                     "or one that `keep` kept"),
+            Argument("new", help="another one"),
             Argument("--limit", type=_positive, default=20, metavar="N", help="rows to print [20]"),
             Argument("--json", action="store_true", help="print all of them as JSON lines"),
+        ),
+    ),
+    "keep": Command(
+        "comparing", "keep an output as it is, as OUTPUT@RUN, whatever later runs change",
+        "pressmark keep output",
+        (
+            OUTPUT, Argument("--list", action="store_true", help="only list the moments that are kept"),
+            Argument("--drop", metavar="RUN", help="let go of the moment of this run"), JSON,
         ),
     ),
     "search": Command(

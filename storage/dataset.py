@@ -13,6 +13,7 @@ import polars as pl
 from pressmark.schemas import TABLES
 from pressmark.storage.changes import changes_of, removals_of
 from pressmark.storage.copies import clusters, same_story
+from pressmark.storage.moments import output_at
 from pressmark.storage.originals import Originals
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
@@ -64,11 +65,12 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
     current revision; `paragraphs` one for each block of each article; `media` one for each picture, video, audio or
     embedded page; `revisions` superseded revisions, and tombstones of deleted sources; `rejects` sources that are no
     article, with the reason and their bytes; `runs` one row for each run; `audits` one for each disagreement that an
-    audit found. Raises `OutputError` where the address holds no output.
+    audit found. `OUTPUT@RUN` is the output after its latest run, or after one whose moment is kept (`pressmark keep`).
+    Raises `OutputError` where the address holds no output, or no such moment.
     """
 
     def __init__(self, output: str | Path) -> None:
-        self._output = Output(output)
+        self._output = output_at(output)
         self._held = contextlib.ExitStack()
         held = self._held.enter_context(snapshot(self._output, f"dataset-{new_stamp().run_id}", digested=False))
         self._moment = Output(held.folder)

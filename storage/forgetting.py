@@ -22,6 +22,7 @@ from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.schemas.tables import AUDITS, REJECTS
 from pressmark.storage.description import describe
 from pressmark.storage.errors import OutputError, SettingsError
+from pressmark.storage.moments import MOMENTS, drop_moments, kept
 from pressmark.storage.output.parquet import PartFile, write_part
 from pressmark.storage.output.partitions import Merged, MergeTask, PlaceWork, StagedFile, merge
 from pressmark.storage.output.staging import OWNER, Staging, open_staging
@@ -97,7 +98,8 @@ def forget(
         plan = _planned(output, article_id, known, progress)
         works = list(_works(known, article_id))
         # What was made of the rows goes first: a run that is killed in between may be done again.
-        output.store.remove(plan.files)
+        output.store.remove([name for name in plan.files if not name.startswith(MOMENTS)])
+        drop_moments(output)
         roots = Roots(output)
         steps, changed, merged = _merged(output, staging, known, works, roots, stamp, detail_of(article_id, reason))
         drop_segments(output, set(changed))
@@ -161,6 +163,8 @@ def _known(output: Output, article_id: str) -> _Known:
 def _planned(output: Output, article_id: str, known: _Known, progress: Progress) -> Forgetting:
     files = tuple(dict.fromkeys(trace.file for trace in traces_beside(output, known.wanted, progress)))
     made = tuple(name for name in files if name.startswith("reports/"))
+    # A moment that lacks the article would still have its sources as rejects.
+    made += tuple(f"{MOMENTS}/{one.run_id}" for one in (kept(output) if output.is_local else ()))
     shared = known.wanted.shared
     return Forgetting(article_id, known.title, known.counts, _sources(known).height, made, shared)
 

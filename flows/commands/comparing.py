@@ -1,4 +1,4 @@
-"""What two outputs differ in: `compare`; and which texts of one are copies of each other: `clusters`."""
+"""What two outputs differ in: `compare`; a moment of one: `keep`; which texts are copies of each other: `clusters`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import polars as pl
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.summary import as_json, printable, table, utc
 from pressmark.storage.dataset import Dataset
+from pressmark.storage.moments import drop_moments, kept
+from pressmark.storage.moments import keep as keep_moment
+from pressmark.storage.output.tables import Output
 
-__all__ = ["clusters", "compare"]
+__all__ = ["clusters", "compare", "keep"]
 
 KINDS: Final = ("came", "went", "changed")
 WIDEST: Final = 60
@@ -76,3 +79,19 @@ def compare(arguments: argparse.Namespace) -> int:
     if found.height > len(shown):
         print(f"\nand {found.height - len(shown):,} more; --limit or --json shows them")
     return EXIT_NOTHING
+
+
+def keep(arguments: argparse.Namespace) -> int:
+    """Keep the output's moment, list those that are kept, or let go of one; the exit code."""
+    output = Output(arguments.output)
+    if arguments.drop is not None:
+        drop_moments(output, arguments.drop)
+    found = kept(output) if arguments.list or arguments.drop is not None else [keep_moment(output)]
+    for moment in found:
+        if arguments.json:
+            print(as_json(moment._asdict()))
+        else:
+            print(f"{output.address}@{moment.run_id}  {moment.own_bytes / 1e6:.1f} MB that the output has no more")
+    if not found and not arguments.json:
+        print("no moment is kept")
+    return EXIT_OK
