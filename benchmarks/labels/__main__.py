@@ -4,7 +4,8 @@
 
 The articles themselves are not here: they are found by their SHA-256 below `../shared`, below each `--also`, and, where
 a label names a blob, in each `--git` repository. What is not found is left out, and counted with the reason.
-GUIDE.md says how the labels were made. The half `fresh-held` is scored once, when rules are ready, and only if named.
+GUIDE.md says how the labels were made. `fresh-held` and `third-held` are scored once, when rules are ready, and only if
+named.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from pressmark.transforms.article import parse
 from pressmark.transforms.records import Article, Limits
 
 LABELS = Path(__file__).with_name("labels.jsonl")
-HALVES = ("tune", "held", "fresh-tune", "fresh-held")
-UNSEEN = "fresh-held"
+HALVES = ("tune", "held", "fresh-tune", "fresh-held", "third-tune", "third-held")
+UNSEEN = ("fresh-held", "third-held")
 SUFFIXES = {".md", ".txt", ".html", ".htm", ".xhtml", ".gz"}
 SIZE_OF_GZIP = 4
 
@@ -137,14 +138,14 @@ def show(scores: dict[str, Score], *, confusions: bool) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--half", choices=HALVES, help=f"one half instead of all but `{UNSEEN}`")
+    parser.add_argument("--half", choices=HALVES, help=f"one half instead of all but {', '.join(UNSEEN)}")
     parser.add_argument("--confusions", action="store_true", help="list the pairs of roles that were taken for another")
     parser.add_argument("--also", action="append", default=[], type=Path, help="another folder with sources")
     parser.add_argument(
         "--git", action="extend", nargs="+", default=[], type=Path, help="repositories with labelled blobs"
     )
     arguments = parser.parse_args()
-    articles = [each for each in labelled(arguments.half) if arguments.half or each["half"] != UNSEEN]
+    articles = [each for each in labelled(arguments.half) if arguments.half or each["half"] not in UNSEEN]
     found = sources(articles, [SHARED, *arguments.also], arguments.git)
     missing = [article for article in articles if article["source_sha256"] not in found]
     print(f"{len(articles) - len(missing)} of {len(articles)} labelled articles, half `{arguments.half or 'any seen'}`")
