@@ -46,8 +46,8 @@ class Part(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """All partitions of an output, tables in the order of the contract, partitions in the order of their paths; their
-    files lie below `folder` as they do in the output."""
+    """An output's files, which lie below `folder` as they do in the output; and all its partitions where digests were
+    asked for, tables in the order of the contract, partitions in the order of their paths."""
 
     output: Output
     folder: Path
@@ -56,18 +56,19 @@ class Snapshot(NamedTuple):
 
 @contextlib.contextmanager
 def snapshot(output: Output, reader_id: str, *, digested: bool = True) -> Iterator[Snapshot]:
-    """The output's files as of now; they stay as they are until the block ends. Digests need all of their bytes: they
-    are empty where they are not asked for.
+    """The output's files as of now; they stay as they are until the block ends. Without `digested`, which needs all of
+    their bytes, no partitions are named.
 
     Raises `OutputError` where the address holds no output, or one whose interrupted run can't be completed.
     """
-    if not any(output.store.entries(table.name) for table in TABLES.values()):
+    # A run's own row comes last, so what was killed while it published has none.
+    if not any(output.store.entries(name) for name in ("runs", *TABLES)):
         raise OutputError("no run has written to this folder", output.address, "name an output folder, or ingest first")
     with _linked(output, reader_id) if output.is_local else _copied(output) as (folder, held):
         files: dict[tuple[str, str], list[Path]] = {}
-        for table, name, entry in held:
+        for table, name, entry in held if digested else ():
             files.setdefault((table, name), []).append(folder / entry.name)
-        parts = [Part(*key, tuple(paths), _digest(paths) if digested else "") for key, paths in files.items()]
+        parts = [Part(*key, tuple(paths), _digest(paths)) for key, paths in files.items()]
         yield Snapshot(output, folder, tuple(parts))
 
 
@@ -80,8 +81,7 @@ def _linked(output: Output, reader_id: str) -> Iterator[tuple[Path, list[_File]]
         try:
             held.enter_context(held_folder(links))
             files = list(_files(output))
-            for _, _, entry in files:
-                _link(output.root / entry.name, links / entry.name)
+            _link(output.root, links, [entry.name for _, _, entry in files])
             lock.close()
         except OSError as error:
             if error.errno not in NO_LINKS:
@@ -148,9 +148,12 @@ def _label(partition: Partition | None) -> str:
     return f"outlet={partition.outlet}/month={month}"
 
 
-def _link(path: Path, link: Path) -> None:
-    link.parent.mkdir(parents=True, exist_ok=True)
-    os.link(path, link)
+def _link(root: Path, links: Path, names: Sequence[str]) -> None:
+    # Of text, as an output may have tens of thousands of files.
+    for folder in dict.fromkeys(name.rpartition("/")[0] for name in names):
+        os.makedirs(f"{links}/{folder}", exist_ok=True)
+    for name in names:
+        os.link(f"{root}/{name}", f"{links}/{name}")
 
 
 def _digest(paths: Sequence[Path]) -> str:
