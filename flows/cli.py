@@ -33,6 +33,8 @@ EXIT_NOTHING: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_FAILED: Final = 3
 
+# Commands that write rows, or what stands beside them.
+CHANGING: Final = frozenset({"ingest", "serve", "forget", "keep", "describe", "audit", "index", "doctor"})
 EXIT_CODES: Final = """\
 exit codes:
   0  all well
@@ -119,6 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         arguments = _parsed(words)
+        _find_moments(arguments)
         if arguments.command == "ingest" and not os.path.isdir(os.path.join(arguments.output, "runs")):
             # A first run has work for workers: what these need is loaded while this process loads its own.
             importlib.import_module("pressmark.storage.pool").preload()
@@ -142,6 +145,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         remedy = "free memory, raise the limit (`ulimit -v`, `ulimit -u`), or use fewer workers; run again"
         return _fail(MachineError("memory or threads are not enough", "this machine", remedy), words)
+
+
+def _find_moments(arguments: argparse.Namespace) -> None:
+    """Put the folder of a kept moment in the place of `OUTPUT@RUN`; raises `UsageError` where it would be changed."""
+    for name in ("output", "old", "new"):
+        named = getattr(arguments, name, None)
+        if not named or "@" not in named:
+            continue
+        moments = importlib.import_module("pressmark.storage.moments")
+        if arguments.command in CHANGING and moments.names_moment(named):
+            raise UsageError("this names a moment, which stays as it is", named, "name the output without `@` and run")
+        setattr(arguments, name, str(moments.output_at(named).address))
 
 
 def _is_shortage(error: BaseException) -> bool:

@@ -17,10 +17,10 @@ from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import latest_of, new_stamp
 
-__all__ = ["Moment", "drop_moments", "keep", "kept", "output_at"]
+__all__ = ["Moment", "drop_moments", "keep", "kept", "names_moment", "output_at"]
 
 MOMENTS: Final = f"{PRIVATE}/moments"
-AT: Final = re.compile(r"(.+)@(\d{8}T\d{6}Z-[0-9a-f]+)")
+AT: Final = re.compile(r".+@\d{8}T\d{6}Z-[0-9a-f]+")
 
 
 class Moment(NamedTuple):
@@ -67,16 +67,21 @@ def drop_moments(output: Output, run_id: str | None = None) -> list[str]:
 def output_at(address: str | Path) -> Output:
     """The output at an address, or at `OUTPUT@RUN` its moment after a run. Raises `OutputError` where that moment is
     neither the latest nor kept."""
-    named = AT.fullmatch(str(address))
-    if named is None or Output(address).folder is None or Path(address).exists():
+    if not names_moment(address):
         return Output(address)
-    output = Output(named[1])
-    moment = output.root / MOMENTS / named[2]
+    folder, _, run_id = str(address).rpartition("@")
+    output = Output(folder)
+    moment = output.root / MOMENTS / run_id
     if moment.is_dir():
         return Output(moment)
-    if latest_of(output).run_id != named[2]:
-        raise _not_kept(output, named[2])
+    if latest_of(output).run_id != run_id:
+        raise _not_kept(output, run_id)
     return output
+
+
+def names_moment(address: str | Path) -> bool:
+    """Whether an address is `OUTPUT@RUN`, and no folder of that name."""
+    return AT.fullmatch(str(address)) is not None and Output(address).is_local and not Path(address).exists()
 
 
 def _not_kept(output: Output, run_id: str) -> OutputError:
