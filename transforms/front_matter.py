@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, NamedTuple
 
-import yaml
-
 from pressmark.transforms.dates import parse_date
 from pressmark.transforms.people import credits_in, credits_of
 
@@ -185,6 +183,8 @@ def _items(value: Any) -> list[Any]:
 
 def _yaml_entries(block: str) -> list[_Entry]:
     """Entries of a YAML map. Made of events, so that no tag makes an object and each alias is counted in full."""
+    import yaml  # many archives have none
+
     loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     if block.startswith("\ufeff"):
         block = " " + block[1:]
@@ -198,7 +198,7 @@ def _yaml_entries(block: str) -> list[_Entry]:
                 break
         if not isinstance(event, yaml.MappingStartEvent):
             raise _Unreadable("it is no map")
-        return _YamlReader(events).map(1)
+        return _YamlReader(yaml, events).map(1)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -208,7 +208,8 @@ def _yaml_entries(block: str) -> list[_Entry]:
 class _YamlReader:
     """Values from events, up to a depth and a number."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, yaml: Any, events: Iterator[Any]) -> None:
+        self._yaml = yaml
         self._events = events
         self._count = 0
         # What each anchor names, and of how many values that consists.
@@ -218,7 +219,7 @@ class _YamlReader:
         entries: list[_Entry] = []
         merged: list[_Entry] = []
         for event in iter(lambda: next(self._events), None):
-            if isinstance(event, yaml.MappingEndEvent):
+            if isinstance(event, self._yaml.MappingEndEvent):
                 break
             key = self.value(event, depth + 1)
             following = next(self._events)
@@ -235,7 +236,7 @@ class _YamlReader:
     def value(self, event: Any, depth: int) -> Any:
         if depth > DEEPEST:
             raise _Unreadable(f"more than {DEEPEST} levels")
-        if isinstance(event, yaml.AliasEvent):
+        if isinstance(event, self._yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise _Unreadable(f"the alias `{event.anchor}` names nothing before it")
             value, size = self._anchors[event.anchor]
@@ -251,13 +252,13 @@ class _YamlReader:
         return value
 
     def _node(self, event: Any, depth: int) -> Any:
-        if isinstance(event, yaml.ScalarEvent):
+        if isinstance(event, self._yaml.ScalarEvent):
             return _Scalar(event.value, bool(event.implicit[0]))
-        if isinstance(event, yaml.MappingStartEvent):
+        if isinstance(event, self._yaml.MappingStartEvent):
             return _Pairs((entry.key, entry.value) for entry in self.map(depth))
         items = []
         for item in iter(lambda: next(self._events), None):
-            if isinstance(item, yaml.SequenceEndEvent):
+            if isinstance(item, self._yaml.SequenceEndEvent):
                 break
             items.append(self.value(item, depth + 1))
         return items

@@ -300,7 +300,7 @@ def test_explain_rejects_a_source_above_the_limit_without_an_offset(
             ("prefect", "shtab", "yaml", "pressmark.transforms.dates", "pressmark.transforms.article"),
         ),
         ("import importlib; from pressmark.storage.pool import PRELOADED; [*map(importlib.import_module, PRELOADED)]",
-         ("prefect", "polars", "numpy", "pressmark.storage.ingestion")),
+         ("prefect", "polars", "numpy", "yaml", "pressmark.storage.ingestion")),
     ],
     ids=["what runs a plan", "what workers are forked from"],
 )  # fmt: skip
