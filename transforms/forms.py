@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 __all__ = [
-    "ADDRESS", "BULLET", "BULLETS", "CONTRIBUTED", "CREDITED", "DATED", "DIGIT", "EDITORS_WORD", "EMAIL",
+    "ADDRESS", "ASKED", "ASKS", "BULLET", "BULLETS", "CONTRIBUTED", "CREDITED", "DATED", "DIGIT", "EDITORS_WORD", "EMAIL",
     "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FURNITURE", "GALLERY", "NAMES_SOURCE", "NUMBERED",
     "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "PICTURED", "QUOTED", "REPORTERS", "SENTENCE", "SENTENCE_END", "STARRED",
     "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED", "VIA",
@@ -80,4 +80,10 @@ VIA: Final = re.compile(r"[(（\[]?(?:[Vv]ia|[Hh]/[Tt]|[Hh]at tip)\b[^.。]{2,60
 # A picture's copyright has no year, and no rights reserved.
 PICTURED: Final = re.compile(r"(?:©|\([cC]\))\s?(?!.*(?i:rights|recht|droits|derechos|版权|版權))[^\d\n.。]{2,60}")
 PARENTHESISED: Final = re.compile(r"（[^（）]{2,}）|\([^()]{2,}\)|【[^【】]{2,}】", re.DOTALL)
+ASKS: Final = re.compile(r"[?？]$")
+# Whoever is asked is addressed, or the one who asks is named.
+ASKED: Final = re.compile(
+    r"[您你]|^[^：:]{1,12}[：:]|\b(?:you|your|Sie|Ihr|Ihre|vous|votre|usted|tu|su|lei|u|uw|du|ni)\b|당신|вы|вас",
+    re.IGNORECASE,
+)
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.blocks import Block
+from pressmark.transforms.cards import HEADINGS, LABEL, named
 from pressmark.transforms.evidence import HIDDEN, Finding
-from pressmark.transforms.forms import BULLETS
+from pressmark.transforms.forms import ASKED, ASKS, BULLETS
 from pressmark.transforms.path import Path
 from pressmark.transforms.stated import Stated
 
-__all__ = ["CJK", "LINKS", "TITLE", "container", "settle", "standfirst", "title_among"]
+__all__ = ["CJK", "LINKS", "TITLE", "container", "data_tables", "settle", "standfirst", "title_among"]
 
 INLINE: Final = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span"
     " strong sub sup time tt u".split()
 )
-HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 # A title and what belongs to it stand within so many blocks.
 HEAD_BLOCKS: Final = 12
 LEAST_OF_LEDE: Final = 30
@@ -42,6 +42,8 @@ LEAST_CELLS: Final = 4
 LONGEST_CELL: Final = 200
 SHORT_CELL: Final = 40
 CELLS: Final = frozenset({"td", "th"})
+LISTS: Final = frozenset({"ul", "ol"})
+LEAST_QUESTIONS: Final = 4
 # A box beside the story holds less than this of the text, a picture's box no more blocks than that.
 BOX_SHARE: Final = 0.3
 PICTURE_BLOCKS: Final = 3
@@ -57,7 +59,7 @@ MARKS: Final = frozenset(
     "(（0123456789０１２３４５６７８９一二三四五六七八九十①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳abcdefghABCDEFGHiIvVxX"
 )
 NUMBER: Final = re.compile(
-    r"[(（]?(?:(?P<digits>\d{1,2})|(?P<chinese>[一二三四五六七八九十]{1,3})|(?P<letter>[A-Za-z])|(?P<circled>[①-⑳]))"
+    r"[(（]?(?:(?P<year>(?:19|20)\d\d)年?(?=[\s:：、])|(?P<digits>\d{1,2})|(?P<chinese>[一二三四五六七八九十]{1,3})|(?P<letter>[A-Za-z])|(?P<circled>[①-⑳]))"
     r"(?P<end>[)）]|[.．](?!\d)|[、:：](?!\d))?\s*(?P<text>.?)",
     re.DOTALL,
 )
@@ -69,6 +71,9 @@ STANDFIRST: Final = Finding("lede", "apart from the paragraphs, below the title"
 SUMMARY: Final = Finding("lede", "what the page states as its summary")
 DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
 ANNOUNCED: Final = Finding("list_item", "a list of links that the paragraph above announces")
+AMONG_ITEMS: Final = Finding("list_item", "a link in a list that has other items, too")
+QUESTION: Final = Finding("body", "one of many questions in headings, as interviews have")
+TITLED: Final = Finding("heading", "named a title, between a picture and a paragraph")
 ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
 BULLETED: Final = Finding("heading", "a bulleted line, with paragraphs between it and the next one")
 SECTION: Final = Finding("heading", "a numbered line, with paragraphs between it and the next number")
@@ -102,7 +107,8 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
         _bulleted(findings, blocks, bulleted)
     for index in pictures:
         if 0 < index < len(blocks) and findings[index].role == "body" and _captions(blocks[index]):
-            findings[index] = BELOW_PICTURE
+            findings[index] = TITLED if LABEL.search(named(blocks[index].path.token)) else BELOW_PICTURE
+    _interview(findings, blocks)
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
     if captions:
         _pictures(findings, blocks, captions)
@@ -137,6 +143,17 @@ def container(path: Path) -> Path:
 
 def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[int]) -> None:
     """What a table holds is its cells where there are several in a row, and rows, and all are short."""
+    for inside in data_tables(blocks, cells):
+        for index in inside:
+            if findings[index].role in CONTENT_ROLES or findings[index] is LINKS:
+                findings[index] = CELL
+        above = inside[0] - 1
+        if above >= 0 and blocks[above].path.tag == "caption" and findings[above].role in CONTENT_ROLES:
+            findings[above] = TABLE_TITLE
+
+
+def data_tables(blocks: Sequence[Block], cells: Sequence[int]) -> Iterator[list[int]]:
+    """The cells of each table of data."""
     tables: dict[Path, list[int]] = {}
     for index in cells:
         row = container(blocks[index].path).outer
@@ -148,14 +165,19 @@ def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[in
         grid = len(inside) >= LEAST_CELLS and len(rows) > 1 and max(rows.values()) > 1
         even = sum(count > 1 for count in rows.values()) >= LEAST_CELLS
         short = even or sizes[len(sizes) // 2] <= SHORT_CELL
-        if not grid or around.tag != "table" or sizes[-1] > LONGEST_CELL or not short:
-            continue
-        for index in inside:
-            if findings[index].role in CONTENT_ROLES:
-                findings[index] = CELL
-        above = inside[0] - 1
-        if above >= 0 and blocks[above].path.tag == "caption" and findings[above].role in CONTENT_ROLES:
-            findings[above] = TABLE_TITLE
+        if grid and around.tag == "table" and sizes[-1] <= LONGEST_CELL and short:
+            yield inside
+
+
+def _interview(findings: list[Finding], blocks: Sequence[Block]) -> None:
+    """Headings are an interview's questions where there are several and most ask, and whoever is asked is addressed."""
+    heads = [index for index, finding in enumerate(findings) if finding.role == "heading" and finding is not TITLE]
+    asking = [index for index in heads if ASKS.search(blocks[index].text)]
+    asked = [index for index in heads if ASKED.search(blocks[index].text)]
+    if len(asking) >= LEAST_QUESTIONS and 2 * len(asking) > len(heads) and 2 * len(asked) > len(heads):
+        for index in heads:
+            if ENDS.search(blocks[index].text):
+                findings[index] = QUESTION
 
 
 def _kickers(findings: list[Finding], blocks: Sequence[Block]) -> None:
@@ -214,10 +236,17 @@ def _outwards(path: Path) -> list[Path]:
 def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
     """Several lists of links that are much of an article are what it is about."""
     items = [index for index in linked if any(token.tag == "li" for token in blocks[index].path)]
+    plain = {_list(blocks[index].path) for index, finding in enumerate(findings) if finding.role == "list_item"}
+    for index in items:
+        if _list(blocks[index].path) in plain:
+            findings[index] = AMONG_ITEMS
+    items = [index for index in items if findings[index] is LINKS]
     for run in _runs(items):
         before, behind = run[0] - 1, run[-1] + 1
-        announced = not any(_width(blocks[index].text) >= LEAST_OF_TITLE for index in run)
-        announced = announced and before >= 0 and findings[before].role == "body" and blocks[before].text[-1] in ":："
+        short = not any(_width(blocks[index].text) >= LEAST_OF_TITLE for index in run)
+        names = all(" " not in blocks[index].text and blocks[index].text.isascii() for index in run)
+        announced = short and before >= 0 and findings[before].role == "body"
+        announced = announced and (names or blocks[before].text[-1] in ":：")
         if announced and len(run) > 1 and behind < len(blocks) and findings[behind].role in CONTENT_ROLES:
             for index in run:
                 findings[index] = ANNOUNCED
@@ -230,6 +259,11 @@ def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[i
     if lists > 1 or len(items) == len(blocks):
         for index in items:
             findings[index] = DIGEST
+
+
+def _list(path: Path) -> Path:
+    """The outermost list around a block."""
+    return ([one for one in _outwards(path) if one.tag in LISTS] or [path])[-1]
 
 
 def _runs(indices: Sequence[int]) -> list[list[int]]:
@@ -249,6 +283,8 @@ def _numbered(text: str) -> tuple[str, int] | None:
     if match is None or not match["text"]:
         return None
     end = match["end"] or ""
+    if match["year"]:
+        return "year", int(match["year"])
     if match["circled"]:
         return "circled", ord(match["circled"]) - ord("①") + 1
     if not end:
@@ -279,8 +315,10 @@ def _numbers(findings: list[Finding], blocks: Sequence[Block], numbered: Sequenc
     ]
     heads = []
     for (index, kind, value), (following, other, successor) in pairwise(found):
+        years = kind == "year" and max(len(blocks[index].text), len(blocks[following].text)) <= LONGEST_CELL
         if kind != other or successor != value + 1:
-            continue
+            if not (years and following == index + 1 and kind == other and successor == value - 1):
+                continue
         if following == index + 1:
             findings[index] = findings[following] = ITEM
         else:

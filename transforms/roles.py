@@ -19,6 +19,8 @@ from pressmark.transforms.datelines import PageDates, Printed
 from pressmark.transforms.evidence import BY_CLASS, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
 from pressmark.transforms.forms import (
     ADDRESS,
+    ASKED,
+    ASKS,
     BULLET,
     BULLETS,
     CONTRIBUTED,
@@ -157,8 +159,8 @@ class _Classifier:
         if after is not None:
             return after
         if strong is not None and self._fits(strong, text):
-            said = self._evidence.of_wording(text, at_edge=True) if strong.role == "quote" else None
-            # Publishers set their own notes as quotations, too.
+            said = self._evidence.of_wording(text, at_edge=True) if strong.role in NOTED else None
+            # Publishers set their own notes as quotations and captions, too.
             return said if said is not None and said.role == "note" else strong
         at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
         pictured = text[0] in "©(" and index < len(self._blocks) - 1 and PICTURED.fullmatch(text)
@@ -320,6 +322,7 @@ class _Classifier:
             return REFERENCE
         if at_edge and "@" in text and EMAIL.search(text) and len(text) <= LONGEST_REMARK:
             signs = text[-1] not in ENDS_SENTENCE + "." and not STOPS.search(EMAIL.sub("", text))
+            signs = signs and not LABELLED_MAIL.search(text)
             return SIGNED if signs and len(text) <= SHORT else CONTACT
         if at_edge and CONTRIBUTED.fullmatch(text):
             return REPORTER
@@ -404,15 +407,11 @@ def link_share(block: Block) -> float:
 
 BOLD: Final = frozenset({"b", "strong"})
 NOTHING: Final[Surrounding] = (None, 0)
+NOTED: Final = frozenset({"quote", "caption"})
 LINKED_ROLES: Final = frozenset({"list_item", "heading"})
 QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")
-ASKS: Final = re.compile(r"[?？]$")
-# Whoever is asked is addressed, or the one who asks is named.
-ASKED: Final = re.compile(
-    r"[您你]|^[^：:]{1,12}[：:]|\b(?:you|your|Sie|Ihr|Ihre|vous|votre|usted|tu|su|lei|u|uw|du|ni)\b|당신|вы|вас",
-    re.IGNORECASE,
-)
+LABELLED_MAIL: Final = re.compile(r"[:：]\s*[\w.+-]+@")
 SPEAKS: Final = re.compile(r"\s*[：:]")
 
 DATELINE: Final = Finding("dateline", "a date and nothing else, above the story")
