@@ -20,9 +20,9 @@ from pressmark.transforms.dates import FAR_FUTURE, url_date, weigh
 from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
-from pressmark.transforms.neighbours import standfirst, title_among
+from pressmark.transforms.neighbours import LINKS, standfirst, title_among
 from pressmark.transforms.outlets import Outlets
-from pressmark.transforms.outside import outside_findings
+from pressmark.transforms.outside import amid, outside_findings
 from pressmark.transforms.people import contributors_of
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
@@ -49,7 +49,7 @@ HALF: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # The reason of a role that the block's own first words say.
 SAID: Final = (
     "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below",
-    "a name alone", "a link below", "an e-mail address", "says by whom",
+    "a name alone", "a link below", "an e-mail address", "says by whom", LINKS.reason,
 )  # fmt: skip
 # What these say holds where a block is little else than links.
 NAMED: Final = (BY_CLASS, "inside `nav`")
@@ -191,6 +191,7 @@ def _of_page(
 ) -> tuple[Classified, list[Medium]]:
     """The roles of a whole page's blocks, and the media of its story: what is no part of that is furniture."""
     verdict = story_of(opened, blocks)
+    verdict = verdict._replace(main=amid(blocks, verdict.main, evidence))
     places = [index for index, main in enumerate(verdict.main) if main]
     below = _below_pictures(media)
     pictures = {place for place, index in enumerate(places) if index in below}

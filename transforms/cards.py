@@ -21,7 +21,7 @@ from pressmark.transforms.path import Path
 
 __all__ = [
     "BUTTON", "HEADINGS", "MENU", "MENUS", "STEP", "beside_titles", "in_menu", "in_rows", "is_called", "labels",
-    "named", "page_numbers",
+    "named", "named_tag", "page_numbers",
 ]  # fmt: skip
 
 MENUS: Final = frozenset({"nav", "footer", "form", "button", "menu", "select"})
@@ -60,6 +60,11 @@ def named(token: Token) -> str:
 @lru_cache(maxsize=10_000)
 def _words(names: str) -> str:
     return f" {class_words(names)} " if names else ""
+
+
+def named_tag(token: Token) -> str:
+    """An element's name and classes."""
+    return f"{token.tag}{next((value for key, value in token.attrs or () if key == 'class'), '')}"
 
 
 def is_called(block: Block, words: re.Pattern[str], frames: Collection[int]) -> bool:

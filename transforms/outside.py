@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from turbohtml import Token
 
+from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.beside_dates import NAMED_MONTH, beside_date, looks_dated
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import (
@@ -22,18 +25,19 @@ from pressmark.transforms.cards import (
     is_called,
     labels,
     named,
+    named_tag,
     page_numbers,
 )
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding
 from pressmark.transforms.forms import CREDITED, EMAIL, PHOTO, REPORTERS
-from pressmark.transforms.neighbours import TITLE, container
+from pressmark.transforms.neighbours import TITLE, container, data_tables
 from pressmark.transforms.path import Path
 from pressmark.transforms.people import reports
 from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, link_share
 from pressmark.transforms.stated import Stated
 
-__all__ = ["outside_findings"]
+__all__ = ["amid", "outside_findings"]
 
 # Date, names and the lead picture's words stand within so many blocks above the first of the story, or among these.
 HEAD_BLOCKS: Final = 14
@@ -59,6 +63,8 @@ COPYRIGHT: Final = re.compile(
 DIGIT: Final = re.compile(r"\d")
 CONTROLS: Final = frozenset({"button", "select", "option", "input"})
 TITLES: Final = frozenset({"h1", "h2"})
+CELLS: Final = frozenset({"td", "th"})
+LISTED: Final = frozenset({"ul", "ol", "li", "table", "thead", "tbody", "tr"})
 PICTURES: Final = frozenset({"figure", "figcaption"})
 UNSHOWN: Final = frozenset({"title", "titl-"})
 HEAD_ROLES: Final = frozenset({"byline", "dateline", "caption"})
@@ -142,10 +148,49 @@ def outside_findings(
     others = {index for index, finding in findings.items() if finding.role == "related"}
     for index in labels(blocks, main, others, barred):
         findings.setdefault(index, CARD)
+    _like_others(findings, blocks, main)
     title = _title(blocks, main, stated, head)
     if title is not None:
         findings[title] = TITLE
     return findings
+
+
+def _like_others(findings: dict[int, Finding], blocks: Sequence[Block], main: Sequence[bool]) -> None:
+    """What stands between other stories, or in elements like most of theirs, is of them; what is like furniture is none."""
+    related = [index in findings and findings[index].role == "related" for index in range(len(blocks))]
+    alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for index, block in enumerate(blocks):
+        if not main[index]:
+            alike[tuple(map(named_tag, block.path))].append(index)
+    for same in alike.values():
+        share = sum([related[index] for index in same]) / len(same)
+        for index in same:
+            if share >= 0.5 and index not in findings:
+                findings[index] = CARD
+            elif share < 0.25 and related[index]:
+                del findings[index]
+    for index in range(1, len(blocks) - 1):
+        if related[index - 1] and related[index + 1] and index not in findings and not main[index]:
+            findings[index] = CARD
+
+
+def amid(blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence) -> list[bool]:
+    """Which blocks are the story's where items and tables of data between its first block and its last are, too: those
+    in a list or table right in an element around the story, which nothing names otherwise."""
+    story = [index for index, inside in enumerate(main) if inside]
+    found = list(main)
+    if not story:
+        return found
+    frames = {id(token) for index in story for token in blocks[index].path if token.tag not in CELLS}
+    between = [index for index in range(story[0], story[-1]) if not main[index] and not in_menu(blocks[index])]
+    cells = [index for index in between if container(blocks[index].path).tag in CELLS]
+    items = [index for index in between if any(token.tag == "li" for token in blocks[index].path)]
+    for index in chain(items, *data_tables(blocks, cells)):
+        own = [token for token in blocks[index].path if id(token) not in frames]
+        said = [evidence.of_element(token) for token in own]
+        if own and own[0].tag in LISTED and all(one is None or one.role in CONTENT_ROLES for one in said):
+            found[index] = not is_called(blocks[index], MENU, frames)
+    return found
 
 
 class _Page(NamedTuple):
