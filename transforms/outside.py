@@ -64,6 +64,7 @@ DIGIT: Final = re.compile(r"\d")
 CONTROLS: Final = frozenset({"button", "select", "option", "input"})
 TITLES: Final = frozenset({"h1", "h2"})
 CELLS: Final = frozenset({"td", "th"})
+SECTIONS: Final = frozenset({"div", "section"})
 LISTED: Final = frozenset({"ul", "ol", "li", "table", "thead", "tbody", "tr"})
 PICTURES: Final = frozenset({"figure", "figcaption"})
 UNSHOWN: Final = frozenset({"title", "titl-"})
@@ -182,11 +183,12 @@ def amid(blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence) -> l
     if not story:
         return found
     frames = {id(token) for index in story for token in blocks[index].path if token.tag not in CELLS}
+    like = {named_tag(token) for index in story for token in blocks[index].path if token.tag in SECTIONS}
     between = [index for index in range(story[0], story[-1]) if not main[index] and not in_menu(blocks[index])]
     cells = [index for index in between if container(blocks[index].path).tag in CELLS]
     items = [index for index in between if any(token.tag == "li" for token in blocks[index].path)]
     for index in chain(items, *data_tables(blocks, cells)):
-        own = [token for token in blocks[index].path if id(token) not in frames]
+        own = [token for token in blocks[index].path if id(token) not in frames and named_tag(token) not in like]
         said = [evidence.of_element(token) for token in own]
         if own and own[0].tag in LISTED and all(one is None or one.role in CONTENT_ROLES for one in said):
             found[index] = not is_called(blocks[index], MENU, frames)
