@@ -61,6 +61,7 @@ COPYRIGHT: Final = re.compile(
     r"©|\(c\)|copyright|rights|版权|版權|著作权|著作權|Rechte|droits|derechos|direitos|diritti|права|ICP", re.IGNORECASE
 )
 DIGIT: Final = re.compile(r"\d")
+HOST: Final = re.compile(r"(?:https?:)?//(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
 CONTROLS: Final = frozenset({"button", "select", "option", "input"})
 TITLES: Final = frozenset({"h1", "h2"})
 CELLS: Final = frozenset({"td", "th"})
@@ -103,10 +104,11 @@ LEADING: Final = Finding("related", "leads to the story before or behind")
 
 
 def outside_findings(
-    blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence, dated: PageDates, stated: Stated
-) -> dict[int, Finding]:
+    blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence, dated: PageDates, stated: Stated,
+    site: str | None = None,
+) -> dict[int, Finding]:  # fmt: skip
     """What the blocks outside the story are that are not furniture, by position: the article's title where the story
-    has none is content, nothing else is."""
+    has none is content, nothing else is. `site` is the domain of the page."""
     if not blocks:
         return {}
     story = [index for index, inside in enumerate(main) if inside] or [0]
@@ -116,9 +118,10 @@ def outside_findings(
     # What an element around the story is called says nothing of what else is in it.
     frames = {id(token) for index in story for token in blocks[index].path}
     tail = range(last + 1, last + 1 + TAIL_BLOCKS)
-    page = _Page(evidence, dated, stated, head, tail, container(blocks[last].path), frames, top)
+    page = _Page(evidence, dated, stated, head, tail, container(blocks[last].path), frames, top, site)
     findings: dict[int, Finding] = {}
     barred = page_numbers(blocks)
+    barred.update(chain(*data_tables(blocks, [i for i, block in enumerate(blocks) if _is_figure(block)])))
     for index, block in enumerate(blocks):
         if main[index] or block.path.tag in UNSHOWN:
             continue
@@ -149,14 +152,16 @@ def outside_findings(
     others = {index for index, finding in findings.items() if finding.role == "related"}
     for index in labels(blocks, main, others, barred):
         findings.setdefault(index, CARD)
-    _like_others(findings, blocks, main)
+    _like_others(findings, blocks, main, barred)
     title = _title(blocks, main, stated, head)
     if title is not None:
         findings[title] = TITLE
     return findings
 
 
-def _like_others(findings: dict[int, Finding], blocks: Sequence[Block], main: Sequence[bool]) -> None:
+def _like_others(
+    findings: dict[int, Finding], blocks: Sequence[Block], main: Sequence[bool], barred: Collection[int]
+) -> None:
     """What stands between other stories, or in elements like most of theirs, is of them; what is like furniture is none."""
     related = [index in findings and findings[index].role == "related" for index in range(len(blocks))]
     alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -171,7 +176,8 @@ def _like_others(findings: dict[int, Finding], blocks: Sequence[Block], main: Se
             elif share < 0.25 and related[index]:
                 del findings[index]
     for index in range(1, len(blocks) - 1):
-        if related[index - 1] and related[index + 1] and index not in findings and not main[index]:
+        alone = index not in findings and not main[index]
+        if related[index - 1] and related[index + 1] and alone:
             findings[index] = CARD
 
 
@@ -206,6 +212,7 @@ class _Page(NamedTuple):
     frame: Path
     frames: Collection[int]
     top: int
+    site: str | None
 
 
 def _top(blocks: Sequence[Block], first: int, stated: Stated) -> int:
@@ -248,7 +255,7 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     if menu:
         return None
     titled = share >= LINK_SHARE and not page.stated.is_title(text) and _is_title(block)
-    if titled and not is_called(block, BUTTON, page.frames):
+    if titled and not is_called(block, BUTTON, page.frames) and not _leads_away(block, page.site):
         return LINKED
     if index > page.head.stop and not titled and _invites(page, text, found):
         return INVITATION
@@ -362,6 +369,16 @@ def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
         return SIGNED
     said = page.evidence.of_wording(text, at_edge=True)
     return REMARK if said is not None and said.role == "note" and len(text) <= LONGEST_CAPTION else None
+
+
+def _is_figure(block: Block) -> bool:
+    return not block.links and not block.bold and container(block.path).tag in CELLS
+
+
+def _leads_away(block: Block, site: str | None) -> bool:
+    """Whether all links lead to other sites."""
+    hosts = [match[1].lower() if (match := HOST.match(link.href)) else site for link in block.links]
+    return site is not None and not any(host == site or str(host).endswith(f".{site}") for host in hosts)
 
 
 def _is_title(block: Block) -> bool:
