@@ -10,7 +10,7 @@ from typing import Final
 
 __all__ = [
     "ADDRESS", "ASKED", "ASKS", "BULLET", "BULLETS", "CONTRIBUTED", "CREDITED", "DATED", "DIGIT", "EDITORS_WORD", "EMAIL",
-    "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FURNITURE", "GALLERY", "NAMES_SOURCE", "NUMBERED",
+    "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FURNITURE", "GALLERY", "INVITES", "NAMES_SOURCE", "NUMBERED",
     "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "PICTURED", "QUOTED", "REPORTERS", "SENTENCE", "SENTENCE_END", "STARRED",
     "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED", "VIA",
 ]  # fmt: skip
@@ -84,6 +84,13 @@ ASKS: Final = re.compile(r"[?？]$")
 # Whoever is asked is addressed, or the one who asks is named.
 ASKED: Final = re.compile(
     r"[您你]|^[^：:]{1,12}[：:]|\b(?:you|your|Sie|Ihr|Ihre|vous|votre|usted|tu|su|lei|u|uw|du|ni)\b|당신|вы|вас",
+    re.IGNORECASE,
+)
+# Words by which publishers ask for subscribers and money, in the languages of more than one site.
+INVITES: Final = re.compile(
+    r"newsletter|subscri|abonn|inscri[tv]|inscreva|suscr|sign(?:ing)? up|donat|spende|apoi[ae]|souten|unterstütz"
+    r"|support (?:us|our|the)|your (?:support|inbox)|become a member|funded|funding|help us|mailing list|tilmeld"
+    r"|prenumer|подпис|рассыл|اشترك|订阅|訂閱|捐款|赞助|贊助|メルマガ|購読|구독|후원",
     re.IGNORECASE,
 )
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")

@@ -30,7 +30,7 @@ from pressmark.transforms.cards import (
 )
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding
-from pressmark.transforms.forms import CREDITED, EMAIL, PHOTO, REPORTERS
+from pressmark.transforms.forms import CREDITED, EMAIL, INVITES, PHOTO, REPORTERS
 from pressmark.transforms.neighbours import TITLE, container, data_tables
 from pressmark.transforms.path import Path
 from pressmark.transforms.people import reports
@@ -62,7 +62,7 @@ COPYRIGHT: Final = re.compile(
 )
 DIGIT: Final = re.compile(r"\d")
 HOST: Final = re.compile(r"(?:https?:)?//(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
-CONTROLS: Final = frozenset({"button", "select", "option", "input"})
+CONTROLS: Final = frozenset({"button", "select", "option", "input", "label"})
 TITLES: Final = frozenset({"h1", "h2"})
 CELLS: Final = frozenset({"td", "th"})
 SECTIONS: Final = frozenset({"div", "section"})
@@ -80,6 +80,7 @@ LEAST_CJK: Final = 9
 # What invites to sign up says more than the button beside it.
 LEAST_INVITATION: Final = 3
 LEAST_CJK_INVITATION: Final = 4
+LEAST_OF_PLEA: Final = 6
 SIGN_UP: Final = re.compile(
     r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp|donate"
     r"|donations?|support us|support pay|membership)"
@@ -139,6 +140,8 @@ def outside_findings(
             finding = _of_block(page, index, block, found, menu=menu)
             if finding is None and top - ABOVE_TITLE <= index < last:
                 finding = _amid(block, started=first <= index)
+        if finding is None and _asks(block):
+            finding = INVITATION
         if finding is None and (menu or in_menu(block)):
             barred.add(index)
         if finding is not None:
@@ -301,6 +304,12 @@ def _invitation(block: Block) -> Finding | None:
     if any(token.tag in CONTROLS for token in block.path) or link_share(block) >= LINK_SHARE:
         return None
     return INVITATION if _says_something(block.text) else None
+
+
+def _asks(block: Block) -> bool:
+    """Whether a paragraph asks for subscribers or money."""
+    plain = link_share(block) < LINK_SHARE / 2 and not any(token.tag in CONTROLS for token in block.path)
+    return plain and _says_something(block.text, LEAST_OF_PLEA) and INVITES.search(block.text) is not None
 
 
 def _invites(page: _Page, text: str, found: Sequence[Finding]) -> bool:
