@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
@@ -16,8 +16,10 @@ from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import (
     BUTTON,
     HEADINGS,
+    COMMENT,
     MENU,
     MENUS,
+    MOST_TITLES,
     STEP,
     beside_titles,
     in_menu,
@@ -51,6 +53,7 @@ LONGEST_DATED: Final = 80
 LONGEST_CAPTION: Final = 500
 
 SENTENCE: Final = re.compile(r"[.。!！?？](?:\s|$)")
+ORDINAL: Final = re.compile(r"(?<=\d)\.")
 BRACKETS: Final = "[]［］【】"
 NAMES_WHO: Final = re.compile(
     r"\b(?:[Bb]y|[Vv]on|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Oo]leh)(?: [A-ZÀ-ÞĀ-Ž]|:)"
@@ -61,6 +64,7 @@ COPYRIGHT: Final = re.compile(
     r"©|\(c\)|copyright|rights|版权|版權|著作权|著作權|Rechte|droits|derechos|direitos|diritti|права|ICP", re.IGNORECASE
 )
 DIGIT: Final = re.compile(r"\d")
+COMMENTS: Final = re.compile(r"comment")
 HOST: Final = re.compile(r"(?:https?:)?//(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
 CONTROLS: Final = frozenset({"button", "select", "option", "input", "label"})
 TITLES: Final = frozenset({"h1", "h2"})
@@ -81,6 +85,7 @@ LEAST_CJK: Final = 9
 LEAST_INVITATION: Final = 3
 LEAST_CJK_INVITATION: Final = 4
 LEAST_OF_PLEA: Final = 6
+LEAST_OF_TEASER: Final = 8
 SIGN_UP: Final = re.compile(
     r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp|donate"
     r"|donations?|support us|support pay|membership)"
@@ -99,6 +104,7 @@ BOXED: Final = Finding("related", "in an element for other stories, outside the 
 LINKED: Final = Finding("related", "a linked title outside the page's story")
 TEASER: Final = Finding("lede", "a teaser right below the article's title")
 QUOTATION: Final = Finding("quote", "a quotation amid the page's story")
+COMMENTED: Final = Finding("quote", "a reader's comment, below the page's story")
 CODE: Final = Finding("body", "code amid the page's story")
 CARD: Final = Finding("related", "in a box of titles outside the page's story")
 LEADING: Final = Finding("related", "leads to the story before or behind")
@@ -121,19 +127,30 @@ def outside_findings(
     tail = range(last + 1, last + 1 + TAIL_BLOCKS)
     page = _Page(evidence, dated, stated, head, tail, container(blocks[last].path), frames, top, site)
     findings: dict[int, Finding] = {}
+    titled = Counter(
+        id(token)
+        for block in blocks
+        if link_share(block) >= LINK_SHARE and _is_title(block) and any(token.tag in HEADINGS for token in block.path)
+        for token in block.path
+    )
     barred = page_numbers(blocks)
     barred.update(chain(*data_tables(blocks, [i for i, block in enumerate(blocks) if _is_figure(block)])))
     for index, block in enumerate(blocks):
         if main[index] or block.path.tag in UNSHOWN:
             continue
-        found = [
-            one for token in block.path if id(token) not in frames and (one := evidence.of_element(token)) is not None
+        around = [
+            (token, one)
+            for token in block.path
+            if id(token) not in frames and (one := evidence.of_element(token)) is not None
         ]
+        found = [one for _, one in around]
         # What is hidden from those who listen to a page is a picture's words where it stands in its element.
         if HIDDEN in found and not any(token.tag in PICTURES for token in block.path):
             continue
         menu = is_called(block, MENU, frames)
-        if any(one.role == "note" and SIGN_UP.search(one.reason) for one in found):
+        if any(
+            one.role == "note" and SIGN_UP.search(one.reason) and titled[id(token)] <= MOST_TITLES for token, one in around
+        ):
             barred.add(index)
             finding = _invitation(block)
         else:
@@ -157,6 +174,8 @@ def outside_findings(
         findings.setdefault(index, CARD)
     _like_others(findings, blocks, main, barred)
     title = _title(blocks, main, stated, head)
+    if title is None and top < first and not any(main[i] and stated.is_title(blocks[i].text) for i in head if i >= 0):
+        title = top
     if title is not None:
         findings[title] = TITLE
     return findings
@@ -263,8 +282,11 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     if index > page.head.stop and not titled and _invites(page, text, found):
         return INVITATION
     strong = next((one for one in reversed(found) if one.strong), None)
-    if strong is not None and "teaser" in strong.reason and index in page.head and page.top < index <= page.top + 4:
-        return TEASER if share == 0 and SENTENCE.search(text) else None
+    teases = strong is not None and ("teaser" in strong.reason or strong.role == "lede")
+    if teases and index in page.head and page.top < index <= page.top + 6:
+        return TEASER if share == 0 and (SENTENCE.search(text) or _says_something(text, LEAST_OF_TEASER)) else None
+    if index > page.head.stop and share < LINK_SHARE and is_called(block, COMMENT, page.frames) and _says_something(text):
+        return COMMENTED
     if (
         strong is not None
         and strong.role == "related"
@@ -357,7 +379,7 @@ def _dated(page: _Page, text: str, role: str | None) -> Finding | None:
     if NAMES_WHO.search(text):
         return NAMES
     if rest is None:
-        return None if SENTENCE.search(text[:-1]) else DATE
+        return None if SENTENCE.search(ORDINAL.sub("", text[:-1])) else DATE
     return NAMES if rest and role != "dateline" else DATE
 
 
@@ -372,8 +394,12 @@ def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
         return ABOUT if _says_something(text) or EMAIL.search(text) else None
     if container(block.path) is page.frame and (block.italic or EMAIL.search(text)) and len(text) <= LONGEST_CAPTION:
         return SIGNED if len(text) <= LONGEST_NAME and EMAIL.search(text) else REMARK
-    if DIGIT.search(text) and len(text) <= LONGEST_NAME and beside_date(text, page.dated) == "":
-        return DATED_BELOW
+    if DIGIT.search(text) and len(text) <= LONGEST_NAME:
+        rest = beside_date(text, page.dated)
+        if rest == "" or (any(token.tag == "time" for token in block.path) and looks_dated(text)):
+            return DATED_BELOW
+        if rest and "|" in text and not is_called(block, COMMENTS, page.frames):
+            return SIGNED
     if len(text) <= LONGEST_CREDIT and REPORTERS.fullmatch(text.rstrip(".")):
         return SIGNED
     said = page.evidence.of_wording(text, at_edge=True)
