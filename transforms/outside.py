@@ -130,7 +130,7 @@ def outside_findings(
     titled = Counter(
         id(token)
         for block in blocks
-        if link_share(block) >= LINK_SHARE and _is_title(block) and any(token.tag in HEADINGS for token in block.path)
+        if link_share(block) >= LINK_SHARE and _is_title(block)
         for token in block.path
     )
     barred = page_numbers(blocks)
