@@ -20,7 +20,7 @@ from pressmark.transforms.forms import ASKED, ASKS, BULLETS
 from pressmark.transforms.path import Path
 from pressmark.transforms.stated import Stated
 
-__all__ = ["CJK", "LINKS", "TITLE", "container", "data_tables", "settle", "standfirst", "title_among"]
+__all__ = ["CJK", "LINKS", "TITLE", "container", "data_tables", "list_around", "settle", "standfirst", "title_among"]
 
 INLINE: Final = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span"
@@ -236,9 +236,9 @@ def _outwards(path: Path) -> list[Path]:
 def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
     """Several lists of links that are much of an article are what it is about."""
     items = [index for index in linked if any(token.tag == "li" for token in blocks[index].path)]
-    plain = {_list(blocks[index].path) for index, finding in enumerate(findings) if finding.role == "list_item"}
+    plain = {list_around(blocks[index].path) for index, finding in enumerate(findings) if finding.role == "list_item"}
     for index in items:
-        if _list(blocks[index].path) in plain:
+        if list_around(blocks[index].path) in plain:
             findings[index] = AMONG_ITEMS
     items = [index for index in items if findings[index] is LINKS]
     for run in _runs(items):
@@ -261,7 +261,7 @@ def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[i
             findings[index] = DIGEST
 
 
-def _list(path: Path) -> Path:
+def list_around(path: Path) -> Path:
     """The outermost list around a block."""
     return ([one for one in _outwards(path) if one.tag in LISTS] or [path])[-1]
 

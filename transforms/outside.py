@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -33,7 +33,7 @@ from pressmark.transforms.cards import (
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding
 from pressmark.transforms.forms import CREDITED, EMAIL, INVITES, PHOTO, REPORTERS
-from pressmark.transforms.neighbours import TITLE, container, data_tables
+from pressmark.transforms.neighbours import TITLE, container, data_tables, list_around
 from pressmark.transforms.path import Path
 from pressmark.transforms.people import reports
 from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, link_share
@@ -85,6 +85,9 @@ LEAST_CJK: Final = 9
 LEAST_INVITATION: Final = 3
 LEAST_CJK_INVITATION: Final = 4
 LEAST_OF_PLEA: Final = 6
+LEAST_SENTENCES: Final = 4
+LEAST_IN_SENTENCE: Final = 9
+SENTENCE_SHARE: Final = 0.7
 LEAST_OF_TEASER: Final = 8
 SIGN_UP: Final = re.compile(
     r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp|donate"
@@ -163,6 +166,8 @@ def outside_findings(
             barred.add(index)
         if finding is not None:
             findings[index] = finding
+    for index in _sentences(blocks, [index for index in sorted(barred) if index not in findings]):
+        findings[index] = LINKED
     titles = {index for index, finding in findings.items() if finding is LINKED}
     for index in in_rows(blocks, main, titles, barred):
         if index not in head or index not in findings:
@@ -179,6 +184,18 @@ def outside_findings(
     if title is not None:
         findings[title] = TITLE
     return findings
+
+
+def _sentences(blocks: Sequence[Block], menus: Sequence[int]) -> Iterator[int]:
+    """Links in lists of menus that are as long as sentences: no menu has such entries."""
+    lists: dict[Path, list[int]] = defaultdict(list)
+    for index in menus:
+        if link_share(blocks[index]) > SENTENCE_SHARE and any(token.tag == "li" for token in blocks[index].path):
+            lists[list_around(blocks[index].path).outer].append(index)
+    for inside in lists.values():
+        words = [len(blocks[index].text.split()) + len(CJK.findall(blocks[index].text)) // 2 for index in inside]
+        if len(inside) >= LEAST_SENTENCES and sum(words) >= LEAST_IN_SENTENCE * len(inside):
+            yield from inside
 
 
 def _like_others(
