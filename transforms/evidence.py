@@ -168,11 +168,13 @@ def _any_of(rules: Rules) -> re.Pattern[str]:
 def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
     """Blocks that say what people did for an article, and their names."""
     word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or NEVER
+    longer = "|".join(sorted((re.escape(one) for one in words if len(one) > 1), key=len, reverse=True)) or NEVER
     credit = rf"(?:{word})\s*(?:[:：/︱|｜丨]|\s)\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
     return re.compile(
         rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:，[^，。！？\n]{{2,30}})?(?:[;；\n]\s*[^，。！？;；\n]{{1,60}})*"
         rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱丨/]\s*(?:{word})"
         rf"|[（(\[［【]\s*{credit}[）)\]］】]"
+        rf"|[\u4e00-\u9fff]{{1,6}}(?:{longer})\s*[:：]\s*[^，。！？；;:：\n]{{2,30}}"
     )
 
 

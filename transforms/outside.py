@@ -64,6 +64,7 @@ COPYRIGHT: Final = re.compile(
     r"©|\(c\)|copyright|rights|版权|版權|著作权|著作權|Rechte|droits|derechos|direitos|diritti|права|ICP", re.IGNORECASE
 )
 DIGIT: Final = re.compile(r"\d")
+SHARED: Final = re.compile(r" (?:shar(?:e|ing)|social|comments?) ")
 COMMENTS: Final = re.compile(r"comment")
 HOST: Final = re.compile(r"(?:https?:)?//(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
 CONTROLS: Final = frozenset({"button", "select", "option", "input", "label"})
@@ -190,7 +191,8 @@ def _sentences(blocks: Sequence[Block], menus: Sequence[int]) -> Iterator[int]:
     """Links in lists of menus that are as long as sentences: no menu has such entries."""
     lists: dict[Path, list[int]] = defaultdict(list)
     for index in menus:
-        if link_share(blocks[index]) > SENTENCE_SHARE and any(token.tag == "li" for token in blocks[index].path):
+        shares = is_called(blocks[index], SHARED, ())
+        if not shares and link_share(blocks[index]) > SENTENCE_SHARE and any(token.tag == "li" for token in blocks[index].path):
             lists[list_around(blocks[index].path).outer].append(index)
     for inside in lists.values():
         words = [len(blocks[index].text.split()) + len(CJK.findall(blocks[index].text)) // 2 for index in inside]

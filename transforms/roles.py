@@ -160,7 +160,10 @@ class _Classifier:
             return after
         if strong is not None and self._fits(strong, text):
             said = self._evidence.of_wording(text, at_edge=True) if strong.role in NOTED else None
-            # Publishers set their own notes as quotations and captions, too.
+            # Publishers set their own notes as quotations and captions, too, and names and addresses as quotations.
+            if strong.role == "quote" and said is None and len(text) <= LONGEST_CREDIT:
+                said = REFERENCE if ADDRESS.fullmatch(text) else None
+                return CREDITS if self._evidence.byline.fullmatch(text) else said or strong
             return said if said is not None and said.role == "note" else strong
         at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
         pictured = text[0] in "©(" and index < len(self._blocks) - 1 and PICTURED.fullmatch(text)
