@@ -175,6 +175,8 @@ def data_tables(blocks: Sequence[Block], cells: Sequence[int]) -> Iterator[list[
 def _interview(findings: list[Finding], blocks: Sequence[Block]) -> None:
     """Headings are an interview's questions where there are several and most ask, and whoever is asked is addressed."""
     heads = [index for index, finding in enumerate(findings) if finding.role == "heading" and finding is not TITLE]
+    if len(heads) < LEAST_QUESTIONS:
+        return
     asking = [index for index in heads if ASKS.search(blocks[index].text)]
     asked = [index for index in heads if ASKED.search(blocks[index].text)]
     if len(asking) >= LEAST_QUESTIONS and 2 * len(asking) > len(heads) and 2 * len(asked) > len(heads):
@@ -185,18 +187,15 @@ def _interview(findings: list[Finding], blocks: Sequence[Block]) -> None:
 
 def _capitals(findings: list[Finding], blocks: Sequence[Block]) -> None:
     """Several short lines in capitals, each above a paragraph, are headings."""
-    found = [
-        index
-        for index, (finding, below) in enumerate(pairwise(findings))
-        if finding.role == below.role == "body" and _is_capitals(blocks[index].text)
-    ]
+    found = [index for index, block in enumerate(blocks) if len(block.text) <= 2 * SHORT and _is_capitals(block.text)]
+    found = [index for index in found if [one.role for one in findings[index : index + 2]] == ["body", "body"]]
     if len(found) >= LEAST_LINES and all(after - before > 1 for before, after in pairwise(found)):
         for index in found:
             findings[index] = CAPITALS
 
 
 def _is_capitals(text: str) -> bool:
-    return len(text) <= 2 * SHORT and text.isupper() and not CJK.search(text)
+    return text.isupper() and CJK.search(text) is None
 
 
 def _kickers(findings: list[Finding], blocks: Sequence[Block]) -> None:

@@ -159,8 +159,9 @@ class _Classifier:
         if after is not None:
             return after
         if strong is not None and self._fits(strong, text):
-            said = self._evidence.of_wording(text, at_edge=True) if strong.role in NOTED else None
-            # Publishers set their own notes as quotations and captions, too, and names and addresses as quotations.
+            noted = strong.role == "quote" or (strong.role == "caption" and index >= len(self._blocks) - LAST_BLOCKS)
+            said = self._evidence.of_wording(text, at_edge=True) if noted else None
+            # Publishers set their notes as quotations, and as captions at the end; names and addresses as quotations.
             if strong.role == "quote" and said is None and len(text) <= LONGEST_CREDIT:
                 said = REFERENCE if ADDRESS.fullmatch(text) else None
                 return CREDITS if self._evidence.byline.fullmatch(text) else said or strong
@@ -410,7 +411,6 @@ def link_share(block: Block) -> float:
 
 BOLD: Final = frozenset({"b", "strong"})
 NOTHING: Final[Surrounding] = (None, 0)
-NOTED: Final = frozenset({"quote", "caption"})
 LINKED_ROLES: Final = frozenset({"list_item", "heading"})
 QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")
