@@ -65,7 +65,6 @@ COPYRIGHT: Final = re.compile(
 )
 DIGIT: Final = re.compile(r"\d")
 SHARED: Final = re.compile(r" (?:shar(?:e|ing)|social|comments?) ")
-COMMENTS: Final = re.compile(r"comment")
 HOST: Final = re.compile(r"(?:https?:)?//(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
 CONTROLS: Final = frozenset({"button", "select", "option", "input", "label"})
 TITLES: Final = frozenset({"h1", "h2"})
@@ -142,19 +141,19 @@ def outside_findings(
     for index, block in enumerate(blocks):
         if main[index] or block.path.tag in UNSHOWN:
             continue
-        around = [
-            (token, one)
+        # A box that is named for newsletters, and has many titles in it, is none.
+        found = [
+            one
             for token in block.path
-            if id(token) not in frames and (one := evidence.of_element(token)) is not None
+            if id(token) not in frames
+            and (one := evidence.of_element(token)) is not None
+            and not (titled[id(token)] > MOST_TITLES and SIGN_UP.search(one.reason))
         ]
-        found = [one for _, one in around]
         # What is hidden from those who listen to a page is a picture's words where it stands in its element.
         if HIDDEN in found and not any(token.tag in PICTURES for token in block.path):
             continue
         menu = is_called(block, MENU, frames)
-        if any(
-            one.role == "note" and SIGN_UP.search(one.reason) and titled[id(token)] <= MOST_TITLES for token, one in around
-        ):
+        if any(one.role == "note" and SIGN_UP.search(one.reason) for one in found):
             barred.add(index)
             finding = _invitation(block)
         else:
@@ -414,11 +413,9 @@ def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
     if container(block.path) is page.frame and (block.italic or EMAIL.search(text)) and len(text) <= LONGEST_CAPTION:
         return SIGNED if len(text) <= LONGEST_NAME and EMAIL.search(text) else REMARK
     if DIGIT.search(text) and len(text) <= LONGEST_NAME:
-        rest = beside_date(text, page.dated)
-        if rest == "" or (any(token.tag == "time" for token in block.path) and looks_dated(text)):
+        timed = any(token.tag == "time" for token in block.path) and looks_dated(text)
+        if timed or beside_date(text, page.dated) == "":
             return DATED_BELOW
-        if rest and "|" in text and not is_called(block, COMMENTS, page.frames):
-            return SIGNED
     if len(text) <= LONGEST_CREDIT and REPORTERS.fullmatch(text.rstrip(".")):
         return SIGNED
     said = page.evidence.of_wording(text, at_edge=True)

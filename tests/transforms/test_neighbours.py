@@ -38,6 +38,8 @@ def links(*names: str) -> str:
         pytest.param(["九、先到码头。", "十、再买船票。", "十一、上船。"], "list_item", id="above ten"),
         pytest.param(["(a) go to the quay", "(b) buy a ticket"], "list_item", id="letters"),
         pytest.param(["① 先到码头。", "② 再买船票。"], "list_item", id="in circles"),
+        pytest.param(["2031年 灯塔", "2030年 渡船", "2029年：码头"], "list_item", id="years that go back"),
+        pytest.param(["2031年 灯塔", "2028年 渡船"], "body", id="years that don't go on"),
         pytest.param(["1. 先到码头。", "3. 再买船票。"], "body", id="not the next number"),
         pytest.param(["1. 先到码头。", "2) 再买船票。"], "body", id="numbers of two kinds"),
         pytest.param(["1.5 米宽的船。", "2.5 米宽的船。"], "body", id="decimals"),
@@ -166,7 +168,8 @@ def test_short_cells_in_rows_are_a_table(table: str, found: list[str]) -> None:
     ("above", "items", "role"),
     [
         pytest.param("Three calls are stable:", ["lamp.on", "lamp.off"], "list_item", id="announced"),
-        pytest.param("Three calls are stable.", ["lamp.on", "lamp.off"], "related", id="not announced"),
+        pytest.param("Three calls are stable.", ["lamp on", "lamp off"], "related", id="not announced"),
+        pytest.param("Three calls are stable.", ["lamp.on", "lamp.off"], "list_item", id="names without spaces"),
         pytest.param("Three calls are stable:", ["What the harbour of Songling does with its lamps", "On"], "related",
                      id="titles of stories"),
     ],
@@ -189,3 +192,51 @@ def test_a_short_line_right_below_a_picture_is_its_caption(text: str, role: str)
     reader, evidence = PageDates(DatelineReader(ZoneInfo("UTC"))), evidence_of(NO_RULES, load_outlets().general)
     assert classify(blocks, evidence, reader, NOTHING_STATED, {3}).roles[3] == role
     assert classify(blocks, evidence, reader).roles[3] == "body"
+
+
+def test_links_among_other_items_of_a_list_are_items_too() -> None:
+    mixed = f"<ul><li>The lamp</li><li>The ferry<ul>{links('渡轮的历史', '码头的冬天')}</ul></li></ul>"
+    assert roles(STORY + mixed + STORY) == [*BODY, *["list_item"] * 4, *BODY]
+
+
+@pytest.mark.parametrize(
+    ("heads", "role"),
+    [
+        pytest.param(["Who are you?", "What is your lamp?", "Tell us of your quay.", "Will you stay?", "Why?"], "body", id="asked"),
+        pytest.param(["Who are you?", "What do you keep?", "The lamp"], "heading", id="few"),
+        pytest.param(["Who pays?", "Why now?", "What next?", "Where to?"], "heading", id="nobody is addressed"),
+    ],
+)  # fmt: skip
+def test_many_questions_to_somebody_in_headings_are_an_interview(heads: list[str], role: str) -> None:
+    assert roles("".join(f"<h3>{head}</h3>{STORY}" for head in heads)) == [role, *BODY] * len(heads)
+
+
+def test_several_lines_in_capitals_above_paragraphs_are_headings() -> None:
+    assert roles(f"{STORY}<p>THE LAMP:</p>{STORY}<p>THE QUAY</p>{STORY}<p>THE BAY</p>{STORY}").count("heading") == 3
+    assert roles(f"{STORY}<p>THE LAMP:</p>{STORY}<p>THE QUAY</p>{STORY}").count("heading") == 0
+
+
+def test_a_line_below_a_picture_that_is_named_a_title_is_a_heading() -> None:
+    blocks = cut(f"{STORY}<div class='x title'>The pier in the evening</div>{STORY}").blocks
+    reader, evidence = PageDates(DatelineReader(ZoneInfo("UTC"))), evidence_of(NO_RULES, load_outlets().general)
+    assert classify(blocks, evidence, reader, NOTHING_STATED, {3}).roles[3] == "heading"
+
+
+@pytest.mark.parametrize(
+    ("quoted", "role"),
+    [
+        pytest.param("作者：林帆", "byline", id="names"),
+        pytest.param("码头版面编辑：林帆", "byline", id="a longer word for what they did"),
+        pytest.param("https://quay.example/lamp", "note", id="address"),
+        pytest.param("The lamp burns.", "quote", id="quotation"),
+    ],
+)  # fmt: skip
+def test_names_and_addresses_set_as_quotations_are_none(quoted: str, role: str) -> None:
+    assert roles(f"{STORY}<blockquote><p>{quoted}</p></blockquote>{STORY}") == [*BODY, role, *BODY]
+
+
+def test_an_address_with_a_label_is_an_invitation_and_a_notice_in_a_caption_at_the_end_a_note() -> None:
+    assert roles(f"{STORY}<p>投稿邮箱 ：lamp@quay.example</p>")[3] == "note"
+    notice = "<figcaption>本文不得转载</figcaption>"
+    assert roles(STORY + notice)[3] == "note"
+    assert roles(notice + STORY * 2)[0] == "caption"

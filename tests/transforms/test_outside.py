@@ -11,7 +11,7 @@ from pressmark.transforms.blocks import cut
 from pressmark.transforms.datelines import DatelineReader, PageDates
 from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.outlets import NO_RULES
-from pressmark.transforms.outside import outside_findings
+from pressmark.transforms.outside import amid, outside_findings
 from pressmark.transforms.stated import Stated, folded
 
 STATED = Stated((folded("The lamp at the pier"),), 40, frozenset({folded("Maud Ellery")}))
@@ -29,7 +29,8 @@ def found(above: str = "", below: str = "") -> list[str]:
     blocks = cut(f"<body><div>{above}{STORY}{below}</div></body>").blocks
     main = [any(token.tag == "section" for token in block.path) for block in blocks]
     evidence = evidence_of(NO_RULES, load_outlets().general)
-    findings = outside_findings(blocks, main, evidence, PageDates(DatelineReader(ZoneInfo("UTC"))), STATED)
+    reader = PageDates(DatelineReader(ZoneInfo("UTC")))
+    findings = outside_findings(blocks, main, evidence, reader, STATED, "quay.example")
     return [
         findings[index].role if index in findings else "boilerplate"
         for index, inside in enumerate(main) if not inside
@@ -59,6 +60,12 @@ def found(above: str = "", below: str = "") -> list[str]:
                      ["heading", *["boilerplate"] * 20, "dateline"], id="title far above"),
         pytest.param("<h1>The lamp at the pier</h1><p class='teaser'>It burns again.</p>", ["heading", "lede"],
                      id="teaser below the title"),
+        pytest.param("<h2><a href='/lamp'>The lamp at the pier</a></h2>", ["heading"], id="title that links to itself"),
+        pytest.param("<h1>The lamp at the pier</h1><p class='intro'>It burns again.</p>", ["heading", "lede"],
+                     id="standfirst by its class"),
+        pytest.param("<h1>The lamp at the pier</h1><p class='intro'>It burns</p>", ["heading", "boilerplate"],
+                     id="too short for a standfirst"),
+        pytest.param("<p class='date'>Geschrieben am 15. April 2031 in Licht</p>", ["dateline"], id="ordinal in a date"),
         pytest.param("<p>Maud Ellery</p>", ["byline"], id="stated author"),
         pytest.param("<p>The pier in the evening (Credit: Quay Post)</p>", ["caption"], id="credit in parentheses"),
     ],
@@ -93,9 +100,46 @@ def test_what_stands_above_a_pages_story(above: str, roles: list[str]) -> None:
         pytest.param("<div class='footer'><p>Copyright Quay Post</p></div>", ["boilerplate"], id="footer by its name"),
         pytest.param("<p>Posted by Maud Lamp.</p>", ["byline"], id="who posted"),
         pytest.param("<p>2031-03-04</p>", ["dateline"], id="date right below"),
+        pytest.param("<p>The Quay Post lives on donations of those who read it.</p>", ["note"], id="plea for money"),
+        pytest.param("<p><a href='/d'>The Quay Post lives on donations of those who read it.</a></p>", ["related"],
+                     id="title about money"),
+        pytest.param(f"<p>{'<br><br>'.join(['Lamp'] * 12)}</p><div class='comment-text'><p>I saw it burn.</p></div>",
+                     [*["boilerplate"] * 12, "quote"], id="reader's comment"),
+        pytest.param("".join(f"<a href='https://sea.example/{n}'>What the harbour does with lamps</a><p></p>"
+                             for n in (1, 2)), ["boilerplate"] * 2, id="links to another site"),
+        pytest.param(f"<aside>{titles(1, 2)}<table><tr><td>Oil</td><td>3.1</td></tr><tr><td>Wax</td><td>2.0</td></tr>"
+                     f"</table>{titles(3, 4)}</aside>", [*["related"] * 2, *["boilerplate"] * 4, *["related"] * 2],
+                     id="figures among titles"),
+        pytest.param(f"<aside>{titles(1, 2)}<b>Sea</b>{titles(3, 4)}</aside>", ["related"] * 5, id="between titles"),
+        pytest.param("<nav><ul>" + "".join(f"<li><a href='/{n}'>What the harbour of Songling does with its old lamps at"
+                                           f" night, part {n}</a></li>" for n in range(4)) + "</ul></nav>",
+                     ["related"] * 4, id="sentences in a menu"),
+        pytest.param(f"<div class='newsletter'>{titles(1, 2, 3)}</div>", ["related"] * 3,
+                     id="a box of titles that is named for letters"),
         pytest.param(f"<aside>{titles(1, 2)}<div>Followers</div></aside>", ["related", "related", "boilerplate"],
                      id="behind the last title of a box"),
     ],
 )  # fmt: skip
 def test_what_stands_below_a_pages_story(below: str, roles: list[str]) -> None:
     assert found("", below) == roles
+
+
+@pytest.mark.parametrize(
+    ("between", "inside"),
+    [
+        pytest.param("<ul><li>The lamp</li><li><a href='/q'>The quay</a></li></ul>", True, id="items"),
+        pytest.param("<table><tr><td>Oil</td><td>3.1</td></tr><tr><td>Wax</td><td>2.0</td></tr></table>", True, id="data"),
+        pytest.param("<div class='part'><ul><li>The lamp</li></ul></div>", True, id="in a part like the story's"),
+        pytest.param("<div class='box'><ul><li>The lamp</li></ul></div>", False, id="in another element"),
+        pytest.param("<ul class='tags'><li>The lamp</li></ul>", False, id="named for furniture"),
+        pytest.param("<nav><ul><li>The lamp</li></ul></nav>", False, id="menu"),
+        pytest.param("<table><tr><td>The lamp</td></tr></table>", False, id="one cell"),
+        pytest.param("<p>The lamp</p>", False, id="paragraph"),
+    ],
+)
+def test_items_and_tables_amid_a_pages_story_are_its_own(between: str, inside: bool) -> None:
+    part = "<div class='part'><h4>The lamp</h4></div>"
+    blocks = cut(f"<body>{part}{between}{part}</body>").blocks
+    main = [any(token.tag == "h4" for token in block.path) for block in blocks]
+    found = amid(blocks, main, evidence_of(NO_RULES, load_outlets().general))
+    assert found == [True, *[inside] * (len(blocks) - 2), True]
