@@ -45,7 +45,6 @@ def _empty(*_: Any) -> tuple[()]:
 KINDS: Final[dict[str, tuple[tuple[object, str, object], ...]]] = {
     "the article's own title": ((Stated, "is_title", _no),),
     "a sentence apart below the title": ((neighbours, "standfirst", _nothing), (article, "standfirst", _nothing)),
-    "links above the title": ((neighbours, "_kickers", _nothing),),
     "numbers that go on": ((neighbours, "_numbers", _nothing),),
     "lists of links as the story": ((neighbours, "_digest", _nothing),),
     "boxes with a linked heading": ((neighbours, "_boxes", _nothing),),
@@ -66,6 +65,13 @@ KINDS: Final[dict[str, tuple[tuple[object, str, object], ...]]] = {
     "elements amid a page's story": ((outside, "_amid", _nothing),),
     "lines below pictures": ((neighbours, "_captions", _no),),
     "cells of tables": ((neighbours, "_tables", _nothing),),
+    "items and tables amid a page's story": ((article, "amid", lambda _, main, __: list(main)),),
+    "what is like other stories": ((outside, "like_others", lambda *_: (set(), set())),),
+    "sentences in menus": ((outside, "_sentences", _empty),),
+    "links to other sites": ((outside, "_leads_away", _no),),
+    "pleas": ((outside, "_asks", _no),),
+    "an interview's questions": ((neighbours, "_interview", _nothing),),
+    "lines in capitals": ((neighbours, "_capitals", _nothing),),
     "elements named for other stories": ((outside, "BY_CLASS", "\0"),),
     "what holds against a page's verdict": ((article, "SAID", ("starts with",)),),
 }

@@ -20,8 +20,8 @@ from pressmark.transforms.outlets import class_words
 from pressmark.transforms.path import Path
 
 __all__ = [
-    "BUTTON", "COMMENT", "HEADINGS", "LABEL", "MENU", "MENUS", "MOST_TITLES", "STEP", "beside_titles", "in_menu", "in_rows", "is_called", "labels",
-    "named", "named_tag", "page_numbers",
+    "BUTTON", "COMMENT", "HEADINGS", "LABEL", "MENU", "MENUS", "MOST_TITLES", "STEP", "beside_titles", "in_menu",
+    "in_rows", "is_called", "labels", "like_others", "named", "named_tag", "page_numbers",
 ]  # fmt: skip
 
 MENUS: Final = frozenset({"nav", "footer", "form", "button", "menu", "select"})
@@ -50,6 +50,9 @@ LONGEST_LABEL: Final = 60
 ROW_SHARE: Final = 0.6
 MOST_TITLES: Final = 2
 LONGEST_CARD: Final = 1500
+# Elements of one kind are other stories' where so many of their blocks are, and furniture where hardly any are.
+MOSTLY: Final = 0.5
+HARDLY: Final = 0.25
 UNNUMBERED: Final = re.compile(r"[\W\d_]+")
 
 
@@ -136,6 +139,24 @@ def in_rows(
         if sum([len(blocks[index].text) for index in inside]) <= LONGEST_CARD:
             found.update(inside)
     return found.difference(barred)
+
+
+def like_others(blocks: Sequence[Block], main: Sequence[bool], others: Collection[int]) -> tuple[set[int], set[int]]:
+    """Blocks right between other stories' or in elements like most of theirs, and those of `others` that are like
+    furniture."""
+    more = {index + 1 for index in others if index + 2 in others and not main[index + 1]}
+    fewer: set[int] = set()
+    alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for index, block in enumerate(blocks):
+        if not main[index]:
+            alike[tuple(map(named_tag, block.path))].append(index)
+    for same in alike.values():
+        share = sum([index in others for index in same]) / len(same)
+        if share >= MOSTLY:
+            more.update(same)
+        elif share < HARDLY:
+            fewer.update(index for index in same if index in others)
+    return more, fewer
 
 
 def _kind(path: Path) -> str:

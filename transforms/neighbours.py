@@ -86,7 +86,6 @@ REMARK: Final = Finding("note", "italic, below the story")
 SIGNED: Final = Finding("byline", "a name alone in bold or italic, below the story")
 CELL: Final = Finding("table", "a cell of a table of short texts")
 TABLE_TITLE: Final = Finding("caption", "the caption of a table")
-KICKER: Final = Finding("boilerplate", "a link above the title")
 
 
 def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pictures: Collection[int] = ()) -> None:
@@ -95,7 +94,6 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
         return
     if LINKS in findings:
         linked = [index for index, finding in enumerate(findings) if finding is LINKS]
-        _kickers(findings, blocks)
         _boxes(findings, blocks, linked)
         _digest(findings, blocks, linked)
     cells = [index for index, block in enumerate(blocks) if container(block.path).tag in CELLS]
@@ -109,7 +107,8 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
         _bulleted(findings, blocks, bulleted)
     for index in pictures:
         if 0 < index < len(blocks) and findings[index].role == "body" and _captions(blocks[index]):
-            findings[index] = TITLED if LABEL.search(named(blocks[index].path.token)) else BELOW_PICTURE
+            here = blocks[index].path.token
+            findings[index] = TITLED if here is not None and LABEL.search(named(here)) else BELOW_PICTURE
     _interview(findings, blocks)
     _capitals(findings, blocks)
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
@@ -187,22 +186,15 @@ def _interview(findings: list[Finding], blocks: Sequence[Block]) -> None:
 
 def _capitals(findings: list[Finding], blocks: Sequence[Block]) -> None:
     """Several short lines in capitals, each above a paragraph, are headings."""
-    found = [index for index, block in enumerate(blocks) if len(block.text) <= 2 * SHORT and _is_capitals(block.text)]
-    found = [index for index in found if [one.role for one in findings[index : index + 2]] == ["body", "body"]]
+    found = [index for index, block in enumerate(blocks) if len(block.text) <= 2 * SHORT and block.text.isupper()]
+    found = [
+        i
+        for i in found
+        if [one.role for one in findings[i : i + 2]] == ["body", "body"] and not CJK.search(blocks[i].text)
+    ]
     if len(found) >= LEAST_LINES and all(after - before > 1 for before, after in pairwise(found)):
         for index in found:
             findings[index] = CAPITALS
-
-
-def _is_capitals(text: str) -> bool:
-    return text.isupper() and CJK.search(text) is None
-
-
-def _kickers(findings: list[Finding], blocks: Sequence[Block]) -> None:
-    """Links right above the title are where the article is filed."""
-    for index in range(title_among(findings[:HEAD_BLOCKS], blocks) or 0):
-        if findings[index] is LINKS:
-            findings[index] = KICKER
 
 
 def _heads(finding: Finding, block: Block) -> bool:
@@ -333,10 +325,9 @@ def _numbers(findings: list[Finding], blocks: Sequence[Block], numbered: Sequenc
     ]
     heads = []
     for (index, kind, value), (following, other, successor) in pairwise(found):
-        years = kind == "year" and max(len(blocks[index].text), len(blocks[following].text)) <= LONGEST_CELL
-        if kind != other or successor != value + 1:
-            if not (years and following == index + 1 and kind == other and successor == value - 1):
-                continue
+        back = kind == "year" and successor < value
+        if kind != other or successor != value + (-1 if back else 1):
+            continue
         if following == index + 1:
             findings[index] = findings[following] = ITEM
         else:

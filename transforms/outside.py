@@ -15,8 +15,8 @@ from pressmark.transforms.beside_dates import NAMED_MONTH, beside_date, looks_da
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import (
     BUTTON,
-    HEADINGS,
     COMMENT,
+    HEADINGS,
     MENU,
     MENUS,
     MOST_TITLES,
@@ -26,6 +26,7 @@ from pressmark.transforms.cards import (
     in_rows,
     is_called,
     labels,
+    like_others,
     named,
     named_tag,
     page_numbers,
@@ -131,10 +132,7 @@ def outside_findings(
     page = _Page(evidence, dated, stated, head, tail, container(blocks[last].path), frames, top, site)
     findings: dict[int, Finding] = {}
     titled = Counter(
-        id(token)
-        for block in blocks
-        if link_share(block) >= LINK_SHARE and _is_title(block)
-        for token in block.path
+        id(token) for block in blocks if link_share(block) >= LINK_SHARE and _is_title(block) for token in block.path
     )
     barred = page_numbers(blocks)
     barred.update(chain(*data_tables(blocks, [i for i, block in enumerate(blocks) if _is_figure(block)])))
@@ -177,7 +175,12 @@ def outside_findings(
     others = {index for index, finding in findings.items() if finding.role == "related"}
     for index in labels(blocks, main, others, barred):
         findings.setdefault(index, CARD)
-    _like_others(findings, blocks, main, barred)
+    others = {index for index, finding in findings.items() if finding.role == "related"}
+    more, fewer = like_others(blocks, main, others)
+    for index in more.difference(findings):
+        findings[index] = CARD
+    for index in fewer:
+        del findings[index]
     title = _title(blocks, main, stated, head)
     if title is None and top < first and not any(main[i] and stated.is_title(blocks[i].text) for i in head if i >= 0):
         title = top
@@ -191,34 +194,16 @@ def _sentences(blocks: Sequence[Block], menus: Sequence[int]) -> Iterator[int]:
     lists: dict[Path, list[int]] = defaultdict(list)
     for index in menus:
         shares = is_called(blocks[index], SHARED, ())
-        if not shares and link_share(blocks[index]) > SENTENCE_SHARE and any(token.tag == "li" for token in blocks[index].path):
+        if (
+            not shares
+            and link_share(blocks[index]) > SENTENCE_SHARE
+            and any(token.tag == "li" for token in blocks[index].path)
+        ):
             lists[list_around(blocks[index].path).outer].append(index)
     for inside in lists.values():
         words = [len(blocks[index].text.split()) + len(CJK.findall(blocks[index].text)) // 2 for index in inside]
         if len(inside) >= LEAST_SENTENCES and sum(words) >= LEAST_IN_SENTENCE * len(inside):
             yield from inside
-
-
-def _like_others(
-    findings: dict[int, Finding], blocks: Sequence[Block], main: Sequence[bool], barred: Collection[int]
-) -> None:
-    """What stands between other stories, or in elements like most of theirs, is of them; what is like furniture is none."""
-    related = [index in findings and findings[index].role == "related" for index in range(len(blocks))]
-    alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for index, block in enumerate(blocks):
-        if not main[index]:
-            alike[tuple(map(named_tag, block.path))].append(index)
-    for same in alike.values():
-        share = sum([related[index] for index in same]) / len(same)
-        for index in same:
-            if share >= 0.5 and index not in findings:
-                findings[index] = CARD
-            elif share < 0.25 and related[index]:
-                del findings[index]
-    for index in range(1, len(blocks) - 1):
-        alone = index not in findings and not main[index]
-        if related[index - 1] and related[index + 1] and alone:
-            findings[index] = CARD
 
 
 def amid(blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence) -> list[bool]:
@@ -303,7 +288,12 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     teases = strong is not None and ("teaser" in strong.reason or strong.role == "lede")
     if teases and index in page.head and page.top < index <= page.top + 6:
         return TEASER if share == 0 and (SENTENCE.search(text) or _says_something(text, LEAST_OF_TEASER)) else None
-    if index > page.head.stop and share < LINK_SHARE and is_called(block, COMMENT, page.frames) and _says_something(text):
+    if (
+        index > page.head.stop
+        and share < LINK_SHARE
+        and is_called(block, COMMENT, page.frames)
+        and _says_something(text)
+    ):
         return COMMENTED
     if (
         strong is not None

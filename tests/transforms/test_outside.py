@@ -65,7 +65,7 @@ def found(above: str = "", below: str = "") -> list[str]:
                      id="standfirst by its class"),
         pytest.param("<h1>The lamp at the pier</h1><p class='intro'>It burns</p>", ["heading", "boilerplate"],
                      id="too short for a standfirst"),
-        pytest.param("<p class='date'>Geschrieben am 15. April 2031 in Licht</p>", ["dateline"], id="ordinal in a date"),
+        pytest.param("<p class='date'>Geschrieben am 15. April 2031 in Licht</p>", ["dateline"], id="ordinal"),
         pytest.param("<p>Maud Ellery</p>", ["byline"], id="stated author"),
         pytest.param("<p>The pier in the evening (Credit: Quay Post)</p>", ["caption"], id="credit in parentheses"),
     ],
@@ -128,7 +128,9 @@ def test_what_stands_below_a_pages_story(below: str, roles: list[str]) -> None:
     ("between", "inside"),
     [
         pytest.param("<ul><li>The lamp</li><li><a href='/q'>The quay</a></li></ul>", True, id="items"),
-        pytest.param("<table><tr><td>Oil</td><td>3.1</td></tr><tr><td>Wax</td><td>2.0</td></tr></table>", True, id="data"),
+        pytest.param(
+            "<table><tr><td>Oil</td><td>3.1</td></tr><tr><td>Wax</td><td>2.0</td></tr></table>", True, id="data"
+        ),
         pytest.param("<div class='part'><ul><li>The lamp</li></ul></div>", True, id="in a part like the story's"),
         pytest.param("<div class='box'><ul><li>The lamp</li></ul></div>", False, id="in another element"),
         pytest.param("<ul class='tags'><li>The lamp</li></ul>", False, id="named for furniture"),
