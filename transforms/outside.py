@@ -268,8 +268,9 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     share = link_share(block)
     if share >= LINK_SHARE and is_called(block, STEP, page.frames) and _says_something(text, 2):
         return LEADING
+    named_so = next((one for one in reversed(found) if one.reason.startswith(BY_CLASS)), None)
     if in_menu(block):
-        return None
+        return BOXED if named_so is not None and named_so.role == "related" and _says_something(text, 2) else None
     finding = None
     if index in page.head:
         finding = _above(page, block, found)

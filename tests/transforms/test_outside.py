@@ -114,6 +114,9 @@ def test_what_stands_above_a_pages_story(above: str, roles: list[str]) -> None:
         pytest.param("<nav><ul>" + "".join(f"<li><a href='/{n}'>What the harbour of Songling does with its old lamps at"
                                            f" night, part {n}</a></li>" for n in range(4)) + "</ul></nav>",
                      ["related"] * 4, id="sentences in a menu"),
+        pytest.param(f"<footer><div class='recent-posts'>{titles(1)}</div></footer>", ["related"],
+                     id="named for other stories in a footer"),
+        pytest.param(f"<footer>{titles(1, 2)}</footer>", ["boilerplate"] * 2, id="titles in a footer"),
         pytest.param(f"<div class='newsletter'>{titles(1, 2, 3)}</div>", ["related"] * 3,
                      id="a box of titles that is named for letters"),
         pytest.param(f"<aside>{titles(1, 2)}<div>Followers</div></aside>", ["related", "related", "boilerplate"],
