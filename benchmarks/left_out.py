@@ -68,10 +68,8 @@ KINDS: Final[dict[str, tuple[tuple[object, str, object], ...]]] = {
     "items and tables amid a page's story": ((article, "amid", lambda _, main, __: list(main)),),
     "what is like other stories": ((outside, "like_others", lambda *_: (set(), set())),),
     "sentences in menus": ((outside, "_sentences", _empty),),
-    "links to other sites": ((outside, "_leads_away", _no),),
     "pleas": ((outside, "_asks", _no),),
     "an interview's questions": ((neighbours, "_interview", _nothing),),
-    "lines in capitals": ((neighbours, "_capitals", _nothing),),
     "elements named for other stories": ((outside, "BY_CLASS", "\0"),),
     "what holds against a page's verdict": ((article, "SAID", ("starts with",)),),
 }

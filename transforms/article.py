@@ -127,8 +127,7 @@ def _parse(
     if opened.titles is None:
         roles, reasons, dateline_at = classify(blocks, evidence, dated, stated, _below_pictures(media))
     else:
-        site = outlets.domain_of(host)
-        (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated, stated, site)
+        (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated, stated)
     dates = weigh(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
         url_day=url_day, zone=outlet.zone, latest=latest,
@@ -188,9 +187,8 @@ def _parse(
 
 
 def _of_page(
-    opened: Opened, blocks: list[Block], media: Sequence[Medium], evidence: Evidence, dated: PageDates, stated: Stated,
-    site: str | None,
-) -> tuple[Classified, list[Medium]]:  # fmt: skip
+    opened: Opened, blocks: list[Block], media: Sequence[Medium], evidence: Evidence, dated: PageDates, stated: Stated
+) -> tuple[Classified, list[Medium]]:
     """The roles of a whole page's blocks, and the media of its story: what is no part of that is furniture."""
     verdict = story_of(opened, blocks)
     verdict = verdict._replace(main=amid(blocks, verdict.main, evidence))
@@ -206,7 +204,7 @@ def _of_page(
             # Rules for what scrapers cut out of a page say less of it than the page itself.
             role, reason = "body", f"part of the page's story, against: {reason}"
         findings.append(Finding(role, reason))
-    for index, finding in outside_findings(blocks, verdict.main, evidence, dated, stated, site).items():
+    for index, finding in outside_findings(blocks, verdict.main, evidence, dated, stated).items():
         findings[index] = finding
     standfirst(findings, blocks, stated, title_among(findings, blocks))
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]

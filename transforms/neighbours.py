@@ -44,7 +44,6 @@ SHORT_CELL: Final = 40
 CELLS: Final = frozenset({"td", "th"})
 LISTS: Final = frozenset({"ul", "ol"})
 LEAST_QUESTIONS: Final = 4
-LEAST_LINES: Final = 3
 # A box beside the story holds less than this of the text, a picture's box no more blocks than that.
 BOX_SHARE: Final = 0.3
 PICTURE_BLOCKS: Final = 3
@@ -73,7 +72,6 @@ SUMMARY: Final = Finding("lede", "what the page states as its summary")
 DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
 ANNOUNCED: Final = Finding("list_item", "a list of links that the paragraph above announces")
 AMONG_ITEMS: Final = Finding("list_item", "a link in a list that has other items, too")
-CAPITALS: Final = Finding("heading", "one of several lines in capitals, above paragraphs")
 QUESTION: Final = Finding("body", "one of many questions in headings, as interviews have")
 TITLED: Final = Finding("heading", "named a title, between a picture and a paragraph")
 ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
@@ -110,7 +108,6 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
             here = blocks[index].path.token
             findings[index] = TITLED if here is not None and LABEL.search(named(here)) else BELOW_PICTURE
     _interview(findings, blocks)
-    _capitals(findings, blocks)
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
     if captions:
         _pictures(findings, blocks, captions)
@@ -182,19 +179,6 @@ def _interview(findings: list[Finding], blocks: Sequence[Block]) -> None:
         for index in heads:
             if ENDS.search(blocks[index].text):
                 findings[index] = QUESTION
-
-
-def _capitals(findings: list[Finding], blocks: Sequence[Block]) -> None:
-    """Several short lines in capitals, each above a paragraph, are headings."""
-    found = [index for index, block in enumerate(blocks) if len(block.text) <= 2 * SHORT and block.text.isupper()]
-    found = [
-        i
-        for i in found
-        if [one.role for one in findings[i : i + 2]] == ["body", "body"] and not CJK.search(blocks[i].text)
-    ]
-    if len(found) >= LEAST_LINES and all(after - before > 1 for before, after in pairwise(found)):
-        for index in found:
-            findings[index] = CAPITALS
 
 
 def _heads(finding: Finding, block: Block) -> bool:

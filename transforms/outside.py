@@ -66,7 +66,6 @@ COPYRIGHT: Final = re.compile(
 )
 DIGIT: Final = re.compile(r"\d")
 SHARED: Final = re.compile(r" (?:shar(?:e|ing)|social|comments?) ")
-HOST: Final = re.compile(r"(?:https?:)?//(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
 CONTROLS: Final = frozenset({"button", "select", "option", "input", "label"})
 TITLES: Final = frozenset({"h1", "h2"})
 CELLS: Final = frozenset({"td", "th"})
@@ -115,11 +114,10 @@ LEADING: Final = Finding("related", "leads to the story before or behind")
 
 
 def outside_findings(
-    blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence, dated: PageDates, stated: Stated,
-    site: str | None = None,
-) -> dict[int, Finding]:  # fmt: skip
+    blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence, dated: PageDates, stated: Stated
+) -> dict[int, Finding]:
     """What the blocks outside the story are that are not furniture, by position: the article's title where the story
-    has none is content, nothing else is. `site` is the domain of the page."""
+    has none is content, nothing else is."""
     if not blocks:
         return {}
     story = [index for index, inside in enumerate(main) if inside] or [0]
@@ -129,7 +127,7 @@ def outside_findings(
     # What an element around the story is called says nothing of what else is in it.
     frames = {id(token) for index in story for token in blocks[index].path}
     tail = range(last + 1, last + 1 + TAIL_BLOCKS)
-    page = _Page(evidence, dated, stated, head, tail, container(blocks[last].path), frames, top, site)
+    page = _Page(evidence, dated, stated, head, tail, container(blocks[last].path), frames, top)
     findings: dict[int, Finding] = {}
     titled = Counter(
         id(token) for block in blocks if link_share(block) >= LINK_SHARE and _is_title(block) for token in block.path
@@ -237,7 +235,6 @@ class _Page(NamedTuple):
     frame: Path
     frames: Collection[int]
     top: int
-    site: str | None
 
 
 def _top(blocks: Sequence[Block], first: int, stated: Stated) -> int:
@@ -281,7 +278,7 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     if menu:
         return None
     titled = share >= LINK_SHARE and not page.stated.is_title(text) and _is_title(block)
-    if titled and not is_called(block, BUTTON, page.frames) and not _leads_away(block, page.site):
+    if titled and not is_called(block, BUTTON, page.frames):
         return LINKED
     if index > page.head.stop and not titled and _invites(page, text, found):
         return INVITATION
@@ -415,12 +412,6 @@ def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
 
 def _is_figure(block: Block) -> bool:
     return not block.links and not block.bold and container(block.path).tag in CELLS
-
-
-def _leads_away(block: Block, site: str | None) -> bool:
-    """Whether all links lead to other sites."""
-    hosts = [match[1].lower() if (match := HOST.match(link.href)) else site for link in block.links]
-    return site is not None and not any(host == site or str(host).endswith(f".{site}") for host in hosts)
 
 
 def _is_title(block: Block) -> bool:

@@ -211,11 +211,6 @@ def test_many_questions_to_somebody_in_headings_are_an_interview(heads: list[str
     assert roles("".join(f"<h3>{head}</h3>{STORY}" for head in heads)) == [role, *BODY] * len(heads)
 
 
-def test_several_lines_in_capitals_above_paragraphs_are_headings() -> None:
-    assert roles(f"{STORY}<p>THE LAMP:</p>{STORY}<p>THE QUAY</p>{STORY}<p>THE BAY</p>{STORY}").count("heading") == 3
-    assert roles(f"{STORY}<p>THE LAMP:</p>{STORY}<p>THE QUAY</p>{STORY}").count("heading") == 0
-
-
 def test_a_line_below_a_picture_that_is_named_a_title_is_a_heading() -> None:
     blocks = cut(f"{STORY}<div class='x title'>The pier in the evening</div>{STORY}").blocks
     reader, evidence = PageDates(DatelineReader(ZoneInfo("UTC"))), evidence_of(NO_RULES, load_outlets().general)
