@@ -43,15 +43,25 @@ LONGEST_LABEL: Final = 30
 SHARE: Final = 2.5
 SUREST: Final = 4
 ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
+FIRST_YEAR: Final = 1990
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 PRINTED_DATE: Final = re.compile(
     r"(?:19|20)\d\d\s?[-/.年년]\s?\d{1,2}\s?[-/.月월]\s?\d{1,2}[日일]?(?:[T\s]+\d{1,2}:\d\d(?::\d\d)?)?"
     r"|(?<![\d-])\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?[^\W\d_]{3,12}\.?,?\s+(?:de\s+)?(?:19|20)\d\d"
-    r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(?:19|20)\d\d"
+    r"|[A-Z][A-Za-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(?:19|20)\d\d"
     r"|(?<![\d.])\d{1,2}(?:[./]\s?|\s\|\s)\d{1,2}(?:[./]\s?|\s\|\s)(?:19|20)\d\d"
-    r"|(?<![\d.,/])\d{1,2}\.\s?\d{1,2}\.\s?\d\d(?![\d.,/]|\s?[€$%])"
+    r"|(?<![\d.,/])\d{1,2}(?:\.\s?\d{1,2}\.\s?|/\d{1,2}/)\d\d(?![\d.,/]|\s?[€$%])"
 )
-TWO_DIGITS: Final = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d\d)")
+TWO_DIGITS: Final = re.compile(r"(\d{1,2})([./])\s?(\d{1,2})[./]\s?(\d\d)")
+SLASHED: Final = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/((?:19|20)\d\d)(?![\d/])")
+MONTHS: Final = 12
+LETTERS_BESIDE: Final = 8
+LONG_AGO: Final = timedelta(days=400)
+IN_DATA: Final = re.compile(
+    r"""["']?(?:date_?published|published_?(?:at|date)|publish_?date|publication_?date|article_publication_date)["']?\s*"""
+    r"""[:=]\s*["']((?:19|20)\d\d-\d\d-\d\d[^"']{0,20})["']""",
+    re.IGNORECASE,
+)
 UPDATED, LABELLED, WEAKLY_LABELLED, NOT_PUBLISHED = (
     re.compile("|".join(words), re.IGNORECASE) for words in DATE_WORDS.values()
 )
@@ -143,24 +153,22 @@ class _Dates:
 
     def __init__(
         self, document: Document, meta: Mapping[str, Sequence[str]], articles: Sequence[Entry], pages: Sequence[Entry],
-        heading: Element | None, language: str | None, address: str | None, years: str,
+        heading: Element | None, language: str | None, address: str | None, markup: str,
     ) -> None:  # fmt: skip
         self._document, self._meta, self._articles, self._pages = document, meta, articles, pages
-        self._heading, self._language, self._address, self._years = heading, language, address, years
+        self._heading, self._language, self._address, self._markup = heading, language, address, markup
         self._region = Region(heading)
 
     def found(self) -> Iterator[PageDate]:
         """What may be the day of publication, the surest first."""
         stated = list(self._stated())
         sure = [text for text in stated if ISO.match(text)]
-        modified = {read_date(text, self._language) for text in self._modified()}
+        modified, near = list(self._modified()), self._near()
         for text in sure:
-            moment = read_date(text, self._language)
-            if moment in modified and (earlier := self._earlier(sure, moment)) is not None:
-                # What is stated as published and as modified is the latter, where something earlier is stated, too.
-                yield self._of_utc(earlier, sure)
+            if self._is_one_of(text, modified):
+                # What is stated as published and as modified is the latter, where the page has an earlier day, too.
+                yield from self._earlier(text, sure, near)
             yield self._of_utc(text, sure)
-        near = self._near()
         yield from self._marked(TIMES[:1])
         yield from self._printed(near, "printed beside the title")
         loose = [text for name in KEYS["document"] for text in self._meta.get(name, ())[:1]]
@@ -169,14 +177,18 @@ class _Dates:
         yield from self._printed(near, "updated beside the title", updates=True)
         yield from self._printed(self._named(), "printed in an element for dates")
         yield from (self._of_utc(text, ()) for text in self._stated_of_media() if ISO.match(text))
-        everywhere, self._region = self._region, EVERYWHERE
-        yield from self._marked(TIMES, "an element for times, beside the story")
-        yield from self._printed(self._named(), "printed in an element for dates, beside the story")
-        self._region = everywhere
         yield from (PageDate(text, "stated in words") for text in stated)
+        yield from self._in_data()
         story = self._document.select_one("main, article, body")
         strings = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
+        yield from self._printed(strings, "printed with a label", alone=True)
+        own, self._region = self._region, EVERYWHERE
+        yield from self._marked(TIMES, "an element for times, beside the story")
+        yield from self._printed(self._named(), "printed in an element for dates, beside the story")
+        everything = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
+        self._region = own
         yield from self._printed(strings, "printed in a line of its own")
+        yield from self._printed(everything, "printed with a label, beside the story", alone=True)
         yield from (PageDate(text, "stated in words") for text in loose)
         if url_date(self._address) is None:
             yield from self._printed(strings, "updated, in a line of its own", updates=True)
@@ -209,9 +221,23 @@ class _Dates:
     def _first(self, keys: Iterable[str]) -> Iterator[str]:
         return (" ".join(self._meta[key][0].split()) for key in keys if key in self._meta)
 
-    def _earlier(self, sure: Sequence[str], moment: datetime | date | None) -> str | None:
-        known = [(text, read_date(text, self._language)) for text in sure]
-        return next((text for text, other in known if other and moment and str(other)[:10] < str(moment)[:10]), None)
+    def _is_one_of(self, text: str, others: Sequence[str]) -> bool:
+        moment = read_date(text, self._language)
+        return any(_distance(moment, read_date(other, self._language)) <= ONE_SECOND for other in others)
+
+    def _earlier(self, text: str, sure: Sequence[str], near: Sequence[tuple[str, str]]) -> Iterator[PageDate]:
+        """What the page states, or prints beside its title, of an earlier day than this statement."""
+        moment = read_date(text, self._language)
+        for one in (*(self._of_utc(other, sure) for other in sure), *self._printed(near, "printed beside the title")):
+            other = read_date(one.written, self._language)
+            if other is not None and str(other)[:10] < str(moment)[:10] and ONE_DAY < _distance(moment, other) < LONG_AGO:
+                yield one
+
+    def _in_data(self) -> Iterator[PageDate]:
+        """The day of publication in the data of a page's own scripts, where these name one only."""
+        said = [match[1] for match in IN_DATA.finditer(self._markup)]
+        if len({text[:10] for text in said}) == 1:
+            yield PageDate(said[0], "the page's own data")
 
     def _of_utc(self, text: str, others: Sequence[str]) -> PageDate:
         """A statement; of one in UTC the day is what the page says of the same moment with an offset, or prints."""
@@ -250,15 +276,17 @@ class _Dates:
             for element in self._document.select(selector)[:20]:
                 text = element.attr("datetime") or element.attr("content") or ""
                 text = (text if YEAR.search(text) else " ".join(element.text.split())).strip()
+                text = text if YEAR.search(text) else element.attr("title") or ""
                 if not YEAR.search(text) or _is_quoted(element) or self._region.is_aside(element):
                     continue
                 if not UPDATED.search(f"{_names(element)} {element.attr('itemprop') or ''}") or "publish" in _names(element):
                     yield PageDate(text, evidence)
 
     def _printed(
-        self, texts: Sequence[tuple[str, str]], evidence: str, *, updates: bool = False
+        self, texts: Sequence[tuple[str, str]], evidence: str, *, updates: bool = False, alone: bool = False
     ) -> Iterator[PageDate]:
-        """The dates that these texts print, where the date is most of the text, or has a label, or opens the story."""
+        """The dates that these texts print, where the date is most of the text, or has a label, or opens the story;
+        `alone` asks for a label, or nothing else."""
         label = ""
         for text, names in texts:
             before, label = label, text[-LONGEST_LABEL:] if len(text) < LONGEST_DATELINE else ""
@@ -271,31 +299,43 @@ class _Dates:
             if NOT_PUBLISHED.search(said) or RANGE.match(end) or (is_update and not updates):
                 continue
             part = SEPARATED.split(start)[-1] + found[0] + SEPARATED.split(end)[0]
-            if not (
-                SHARE * len(found[0]) > len(part)
-                or (updates and is_update)
-                or (len(text) <= LONGEST_NEAR and (LABELLED.search(said) or LABELLED.search(end[:LONGEST_DATELINE])))
-                or (len(start) <= LONGEST_LABEL and (WEAKLY_LABELLED.search(start) or OPENING.match(start)))
-            ):
+            is_labelled = len(text) <= LONGEST_NEAR and (
+                LABELLED.search(said)
+                or LABELLED.search(end[:LONGEST_DATELINE])
+                or (len(start) <= LONGEST_LABEL and WEAKLY_LABELLED.search(start))
+            )
+            is_most = len(part) <= len(found[0]) + LETTERS_BESIDE if alone else SHARE * len(found[0]) > len(part)
+            opens = not alone and len(start) <= LONGEST_LABEL and OPENING.match(start)
+            if not (is_most or is_labelled or opens or (updates and is_update)):
                 continue
             if (written := self._whole(found[0])) is not None:
                 yield PageDate(self._time_that_prints(written, found[0]), evidence)
 
     def _whole(self, written: str) -> str | None:
-        """A date with all digits of its year, which the page itself must name elsewhere."""
+        """A date with all digits of its year, and in the order of the page's other dates; None where nothing on the
+        page tells which year two digits are."""
         written = written.replace(" | ", ".")
-        short = TWO_DIGITS.fullmatch(written)
-        if short is None:
-            return written
-        year = f"20{short[3]}"
-        return f"{short[1]}.{short[2]}.{year}" if year in self._years else None
+        if short := TWO_DIGITS.fullmatch(written):
+            first, sign, second, year = short[1], short[2], short[3], f"20{short[4]}"
+            if year not in self._markup or (sign == "/" and max(int(first), int(second)) <= MONTHS):
+                return None
+            written = f"{first}{sign}{second}{sign}{year}"
+        found = SLASHED.fullmatch(written)
+        if found and max(int(found[1]), int(found[2])) <= MONTHS:
+            others = [(int(one[1]), int(one[2])) for one in SLASHED.finditer(self._markup)]
+            is_month_first, is_day_first = (any(pair[n] > MONTHS for pair in others) for n in (1, 0))
+            if is_month_first != is_day_first:
+                month, day = (found[1], found[2]) if is_month_first else (found[2], found[1])
+                return f"{found[3]}-{int(month):02}-{int(day):02}"
+        return written
 
     def _time_that_prints(self, written: str, printed: str) -> str:
-        """The time of the element that prints a date, which says more than that; else the date."""
+        """The time of the element that prints a date, which says more than that, if it is of that day; else the date."""
         for element in self._document.select("time[datetime]")[:20]:
             said = (element.attr("datetime") or "").strip()
             if ISO.match(said) and printed in " ".join(element.text.split()):
-                return said
+                day, moment = read_date(written, self._language), read_date(said, self._language)
+                return said if day is None or _distance(day, moment) <= 2 * ONE_DAY else written
         return written
 
 
@@ -305,7 +345,21 @@ def page_date(
 ) -> PageDate:  # fmt: skip
     """When the article was published, as its page writes it: the first that can be read."""
     dates = _Dates(document, meta, articles, pages, heading, language, address, markup)
-    return next((one for one in dates.found() if read_date(one.written, language) is not None), PageDate())
+    return next((one for one in dates.found() if _is_of_the_web(read_date(one.written, language))), PageDate())
+
+
+def _is_of_the_web(moment: datetime | date | None) -> bool:
+    return moment is not None and moment.year >= FIRST_YEAR
+
+
+def _distance(one: datetime | date | None, other: datetime | date | None) -> timedelta:
+    """How far two dates are apart; in days where one is a day, or has no zone and the other has."""
+    if one is None or other is None:
+        return timedelta.max
+    if isinstance(one, datetime) and isinstance(other, datetime) and (one.tzinfo is None) == (other.tzinfo is None):
+        return abs(one - other)
+    days = [day.date() if isinstance(day, datetime) else day for day in (one, other)]
+    return abs(days[0] - days[1])
 
 
 def _above(node: Node) -> list[Element]:

@@ -100,7 +100,7 @@ KEYS: Final = {
     "document": ("dc.date", "dc:date", "dcterms.date", "date", "created", "timestamp"),
     "modified": (
         "article:modified_time", "og:updated_time", "datemodified", "dcterms.modified", "dc.date.modified",
-        "last-modified", "lastmod", "article.updated", "modified_time", "revised", "updated",
+        "last-modified", "lastmod", "dateupdate", "article.updated", "modified_time", "revised", "updated",
         "weibo:article:update_at",
     ),
     "authors": (
@@ -135,7 +135,8 @@ SELECTORS: Final = {
     "times": (
         "[itemprop=datePublished], [itemprop=dateCreated]", "time[pubdate]", "time.published",
         "time[class*=publish i]", "time.entry-date", "article time[datetime]", "main time[datetime]",
-        "time[datetime]", "[class*=publish i][datetime]",
+        "time[datetime]", "[class*=publish i][datetime]", "[property$=datePublished], [property$=dateCreated]",
+        ".published[title]", "abbr[title]",
     ),
     "printed_times": (
         "[class*=publish-date i]", "[class*=published i]", "[class*=pubdate i]", "[class*=post-date i]",
