@@ -16,7 +16,7 @@ from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
-from pressmark.transforms.dates import FAR_FUTURE, url_date, weigh
+from pressmark.transforms.dates import FAR_FUTURE, path_date, url_date, weigh
 from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
@@ -60,6 +60,10 @@ MARKS: Final = re.compile(
 )
 # What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid.
 TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}")
+# What MDX has for its components, where a text begins.
+MDX: Final = re.compile(
+    rb"(?:\A|\n\n)(?:import\s[^\n]{1,300}\sfrom\s[\"'][^\"'\n]{1,200}[\"']|export\s(?:const|default|function)\s)"
+)
 # Characters of UTF-8 that were read as Windows-1252 or Latin-1, and written as UTF-8 again.
 TWICE: Final = re.compile(rb"\xc3[\x82\x83]\xc2[\xa1-\xbf]|\xc3[\x84-\xb4]\xc2[\x80-\x9f]|\xc3\xa2\xe2\x82\xac")
 
@@ -117,6 +121,9 @@ def _parse(
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
     url_day = url_date(header.url)
+    if url_day is None and header.dialect == "front_matter":
+        # The address of a post has it from there.
+        url_day = path_date(source_path)
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     dated = PageDates(reader, url_day, header.header_at)
     if not header.title and blocks and len(blocks[0].text) < LONGEST_TITLE and blocks[0].path.tag == "h1":
@@ -233,7 +240,7 @@ def _is_garbled(text: bytes) -> bool:
 
 def _has_markup(text: bytes) -> bool:
     """Whether a text shows marks of Markdown, tags or templates as they are written: it was cut as what it is not."""
-    if (b"{{" in text or b"{%" in text) and TEMPLATE.search(text):
+    if ((b"{{" in text or b"{%" in text) and TEMPLATE.search(text)) or MDX.search(text):
         return True
     if b"](" not in text and b"**" not in text and b"</" not in text and b"[[" not in text:
         return False

@@ -28,7 +28,7 @@ UTC_ZONE: Final = ZoneInfo("UTC")
 PLACES: Final = {"en": UTC_ZONE, "en-us": ZoneInfo("America/New_York")}
 DAY_FIRST: Final = ZoneInfo("Europe/London")
 # Whose words for months are read where a page's own language does not say them.
-MONTHS_OF: Final = ("de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr")
+MONTHS_OF: Final = ("de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr", "ru", "uk", "ar")
 ONE_DAY: Final = timedelta(days=1)
 ONE_SECOND: Final = timedelta(seconds=1)
 
@@ -53,9 +53,10 @@ PRINTED_DATE: Final = re.compile(
     r"|(?<![\d.,/])\d{1,2}(?:\.\s?\d{1,2}\.\s?|/\d{1,2}/)\d\d(?![\d.,/]|\s?[€$%])"
 )
 TWO_DIGITS: Final = re.compile(r"(\d{1,2})([./])\s?(\d{1,2})[./]\s?(\d\d)")
-SLASHED: Final = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/((?:19|20)\d\d)(?![\d/])")
+SLASHED: Final = re.compile(r"(?<![\d/])(0?[1-9]|[12]\d|3[01])/(0?[1-9]|[12]\d|3[01])/((?:19|20)\d\d)(?![\d/])")
 MONTHS: Final = 12
 LETTERS_BESIDE: Final = 8
+LONGEST_LABELLED: Final = 120
 LONG_AGO: Final = timedelta(days=400)
 IN_DATA: Final = re.compile(
     r"""["']?(?:date_?published|published_?(?:at|date)|publish_?date|publication_?date|article_publication_date)["']?\s*"""
@@ -70,7 +71,8 @@ SEPARATED: Final = re.compile(r"[|•·/｜]|\s[-–—]\s")
 IS_ASIDE: Final = re.compile(rf"(?<![A-Za-z])(?i:{'|'.join(ASIDE)})(?![a-z])")
 ASIDE_TAGS: Final = frozenset({"nav", "aside", "select", "template", "option", "button", "textarea"})
 # A story that begins with its day, mostly behind its place: `Bern, (3.2.2021). It …`.
-OPENING: Final = re.compile(r"(?:[^\W\d_][\w .-]{1,30}[,:]?\s?)?[(\[]?$")
+PLACE: Final = re.compile(r"(?:[^\W\d_][\w.-]*(?: [^\W\d_][\w.-]*){0,2}(?:,\s?|:\s?|\s?(?=[(\[])))?[(\[]?$")
+BEHIND: Final = re.compile(r"\s?[])}.:,;|–—\"„“«-]|\Z")
 UNPRINTED: Final = frozenset({"script", "style", "template", "noscript"})
 TIMES, PRINTED_TIMES = SELECTORS["times"], SELECTORS["printed_times"]
 
@@ -124,7 +126,12 @@ class Region:
             if not isinstance(node, Text) or not (text := " ".join(node.data.split())):
                 continue
             parent = node.parent
-            if not isinstance(parent, Element) or parent.tag in UNPRINTED or _is_quoted(parent) or self.is_aside(parent):
+            if (
+                not isinstance(parent, Element)
+                or parent.tag in UNPRINTED
+                or _is_quoted(parent)
+                or self.is_aside(parent)
+            ):
                 continue
             yield text, _names(parent)
             count += 1
@@ -158,6 +165,8 @@ class _Dates:
         self._document, self._meta, self._articles, self._pages = document, meta, articles, pages
         self._heading, self._language, self._address, self._markup = heading, language, address, markup
         self._region = Region(heading)
+        said = (read_date(text, language) for text in (*self._stated(), *self._modified()))
+        self._known = [day for day in (url_date(address), *said) if day is not None]
 
     def found(self) -> Iterator[PageDate]:
         """What may be the day of publication, the surest first."""
@@ -181,14 +190,16 @@ class _Dates:
         yield from self._in_data()
         story = self._document.select_one("main, article, body")
         strings = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
-        yield from self._printed(strings, "printed with a label", alone=True)
+        yield from self._printed(strings, "printed with a label", form="label")
+        yield from self._printed(strings, "printed by itself", form="alone")
         own, self._region = self._region, EVERYWHERE
         yield from self._marked(TIMES, "an element for times, beside the story")
         yield from self._printed(self._named(), "printed in an element for dates, beside the story")
         everything = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
         self._region = own
         yield from self._printed(strings, "printed in a line of its own")
-        yield from self._printed(everything, "printed with a label, beside the story", alone=True)
+        yield from self._printed(everything, "printed with a label, beside the story", form="label")
+        yield from self._printed(everything, "printed by itself, beside the story", form="alone")
         yield from (PageDate(text, "stated in words") for text in loose)
         if url_date(self._address) is None:
             yield from self._printed(strings, "updated, in a line of its own", updates=True)
@@ -203,7 +214,9 @@ class _Dates:
         yield from filter(None, (time_of(node.get("datePublished") or node.get("dateCreated")) for node in nodes))
 
     def _stated_of_media(self) -> Iterator[str]:
-        times = (time_of(node.get("datePublished") or node.get("uploadDate")) for node in (*self._pages, *self._articles))
+        times = (
+            time_of(node.get("datePublished") or node.get("uploadDate")) for node in (*self._pages, *self._articles)
+        )
         yield from filter(None, times)
 
     def _modified(self) -> Iterator[str]:
@@ -230,7 +243,11 @@ class _Dates:
         moment = read_date(text, self._language)
         for one in (*(self._of_utc(other, sure) for other in sure), *self._printed(near, "printed beside the title")):
             other = read_date(one.written, self._language)
-            if other is not None and str(other)[:10] < str(moment)[:10] and ONE_DAY < _distance(moment, other) < LONG_AGO:
+            if (
+                other is not None
+                and str(other)[:10] < str(moment)[:10]
+                and ONE_DAY < _distance(moment, other) < LONG_AGO
+            ):
                 yield one
 
     def _in_data(self) -> Iterator[PageDate]:
@@ -279,14 +296,16 @@ class _Dates:
                 text = text if YEAR.search(text) else element.attr("title") or ""
                 if not YEAR.search(text) or _is_quoted(element) or self._region.is_aside(element):
                     continue
-                if not UPDATED.search(f"{_names(element)} {element.attr('itemprop') or ''}") or "publish" in _names(element):
+                if not UPDATED.search(f"{_names(element)} {element.attr('itemprop') or ''}") or "publish" in _names(
+                    element
+                ):
                     yield PageDate(text, evidence)
 
     def _printed(
-        self, texts: Sequence[tuple[str, str]], evidence: str, *, updates: bool = False, alone: bool = False
+        self, texts: Sequence[tuple[str, str]], evidence: str, *, updates: bool = False, form: str = ""
     ) -> Iterator[PageDate]:
         """The dates that these texts print, where the date is most of the text, or has a label, or opens the story;
-        `alone` asks for a label, or nothing else."""
+        `form` asks for a label, or for nothing else."""
         label = ""
         for text, names in texts:
             before, label = label, text[-LONGEST_LABEL:] if len(text) < LONGEST_DATELINE else ""
@@ -302,11 +321,17 @@ class _Dates:
             is_labelled = len(text) <= LONGEST_NEAR and (
                 LABELLED.search(said)
                 or LABELLED.search(end[:LONGEST_DATELINE])
-                or (len(start) <= LONGEST_LABEL and WEAKLY_LABELLED.search(start))
+                or (len(start) <= LONGEST_LABEL and WEAKLY_LABELLED.search(start) and len(end) <= LONGEST_LABEL)
             )
-            is_most = len(part) <= len(found[0]) + LETTERS_BESIDE if alone else SHARE * len(found[0]) > len(part)
-            opens = not alone and len(start) <= LONGEST_LABEL and OPENING.match(start)
-            if not (is_most or is_labelled or opens or (updates and is_update)):
+            has_form = {
+                "label": is_labelled and len(text) <= LONGEST_LABELLED,
+                "alone": len(part) <= len(found[0]) + LETTERS_BESIDE,
+                "": is_labelled
+                or SHARE * len(found[0]) > len(part)
+                or (len(start) <= LONGEST_LABEL and PLACE.match(start) and BEHIND.match(end))
+                or (updates and is_update),
+            }
+            if not has_form[form]:
                 continue
             if (written := self._whole(found[0])) is not None:
                 yield PageDate(self._time_that_prints(written, found[0]), evidence)
@@ -322,15 +347,17 @@ class _Dates:
             written = f"{first}{sign}{second}{sign}{year}"
         found = SLASHED.fullmatch(written)
         if found and max(int(found[1]), int(found[2])) <= MONTHS:
+            orders = [date(int(found[3]), int(found[m]), int(found[d])) for m, d in ((1, 2), (2, 1))]
+            if close := [day for day in orders if any(_distance(day, known) <= 2 * ONE_DAY for known in self._known)]:
+                return str(close[0])
             others = [(int(one[1]), int(one[2])) for one in SLASHED.finditer(self._markup)]
             is_month_first, is_day_first = (any(pair[n] > MONTHS for pair in others) for n in (1, 0))
             if is_month_first != is_day_first:
-                month, day = (found[1], found[2]) if is_month_first else (found[2], found[1])
-                return f"{found[3]}-{int(month):02}-{int(day):02}"
+                return str(orders[0 if is_month_first else 1])
         return written
 
     def _time_that_prints(self, written: str, printed: str) -> str:
-        """The time of the element that prints a date, which says more than that, if it is of that day; else the date."""
+        """The time of the element that prints a date, which says more than that, if it is near; else the date."""
         for element in self._document.select("time[datetime]")[:20]:
             said = (element.attr("datetime") or "").strip()
             if ISO.match(said) and printed in " ".join(element.text.split()):

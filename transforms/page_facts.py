@@ -142,7 +142,16 @@ class _Page:
         title, heading = self._title(stated)
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
         language = self._language()
-        dated = page_date(document, meta, articles, self._pages, heading, language, self._address, self._markup)
+        dated = page_date(
+            document,
+            meta,
+            articles,
+            self._pages,
+            heading or self._lower_heading(stated),
+            language,
+            self._address,
+            self._markup,
+        )
         descriptions = [self._first(KEYS["descriptions"]), *(text_of(node.get("description")) for node in articles)]
         tags = self._all(KEYS["tags"]) or [text for node in articles for text in texts_of(node.get("keywords"))]
         sections = [text for node in articles for text in texts_of(node.get("articleSection"))]
@@ -194,6 +203,15 @@ class _Page:
             return headings[0]
         heading = headings[0][1] if headings else None
         return (_without_site(stated, own) if stated else headings[0][0] if headings else None), heading
+
+    def _lower_heading(self, stated: Sequence[str]) -> Element | None:
+        """Of a page without a heading of the first level the one that repeats what the page states as its title."""
+        folds = [folded(title) for title in stated]
+        for element in self._document.select("h2, h3, h4")[:30]:
+            text = folded(_plain(element))
+            if any(text in title and len(text) > AGREES * len(title) for title in folds):
+                return element
+        return None
 
     def _stated_address(self) -> str | None:
         link = self._document.select_one('link[rel~="canonical" i][href]')

@@ -136,7 +136,7 @@ SELECTORS: Final = {
         "[itemprop=datePublished], [itemprop=dateCreated]", "time[pubdate]", "time.published",
         "time[class*=publish i]", "time.entry-date", "article time[datetime]", "main time[datetime]",
         "time[datetime]", "[class*=publish i][datetime]", "[property$=datePublished], [property$=dateCreated]",
-        ".published[title]", "abbr[title]",
+        ".published[title]",
     ),
     "printed_times": (
         "[class*=publish-date i]", "[class*=published i]", "[class*=pubdate i]", "[class*=post-date i]",
@@ -193,13 +193,15 @@ DATE_WORDS: Final = {
     ),
     "published": (
         r"publi\w*\W", "posted", "released", "written", "created", "veröffentlicht", "publiziert", "erschienen",
-        "erstellt", "geschrieben", "gepostet", "online seit", "stand", "publié", "pubblicat", "publicad", "publicer", "gepubl",
-        "опубликован", r"\b(?:date|datum|fecha|data)\W{1,3}$", "发布", "發布", "发表", "發表", "时间", "時間", "日期", "등록", "입력",
+        "erstellt", "geschrieben", "gepostet", "online seit", "stand", "publié", "pubblicat",
+        "publicad", "publicer", "gepubl", "опубликован", r"\b(?:date|datum|fecha|data)\W{1,3}$", "发布", "發布",
+        "发表", "發表", "时间", "時間", "日期", "등록", "입력",
     ),
     "weakly": (r"\b(?:vom|am|le|on|el|den|il|em)\W{1,3}(?:[^\W\d_]{2,12}\.?,?\s)?$",),
     "neither": (
         "joined", "registri?er", "anmeldedatum", "mitglied seit", "dabei seit", "member since", "beigetreten", "born",
-        "geboren", "©", "copyright", "gültig", r"\b(?:bis|until|till|ab|from|to|before|by|since|seit)\W{0,3}$", "expires", "deadline",
+        "geboren", "©", "copyright", "gültig", "expires", "deadline",
+        r"\b(?:bis|until|till|ab|from|to|before|by|since|seit)\W{0,3}$",
     ),
 }  # fmt: skip
 
