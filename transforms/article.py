@@ -23,7 +23,7 @@ from pressmark.transforms.header import BadSource
 from pressmark.transforms.neighbours import standfirst, title_among
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import outside_findings
-from pressmark.transforms.people import contributors_of
+from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_share
@@ -150,7 +150,9 @@ def _parse(
     paragraph_bytes = sum([paragraph.byte_end - paragraph.byte_start for paragraph in paragraphs])
     skipped_bytes, all_skipped = skipped_sizes(opened, blocks, skipped)
     content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
-    bylines = (block.text for block, role in zip(blocks, roles, strict=True) if role == "byline")
+    bylines = (
+        beside_sections(block.text, block.links) for block, role in zip(blocks, roles, strict=True) if role == "byline"
+    )
     # A whole page names its outlet where nobody else wrote; in a header the outlet's name is the scraper's label.
     contributors = contributors_of(header.credits, bylines, outlet.is_called, or_label=opened.titles is not None)
     return Article(

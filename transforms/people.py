@@ -25,9 +25,9 @@ from pressmark.transforms.people_words import (
     SHORT,
     WORDS,
 )
-from pressmark.transforms.records import Contributor
+from pressmark.transforms.records import Contributor, Link
 
-__all__ = ["author_of", "contributors_of", "credits_in", "credits_of", "names_nobody", "people_in", "reports"]
+__all__ = ["author_of", "beside_sections", "contributors_of", "credits_in", "credits_of", "names_nobody", "people_in", "reports"]
 
 SEPARATOR: Final = "、"
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -88,7 +88,7 @@ CONTRIBUTED_HAN: Final = re.compile(
     r"(?P<names>.{2,60}?)\s*(?:[对對]本文[亦也]?有[贡貢][献獻]|[补補]充[采採報报]\S{1,2}|参与采写|參與採訪)[。.）)]*"
 )
 NAME_END: Final = re.compile(
-    r"[；;\n|｜︱丨#»]|(?<![\u4e00-\u9fff])•|•(?![\u4e00-\u9fff])|\s{2,}|[\xa0\u3000]|[（(【\[]|\s?发自|\s?發自|\s?來自|\s[-–—]+\s|\s(?=[^\s/／]*(?:报[道导]|報[導道]))|"
+    r"[；;\n|｜︱丨#»]|(?<![\u4e00-\u9fff])•|•(?![\u4e00-\u9fff])|\s{2,}|[\xa0\u3000]|[（(【\[]|\s是|\s?发自|\s?發自|\s?來自|\s[-–—]+\s|\s(?=[^\s/／]*(?:报[道导]|報[導道]))|"
     r"[/／](?=[^/／、，,]*(?:报[道导]|報[導道]|電|电|讯|訊)\s*$)"
 )
 # Chinese and Japanese part labels and names by wide or several spaces; between names these are commas.
@@ -145,6 +145,12 @@ SENT: Final = re.compile(
     rf"{PLACES}?(?:\d{{1,2}}月)?(?:\d{{1,2}}日)?(?:综合|綜合|現場|现场|特稿|专|專)?(?:电|電|报道|报导|報道|報導|讯|訊)$"
 )
 PLACED: Final = re.compile(rf"(?<=[A-Za-z])\s?(?:{CITIES})$")
+# Where links lead that name no person.
+SECTION: Final = re.compile(
+    r"[/?&](?:categor(?:y|ies|ie|ia|ias)|kategorien?|cat|tags?|topics?|themen?|sections?|sujets?|rubri(?:k|que|c)s?|"
+    r"channels?|columns?)[/=]",
+    re.IGNORECASE,
+)
 CAPITALS: Final = re.compile(r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]+(?: [A-ZÀ-Þ][A-ZÀ-Þ.'’-]*)+")
 VOWELS: Final = frozenset("AEIOUY")
 SENTENCE: Final = re.compile(
@@ -224,6 +230,14 @@ def names_nobody(author: str | None) -> bool:
 def reports(text: str) -> bool:
     """Whether a text is a reporter's name and nothing but who, where and when."""
     return REPORT.fullmatch(BESIDE.sub("", text).strip(BRACKETS)) is not None
+
+
+def beside_sections(text: str, links: Iterable[Link]) -> str:
+    """A byline with line ends for the links to sections and topics that stand beside its names."""
+    for link in sorted(links, key=lambda one: -one.start):
+        if SECTION.search(link.href):
+            text = f"{text[: link.start]}\n{text[link.end :]}"
+    return text
 
 
 @lru_cache(maxsize=4096)
