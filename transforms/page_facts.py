@@ -26,7 +26,7 @@ from pressmark.transforms.json_ld import (
     texts_of,
     time_of,
 )
-from pressmark.transforms.page_dates import page_date
+from pressmark.transforms.page_dates import Region, page_date
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
 from pressmark.transforms.people import credits_in
@@ -129,6 +129,7 @@ class _Page:
         names = [self._first(KEYS["sites"]), *(text_of(node.get("name")) for node in (*sites, *publishers))]
         self._site = next(filter(None, names), None)
         self._near: list[str] = []
+        self._region = Region(None)
 
     def facts(self) -> PageFacts:
         document, meta, articles = self._document, self._meta, self._articles
@@ -266,8 +267,9 @@ class _Page:
         printed = [
             text
             for selector in BYLINES
-            for element in self._document.select(selector)[:4]
-            if 2 < len(text := element.attr("content") or _plain(element)) <= LONGEST_BYLINE
+            for element in self._document.select(selector)[:8]
+            if not self._region.is_aside(element)
+            and 2 < len(text := element.attr("content") or _plain(element)) <= LONGEST_BYLINE
         ]
         # A word such as "By", and then the name, often as a link.
         said = [

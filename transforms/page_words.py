@@ -219,10 +219,11 @@ NOT_NAMES: Final = {
     "nobody": (
         "admin", "administrator", "unknown", "none", "null", "n/a", "anonymous", "author", "authors", "editor",
         "view", "post", "posts", "undefined", "false", "true", "user", "webmaster", "root", "share", "follow",
-        "read more", "about", "comment", "comments", "more", "home", "匿名", "佚名", "未知",
+        "read more", "about", "comment", "comments", "more", "home", "name", "redaktion", "posted on",
+        "匿名", "佚名", "未知",
     ),
     "elsewhere": (
         "comments?", "min(?:ute)?s? read", "views", "subscribe", "newsletter", "cookies?", "follow us", "reply",
-        "skip to",
+        "skip to", "kommentare?", "commentaires?", "antworten", "anmelden",
     ),
 }  # fmt: skip

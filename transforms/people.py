@@ -27,7 +27,16 @@ from pressmark.transforms.people_words import (
 )
 from pressmark.transforms.records import Contributor, Link
 
-__all__ = ["author_of", "beside_sections", "contributors_of", "credits_in", "credits_of", "names_nobody", "people_in", "reports"]
+__all__ = [
+    "author_of",
+    "beside_sections",
+    "contributors_of",
+    "credits_in",
+    "credits_of",
+    "names_nobody",
+    "people_in",
+    "reports",
+]
 
 SEPARATOR: Final = "、"
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -102,7 +111,8 @@ MONTH: Final = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*
 # What stands beside names and is none.
 BESIDE: Final = re.compile(
     rf"(?:https?://|www\.)\S+|\S+@\S+\.\S+|(?:\bfollow\s+)?@\w+|\bfollow(?=\s*$)|\bemail the author\b|"
-    r"\b\d+\s+min(?:ute)?s?(?:\s+read)?\b|\b\d+\s+comments?\b|"
+    r"\b\d+\s+min(?:ute)?s?(?:\s+read)?\b|\b(?:\d+|no|keine?)\s+(?:comments?|kommentare?)\b|"
+    r"\b\d{1,2}\.\s?\d{1,2}\.\s?(?:20)?\d\d\b|\b(?:le|am|il|el|den)\s+\d{1,2}\.?\s+[^\W\d_]{3,10}\.?\s+20\d\d\b|"
     r"(?:,?\s*(?:first |last )?(?:updated|published|publiziert|posted|on)\b:?\s*)?"
     rf"(?:{MONTH}\s+\d{{1,2}},?\s+\d{{4}}|\d{{1,2}}\s+{MONTH}\s+\d{{4}})"
     r"(?:,?\s*(?:at\s*)?\d{1,2}:\d{2}(?:\s*[ap]\.?m\.?)?(?:\s+[A-Z]{2,4}\b)?)?|"
@@ -145,6 +155,12 @@ SENT: Final = re.compile(
     rf"{PLACES}?(?:\d{{1,2}}月)?(?:\d{{1,2}}日)?(?:综合|綜合|現場|现场|特稿|专|專)?(?:电|電|报道|报导|報道|報導|讯|訊)$"
 )
 PLACED: Final = re.compile(rf"(?<=[A-Za-z])\s?(?:{CITIES})$")
+# Between the parts of a name these stand for where its bearers came from.
+PARTICLE: Final = re.compile(r"(?:von|di|av|af)\s*", re.IGNORECASE)
+WITHIN_NAME: Final = re.compile(
+    r"\b(?!(?:Artikel|Beitrag|Text|Bericht|Kommentar|Interview|Analyse|Kolumne|Essay|Rezension|Reportage|Autor|Uhr|Post|"
+    r"Articolo|Testo|Tekst|Foto|Erstellt|Geschrieben|Veröffentlicht|Publiziert|Verfasst|Gepostet|Eingestellt)\b)(?-i:[A-ZÀ-Þ])[a-zà-ÿ'’-]+\s$"
+)
 # Where links lead that name no person.
 SECTION: Final = re.compile(
     r"[/?&](?:categor(?:y|ies|ie|ia|ias)|kategorien?|cat|tags?|topics?|themen?|sections?|sujets?|rubri(?:k|que|c)s?|"
@@ -269,6 +285,8 @@ def _labels(line: str) -> list[tuple[re.Match[str], tuple[str, ...]]]:
         word = match["word"] or match["short"] or match["reporter"]
         # A colon that makes a label of a word, as in `编辑部：`, belongs to a longer one.
         if word and not match["reporter"] and CUT.match(line, match.start() + len(word)):
+            continue
+        if PARTICLE.fullmatch(match[0]) and WITHIN_NAME.search(line[: match.start()]):
             continue
         found.append((match, _roles_of(word) if word else (str(match.lastgroup),)))
     return found
