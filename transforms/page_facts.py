@@ -29,7 +29,7 @@ from pressmark.transforms.json_ld import (
 from pressmark.transforms.page_dates import Region, page_date
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
-from pressmark.transforms.people import credits_in
+from pressmark.transforms.people import ORGANISED, credits_in
 
 __all__ = ["PageFacts", "page_facts"]
 
@@ -240,7 +240,9 @@ class _Page:
         own = {folded(self._site or ""), ""}
         outlets: tuple[str, ...] = ()
         for texts in self._stated_authors():
-            names = _people(texts)
+            # The outlet's own name is one, whatever joins its words.
+            whole = tuple(text for text in texts if folded(text) in own or ORGANISED.search(text))
+            names = (*_people(text for text in texts if text not in whole), *whole)
             if people := tuple(name for name in names if folded(name) not in own):
                 return people
             outlets = outlets or names

@@ -148,18 +148,16 @@ SELECTORS: Final = {
 
 # Parts of names of elements that hold what is beside a page's own story.
 ASIDE: Final = (
-    "comments?",
-    "kommentare?",
-    "commentaires?",
+    r"comment\w*",
+    r"kommentar\w*",
     "respond",
     "repl(?:y|ies)",
     "disqus",
     "related",
-    "recommend\\w*",
+    r"recommend\w*",
     "similar",
     "sidebar",
     "teasers?",
-    "nav",
     "navi",
     "navtop",
     "navbar",

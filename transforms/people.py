@@ -112,6 +112,7 @@ MONTH: Final = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*
 BESIDE: Final = re.compile(
     rf"(?:https?://|www\.)\S+|\S+@\S+\.\S+|(?:\bfollow\s+)?@\w+|\bfollow(?=\s*$)|\bemail the author\b|"
     r"\b\d+\s+min(?:ute)?s?(?:\s+read)?\b|\b(?:\d+|no|keine?)\s+(?:comments?|kommentare?)\b|"
+    r"\b(?:am|on)\s+(?:(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b|"
     r"\b\d{1,2}\.\s?\d{1,2}\.\s?(?:20)?\d\d\b|\b(?:le|am|il|el|den)\s+\d{1,2}\.?\s+[^\W\d_]{3,10}\.?\s+20\d\d\b|"
     r"(?:,?\s*(?:first |last )?(?:updated|published|publiziert|posted|on)\b:?\s*)?"
     rf"(?:{MONTH}\s+\d{{1,2}},?\s+\d{{4}}|\d{{1,2}}\s+{MONTH}\s+\d{{4}})"
@@ -142,6 +143,10 @@ IS_JOB: Final = re.compile(
 )
 ORGANISATIONS: Final = frozenset(AGENCIES)
 IS_ORGANISATION: Final = re.compile(ENDINGS, re.IGNORECASE)
+# A body whose name is one, whatever stands in it.
+ORGANISED: Final = re.compile(
+    r"^[^,，]*\b(?:GmbH|LLC|Ltd|Inc|e\.\s?V|\w*[Vv]erlag|\w*[Mm]inisterium|Ministry|Department|\w*fraktion|Stiftung|Association)\b"
+)
 POSSESSIVE: Final = re.compile(r"^(?:the\s+)?(?:[A-Z][\w.&-]*\s+){0,4}[A-Z][\w.&-]*['’]s?\s+(?=[A-Z])", re.IGNORECASE)
 # Where and when a report was sent from, glued to the name of who sent it.
 CITIES: Final = (
@@ -354,6 +359,8 @@ def _people(text: str, roles: Sequence[str], *, labelled: bool) -> tuple[Contrib
 
 def _names(text: str, *, labelled: bool) -> list[str]:
     """The names in what stands beside a label, or alone."""
+    if ORGANISED.search(text) and len(text) <= LONGEST_NAMES:
+        return [text.strip(ENDS)]
     text = NAME_END.split(text.strip(ENDS), maxsplit=1)[0].strip(ENDS)
     if not text or len(text) > LONGEST_NAMES:
         return []

@@ -64,7 +64,7 @@ DONE_BY: Final = {
         r"(?:copy[- ]?)?(?:edited|editing|(?:medically )?reviewed|fact[- ]checked|approved|proofread|moderated)\s+by|"
         r"(?:copy\s+|managing\s+|senior\s+)?editors?:|proofreaders?:|redaktion:"
     ),
-    "interview": r"(?:interview(?:ed)?|as told to|conversation)\s+by|interviewers?:",
+    "interview": r"(?:interview(?:ed)?|as told to|conversation)\s+by|interviewers?:|interview:",
     "production": r"(?:produced|production)\s+by|producers?:",
     "contribution": (
         r"(?:additional\s+(?:reporting|research|work|writing)|contributions?|contributed|research(?:ed)?|with\s+reporting)"
