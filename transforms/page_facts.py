@@ -99,6 +99,7 @@ class PageFacts(NamedTuple):
     titles: tuple[str, ...]
     credits: tuple[tuple[str, str], ...] = ()
     printed_day: date | None = None
+    dated_by: str = ""
 
 
 def page_facts(markup: str) -> PageFacts:
@@ -175,6 +176,7 @@ class _Page:
             },
             titles=tuple(dict.fromkeys(filter(None, (title, *stated)))),
             printed_day=dated.day,
+            dated_by=dated.evidence,
         )
 
     def _first(self, keys: Iterable[str]) -> str | None:

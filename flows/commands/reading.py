@@ -284,6 +284,7 @@ def _text(found: Explanation) -> str:
     article, outlet, dates = found.article, found.outlet, found.article.dates
     zone = outlet.zone.key
     layout = "its layout is known" if found.has_layout else "general rules only: no layout is known for this day"
+    by = f", by what is {article.header.dated_by}" if article.header.dated_by else ""
     named = "in the path" if dates.url_date != url_date(article.header.url) else "in the URL"
     lines = [
         f"source      {printable(article.source_path)}, {article.source_bytes} bytes, {article.header.dialect}",
@@ -291,7 +292,7 @@ def _text(found: Explanation) -> str:
         f"outlet      {article.outlet} ({outlet.name_zh}), {layout}",
         f"author      {printable(article.author or '-')}",
         f"published   {dates.published_at or '-'} from {dates.published_from}; {dates.local_date or '-'} in {zone}",
-        f"header      {article.header.header_at or article.header.front_matter_at or '-'}",
+        f"header      {article.header.header_at or article.header.front_matter_at or '-'}{by}",
         f"dateline    {dates.dateline_at or '-'}",
         f"{named:<11} {dates.url_date or '-'}",
         f"conflict    {'yes' if dates.date_conflict else 'no'}",
