@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from itertools import islice
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -168,6 +169,22 @@ class _Dates:
         said = (read_date(text, language) for text in (*self._stated(), *self._modified()))
         self._known = [day for day in (url_date(address), *said) if day is not None]
 
+    @cached_property
+    def _times(self) -> list[tuple[str, str]]:
+        """What time elements say, and print."""
+        elements = self._document.select("time[datetime]")[:20]
+        return [((one.attr("datetime") or "").strip(), " ".join(one.text.split())) for one in elements]
+
+    @cached_property
+    def _years(self) -> frozenset[str]:
+        return frozenset(YEAR.findall(self._markup))
+
+    @cached_property
+    def _orders(self) -> tuple[bool, bool]:
+        """Whether dates of the page have a month first, and whether some have a day first."""
+        pairs = [(int(one[1]), int(one[2])) for one in SLASHED.finditer(self._markup)]
+        return any(second > MONTHS for _, second in pairs), any(first > MONTHS for first, _ in pairs)
+
     def found(self) -> Iterator[PageDate]:
         """What may be the day of publication, the surest first."""
         stated = list(self._stated())
@@ -260,8 +277,7 @@ class _Dates:
         """A statement; of one in UTC the day is what the page says of the same moment with an offset, or prints."""
         moment = read_date(text, self._language)
         if isinstance(moment, datetime) and moment.tzinfo is not None and _is_utc(text):
-            times = [element.attr("datetime") or "" for element in self._document.select("time[datetime]")[:20]]
-            for other in (*others, *times):
+            for other in (*others, *(said for said, _ in self._times)):
                 if ISO.match(other) and not _is_utc(other) and "T" in other:
                     same = parse_date(other)
                     if isinstance(same, datetime) and same.tzinfo and abs(same - moment) < ONE_SECOND:
@@ -285,7 +301,8 @@ class _Dates:
                 break
         box = self._heading.parent
         box = box.parent if isinstance(box, Element) and isinstance(box.parent, Element) else box
-        inside = (node for node in self._heading.preceding if isinstance(box, Element) and box in _above(node))
+        preceding = islice(self._heading.preceding, MOST_NODES_NEAR * MOST_STRINGS_ABOVE)
+        inside = (node for node in preceding if isinstance(box, Element) and box in _above(node))
         return found + list(self._region.strings(inside, MOST_STRINGS_ABOVE))
 
     def _marked(self, selectors: Iterable[str], evidence: str = "an element for times") -> Iterator[PageDate]:
@@ -342,7 +359,7 @@ class _Dates:
         written = written.replace(" | ", ".")
         if short := TWO_DIGITS.fullmatch(written):
             first, sign, second, year = short[1], short[2], short[3], f"20{short[4]}"
-            if year not in self._markup or (sign == "/" and max(int(first), int(second)) <= MONTHS):
+            if year not in self._years or (sign == "/" and max(int(first), int(second)) <= MONTHS):
                 return None
             written = f"{first}{sign}{second}{sign}{year}"
         found = SLASHED.fullmatch(written)
@@ -350,17 +367,15 @@ class _Dates:
             orders = [date(int(found[3]), int(found[m]), int(found[d])) for m, d in ((1, 2), (2, 1))]
             if close := [day for day in orders if any(_distance(day, known) <= 2 * ONE_DAY for known in self._known)]:
                 return str(close[0])
-            others = [(int(one[1]), int(one[2])) for one in SLASHED.finditer(self._markup)]
-            is_month_first, is_day_first = (any(pair[n] > MONTHS for pair in others) for n in (1, 0))
+            is_month_first, is_day_first = self._orders
             if is_month_first != is_day_first:
                 return str(orders[0 if is_month_first else 1])
         return written
 
     def _time_that_prints(self, written: str, printed: str) -> str:
         """The time of the element that prints a date, which says more than that, if it is near; else the date."""
-        for element in self._document.select("time[datetime]")[:20]:
-            said = (element.attr("datetime") or "").strip()
-            if ISO.match(said) and printed in " ".join(element.text.split()):
+        for said, text in self._times:
+            if ISO.match(said) and printed in text:
                 day, moment = read_date(written, self._language), read_date(said, self._language)
                 return said if day is None or _distance(day, moment) <= 2 * ONE_DAY else written
         return written
