@@ -4,7 +4,8 @@
 
 FOLDER is `tests` of a copy of github.com/adbar/htmldate at one commit; PYTHON belongs to an environment that has
 htmldate. Each page goes to both as bytes, without its address, and is right where the day is the one that its label
-says. Pages that no reader could decode count as wrong for both. Prints counts, and with `--wrong` names of files.
+says; for the five pages that the labels give none, none is right. Prints counts, the share of pages that are right,
+the share of given days that are, and with `--wrong` names of files.
 """
 
 import argparse
@@ -33,13 +34,13 @@ for line in sys.stdin:
 """
 
 
-def pages_of(folder: Path, name: str) -> dict[Path, str]:
-    """The pages of a set that are there, with the day of each."""
-    found: dict[Path, str] = {}
+def pages_of(folder: Path, name: str) -> dict[Path, str | None]:
+    """The pages of a set that are there, with the day of each; none where the label is no day."""
+    found: dict[Path, str | None] = {}
     for one in json.loads((folder / name).read_text("utf-8")).values():
         path = next((folder / part / one["file"] for part in FOLDERS if (folder / part / one["file"]).is_file()), None)
         if path is not None:
-            found[path] = one["date"]
+            found[path] = one["date"] if isinstance(one["date"], str) else None
     return found
 
 
@@ -65,7 +66,7 @@ def main() -> int:
     parser.add_argument("--peer", type=Path)
     parser.add_argument("--wrong", type=int, default=0)
     arguments = parser.parse_args()
-    print("| pages | tool | right | wrong | none | accuracy |\n|---|---|---:|---:|---:|---:|")
+    print("| pages | tool | right | wrong | none | accuracy | of given days |\n|---|---|---:|---:|---:|---:|---:|")
     for name in SETS:
         pages = pages_of(arguments.folder, name)
         days = {"pressmark": [our_day(path) for path in pages]}
@@ -77,12 +78,17 @@ def main() -> int:
             days["htmldate"] = [json.loads(line) for line in said.stdout.splitlines()]
         for tool, found in days.items():
             counts = Counter(
-                "none" if day is None else "right" if day == label else "wrong"
+                "right" if day == label else "none" if day is None else "wrong"
                 for day, label in zip(found, pages.values(), strict=True)
             )
             share = counts["right"] / max(1, len(pages))
+            given = sum(day is not None and day == label for day, label in zip(found, pages.values(), strict=True))
+            precision = given / max(1, given + counts["wrong"])
             figures = " | ".join(str(counts[key]) for key in ("right", "wrong", "none"))
-            print(f"| {name.removesuffix('.json')}, {len(pages)} | {tool} | {figures} | {share:.3f} |", flush=True)
+            print(
+                f"| {name.removesuffix('.json')}, {len(pages)} | {tool} | {figures} | {share:.3f} | {precision:.3f} |",
+                flush=True,
+            )
         missed = [
             (path, label, days) for path, label, *days in zip(pages, pages.values(), *days.values(), strict=True)
             if days[0] != label

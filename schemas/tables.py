@@ -79,7 +79,11 @@ ARTICLES: Final = Table(
         column("published_at", TIMESTAMP, "when the article was published", nullable=True),
         column("published_from", DICTIONARY, "where `published_at` comes from: " + ", ".join(PUBLISHED_FROM)),
         column("dateline_at", TIMESTAMP, "date printed on the page, in the outlet's zone, converted", nullable=True),
-        column("url_date", pa.date32(), "date that the URL's path names", nullable=True),
+        column(
+            "url_date", pa.date32(),
+            "date that the URL's path names; of a post whose URL names none, that in its file's name or folders",
+            nullable=True,
+        ),
         column("date_conflict", pa.bool_(), "two of header, front matter, dateline and URL are over 7 days apart"),
         column("local_date", pa.date32(), "day of `published_at` in the outlet's time zone", nullable=True),
         column("language", DICTIONARY, "BCP 47 tag, `und` where it is not known"),

@@ -156,11 +156,12 @@ def _of_articles(articles: list[Article]) -> list[Found]:
 
 
 def _of_rejects(rejects: Iterable[Reject]) -> list[Found]:
-    groups: dict[str, list[Reject]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[Reject]] = defaultdict(list)
     for reject in rejects:
-        groups[reject.reason].append(reject)
+        # What has no header is told by kinds, each with its remedy; other details are of one source.
+        groups[reject.reason, reject.detail if reject.reason == "no_header" else ""].append(reject)
     return [
         Found("rejects", f"{reason} ({(some[0].detail.strip().splitlines() or [''])[-1]})", len(some),
               tuple(one.source_path for one in some[:EXAMPLES]))
-        for reason, some in sorted(groups.items(), key=lambda group: -len(group[1]))
+        for (reason, _), some in sorted(groups.items(), key=lambda group: -len(group[1]))
     ]  # fmt: skip

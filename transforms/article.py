@@ -16,14 +16,14 @@ from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
-from pressmark.transforms.dates import FAR_FUTURE, url_date, weigh
+from pressmark.transforms.dates import FAR_FUTURE, path_date, url_date, weigh
 from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.neighbours import LINKS, standfirst, title_among
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import amid, outside_findings
-from pressmark.transforms.people import contributors_of
+from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
 from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_share
@@ -60,6 +60,10 @@ MARKS: Final = re.compile(
 )
 # What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid.
 TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}")
+# What MDX has for its components, where a text begins.
+MDX: Final = re.compile(
+    rb"(?:\A|\n\n)(?:import\s[^\n]{1,300}\sfrom\s[\"'][^\"'\n]{1,200}[\"']|export\s(?:const|default|function)\s)"
+)
 # Characters of UTF-8 that were read as Windows-1252 or Latin-1, and written as UTF-8 again.
 TWICE: Final = re.compile(rb"\xc3[\x82\x83]\xc2[\xa1-\xbf]|\xc3[\x84-\xb4]\xc2[\x80-\x9f]|\xc3\xa2\xe2\x82\xac")
 
@@ -117,6 +121,9 @@ def _parse(
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
     url_day = url_date(header.url)
+    if url_day is None and header.dialect == "front_matter":
+        # The address of a post has it from there.
+        url_day = path_date(source_path)
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     dated = PageDates(reader, url_day, header.header_at)
     if not header.title and blocks and len(blocks[0].text) < LONGEST_TITLE and blocks[0].path.tag == "h1":
@@ -143,7 +150,9 @@ def _parse(
     paragraph_bytes = sum([paragraph.byte_end - paragraph.byte_start for paragraph in paragraphs])
     skipped_bytes, all_skipped = skipped_sizes(opened, blocks, skipped)
     content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
-    bylines = (block.text for block, role in zip(blocks, roles, strict=True) if role == "byline")
+    bylines = (
+        beside_sections(block.text, block.links) for block, role in zip(blocks, roles, strict=True) if role == "byline"
+    )
     # A whole page names its outlet where nobody else wrote; in a header the outlet's name is the scraper's label.
     contributors = contributors_of(header.credits, bylines, outlet.is_called, or_label=opened.titles is not None)
     return Article(
@@ -234,7 +243,7 @@ def _is_garbled(text: bytes) -> bool:
 
 def _has_markup(text: bytes) -> bool:
     """Whether a text shows marks of Markdown, tags or templates as they are written: it was cut as what it is not."""
-    if (b"{{" in text or b"{%" in text) and TEMPLATE.search(text):
+    if ((b"{{" in text or b"{%" in text) and TEMPLATE.search(text)) or MDX.search(text):
         return True
     if b"](" not in text and b"**" not in text and b"</" not in text and b"[[" not in text:
         return False

@@ -22,9 +22,7 @@ __all__ = [
 
 LONGEST_DATELINE: Final = 80
 AGREEMENT: Final = timedelta(days=2)
-NOON: Final = 12
-MIDDAY_FROM: Final = 10
-SMALL_HOURS: Final = 6
+NOON, MIDDAY_FROM, SMALL_HOURS = 12, 10, 6
 
 WIDE: Final = {
     **{ord("０") + digit: ord("0") + digit for digit in range(10)},
@@ -32,6 +30,7 @@ WIDE: Final = {
 }
 HAN_DIGITS: Final = {**{sign: value for value, sign in enumerate("〇一二三四五六七八九")}, "零": 0, "○": 0, "Ｏ": 0}
 HAN_DATE: Final = re.compile(r"[〇零○Ｏ一二三四五六七八九十百]{2,6}\s*年\s*[一二三四五六七八九十]{1,3}\s*月")
+HANGUL_DATE: Final = re.compile(r"(\d{4})년\s*(\d{1,2})월\s*(\d{1,2})일")
 HAN_NUMBER: Final = re.compile(r"[〇零○Ｏ一二三四五六七八九十百]+(?=\s*[年月日号號时時点點分])")
 
 MORNING: Final = frozenset({"上午", "凌晨", "清晨", "早上", "早晨", "早", "am"})
@@ -133,7 +132,8 @@ YEAR: Final = re.compile(r"(?:19|20)\d{2}")
 FREE_FORM: Final = re.compile(
     r"\b(?:j[aä]n|feb|m[aä]r|apr|ma[iyjg]|mei|ju[nil]|aug|ao[uû]|sep|o[ckut]t|nov|de[cz]|f[eé]v|a[vb]r|d[eé]c|gen|giu|lug|ago|"
     r"set|di[cs]|ene|iu[ln]|ian|noi)[a-zçéûäš]*\.?\b.*\b(?:19|20)\d\d\b"
-    r"|[一二三四五六七八九十]月.*\d",
+    r"|[一二三四五六七八九十]月.*\d|\b\d{1,2} [\u0600-\u06ff]{3,10} (?:19|20)\d\d"
+    r"|\b(?:янв|фев|мар|апр|ма[йя]|ию|авг|сен|окт|ноя|дек|січ|лют|бер|кві|тра|чер|лип|сер|вер|жов|гру)[а-яіє]* \d{4}",
     re.IGNORECASE,
 )
 NO_DATE: Final = re.compile(r"[@#—–“”\"«»]")
@@ -212,7 +212,7 @@ def parts_of(text: str, zone: ZoneInfo | None = None, near: date | None = None) 
 def _plain(text: str) -> str:
     """A text with ASCII digits and signs, Chinese numerals of a date as digits, without brackets around it."""
     if not text.isascii():
-        text = text.translate(WIDE)
+        text = HANGUL_DATE.sub(r"\1年\2月\3日", text.translate(WIDE))
         if HAN_DATE.search(text):
             text = HAN_NUMBER.sub(lambda number: str(_han(number[0])), text)
     if text and BRACKETS.get(text[0]) == text[-1]:

@@ -7,6 +7,7 @@ outlet's zone: read back in that zone it is exactly midnight of the printed day,
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -16,7 +17,7 @@ from pressmark.schemas.contract import PublishedFrom
 from pressmark.transforms.datelines import LONGEST_DATELINE, parts_of
 from pressmark.transforms.records import Dates
 
-__all__ = ["FAR_FUTURE", "SCHEDULED_AHEAD", "parse_date", "url_date", "weigh"]
+__all__ = ["FAR_FUTURE", "SCHEDULED_AHEAD", "parse_date", "path_date", "url_date", "weigh"]
 
 CONFLICT: Final = timedelta(days=7)
 AGREEMENT: Final = timedelta(days=2)
@@ -52,9 +53,15 @@ URL_DATES: Final = tuple(map(re.compile, (
     rf"(?:^|/){_Y}(?:[-_./]{_M}[-_./]{_D}|(?P<M2>0[1-9]|1[0-2])(?P<D2>0[1-9]|[12]\d|3[01]))(?=/|\.[a-z]{{2,5}}\Z|\Z)",
     rf"(?:^|/){_Y}/{_M}/(?P<D>0[1-9]|[12]\d|3[01])[-_](?=\D)",
     r"(?<!\d)(?P<Y>(?:19|20)\d{2})([-/]?)(?P<M>0[1-9]|1[0-2])\2(?P<D>0[1-9]|[12]\d|3[01])(?!\d)",
+    # Day and month of a whole part of the path where it can be only that order.
+    r"/(?P<D>1[3-9]|2\d|3[01])-(?P<M>0[1-9]|1[0-2])-(?P<Y>20\d{2})(?=/|\.[a-z]{2,5}\Z|\Z)",
     # RFA ends its paths in month, day, year and time of day without a separator.
     r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?:\d{6})?(?!\d)",
 )))  # fmt: skip
+# As Jekyll, Hugo and Hexo name posts and their folders.
+PATH_DATE: Final = re.compile(
+    r"(?:^|/)(?P<Y>(?:19|20)\d{2})(?P<sep>[-_./])(?P<M>0[1-9]|1[0-2])(?P=sep)(?P<D>0[1-9]|[12]\d|3[01])(?=[-_./]|\Z)"
+)
 
 
 def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | None:
@@ -117,6 +124,18 @@ def url_date(url: str | None) -> date | None:
                 return date(int(groups["Y"] or ""), int(month), int(day))
             except ValueError:
                 continue
+    return None
+
+
+def path_date(source_path: str) -> date | None:
+    """The day by which a site's generator files a post: in its name, the name of its folder, or folders of their own.
+
+    >>> str(path_date("_posts/2019-03-05-a-lamp.md")), str(path_date("posts/2019/03/05/a-lamp/index.md"))
+    ('2019-03-05', '2019-03-05')
+    """
+    for match in PATH_DATE.finditer(source_path):
+        with suppress(ValueError):
+            return date(int(match["Y"]), int(match["M"]), int(match["D"]))
     return None
 
 

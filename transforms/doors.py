@@ -9,14 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
+from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from pressmark.schemas.contract import Markup
 from pressmark.transforms.blocks import Block, Cut, TooDeep, cut
-from pressmark.transforms.datelines import dateline_reader
-from pressmark.transforms.dates import parse_date
 from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
 from pressmark.transforms.header import BadSource, commented_header, read_header, record_header
 from pressmark.transforms.records import Header, Reading, RecordFacts
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "open_source", "part_source", "story_of"]
 
 AS_IT_IS: Final = Reading()
-UTC_ZONE: Final = ZoneInfo("UTC")
 # A whole page says of itself what a header would.
 PAGE: Final = re.compile(
     r"[\s\ufeff]*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?:(?!-->).){0,4000}-->\s*){0,9}<(?:!doctype\s+html|html|head|body)\b",
@@ -42,12 +38,7 @@ LATE_PAGE: Final = re.compile(
 )
 # A comment with one JSON object tells of the page that follows.
 JSON_COMMENT: Final = re.compile(r"[\s\ufeff]*<!--\s*(?=\{)")
-# Where the order of day and month is that of a page's language; English that names no country does not tell.
-PLACES: Final = {"en": UTC_ZONE, "en-us": ZoneInfo("America/New_York")}
-DAY_FIRST: Final = ZoneInfo("Europe/London")
 WEB_DEFAULT: Final = "cp1252"
-# Whose words for months are read where a page's own language does not say them.
-MONTHS_OF: Final = ("de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr")
 # Switches to another script in encodings whose bytes are all ASCII, which as UTF-8 would be read wrongly.
 ESCAPE: Final = b"\x1b$"
 STATEFUL: Final = "the encoding has states between characters"
@@ -144,6 +135,8 @@ def _json_comment(text: str, keys: Sequence[tuple[str, str]]) -> Header | None:
 
 def _with_page(header: Header, page: PageFacts) -> Header:
     """A header with what the page says, where the header itself says nothing."""
+    from pressmark.transforms.page_dates import read_date
+
     said = json.loads(header.metadata) if header.metadata else {}
     more = {**page.metadata, "modified": page.modified, "published": page.published, "site_name": page.site_name}
     said = {**{key: value for key, value in more.items() if value}, **said}
@@ -153,8 +146,9 @@ def _with_page(header: Header, page: PageFacts) -> Header:
         url=header.url or page.url,
         author=header.author or "、".join(page.authors) or None,
         credits=(*(header.credits or ((name, "text") for name in page.authors)), *page.credits),
-        front_matter_at=header.front_matter_at if dated else _moment(page.published, page.language),
-        stated_day=None if dated else _stated_day(page.published),
+        front_matter_at=header.front_matter_at if dated else read_date(page.published, page.language),
+        stated_day=None if dated else page.printed_day or _stated_day(page.published),
+        dated_by="" if dated else page.dated_by,
         description=header.description or page.description,
         tags=header.tags or page.tags,
         categories=header.categories or page.categories,
@@ -168,19 +162,6 @@ def _stated_day(printed: str | None) -> date | None:
         return date.fromisoformat(found[0]) if found else None
     except ValueError:
         return None
-
-
-def _moment(printed: str | None, language: str | None) -> datetime | date | None:
-    """The time that a page states; a day where it states no time of day."""
-    if not printed:
-        return None
-    moment = parse_date(printed) or parse_date(printed, PLACES.get((language or "en").lower(), DAY_FIRST))
-    if moment is None:
-        spoken = (language or "en").partition("-")[0].partition("_")[0].lower()
-        found = dateline_reader(UTC_ZONE, (), (spoken, *MONTHS_OF)).read(printed)
-        moment = None if found is None else found.moment
-        return moment.date() if moment is not None and moment.time() == time() else moment
-    return moment
 
 
 def cut_body(opened: Opened, max_depth: int) -> Cut:

@@ -34,7 +34,8 @@ LINK: Final = re.compile(r"<([^<>\s]+)>|(https?://[^\s\"']+)[ \t]+(?:\"[^\"]*\"|
 EPOCH_DIGITS: Final = re.compile(r"[+-]?[0-9]{1,18}")
 NO_HEADER: Final = (
     "the file starts with neither `[TITLE](URL)` and a line of dashes, nor a comment with the time before these, nor "
-    "front matter between `---` lines, and is no whole HTML page; exclude it or mend its header"
+    "front matter between `---` lines, and is no whole HTML page; put its title, date and address between `---` lines "
+    "before it, or exclude it"
 )
 # What else a file may be by how it starts, and what to do with that.
 OTHERS: Final = tuple((re.compile(start), said) for start, said in (
@@ -51,6 +52,8 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
     (r"#\+[A-Za-z_]{1,40}:", "this is an Org file; convert it to Markdown, with front matter"),
     (r"\s*+(?:\.\. |:[A-Za-z]{1,40}: |[^\n]{1,300}\n(?:={3,}|~{3,}|-{3,})\s*\n|#{1,6} )",
      "this is markup without a header; put its title and date between `---` lines before it, as Markdown has them"),
+    (r"\s*+(?:import\s[^\n]{1,300}[\"'];?[ \t]*\r?\n|export\s(?:const|default|function)\s|\{/\*)",
+     "this is MDX without front matter; put its title and date between `---` lines before it"),
     (r"(?:[\w \"-]{1,40}[,;\t]){2,99}[\w \"-]{1,40}\r?\n",
      "this looks like a table (CSV); write its rows as JSON Lines"),
 ))  # fmt: skip

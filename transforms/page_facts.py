@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -25,9 +26,10 @@ from pressmark.transforms.json_ld import (
     texts_of,
     time_of,
 )
+from pressmark.transforms.page_dates import Region, page_date
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
-from pressmark.transforms.people import credits_in
+from pressmark.transforms.people import ORGANISED, credits_in
 
 __all__ = ["PageFacts", "page_facts"]
 
@@ -36,25 +38,21 @@ LONGEST_TITLE: Final = 400
 # A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
 AGREES: Final = 0.3
 MOST_NODES_NEAR: Final = 25
-MOST_STRINGS: Final = 2000
 MOST_STRINGS_NEAR: Final = 16
 LONGEST_NEAR: Final = 200
-LONGEST_DATELINE: Final = 60
 LONGEST_BYLINE: Final = 160
 LONGEST_STATEMENT: Final = 400
 # The first keys of a list are believed before JSON-LD, the first selectors before what stands below the title.
 SUREST: Final = 4
-ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
 # Where a browser, or SingleFile, says that it saved the page from.
 SAVED: Final = re.compile(
     r"<!--\s{0,9}(?:saved from url=\(\d{1,9}\)|Page saved with SingleFile\s{0,9}url:\s{0,9})(https?://[^\s<>]+)"
 )
 SAVED_WITHIN: Final = 1 << 13
-UPDATED: Final = re.compile("updat|modif|revi|更新|修改", re.IGNORECASE)
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
 USED: Final = frozenset({key for keys in KEYS.values() for key in keys} | {"og:url"})
-BYLINES, TIMES, PRINTED_TIMES = (SELECTORS[name] for name in ("bylines", "times", "printed_times"))
+BYLINES = SELECTORS["bylines"]
 # Meta elements that tell a browser or a crawler what to do say nothing of the article.
 TECHNICAL: Final = re.compile(
     r"viewport|theme-color|robots|googlebot|bingbot|csrf|.*verif|msapplication|apple-|format-detection|generator$|"
@@ -82,11 +80,6 @@ NO_NAME: Final = re.compile(
 )
 JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['jobs'])})s?$", re.IGNORECASE)
 CREDENTIALS: Final = frozenset(NOT_NAMES["credentials"])
-PRINTED_DATE: Final = re.compile(
-    r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}日?(?:[T\s]+\d{1,2}:\d\d(?::\d\d)?)?"
-    r"|(?<![\d-])\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?[A-Za-zÀ-ÿ]{3,12}\.?,?\s+(?:de\s+)?(?:19|20)\d\d"
-    r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(?:19|20)\d\d|\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d"
-)
 
 
 class PageFacts(NamedTuple):
@@ -105,6 +98,8 @@ class PageFacts(NamedTuple):
     metadata: dict[str, str]
     titles: tuple[str, ...]
     credits: tuple[tuple[str, str], ...] = ()
+    printed_day: date | None = None
+    dated_by: str = ""
 
 
 def page_facts(markup: str) -> PageFacts:
@@ -115,14 +110,14 @@ def page_facts(markup: str) -> PageFacts:
     ('A lamp', ('Ada Moth',))
     """
     saved = SAVED.search(markup, 0, SAVED_WITHIN)
-    return _Page(parse(markup), saved[1] if saved else None).facts()
+    return _Page(parse(markup), markup, saved[1] if saved else None).facts()
 
 
 class _Page:
     """A parsed page with what it states: meta elements, and the JSON-LD objects of an article or a page."""
 
-    def __init__(self, document: Document, kept_address: str | None = None) -> None:
-        self._document, self._kept_address = document, kept_address
+    def __init__(self, document: Document, markup: str, kept_address: str | None = None) -> None:
+        self._document, self._markup, self._kept_address = document, markup, kept_address
         self._meta = _meta(document)
         nodes = list(nodes_of(json_ld(document)))
         printed = [_plain(element) for element in document.select("h1, title")[:20]] + self._all(KEYS["titles"])
@@ -135,9 +130,11 @@ class _Page:
         names = [self._first(KEYS["sites"]), *(text_of(node.get("name")) for node in (*sites, *publishers))]
         self._site = next(filter(None, names), None)
         self._near: list[str] = []
+        self._region = Region(None)
 
     def facts(self) -> PageFacts:
-        meta, articles, head = self._meta, self._articles, self._document.select_one("title")
+        document, meta, articles = self._document, self._meta, self._articles
+        head = document.select_one("title")
         titles = [
             *(text_of(node.get("headline")) for node in articles),
             *(meta[key][0] for key in KEYS["titles"] if key in meta),
@@ -146,6 +143,17 @@ class _Page:
         stated = tuple(dict.fromkeys([title for title in titles if title and len(title) <= LONGEST_TITLE]))
         title, heading = self._title(stated)
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
+        language = self._language()
+        dated = page_date(
+            document,
+            meta,
+            articles,
+            self._pages,
+            heading or self._lower_heading(stated),
+            language,
+            self._address,
+            self._markup,
+        )
         descriptions = [self._first(KEYS["descriptions"]), *(text_of(node.get("description")) for node in articles)]
         tags = self._all(KEYS["tags"]) or [text for node in articles for text in texts_of(node.get("keywords"))]
         sections = [text for node in articles for text in texts_of(node.get("articleSection"))]
@@ -154,12 +162,12 @@ class _Page:
             title=title,
             authors=self._authors(),
             credits=tuple(one for node in articles for one in credits_in(node)),
-            published=self._published(),
-            modified=self._stated_time("dateModified", KEYS["modified"]),
+            published=dated.written,
+            modified=self._modified(),
             description=next(filter(None, descriptions), None),
             tags=_listed(tags),
             categories=_listed([*self._all(KEYS["sections"]), *sections]),
-            language=self._language(),
+            language=language,
             site_name=self._site,
             metadata={
                 key: " ".join(values[0].split())
@@ -167,6 +175,8 @@ class _Page:
                 if key not in USED and not TECHNICAL.match(key)
             },
             titles=tuple(dict.fromkeys(filter(None, (title, *stated)))),
+            printed_day=dated.day,
+            dated_by=dated.evidence,
         )
 
     def _first(self, keys: Iterable[str]) -> str | None:
@@ -197,6 +207,15 @@ class _Page:
         heading = headings[0][1] if headings else None
         return (_without_site(stated, own) if stated else headings[0][0] if headings else None), heading
 
+    def _lower_heading(self, stated: Sequence[str]) -> Element | None:
+        """Of a page without a heading of the first level the one that repeats what the page states as its title."""
+        folds = [folded(title) for title in stated]
+        for element in self._document.select("h2, h3, h4")[:30]:
+            text = folded(_plain(element))
+            if any(text in title and len(text) > AGREES * len(title) for title in folds):
+                return element
+        return None
+
     def _stated_address(self) -> str | None:
         link = self._document.select_one('link[rel~="canonical" i][href]')
         given = [link.attr("href") if link is not None else None, *self._meta.get("og:url", ())]
@@ -210,43 +229,22 @@ class _Page:
         found += [self._first(("og:locale", "content-language", "language", "dc.language"))]
         return next((text.strip().replace("_", "-") for text in found if text and text.strip()), None)
 
-    def _published(self) -> str | None:
-        """The stated time; a printed one where that is missing, or in words, which templates fill in for any page."""
-        stated = self._stated_time("datePublished", KEYS["published"])
-        return stated if stated and ISO.match(stated) else self._printed_time() or stated
-
-    def _stated_time(self, key: str, keys: Sequence[str]) -> str | None:
-        """When the article was published or modified, as its page states it."""
-        found = [self._first([name]) for name in keys[:SUREST]]
-        found += [time_of(node.get(key)) for node in self._articles]
-        found += [self._first([name]) for name in keys[SUREST:]]
-        found += [time_of(node.get(key)) for node in self._pages]
-        if key == "datePublished":
-            nodes = (*self._articles, *self._pages)
-            found += [time_of(node.get("uploadDate") or node.get("dateCreated")) for node in nodes]
+    def _modified(self) -> str | None:
+        """When the article was modified, as its page states it."""
+        found = [self._first([name]) for name in KEYS["modified"][:SUREST]]
+        found += [time_of(node.get("dateModified")) for node in self._articles]
+        found += [self._first([name]) for name in KEYS["modified"][SUREST:]]
+        found += [time_of(node.get("dateModified")) for node in self._pages]
         return next((text for text in found if text and YEAR.search(text)), None)
-
-    def _printed_time(self) -> str | None:
-        """When the article was published, as its page prints it: in an element for that, below the title, elsewhere."""
-        document = self._document
-        story = document.select_one("main, article, body")
-        near = _dated(text for text in self._near if not UPDATED.search(text))
-        return (
-            _time_in(document, TIMES[:SUREST])
-            or (near and _time_that_prints(document, near))
-            or _time_in(document, TIMES[SUREST:])
-            or _dated(self._near)
-            or _dated((_plain(e) for name in PRINTED_TIMES for e in document.select(name)[:3]), LONGEST_NEAR)
-            or _dated(strings := _strings_of(story.descendants if story else (), MOST_STRINGS))
-            or _dated(strings, LONGEST_NEAR)
-        )
 
     def _authors(self) -> tuple[str, ...]:
         """People first: what the page states, what it prints, then the outlet where it names nobody else."""
         own = {folded(self._site or ""), ""}
         outlets: tuple[str, ...] = ()
         for texts in self._stated_authors():
-            names = _people(texts)
+            # The outlet's own name is one, whatever joins its words.
+            whole = tuple(text for text in texts if folded(text) in own or ORGANISED.search(text))
+            names = (*_people(text for text in texts if text not in whole), *whole)
             if people := tuple(name for name in names if folded(name) not in own):
                 return people
             outlets = outlets or names
@@ -273,8 +271,9 @@ class _Page:
         printed = [
             text
             for selector in BYLINES
-            for element in self._document.select(selector)[:4]
-            if 2 < len(text := element.attr("content") or _plain(element)) <= LONGEST_BYLINE
+            for element in self._document.select(selector)[:8]
+            if not self._region.is_aside(element)
+            and 2 < len(text := element.attr("content") or _plain(element)) <= LONGEST_BYLINE
         ]
         # A word such as "By", and then the name, often as a link.
         said = [
@@ -348,35 +347,6 @@ def _without_site(stated: Sequence[str], own: str) -> str:
     last = title[ends[-1][1] :]
     # A short ending is the site's name, a long one may be a second half of the title.
     return title[:start] if len(last) <= 40 and len(last) < start else title
-
-
-def _time_in(document: Document, selectors: Iterable[str]) -> str | None:
-    """The time of the first element that one of the selectors finds and that has one."""
-    for selector in selectors:
-        element = document.select_one(selector)
-        if element is not None:
-            text = element.attr("datetime") or element.attr("content") or _plain(element)
-            if YEAR.search(text):
-                return text.strip()
-    return None
-
-
-def _time_that_prints(document: Document, date: str) -> str:
-    """The time of the element that prints a date, which says more than that; else the date."""
-    for element in document.select("time[datetime]")[:20]:
-        said = (element.attr("datetime") or "").strip()
-        if ISO.match(said) and date in _plain(element):
-            return said
-    return date
-
-
-def _dated(texts: Iterable[str], longest: int = LONGEST_DATELINE) -> str | None:
-    """The first date in texts of at most `longest` characters; where these are short, the date is most of the text."""
-    for text in texts:
-        date = PRINTED_DATE.search(text) if len(text) <= longest else None
-        if date and (longest > LONGEST_DATELINE or 2.5 * len(date[0]) > len(text)):
-            return date[0]
-    return None
 
 
 def _is_like_a_name(name: str) -> bool:

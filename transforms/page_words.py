@@ -5,7 +5,7 @@ Owns lists alone, in several languages. No outlet stands here; what is known of 
 
 from typing import Final
 
-__all__ = ["CLASSES", "KEYS", "LABELS", "NOT_NAMES", "SELECTORS"]
+__all__ = ["ASIDE", "CLASSES", "DATE_WORDS", "KEYS", "LABELS", "NOT_NAMES", "SELECTORS"]
 
 # How short blocks start that stand over or in furniture.
 LABELS: Final = (
@@ -90,16 +90,17 @@ KEYS: Final = {
     ),
     "published": (
         "article:published_time", "article:published", "og:published_time", "parsely-pub-date", "sailthru.date",
-        "datepublished", "dc.date.issued", "dcterms.issued", "dcterms.created", "dc.date.created", "dc.date",
-        "dcterms.date", "citation_publication_date", "citation_date", "citation_online_date", "pubdate",
+        "datepublished", "dc.date.issued", "dcterms.issued", "dcterms.created", "dc.date.created",
+        "citation_publication_date", "citation_date", "citation_online_date", "pubdate",
         "publishdate", "publish-date", "publish_date", "published_time", "article.published", "article_date_original",
-        "originalpublicationdate", "og:article:published_time", "publication_date", "date",
-        "cxenseparse:recs:publishtime", "created", "timestamp", "datecreated", "release_date",
-        "weibo:article:create_at",
+        "originalpublicationdate", "og:article:published_time", "publication_date",
+        "cxenseparse:recs:publishtime", "datecreated", "release_date", "weibo:article:create_at",
     ),
+    # Of the document: with some pages the day of publication, with others that of the last change.
+    "document": ("dc.date", "dc:date", "dcterms.date", "date", "created", "timestamp"),
     "modified": (
         "article:modified_time", "og:updated_time", "datemodified", "dcterms.modified", "dc.date.modified",
-        "last-modified", "lastmod", "article.updated", "modified_time", "revised", "updated",
+        "last-modified", "lastmod", "dateupdate", "article.updated", "modified_time", "revised", "updated",
         "weibo:article:update_at",
     ),
     "authors": (
@@ -134,13 +135,71 @@ SELECTORS: Final = {
     "times": (
         "[itemprop=datePublished], [itemprop=dateCreated]", "time[pubdate]", "time.published",
         "time[class*=publish i]", "time.entry-date", "article time[datetime]", "main time[datetime]",
-        "time[datetime]", "[class*=publish i][datetime]",
+        "time[datetime]", "[class*=publish i][datetime]", "[property$=datePublished], [property$=dateCreated]",
+        ".published[title]",
     ),
     "printed_times": (
         "[class*=publish-date i]", "[class*=published i]", "[class*=pubdate i]", "[class*=post-date i]",
         "[class*=entry-date i]", "[class*=postdate i]", "[class*=article-date i]", "[class*=dateline i]",
         "[class*=post-meta i]", "[class*=entry-meta i]", "[class*=timestamp i]", ".date", "#publish_time",
         "[class*=date i]", "[class*=byline i]", "[class*=meta i]", "[class*=info i]",
+    ),
+}  # fmt: skip
+
+# Parts of names of elements that hold what is beside a page's own story.
+ASIDE: Final = (
+    r"comment\w*",
+    r"kommentar\w*",
+    "respond",
+    "repl(?:y|ies)",
+    "disqus",
+    "related",
+    r"recommend\w*",
+    "similar",
+    "sidebar",
+    "teasers?",
+    "navi",
+    "navtop",
+    "navbar",
+    "navigation",
+    "menus?",
+    "breadcrumbs?",
+    "calendar",
+    "popular",
+    "trending",
+    "latest",
+    "recent",
+    "most-?read",
+    "prev(?:ious)?",
+    "cookie",
+    "newsletter",
+    "wm-ipp",
+    "toolbar",
+    "clock",
+    "uhr",
+    "user-?(?:stats|info)",
+    "post-?profile",
+    "signature",
+    "events?",
+)
+
+# What stands before printed dates: of a change, of a publication, and of neither.
+DATE_WORDS: Final = {
+    "updated": (
+        "updat", "modif", "revi", "geändert", "änderung", "aktualisi", "bearbeitet", "mis à jour", "mise à jour",
+        "actualizado", "atualizado", "aggiornat", "bijgewerkt", "обновлен", "edited", "changed", "更新", "修改",
+    ),
+    "published": (
+        r"publi\w*\W", "posted", "released", "written", "created", "veröffentlicht", "publiziert", "erschienen",
+        "erstellt", "geschrieben", "gepostet", "online seit", "stand", "publié", "pubblicat",
+        "publicad", "publicer", "gepubl", "опубликован", r"\b(?:date|datum|fecha|data)\W{1,3}$", "发布", "發布",
+        "发表", "發表", "时间", "時間", "日期", "등록", "입력",
+    ),
+    "weakly": (r"\b(?:vom|am|le|on|el|den|il|em)\W{1,3}(?:[^\W\d_]{2,12}\.?,?\s)?$",),
+    "neither": (
+        "joined", "registri?er", "anmeldedatum", "mitglied seit", "dabei seit", "member since", "beigetreten", "born",
+        "geboren", "©", "copyright", "gültig", "expires", "deadline",
+        r"\b(?:bis|until|till|ab|from|to|before|by|since|seit)\W{0,3}$",
     ),
 }  # fmt: skip
 
@@ -158,10 +217,11 @@ NOT_NAMES: Final = {
     "nobody": (
         "admin", "administrator", "unknown", "none", "null", "n/a", "anonymous", "author", "authors", "editor",
         "view", "post", "posts", "undefined", "false", "true", "user", "webmaster", "root", "share", "follow",
-        "read more", "about", "comment", "comments", "more", "home", "匿名", "佚名", "未知",
+        "read more", "about", "comment", "comments", "more", "home", "name", "redaktion", "posted on",
+        "匿名", "佚名", "未知",
     ),
     "elsewhere": (
         "comments?", "min(?:ute)?s? read", "views", "subscribe", "newsletter", "cookies?", "follow us", "reply",
-        "skip to",
+        "skip to", "kommentare?", "commentaires?", "antworten", "anmelden",
     ),
 }  # fmt: skip

@@ -25,9 +25,18 @@ from pressmark.transforms.people_words import (
     SHORT,
     WORDS,
 )
-from pressmark.transforms.records import Contributor
+from pressmark.transforms.records import Contributor, Link
 
-__all__ = ["author_of", "contributors_of", "credits_in", "credits_of", "names_nobody", "people_in", "reports"]
+__all__ = [
+    "author_of",
+    "beside_sections",
+    "contributors_of",
+    "credits_in",
+    "credits_of",
+    "names_nobody",
+    "people_in",
+    "reports",
+]
 
 SEPARATOR: Final = "、"
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -88,7 +97,7 @@ CONTRIBUTED_HAN: Final = re.compile(
     r"(?P<names>.{2,60}?)\s*(?:[对對]本文[亦也]?有[贡貢][献獻]|[补補]充[采採報报]\S{1,2}|参与采写|參與採訪)[。.）)]*"
 )
 NAME_END: Final = re.compile(
-    r"[；;\n|｜︱丨#»]|(?<![\u4e00-\u9fff])•|•(?![\u4e00-\u9fff])|\s{2,}|[\xa0\u3000]|[（(【\[]|\s?发自|\s?發自|\s?來自|\s[-–—]+\s|\s(?=[^\s/／]*(?:报[道导]|報[導道]))|"
+    r"[；;\n|｜︱丨#»]|(?<![\u4e00-\u9fff])•|•(?![\u4e00-\u9fff])|\s{2,}|[\xa0\u3000]|[（(【\[]|\s是|\s?发自|\s?發自|\s?來自|\s[-–—]+\s|\s(?=[^\s/／]*(?:报[道导]|報[導道]))|"
     r"[/／](?=[^/／、，,]*(?:报[道导]|報[導道]|電|电|讯|訊)\s*$)"
 )
 # Chinese and Japanese part labels and names by wide or several spaces; between names these are commas.
@@ -102,7 +111,9 @@ MONTH: Final = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*
 # What stands beside names and is none.
 BESIDE: Final = re.compile(
     rf"(?:https?://|www\.)\S+|\S+@\S+\.\S+|(?:\bfollow\s+)?@\w+|\bfollow(?=\s*$)|\bemail the author\b|"
-    r"\b\d+\s+min(?:ute)?s?(?:\s+read)?\b|\b\d+\s+comments?\b|"
+    r"\b\d+\s+min(?:ute)?s?(?:\s+read)?\b|\b(?:\d+|no|keine?)\s+(?:comments?|kommentare?)\b|"
+    r"\b(?:am|on)\s+(?:(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b|"
+    r"\b\d{1,2}\.\s?\d{1,2}\.\s?(?:20)?\d\d\b|\b(?:le|am|il|el|den)\s+\d{1,2}\.?\s+[^\W\d_]{3,10}\.?\s+20\d\d\b|"
     r"(?:,?\s*(?:first |last )?(?:updated|published|publiziert|posted|on)\b:?\s*)?"
     rf"(?:{MONTH}\s+\d{{1,2}},?\s+\d{{4}}|\d{{1,2}}\s+{MONTH}\s+\d{{4}})"
     r"(?:,?\s*(?:at\s*)?\d{1,2}:\d{2}(?:\s*[ap]\.?m\.?)?(?:\s+[A-Z]{2,4}\b)?)?|"
@@ -132,6 +143,10 @@ IS_JOB: Final = re.compile(
 )
 ORGANISATIONS: Final = frozenset(AGENCIES)
 IS_ORGANISATION: Final = re.compile(ENDINGS, re.IGNORECASE)
+# A body whose name is one, whatever stands in it.
+ORGANISED: Final = re.compile(
+    r"^[^,，]*\b(?:GmbH|LLC|Ltd|Inc|e\.\s?V|\w*[Vv]erlag|\w*[Mm]inisterium|Ministry|Department|\w*fraktion|Stiftung|Association)\b"
+)
 POSSESSIVE: Final = re.compile(r"^(?:the\s+)?(?:[A-Z][\w.&-]*\s+){0,4}[A-Z][\w.&-]*['’]s?\s+(?=[A-Z])", re.IGNORECASE)
 # Where and when a report was sent from, glued to the name of who sent it.
 CITIES: Final = (
@@ -145,6 +160,18 @@ SENT: Final = re.compile(
     rf"{PLACES}?(?:\d{{1,2}}月)?(?:\d{{1,2}}日)?(?:综合|綜合|現場|现场|特稿|专|專)?(?:电|電|报道|报导|報道|報導|讯|訊)$"
 )
 PLACED: Final = re.compile(rf"(?<=[A-Za-z])\s?(?:{CITIES})$")
+# Between the parts of a name these stand for where its bearers came from.
+PARTICLE: Final = re.compile(r"(?:von|di|av|af)\s*", re.IGNORECASE)
+WITHIN_NAME: Final = re.compile(
+    r"\b(?!(?:Artikel|Beitrag|Text|Bericht|Kommentar|Interview|Analyse|Kolumne|Essay|Rezension|Reportage|Autor|Uhr|Post|"
+    r"Articolo|Testo|Tekst|Foto|Erstellt|Geschrieben|Veröffentlicht|Publiziert|Verfasst|Gepostet|Eingestellt)\b)(?-i:[A-ZÀ-Þ])[a-zà-ÿ'’-]+\s$"
+)
+# Where links lead that name no person.
+SECTION: Final = re.compile(
+    r"[/?&](?:categor(?:y|ies|ie|ia|ias)|kategorien?|cat|tags?|topics?|themen?|sections?|sujets?|rubri(?:k|que|c)s?|"
+    r"channels?|columns?)[/=]",
+    re.IGNORECASE,
+)
 CAPITALS: Final = re.compile(r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]+(?: [A-ZÀ-Þ][A-ZÀ-Þ.'’-]*)+")
 VOWELS: Final = frozenset("AEIOUY")
 SENTENCE: Final = re.compile(
@@ -226,6 +253,14 @@ def reports(text: str) -> bool:
     return REPORT.fullmatch(BESIDE.sub("", text).strip(BRACKETS)) is not None
 
 
+def beside_sections(text: str, links: Iterable[Link]) -> str:
+    """A byline with line ends for the links to sections and topics that stand beside its names."""
+    for link in sorted(links, key=lambda one: -one.start):
+        if SECTION.search(link.href):
+            text = f"{text[: link.start]}\n{text[link.end :]}"
+    return text
+
+
 @lru_cache(maxsize=4096)
 def people_in(line: str) -> tuple[Contributor, ...]:
     """The people whom one line of a byline names, each once for each role."""
@@ -255,6 +290,8 @@ def _labels(line: str) -> list[tuple[re.Match[str], tuple[str, ...]]]:
         word = match["word"] or match["short"] or match["reporter"]
         # A colon that makes a label of a word, as in `编辑部：`, belongs to a longer one.
         if word and not match["reporter"] and CUT.match(line, match.start() + len(word)):
+            continue
+        if PARTICLE.fullmatch(match[0]) and WITHIN_NAME.search(line[: match.start()]):
             continue
         found.append((match, _roles_of(word) if word else (str(match.lastgroup),)))
     return found
@@ -322,6 +359,8 @@ def _people(text: str, roles: Sequence[str], *, labelled: bool) -> tuple[Contrib
 
 def _names(text: str, *, labelled: bool) -> list[str]:
     """The names in what stands beside a label, or alone."""
+    if ORGANISED.search(text) and len(text) <= LONGEST_NAMES:
+        return [text.strip(ENDS)]
     text = NAME_END.split(text.strip(ENDS), maxsplit=1)[0].strip(ENDS)
     if not text or len(text) > LONGEST_NAMES:
         return []

@@ -64,7 +64,7 @@ DONE_BY: Final = {
         r"(?:copy[- ]?)?(?:edited|editing|(?:medically )?reviewed|fact[- ]checked|approved|proofread|moderated)\s+by|"
         r"(?:copy\s+|managing\s+|senior\s+)?editors?:|proofreaders?:|redaktion:"
     ),
-    "interview": r"(?:interview(?:ed)?|as told to|conversation)\s+by|interviewers?:",
+    "interview": r"(?:interview(?:ed)?|as told to|conversation)\s+by|interviewers?:|interview:",
     "production": r"(?:produced|production)\s+by|producers?:",
     "contribution": (
         r"(?:additional\s+(?:reporting|research|work|writing)|contributions?|contributed|research(?:ed)?|with\s+reporting)"
@@ -105,6 +105,8 @@ JOBS: Final = tuple(
 # What a scraper or a system writes where it knows nobody, and what stands among names and is none.
 NOBODY: Final = frozenset(
     "unknown|admin|administrator|editor|none|null|n/a|anonymous|匿名|佚名|未知|网络|無|无|"
+    "name|redaktion|die redaktion|"
     "more|others|other|et al|et al.|等|等人|staff|author|authors|by|email|follow|share|undefined|作者|编辑|編輯|"
-    "记者|記者|來源|来源|来源于|來源於|综合|綜合|原创|webmaster|root|user|post|guest|完|网络转载|转载".split("|")
+    "记者|記者|來源|来源|来源于|來源於|综合|綜合|原创|"
+    "webmaster|root|user|post|guest|完|网络转载|转载".split("|")
 )

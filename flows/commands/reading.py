@@ -31,7 +31,7 @@ from pressmark.storage.settings import IngestSettings
 from pressmark.storage.verification import verify_output
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.comparison import Difference, compare, marked, paragraphs_of
-from pressmark.transforms.dates import SCHEDULED_AHEAD
+from pressmark.transforms.dates import SCHEDULED_AHEAD, path_date, url_date
 from pressmark.transforms.explanation import Explanation
 from pressmark.transforms.explanation import explain as explain_source
 from pressmark.transforms.records import Reject
@@ -267,7 +267,9 @@ def explain(arguments: argparse.Namespace) -> int:
     found: Explanation | Reject | bytes = data
     if isinstance(found, bytes):
         latest = datetime.now(UTC) + SCHEDULED_AHEAD
-        found = explain_source(found, source.source_path, load_outlets(), limits, latest, settings.reading)
+        # Folders may name a post's day, and one file alone has none.
+        name = path.as_posix() if path_date(path.as_posix()) else source.source_path
+        found = explain_source(found, name, load_outlets(), limits, latest, settings.reading)
     if isinstance(found, Reject):
         where = "" if found.byte_offset is None else f" at byte {found.byte_offset}"
         record = {name: getattr(found, name) for name in ("source_path", "reason", "byte_offset", "detail")}
@@ -282,15 +284,17 @@ def _text(found: Explanation) -> str:
     article, outlet, dates = found.article, found.outlet, found.article.dates
     zone = outlet.zone.key
     layout = "its layout is known" if found.has_layout else "general rules only: no layout is known for this day"
+    by = f", by what is {article.header.dated_by}" if article.header.dated_by else ""
+    named = "in the path" if dates.url_date != url_date(article.header.url) else "in the URL"
     lines = [
         f"source      {printable(article.source_path)}, {article.source_bytes} bytes, {article.header.dialect}",
         f"title       {printable(article.header.title)}",
         f"outlet      {article.outlet} ({outlet.name_zh}), {layout}",
         f"author      {printable(article.author or '-')}",
         f"published   {dates.published_at or '-'} from {dates.published_from}; {dates.local_date or '-'} in {zone}",
-        f"header      {article.header.header_at or article.header.front_matter_at or '-'}",
+        f"header      {article.header.header_at or article.header.front_matter_at or '-'}{by}",
         f"dateline    {dates.dateline_at or '-'}",
-        f"in the URL  {dates.url_date or '-'}",
+        f"{named:<11} {dates.url_date or '-'}",
         f"conflict    {'yes' if dates.date_conflict else 'no'}",
         f"language    {article.language}",
         "",

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from pressmark.storage.versions import parse_source
+from pressmark.transforms.dates import FAR_FUTURE
+from pressmark.transforms.page_facts import page_facts
 from pressmark.transforms.people import author_of, contributors_of, credits_of, people_in
-from pressmark.transforms.records import Contributor
+from pressmark.transforms.records import Article, Contributor, Limits, Reading
 
 
 @pytest.mark.parametrize(
@@ -125,6 +128,12 @@ def test_a_name_that_a_word_announces_may_be_as_long_as_eighty_characters() -> N
         "Maud Ellery、Ada Reed"),
         ("Story by Maud Ellery, photos by Ada Reed", "Maud Ellery"), ("By MAUD ELLERY and BBC NEWS",
         "Maud Ellery、BBC News"),
+        ("Maud von Ellery", "Maud von Ellery"), ("Artikel von Maud von Ellery", "Maud von Ellery"),
+        ("Erstellt von Maud Ellery", "Maud Ellery"), ("Von Maud / 6. November 2023 / Keine Kommentare", "Maud"),
+        ("Posted by Maud 21.10.2019", "Maud"), ("Par Maud Ellery le 07 Mai 2020", "Maud Ellery"),
+        ("von Maud Ellery, Redaktion", "Maud Ellery"), ("Maud Ellery am Samstag", "Maud Ellery"),
+        ("Leuchtturm-Verlag GmbH, Hafen", "Leuchtturm-Verlag GmbH, Hafen"),
+        ("作者 Maud Ellery 是前编辑，她的新书", "Maud Ellery"),
     ],
 )  # fmt: skip
 def test_offices_agencies_places_dates_and_handles_are_no_part_of_a_name(byline: str, author: str) -> None:
@@ -278,3 +287,28 @@ def test_a_page_that_names_nobody_names_its_outlet() -> None:
     assert contributors_of(stated, ["责编：林帆"], lambda name: name == "路透", or_label=True) == (
         Contributor("路透", "text"), Contributor("林帆", "edit"),
     )  # fmt: skip
+
+
+def test_links_to_sections_beside_a_name_are_no_people() -> None:
+    header = "<!--1630454400000-->\n[A lamp](https://wick.example/lamp)\n------\n"
+    sections = ", ".join(f'<a href="{path}">{name}</a>' for path, name in (
+        ("/category/opinion/", "Opinion"), ("/?cat=7", "Knowledge Node"), ("/topics/lamps", "灯塔和自由"),
+    ))  # fmt: skip
+    body = f'<p class="byline"><a href="/author/maud">Maud</a> {sections} 2021年9月1日</p><p>The lamp went out.</p>'
+    article = parse_source(f"{header}{body}".encode(), "a.md", Limits(), FAR_FUTURE, "", Reading())
+    assert isinstance(article, Article)
+    assert article.contributors == (Contributor("Maud", "text"),)
+
+
+def test_an_outlet_s_name_is_one_whatever_joins_its_words() -> None:
+    site = '<meta property="og:site_name" content="Lamps & Wicks"><meta name="author" content="Lamps & Wicks">'
+    assert page_facts(site).authors == ("Lamps & Wicks",)
+    assert page_facts(f'{site}<p class="author">Maud Ellery</p>').authors == ("Maud Ellery",)
+
+
+def test_on_a_page_whoever_comments_is_no_author() -> None:
+    form = '<div id="commentform"><span class="author">Name</span></div>'
+    comment = f'<ol class="commentlist"><li><cite class="author">Tom Reader</cite> says</li></ol>{form}'
+    page = f"<title>A lamp goes out</title><h1>A lamp goes out</h1>{comment}"
+    assert page_facts(page).authors == ()
+    assert page_facts(f'{page}<p class="author">Maud Ellery</p>').authors == ("Maud Ellery",)

@@ -188,10 +188,11 @@ def test_a_page_knows_its_characters_better_than_a_server_s_default(charset: str
     [
         ('{{< figure src="a.jpg" >}}\n\nA text.', "markup_in_text"),
         ("{% include a.html %}\n\nA text.", "markup_in_text"),
+        ('import Lamp from "./lamp"\n\nA text.', "markup_in_text"), ('We import lamps from "a" town.', None),
         ("See [[a]] and [[b|c]].", "markup_in_text"), ("A set {a} of {{b}} and 50 %.", None),
         ("Câfé, déjà vu".encode().decode("cp1252") + ".\n\nA text.", "mojibake"), ("São João, Ãéâ “x”.\n\nText.", None),
     ],
-    ids=["shortcode", "liquid", "wiki", "braces", "decoded twice", "accents"],
+    ids=["shortcode", "liquid", "MDX", "an import of lamps", "wiki", "braces", "decoded twice", "accents"],
 )  # fmt: skip
 def test_what_was_read_as_what_it_is_not_is_flagged(body: str, flag: str | None) -> None:
     assert list(parsed(f"---\ntitle: a\n---\n\n{body}\n").flags) == ([flag] if flag else [])

@@ -119,6 +119,23 @@ def test_what_is_no_header_says_why_and_where(text: str, reason: str, position: 
     assert (bad.value.reason, bad.value.position) == (reason, position)
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("# A lamp\n\nThe lamp went out.\n", "markup without a header"),
+        ("A lamp\n======\n\nThe lamp went out.\n", "markup without a header"),
+        ('import Lamp from "./lamp"\n\n# A lamp\n', "MDX without front matter"),
+        ("export const meta = {}\n\nThe lamp went out.\n", "MDX without front matter"),
+        ("The lamp went out.\n\n**Nobody** knew why.\n", "the file starts with neither"),
+    ],
+)
+def test_markdown_without_front_matter_is_told_what_to_write_before_it(text: str, kind: str) -> None:
+    with pytest.raises(BadSource) as bad:
+        read_header(text)
+    assert kind in bad.value.detail
+    assert "between `---` lines" in bad.value.detail
+
+
 def test_front_matter_with_a_date_forgives_an_inner_time_that_is_none() -> None:
     header = read_header(f"---\ndate: 2021-09-01\n---\n<!--NaN-->\n[t]({URL})\n------\nx")
     assert header.header_at is None

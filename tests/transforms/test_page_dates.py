@@ -1,0 +1,159 @@
+"""The day of a whole page: which of what it says is its own day of publication, and which is another's."""
+
+import json
+from datetime import date
+
+import pytest
+
+from pressmark.storage.versions import parse_source
+from pressmark.transforms.dates import FAR_FUTURE, path_date
+from pressmark.transforms.records import Article, Limits, Reading
+
+PROSE = (
+    "<p>The lamp at the end of the pier went out, and nobody in the harbour office knew why; it took all night to "
+    "bring the two ferries in, and a boat with a lantern now lies at the mouth of the harbour, paid by the hour.</p>"
+)
+TITLE = "<title>A lamp goes out at the pier</title>"
+STORY = f"<h1>A lamp goes out at the pier</h1>{PROSE}"
+LD = '<script type="application/ld+json">{}</script>'
+
+
+def stated(**facts: str) -> str:
+    return LD.format(json.dumps({"@type": "NewsArticle", **facts}))
+
+
+def dates_of(markup: str, path: str = "a.html", *, start: str = "<!doctype html>") -> Article:
+    outcome = parse_source(f"{start}{markup}".encode(), path, Limits(), FAR_FUTURE, "", Reading())
+    assert isinstance(outcome, Article), outcome
+    return outcome
+
+
+BESIDE = "<h1>A lamp goes out at the pier</h1><p class=meta>{}</p>" + PROSE
+PAGES = {
+    # What is stated, and what only looks like it.
+    "the document's date changes with it": (
+        '<meta name="date" content="2021-03-09">' + BESIDE.format("5 March 2021"), "2021-03-05",
+    ),
+    "the document's date, where nothing else is": ('<meta name="date" content="2021-03-09">' + STORY, "2021-03-09"),
+    "published as it was modified": (
+        '<meta property="article:published_time" content="2021-03-09T10:00:00Z">'
+        + stated(datePublished="2021-03-05T10:00:00Z", dateModified="2021-03-09T10:00:00.4Z") + STORY, "2021-03-05",
+    ),
+    "published as modified, with an earlier day in print": (
+        stated(datePublished="2021-11-20T10:00:00Z", dateModified="2021-11-20T10:00:00Z")
+        + BESIDE.format("May 14, 2021"), "2021-05-14",
+    ),
+    "a video's": (
+        LD.format('{"@type": "VideoObject", "uploadDate": "2019-02-02"}') + BESIDE.format("5 March 2021"),
+        "2021-03-05",
+    ),
+    "another calendar's": (
+        '<meta property="article:published_time" content="1399-12-15">' + stated(datePublished="2021-03-05") + STORY,
+        "2021-03-05",
+    ),
+    "RDFa": (f'{STORY}<span property="schema:dateCreated" content="2021-03-05T10:00:00+01:00"></span>', "2021-03-05"),
+    "the page's own data": (f'{STORY}<script>var page = {{"publishedAt": "2021-03-05T10:00"}}</script>', "2021-03-05"),
+    "data of several": (
+        f'{STORY}<script>[{{"publishedAt": "2021-03-05"}}, {{"publishedAt": "2021-03-06"}}]</script>', None,
+    ),
+    "only when it was modified": ('<meta name="last-modified" content="2021-03-09">' + STORY, "2021-03-09"),
+    "modified, and the address names a day": (
+        '<link rel=canonical href="https://wick.example/2021/03/05/lamp"><meta name="lastmod" content="2021-03-09">'
+        + STORY, "2021-03-05",
+    ),
+    # UTC says another day than the page.
+    "UTC, and the same moment with an offset": (
+        stated(datePublished="2021-03-06T03:30:00Z")
+        + BESIDE.format("<time datetime='2021-03-05T22:30:00-05:00'>March 5</time>"), "2021-03-05",
+    ),
+    "UTC, and the day in print": (
+        stated(datePublished="2021-03-04T23:00:00Z") + BESIDE.format("5 March 2021"), "2021-03-05",
+    ),
+    "UTC, and a far day in print": (
+        stated(datePublished="2021-03-04T23:00:00Z") + BESIDE.format("5 March 2011"), "2021-03-04",
+    ),
+    # Whose day it is.
+    "a comment's": (f"{STORY}<div class=comments><time datetime=2021-03-09>x</time></div><p>Posted 5 March 2021</p>",
+                    "2021-03-05"),
+    "another story's": (
+        f"<ul class=related><li><time class=published datetime=2019-01-01>x</time></ul>{STORY}"
+        "<span class=published>5. März 2021</span>", "2021-03-05",
+    ),
+    "another article's": (
+        f"<article>{STORY}<p class=date>5 March 2021</p></article>"
+        "<article><time pubdate datetime=2021-04-09>x</time></article>", "2021-03-05",
+    ),
+    "today's, above the title": (f"<header><p>9 March 2021</p></header><main>{BESIDE.format('5 March 2021')}</main>",
+                                 "2021-03-05"),
+    "above the title": (f"<div><p class=date>Harbour, 5 March 2021</p>{STORY}</div>", "2021-03-05"),
+    "a lower heading": (f"{TITLE}<p>9 March 2021</p><h2>A lamp goes out at the pier</h2><p>5 March 2021</p>{PROSE}",
+                        "2021-03-05"),
+    "when a reader joined": (f"{STORY}<dl><dt>Joined</dt><dd>9 March 2011</dd></dl><p>Posted: 5 March 2021</p>",
+                             "2021-03-05"),
+    "a range": (BESIDE.format("1 March 2021 - 9 March 2021"), None),
+    "a copyright": (f"{STORY}<footer>© 5 March 2021 Wick</footer>", None),
+    "an update beside it": (BESIDE.format("Updated: 9 March 2021</p><p>Published: 5 March 2021"), "2021-03-05"),
+    "a time element of another day": (
+        BESIDE.format("<time datetime=2021-03-09T10:18:46Z>Publié le 5 mars 2021</time>"), "2021-03-05",
+    ),
+    # How it is written.
+    "within a sentence of its own": (f"{STORY}<p>Dieser Artikel wurde am 5. März 2021 um 14:48 von</p>", "2021-03-05"),
+    "behind a name": (BESIDE.format("Hafenblatt • 05.03.2021"), "2021-03-05"),
+    "the story begins with it": (
+        f"<h1>A lamp goes out at the pier</h1><p>Bern, (5.3.2021). {PROSE[3:]}", "2021-03-05",
+    ),
+    "a day that the story tells of": (
+        f"<h1>A lamp goes out at the pier</h1><p>Mit der am 5. März 2021 beschlossenen Ordnung wird alles anders, und "
+        f"das gilt auch für den Leuchtturm am Ende des Hafens. {PROSE[3:]}", None,
+    ),
+    "a year of two digits": (BESIDE.format("5.3.21") + "<footer>© 2021</footer>", "2021-03-05"),
+    "two digits of no year that the page names": (BESIDE.format("5.3.21"), None),
+    "bars": (BESIDE.format("05 | 03 | 2021"), "2021-03-05"),
+    "capitals": (BESIDE.format("MARCH 5, 2021"), "2021-03-05"),
+    "Russian": ("<html lang=ru>" + BESIDE.format("5 марта 2021, 13:43"), "2021-03-05"),
+    "Arabic": ("<html lang=ar>" + BESIDE.format("05 مارس 2021"), "2021-03-05"),
+    "Korean": ("<html lang=ko>" + BESIDE.format("2021년 3월 5일"), "2021-03-05"),
+    "no order": ("<html lang=en>" + BESIDE.format("3/5/2021"), None),
+    "the order of another date": ("<html lang=en>" + BESIDE.format("3/5/2021") + "<p>3/25/2021</p>", "2021-03-05"),
+    "the order that the modified day tells": (
+        '<meta name="last-modified" content="2021-03-05"><html lang=en>' + BESIDE.format("3/5/2021"), "2021-03-05",
+    ),
+    "an address with the day first": (
+        f'<link rel=canonical href="https://wick.example/news/25-03-2021">{STORY}', "2021-03-25",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("markup", "day"), PAGES.values(), ids=PAGES)
+def test_a_page_s_day_is_that_of_its_own_publication(markup: str, day: str | None) -> None:
+    found = dates_of(f"{TITLE}{markup}").dates.local_date
+    assert (found and str(found)) == day
+
+
+POST = "---\ntitle: A lamp\n{}---\n\nThe lamp at the end of the pier went out.\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "front", "day", "origin", "conflict"),
+    [
+        ("_posts/2021-03-05-a-lamp.md", "", date(2021, 3, 5), "url", False),
+        ("posts/2021/03/05/a-lamp/index.md", "", date(2021, 3, 5), "url", False),
+        ("content/2021-03-05_lamp/index.md", "", date(2021, 3, 5), "url", False),
+        ("2021.03.05.md", "", date(2021, 3, 5), "url", False),
+        ("_posts/2021-03-05-a-lamp.md", "date: 2021-03-06\n", date(2021, 3, 6), "front_matter", False),
+        ("_posts/2021-03-05-a-lamp.md", "date: 2021-05-06\n", date(2021, 5, 6), "front_matter", True),
+        ("2021-03-05-a.md", "url: https://wick.example/2021/04/01/a\n", date(2021, 4, 1), "url", False),
+        ("_posts/2021-13-05-a-lamp.md", "", None, "none", False),
+        ("a/lamp-20210305.md", "", None, "none", False),
+    ],
+)
+def test_a_post_s_file_names_its_day_where_nothing_else_does(
+    path: str, front: str, day: date | None, origin: str, conflict: bool
+) -> None:
+    dates = dates_of(POST.format(front), path, start="").dates
+    assert (dates.local_date, dates.published_from, dates.date_conflict) == (day, origin, conflict)
+
+
+def test_a_file_s_name_is_no_date_of_a_page() -> None:
+    assert dates_of(f"{TITLE}{STORY}", "2021-03-05-saved.html").dates.local_date is None
+    assert path_date("2021-02-30-a.md") is None

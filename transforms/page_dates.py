@@ -1,0 +1,426 @@
+"""When a whole page's article was published, from what the page says: statements first, then what it prints.
+
+Owns the order of evidence. A statement of publication goes first; a date of the document, which changes with it, goes
+behind the day that is printed beside the title. What stands in menus, comments and boxes of other stories is not the
+page's own. A date that cannot be read is passed over. Knows no outlet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from itertools import islice
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from turbohtml import Document, Element, Node, Text
+
+from pressmark.transforms.datelines import dateline_reader
+from pressmark.transforms.dates import parse_date, url_date
+from pressmark.transforms.json_ld import Entry, kind_of, time_of
+from pressmark.transforms.page_words import ASIDE, DATE_WORDS, KEYS, SELECTORS
+
+__all__ = ["PageDate", "Region", "page_date", "read_date"]
+
+UTC_ZONE: Final = ZoneInfo("UTC")
+# Where the order of day and month is that of a page's language; English that names no country does not tell.
+PLACES: Final = {"en": UTC_ZONE, "en-us": ZoneInfo("America/New_York")}
+DAY_FIRST: Final = ZoneInfo("Europe/London")
+# Whose words for months are read where a page's own language does not say them.
+MONTHS_OF: Final = ("de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr", "ru", "uk", "ar")
+ONE_DAY: Final = timedelta(days=1)
+ONE_SECOND: Final = timedelta(seconds=1)
+
+MOST_NODES_NEAR: Final = 25
+MOST_STRINGS: Final = 2000
+MOST_STRINGS_NEAR: Final = 16
+MOST_STRINGS_ABOVE: Final = 4
+LONGEST_NEAR: Final = 200
+LONGEST_DATELINE: Final = 60
+LONGEST_LABEL: Final = 30
+# A date is what a text is for where it is so much of it.
+SHARE: Final = 2.5
+SUREST: Final = 4
+ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
+FIRST_YEAR: Final = 1990
+YEAR: Final = re.compile(r"(?:19|20)\d\d")
+PRINTED_DATE: Final = re.compile(
+    r"(?:19|20)\d\d\s?[-/.年년]\s?\d{1,2}\s?[-/.月월]\s?\d{1,2}[日일]?(?:[T\s]+\d{1,2}:\d\d(?::\d\d)?)?"
+    r"|(?<![\d-])\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?[^\W\d_]{3,12}\.?,?\s+(?:de\s+)?(?:19|20)\d\d"
+    r"|[A-Z][A-Za-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(?:19|20)\d\d"
+    r"|(?<![\d.])\d{1,2}(?:[./]\s?|\s\|\s)\d{1,2}(?:[./]\s?|\s\|\s)(?:19|20)\d\d"
+    r"|(?<![\d.,/])\d{1,2}(?:\.\s?\d{1,2}\.\s?|/\d{1,2}/)\d\d(?![\d.,/]|\s?[€$%])"
+)
+TWO_DIGITS: Final = re.compile(r"(\d{1,2})([./])\s?(\d{1,2})[./]\s?(\d\d)")
+SLASHED: Final = re.compile(r"(?<![\d/])(0?[1-9]|[12]\d|3[01])/(0?[1-9]|[12]\d|3[01])/((?:19|20)\d\d)(?![\d/])")
+MONTHS: Final = 12
+LETTERS_BESIDE: Final = 8
+LONGEST_LABELLED: Final = 120
+LONG_AGO: Final = timedelta(days=400)
+IN_DATA: Final = re.compile(
+    r"""["']?(?:date_?published|published_?(?:at|date)|publish_?date|publication_?date|article_publication_date)["']?\s*"""
+    r"""[:=]\s*["']((?:19|20)\d\d-\d\d-\d\d[^"']{0,20})["']""",
+    re.IGNORECASE,
+)
+UPDATED, LABELLED, WEAKLY_LABELLED, NOT_PUBLISHED = (
+    re.compile("|".join(words), re.IGNORECASE) for words in DATE_WORDS.values()
+)
+RANGE: Final = re.compile(r"\W{0,3}(?:[-–~～]|bis|to|au)\W{0,2}\d")
+SEPARATED: Final = re.compile(r"[|•·/｜]|\s[-–—]\s")
+IS_ASIDE: Final = re.compile(rf"(?<![A-Za-z])(?i:{'|'.join(ASIDE)})(?![a-z])")
+ASIDE_TAGS: Final = frozenset({"nav", "aside", "select", "template", "option", "button", "textarea"})
+# A story that begins with its day, mostly behind its place: `Bern, (3.2.2021). It …`.
+PLACE: Final = re.compile(r"(?:[^\W\d_][\w.-]*(?: [^\W\d_][\w.-]*){0,2}(?:,\s?|:\s?|\s?(?=[(\[])))?[(\[]?$")
+BEHIND: Final = re.compile(r"\s?[])}.:,;|–—\"„“«-]|\Z")
+UNPRINTED: Final = frozenset({"script", "style", "template", "noscript"})
+TIMES, PRINTED_TIMES = SELECTORS["times"], SELECTORS["printed_times"]
+
+
+class PageDate(NamedTuple):
+    """A date as it is written, by what it was found, and the day that the page prints for it where that is another."""
+
+    written: str | None = None
+    evidence: str = ""
+    day: date | None = None
+
+
+class Region:
+    """Tells which elements are beside a page's own story: in menus, comments, boxes and articles of their own."""
+
+    def __init__(self, heading: Element | None, *, everywhere: bool = False) -> None:
+        self._everywhere = everywhere
+        self._own = set(_above(heading)) if heading is not None else set()
+        self._others_are_articles = any(one.tag == "article" for one in self._own)
+        self._known: dict[Element, bool] = {}
+
+    def is_aside(self, element: Element) -> bool:
+        """Whether the element stands in a part that does not hold the title, and is named as one beside the story."""
+        way: list[Element] = []
+        found = False
+        if self._everywhere:
+            return found
+        for one in (element, *_above(element)):
+            if one in self._own:
+                break
+            known = self._known.get(one)
+            if known is not None:
+                found = known
+                break
+            way.append(one)
+        for one in reversed(way):
+            found = found or self._is_beside(one)
+            self._known[one] = found
+        return found
+
+    def _is_beside(self, element: Element) -> bool:
+        if element.tag in ASIDE_TAGS or (element.tag == "article" and self._others_are_articles):
+            return True
+        return element.tag not in ("body", "html") and IS_ASIDE.search(_names(element)) is not None
+
+    def strings(self, nodes: Iterable[Node], most: int) -> Iterator[tuple[str, str]]:
+        """The printed strings in `nodes`, at most `most` of them, each with the names of its element, without those
+        beside the story."""
+        count = 0
+        for node in islice(nodes, MOST_NODES_NEAR * most):
+            if not isinstance(node, Text) or not (text := " ".join(node.data.split())):
+                continue
+            parent = node.parent
+            if (
+                not isinstance(parent, Element)
+                or parent.tag in UNPRINTED
+                or _is_quoted(parent)
+                or self.is_aside(parent)
+            ):
+                continue
+            yield text, _names(parent)
+            count += 1
+            if count == most:
+                return
+
+
+def read_date(written: str | None, language: str | None) -> datetime | date | None:
+    """The time that a page writes; a day where it writes no time of day."""
+    if not written:
+        return None
+    moment = parse_date(written) or parse_date(written, PLACES.get((language or "en").lower(), DAY_FIRST))
+    if moment is None:
+        spoken = (language or "en").partition("-")[0].partition("_")[0].lower()
+        found = dateline_reader(UTC_ZONE, (), (spoken, *MONTHS_OF)).read(written)
+        moment = None if found is None else found.moment
+        return moment.date() if moment is not None and moment.time() == time() else moment
+    return moment
+
+
+EVERYWHERE: Final = Region(None, everywhere=True)
+
+
+class _Dates:
+    """What one page says of its dates."""
+
+    def __init__(
+        self, document: Document, meta: Mapping[str, Sequence[str]], articles: Sequence[Entry], pages: Sequence[Entry],
+        heading: Element | None, language: str | None, address: str | None, markup: str,
+    ) -> None:  # fmt: skip
+        self._document, self._meta, self._articles, self._pages = document, meta, articles, pages
+        self._heading, self._language, self._address, self._markup = heading, language, address, markup
+        self._region = Region(heading)
+        said = (read_date(text, language) for text in (*self._stated(), *self._modified()))
+        self._known = [day for day in (url_date(address), *said) if day is not None]
+
+    @cached_property
+    def _times(self) -> list[tuple[str, str]]:
+        """What time elements say, and print."""
+        elements = self._document.select("time[datetime]")[:20]
+        return [((one.attr("datetime") or "").strip(), " ".join(one.text.split())) for one in elements]
+
+    @cached_property
+    def _years(self) -> frozenset[str]:
+        return frozenset(YEAR.findall(self._markup))
+
+    @cached_property
+    def _orders(self) -> tuple[bool, bool]:
+        """Whether dates of the page have a month first, and whether some have a day first."""
+        pairs = [(int(one[1]), int(one[2])) for one in SLASHED.finditer(self._markup)]
+        return any(second > MONTHS for _, second in pairs), any(first > MONTHS for first, _ in pairs)
+
+    def found(self) -> Iterator[PageDate]:
+        """What may be the day of publication, the surest first."""
+        stated = list(self._stated())
+        sure = [text for text in stated if ISO.match(text)]
+        modified, near = list(self._modified()), self._near()
+        for text in sure:
+            if self._is_one_of(text, modified):
+                # What is stated as published and as modified is the latter, where the page has an earlier day, too.
+                yield from self._earlier(text, sure, near)
+            yield self._of_utc(text, sure)
+        yield from self._marked(TIMES[:1])
+        yield from self._printed(near, "printed beside the title")
+        loose = [text for name in KEYS["document"] for text in self._meta.get(name, ())[:1]]
+        yield from (self._of_utc(text, loose) for text in loose if ISO.match(text))
+        yield from self._marked(TIMES[1:])
+        yield from self._printed(near, "updated beside the title", updates=True)
+        yield from self._printed(self._named(), "printed in an element for dates")
+        yield from (self._of_utc(text, ()) for text in self._stated_of_media() if ISO.match(text))
+        yield from (PageDate(text, "stated in words") for text in stated)
+        yield from self._in_data()
+        story = self._document.select_one("main, article, body")
+        strings = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
+        yield from self._printed(strings, "printed with a label", form="label")
+        yield from self._printed(strings, "printed by itself", form="alone")
+        own, self._region = self._region, EVERYWHERE
+        yield from self._marked(TIMES, "an element for times, beside the story")
+        yield from self._printed(self._named(), "printed in an element for dates, beside the story")
+        everything = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
+        self._region = own
+        yield from self._printed(strings, "printed in a line of its own")
+        yield from self._printed(everything, "printed with a label, beside the story", form="label")
+        yield from self._printed(everything, "printed by itself, beside the story", form="alone")
+        yield from (PageDate(text, "stated in words") for text in loose)
+        if url_date(self._address) is None:
+            yield from self._printed(strings, "updated, in a line of its own", updates=True)
+            yield from (PageDate(text, "when it was modified") for text in self._modified())
+
+    def _stated(self) -> Iterator[str]:
+        keys = KEYS["published"]
+        yield from self._first(keys[:SUREST])
+        yield from filter(None, (time_of(node.get("datePublished")) for node in self._articles))
+        yield from self._first(keys[SUREST:])
+        nodes = (*(node for node in self._pages if kind_of(node).endswith("Page")), *self._articles)
+        yield from filter(None, (time_of(node.get("datePublished") or node.get("dateCreated")) for node in nodes))
+
+    def _stated_of_media(self) -> Iterator[str]:
+        times = (
+            time_of(node.get("datePublished") or node.get("uploadDate")) for node in (*self._pages, *self._articles)
+        )
+        yield from filter(None, times)
+
+    def _modified(self) -> Iterator[str]:
+        yield from self._first(KEYS["modified"])
+        yield from filter(None, (time_of(node.get("dateModified")) for node in (*self._articles, *self._pages)))
+
+    def _named(self) -> list[tuple[str, str]]:
+        return [
+            (" ".join(one.text.split()), _names(one))
+            for name in PRINTED_TIMES
+            for one in self._document.select(name)[:8]
+            if not self._region.is_aside(one)
+        ]
+
+    def _first(self, keys: Iterable[str]) -> Iterator[str]:
+        return (" ".join(self._meta[key][0].split()) for key in keys if key in self._meta)
+
+    def _is_one_of(self, text: str, others: Sequence[str]) -> bool:
+        moment = read_date(text, self._language)
+        return any(_distance(moment, read_date(other, self._language)) <= ONE_SECOND for other in others)
+
+    def _earlier(self, text: str, sure: Sequence[str], near: Sequence[tuple[str, str]]) -> Iterator[PageDate]:
+        """What the page states, or prints beside its title, of an earlier day than this statement."""
+        moment = read_date(text, self._language)
+        for one in (*(self._of_utc(other, sure) for other in sure), *self._printed(near, "printed beside the title")):
+            other = read_date(one.written, self._language)
+            if (
+                other is not None
+                and str(other)[:10] < str(moment)[:10]
+                and ONE_DAY < _distance(moment, other) < LONG_AGO
+            ):
+                yield one
+
+    def _in_data(self) -> Iterator[PageDate]:
+        """The day of publication in the data of a page's own scripts, where these name one only."""
+        said = [match[1] for match in IN_DATA.finditer(self._markup)]
+        if len({text[:10] for text in said}) == 1:
+            yield PageDate(said[0], "the page's own data")
+
+    def _of_utc(self, text: str, others: Sequence[str]) -> PageDate:
+        """A statement; of one in UTC the day is what the page says of the same moment with an offset, or prints."""
+        moment = read_date(text, self._language)
+        if isinstance(moment, datetime) and moment.tzinfo is not None and _is_utc(text):
+            for other in (*others, *(said for said, _ in self._times)):
+                if ISO.match(other) and not _is_utc(other) and "T" in other:
+                    same = parse_date(other)
+                    if isinstance(same, datetime) and same.tzinfo and abs(same - moment) < ONE_SECOND:
+                        return PageDate(other, "stated")
+            for found in self._printed(self._near(), ""):
+                printed = read_date(found.written, self._language)
+                day = printed.date() if isinstance(printed, datetime) else printed
+                if day is not None and abs(day - moment.date()) == ONE_DAY:
+                    return PageDate(text, "stated, and the day as printed", day)
+                break
+        return PageDate(text, "stated")
+
+    def _near(self) -> list[tuple[str, str]]:
+        """The strings below the title, to where the story begins, then those right above it."""
+        if self._heading is None:
+            return []
+        found: list[tuple[str, str]] = []
+        for text, names in self._region.strings(self._heading.following, MOST_STRINGS_NEAR):
+            found.append((text, names))
+            if len(text) > LONGEST_NEAR:
+                break
+        box = self._heading.parent
+        box = box.parent if isinstance(box, Element) and isinstance(box.parent, Element) else box
+        preceding = islice(self._heading.preceding, MOST_NODES_NEAR * MOST_STRINGS_ABOVE)
+        inside = (node for node in preceding if isinstance(box, Element) and box in _above(node))
+        return found + list(self._region.strings(inside, MOST_STRINGS_ABOVE))
+
+    def _marked(self, selectors: Iterable[str], evidence: str = "an element for times") -> Iterator[PageDate]:
+        for selector in selectors:
+            for element in self._document.select(selector)[:20]:
+                text = element.attr("datetime") or element.attr("content") or ""
+                text = (text if YEAR.search(text) else " ".join(element.text.split())).strip()
+                text = text if YEAR.search(text) else element.attr("title") or ""
+                if not YEAR.search(text) or _is_quoted(element) or self._region.is_aside(element):
+                    continue
+                if not UPDATED.search(f"{_names(element)} {element.attr('itemprop') or ''}") or "publish" in _names(
+                    element
+                ):
+                    yield PageDate(text, evidence)
+
+    def _printed(
+        self, texts: Sequence[tuple[str, str]], evidence: str, *, updates: bool = False, form: str = ""
+    ) -> Iterator[PageDate]:
+        """The dates that these texts print, where the date is most of the text, or has a label, or opens the story;
+        `form` asks for a label, or for nothing else."""
+        label = ""
+        for text, names in texts:
+            before, label = label, text[-LONGEST_LABEL:] if len(text) < LONGEST_DATELINE else ""
+            found = PRINTED_DATE.search(text[: 2 * LONGEST_NEAR])
+            if found is None:
+                continue
+            start, end = text[: found.start()], text[found.end() :]
+            said = f"{before} {start}"[-LONGEST_LABEL:]
+            is_update = UPDATED.search(said) or (UPDATED.search(names) and "publish" not in names)
+            if NOT_PUBLISHED.search(said) or RANGE.match(end) or (is_update and not updates):
+                continue
+            part = SEPARATED.split(start)[-1] + found[0] + SEPARATED.split(end)[0]
+            is_labelled = len(text) <= LONGEST_NEAR and (
+                LABELLED.search(said)
+                or LABELLED.search(end[:LONGEST_DATELINE])
+                or (len(start) <= LONGEST_LABEL and WEAKLY_LABELLED.search(start) and len(end) <= LONGEST_LABEL)
+            )
+            has_form = {
+                "label": is_labelled and len(text) <= LONGEST_LABELLED,
+                "alone": len(part) <= len(found[0]) + LETTERS_BESIDE,
+                "": is_labelled
+                or SHARE * len(found[0]) > len(part)
+                or (len(start) <= LONGEST_LABEL and PLACE.match(start) and BEHIND.match(end))
+                or (updates and is_update),
+            }
+            if not has_form[form]:
+                continue
+            if (written := self._whole(found[0])) is not None:
+                yield PageDate(self._time_that_prints(written, found[0]), evidence)
+
+    def _whole(self, written: str) -> str | None:
+        """A date with all digits of its year, and in the order of the page's other dates; None where nothing on the
+        page tells which year two digits are."""
+        written = written.replace(" | ", ".")
+        if short := TWO_DIGITS.fullmatch(written):
+            first, sign, second, year = short[1], short[2], short[3], f"20{short[4]}"
+            if year not in self._years or (sign == "/" and max(int(first), int(second)) <= MONTHS):
+                return None
+            written = f"{first}{sign}{second}{sign}{year}"
+        found = SLASHED.fullmatch(written)
+        if found and max(int(found[1]), int(found[2])) <= MONTHS:
+            orders = [date(int(found[3]), int(found[m]), int(found[d])) for m, d in ((1, 2), (2, 1))]
+            if close := [day for day in orders if any(_distance(day, known) <= 2 * ONE_DAY for known in self._known)]:
+                return str(close[0])
+            is_month_first, is_day_first = self._orders
+            if is_month_first != is_day_first:
+                return str(orders[0 if is_month_first else 1])
+        return written
+
+    def _time_that_prints(self, written: str, printed: str) -> str:
+        """The time of the element that prints a date, which says more than that, if it is near; else the date."""
+        for said, text in self._times:
+            if ISO.match(said) and printed in text:
+                day, moment = read_date(written, self._language), read_date(said, self._language)
+                return said if day is None or _distance(day, moment) <= 2 * ONE_DAY else written
+        return written
+
+
+def page_date(
+    document: Document, meta: Mapping[str, Sequence[str]], articles: Sequence[Entry], pages: Sequence[Entry],
+    heading: Element | None, language: str | None, address: str | None, markup: str,
+) -> PageDate:  # fmt: skip
+    """When the article was published, as its page writes it: the first that can be read."""
+    dates = _Dates(document, meta, articles, pages, heading, language, address, markup)
+    return next((one for one in dates.found() if _is_of_the_web(read_date(one.written, language))), PageDate())
+
+
+def _is_of_the_web(moment: datetime | date | None) -> bool:
+    return moment is not None and moment.year >= FIRST_YEAR
+
+
+def _distance(one: datetime | date | None, other: datetime | date | None) -> timedelta:
+    """How far two dates are apart; in days where one is a day, or has no zone and the other has."""
+    if one is None or other is None:
+        return timedelta.max
+    if isinstance(one, datetime) and isinstance(other, datetime) and (one.tzinfo is None) == (other.tzinfo is None):
+        return abs(one - other)
+    days = [day.date() if isinstance(day, datetime) else day for day in (one, other)]
+    return abs(days[0] - days[1])
+
+
+def _above(node: Node) -> list[Element]:
+    found = []
+    above = node.parent
+    while isinstance(above, Element):
+        found.append(above)
+        above = above.parent
+    return found
+
+
+def _names(element: Element) -> str:
+    return f"{element.attr('class') or ''} {element.attr('id') or ''}"
+
+
+def _is_utc(text: str) -> bool:
+    return re.search(r"(?:Z|[+-]00:?00)$", text) is not None
+
+
+def _is_quoted(element: Element) -> bool:
+    """Whether an element is part of a quotation or an embedded post, whose dates are not the page's."""
+    return any(one.tag == "blockquote" for one in (element, *_above(element)[:3]))
