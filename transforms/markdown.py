@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple
 from pyromark import Markdown, Options
 
 from pressmark.transforms.blocks import Cut, TooDeep, cut
+from pressmark.transforms.generators import FILLED_SPACE, blanked, closed
 
 __all__ = ["Rendering", "cut_markdown", "render"]
 
@@ -36,14 +37,6 @@ TAGS: Final = {
 SPANS: Final = frozenset({"Emphasis", "Strong", "Strikethrough", "Link"})
 ENDS: Final = {name: "".join(f"</{tag}>" for tag in reversed(tags)) for name, tags in TAGS.items()}
 
-ATTRIBUTE: Final = r"""(?:[#.][\w-]+|[\w-]+=(?:"[^"\n]*"|'[^'\n]*'|[^\s{}"']+))"""
-# On a line of its own, behind a span, or at the end of a heading; a colon makes anything one.
-ATTRIBUTES: Final = re.compile(
-    rf"^[ \t>]*(?P<line>\{{:[^{{}}\n]*\}})[ \t\r]*$"
-    rf"|(?<=[)*_`~\]>])(?P<span>\{{:[^{{}}\n]*\}}|\{{[ \t]*{ATTRIBUTE}(?:[ \t]+{ATTRIBUTE})*[ \t]*\}})"
-    rf"|^[ \t>]*\#{{1,6}}[ \t][^\n{{]*(?P<heading>\{{:?[ \t]*{ATTRIBUTE}(?:[ \t]+{ATTRIBUTE})*[ \t]*\}})[ \t\r]*$",
-    re.MULTILINE,
-)
 # Runs of markers whose neighbours decide what they open and close, and a tilde alone, which strikes nothing.
 MARKERS: Final = re.compile(r"\*+|~+")
 # What containers put before a line.
@@ -145,8 +138,9 @@ class _Renderer:
         self._body = body
         # Where `**` is left over, by paragraph.
         self.left: list[list[int]] = []
-        # Text is read from the body without attribute lists, code from the body itself.
-        self._text = _blanked(body)
+        # Text and tags are read without what is there for the site's generator, code from the body itself.
+        self._tags = closed(body)
+        self._text = blanked(self._tags)
         # A return alone ends a line, too.
         self._read = _beside_ideographs(re.sub(r"\r(?!\n)", "\n", self._text), loose)
         self._bytes = self._read.encode("utf-8", "replace")
@@ -215,7 +209,7 @@ class _Renderer:
         elif name in ("Html", "InlineHtml"):
             start, end = self._points(place)
             if value == self._read[start:end]:
-                self._piece(self._body[start:end], start, end)
+                self._piece(self._tags[start:end], start, end)
             else:
                 self._resolved(value, start, end, markup=True)
 
@@ -237,7 +231,7 @@ class _Renderer:
             self._tag(f"<h{self._heading}>")
         elif kind == "Link":
             self._linked += 1
-            address = value["dest_url"]
+            address = _address(value)
             if value["link_type"] == "Email":
                 address = f"mailto:{address}"
             self._tag(f'<a href="{html.escape(address)}">')
@@ -272,7 +266,7 @@ class _Renderer:
         value, place = self._at
         alt = "".join(self._alt)
         title = f' title="{html.escape(value["title"])}"' if value["title"] else ""
-        tag = f'<img src="{html.escape(value["dest_url"])}" alt="{html.escape(alt)}"{title}>'
+        tag = f'<img src="{html.escape(_address(value))}" alt="{html.escape(alt)}"{title}>'
         self._piece(tag, *self._points(place))
 
     def _add_text(self, value: str, start: int, end: int) -> None:
@@ -323,7 +317,7 @@ class _Renderer:
         self._piece(text[start:end], start, end)
 
     def _code(self, value: str, start: int, end: int) -> None:
-        place = self._body.find(value, start, end) if value else -1
+        place = self._read.find(value, start, end) if value else -1
         if place < 0:
             self._resolved(value, start, end)
         else:
@@ -359,6 +353,12 @@ class _Renderer:
         self._length += len(tag)
 
 
+def _address(value: Mapping[str, Any]) -> str:
+    """Where a link or an image leads to; what a template would fill in is as it is written."""
+    address = str(value["dest_url"])
+    return address.replace(FILLED_SPACE, " ") if "{" in address else address
+
+
 def _end_of_address(text: str) -> int:
     """How much of a bare address is one: not the punctuation behind it, nor a parenthesis that was opened before it."""
     end = len(text)
@@ -367,18 +367,6 @@ def _end_of_address(text: str) -> int:
         surplus -= text[end - 1] == ")"
         end -= 1
     return end
-
-
-def _blanked(body: str) -> str:
-    """`body` with spaces for attribute lists."""
-    if "{" not in body:
-        return body
-    pieces, position = [], 0
-    for found in ATTRIBUTES.finditer(body):
-        start, end = found.span(found.lastgroup or 0)
-        pieces += [body[position:start], " " * (end - start)]
-        position = end
-    return "".join([*pieces, body[position:]])
 
 
 def _beside_ideographs(body: str, loose: Collection[int]) -> str:

@@ -69,7 +69,10 @@ WEEK: Final = timedelta(days=7)
 CONTINUATION: Final = 0x80, 0xC0
 LONGEST_SHOWN: Final = 2000
 COMMONMARK: Final = _commonmark()
-BEYOND_COMMONMARK: Final = re.compile(r"^[ \t>]*\[\^[^\]\n]+\]:|\{:|\{[ \t]*(?:[#.]|[\w-]+=)", re.MULTILINE)
+BEYOND_COMMONMARK: Final = re.compile(
+    r"^[ \t>]*(?:\[\^[^\]\n]+\]:|:::)|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
+    re.MULTILINE,
+)
 # Beside ideographs, CommonMark leaves marks that the contract's emphasis takes for what authors meant.
 MARKUP_OF_TEXT: Final = re.compile(r"[\s*~_]+")
 
@@ -240,8 +243,8 @@ def _of_markdown(
     article: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], body: str, data: bytes
 ) -> Iterator[Disagreement]:
     """Blocks that CommonMark's own reader shows otherwise, but for marks of emphasis and white space; and ranges of
-    bytes that do not begin and end with what their text does. It has no footnotes and attribute lists: bodies with
-    these are looked at for ranges alone."""
+    bytes that do not begin and end with what their text does. It has no footnotes, and nothing of
+    what `generators.py` reads: bodies with these are looked at for ranges alone."""
     for row in rows:
         start, end = row["byte_start"], row["byte_end"]
         written, text = data[start:end].decode(article["encoding"], "replace"), row["text"]

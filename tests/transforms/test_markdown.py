@@ -44,6 +44,13 @@ INDEPENDENT = MarkdownIt("commonmark", {"html": True}).enable(["table", "striket
         ("一\n{: .x}\n二{:.y}", [("一", "一", "p"), ("二{:.y}", "二{:.y}", "p")]),
         ("[a](u){: target=_blank} b", [("a b", "a](u){: target=_blank} b", "p a")]),
         ("![堰](a.png)", []),
+        ("写`{: .x}`和`<a b={c}>`", [("写{: .x}和<a b={c}>", "写`{: .x}`和`<a b={c}>", "p")]),
+        ("## 堰 {#a.b}\n\n:::note\n一\n:::\n> ::: tip 二\n> 三\n> :::", [
+            ("堰", "堰", "h2"), ("一", "一", "p"), ("二", "二", "blockquote h6"), ("三", "三", "blockquote p"),
+        ]),
+        (":::info[堰]\n\n一 {/* 不见\n*/}\n\n:::", [("堰", "堰", "h6"), ("一", "一", "p")]),
+        ("```\n:::note\n{/* a */}\n:::\n```", [(":::note {/* a */} :::", ":::note\n{/* a */}\n:::", "pre code")]),
+        ("::::::\n一 :::二", [(":::::: 一 :::二", "::::::\n一 :::二", "p")]),
         ("一\r\r二\r\n三", [("一", "一", "p"), ("二 三", "二\r\n三", "p")]),
     ],
 )  # fmt: skip
@@ -59,6 +66,20 @@ def test_links_are_inline_by_reference_and_bare() -> None:
     links = [(block.text[link.start : link.end], link.href) for link in block.links]
     address = "https://c.example/x_y?a=1&b=(2)"
     assert links == [("一", "/a"), ("二", "/c"), ("https://b.example",) * 2, (address, address)]
+
+
+def test_what_a_generator_fills_in_is_an_address_and_no_text() -> None:
+    body = (
+        '[一]({{< ref "/b c" >}} "d")[二]({{ site.url }}{% post_url e %})![三](/f/{{ g }}.png)'
+        '<a href="{{< ref "h" >}}" rel=i>四</a><img src={j("k")} style={{l: \'m\', n: {o: 1}}} />[五][p]'
+        "\n\n[p]: {{ q }}"
+    )
+    found = cut_markdown(body)
+    assert [(block.text, [link.href for link in block.links]) for block in found.blocks] == [
+        ("一二四五", ['{{< ref "/b c" >}}', "{{ site.url }}{% post_url e %}", "{{< ref 'h' >}}", "{{ q }}"])
+    ]
+    assert [medium.src for medium in found.media] == ["/f/{{ g }}.png", "j('k')"]
+    assert check_article(*rows_of(body)) == []
 
 
 def test_form_is_told() -> None:
@@ -119,6 +140,8 @@ MANY = 20_000
         "<a href=\"" * MANY, "&" * MANY, "<!--" * MANY,
         "){: " * MANY, "http://a.example/" + ")." * MANY, "|" * MANY + "\n" + "|-" * MANY, "字" * 1_000_000,
         "<div>\n" * MANY,
+        "<a b={" * MANY, "<a b " * MANY + "={", "](a{{b " * MANY, "](" + "{{a}}" * MANY, "{/* " * MANY,
+        "<a b={" + "{a}" * MANY, ":::a " * MANY + "\n:::\n" * MANY, "a=\"{{ " * MANY,
     ],
 )  # fmt: skip
 def test_hostile_bodies_end(body: str) -> None:

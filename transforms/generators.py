@@ -1,0 +1,99 @@
+"""What Markdown holds for a site's generator alone, made harmless: no reader of the site sees it as it is written.
+
+Owns attribute lists, the fences of boxes, comments and values of MDX, and addresses that a template fills in. Each
+answer is as long as the body, so that places in it are those of the body.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["FILLED_SPACE", "blanked", "closed"]
+
+ATTRIBUTE: Final = r"""(?:[#.][\w.:-]+|[\w-]+=(?:"[^"\n]*"|'[^'\n]*'|[^\s{}"'<>]+))"""
+# On a line of its own, behind a span, or at the end of a heading; a colon makes anything one.
+ATTRIBUTES: Final = re.compile(
+    rf"^[ \t>]*(?P<line>\{{:[^{{}}\n]*\}})[ \t\r]*$"
+    rf"|(?<=[)*_`~\]>])(?P<span>\{{:[^{{}}\n]*\}}|\{{[ \t]*{ATTRIBUTE}(?:[ \t]+{ATTRIBUTE})*[ \t]*\}})"
+    rf"|^[ \t>]*\#{{1,6}}[ \t][^\n{{]*(?P<heading>\{{:?[ \t]*{ATTRIBUTE}(?:[ \t]+{ATTRIBUTE})*[ \t]*\}})[ \t\r]*$",
+    re.MULTILINE,
+)
+# `:::note` … `:::` of Docusaurus and others, `::: {.note}` of Pandoc; what names a box is a heading to its reader.
+NAME: Final = r":{3,}[ \t]*[a-z][a-z0-9-]*"
+BOX: Final = re.compile(
+    rf"^[ \t>]*+(?P<named>{NAME}(?:[ \t]+|\[))(?=[^\s{{\[])[^\n\[\]]*?(?P<bracket>\]?)[ \t\r]*$"
+    rf"|^[ \t>]*+(?P<fence>(?:{NAME}|:{{3,}})[ \t]*(?:\{{[^{{}}\n]*\}})?)[ \t\r]*$",
+    re.MULTILINE,
+)
+OPENING_BOX: Final = re.compile(r"^[ \t>]*+:{3,}[ \t]*[a-z{]", re.MULTILINE)
+CLOSING_BOX: Final = re.compile(r"^[ \t>]*+:{3,}[ \t\r]*$", re.MULTILINE)
+SHORTEST_NAMED: Final = len("###### ")
+REMARK: Final = re.compile(r"\{/\*(?:[^*\n{]|\{(?!/\*)|\*(?!/)|\n(?!\s*?\n)){0,2000}+\*/\}")
+
+# An address of Markdown holds no space, one of HTML no quotation mark of its own.
+TEMPLATE: Final = r"\{[{%][^{}\n]{1,300}[%}]\}"
+# Of a link or an image, or of its definition.
+BEFORE: Final = r"(?:\]\(|^ {0,3}\[[^\[\]\n]{1,99}\]:[ \t]+)[^\s(){}<>]{0,500}"
+FILLED: Final = re.compile(
+    rf"{BEFORE}(?P<address>(?:{TEMPLATE}[^\s(){{}}<>]{{0,300}}){{1,9}})"
+    rf"|\w=\"[^\"\n{{]{{0,500}}(?P<double>(?:{TEMPLATE}[^\"\n{{]{{0,300}}){{1,9}})",
+    re.MULTILINE,
+)
+FILLED_SPACE: Final = "\u00a0"
+# Values of MDX: braces with code in them, up to two levels deeper.
+VALUE: Final = r"\{(?:[^{}]{1,400}+|\{(?:[^{}]{1,400}+|\{[^{}]{0,400}+\}){0,9}+\}){1,9}+\}"
+QUOTED: Final = r"\"[^\"\n]{0,999}\"|'[^'\n]{0,999}'"
+ELEMENT: Final = re.compile(rf"<[A-Za-z][\w.]*+(?:\s++[\w:-]{{1,60}}+(?:=(?>{QUOTED}|{VALUE}))?+){{1,60}}+\s*+/?>")
+BRACED: Final = re.compile(rf"(?>{QUOTED})|=({VALUE})")
+
+
+def closed(body: str) -> str:
+    """`body` whose tags and addresses end where they do for the site's generator, whatever a template or a value of MDX
+    in them holds.
+
+    >>> closed('[a]({{< ref "b" >}}) <img src={c} style={{d: "e"}} />').replace(FILLED_SPACE, "_")
+    '[a]({{<_ref_"b"_>}}) <img src="c" style="{d: \\'e\\'}" />'
+    """
+    if "{%" in body or "{{" in body:
+        body = FILLED.sub(_filled, body)
+    return ELEMENT.sub(lambda found: BRACED.sub(_quoted, found[0]), body) if "={" in body else body
+
+
+def _filled(found: re.Match[str]) -> str:
+    place = found.lastgroup or ""
+    before = found[0][: found.start(place) - found.start()]
+    return before + (found[place].replace(" ", FILLED_SPACE) if place == "address" else found[place].replace('"', "'"))
+
+
+def _quoted(found: re.Match[str]) -> str:
+    return found[0] if found[1] is None else '="' + found[1][1:-1].replace('"', "'") + '"'
+
+
+def blanked(body: str) -> str:
+    """`body` with spaces for attribute lists, fences of boxes and comments of MDX.
+
+    >>> blanked("a{: .b}\\n{/* c */}\\n")
+    'a{: .b}\\n         \\n'
+    """
+    if "{" in body:
+        body = REMARK.sub(lambda found: re.sub(r"[^\n\r]", " ", found[0]), body)
+        body = ATTRIBUTES.sub(lambda found: _without(found, found.lastgroup or ""), body)
+    boxed = ":::" in body and OPENING_BOX.search(body) and CLOSING_BOX.search(body)
+    return BOX.sub(_unboxed, body) if boxed else body
+
+
+def _without(found: re.Match[str], place: str, instead: str = "") -> str:
+    start, end = found.start(place) - found.start(), found.end(place) - found.start()
+    return found[0][:start] + instead.ljust(end - start) + found[0][end:]
+
+
+def _unboxed(found: re.Match[str]) -> str:
+    if found["named"] is None:
+        return _without(found, "fence")
+    if len(found["named"]) < SHORTEST_NAMED:
+        return found[0]
+    size = found.end("bracket") - found.start()
+    left = found[0] if not found["bracket"] else found[0][: size - 1] + " " + found[0][size:]
+    start, end = found.start("named") - found.start(), found.end("named") - found.start()
+    return left[:start] + "######".ljust(end - start) + left[end:]
