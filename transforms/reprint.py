@@ -27,9 +27,11 @@ BLOCK_TAG: Final = re.compile(
 )
 TAG: Final = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 UNSEEN: Final = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1|\Z)", re.DOTALL | re.IGNORECASE)
+# Tags that a text of Markdown tells of.
+SHOWN_TAG: Final = re.compile(r"`</?[a-zA-Z][^`<>\n]*>`")
 MARK: Final = re.compile(
     r"^(?:\#{1,6}[ \t]+\S|>[ \t]|[ ]{0,3}[-*+][ \t]+\S|[ ]{0,3}\d{1,3}[.)][ \t]+\S|[-*=]{3,}[ \t]*\r?$|```)"
-    r"|\[[^\[\]\n]*\]\([^()\s]+\)|\*\*[^*\n]+\*\*|~~[^~\n]+~~|<https?://[^<>\s]+>",
+    r"|^[ ]{0,3}\[[^\[\]\n]+\]:[ \t]+\S|\[[^\[\]\n]*\]\((?:[^()\s]+|\{[{%][^()\n]+[}%]\}[^()\s]*)\)|\*\*[^*\n]+\*\*|~~[^~\n]+~~|<https?://[^<>\s]+>",
     re.MULTILINE,
 )
 
@@ -64,7 +66,7 @@ def looks_like_markdown(body: str) -> bool:
     parted = BLANK_LINE.search(body) is not None
     if not parted and BLOCK_TAG.search(body):
         return False
-    body = UNSEEN.sub("", body)
+    body = SHOWN_TAG.sub("``", UNSEEN.sub("", body))
     plain = total = 0
     for paragraph in BLANK_LINE.split(body):
         size = len(TAG.sub("", paragraph).strip())

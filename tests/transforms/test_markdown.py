@@ -44,6 +44,7 @@ INDEPENDENT = MarkdownIt("commonmark", {"html": True}).enable(["table", "striket
         ("一\n{: .x}\n二{:.y}", [("一", "一", "p"), ("二{:.y}", "二{:.y}", "p")]),
         ("[a](u){: target=_blank} b", [("a b", "a](u){: target=_blank} b", "p a")]),
         ("![堰](a.png)", []),
+        ("堰`~/a`$s_{i=1}$", [("堰~/a$s_{i=1}$", "堰`~/a`$s_{i=1}$", "p")]),
         ("写`{: .x}`和`<a b={c}>`", [("写{: .x}和<a b={c}>", "写`{: .x}`和`<a b={c}>", "p")]),
         ("## 堰 {#a.b}\n\n:::note\n一\n:::\n> ::: tip 二\n> 三\n> :::", [
             ("堰", "堰", "h2"), ("一", "一", "p"), ("二", "二", "blockquote h6"), ("三", "三", "blockquote p"),
@@ -157,6 +158,8 @@ def test_hostile_bodies_end(body: str) -> None:
         ("<p>一</p>\n\n<p>二</p>", False),
         ("<div>\n\n  - 一\n\n</div>\n<p>很长的一段文字，在标签里</p>", False), ("<b>一</b>\n\n<i>二</i>", False),
         ("一<br><br>二", False),
+        ("- 用`<ul>`代替`<ol>`，这一段很长\n\n一", True), ("看[这][1]。\n\n[1]: https://a.example", True),
+        ("看[这]({{< ref \"a\" >}})。", True),
         ("日期：x\n\n<div>很长的一段文字，在标签里</div>", False), ("<!-- # 堰\n\n -->\n\n<p>一</p>", False),
     ],
 )  # fmt: skip
