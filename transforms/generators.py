@@ -12,10 +12,11 @@ from typing import Final
 __all__ = ["FILLED_SPACE", "blanked", "closed"]
 
 ATTRIBUTE: Final = r"""(?:[#.][\w.:-]+|[\w-]+=(?:"[^"\n]*"|'[^'\n]*'|[^\s{}"'<>]+))"""
-# On a line of its own, behind a span, or at the end of a heading; a colon makes anything one.
+# On a line of its own, behind a span, or at the end of a heading; a colon makes anything one. An index of a formula
+# (`\sum_{i=1}`) is none.
 ATTRIBUTES: Final = re.compile(
     rf"^[ \t>]*(?P<line>\{{:[^{{}}\n]*\}})[ \t\r]*$"
-    rf"|(?<=[)*_`~\]>])(?P<span>\{{:[^{{}}\n]*\}}|\{{[ \t]*{ATTRIBUTE}(?:[ \t]+{ATTRIBUTE})*[ \t]*\}})"
+    rf"|(?<=[)*_`~\]>])(?P<span>\{{:[^{{}}\n]*\}}|(?<!_)\{{[ \t]*{ATTRIBUTE}(?:[ \t]+{ATTRIBUTE})*[ \t]*\}})"
     rf"|^[ \t>]*\#{{1,6}}[ \t][^\n{{]*(?P<heading>\{{:?[ \t]*{ATTRIBUTE}(?:[ \t]+{ATTRIBUTE})*[ \t]*\}})[ \t\r]*$",
     re.MULTILINE,
 )
