@@ -15,7 +15,7 @@ from pressmark.storage.versions import load_outlets, parse_source
 from pressmark.transforms.dates import SCHEDULED_AHEAD
 from pressmark.transforms.encodings import UTF_8, as_encoded
 from pressmark.transforms.front_matter import PROBLEM
-from pressmark.transforms.language import detect
+from pressmark.transforms.language import HANGUL, detect
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.records import Article, Reading, Reject
 
@@ -27,15 +27,17 @@ NAMED: Final = 8
 # Of so many letters one may be broken, and fewer letters than these tell no encoding.
 FEW: Final = 50
 LETTERS: Final = 8
+NEARLY_ALL: Final = 0.9
 # What a byte order mark tells is not declared.
 UTF_16: Final = ("utf-16-le", "utf-16-be")
 # Encodings that news of a language was written in before UTF-8, and the language that text in each is in.
+# Korean first: as GB 18030 it is Chinese characters, while Chinese as Korean has many that are no Hangul.
 ENCODINGS: Final = (
+    ("cp949", "ko"),
     ("gb18030", "zh-Hans"),
     ("big5hkscs", "zh-Hant"),
     ("cp932", "ja"),
     ("euc_jp", "ja"),
-    ("cp949", "ko"),
 )
 
 
@@ -118,7 +120,8 @@ def _encoding(outcomes: Iterable[Article | Reject]) -> str | None:
             for encoding, language in ENCODINGS:
                 text = as_encoded(one.raw, encoding).text
                 letters = "".join(character for character in text if ord(character) >= 0x2E80)
-                broken = text.count("\ufffd") * FEW > len(letters)
+                foreign = language == "ko" and len(HANGUL.findall(letters)) < NEARLY_ALL * len(letters)
+                broken = foreign or text.count("\ufffd") * FEW > len(letters)
                 if len(letters) >= LETTERS and not broken and detect(letters) == language:
                     votes[encoding] += 1
     best = max(votes, key=lambda encoding: votes[encoding], default="")

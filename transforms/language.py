@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, Final
 
-__all__ = ["UNDETERMINED", "detect", "detect_all"]
+__all__ = ["HANGUL", "UNDETERMINED", "detect", "detect_all"]
 
 UNDETERMINED: Final = "und"
 HAN: Final = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
@@ -206,11 +206,11 @@ def _is_latin(text: str) -> bool:
 
 
 def _without_han(text: str) -> str:
-    if KANA.search(text):
-        return "ja"
-    if HANGUL.search(text):
-        return "ko"
     words = LATIN_WORD.findall(text.lower())
+    for letter, tag in ((KANA, "ja"), (HANGUL, "ko")):
+        # A name among many Latin words tells of itself alone.
+        if (letters := len(letter.findall(text))) and len(words) <= 2 * letters:
+            return tag
     english = [word for word in words if word in ENGLISH]
     sure = len(set(english) & ONLY_ENGLISH) > 0 and len(set(english)) >= SEVERAL and len(english) * 6 >= len(words)
     return "en" if sure else UNDETERMINED

@@ -142,10 +142,11 @@ def test_init_looks_at_all_of_an_archive_and_shows_what_a_screen_takes(
     ("contents", "proposed"),
     [
         (["<html><p>图书馆今天开门，读者来了。".encode("gbk")] * 2, "gb18030"),
+        (["<html><p>도서관은 오늘 밤까지 엽니다".encode("euc_kr")] * 2, "cp949"),
         (["<html><p>图书馆今天开门，读者来了。".encode("gbk"), b"<html><meta charset=windows-1251><p>\xcf\xe0"], None),
         ([b"7z\xbc\xaf\x27\x1c\0\4", b"<html><p>\x83\xc1\xff"], None),
     ],
-    ids=["undeclared", "beside one that is declared", "no text"],
+    ids=["undeclared", "Korean", "beside one that is declared", "no text"],
 )  # fmt: skip
 def test_an_encoding_is_proposed_only_for_text_that_declares_none(
     tmp_path: Path, contents: list[bytes], proposed: str | None
