@@ -46,17 +46,26 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
     (r"(?:[A-Z][\w-]{1,40}: [^\n]{0,1000}\n(?:[ \t][^\n]{0,1000}\n)?){0,20}(?i:MIME-Version|Content-Type): ",
      "this is a message or a page saved as MHTML; save the page as HTML"),
     (r"[\s\ufeff]*+(?:\{|\[\s*+[\[{\"])",
-     "this is one JSON document, or a broken one; write one object on a line of a `.jsonl` file"),
+     "this is one JSON document, or a broken one; write one object on a line of a `.jsonl` file, as `jq -c . *.json` "
+     "does"),
     (r"[\s\ufeff]*+---[ \t]*\r?\n", "its front matter has no closing `---` line, or no key that can be read; mend it"),
     (r"(?s)(?=.{0,2000}\0)", "these are no characters of a text; exclude it"),
+    (r"[\s\ufeff]*+[a-z_]{1,40}:[^\n]{0,400}\n---[ \t]*\r?\n",
+     "this is a page of Lektor; put its fields between two `---` lines, and its body behind them"),
+    (r"[\s\ufeff]*+(?i:title|date|authors?|slug|category|tags|status|modified|lang): [^\n]{0,1000}\n\w[\w-]{0,40}:",
+     "its header has no `---` lines, as of Pelican; put one before and one behind it"),
+    (r"\s*+(?:\.\. |:[A-Za-z]{1,40}: |[^\n]{1,300}\n[#*=~-]{3,}\s*\n\s*:[A-Za-z]{1,40}: )",
+     "this is reStructuredText; convert it to Markdown, with front matter"),
     (r"#\+[A-Za-z_]{1,40}:", "this is an Org file; convert it to Markdown, with front matter"),
-    (r"\s*+(?:\.\. |:[A-Za-z]{1,40}: |[^\n]{1,300}\n(?:={3,}|~{3,}|-{3,})\s*\n|#{1,6} )",
+    (r"\s*+(?:[^\n]{1,300}\n(?:={3,}|~{3,}|-{3,})\s*\n|#{1,6} )",
      "this is markup without a header; put its title and date between `---` lines before it, as Markdown has them"),
     (r"\s*+(?:import\s[^\n]{1,300}[\"'];?[ \t]*\r?\n|export\s(?:const|default|function)\s|\{/\*)",
      "this is MDX without front matter; put its title and date between `---` lines before it"),
     (r"(?:[\w \"-]{1,40}[,;\t]){2,99}[\w \"-]{1,40}\r?\n",
      "this looks like a table (CSV); write its rows as JSON Lines"),
 ))  # fmt: skip
+OPENING_BRACE: Final = re.compile(r"[\s\ufeff]*+\{")
+BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
 AUTHORS_SEPARATOR: Final = "、"
 # What a capture says of a page's removal, of the account that published it, and of when it was made.
 REMOVED_AT: Final = ("removed_at", "censored_date", "deleted_at", "removed_date", "deleted_date")
@@ -87,11 +96,13 @@ def read_header(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
     """
     front = read_front_matter(text, keys)
     if front is not None:
+        if OPENING_BRACE.match(text) and not text[front.end :].strip():
+            raise BadSource("no_header", _other(text), 0)
         return _front_matter(text, front)
     epoch = EPOCH.match(text)
     line = _title_line(text, epoch.end() if epoch else 0)
     if line is None:
-        raise BadSource("no_header", next((said for start, said in OTHERS if start.match(text)), NO_HEADER), 0)
+        raise BadSource("no_header", _other(text), 0)
     header_at = _epoch_time(epoch[1]) if epoch else None
     if epoch and header_at is None:
         problem = "the comment in the header is no time in milliseconds between the years 1 and 9999"
@@ -106,6 +117,11 @@ def read_header(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
         front_matter_at=None,
         body_start=body_start,
     )
+
+
+def _other(text: str) -> str:
+    """What a text without a header is, and what to do with it."""
+    return next((said for start, said in OTHERS if start.match(text)), NO_HEADER)
 
 
 def _address(url: str) -> str:
@@ -208,7 +224,7 @@ def _clean_title(title: str) -> str:
     # A reference with more digits than a number may have is none.
     with suppress(ValueError):
         title = html.unescape(title)
-    return " ".join(title.split())
+    return " ".join(BREAK.sub(" ", title).split())
 
 
 def _epoch_time(digits: str) -> datetime | None:

@@ -53,6 +53,7 @@ URL = "https://songling-times.example/a"
         (f"[t]({URL})\n---\n------\nx", "bare", "t", URL, "------\nx"),
         (f'[t]({URL} "a (title)")\n---\nx', "bare", "t", URL, "x"), (f"[t](<{URL}>)\n---\nx", "bare", "t", URL, "x"),
         (f"[t]({URL} 'a title')\n---\nx", "bare", "t", URL, "x"),
+        ("---\ntitle: 堰<BR>水\n---\nx", "front_matter", "堰 水", None, "x"),
     ],
     ids=[
         "comment", "CRLF", "CR", "no blank line", "no line end", "bare", "no body", "brackets and entities",
@@ -62,7 +63,7 @@ URL = "https://songling-times.example/a"
         "null scalars", "comment that is no time", "no final line end", "spaces and a second blank line",
         "blank line before the title", "double slashes", "brackets that are links", "white space in the title",
         "no title", "CRLF and CR in the title", "more dashes below", "a title behind the address",
-        "an address in angles", "a title in single quotes",
+        "an address in angles", "a title in single quotes", "a break in the title",
     ],
 )  # fmt: skip
 def test_a_header_says_title_url_and_where_the_body_starts(
@@ -217,7 +218,11 @@ def test_a_hostile_header_of_a_megabyte_ends(text: str) -> None:
         ("Rar!\x1a\x07\0", "no characters"),
         ("#+TITLE: x\n", "Org"),
         ("Title\n=====\n", "between `---` lines"),
-        (".. image:: x.png\n", "between `---` lines"),
+        (".. title: x\n", "reStructuredText"),
+        ("堰\n####\n\n:date: 2020-01-01\n", "reStructuredText"),
+        ("Title: 堰\nDate: 2020-01-01\n\n水", "before and one behind"),
+        ("title: 堰\n---\nbody:\n\n水", "Lektor"),
+        ('{"news": [{"title": "堰"}]}\n', "jq -c"),
         ("url,title,text\na,b,c\n", "CSV"),
         ("[a](https://b.example/)\nx", "starts with neither"),
         ("A text.", "whole HTML page"),
