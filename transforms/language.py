@@ -178,8 +178,11 @@ def detect_all(texts: list[str]) -> tuple[list[str], str]:
     if main[:2] not in EAST_ASIAN:
         tags = [_by_words(text) if tag == UNDETERMINED else tag for tag, text in zip(tags, texts, strict=True)]
         main = _main_of(tags, texts)
-        if main == UNDETERMINED:
-            main = _by_words(" ".join(texts))
+        said = sum(len(text) for tag, text in zip(tags, texts, strict=True) if tag == main)
+        if main == UNDETERMINED or (main in LATIN_LANGUAGES and 2 * said < sum(map(len, texts))):
+            # Where most blocks tell nothing, as lists of names and code, all of them together do.
+            whole = _by_words(" ".join(texts))
+            main = main if whole == UNDETERMINED else whole
     if UNDETERMINED in tags:
         latin = main in (*LATIN_LANGUAGES, UNDETERMINED)
         tags = [

@@ -51,6 +51,10 @@ def test_every_text_has_a_tag(text: str) -> None:
 
 
 HANS, HANT, ENGLISH, NUMBER = "汉语报纸", "漢語報紙", "the cat is on the mat", "2020"
+LISTED = (
+    "weir: open gates slowly (Lin Fan)", "quay: mend rope winches, boat hooks (Qiu Mu)",
+    "fix pumps: oil hinges (Han Rui)", "add ferries: tune bells",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -64,12 +68,13 @@ HANS, HANT, ENGLISH, NUMBER = "汉语报纸", "漢語報紙", "the cat is on the
         ([HANS, "Songling"], ["zh-Hans", "zh-Hans"], "zh-Hans"),
         ([ENGLISH, "Songling Harbour Ferry Company"], ["en", "en"], "en"),
         (["Паром не ушёл в полдень", NUMBER, "Songling Harbour Ferry Company"], ["ru", "ru", "und"], "ru"),
+        ([*LISTED, "Mula matangar gobe da rana"], ["en"] * 4 + ["ha"], "en"),
         ([NUMBER], [UNDETERMINED], UNDETERMINED),
         ([], [], UNDETERMINED),
     ],
     ids=[
         "most characters", "sum of all", "two scripts", "anything but und", "another language", "a name",
-        "a name in its language", "a script and Latin words",
+        "a name in its language", "a script and Latin words", "a list that tells as a whole",
         "only und", "nothing",
     ],
 )  # fmt: skip
