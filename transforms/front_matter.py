@@ -42,6 +42,7 @@ DATES: Final = (
     "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished", "datePublish",
     "created", "created_at", "dateCreated", "lastmod",
 )  # fmt: skip
+DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
 ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/]", re.IGNORECASE)
@@ -365,7 +366,7 @@ def _understood(
     title = take(("title",), _text)
     authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
     moment = take(DATES, _moment)
-    description = take(("description",), _text)
+    description = take(DESCRIPTIONS, _text)
     many = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
     for key, value in fields.values():
         if (left := _jsonable(value)) not in (None, [], {}, ""):
@@ -382,7 +383,7 @@ def folded(key: str) -> str:
 
 
 UNDERSTOOD: Final = frozenset(
-    map(folded, (*URLS, *AUTHORS, *DATES, "title", "description", *MANY["tags"], *MANY["categories"]))
+    map(folded, (*URLS, *AUTHORS, *DATES, *DESCRIPTIONS, "title", *MANY["tags"], *MANY["categories"]))
 )
 
 

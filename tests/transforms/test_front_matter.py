@@ -66,6 +66,7 @@ def test_a_title_is_what_was_written(block: str, title: str | None) -> None:
         ("categories: Archive", "categories", ("Archive",)),
         ("category: 城市", "categories", ("城市",)),
         ("description: 堰: 重开", "description", "堰: 重开"),
+        ("summary: 堰\nexcerpt: 水", "description", "堰"), ("Excerpt: 水", "description", "水"),
         ("a: &x 堰\ntitle: *x", "title", "堰"),
         ("a: &x {title: 堰}\n<<: *x", "title", "堰"),
     ],
