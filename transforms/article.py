@@ -243,7 +243,9 @@ def _is_garbled(text: bytes) -> bool:
 
 def _has_markup(text: bytes) -> bool:
     """Whether a text shows marks of Markdown, tags or templates as they are written: it was cut as what it is not."""
-    if ((b"{{" in text or b"{%" in text) and TEMPLATE.search(text)) or MDX.search(text):
+    if (b"{{" in text or b"{%" in text) and TEMPLATE.search(text):
+        return True
+    if (b"import" in text or b"export" in text) and MDX.search(text):
         return True
     if b"](" not in text and b"**" not in text and b"</" not in text and b"[[" not in text:
         return False
