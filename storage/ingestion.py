@@ -212,7 +212,7 @@ class Run:
         )  # fmt: skip
         self._settlement = settle_round(
             self._output, self._staging, self._catalog, now, self._stamp, buckets=facts.buckets,
-            workers=self._pool.workers,
+            workers=1 if self._small else self._pool.workers,
         )  # fmt: skip
         return sum(len(task.works) for task in self._settlement.tasks)
 

@@ -151,7 +151,7 @@ class _Places:
             for part in self._output.parts(TABLES[table]):
                 parts[part.partition].append(part)
             waiting = _by_partition(staged.get(table, ()))
-            count = max(1, min(len(mine), max(2 * workers, total // TASK_BYTES)))
+            count = max(1, min(len(mine), max(2 * workers if workers > 1 else 1, total // TASK_BYTES)))
             for number in range(count):
                 some = tuple(mine[len(mine) * number // count : len(mine) * (number + 1) // count])
                 partitions = dict.fromkeys(work.partition for work in some)
