@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +33,8 @@ def guard(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(guard)
+# No power is lost while tests run; those of syncs watch the calls. A quarter of a small ingest waits for the disk.
+os.fsync = os.fstat  # type: ignore[assignment]  # which refuses what is no file, too
 # No test depends on how fast the machine is.
 settings.register_profile("pressmark", deadline=None)
 settings.load_profile("pressmark")
@@ -86,6 +91,22 @@ def corpus_output(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     output = tmp_path_factory.mktemp("corpus") / "out"
     ingest(corpus, output, workers=2)
     return output
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PREFECT_HOME as a server has left it after its first start, to be copied: that start takes twice as
+    long as each later one, so one process of the suite makes it for all."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "prefect"
+    with open(f"{home}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            program = "from pressmark.flows.server import prefect_server\nwith prefect_server(): pass"
+            variables = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+            variables |= {"PREFECT_HOME": str(home), "HOME": str(home.parent)}
+            subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=variables, check=True, capture_output=True)
+    return home
 
 
 @pytest.fixture

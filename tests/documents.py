@@ -82,11 +82,12 @@ def _unfenced(document: Path, source: str, start: int, prose: str) -> list[Block
 
 
 class Session:
-    """A document's folder and namespace, and what its blocks printed so far."""
+    """A document's folder and namespace, and what its blocks printed so far; `program` is a folder with `pressmark`."""
 
-    def __init__(self, document: Path, folder: Path) -> None:
+    def __init__(self, document: Path, folder: Path, program: Path = BIN) -> None:
         self.blocks = blocks_of(document)
         self.folder = folder
+        self._path = f"{program}:{BIN}:{os.environ['PATH']}"
         self.names: dict[str, Any] = {"__name__": "__main__"}
         self.printed: list[str] = []
 
@@ -118,7 +119,7 @@ class Session:
         """What a process and all it starts print, and its exit code. What stays running would keep a pipe open."""
         left_out = ("PREFECT_", "POLARS_")  # settings of whoever runs the tests, and of the snippets before
         environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-        environment |= {"PATH": f"{BIN}:{environment['PATH']}", "LC_ALL": "C.UTF-8", **variables}
+        environment |= {"PATH": self._path, "LC_ALL": "C.UTF-8", **variables}
         path = self.folder / ".printed"
         with path.open("wb") as printed:
             process = subprocess.Popen(
