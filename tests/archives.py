@@ -47,7 +47,7 @@ def stamp(number: int) -> Stamp:
 
 
 def ingest(
-    source: Path | str, output: Path | str, number: int = 1, *, described: bool = False, **settings: object
+    source: Path | str, output: Path | str, number: int = 1, *, described: object = False, **settings: object
 ) -> RunReport:
     """Ingest with a known stamp and no progress; `settings` are fields of `IngestSettings`, `workers` 1 by default.
 

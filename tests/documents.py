@@ -8,7 +8,8 @@ block says what becomes of it, and each is a test named `document:line`:
   own, with the folder in which pandas lies on its path: it shares nothing.
 - `text` right after a `python` block is what that prints. Without one, it must print nothing.
 - `console` has commands after `$ `, carried on in lines after `> `; each prints the lines below it, errors included.
-  They run in one bash per block, with `benchmarks` on Python's path, as in a clone. A command must end with 0, unless
+  They run in one bash per block, with `benchmarks` on Python's path, as in a clone; `pressmark` there is a copy of one
+  process (`program.py`), and the program itself in the README. A command must end with 0, unless
   the next one is `echo $?`. One that runs on until it is stopped ends with `&`; what a block leaves running is killed.
 - `toml` and `ini` must be well-formed. `diagram` is a picture. `sh` is not run, and each of its lines is named below
   with the reason.

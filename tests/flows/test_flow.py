@@ -186,7 +186,17 @@ def test_a_recorded_run_starts_and_ends_its_own_server(seeds: Path, tmp_path: Pa
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "HOME": str(tmp_path),
     }
-    command = [sys.executable, "-m", "pressmark.flows.cli", "ingest", "--flow", str(seeds), str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "pressmark.flows.cli",
+        "ingest",
+        "--flow",
+        str(seeds),
+        str(tmp_path / "out"),
+        "--workers",
+        "1",
+    ]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     # A slow machine also gets a line now and then on how far the run is.

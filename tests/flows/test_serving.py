@@ -67,7 +67,7 @@ class Served:
         found = self.ask("/flow_runs/filter", {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC"})
         return [run for run in found if run["state_type"] in states]
 
-    def ingest(self, **parameters: str) -> Callable[[], Any]:
+    def ingest(self, **parameters: object) -> Callable[[], Any]:
         """Have an ingest run now, the schedule aside; what asks for that run until it has ended."""
         run = self.ask(f"/deployments/{self.ingesting()}/create_flow_run", {"parameters": parameters})
         return lambda: [one for one in self.runs("ingest", "COMPLETED", "FAILED") if one["id"] == run["id"]]
@@ -102,7 +102,12 @@ def start(folder: Path, destination: str) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "pressmark.flows.cli", "serve", str(folder / "archive"), str(folder / "out")]
     with open(folder / "printed", "w") as printed, open(folder / "errors", "w") as errors:
         process = subprocess.Popen(
-            [*command, "--interval", "10"], cwd=ROOT, env=environment, stdout=printed, stderr=errors, text=True
+            [*command, "--interval", "10", "--workers", "1"],
+            cwd=ROOT,
+            env=environment,
+            stdout=printed,
+            stderr=errors,
+            text=True,
         )
     first = wait_for(lambda: (folder / "printed").read_text().partition("\n")[0] or process.poll())
     assert isinstance(first, str), (folder / "errors").read_text()
@@ -299,7 +304,7 @@ def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: S
         head = f"<!--165{number:010}-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n"
         (served.folder / "archive" / f"many-{number}.md").write_text(f"{head}<p>第{number}篇。</p>\n")
     staging = served.folder / "out" / ".pressmark" / "staging"
-    served.ingest()
+    served.ingest(workers=2)
     wait_for(lambda: list(staging.glob("*")), pause_s=0.005)
     # A run that has begun can't publish under a reader's lock, so it is stopped in its middle however fast it is.
     with publishing(served.folder / "out", shared=True):
