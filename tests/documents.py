@@ -44,7 +44,7 @@ NOT_RUN: Final = {
 }
 BIN: Final = Path(sys.executable).parent
 PANDAS: Final = BIN.parent / "pandas"
-TIMEOUT_S: Final = 150
+TIMEOUT_S: Final = 400
 MARK: Final = "--- ended with"
 PROGRESS: Final = re.compile(r"[a-z]+ \d+(?: of \d+)?(?: \(.*\))?")
 
