@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,21 +35,19 @@ def guard(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(guard)
+# No power is lost while tests run; those of syncs watch the calls. A quarter of a small ingest waits for the disk.
+os.fsync = os.fstat  # type: ignore[assignment]  # which refuses what is no file, too
 # No test depends on how fast the machine is.
 settings.register_profile("pressmark", deadline=None)
 settings.load_profile("pressmark")
 
-LONGEST: Final = (
-    "test_serving.py",
-    "test_documents.py",
-    "test_flow.py",
-    "test_loading.py",
-    "test_dask.py",
-    "test_object_output.py",
-    "test_backfill.py",
-    "test_kinds.py",
-    "test_kills.py",
+# Files that take longest, so that they begin first; the summary of a run names others that take `LONG_S`.
+LONGEST: Final = tuple(
+    f"test_{name}.py"
+    for name in "serving documents flow loading refusals publish object_output interrupts backfill incremental corpus "
+    "dask kinds power_loss pool kills room".split()
 )
+LONG_S: Final = 40
 MARKED_BY: Final = {
     "server": "server", "s3_server": "server", "cluster": "server", "postgresql": "server", "corpus": "corpus",
     "sessions": "slow",
@@ -60,6 +63,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parameters = item.name.partition("[")[2].rstrip("]").split("-")
         for name in {*getattr(item, "fixturenames", ()), *parameters} & MARKED_BY.keys():
             item.add_marker(MARKED_BY[name])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the files that took long and did not begin first."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.partition("::")[0]] += report.duration
+    for path, taken in seconds.items():
+        if taken > LONG_S and not path.endswith(LONGEST):
+            terminalreporter.write_line(
+                f"{path} took {taken:.0f} s: share what its tests set up, or name it in `LONGEST`"
+            )
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +102,22 @@ def corpus_output(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     output = tmp_path_factory.mktemp("corpus") / "out"
     ingest(corpus, output, workers=2)
     return output
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PREFECT_HOME as a server has left it after its first start, to be copied: that start takes twice as
+    long as each later one, so one process of the suite makes it for all."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "prefect"
+    with open(f"{home}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            program = "from pressmark.flows.server import prefect_server\nwith prefect_server(): pass"
+            variables = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+            variables |= {"PREFECT_HOME": str(home), "HOME": str(home.parent)}
+            subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=variables, check=True, capture_output=True)
+    return home
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ block says what becomes of it, and each is a test named `document:line`:
   own, with the folder in which pandas lies on its path: it shares nothing.
 - `text` right after a `python` block is what that prints. Without one, it must print nothing.
 - `console` has commands after `$ `, carried on in lines after `> `; each prints the lines below it, errors included.
-  They run in one bash per block, with `benchmarks` on Python's path, as in a clone. A command must end with 0, unless
+  They run in one bash per block, with `benchmarks` on Python's path, as in a clone; `pressmark` there is a copy of one
+  process (`program.py`), and the program itself in the README. A command must end with 0, unless
   the next one is `echo $?`. One that runs on until it is stopped ends with `&`; what a block leaves running is killed.
 - `toml` and `ini` must be well-formed. `diagram` is a picture. `sh` is not run, and each of its lines is named below
   with the reason.
@@ -43,7 +44,7 @@ NOT_RUN: Final = {
 }
 BIN: Final = Path(sys.executable).parent
 PANDAS: Final = BIN.parent / "pandas"
-TIMEOUT_S: Final = 150
+TIMEOUT_S: Final = 400
 MARK: Final = "--- ended with"
 PROGRESS: Final = re.compile(r"[a-z]+ \d+(?: of \d+)?(?: \(.*\))?")
 
@@ -82,11 +83,12 @@ def _unfenced(document: Path, source: str, start: int, prose: str) -> list[Block
 
 
 class Session:
-    """A document's folder and namespace, and what its blocks printed so far."""
+    """A document's folder and namespace, and what its blocks printed so far; `program` is a folder with `pressmark`."""
 
-    def __init__(self, document: Path, folder: Path) -> None:
+    def __init__(self, document: Path, folder: Path, program: Path = BIN) -> None:
         self.blocks = blocks_of(document)
         self.folder = folder
+        self._path = f"{program}:{BIN}:{os.environ['PATH']}"
         self.names: dict[str, Any] = {"__name__": "__main__"}
         self.printed: list[str] = []
 
@@ -118,7 +120,7 @@ class Session:
         """What a process and all it starts print, and its exit code. What stays running would keep a pipe open."""
         left_out = ("PREFECT_", "POLARS_")  # settings of whoever runs the tests, and of the snippets before
         environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-        environment |= {"PATH": f"{BIN}:{environment['PATH']}", "LC_ALL": "C.UTF-8", **variables}
+        environment |= {"PATH": self._path, "LC_ALL": "C.UTF-8", **variables}
         path = self.folder / ".printed"
         with path.open("wb") as printed:
             process = subprocess.Popen(

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from archives import ROOT
 from documents import DOCUMENTS, NOT_RUN, Block, Session, blocks_of, fits, shown_by
+from program import program_in
 from repositories import Repository, files_below
 
 from pressmark.flows.cli import main
@@ -25,19 +26,22 @@ BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
 
 
 @pytest.fixture(scope="module")
-def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Session]]:
+def sessions(tmp_path_factory: pytest.TempPathFactory, prefect_home: Path) -> Iterator[dict[Path, Session]]:
     home = tmp_path_factory.mktemp("documents")
     first = home / "first"
     shutil.copytree(ROOT / "seeds", first / "seeds", symlinks=True)
     with contextlib.chdir(first), contextlib.redirect_stdout(io.StringIO()):
         assert main(["ingest", "seeds", "output"]) == 0
     _commit_seeds(first)
-    sessions = {}
     for document in DOCUMENTS:
         shutil.copytree(first, home / document.stem, symlinks=True)
-        sessions[document] = Session(document, home / document.stem)
-    with pl.Config():  # what snippets set ends with them
-        yield sessions
+    shutil.copytree(prefect_home, home / "operator" / ".prefect")
+    # What stands in the README is run as it is.
+    with pl.Config(), program_in(home / "program") as program:  # what snippets set ends with them
+        yield {
+            document: Session(document, home / document.stem, *[program] * (document.stem != "README"))
+            for document in DOCUMENTS
+        }
 
 
 def _commit_seeds(folder: Path) -> None:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from pressmark.flows.server import prefect_server
+
 
 @pytest.fixture(scope="module")
-def harness() -> Iterator[None]:
-    from prefect.testing.utilities import prefect_test_harness
+def harness(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    home = Path(shutil.copytree(prefect_home, tmp_path_factory.mktemp("harness") / "home"))
+    with patch.dict(os.environ, {"PREFECT_HOME": str(home)}):
+        os.environ.pop("PREFECT_API_URL", None)
+        with prefect_server() as address:
+            from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-    with prefect_test_harness(server_startup_timeout=240):
-        yield
+            with temporary_settings({PREFECT_API_URL: address, PREFECT_HOME: home}):
+                yield
 
 
 @pytest.fixture

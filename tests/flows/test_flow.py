@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -178,13 +179,24 @@ def test_a_load_finds_the_password_that_its_parameter_hides(
     assert "set that variable to the whole address" in str(state.message)
 
 
-def test_a_recorded_run_starts_and_ends_its_own_server(seeds: Path, tmp_path: Path) -> None:
+def test_a_recorded_run_starts_and_ends_its_own_server(seeds: Path, tmp_path: Path, prefect_home: Path) -> None:
+    shutil.copytree(prefect_home, tmp_path / "prefect")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "HOME": str(tmp_path),
     }
-    command = [sys.executable, "-m", "pressmark.flows.cli", "ingest", "--flow", str(seeds), str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "pressmark.flows.cli",
+        "ingest",
+        "--flow",
+        str(seeds),
+        str(tmp_path / "out"),
+        "--workers",
+        "1",
+    ]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     # A slow machine also gets a line now and then on how far the run is.

@@ -197,6 +197,7 @@ def test_a_source_that_kills_workers_is_rejected_and_the_others_are_published(
 ) -> None:
     # Dask would start three more workers for each task that one died on.
     monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
+    monkeypatch.setattr(batches, "MOST_SOURCES", 1)
     press.write("fatal.md", body=f"<p>{FATAL}</p>")
     press.upload()
     (tmp_path / "python").mkdir()

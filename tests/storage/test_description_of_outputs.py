@@ -30,7 +30,7 @@ def times(output: Path) -> list[int]:
 @pytest.mark.parametrize("period", ["month", "year"])
 def test_an_output_describes_every_table_to_people_and_programs(period: str, news: News) -> None:
     news.write("a.md")
-    ingest(news.archive, news.out, partition=period, archive="<b>|`x`|\n# y: [z](w)")
+    ingest(news.archive, news.out, partition=period, described=True, archive="<b>|`x`|\n# y: [z](w)")
     readme = (news.out / "README.md").read_text("utf-8")
     assert "# News of ·b···x···· y· ·z··w·\n" in readme
     assert "| [`articles`](#articles) | 1 |" in readme
@@ -60,7 +60,7 @@ def test_croissant_says_which_commit_of_which_archive_it_is_from(tmp_path: Path)
     repository.commit({"a.md": article("a")})
     folder = tmp_path / "more"
     writer(folder)("b.md", url="https://songling-times.example/b")
-    ingest(folder, out, archive="more")
+    ingest(folder, out, archive="more", described=True)
     done = ingest(repository.path, out, 2, archive="news")
     found = json.loads((out / "croissant.json").read_text("utf-8"))
     assert found["@context"]["prov"] == "http://www.w3.org/ns/prov#"
@@ -77,7 +77,7 @@ def test_only_a_run_that_changes_tables_writes_it_and_not_over_an_owners(
     news: News, capsys: pytest.CaptureFixture[str]
 ) -> None:
     news.write("a.md")
-    ingest(news.archive, news.out)
+    ingest(news.archive, news.out, described=True)
     before = times(news.out)
     ingest(news.archive, news.out, 2)
     assert times(news.out) == before

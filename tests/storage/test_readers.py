@@ -81,7 +81,7 @@ def test_readers_agree_on_keys_of_one_type(news: News, by: Period, undated: bool
 @pytest.fixture(scope="module")
 def of_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readers")
-    ingest(ROOT / "seeds", folder / "out")
+    ingest(ROOT / "seeds", folder / "out", described=True)
     return folder / "out"
 
 

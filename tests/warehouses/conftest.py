@@ -35,6 +35,12 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
 
 
 @pytest.fixture
+def duckdb(tmp_path: Path) -> Warehouse:
+    """One kind of destination, for what all are sent alike and what is refused before any is opened."""
+    return Warehouse("duckdb", f"duckdb:///{tmp_path / 'x.duckdb'}")
+
+
+@pytest.fixture
 def postgresql(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     return make("postgresql", request, tmp_path)
 

@@ -32,7 +32,7 @@ def test_tables_have_the_columns_of_the_contract(dialect: Dialect) -> None:
     made = {}
     for statement in statements(dialect):
         parsed = sqlglot.parse_one(statement, read=dialect)
-        if isinstance(parsed, exp.Create) and not parsed.find(exp.Table).db:  # type: ignore[union-attr]
+        if isinstance(parsed, exp.Create) and not parsed.find(exp.Table).db:
             names = [column.name for column in parsed.this.expressions if isinstance(column, exp.ColumnDef)]
             made[parsed.this.this.name] = names
     for relation in RELATIONS:
@@ -46,7 +46,7 @@ def test_keys_of_rows_come_from_the_path_and_the_time(dialect: Dialect) -> None:
     for statement in statements(dialect):
         parsed = sqlglot.parse_one(statement, read=dialect)
         if isinstance(parsed, exp.Insert) and "pressmark_staging_" in statement.partition(" (")[0]:
-            filled[parsed.find(exp.Table).name.removeprefix("pressmark_staging_")] = statement  # type: ignore[union-attr]
+            filled[parsed.find(exp.Table).name.removeprefix("pressmark_staging_")] = statement
     assert filled.keys() == {relation.name for relation in RELATIONS}
     for relation in RELATIONS:
         keyed = relation.partition_columns == ("outlet", "month")

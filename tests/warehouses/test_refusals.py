@@ -39,12 +39,6 @@ CHANGED = (STORIES[0], Story("b", "2022-02-04T05:06:07", ("改。",)))
 
 
 @pytest.fixture
-def duckdb(tmp_path: Path) -> Warehouse:
-    """One kind of destination, for what is refused before any is opened."""
-    return Warehouse("duckdb", f"duckdb:///{tmp_path / 'x.duckdb'}")
-
-
-@pytest.fixture
 def output(tmp_path: Path) -> Path:
     """Two articles of two months."""
     return write_output(tmp_path / "out", STORIES)
