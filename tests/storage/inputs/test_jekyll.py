@@ -65,7 +65,7 @@ def test_the_contracts_rules_decide_between_the_dates(site: Path, tmp_path: Path
         **{slug: [moment, "front_matter", False] for slug in ("offset", "milliseconds", "zulu")},
         **{slug: [midnight, "front_matter", False] for slug in ("day", "video")},
         "silent": [midnight, "front_matter", False],
-        "dateless": [None, "none", False],
+        "dateless": [midnight, "url", False],  # the day of its name, which is that of its address
         "inner": [moment, "header", False],
         "disagrees": [moment, "header", True],
     }
