@@ -20,7 +20,7 @@ from pressmark.transforms.outlets import class_words
 from pressmark.transforms.path import Path
 
 __all__ = [
-    "BUTTON", "COMMENT", "HEADINGS", "LABEL", "MENU", "MENUS", "MOST_TITLES", "STEP", "beside_titles", "in_menu",
+    "BUTTON", "HEADINGS", "LABEL", "MENU", "MENUS", "MOST_TITLES", "STEP", "beside_titles", "in_menu",
     "in_rows", "is_called", "labels", "like_others", "named", "named_tag", "page_numbers",
 ]  # fmt: skip
 
@@ -36,7 +36,6 @@ MENU: Final = re.compile(
 )
 FOOTER: Final = re.compile(r" (?:(?:site|page|main|global) footer |footer $|colophon )")
 BUTTON: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action|tools?) ")
-COMMENT: Final = re.compile(r" comments? (?:text|content|body|message) ")
 STEP: Final = re.compile(
     r" (?:(?:nav|navigation|links|pager|post|article|story|page) (?:prev|previous|next)"
     r"|(?:prev|previous|next) (?:post|article|story|link)|post ?nav|nav post|loop nav) "

@@ -15,7 +15,6 @@ from pressmark.transforms.beside_dates import NAMED_MONTH, beside_date, looks_da
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import (
     BUTTON,
-    COMMENT,
     HEADINGS,
     MENU,
     MENUS,
@@ -107,7 +106,6 @@ BOXED: Final = Finding("related", "in an element for other stories, outside the 
 LINKED: Final = Finding("related", "a linked title outside the page's story")
 TEASER: Final = Finding("lede", "a teaser right below the article's title")
 QUOTATION: Final = Finding("quote", "a quotation amid the page's story")
-COMMENTED: Final = Finding("quote", "a reader's comment, below the page's story")
 CODE: Final = Finding("body", "code amid the page's story")
 CARD: Final = Finding("related", "in a box of titles outside the page's story")
 LEADING: Final = Finding("related", "leads to the story before or behind")
@@ -286,13 +284,6 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     teases = strong is not None and ("teaser" in strong.reason or strong.role == "lede")
     if teases and index in page.head and page.top < index <= page.top + 6:
         return TEASER if share == 0 and (SENTENCE.search(text) or _says_something(text, LEAST_OF_TEASER)) else None
-    if (
-        index > page.head.stop
-        and share < LINK_SHARE
-        and is_called(block, COMMENT, page.frames)
-        and _says_something(text)
-    ):
-        return COMMENTED
     if (
         strong is not None
         and strong.role == "related"
