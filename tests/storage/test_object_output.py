@@ -445,8 +445,9 @@ def test_a_run_with_nothing_to_do_asks_little(place: str, seeds: Path, proxy: Fa
     for number in (1, 2, 3):
         proxy.clear()
         ingest(seeds, place, number)
-    asked = [f"{request.method} {request.key}" for request in proxy.requests]
-    assert len(asked) <= 60, asked
+    # A run that takes longer renews its lease more often.
+    asked = [f"{one.method} {one.key}" for one in proxy.requests if not one.key.endswith("/.pressmark/lock")]
+    assert 0 < len(asked) <= 53, asked
 
 
 @pytest.mark.parametrize("command", [["asof"], ["diff"]])
