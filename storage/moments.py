@@ -17,13 +17,13 @@ from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import latest_of, new_stamp
 
-__all__ = ["Moment", "drop_moments", "keep", "kept", "names_moment", "output_at"]
+__all__ = ["KeptMoment", "drop_moments", "keep", "kept", "names_moment", "output_at"]
 
 MOMENTS: Final = f"{PRIVATE}/moments"
 AT: Final = re.compile(r".+@\d{8}T\d{6}Z-[0-9a-f]+")
 
 
-class Moment(NamedTuple):
+class KeptMoment(NamedTuple):
     """A kept moment: the run after which the output was so, and the bytes of files that no other moment has and that
     the output has replaced."""
 
@@ -31,7 +31,7 @@ class Moment(NamedTuple):
     own_bytes: int
 
 
-def keep(output: Output) -> Moment:
+def keep(output: Output) -> KeptMoment:
     """Keep an output as it is, as the moment of its latest run; again is as well. Raises `OutputError` where it has no
     run, or lies where no hard links can be made."""
     moments = output.root / MOMENTS
@@ -49,13 +49,13 @@ def keep(output: Output) -> Moment:
     return _moment(target)
 
 
-def kept(output: Output) -> list[Moment]:
+def kept(output: Output) -> list[KeptMoment]:
     """The moments that are kept, the latest first."""
     return [_moment(folder) for folder in sorted((output.root / MOMENTS).glob("*"), reverse=True)]
 
 
 def drop_moments(output: Output, run_id: str | None = None) -> list[str]:
-    """Let go of one moment, or of all; the runs whose they were. Raises `OutputError` where it is not kept."""
+    """Let go of one moment, or of all; their runs. Raises `OutputError` where it is not kept."""
     found = [moment.run_id for moment in kept(output) if run_id in (None, moment.run_id)] if output.is_local else []
     if run_id is not None and not found:
         raise _not_kept(output, run_id)
@@ -92,6 +92,6 @@ def _not_kept(output: Output, run_id: str) -> OutputError:
     )  # fmt: skip
 
 
-def _moment(folder: Path) -> Moment:
+def _moment(folder: Path) -> KeptMoment:
     files = [path.stat() for path in folder.rglob("*.parquet")]
-    return Moment(folder.name, sum(file.st_size for file in files if file.st_nlink == 1))
+    return KeptMoment(folder.name, sum(file.st_size for file in files if file.st_nlink == 1))

@@ -52,7 +52,7 @@ def ingest(
     """Ingest with a known stamp and no progress; `settings` are fields of `IngestSettings`, `workers` 1 by default.
 
     A folder that is made here gets a README of its owner's, so that no run describes it unless it is to be `described`:
-    that takes a third of a small run.
+    that takes a tenth of a small run.
     """
     if not described and isinstance(output, Path) and output.parent.is_dir() and not output.exists():
         output.mkdir()

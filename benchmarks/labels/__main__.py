@@ -26,7 +26,8 @@ from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse
 from pressmark.transforms.records import Article, Limits
 
-LABELS = Path(__file__).with_name("labels.jsonl")
+# One file for each set.
+LABELS = sorted(Path(__file__).parent.glob("labels-*.jsonl"))
 HALVES = ("tune", "held", "fresh-tune", "fresh-held", "third-tune", "third-held")
 UNSEEN = ("fresh-held", "third-held")
 SUFFIXES = {".md", ".txt", ".html", ".htm", ".xhtml", ".gz"}
@@ -35,7 +36,7 @@ SIZE_OF_GZIP = 4
 
 def labelled(half: str | None = None) -> list[dict[str, Any]]:
     """The labelled articles of a half, or all."""
-    articles = [json.loads(line) for line in LABELS.read_text("utf-8").splitlines()]
+    articles = [json.loads(line) for file in LABELS for line in file.read_text("utf-8").splitlines()]
     return [article for article in articles if half in (None, article["half"])]
 
 

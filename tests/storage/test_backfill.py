@@ -41,7 +41,7 @@ def paths_of(output: Path, name: str = "articles") -> set[object]:
 
 @pytest.mark.parametrize(("limit", "workers"), [(1, 1), (4, 2), (100, 1)])
 def test_runs_with_a_limit_walk_through_the_archive(news: News, limit: int, workers: int) -> None:
-    write_news(news.write, 6)
+    write_news(news.write, 9)
     total = ingest(news.archive, news.folder / "full").parsed
     parsed: list[int] = []
     while sum(parsed) < total:
@@ -229,7 +229,8 @@ def changed(files: dict[str | bytes, Any], chance: Random) -> dict[str | bytes, 
     return files
 
 
-@pytest.mark.parametrize(("seed", "history"), [(0, False), (1, True)])
+@pytest.mark.parametrize("history", [False, True])
+@pytest.mark.parametrize("seed", range(2))
 def test_any_runs_for_parts_of_a_repository_add_up_to_one_full_run(tmp_path: Path, seed: int, history: bool) -> None:
     chance = Random(seed)
     repository = Repository(tmp_path / "git")

@@ -289,7 +289,7 @@ def test_a_run_killed_at_any_request_is_completed_by_the_next(
         ingest(news.archive, address, 2, sync=True)
         assert objects_of(address) == expected, f"killed at request {kills}"
         assert left(address) == set(), f"killed at request {kills}"
-        kills += 13
+        kills += 7
     assert states_seen == {"old", "between", "new"}
 
 

@@ -64,11 +64,11 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(changed: Changed, tmp
         sys.executable, "-c", KILLED_RUNS.format(root=str(ROOT)), str(changed.output), str(changed.archive),
         str(killed),
     ]  # fmt: skip
-    done = subprocess.run([*command, "0", "13"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "0", "8"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 30
     seen = set()
-    for number in range(0, int(done.stdout) + 1, 13):
+    for number in range(0, int(done.stdout) + 1, 8):
         output = killed / str(number)
         committed = (output / JOURNAL).exists()
         if not committed:
@@ -81,7 +81,7 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(changed: Changed, tmp
         assert not (output / JOURNAL).exists()
         assert not (output / STAGING).exists() or os.listdir(output / STAGING) == []
     assert seen == {"old", "between", "new"}
-    assert breaches(killed / "26", changed.archive) == []
+    assert breaches(killed / "24", changed.archive) == []
 
 
 def check_readable(output: Path) -> None:
@@ -127,7 +127,7 @@ def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(
         states.add("between" if committed else "old" if files_of(output) == before else "new")
         ingest(changed.archive, output, 2, sync=True)
         assert files_of(output) == expected, number
-        number += 7
+        number += 3
     assert number > 20
     assert states >= {"old", "between"}
 

@@ -15,7 +15,7 @@ from archives import STATE, assert_same_rows, files_of, ingest, read_table
 from pressmark.storage import batches
 from pressmark.transforms.records import Article
 
-SEED_COPIES = 2
+SEED_COPIES = 3
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_the_size_of_batches_and_rounds_changes_no_row(
     mixed: Path, once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "MOST_SOURCES", 7)
-    monkeypatch.setattr("pressmark.storage.planning.ROUND_BYTES", 40_000)
+    monkeypatch.setattr("pressmark.storage.planning.ROUND_BYTES", 20_000)
     monkeypatch.setattr("pressmark.storage.settlement.TASK_BYTES", 5_000)
     ingest(mixed, tmp_path / "rounds", archive="news")
     assert files_of(tmp_path / "rounds") == files_of(once)

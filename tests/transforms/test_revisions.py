@@ -261,7 +261,7 @@ def rows_paths(frame: pl.DataFrame) -> list[str]:
 
 
 @pytest.mark.parametrize("commits", [False, True], ids=["folders", "repositories"])
-@settings(max_examples=10, phases=[Phase.generate, Phase.shrink])
+@settings(max_examples=15, phases=[Phase.generate, Phase.shrink])
 @given(st.lists(RUNS, min_size=1, max_size=4), st.booleans())
 def test_decisions_are_those_of_the_reference(
     commits: bool, runs: list[tuple[int, list[tuple[str, str, str, int]], int | None, bool, int, int]], history: bool

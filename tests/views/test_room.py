@@ -416,3 +416,12 @@ def test_a_port_that_is_taken_is_named(made: Made, served: str, capsys: pytest.C
 def test_what_is_no_output_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["browse", str(tmp_path / "nothing")]) == 3
     assert str(tmp_path / "nothing") in capsys.readouterr().err
+
+
+def test_the_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["browse", "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert "pressmark browse output archive" in shown
+    assert "--port N" in shown

@@ -217,27 +217,27 @@ def test_deleted_and_superseded_articles_leave_and_a_redated_one_moves_once(
     assert load(output, warehouse.address, 3).changed == 0
 
 
-def test_days_are_loaded_as_months(duckdb: Warehouse, tmp_path: Path) -> None:
+def test_days_are_loaded_as_months(warehouse: Warehouse, tmp_path: Path) -> None:
     stories = [Story("a", "2022-01-31T23:59:59"), Story("b", "2022-01-01"), Story("c", "2022-02-01"), Story("d", None)]
     output = write_output(tmp_path / "out", stories, by="day", revisions=stories)
-    load(output, duckdb.address)
-    assert_equal(output, duckdb)
-    assert {row["month"] for row in found_rows(duckdb, "revisions")} == {"2022-01", "2022-02", "unknown"}
+    load(output, warehouse.address)
+    assert_equal(output, warehouse)
+    assert {row["month"] for row in found_rows(warehouse, "revisions")} == {"2022-01", "2022-02", "unknown"}
     stories[0] = Story("a", "2022-01-31T23:59:59", ("改。",))
-    report = load(write_output(output, stories, 2, by="day", revisions=stories[1:]), duckdb.address, 2)
+    report = load(write_output(output, stories, 2, by="day", revisions=stories[1:]), warehouse.address, 2)
     assert {t.table: t.loaded for t in report.tables}["articles"] == 1
-    assert_equal(output, duckdb)
+    assert_equal(output, warehouse)
 
 
-def test_two_archives_and_several_files_of_a_partition_arrive(duckdb: Warehouse, tmp_path: Path) -> None:
+def test_two_archives_and_several_files_of_a_partition_arrive(warehouse: Warehouse, tmp_path: Path) -> None:
     stories = [Story(f"{number}", archive=archive) for archive in ("first", "second") for number in range(8)]
     stories = [replace(story, name=f"{story.archive}-{story.name}") for story in stories]
     output = write_output(tmp_path / "out", stories, buckets=4)
     assert len(list((output / "articles").rglob("*.parquet"))) == 4
-    load(output, duckdb.address)
-    assert_equal(output, duckdb)
-    load(write_output(output, stories[:-1], 2, buckets=4), duckdb.address, 2)
-    assert_equal(output, duckdb)
+    load(output, warehouse.address)
+    assert_equal(output, warehouse)
+    load(write_output(output, stories[:-1], 2, buckets=4), warehouse.address, 2)
+    assert_equal(output, warehouse)
 
 
 def test_lists_and_texts_of_any_kind_arrive(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -360,14 +360,14 @@ def test_the_latest_of_several_loads_counts(warehouse: Warehouse, tmp_path: Path
     assert sorted(found, key=lambda row: row.partition) == [first[2], last[2]]
 
 
-def test_a_third_load_compares_with_the_second(duckdb: Warehouse, tmp_path: Path) -> None:
+def test_a_third_load_compares_with_the_second(warehouse: Warehouse, tmp_path: Path) -> None:
     output = tmp_path / "out"
     for number, text in enumerate(("一。", "二。", "三。"), 1):
-        load(write_output(output, [Story("a", blocks=(text,)), Story("b")], number), duckdb.address, number)
-    assert load(output, duckdb.address, 4).changed == 0
+        load(write_output(output, [Story("a", blocks=(text,)), Story("b")], number), warehouse.address, number)
+    assert load(output, warehouse.address, 4).changed == 0
     back = write_output(output, [Story("a", blocks=("一。",)), Story("b")], 3)
-    assert {t.table: t.loaded for t in load(back, duckdb.address, 5).tables}["articles"] == 1
-    assert_equal(output, duckdb)
+    assert {t.table: t.loaded for t in load(back, warehouse.address, 5).tables}["articles"] == 1
+    assert_equal(output, warehouse)
 
 
 def test_a_clock_that_was_set_back_does_not_hide_a_load(database: Warehouse, tmp_path: Path) -> None:
