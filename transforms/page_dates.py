@@ -22,7 +22,7 @@ from pressmark.transforms.dates import parse_date, url_date
 from pressmark.transforms.json_ld import Entry, kind_of, time_of
 from pressmark.transforms.page_words import ASIDE, DATE_WORDS, KEYS, SELECTORS
 
-__all__ = ["PageDate", "Region", "page_date", "read_date"]
+__all__ = ["PageDate", "Region", "modified_times", "page_date", "read_date"]
 
 UTC_ZONE: Final = ZoneInfo("UTC")
 # Where the order of day and month is that of a page's language; English that names no country does not tell.
@@ -42,6 +42,7 @@ LONGEST_DATELINE: Final = 60
 LONGEST_LABEL: Final = 30
 # A date is what a text is for where it is so much of it.
 SHARE: Final = 2.5
+# The first keys of a list are believed before JSON-LD.
 SUREST: Final = 4
 ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
 FIRST_YEAR: Final = 1990
@@ -166,7 +167,8 @@ class _Dates:
         self._document, self._meta, self._articles, self._pages = document, meta, articles, pages
         self._heading, self._language, self._address, self._markup = heading, language, address, markup
         self._region = Region(heading)
-        said = (read_date(text, language) for text in (*self._stated(), *self._modified()))
+        self._modified = modified_times(meta, articles, pages)
+        said = (read_date(text, language) for text in (*self._stated(), *self._modified))
         self._known = [day for day in (url_date(address), *said) if day is not None]
 
     @cached_property
@@ -189,7 +191,7 @@ class _Dates:
         """What may be the day of publication, the surest first."""
         stated = list(self._stated())
         sure = [text for text in stated if ISO.match(text)]
-        modified, near = list(self._modified()), self._near()
+        modified, near = self._modified, self._near()
         for text in sure:
             if self._is_one_of(text, modified):
                 # What is stated as published and as modified is the latter, where the page has an earlier day, too.
@@ -220,7 +222,7 @@ class _Dates:
         yield from (PageDate(text, "stated in words") for text in loose)
         if url_date(self._address) is None:
             yield from self._printed(strings, "updated, in a line of its own", updates=True)
-            yield from (PageDate(text, "when it was modified") for text in self._modified())
+            yield from (PageDate(text, "when it was modified") for text in self._modified)
 
     def _stated(self) -> Iterator[str]:
         keys = KEYS["published"]
@@ -235,10 +237,6 @@ class _Dates:
             time_of(node.get("datePublished") or node.get("uploadDate")) for node in (*self._pages, *self._articles)
         )
         yield from filter(None, times)
-
-    def _modified(self) -> Iterator[str]:
-        yield from self._first(KEYS["modified"])
-        yield from filter(None, (time_of(node.get("dateModified")) for node in (*self._articles, *self._pages)))
 
     def _named(self) -> list[tuple[str, str]]:
         return [
@@ -379,6 +377,16 @@ class _Dates:
                 day, moment = read_date(written, self._language), read_date(said, self._language)
                 return said if day is None or _distance(day, moment) <= 2 * ONE_DAY else written
         return written
+
+
+def modified_times(
+    meta: Mapping[str, Sequence[str]], articles: Sequence[Entry], pages: Sequence[Entry]
+) -> list[str]:  # fmt: skip
+    """When the article was modified, as its page states it, the surest first."""
+    first, rest = KEYS["modified"][:SUREST], KEYS["modified"][SUREST:]
+    said = [meta[key][0] for key in first if key in meta] + [time_of(node.get("dateModified")) for node in articles]
+    said += [meta[key][0] for key in rest if key in meta] + [time_of(node.get("dateModified")) for node in pages]
+    return [" ".join(text.split()) for text in said if text]
 
 
 def page_date(

@@ -24,9 +24,8 @@ from pressmark.transforms.json_ld import (
     own_articles,
     text_of,
     texts_of,
-    time_of,
 )
-from pressmark.transforms.page_dates import Region, page_date
+from pressmark.transforms.page_dates import Region, modified_times, page_date
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
 from pressmark.transforms.people import ORGANISED, credits_in
@@ -42,8 +41,6 @@ MOST_STRINGS_NEAR: Final = 16
 LONGEST_NEAR: Final = 200
 LONGEST_BYLINE: Final = 160
 LONGEST_STATEMENT: Final = 400
-# The first keys of a list are believed before JSON-LD, the first selectors before what stands below the title.
-SUREST: Final = 4
 # Where a browser, or SingleFile, says that it saved the page from.
 SAVED: Final = re.compile(
     r"<!--\s{0,9}(?:saved from url=\(\d{1,9}\)|Page saved with SingleFile\s{0,9}url:\s{0,9})(https?://[^\s<>]+)"
@@ -144,16 +141,8 @@ class _Page:
         title, heading = self._title(stated)
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
         language = self._language()
-        dated = page_date(
-            document,
-            meta,
-            articles,
-            self._pages,
-            heading or self._lower_heading(stated),
-            language,
-            self._address,
-            self._markup,
-        )
+        below = heading or self._lower_heading(stated)
+        dated = page_date(document, meta, articles, self._pages, below, language, self._address, self._markup)
         descriptions = [self._first(KEYS["descriptions"]), *(text_of(node.get("description")) for node in articles)]
         tags = self._all(KEYS["tags"]) or [text for node in articles for text in texts_of(node.get("keywords"))]
         sections = [text for node in articles for text in texts_of(node.get("articleSection"))]
@@ -163,7 +152,7 @@ class _Page:
             authors=self._authors(),
             credits=tuple(one for node in articles for one in credits_in(node)),
             published=dated.written,
-            modified=self._modified(),
+            modified=next(filter(YEAR.search, modified_times(meta, articles, self._pages)), None),
             description=next(filter(None, descriptions), None),
             tags=_listed(tags),
             categories=_listed([*self._all(KEYS["sections"]), *sections]),
@@ -228,14 +217,6 @@ class _Page:
         found += [text_of(node.get("inLanguage")) for node in self._articles]
         found += [self._first(("og:locale", "content-language", "language", "dc.language"))]
         return next((text.strip().replace("_", "-") for text in found if text and text.strip()), None)
-
-    def _modified(self) -> str | None:
-        """When the article was modified, as its page states it."""
-        found = [self._first([name]) for name in KEYS["modified"][:SUREST]]
-        found += [time_of(node.get("dateModified")) for node in self._articles]
-        found += [self._first([name]) for name in KEYS["modified"][SUREST:]]
-        found += [time_of(node.get("dateModified")) for node in self._pages]
-        return next((text for text in found if text and YEAR.search(text)), None)
 
     def _authors(self) -> tuple[str, ...]:
         """People first: what the page states, what it prints, then the outlet where it names nobody else."""
