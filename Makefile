@@ -8,11 +8,11 @@ READY := $(VENV)/.ready
 PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Containers often forbid Python to keep what it compiled; then each of some hundred processes compiles its imports again.
 unexport PYTHONDONTWRITEBYTECODE
-QUICK := not server and not prefect and not browser and not corpus and not slow
+QUICK := not campaign and not server and not prefect and not browser and not corpus and not slow
 EXTRAS := dev audit iceberg copies lineage postgresql dask report sign
 SHARED := python-dateutil six tzdata pyarrow  # what pandas needs and the environment has
 
-.PHONY: run site browser test quick coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-search bench-git bench-scale bench-dask kills fuzz linear shaken score dates lock clean serve-campaign
+.PHONY: run site browser test quick campaigns coverage lint format wheel docs bench bench-peers bench-doors bench-load bench-search bench-git bench-scale bench-dask kills fuzz linear shaken score dates lock clean serve-campaign
 
 # The flow on the seeds, recorded on a local Prefect server that the command starts and ends itself.
 run: export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -26,7 +26,11 @@ browser:
 	@command -v chromium > /dev/null || { apt-get update && apt-get install --yes --no-install-recommends chromium; } > /dev/null 2>&1 || echo "chromium can't be installed here"
 
 test: $(READY)
-	@$(PYTEST)
+	@$(PYTEST) -m "not campaign"
+
+# What `make test` shows for one destination, kind, seed or moment of a kill, for all of them.
+campaigns: $(READY)
+	@$(PYTEST) -m campaign
 
 # Unit and law tests, without servers, browsers, the real articles and what is slow: under a minute on two cores.
 quick: $(READY)

@@ -304,6 +304,7 @@ def test_a_new_article_is_ingested_and_loaded(served: Served) -> None:
     wait_for(lambda: "松岭的新书店。" in served.warehouse.rows("paragraphs")["text"].to_pylist())
 
 
+@pytest.mark.campaign
 def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: Served) -> None:
     for number in range(600):
         head = f"<!--165{number:010}-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n"
@@ -324,6 +325,7 @@ def test_a_stop_in_the_middle_of_a_run_leaves_no_process_and_no_damage(served: S
     assert SECRET not in printed
 
 
+@pytest.mark.campaign
 def test_a_start_after_a_kill_ends_dead_runs_and_a_lost_server_ends_the_start(served: Served) -> None:
     if served.process.poll() is None:
         pytest.skip("the first server is still running")

@@ -152,6 +152,7 @@ def test_a_folder_and_its_output_may_be_shared(press: Press, cluster: DaskCluste
     assert files_of(tmp_path / "shared") == files_of(press.local) != {}
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("step", "module", "name"), [("parse", "batches", "parse_batch"), ("merge", "output.partitions", "merge")]
 )
@@ -192,6 +193,7 @@ def test_a_run_that_is_interrupted_publishes_nothing_and_the_next_one_all(press:
     assert press.left == set()
 
 
+@pytest.mark.campaign
 def test_a_source_that_kills_workers_is_rejected_and_the_others_are_published(
     press: Press, server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,7 +103,7 @@ def test_ctrl_c_at_any_step_leaves_a_usable_output(
 
 @pytest.mark.usefixtures("rounds")
 @pytest.mark.parametrize("step", ["parse", "settle", "merge", "publish"])
-@pytest.mark.parametrize("round_", [1, 2])
+@pytest.mark.parametrize("round_", [1, pytest.param(2, marks=pytest.mark.campaign)])
 def test_a_run_stopped_between_rounds_leaves_a_right_output_and_the_next_does_the_rest(
     news: News, monkeypatch: pytest.MonkeyPatch, parsed: list[str], step: str, round_: int
 ) -> None:
@@ -126,7 +126,7 @@ def test_a_run_stopped_between_rounds_leaves_a_right_output_and_the_next_does_th
 
 
 @pytest.mark.usefixtures("rounds")
-@pytest.mark.parametrize("history", [False, True])
+@pytest.mark.parametrize("history", [pytest.param(False, marks=pytest.mark.campaign), True])
 def test_rounds_of_a_repository_that_are_stopped_again_and_again_give_the_rows_of_one_run(
     news: News, monkeypatch: pytest.MonkeyPatch, history: bool
 ) -> None:
@@ -218,7 +218,7 @@ def _free(output: Path) -> bool:
 
 
 @pytest.mark.usefixtures("rounds")
-@pytest.mark.parametrize("step", ["parse", "publish"])
+@pytest.mark.parametrize("step", [pytest.param("parse", marks=pytest.mark.campaign), "publish"])
 def test_a_run_for_another_parser_that_is_stopped_between_rounds_forgets_no_source(
     news: News, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -232,7 +232,7 @@ def proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultPr
     reach(server, monkeypatch)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.campaign)])
 def test_a_faulty_network_loses_nothing_and_repeats_nothing(
     seed: int, place: str, states: tuple[dict[str, bytes], dict[str, bytes]], archive: Path, proxy: FaultProxy
 ) -> None:
@@ -266,6 +266,7 @@ def _first(request: object, seen: set[str]) -> bool:
     return new
 
 
+@pytest.mark.campaign
 def test_a_run_killed_at_any_request_is_completed_by_the_next(
     news: News, place: str, states: tuple[dict[str, bytes], dict[str, bytes]], killed_run: InCopy
 ) -> None:

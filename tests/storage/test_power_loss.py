@@ -195,6 +195,7 @@ def test_a_first_run_is_there_when_it_has_ended(news: News, monkeypatch: pytest.
     assert ends
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_sync_is_needed(
     changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -13,6 +13,7 @@ from destinations import KINDS, Warehouse, load, new_database, postgresql_server
 from written_outputs import Story, write_output
 
 NUMBERS = count(1)
+SQL = ("duckdb", "postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -22,13 +23,13 @@ def server() -> Iterator[Any]:
         yield server
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[*SQL, pytest.param("iceberg", marks=pytest.mark.campaign)])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
-    """Each kind of destination, empty."""
+    """Each kind of destination, empty. That a first load of Iceberg is whole is seen by `loaded`."""
     return make(request.param, request, tmp_path)
 
 
-@pytest.fixture(params=["duckdb", "postgresql"])
+@pytest.fixture(params=SQL)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """Each kind that takes SQL, empty."""
     return make(request.param, request, tmp_path)
