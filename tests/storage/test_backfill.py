@@ -39,7 +39,7 @@ def paths_of(output: Path, name: str = "articles") -> set[object]:
     return {path for (path,) in rows_of(output, name, "source_path")}
 
 
-@pytest.mark.parametrize(("limit", "workers"), [(1, 1), (4, 2), (100, 1)])
+@pytest.mark.parametrize(("limit", "workers"), [pytest.param(1, 1, marks=pytest.mark.campaign), (4, 2), (100, 1)])
 def test_runs_with_a_limit_walk_through_the_archive(news: News, limit: int, workers: int) -> None:
     write_news(news.write, 9)
     total = ingest(news.archive, news.folder / "full").parsed

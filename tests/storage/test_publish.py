@@ -56,7 +56,8 @@ print(number)
 """
 
 
-def test_a_run_killed_at_any_step_is_completed_by_the_next(changed: Changed, tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [16, pytest.param(3, marks=pytest.mark.campaign)])
+def test_a_run_killed_at_any_step_is_completed_by_the_next(changed: Changed, tmp_path: Path, every: int) -> None:
     before, expected = changed.before, changed.after
     killed = tmp_path / "killed"
     killed.mkdir()
@@ -64,11 +65,11 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(changed: Changed, tmp
         sys.executable, "-c", KILLED_RUNS.format(root=str(ROOT)), str(changed.output), str(changed.archive),
         str(killed),
     ]  # fmt: skip
-    done = subprocess.run([*command, "0", "8"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "0", str(every)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 30
     seen = set()
-    for number in range(0, int(done.stdout) + 1, 8):
+    for number in range(0, int(done.stdout) + 1, every):
         output = killed / str(number)
         committed = (output / JOURNAL).exists()
         if not committed:
@@ -81,7 +82,7 @@ def test_a_run_killed_at_any_step_is_completed_by_the_next(changed: Changed, tmp
         assert not (output / JOURNAL).exists()
         assert not (output / STAGING).exists() or os.listdir(output / STAGING) == []
     assert seen == {"old", "between", "new"}
-    assert breaches(killed / "24", changed.archive) == []
+    assert breaches(killed / str(2 * every), changed.archive) == []
 
 
 def check_readable(output: Path) -> None:
@@ -93,8 +94,9 @@ def check_readable(output: Path) -> None:
         assert all(path.suffix == ".parquet" for path in (output / name).rglob("*") if path.is_file())
 
 
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.campaign)])
 def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(
-    changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     """Up to the journal nothing has changed; behind it the next run completes what is published."""
     before, expected = changed.before, changed.after
@@ -127,7 +129,7 @@ def test_any_error_of_a_sync_ends_the_run_and_nothing_is_published(
         states.add("between" if committed else "old" if files_of(output) == before else "new")
         ingest(changed.archive, output, 2, sync=True)
         assert files_of(output) == expected, number
-        number += 3
+        number += every
     assert number > 20
     assert states >= {"old", "between"}
 
