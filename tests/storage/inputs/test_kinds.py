@@ -37,6 +37,7 @@ def files(output: Path) -> set[str]:
 def breaches(output: Path) -> list[object]:
     return list(verify_output(Output(output), workers=1, progress=lambda *_: None).breaches)
 
+
 # One of those that are told apart by little more than a library's compression is enough for most days.
 PACKS = [
     pytest.param(pack, id=name, marks=pytest.mark.campaign if name in ("git", "tar.gz", "tar.zst") else ())
