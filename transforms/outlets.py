@@ -81,9 +81,9 @@ class Layout(NamedTuple):
 
 
 class Outlet(NamedTuple):
-    """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`. `languages` are
-    BCP 47 tags, the most frequent one first. `layouts` do not overlap and are in the order of time. Of one that is not
-    `known` the zone is not, either."""
+    """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`, on those of some hosts
+    in one of `zones`. `languages` are BCP 47 tags, the most frequent one first. `layouts` do not overlap and are in the
+    order of time. Of one that is not `known` the zone is not, either."""
 
     slug: str
     hosts: tuple[str, ...]
@@ -93,6 +93,7 @@ class Outlet(NamedTuple):
     languages: tuple[str, ...] = ()
     layouts: tuple[Layout, ...] = ()
     known: bool = True
+    zones: tuple[tuple[str, ZoneInfo], ...] = ()
 
     def is_called(self, name: str) -> bool:
         """Whether a name is the outlet's own, or the beginning of it."""
@@ -122,10 +123,11 @@ class Outlets:
             if outlet.slug in slugs:
                 raise RegistryError(outlet.slug, "`slug` is used twice")
             slugs.add(outlet.slug)
-            for host in outlet.hosts:
+            zones = dict(outlet.zones)
+            for host in dict.fromkeys((*outlet.hosts, *zones)):
                 if host in self._by_host:
                     raise RegistryError(outlet.slug, f"host `{host}` belongs to `{self._by_host[host].slug}` as well")
-                self._by_host[host] = outlet
+                self._by_host[host] = outlet._replace(zone=zones[host]) if host in zones else outlet
 
     @classmethod
     def from_toml(cls, text: str, file: str = "outlet registry") -> Outlets:
@@ -226,26 +228,37 @@ OUTLET_KEYS: Final = frozenset({"slug", "hosts", "zone", "name_zh", "name_en", "
 
 def _entry(table: Mapping[str, Any]) -> Outlet:
     name = str(table.get("slug", "?"))
-    _known_keys(name, table, OUTLET_KEYS | {"layout"})
+    _known_keys(name, table, OUTLET_KEYS | {"layout", "zones"})
     for key in sorted(OUTLET_KEYS):
         _check(name, key in table, f"key `{key}` is missing")
     _check(name, SLUG.fullmatch(name), "`slug` must be lower-case ASCII letters, digits and `-`")
     _check(name, name == _slug(name), f"`slug` is longer than {LONGEST_SLUG} characters, or a reserved name")
-    try:
-        zone = ZoneInfo(table["zone"])
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
-        raise RegistryError(name, f"`zone` is no IANA time zone: `{table['zone']}`") from error
     languages = _texts(name, table["languages"], "languages")
     for tag in languages:
         _check(name, LANGUAGE.fullmatch(tag), f"`languages` holds `{tag}`, which is no BCP 47 tag such as `zh-Hans`")
     hosts = _texts(name, table["hosts"], "hosts")
     for host in hosts:
         _check(name, host == host.lower(), f"`hosts` holds `{host}`; write it in lower case")
+    zones = table.get("zones", {})
+    _check(name, isinstance(zones, dict), "`zones` must be a table of hosts and their time zones")
+    for host in zones:
+        own = any(f".{host}".endswith(f".{one}") for one in hosts)
+        _check(name, own, f"`zones` names `{host}`, which is none of its `hosts` and below none")
     name_zh, name_en = table["name_zh"], table["name_en"]
     for key, text in (("name_zh", name_zh), ("name_en", name_en)):
         _check(name, isinstance(text, str) and text.strip(), f"`{key}` must be a text, not `{text}`")
     layouts = [_layout(name, layout) for layout in _tables(name, table.get("layout", []), "outlet.layout")]
-    return Outlet(name, hosts, zone, name_zh, name_en, languages, _in_order(name, layouts))
+    return Outlet(
+        name, hosts, _zone(name, table["zone"]), name_zh, name_en, languages, _in_order(name, layouts),
+        zones=tuple((host, _zone(name, zone)) for host, zone in zones.items()),
+    )  # fmt: skip
+
+
+def _zone(name: str, key: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(key)  # type: ignore[arg-type]
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
+        raise RegistryError(name, f"`zone` holds `{key}`, which is no IANA time zone") from error
 
 
 def _layout(name: str, table: Mapping[str, Any]) -> Layout:

@@ -69,6 +69,13 @@ def test_a_host_belongs_to_the_outlet_that_it_is_a_subdomain_of(host: str, slug:
     assert REGISTRY.find(host).slug == slug
 
 
+def test_a_host_of_an_outlet_may_have_a_time_zone_of_its_own() -> None:
+    registry = Outlets.from_toml(ENTRY + 'zones = { "fr.songling.co.uk" = "Europe/Paris" }\n')
+    found = {host: registry.find(host) for host in ("songling.co.uk", "fr.songling.co.uk", "m.fr.songling.co.uk")}
+    assert [str(outlet.zone) for outlet in found.values()] == ["Asia/Shanghai", "Europe/Paris", "Europe/Paris"]
+    assert {outlet.slug for outlet in found.values()} == {"songling"}
+
+
 @pytest.mark.parametrize(
     ("host", "slug"),
     [
@@ -138,6 +145,10 @@ BAD_ENTRIES = [
     (ENTRY.replace('zone = "Asia/Shanghai"\n', ""), "songling", "`zone` is missing"),
     (ENTRY.replace('name_en = "Songling Times"\n', ""), "songling", "`name_en` is missing"),
     *((ENTRY.replace("Asia/Shanghai", zone), "songling", "`zone`") for zone in ("Mars/Base", "../etc/localtime", "")),
+    (ENTRY + 'zones = ["Asia/Shanghai"]\n', "songling", "`zones` must be a table"),
+    (ENTRY + 'zones = { "songling.co.uk" = "Mars/Base" }\n', "songling", "`zone` holds `Mars/Base`"),
+    (ENTRY + 'zones = { "harbour.example" = "UTC" }\n', "songling", "none of its `hosts`"),
+    (ENTRY + 'zones = { "cn.songling-times.example" = "UTC" }\n' + OTHER, "harbour-2", "belongs to `songling`"),
     *((ENTRY.replace('["songling-times.example", "songling.co.uk"]', hosts), "songling", "`hosts`")
       for hosts in ("[]", '[""]', '"songling-times.example"')),
     *((ENTRY.replace('"songling"', f'"{slug}"'), slug, problem) for slug, problem in (
