@@ -81,9 +81,9 @@ class Layout(NamedTuple):
 
 
 class Outlet(NamedTuple):
-    """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`, on those of some hosts
-    in one of `zones`. `languages` are BCP 47 tags, the most frequent one first. `layouts` do not overlap and are in the
-    order of time. Of one that is not `known` the zone is not, either."""
+    """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`, on those of some
+    hosts in one of `zones`. `languages` are BCP 47 tags, the most frequent one first. `layouts` do not overlap and are
+    in the order of time. Of one that is not `known` the zone is not, either."""
 
     slug: str
     hosts: tuple[str, ...]
