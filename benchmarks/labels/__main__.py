@@ -4,8 +4,7 @@
 
 The articles themselves are not here: they are found by their SHA-256 below `../shared`, below each `--also`, and, where
 a label names a blob, in each `--git` repository. What is not found is left out, and counted with the reason.
-GUIDE.md says how the labels were made. `fresh-held` and `third-held` are scored once, when rules are ready, and only if
-named.
+GUIDE.md says how the labels were made. The halves in `UNSEEN` are scored once, when rules are ready, and only if named.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from pressmark.transforms.records import Article, Limits
 
 # One file for each set.
 LABELS = sorted(Path(__file__).parent.glob("labels-*.jsonl"))
-HALVES = ("tune", "held", "fresh-tune", "fresh-held", "third-tune", "third-held")
-UNSEEN = ("fresh-held", "third-held")
+HALVES = ("tune", "held", "fresh-tune", "fresh-held", "third-tune", "third-held", "fourth-tune", "fourth-held")
+UNSEEN = ("fresh-held", "third-held", "fourth-tune", "fourth-held")
 SUFFIXES = {".md", ".txt", ".html", ".htm", ".xhtml", ".gz"}
 SIZE_OF_GZIP = 4
 
