@@ -26,6 +26,7 @@ from pressmark.flows import lineage, recording, summary
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import RETRIED, UNCACHED
 from pressmark.schemas.contract import Markup, Period
+from pressmark.schemas.tables import ARTICLES
 from pressmark.storage.ingestion import Run, open_run
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import doubts_about, outlet_counts, reject_lines
@@ -177,7 +178,7 @@ def _show(settings: IngestSettings, done: RunReport) -> None:
     if problem is not None:
         get_run_logger().warning(problem)
     if done.partitions_written:
-        for line in summary.doubt_lines(doubts_about(output, done.archive)):
+        for line in summary.doubt_lines(doubts_about(output.scan(ARTICLES), done.archive)):
             get_run_logger().warning(line)
     line = f"{summary.changes_line(changes)}; {done.rejects} rejects; {done.partitions_written} files written"
     recording.say(f"ingest  {line}")

@@ -27,8 +27,8 @@ from pressmark.schemas.contract import (
 )
 
 __all__ = [
-    "ARTICLES", "AUDITS", "BY_RUN", "CONTRIBUTOR", "LINK", "MEDIA", "OF_ARTICLES", "PARAGRAPHS", "REJECTS", "REVISIONS",
-    "RUNS", "TABLES",
+    "ARTICLES", "AUDITS", "BY_RUN", "CONTRIBUTOR", "LINK", "MEDIA", "OF_ARTICLES", "OF_RUNS", "PARAGRAPHS", "REJECTS",
+    "REVISIONS", "RUNS", "TABLES",
 ]  # fmt: skip
 
 LINK: Final = pa.struct([
@@ -300,5 +300,7 @@ AUDITS: Final = Table(
 TABLES: Final = {table.name: table for table in (ARTICLES, PARAGRAPHS, MEDIA, REVISIONS, REJECTS, RUNS, AUDITS)}
 # Tables whose rows are of one current article: they come, move and go with it.
 OF_ARTICLES: Final = ("articles", "paragraphs", "media")
+# Tables whose rows follow from sources; a run counts them, and its root is over them.
+OF_RUNS: Final = (*OF_ARTICLES, "revisions", "rejects")
 # Tables that have one file, named after it, for each run or audit.
 BY_RUN: Final = ("runs", "audits")

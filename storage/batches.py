@@ -1,11 +1,14 @@
-"""Reads, parses and validates one batch of sources and stages its rows; runs in workers."""
+"""Reads, parses and validates one batch of sources, each within its time, and stages its rows; runs in workers."""
 
 from __future__ import annotations
 
 import gc
 import hashlib
+import signal
+import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -14,7 +17,6 @@ import pyarrow as pa
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import TIMESTAMP, Period, Reason
 from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
-from pressmark.storage.clock import Clock, TookTooLong
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import Source
 from pressmark.storage.output.staging import OWNER, Span, Staging
@@ -24,7 +26,10 @@ from pressmark.transforms.records import Article, Limits, Reading, Reject, Stamp
 from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, partition_of, reject_rows, sort_key
 from pressmark.transforms.selection import Wanted
 
-__all__ = ["Batch", "ParseCounts", "Parsed", "cut_batches", "parse_batch", "seconds_of", "split_batch"]
+__all__ = [
+    "Batch", "ParseCounts", "Parsed", "TookTooLong", "cut_batches", "parse_batch", "seconds_of", "split_batch",
+    "within",
+]  # fmt: skip
 
 IDENTITY_COLUMNS = (
     "archive", "source_path", "source_sha256", "article_id", "published_at", "text_sha256", "valid_from",
@@ -38,6 +43,8 @@ MOST_SOURCES = 1000
 # bytes each second. No batch loses more than its time: it is then tried in halves.
 BATCH_S: Final = 300
 SLOWEST_BYTES_PER_S: Final = 1 << 17
+# What was raised where a library takes any exception for its own is raised again.
+AGAIN_S: Final = 1.0
 DIED: Final = "a worker process died on this source; report the file, or exclude it"
 LATE: Final = "reading it took more than {:.0f} seconds; report the file, or exclude it"
 
@@ -198,7 +205,6 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
     accepted: list[_Accepted] = []
     rejects: list[tuple[Reject, Source]] = []
     total_bytes = left_out = 0
-    clock = Clock()
     for source, data in _contents(batch, batch.sources):
         total_bytes += source.source_bytes
         if isinstance(data, Reject):
@@ -208,7 +214,7 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
         else:
             seconds = batch.limits.seconds + len(data) / SLOWEST_BYTES_PER_S
             try:
-                with clock.within(seconds):
+                with within(seconds):
                     outcome = parse_source(data, source.source_path, batch.limits, latest, batch.archive, batch.reading)
             except TookTooLong:
                 outcome = _unparsed(source, data, "too_complex", LATE.format(seconds))
@@ -285,3 +291,27 @@ def _violation_reject(article: Article, data: bytes | Reject, violations: Sequen
 
 def _unparsed(source: Source, data: bytes, reason: Reason, detail: str) -> Reject:
     return Reject(source.source_path, hashlib.sha256(data).hexdigest(), len(data), reason, detail, None, data)
+
+
+class TookTooLong(BaseException):
+    """A source took more than its time. No `Exception`, as nothing on the way may take it for one of its own."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raises `TookTooLong` where the block takes more seconds of the processor, between two steps of Python or of a
+    pattern. Signals reach the first thread of a process alone; in others it ends nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TookTooLong
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, AGAIN_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -18,9 +18,9 @@ from pressmark.schemas.contract import PERIODS
 from pressmark.schemas.tables import ARTICLES, PARAGRAPHS, REJECTS, REVISIONS, RUNS
 from pressmark.storage.copies import carriers
 from pressmark.storage.errors import SettingsError
+from pressmark.storage.originals import Originals, Revision
 from pressmark.storage.output.tables import Output
 from pressmark.storage.search import bounds
-from pressmark.storage.superseded import Revision, Superseded
 from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, successions
 from pressmark.transforms.removals import removals
 from pressmark.transforms.wording import WHAT
@@ -45,7 +45,7 @@ def changes_of(
     start, end = bounds(since, until)
     pairs = pairs_of(moment, outlet).filter(*([] if start is None else [pl.col("changed_at") >= start]),
                          *([] if end is None else [pl.col("changed_at") < end]))  # fmt: skip
-    archives = Superseded(moment, source) if read else None
+    archives = Originals(moment, source) if read else None
     done = 0
     for some in _parts(pairs):
         progress("changes", done, pairs.height)
@@ -63,7 +63,7 @@ def pairs_of(moment: Output, outlet: str | None = None) -> pl.DataFrame:
     return pairs.filter(pl.lit(value=True) if outlet is None else pl.col("outlet") == outlet).collect()
 
 
-def changes_between_pairs(moment: Output, pairs: pl.DataFrame, archives: Superseded | None = None) -> pl.DataFrame:
+def changes_between_pairs(moment: Output, pairs: pl.DataFrame, archives: Originals | None = None) -> pl.DataFrame:
     """The rows of `CHANGES` of some of these pairs, with bytes where `archives` are given."""
     return pl.DataFrame(list(_rows(moment, pairs, archives)), schema=CHANGES, orient="row")
 
@@ -82,7 +82,7 @@ def removals_of(
         found = found.with_columns(carriers(found, moment.scan(ARTICLES), moment.scan(PARAGRAPHS)))
     if not read:
         return found
-    archives = Superseded(moment, source)
+    archives = Originals(moment, source)
     nameless = [Revision(*row) for row in found.filter(pl.col("url").is_null(), pl.col("bytes_in").is_not_null())
                 .select(Revision._fields).iter_rows()]  # fmt: skip
     urls: dict[Revision, str | None] = {}
@@ -124,7 +124,7 @@ def _parts(pairs: pl.DataFrame) -> Iterator[pl.DataFrame]:
         yield pairs[start:]
 
 
-def _rows(moment: Output, pairs: pl.DataFrame, archives: Superseded | None) -> Iterator[dict[str, Any]]:
+def _rows(moment: Output, pairs: pl.DataFrame, archives: Originals | None) -> Iterator[dict[str, Any]]:
     texts = _texts(moment, pairs)
     current = _current_places(moment, pairs)
     asked = [_revision(pair, side) for pair in pairs.iter_rows(named=True) for side in ("old", "new")]

@@ -1,27 +1,41 @@
-"""Makes the citation of a paragraph from an output as its latest run left it."""
+"""The citation of a paragraph, and the root that it leads to, signed and time-stamped; both are checked without the
+output.
+
+What is signed is a line of text in a file of its own, so that openssl checks it, too. Ed25519 is by `cryptography`,
+time stamps by RFC 3161 are by `rfc3161-client`.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import importlib
 import re
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import polars as pl
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.storage.errors import OutputError
+from pressmark.storage.errors import InputError, LibraryError, OutputError, SettingsError
+from pressmark.storage.originals import trace_paragraph
 from pressmark.storage.output.parquet import plain_schema
 from pressmark.storage.output.tables import Output
-from pressmark.storage.queries import trace_paragraph
 from pressmark.storage.rooting import moment_of
 from pressmark.storage.runs import latest_of
-from pressmark.transforms.citation import check_citation, written
+from pressmark.transforms.citation import Finding, check_citation, written
 from pressmark.transforms.merkle import Step, path_to
 from pressmark.transforms.roots import content_of, leaf_of
 
-__all__ = ["cite"]
+__all__ = ["SIGNED", "check_signed", "cite", "sign", "statement"]
 
+SIGNED: Final = {"statement": "root.txt", "signature": "root.sig", "stamp": "root.tsr"}
+ANSWER_S: Final = 30
+MOST_BYTES: Final = 1 << 20
 PARAGRAPH_ID: Final = re.compile(r"([0-9a-f]{32})-([0-9]{4,})")
 
 
@@ -85,3 +99,129 @@ def _rows(output: Output, name: str, article_id: str) -> list[dict[str, Any]]:
 
 def _written(steps: list[Step]) -> list[list[str]]:
     return [[step.side, step.sibling.hex()] for step in steps]
+
+
+def statement(root: str) -> bytes:
+    """What is signed and stamped.
+
+    >>> statement("00" * 32)[:24]
+    b'pressmark-root-1 0000000'
+    """
+    return f"pressmark-root-1 {root}\n".encode()
+
+
+def sign(output: Output, key: Path, to: Path, authority: str | None = None) -> str:
+    """Write the statement of the latest run's root, its signature by the private key (Ed25519, PEM) and the time stamp
+    of an authority, if its address is given, into a new folder; the root. Raises `OutputError` where the tables are not
+    those that the root is over, `InputError` for a key or an authority that will not do."""
+    run = latest_of(output)
+    if run.root is None or moment_of(output).root != run.root:
+        raise OutputError(
+            f"the rows are not those whose root the latest run, `{run.run_id}`, has published", output.address,
+            "wait for a run that is publishing; where none is, run `pressmark ingest` and sign again",
+        )  # fmt: skip
+    if to.exists():
+        raise SettingsError("there is something at this place already", to, "name a folder that is not there yet")
+    data = statement(run.root)
+    signature = _key(key, private=True).sign(data)
+    stamp = None if authority is None else _stamped(data, authority)
+    to.mkdir(parents=True)
+    (to / SIGNED["statement"]).write_bytes(data)
+    (to / SIGNED["signature"]).write_bytes(signature)
+    if stamp is not None:
+        (to / SIGNED["stamp"]).write_bytes(stamp)
+    return run.root
+
+
+def check_signed(folder: Path, root: str, key: Path | None, authority: Path | None) -> Iterator[Finding]:
+    """What holds of a folder that `sign` wrote, for a root: by the signer's public key, and by the certificate of the
+    authority (both PEM)."""
+    data = statement(root)
+    same = (folder / SIGNED["statement"]).read_bytes() == data
+    yield Finding("ok" if same else "fail", "what is signed is this root")
+    if key is None:
+        yield Finding("open", "the signature: give the signer's public key with --key")
+    else:
+        held = _verifies(key, (folder / SIGNED["signature"]).read_bytes(), data)
+        yield Finding("ok" if held else "fail", f"the root is signed by the key `{key.name}`")
+    stamp = folder / SIGNED["stamp"]
+    if authority is None:
+        yield from [
+            Finding("open", "the time stamp: give the authority's certificate with --authority")
+        ] * stamp.exists()
+    elif not stamp.exists():
+        yield Finding("fail", "there is a time stamp")
+    else:
+        yield _stamp_finding(stamp.read_bytes(), data, authority)
+
+
+def _verifies(key: Path, signature: bytes, data: bytes) -> bool:
+    try:
+        _key(key, private=False).verify(signature, data)
+    except _library("cryptography.exceptions").InvalidSignature:
+        return False
+    return True
+
+
+def _key(path: Path, *, private: bool) -> Any:
+    """The Ed25519 key in a PEM file."""
+    keys = _library("cryptography.hazmat.primitives.serialization")
+    kinds = _library("cryptography.hazmat.primitives.asymmetric.ed25519")
+    kind = kinds.Ed25519PrivateKey if private else kinds.Ed25519PublicKey
+    name = "private" if private else "public"
+    wrong = InputError(
+        f"this is no {name} key of Ed25519 in PEM, or it needs a password", path,
+        "make one with `openssl genpkey -algorithm ed25519`, its public one with `openssl pkey -pubout`",
+    )  # fmt: skip
+    try:
+        data = path.read_bytes()
+        found = keys.load_pem_private_key(data, None) if private else keys.load_pem_public_key(data)
+    except (ValueError, TypeError, _library("cryptography.exceptions").UnsupportedAlgorithm):
+        raise wrong from None
+    if not isinstance(found, kind):
+        raise wrong
+    return found
+
+
+def _stamped(data: bytes, authority: str) -> bytes:
+    """The authority's answer, which is over these bytes."""
+    stamps = _library("rfc3161_client")
+    if urlsplit(authority).scheme not in ("http", "https"):
+        raise SettingsError("an authority is asked over http or https", authority, "give its address")
+    asked = stamps.TimestampRequestBuilder().data(data).hash_algorithm(stamps.HashAlgorithm.SHA256).build()
+    request = urllib.request.Request(  # noqa: S310  # its scheme was looked at
+        authority, asked.as_bytes(), {"Content-Type": "application/timestamp-query"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
+            content = bytes(answer.read(MOST_BYTES))
+        found = stamps.decode_timestamp_response(content)
+        told = found.tst_info.message_imprint.message, found.tst_info.nonce
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the authority gave no time stamp ({error})", authority, "try again, or ask another one"
+        ) from error
+    if told != (hashlib.sha256(data).digest(), asked.nonce):
+        raise InputError("the authority's time stamp is of something else", authority, "ask another one")
+    return content
+
+
+def _stamp_finding(stamp: bytes, data: bytes, authority: Path) -> Finding:
+    stamps, certificates = _library("rfc3161_client"), _library("cryptography.x509")
+    try:
+        builder = stamps.VerifierBuilder()
+        for one in certificates.load_pem_x509_certificates(authority.read_bytes()):
+            builder = builder.add_root_certificate(one)
+        found = stamps.decode_timestamp_response(stamp)
+        builder.build().verify_message(found, data)
+    except (ValueError, stamps.VerificationError) as error:
+        return Finding("fail", f"the time stamp is of this root and by the authority `{authority.name}` ({error})")
+    at = found.tst_info.gen_time
+    return Finding("ok", f"the root was there at {at:%Y-%m-%dT%H:%M:%SZ}, says the authority `{authority.name}`")
+
+
+def _library(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        raise LibraryError(f"`{name}` is not installed", "signing", "pip install 'pressmark[sign]'") from None

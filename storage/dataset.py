@@ -13,11 +13,10 @@ import polars as pl
 from pressmark.schemas import TABLES
 from pressmark.storage.changes import changes_of, removals_of
 from pressmark.storage.copies import clusters, same_story
-from pressmark.storage.moments import output_at
-from pressmark.storage.originals import Originals
-from pressmark.storage.output.snapshot import snapshot
+from pressmark.storage.originals import Originals, Trace, trace_paragraph
+from pressmark.storage.output.snapshot import output_at, snapshot
 from pressmark.storage.output.tables import Output
-from pressmark.storage.queries import Trace, articles_at, trace_paragraph
+from pressmark.storage.queries import articles_at
 from pressmark.storage.rooting import moment_of
 from pressmark.storage.runs import new_stamp
 from pressmark.storage.search import Search

@@ -22,9 +22,9 @@ from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.schemas.tables import AUDITS, REJECTS
 from pressmark.storage.description import describe
 from pressmark.storage.errors import OutputError, SettingsError
-from pressmark.storage.moments import MOMENTS, drop_moments, kept
 from pressmark.storage.output.parquet import PartFile, write_part
 from pressmark.storage.output.partitions import Merged, MergeTask, PlaceWork, StagedFile, merge
+from pressmark.storage.output.snapshot import MOMENTS, drop_moments, kept
 from pressmark.storage.output.staging import OWNER, Staging, open_staging
 from pressmark.storage.output.state import Seen, read_catalog
 from pressmark.storage.output.store import Replacement

@@ -12,16 +12,14 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from pressmark.schemas import OF_ARTICLES
+from pressmark.schemas import OF_ARTICLES, OF_RUNS
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, seconds_of, split_batch
-from pressmark.storage.configuration import configured
 from pressmark.storage.description import describe
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.payloads import Payload
@@ -36,7 +34,7 @@ from pressmark.storage.queries import reject_lines
 from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import RunReport, carried_runs, last_runs, new_stamp, write_report, write_run
 from pressmark.storage.search_index import keep_index
-from pressmark.storage.settings import IngestSettings
+from pressmark.storage.settings import IngestSettings, configured
 from pressmark.storage.settlement import Round, Settlement, settle_round
 from pressmark.storage.versions import parser_version
 from pressmark.transforms.forgetting import forgotten_in
@@ -49,8 +47,6 @@ log = logging.getLogger(__name__)
 
 PROGRESS_EVERY: Final = 500
 SMALL_BYTES: Final = 1 << 20
-# Syncs of many files at once share the disk's journal commits.
-SYNCS: Final = 8
 # A file that is larger than this is slow to rewrite, and readers hold more of it than they want.
 LARGE_FILE_BYTES: Final = 256 << 20
 KINDS: Final = ("new", "text", "markup", "deleted", "redated")
@@ -140,7 +136,7 @@ class Run:
         self._pool = pool
         self._staging = staging
         self._runs = last_runs(output)
-        self._counts = {name: getattr(self._runs[0], name) if self._runs else 0 for name in ROW_COUNTS}
+        self._counts = {name: getattr(self._runs[0], name) if self._runs else 0 for name in OF_RUNS}
         self._facts: Facts
         self._input: Input
         self._listing: Listing
@@ -159,8 +155,6 @@ class Run:
 
     def discover(self) -> int:
         """List the input; the number of sources found."""
-        if not self._runs:
-            self._pool.start()
         address = parse_address(self._settings.source)._replace(trusted=self._settings.trust_repository)
         self._input = open_input(address, self._settings.budget, self._settings.keys)
         self._facts = settled_facts(self._settings, self._output, self._runs, address, self._input)
@@ -223,15 +217,9 @@ class Run:
         tasks = [one._replace(records=self._roots.known(one.parts, self._digests)) for one in tasks]
         total = sum(len(task.works) for task in tasks)
         self._merged = []
-        with ThreadPoolExecutor(SYNCS) as threads:
-            synced: list[Future[None]] = []
-            for files in self._pool.map(merge, tasks, small=self._small):
-                self._merged += files
-                self._progress("merge", len(self._merged), total)
-                drafts = [step.staged for file in files for step in (*file.removals, *file.finals)]
-                synced += [threads.submit(self._output.store.make_durable, name) for name in drafts if name]
-        for done in synced:
-            done.result()
+        for files in self._pool.map(merge, tasks, small=self._small):
+            self._merged += files
+            self._progress("merge", len(self._merged), total)
         for one in self._changed:
             if one.file_bytes > LARGE_FILE_BYTES:
                 log.warning(
@@ -261,7 +249,8 @@ class Run:
         self._roots.write()
         if self._settlement is not None:
             seen.forget(self._settlement.disturbed)
-            self._add_changes(self._settlement.changes)
+            for row in self._settlement.changes.iter_rows(named=True):
+                self._changes.setdefault(row["outlet"], Counter()).update({kind: row[kind] for kind in KINDS})
         self._remember(seen, last=last)
         self._after(last=last)
         return len(changed)
@@ -411,10 +400,6 @@ class Run:
             **self._counts,
         )
 
-    def _add_changes(self, changes: pl.DataFrame) -> None:
-        for row in changes.iter_rows(named=True):
-            self._changes.setdefault(row["outlet"], Counter()).update({kind: row[kind] for kind in KINDS})
-
     def _remember(self, seen: Seen, *, last: bool) -> None:
         """Write down what the run saw, once all of it is published; a run for a part has not looked at all."""
         facts, listing = self._facts, self._listing
@@ -438,6 +423,3 @@ class Run:
         self._parsed, self._settlement, self._merged = [], None, []
         if not last:
             self._known = None
-
-
-ROW_COUNTS: Final = (*OF_ARTICLES, "revisions", "rejects")

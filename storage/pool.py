@@ -60,17 +60,10 @@ Seconds = Callable[[Task], float]
 class Pool:
     """Carries out tasks; `workers` says about how many at once. One worker without Dask is this process itself."""
 
-    def __init__(
-        self,
-        make: Callable[[], Executor] | None,
-        workers: int,
-        deaths: tuple[type[Exception], ...],
-        begin: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, make: Callable[[], Executor] | None, workers: int, deaths: tuple[type[Exception], ...]) -> None:
         self.workers = workers
         self._make = make
         self._deaths: tuple[type[BaseException], ...] = (*deaths, MemoryError)
-        self._begin = begin
         self._executor: Executor | None = None
         self._processes: list[BaseProcess] = []
 
@@ -81,11 +74,6 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end(clean=error is None)
-
-    def start(self) -> None:
-        """Have what workers need loaded beside this process, as there will be work for them."""
-        if self._begin is not None:
-            self._begin()
 
     def map(
         self,
@@ -235,7 +223,7 @@ def open_pool(workers: int, dask: str | None = None) -> Iterator[Pool]:
             preload()
             return ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
 
-        with Pool(make, workers, (BrokenExecutor,), preload) as pool:
+        with Pool(make, workers, (BrokenExecutor,)) as pool:
             yield pool
 
 

@@ -1,4 +1,4 @@
-"""What people ask of an output: counts, rejects, an article's revisions, the archive at a moment, a paragraph."""
+"""What people ask of an output: counts, rejects, an article's revisions, the archive at a moment."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import polars as pl
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import PERIODS, UNKNOWN_PERIODS
 from pressmark.storage.errors import OutputError
-from pressmark.storage.originals import Originals
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport, latest_of
 
 __all__ = [
-    "Doubt", "OutletCount", "RejectLine", "Stage", "Trace", "articles_at", "doubts_about", "doubts_in", "outlet_counts",
-    "reject_lines", "stages_in", "stages_of", "trace_paragraph",
+    "Doubt", "OutletCount", "RejectLine", "Stage", "articles_at", "doubts_about", "outlet_counts", "reject_lines",
+    "stages_in", "stages_of",
 ]  # fmt: skip
 
 AT_COLUMNS: Final = (
@@ -91,16 +90,6 @@ class Stage(NamedTuple):
     current: bool
 
 
-class Trace(NamedTuple):
-    """Rows of a paragraph and its article, and the source's bytes before, in and after the paragraph's span."""
-
-    paragraph: dict[str, Any]
-    article: dict[str, Any]
-    before: bytes
-    span: bytes
-    after: bytes
-
-
 def outlet_counts(output: Output) -> list[OutletCount]:
     """Counts per outlet in the order of slugs."""
     articles = output.scan(TABLES["articles"])
@@ -126,18 +115,12 @@ def reject_lines(output: Output) -> list[RejectLine]:
     return [RejectLine(*row) for row in rejects.with_columns(pl.col("reason").cast(pl.String)).collect().iter_rows()]
 
 
-def doubts_about(output: Output, archive: str) -> list[Doubt]:
+def doubts_about(articles: pl.LazyFrame, archive: str) -> list[Doubt]:
     """What looks wrong with the articles of an archive, the most frequent first: each is a share above its bound."""
-    return doubts_in(output.scan(TABLES["articles"]).filter(pl.col("archive") == archive))
-
-
-def doubts_in(articles: pl.LazyFrame) -> list[Doubt]:
-    """The same of the articles that are given."""
-    looks = {name: expression for name, _, _, expression in DOUBTFUL}
     figures = [pl.len().alias("articles")]
-    for name, expression in looks.items():
+    for name, _, _, expression in DOUBTFUL:
         figures += [expression.sum().alias(name), pl.col("source_path").filter(expression).min().alias(f"{name} in")]
-    found = articles.select(figures).collect().row(0, named=True)
+    found = articles.filter(pl.col("archive") == archive).select(figures).collect().row(0, named=True)
     total = found["articles"]
     doubts = [
         Doubt(name, found[name], total, found[f"{name} in"], remedy)
@@ -184,31 +167,6 @@ def stages_in(articles: pl.LazyFrame, revisions: pl.LazyFrame, article_id: str) 
     every = _revisions(articles, revisions).filter(pl.col("article_id") == article_id)
     rows = _with_texts(every, every).select(*Stage._fields).collect()
     return sorted((Stage(*row) for row in rows.iter_rows()), key=_age)
-
-
-def trace_paragraph(
-    output: Output, source: str | None, paragraph_id: str, *, context: int, archive: str | None = None
-) -> Trace:
-    """A paragraph and its bytes, with `context` bytes on both sides. `source` is the input of the latest run over the
-    article's archive where it is None.
-
-    Raises `OutputError` where no row has this id, and `InputError` where the source is gone or is no longer what was
-    ingested.
-    """
-    paragraph = _find(output, "paragraphs", "paragraph_id", paragraph_id)
-    article = _find(output, "articles", "article_id", paragraph["article_id"])
-    data = Originals(output, source).bytes_of(
-        archive or article["archive"], article["source_path"], article["source_sha256"]
-    )
-    start, end = paragraph["byte_start"], paragraph["byte_end"]
-    return Trace(paragraph, article, data[max(start - context, 0) : start], data[start:end], data[end : end + context])
-
-
-def _find(output: Output, name: str, column: str, value: str) -> dict[str, Any]:
-    found = output.scan(TABLES[name]).filter(pl.col(column) == value).head(1).collect()
-    if not found.height:
-        raise OutputError(f"no row of `{name}` has the {column} `{value}`", output.address, "look it up in the table")
-    return found.row(0, named=True)
 
 
 def _revisions(articles: pl.LazyFrame, revisions: pl.LazyFrame) -> pl.LazyFrame:

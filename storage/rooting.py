@@ -13,7 +13,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from pressmark.schemas import OF_ARTICLES, TABLES
+from pressmark.schemas import OF_RUNS, TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.store import Stored
@@ -22,7 +22,6 @@ from pressmark.transforms.roots import FORMAT, ROWS_AT_ONCE, Moment, digests_of
 
 __all__ = ["Roots", "moment_of"]
 
-ROOTED: Final = (*OF_ARTICLES, "revisions", "rejects")
 RECORDS: Final = ".pressmark/roots/records"
 # The root of the files that stand, so that a run which changes nothing reads no records.
 ROOT: Final = ".pressmark/roots/root"
@@ -48,7 +47,7 @@ class Roots:
     def root(self, changed: Mapping[str, bytes | None]) -> str:
         """The root once files have changed: to rows with these records, or to nothing."""
         parts = _parts(self._output)
-        told, _, root = _read(self._output, ROOT).decode(errors="replace").partition(" ")
+        told, _, root = self._output.note(ROOT).decode(errors="replace").partition(" ")
         self._next = None
         if changed or told != _state(part.entry for _, part in parts):
             stay = [(table, part) for table, part in parts if part.entry.name not in changed]
@@ -68,10 +67,7 @@ class Roots:
         rows = pa.Table.from_arrays(
             [pa.array(values, field.type) for values, field in zip(columns, KEPT, strict=True)], schema=KEPT
         )
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, KEPT) as writer:
-            writer.write_table(rows)
-        self._output.store.write(RECORDS, sink.getvalue().to_pybytes())
+        self._output.note_rows(RECORDS, rows)
         self._output.store.write(ROOT, f"{_state(entries)} {self._root}".encode())
 
 
@@ -91,7 +87,7 @@ def _moment(records: Mapping[str, bytes]) -> Moment:
 
 
 def _parts(output: Output) -> list[tuple[Table, Part]]:
-    return [(TABLES[name], part) for name in ROOTED for part in output.parts(TABLES[name])]
+    return [(TABLES[name], part) for name in OF_RUNS for part in output.parts(TABLES[name])]
 
 
 def _records(
@@ -119,11 +115,8 @@ def _digested(waiting: list[tuple[Table, str, str | None, pa.Table]]) -> Iterato
 
 def _kept(output: Output) -> dict[Stored, bytes]:
     """What was kept, by the file that it holds for; nothing where it is damaged or of another version."""
-    try:
-        rows = pa.ipc.open_file(pa.BufferReader(_read(output, RECORDS))).read_all()
-    except (pa.ArrowException, OSError):
-        return {}
-    if rows.schema != KEPT or rows.schema.metadata != KEPT.metadata:
+    rows = output.noted_rows(RECORDS)
+    if rows is None or rows.schema != KEPT or rows.schema.metadata != KEPT.metadata:
         return {}
     columns = [rows[name].to_pylist() for name in KEPT.names]
     return {Stored(*one): data for *one, data in zip(*columns, strict=True)}
@@ -134,10 +127,3 @@ def _state(entries: Iterable[Stored]) -> str:
     for name, size, version in entries:
         state.update(f"{name} {size} {version}\n".encode())
     return state.hexdigest()
-
-
-def _read(output: Output, name: str) -> bytes:
-    try:
-        return output.store.read(name)
-    except FileNotFoundError:
-        return b""

@@ -1,12 +1,13 @@
 """What a run is asked to do: each setting once, with its default, its unit and its help.
 
 The command line, the parameters of the Prefect flow, `pressmark.ingest` and the column `arguments` of `runs` are all
-made from the fields below.
+made from the fields below. Those about the archive may also stand in its `pressmark.toml`.
 """
 # ruff: noqa: RUF009, FBT003  # `option` makes a field, and its first argument is the default
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Iterator
@@ -24,13 +25,22 @@ if TYPE_CHECKING:
     from pressmark.transforms.records import Limits, Reading
     from pressmark.transforms.selection import Selection, Wanted
 
-__all__ = ["READING_NAMES", "IngestSettings", "Option", "base_name", "keys_of", "options"]
+__all__ = [
+    "ABOUT_THE_ARCHIVE", "FILE", "READING_NAMES", "IngestSettings", "Option", "base_name", "configured", "keys_of",
+    "options",
+]  # fmt: skip
 
 # As in `schemas/contract.py`, which loads Arrow; help texts must not wait for that.
 # What `map` can place.
 FIELDS: Final = ("html", "text", "markdown", "url", "title", "author", "date", "description", "tags", "categories")
 PERIODS: Final = ("month", "day", "year")
 MARKUPS: Final = ("html", "markdown")
+FILE: Final = "pressmark.toml"
+ABOUT_THE_ARCHIVE: Final = (
+    "archive", "include", "exclude", "history", "moves", "sync", "encoding", "markup", "zone", "single_outlet", "map",
+    "max_source_mib", "max_ratio", "max_unpacked_gib",
+)  # fmt: skip
+KINDS: Final = {"bool": bool, "int": int, "str": str, "tuple": list}
 READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet", "map")
 
 
@@ -294,3 +304,43 @@ def base_name(address: str) -> str:
         place = place.partition("@")[0] if scheme.startswith("git") else place
         return Path(place).name or "archive"
     return Path(os.path.abspath(place)).name or "archive"
+
+
+def configured(settings: IngestSettings) -> IngestSettings:
+    """The settings with what `pressmark.toml` says, in the archive's folder or beside its file, where it is there; what
+    is given and not the default goes first. Raises `SettingsError` where the file is wrong."""
+    source = Path(settings.source)
+    place = (source if source.is_dir() else source.parent) / FILE if settings.config is None else Path(settings.config)
+    if settings.config is None and not place.is_file():
+        return settings
+    defaults = {one.name: one.default for one in options()}
+    said = _read(place)
+    return settings.with_(**{name: value for name, value in said.items() if getattr(settings, name) == defaults[name]})
+
+
+def _read(place: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        said = tomllib.loads(place.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"it can't be read ({error.strerror})", place, "name the file with --config") from error
+    except ValueError as error:
+        raise SettingsError(
+            f"it is no TOML ({error})", place, "correct it, or write it anew with `pressmark init`"
+        ) from None
+    if isinstance(keys := said.get("map"), dict):
+        # On the command line all stand in one text.
+        said["map"] = ",".join(f"{name}={key}" for name, key in keys.items())
+    types = {one.name: "str" if one.type.startswith("Markup") else one.type for one in options()}
+    for name, value in said.items():
+        if name not in ABOUT_THE_ARCHIVE:
+            near = difflib.get_close_matches(name, ABOUT_THE_ARCHIVE, 1)
+            remedy = f"did you mean `{near[0]}`?" if near else f"it takes {', '.join(ABOUT_THE_ARCHIVE)}"
+            raise SettingsError(f"it has no key `{name}`", place, remedy)
+        kind = KINDS[types[name].partition(" ")[0].partition("[")[0]]
+        texts = kind is not list or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+        if type(value) is not kind or not texts:
+            shape = {list: "a list of texts", str: "a text", int: "a whole number", bool: "true or false"}[kind]
+            raise SettingsError(f"`{name}` must be {shape}", place, "correct it")
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}

@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 from pressmark.schemas import TABLES
 from pressmark.schemas.tables import ARTICLES, REJECTS, REVISIONS
 from pressmark.storage.errors import OutputError
+from pressmark.storage.originals import Originals, Revision
 from pressmark.storage.output.folder import PRIVATE
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import last_runs
-from pressmark.storage.superseded import Revision, Superseded
 from pressmark.transforms.forgetting import FORGOTTEN, detail_of, pieces_of
 
 __all__ = ["Trace", "Wanted", "forgotten_texts", "texts_of", "traces", "traces_beside", "wanted_of"]
@@ -95,7 +95,7 @@ def forgotten_texts(output: Output, article_id: str, source: str | None = None) 
         raise OutputError(
             f"no article `{article_id}` was forgotten here", output.address, "forget it with `pressmark forget`"
         )
-    archives = Superseded(output, source)
+    archives = Originals(output, source)
     names = {name for name in rows["archive"] if name in {run.archive for run in last_runs(output)}}
     texts: dict[str, None] = {}
     encodings, read = set(), set()

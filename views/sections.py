@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.storage.dataset import Dataset
-from pressmark.storage.queries import doubts_in
+from pressmark.storage.queries import doubts_about
 from pressmark.views import charts, figures
 
 __all__ = [
@@ -132,7 +132,7 @@ def read_output(dataset: Dataset) -> Read:
             "flags", one.example, one.remedy,
         )
         for name in articles["archive"].unique().sort()
-        for one in doubts_in(articles.lazy().filter(archive=name))
+        for one in doubts_about(articles.lazy(), name)
     ]  # fmt: skip
     changed = figures.changes(revisions)
     return Read(articles, blocks, sizes, linked, media, changed, rejects, runs, audits, doubts)

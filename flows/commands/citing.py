@@ -10,10 +10,10 @@ from typing import Final
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError
 from pressmark.flows.summary import as_json, printable
+from pressmark.storage.citing import SIGNED, check_signed
 from pressmark.storage.citing import cite as cite_paragraph
+from pressmark.storage.citing import sign as sign_root
 from pressmark.storage.output.tables import Output
-from pressmark.storage.signing import SIGNED, check_signed
-from pressmark.storage.signing import sign as sign_root
 from pressmark.transforms.citation import check_citation, markdown_of, written
 
 __all__ = ["check", "cite", "sign"]

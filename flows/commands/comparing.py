@@ -10,8 +10,8 @@ import polars as pl
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.summary import as_json, printable, table, utc
 from pressmark.storage.dataset import Dataset
-from pressmark.storage.moments import drop_moments, kept
-from pressmark.storage.moments import keep as keep_moment
+from pressmark.storage.output.snapshot import drop_moments, kept
+from pressmark.storage.output.snapshot import keep as keep_moment
 from pressmark.storage.output.tables import Output
 
 __all__ = ["clusters", "compare", "keep"]

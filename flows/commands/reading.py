@@ -18,16 +18,15 @@ from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, build_parser
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, law_lines, printable, table, utc
 from pressmark.schemas import TABLES
-from pressmark.storage.configuration import FILE, configured
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.folder import Folder
-from pressmark.storage.inputs.pages import UnpackedPages
 from pressmark.storage.inputs.source import Request, sources_of
+from pressmark.storage.originals import Trace, trace_paragraph
 from pressmark.storage.output.tables import Output
-from pressmark.storage.queries import Stage, Trace, articles_at, stages_of, trace_paragraph
+from pressmark.storage.queries import Stage, articles_at, stages_of
 from pressmark.storage.rereading import second_reading
 from pressmark.storage.runs import latest_of
-from pressmark.storage.settings import IngestSettings
+from pressmark.storage.settings import FILE, IngestSettings, configured
 from pressmark.storage.verification import verify_output
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.comparison import Difference, compare, marked, paragraphs_of
@@ -262,7 +261,7 @@ def explain(arguments: argparse.Namespace) -> int:
         raise InputError("this is a folder", path, f"name one file of it, {example}")
     if not path.is_file():
         raise InputError("there is no such file", path, "name one file of an archive")
-    file = UnpackedPages(Folder(path, settings.budget))
+    file = Folder(path, settings.budget)
     ((source, data),) = file.contents(sources_of(file.listing(Request()).frame), limits)
     found: Explanation | Reject | bytes = data
     if isinstance(found, bytes):

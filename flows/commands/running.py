@@ -26,6 +26,7 @@ from pressmark.flows.summary import (
     text_of_run,
     why_nothing_came,
 )
+from pressmark.schemas.tables import ARTICLES
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, read_report
@@ -64,13 +65,13 @@ def ingest(arguments: argparse.Namespace) -> int:
     else:
         print(text_of_run(report, outlets, rejects, details))
     problem = why_nothing_came(settings, report, outlets)
-    doubts = doubt_lines(doubts_about(output, report.archive)) if report.partitions_written else []
+    doubts = doubts_about(output.scan(ARTICLES), report.archive) if report.partitions_written else []
     share = len(rejects) / max(report.sources, 1)
     if arguments.max_reject_share is not None and share > arguments.max_reject_share:
         problem = (
             problem or f"{share:.1%} of the sources are rejects, more than --max-reject-share allows; see the reasons"
         )
-    for note in (*details["notes"], *doubts, *filter(None, [problem])):
+    for note in (*details["notes"], *doubt_lines(doubts), *filter(None, [problem])):
         log.warning(note)
     if arguments.report and not _as_flow(arguments):
         _report(settings.output)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.summary import as_json, printable
-from pressmark.storage.configuration import ABOUT_THE_ARCHIVE, FILE, configured
 from pressmark.storage.errors import SettingsError
-from pressmark.storage.settings import IngestSettings, options
+from pressmark.storage.settings import ABOUT_THE_ARCHIVE, FILE, IngestSettings, configured, options
 from pressmark.storage.survey import Survey, survey
 
 __all__ = ["init"]

@@ -120,7 +120,7 @@ class PackedArchive(Input):
             sources.append(Source(path, str(bearer), members[bearer].size, problem, version=version))
         return listing_of(listing_frame(sources), request.selection)._replace(notes=self.notes)
 
-    def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+    def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         if self._state is not None and self._state_now() != self._state:
             raise InputError("the archive changed while it was read", self.path, "run again when it is complete")
         wanted: dict[int, list[Source]] = {}

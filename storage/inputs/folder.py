@@ -72,7 +72,7 @@ class Folder(Input):
         ]
         return listing_of(listing_frame(sources), request.selection)
 
-    def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+    def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         for source in sources:
             yield source, self._read(source, limits)
 

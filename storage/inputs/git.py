@@ -96,7 +96,7 @@ class GitRepository(Input):
         found = listing_of(frame.select(*LISTING), request.selection)
         return Listing(found.frame, kept, found.left_out, head, times[-1], tuple(notes), found.not_taken)
 
-    def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+    def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         asked = []
         for source in sources:
             if source.problem is not None:

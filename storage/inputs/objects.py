@@ -47,7 +47,7 @@ class Objects(Input):
         ]
         return listing_of(listing_frame(sources), request.selection)
 
-    def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+    def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         ahead = iter(sources)
         with ThreadPoolExecutor(REQUESTS) as threads:
             while some := list(islice(ahead, AT_ONCE)):

@@ -13,7 +13,6 @@ from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.archives import TarArchive, ZipArchive
 from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.objects import Objects
-from pressmark.storage.inputs.pages import UnpackedPages
 from pressmark.storage.inputs.recordfiles import RecordFolder
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.store import is_object_address
@@ -22,6 +21,7 @@ __all__ = ["InputAddress", "absolute", "open_input", "parse_address"]
 
 GIT_SCHEME: Final = "git+file:"
 FILE_SCHEME: Final = "file:"
+ELSEWHERE: Final = "what is on another machine can't be read from there"
 # How git writes what it reads over ssh.
 SECURE_COPY: Final = re.compile(r"[\w.-]+@[\w.-]+:")
 TAR_SUFFIXES: Final = (
@@ -68,28 +68,20 @@ def parse_address(text: str) -> InputAddress:
     if is_object_address(text):
         return InputAddress("objects", Path(), url=text)
     plain = text.startswith(FILE_SCHEME)
-    if "://" in text and not plain:
-        scheme, _, rest = text.partition("://")
-        if scheme in ("https", "http"):
-            name = rest.partition("?")[0].rstrip("/")
-            remedy = (
-                f"`git clone {text}`" if name.endswith(".git") else f"`curl -LO '{text}'`, or `git clone` if it is one"
-            )
-            raise InputError("what is on another machine can't be read from there", text, f"fetch it first: {remedy}")
-        if scheme.removeprefix("git+") in ("https", "http", "ssh", "git"):
-            raise InputError(
-                "what is on another machine can't be read from there",
-                text,
-                f"fetch it first: `git clone {text.removeprefix('git+')}`",
-            )
+    scheme, _, rest = text.partition("://")
+    remote = "://" in text and not plain
+    if (remote and scheme.removeprefix("git+") in ("https", "http", "ssh", "git")) or (
+        SECURE_COPY.match(text) and not os.path.lexists(text)
+    ):
+        remedy = f"`git clone {text.removeprefix('git+')}`"
+        if scheme in ("https", "http") and not rest.partition("?")[0].rstrip("/").endswith(".git"):
+            remedy = f"`curl -LO '{text}'`, or `git clone` if it is one"
+        raise InputError(ELSEWHERE, text, f"fetch it first: {remedy}")
+    if remote:
         raise InputError(
             f"inputs of the kind `{scheme}` can't be read", text,
             f"give a path, {GIT_SCHEME}path or s3://bucket/prefix; clone a remote repository first (`git clone`)",
         )  # fmt: skip
-    if SECURE_COPY.match(text) and not os.path.lexists(text):
-        raise InputError(
-            "what is on another machine can't be read from there", text, f"fetch it first: `git clone {text}`"
-        )
     path = Path(unquote(_path_behind(text, FILE_SCHEME)) if plain else text)
     if path.is_dir():
         return InputAddress("git" if not plain and _is_repository(path) else "folder", path)
@@ -108,12 +100,9 @@ def absolute(text: str) -> str:
 
 
 def open_input(address: InputAddress, budget: Budget | None = None, keys: Mapping[str, str] | None = None) -> Input:
-    """The input at an address, packed pages as what they hold. Nothing is read yet; raises `InputError` where nothing
-    is there. `keys` are those of JSON Lines, by field."""
-    return UnpackedPages(_opened(address, budget or Budget(), keys or {}))
-
-
-def _opened(address: InputAddress, budget: Budget, keys: Mapping[str, str]) -> Input:
+    """The input at an address. Nothing is read yet; raises `InputError` where nothing is there. `keys` are those of
+    JSON Lines, by field."""
+    budget = budget or Budget()
     if address.kind == "objects":
         return Objects(address.url, budget)
     if not os.path.lexists(address.path):
@@ -125,7 +114,7 @@ def _opened(address: InputAddress, budget: Budget, keys: Mapping[str, str]) -> I
         return GitRepository(address.path, address.ref, address.subdir, budget, trusted=address.trusted)
     if address.kind in ("tar", "zip"):
         return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, budget)
-    return RecordFolder(address.path, budget, keys)
+    return RecordFolder(address.path, budget, keys or {})
 
 
 def _path_behind(text: str, scheme: str) -> str:
@@ -135,7 +124,7 @@ def _path_behind(text: str, scheme: str) -> str:
     if not path.startswith("//"):
         return path
     if not path.startswith("///"):
-        raise InputError("what is on another machine can't be read from there", text, f"write `{scheme}{path[2:]}`")
+        raise InputError(ELSEWHERE, text, f"write `{scheme}{path[2:]}`")
     plain = unquote(path[2:].partition("#")[0])
     if not os.path.lexists(plain) and os.path.lexists(plain.lstrip("/")):
         raise InputError(
@@ -158,6 +147,5 @@ def _repository(text: str) -> InputAddress:
 
 
 def _is_repository(path: Path) -> bool:
-    if (path / ".git").exists():
-        return True
-    return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+    bare = (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+    return bare or (path / ".git").exists()

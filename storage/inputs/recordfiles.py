@@ -81,9 +81,9 @@ class RecordFolder(Folder):
         notes = (*listing.notes, _note(left_out)) if left_out else listing.notes
         return found._replace(left_out=listing.left_out + found.left_out + left_out.total(), notes=notes)
 
-    def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+    def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         if not self._files:
-            yield from super().contents(sources, limits)
+            yield from super().read(sources, limits)
             return
         for source in sorted(sources, key=lambda one: int(one.locator)):
             number = int(source.locator)

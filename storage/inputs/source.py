@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.budget import HASHED_BYTES, Budget
+from pressmark.storage.inputs.unpacked import Broken, inflated
 from pressmark.transforms.records import Limits, Reject
-from pressmark.transforms.selection import RECORD_FILE, Selection
+from pressmark.transforms.selection import PACKED_PAGE, RECORD_FILE, Selection
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,8 +33,9 @@ __all__ = [
 OF_RECORDS: Final = "its records are read from a folder, or where it is named itself; unpack or fetch it first"
 EVERYTHING: Final = Selection(include=("**",))
 ANY_SIZE: Final = Limits(source_bytes=1 << 62)
-# What is said of an archive beside it (`storage/configuration.py`) is no file of it.
+# What is said of an archive beside it is no file of it.
 CONFIGURATION: Final = "pressmark.toml"
+GZIP: Final = b"\x1f\x8b"
 LINK_PROBLEM: Final = "a symbolic link is not followed; what it leads to is ingested by its own path"
 PROGRESS_EVERY: Final = 1000
 # Files that are left out are named, up to so many.
@@ -184,10 +186,34 @@ class Input(Protocol):
         return sources_of(frame.filter(pl.col("valid_to").is_null(), pl.col("source_path").is_in(set(paths))))
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
-        """Each source with its bytes, or with the reject that says why there are none; in the input's own order.
+        """Each source with its bytes, or with the reject that says why there are none; in the input's own order. Pages
+        that are packed one by one, as `story.html.gz`, are what they hold: hash, size and spans are of that.
 
         Raises `InputError` where the input itself is broken.
         """
+        for source, data in self.read(sources, limits):
+            packed = isinstance(data, bytes) and data.startswith(GZIP) and PACKED_PAGE.search(source.source_path)
+            yield source, _unpacked(source, data, limits) if packed and isinstance(data, bytes) else data
+
+    def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+        """The same as it is stored."""
+
+
+def _unpacked(source: Source, data: bytes, limits: Limits) -> bytes | Reject:
+    pieces, size, read = [], 0, 0
+    try:
+        for piece, place in inflated(data):
+            read = place
+            pieces.append(piece)
+            size += len(piece)
+            if size > limits.source_bytes:
+                return source.too_large(size, limits)
+    except Broken as error:
+        return source.unreadable(f"the packed page can't be unpacked ({error}); restore the file", data)
+    if data[read:].strip(b"\0"):
+        left = len(data) - read
+        return source.unreadable(f"{left} bytes that are not packed follow the page; restore the file", data)
+    return b"".join(pieces)
 
 
 def named(raw: bytes) -> str:

@@ -42,7 +42,6 @@ class FolderStore:
     def __init__(self, address: str) -> None:
         self.address = address
         self._root = Path(address)
-        self._durable: set[str] = set()
 
     def entries(self, prefix: str) -> list[Stored]:
         found = [_stored(name, entry.stat()) for name, entry in _files(os.path.join(self.address, prefix), prefix)]
@@ -69,12 +68,7 @@ class FolderStore:
     def draft(self, name: str) -> Iterator[Path]:
         path = self._root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._durable.discard(name)
         yield path
-
-    def make_durable(self, name: str) -> None:
-        sync(self._root / name)
-        self._durable.add(name)
 
     def reader_options(self) -> dict[str, str]:
         return {}
@@ -93,15 +87,13 @@ class FolderStore:
             yield
 
     def commit(self, steps: Sequence[Replacement]) -> None:
-        drafts = [step.staged for step in steps if step.staged is not None]
-        with ThreadPoolExecutor(SYNCS) as pool:
-            list(pool.map(self.make_durable, [name for name in drafts if name not in self._durable]))
-        self._durable.difference_update(drafts)
+        drafts = [self._root / step.staged for step in steps if step.staged is not None]
+        _sync_all(drafts)
         targets = {(self._root / step.target).parent for step in steps if step.staged is not None}
         for folder in targets:
             folder.mkdir(parents=True, exist_ok=True)
         # Any folder between these and the output's may be new.
-        folders = targets | {(self._root / name).parent for name in drafts}
+        folders = targets | {draft.parent for draft in drafts}
         _sync_all(sorted({above for place in folders for above in (place, *place.parents)
                           if above.is_relative_to(self._root)}))  # fmt: skip
         with publishing(self._root, shared=False):
@@ -225,9 +217,9 @@ def _apply(root: Path, step: Replacement, touched: dict[Path, None]) -> None:
                 touched[folder.parent] = None
 
 
-def _sync_all(folders: Sequence[Path]) -> None:
+def _sync_all(places: Sequence[Path]) -> None:
     with ThreadPoolExecutor(SYNCS) as pool:
-        list(pool.map(sync, folders))
+        list(pool.map(sync, places))
 
 
 def _clear_readers(root: Path) -> None:

@@ -148,9 +148,6 @@ class ObjectStore:
             if path.exists():
                 self._tried(lambda: obstore.put(self.client, name, path, use_multipart=False), name)
 
-    def make_durable(self, name: str) -> None:
-        """Contents are durable once they are there."""
-
     def remove(self, names: Iterable[str]) -> None:
         chosen = list(names)
         for start in range(0, len(chosen), 1000):

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import polars as pl
-import pyarrow as pa
 
-from pressmark.schemas import OF_ARTICLES, TABLES
+from pressmark.schemas import OF_ARTICLES, OF_RUNS, TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.storage.inputs.source import LISTING, Before
 from pressmark.storage.output.parquet import PartFile
@@ -23,7 +21,6 @@ from pressmark.transforms.revisions import CATALOG
 
 __all__ = ["Catalog", "Seen", "SeenBefore", "read_catalog"]
 
-STATE_TABLES: Final = (*OF_ARTICLES, "revisions", "rejects")
 SEEN: Final = ".pressmark/seen"
 TABLES_SEEN: Final = f"{SEEN}/tables"
 # The hash of the text of an article that has media alone.
@@ -114,13 +111,13 @@ class Seen:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._believed = self._read(TABLES_SEEN) == self._digest()
+        self._believed = output.note(TABLES_SEEN) == self._digest()
 
     def of(self, archive: str, facts: str) -> SeenBefore | None:
         """What was seen of an archive; None where nothing was, or it can't be believed for these `facts`."""
         if not self._believed:
             return None
-        found = [_table(self._read(self._name(archive, kind))) for kind in ("listing", "kept")]
+        found = [self._output.noted_rows(self._name(archive, kind)) for kind in ("listing", "kept")]
         if found[0] is None or found[1] is None:
             return None
         told = [json.loads(table.schema.metadata[b"seen"]) for table in found if table is not None]
@@ -145,11 +142,8 @@ class Seen:
         """Write down what was seen of an archive."""
         told = json.dumps({"facts": self._facts(facts), "commit": commit}).encode()
         for kind, rows in (("listing", frame.select(list(LISTING))), ("kept", kept)):
-            sink = pa.BufferOutputStream()
             table = rows.to_arrow().replace_schema_metadata({b"seen": told})
-            with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-                writer.write_table(table)
-            self._output.store.write(self._name(archive, kind), sink.getvalue().to_pybytes())
+            self._output.note_rows(self._name(archive, kind), table, "zstd")
 
     def finish(self) -> None:
         """Say that all that was seen holds for the tables as they are now."""
@@ -161,27 +155,9 @@ class Seen:
     def _facts(self, facts: str) -> str:
         return f"{facts}\n{CONTRACT_VERSION}\n{parser_version()}"
 
-    def _read(self, name: str) -> bytes:
-        try:
-            return self._output.store.read(name)
-        except FileNotFoundError:
-            return b""
-
     def _digest(self) -> bytes:
         state = hashlib.sha256()
-        for line in self._files():
-            state.update(line.encode())
+        for name in OF_RUNS:
+            for entry in self._output.store.entries(name):
+                state.update(f"{entry.name} {entry.size} {entry.version}\n".encode())
         return state.hexdigest().encode()
-
-    def _files(self) -> Iterator[str]:
-        for name in STATE_TABLES:
-            for entry in self._output.store.entries(TABLES[name].name):
-                yield f"{entry.name} {entry.size} {entry.version}\n"
-
-
-def _table(content: bytes) -> pa.Table | None:
-    """The rows of a note; None where it is damaged: that costs a comparison."""
-    try:
-        return pa.ipc.open_file(pa.BufferReader(content)).read_all()
-    except (pa.ArrowException, OSError):
-        return None

@@ -57,9 +57,6 @@ class Store(Protocol):
     def draft(self, name: str) -> AbstractContextManager[Path]:
         """A file of this machine that becomes the content `name` when the block ends, if something was written."""
 
-    def make_durable(self, name: str) -> None:
-        """Have a draft on the disk before it is published; `commit` does it for those for which nobody did."""
-
     def reader_options(self) -> dict[str, str]:
         """What polars needs to read here, as `storage_options`."""
 

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import pyarrow as pa
+
 from pressmark.schemas.contract import UNKNOWN_PERIODS, Table
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.folder import FolderStore
@@ -67,6 +69,27 @@ class Output(NamedTuple):
     def location(self, name: str) -> str:
         """A content's address, for messages and readers."""
         return f"{self.address}".rstrip("/") + f"/{name}"
+
+    def note(self, name: str) -> bytes:
+        """A content that may be deleted at any time; empty where it is."""
+        try:
+            return self.store.read(name)
+        except FileNotFoundError:
+            return b""
+
+    def noted_rows(self, name: str) -> pa.Table | None:
+        """The rows of such a content; None where it is gone or damaged."""
+        try:
+            return pa.ipc.open_file(pa.BufferReader(self.note(name))).read_all()
+        except (pa.ArrowException, OSError):
+            return None
+
+    def note_rows(self, name: str, rows: pa.Table, compression: str | None = None) -> None:
+        """Write such a content."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+            writer.write_table(rows)
+        self.store.write(name, sink.getvalue().to_pybytes())
 
     def parts(self, table: Table) -> list[Part]:
         """Files of a table that exist, in the order of their partitions and numbers. Files of `runs` have none."""

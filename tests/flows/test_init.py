@@ -10,9 +10,8 @@ import pytest
 from archives import News, read_table
 
 from pressmark.flows.cli import main
-from pressmark.storage.configuration import ABOUT_THE_ARCHIVE, configured
 from pressmark.storage.errors import SettingsError
-from pressmark.storage.settings import IngestSettings, options
+from pressmark.storage.settings import ABOUT_THE_ARCHIVE, IngestSettings, configured, options
 from pressmark.storage.survey import survey
 
 

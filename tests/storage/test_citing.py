@@ -22,13 +22,13 @@ from archives import FIRST_RUN, ROOT, ingest, read_table, writer
 from repositories import Repository
 
 from pressmark.flows.cli import main
-from pressmark.schemas import TABLES
+from pressmark.schemas import OF_RUNS, TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.storage.citing import cite
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.tables import Output
-from pressmark.storage.rooting import RECORDS, ROOTED, moment_of
+from pressmark.storage.rooting import RECORDS, moment_of
 from pressmark.transforms.citation import check_citation, written
 from pressmark.transforms.merkle import NODE
 from pressmark.transforms.roots import ROWS_AT_ONCE, canonical, content_of, digests_of, leaf_of
@@ -91,7 +91,7 @@ def split_root(hashes: list[bytes]) -> bytes:
     return sha256(NODE + split_root(hashes[:at]) + split_root(hashes[at:])).digest()
 
 
-def rooted(output: Path, names: Sequence[str] = ROOTED, **changed: Any) -> str:
+def rooted(output: Path, names: Sequence[str] = OF_RUNS, **changed: Any) -> str:
     """The root of an output row by row, as docs/citing.md has it; `changed` takes the place of values of articles."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for name in names:
@@ -137,7 +137,7 @@ def test_commits_are_facts_and_two_clones_have_one_root(cited: Cited, tmp_path: 
     first = ingest(f"git+file:{tmp_path / 'archive'}", tmp_path / "a").root
     second = ingest(f"git+file:{clone}", tmp_path / "b", workers=2).root
     assert first == second != cited.content["root"]
-    names = [name for name in ROOTED if name != "revisions"]
+    names = [name for name in OF_RUNS if name != "revisions"]
     assert rooted(tmp_path / "a", names, valid_from=None) == rooted(cited.output, names, valid_from=None)
 
 
@@ -157,7 +157,7 @@ LEFT_OUT = {
 }
 
 
-@pytest.mark.parametrize("name", ROOTED)
+@pytest.mark.parametrize("name", OF_RUNS)
 def test_any_value_that_changes_gives_another_root(name: str, cited: Cited) -> None:
     table = TABLES[name]
     rows, outlet = rows_in(cited.output, name)

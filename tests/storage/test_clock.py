@@ -11,7 +11,7 @@ import sys
 import pytest
 from archives import FATAL, ROOT, News
 
-from pressmark.storage.clock import Clock, TookTooLong
+from pressmark.storage.batches import TookTooLong, within
 
 # What every Python process of a run loads first: a text keeps its parser busy for ever, or takes all memory.
 GREEDY = f"""
@@ -50,9 +50,9 @@ def test_a_source_that_takes_too_much_is_a_reject_and_the_run_goes_on(news: News
 
 
 def test_a_clock_ends_a_pattern_and_what_swallowed_its_exception() -> None:
-    with pytest.raises(TookTooLong), Clock().within(0.3):
+    with pytest.raises(TookTooLong), within(0.3):
         re.match(r"(a|a)*b", "a" * 60)
-    with pytest.raises(TookTooLong), Clock().within(0.3):
+    with pytest.raises(TookTooLong), within(0.3):
         _swallow_once()
 
 

@@ -13,8 +13,8 @@ import pressmark
 from pressmark.flows.cli import main
 from pressmark.storage.errors import OutputError
 from pressmark.storage.forgetting import forget, plan_forgetting
-from pressmark.storage.moments import drop_moments, keep, kept, output_at
 from pressmark.storage.output import snapshot
+from pressmark.storage.output.snapshot import drop_moments, keep, kept, output_at
 from pressmark.storage.output.tables import Output
 
 PAGE = "<!--1650000{number}00000-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n<p>{text}</p>\n"

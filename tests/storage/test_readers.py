@@ -21,8 +21,8 @@ from archives import ROOT, STATE, News, WriteArticle, assert_same_rows, breaches
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Period
 from pressmark.storage.errors import OutputError
+from pressmark.storage.originals import trace_paragraph
 from pressmark.storage.output.tables import Output, bucket_of
-from pressmark.storage.queries import trace_paragraph
 
 PARTITIONED = ("articles", "paragraphs", "revisions")
 UNKNOWN = {"month": "unknown", "day": date(1, 1, 1), "year": 0}

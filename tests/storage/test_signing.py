@@ -14,11 +14,10 @@ import pytest
 from archives import ingest, rows_of, writer
 
 from pressmark.flows.cli import main
-from pressmark.storage.citing import cite
+from pressmark.storage.citing import SIGNED, cite, sign
 from pressmark.storage.errors import InputError, OutputError, SettingsError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import latest_of
-from pressmark.storage.signing import SIGNED, sign
 from pressmark.transforms.citation import written
 
 OPENSSL = shutil.which("openssl")

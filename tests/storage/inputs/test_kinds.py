@@ -11,8 +11,8 @@ from archives import ROOT, ingest, read_table, rows_of
 from listings import KINDS, Pack, as_git
 from repositories import article
 
+from pressmark.storage.originals import trace_paragraph
 from pressmark.storage.output.tables import Output
-from pressmark.storage.queries import trace_paragraph
 from pressmark.storage.verification import verify_output
 
 TABLES = ("articles", "paragraphs", "revisions", "rejects")
