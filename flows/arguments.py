@@ -196,7 +196,7 @@ COMMANDS: Final = {
         ),
     ),
     "cite": Command(
-        "citing", "write a citation of a paragraph, which anybody can check without the output",
+        "checking", "write a citation of a paragraph, which anybody can check without the output",
         "pressmark cite 0123456789abcdef0123456789abcdef-0002 output archive --to citation.json",
         (
             Argument("paragraph_id", help="as in the column `paragraph_id`"), NAMED_OUTPUT,
@@ -205,7 +205,7 @@ COMMANDS: Final = {
         ),
     ),
     "check": Command(
-        "citing", "check a citation, without its output and without a network",
+        "checking", "check a citation, without its output and without a network",
         "pressmark check citation.json --source archive/2020/article.md",
         (
             Argument("citation", type=Path, help="the file that `pressmark cite` wrote"),
@@ -218,7 +218,7 @@ COMMANDS: Final = {
         ),
     ),
     "sign": Command(
-        "citing", "sign the root over all rows, and have it time-stamped, for whoever checks citations; needs "
+        "checking", "sign the root over all rows, and have it time-stamped, for whoever checks citations; needs "
         "pressmark[sign]",
         "pressmark sign output --key key.pem --to signed --authority https://stamps.example/tsr",
         (
@@ -265,14 +265,14 @@ COMMANDS: Final = {
         ),
     ),
     "report": Command(
-        "reporting", "write one HTML page that shows what an output holds, what changed, and what needs a look",
+        "showing", "write one HTML page that shows what an output holds, what changed, and what needs a look",
         "pressmark report output --to report.html",
         (
             OUTPUT, Argument("--to", metavar="FILE", help="where to write it [report.html in the output's `reports`]"),
         ),
     ),
     "browse": Command(
-        "browsing", "show an output to people: search, articles beside their bytes, revisions, rejects, as pages on "
+        "showing", "show an output to people: search, articles beside their bytes, revisions, rejects, as pages on "
         "this machine",
         "pressmark browse output archive",
         (
@@ -285,7 +285,7 @@ COMMANDS: Final = {
         ),
     ),
     "clusters": Command(
-        "comparing", "list the largest clusters of copied articles or blocks, and who was first",
+        "searching", "list the largest clusters of copied articles or blocks, and who was first",
         "pressmark clusters output --to clusters.parquet",
         (
             NAMED_OUTPUT,
@@ -297,7 +297,7 @@ COMMANDS: Final = {
         ),
     ),
     "compare": Command(
-        "comparing", "say which rows of an output differ from those of an earlier copy or moment, in what, and why",
+        "searching", "say which rows of an output differ from those of an earlier copy or moment, in what, and why",
         "pressmark compare output@20261129T060000Z-1f2e3d output",
         (
             Argument("old", help="folder or address of an output, or OUTPUT@RUN: its moment after the latest run "
@@ -308,7 +308,7 @@ COMMANDS: Final = {
         ),
     ),
     "keep": Command(
-        "comparing", "keep an output as it is, as OUTPUT@RUN, whatever later runs change",
+        "searching", "keep an output as it is, as OUTPUT@RUN, whatever later runs change",
         "pressmark keep output",
         (
             OUTPUT, Argument("--list", action="store_true", help="only list the moments that are kept"),
@@ -334,11 +334,11 @@ COMMANDS: Final = {
         "pressmark index output", (OUTPUT, JSON),
     ),
     "export": Command(
-        "exporting", "write the tables of an output as one file each, for programs that read no folders",
+        "showing", "write the tables of an output as one file each, for programs that read no folders",
         "pressmark export output --to news-csv --format csv --outlet rfi", (NAMED_OUTPUT, *EXPORT, JSON),
     ),
     "describe": Command(
-        "exporting", "write what an output is beside its tables", "pressmark describe output", (NAMED_OUTPUT, JSON)
+        "showing", "write what an output is beside its tables", "pressmark describe output", (NAMED_OUTPUT, JSON)
     ),
     "changes": Command(
         "changing", "show what revisions changed, as a newspaper of corrections: by day, outlet and article",
@@ -364,7 +364,7 @@ COMMANDS: Final = {
         ),
     ),
     "forget": Command(
-        "forgetting", "take an article out of an output for good, and keep no more than a row that says so and why; "
+        "changing", "take an article out of an output for good, and keep no more than a row that says so and why; "
         "without --yes, say what that would remove",
         "pressmark forget 0123456789abcdef0123456789abcdef output --reason 'asked for by its author' --yes",
         (

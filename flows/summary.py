@@ -19,23 +19,9 @@ if TYPE_CHECKING:
     from pressmark.warehouses.loading import LoadPlan, LoadReport
 
 __all__ = [
-    "as_json",
-    "audit_lines",
-    "breach_table",
-    "changes_line",
-    "law_lines",
-    "load_plan",
-    "plan_line",
-    "printable",
-    "reject_table",
-    "run_figures",
-    "run_line",
-    "table",
-    "text_of_load",
-    "text_of_load_plan",
-    "text_of_run",
-    "utc",
-    "why_nothing_came",
+    "as_json", "audit_lines", "breach_table", "changes_line", "doubt_lines", "law_lines", "load_plan", "plan_line",
+    "printable", "reject_table", "run_figures", "run_line", "table", "text_of_load", "text_of_load_plan",
+    "text_of_run", "utc", "why_nothing_came",
 ]  # fmt: skip
 
 SHOWN_OTHERS: Final = 8

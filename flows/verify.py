@@ -1,8 +1,11 @@
-"""The flow `verify`: the laws on every row, as one recorded task; a breach fails the run."""
+"""The flows `verify`, the laws on every row, and `audit`, a share of the articles derived again, each as one recorded
+task; what is wrong fails the run."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
@@ -10,7 +13,8 @@ from prefect.runtime import flow_run
 
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import UNCACHED, patient, say
-from pressmark.flows.summary import breach_table, law_lines
+from pressmark.flows.summary import audit_lines, breach_table, law_lines
+from pressmark.storage.auditing import Audit, audit_output
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.rereading import second_reading
@@ -18,14 +22,14 @@ from pressmark.storage.runs import new_stamp, write_report
 from pressmark.storage.settings import base_name
 from pressmark.storage.verification import Verification, verify_output
 
-__all__ = ["verify"]
+__all__ = ["audit", "verify"]
 
 
-def _run_name() -> str:
-    return f"verify {base_name(flow_run.parameters['output'])}"
+def _run_name(kind: str) -> Callable[[], str]:
+    return lambda: f"{kind} {base_name(flow_run.parameters['output'])}"
 
 
-@flow(name="verify", flow_run_name=_run_name, retries=0, persist_result=False)
+@flow(name="verify", flow_run_name=_run_name("verify"), retries=0, persist_result=False)
 def verify(
     output: str = "output", source: str | None = None, archive: str | None = None, workers: int | None = None,
     independent: bool = False,  # noqa: FBT001, FBT002  # shown by name
@@ -67,3 +71,39 @@ def check(
     cutter = second_reading("reference").reference_blocks if independent else None
     with ProgressDisplay() as progress:
         return verify_output(Output(output), source, archive=archive, workers=workers, progress=progress, cutter=cutter)
+
+
+@flow(name="audit", flow_run_name=_run_name("audit"), retries=0, persist_result=False)
+def audit(
+    output: str = "output", source: str | None = None, archive: str | None = None, share: float = 0.02,
+    workers: int | None = None,
+) -> None:  # fmt: skip
+    """Derive a share of the articles again by a second implementation; fails where something differs.
+
+    Args:
+        output: folder of the dataset, or s3://bucket/prefix (gs://, az://)
+        source: the input that was ingested [that of the latest run]
+        archive: only this archive of the output [all]
+        share: of the sources to look at, above 0 and at most 1; the next audit goes on behind them
+        workers: processes [cores]
+    """
+    found = look(output, source, archive, share, workers or os.cpu_count() or 1)
+    *_, line = lines = audit_lines(found)
+    for shown in lines:
+        get_run_logger().info(shown)
+    say(line)
+    if found.disagreements:
+        first = found.disagreements[0]
+        raise OutputError(
+            f"{len(found.disagreements)} disagreements; {first.column} of {first.source_path}", output,
+            "see the table `audits`; report what differs, or ingest the sources named there again",
+        )  # fmt: skip
+
+
+@task(name="look", task_run_name="look", **UNCACHED)
+def look(output: str, source: str | None, archive: str | None, share: float, workers: int) -> Audit:
+    """Derive again and compare; waits while another run writes to the output."""
+    with ProgressDisplay() as progress, patient(lambda: contextlib.nullcontext(audit_output(
+        Output(output), source, archive=archive, share=share, workers=workers, stamp=new_stamp(), progress=progress,
+    ))) as found:  # fmt: skip
+        return found

@@ -19,17 +19,8 @@ from pressmark.schemas.contract import CONTRACT_VERSION, DICTIONARY, PARTITION_K
 from pressmark.schemas.tables import OF_ARTICLES
 
 __all__ = [
-    "About",
-    "Described",
-    "Origin",
-    "column_lines",
-    "described",
-    "keys_of",
-    "mark",
-    "mark_of",
-    "texts_of",
-    "type_name",
-]
+    "About", "Described", "Origin", "column_lines", "described", "keys_of", "mark", "mark_of", "texts_of", "type_name",
+]  # fmt: skip
 
 # What a license field may say where none is known; the texts are their publishers'.
 LICENSE: Final = "unknown"
@@ -145,11 +136,7 @@ MARK: Final = "<!-- Made by pressmark, which writes this file again; without thi
 
 def _readme(about: About) -> str:
     """Markdown, headed by the YAML of a dataset card: which files are which table, and the types that CSV lacks."""
-    head: dict[str, Any] = {
-        "pretty_name": about.name,
-        "license": LICENSE,
-        "tags": ["news", "pressmark"],
-    }
+    head: dict[str, Any] = {"pretty_name": about.name, "license": LICENSE, "tags": ["news", "pressmark"]}
     if about.media_type is not None:
         head["configs"] = [
             {"config_name": table.name, "data_files": table.files, **({} if number else {"default": True})}

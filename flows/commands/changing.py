@@ -1,22 +1,25 @@
-"""What became of articles: `changes`, a newspaper of corrections, and `removals`, a ledger of what is gone."""
+"""What became of articles: `changes`, a newspaper of corrections; `removals`, a ledger of what is gone; `forget`."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
-from pressmark.flows.cli import EXIT_OK
+from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, printable, utc
 from pressmark.storage.changes import changes_of
 from pressmark.storage.dataset import Dataset
+from pressmark.storage.forgetting import Forgetting, plan_forgetting
+from pressmark.storage.forgetting import forget as forget_article
 from pressmark.storage.output.tables import Output
 from pressmark.transforms.comparison import marked
 
-__all__ = ["changes", "removals"]
+__all__ = ["changes", "forget", "removals"]
 
 # Of what is equal, so many characters beside each change; of a paragraph that came or went, its first ones.
 BESIDE: Final = 40
@@ -130,3 +133,45 @@ def _removal(row: dict[str, Any]) -> list[str]:
         *(f"  still carried by {one['outlet']}: article {one['article_id']} ({one['share']:.0%} of it)"
           for one in row.get("carried_by", ())),
     ]  # fmt: skip
+
+
+SHOWN_ARTICLES: Final = 5
+
+
+def forget(arguments: argparse.Namespace) -> int:
+    """Say what forgetting takes, do it where `--yes` is given, and tell what is left; the exit code."""
+    output = Output(arguments.output)
+    with ProgressDisplay() as progress:
+        if arguments.yes:
+            found = forget_article(arguments.article_id, output, reason=arguments.reason, progress=progress)
+        else:
+            found = plan_forgetting(output, arguments.article_id, progress)
+    if arguments.json:
+        print(as_json(found._asdict() | {"traces": [one._asdict() for one in found.traces]}))
+    else:
+        print("\n".join(_lines(found)))
+    return EXIT_NOTHING if found.traces else EXIT_OK
+
+
+def _lines(found: Forgetting) -> Iterator[str]:
+    done = found.run_id is not None
+    rows = ", ".join(f"{count} of `{name}`" for name, count in found.rows.items() if count)
+    yield f"article {found.article_id}: {printable(found.title) or '(no title)'}"
+    yield f"  rows that {'went' if done else 'go'}: {rows}"
+    say = "say" if done else "will say"
+    yield f"  rows in `rejects` that {say} so, with the path of a source and no text: {found.sources}"
+    for name in found.files:
+        yield f"  file with text of it that {'went' if done else 'goes'}: {printable(name)}"
+    if found.shared:
+        some = ", ".join(f"{one} ({count})" for one, count in list(found.shared.items())[:SHOWN_ARTICLES])
+        more = f", and {len(found.shared) - SHOWN_ARTICLES} more" if len(found.shared) > SHOWN_ARTICLES else ""
+        yield f"  other articles that have pieces of its text, and stay: {some}{more}"
+    if not done:
+        yield "nothing was changed: give --yes to do it"
+        return
+    for trace in found.traces:
+        column = "" if trace.column is None else f" in `{trace.column}`"
+        yield f"  STILL THERE: its {'id' if trace.is_id else 'text'}{column} of {printable(trace.file)}"
+    if not found.traces:
+        yield "no file of the output has its id or its text, but for the rows that say so"
+    yield "destinations lose it with the next `pressmark load`; archive, backups and exports elsewhere still have it"

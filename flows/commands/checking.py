@@ -1,4 +1,4 @@
-"""What looks for faults: `doctor` at the machine, an output, a destination and the schedule; `audit` at articles."""
+"""Citations (`cite`, `sign`, `check`), and what looks for faults: `doctor` in an output, `audit` in its articles."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import argparse
 import http.client
 import json
 import os
+import re
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
-from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
+from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, audit_lines, printable
 from pressmark.storage.auditing import audit_output
+from pressmark.storage.citing import SIGNED, check_signed
+from pressmark.storage.citing import cite as cite_paragraph
+from pressmark.storage.citing import sign as sign_root
 from pressmark.storage.diagnosis import (
     Finding,
     State,
@@ -27,8 +32,9 @@ from pressmark.storage.diagnosis import (
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
+from pressmark.transforms.citation import check_citation, markdown_of, written
 
-__all__ = ["audit", "doctor"]
+__all__ = ["audit", "check", "cite", "doctor", "sign"]
 
 ANSWER_S: Final = 5
 MARKS: Final = {State.OK: "ok", State.WARNING: "WARNING", State.FAILURE: "FAILURE", State.FIXED: "fixed"}
@@ -122,3 +128,43 @@ def _asked(address: str, path: str, body: dict[str, Any] | None = None) -> Any:
     )
     with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
         return json.load(answer)
+
+
+WORDS: Final = {"ok": "holds       ", "fail": "FAILS       ", "open": "not checked "}
+
+
+def cite(arguments: argparse.Namespace) -> int:
+    """Write a citation, and print a line of Markdown; the exit code."""
+    content = cite_paragraph(Output(arguments.output), arguments.paragraph_id, arguments.source)
+    path: Path = arguments.to or Path(f"{arguments.paragraph_id}.json")
+    path.write_bytes(written(content))
+    print(printable(markdown_of(content)))
+    return EXIT_OK
+
+
+def sign(arguments: argparse.Namespace) -> int:
+    """Write the signed root, and print it; the exit code."""
+    root = sign_root(Output(arguments.output), arguments.key, arguments.to, arguments.authority)
+    names = [name for name in SIGNED.values() if (arguments.to / name).exists()]
+    print(f"root {root}: {', '.join(names)} in {printable(str(arguments.to))}")
+    return EXIT_OK
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Print what holds of a citation; the exit code."""
+    root = None if arguments.root is None else arguments.root.lower()
+    if root is not None and not re.fullmatch("[0-9a-f]{64}", root):
+        raise UsageError("a root has 64 hexadecimal digits", arguments.root, "copy it from the table `runs`")
+    source = None if arguments.source is None else arguments.source.read_bytes()
+    data = arguments.citation.read_bytes()
+    findings = check_citation(data, source, root)
+    if arguments.signed is None and (arguments.key or arguments.authority):
+        raise UsageError("there is nothing signed to check", "--key", "name the folder with `--signed`")
+    if arguments.signed is not None and all(finding.kind != "fail" for finding in findings):
+        cited = json.loads(data)["root"]
+        findings += check_signed(arguments.signed, cited, arguments.key, arguments.authority)
+    if arguments.json:
+        print(as_json([finding._asdict() for finding in findings]))
+    else:
+        print("\n".join(WORDS[kind] + printable(what) for kind, what in findings))
+    return EXIT_NOTHING if any(finding.kind == "fail" for finding in findings) else EXIT_OK

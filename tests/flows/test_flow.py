@@ -144,7 +144,7 @@ def test_a_breach_fails_the_verification_and_is_named(
 def test_an_audit_that_finds_something_fails_its_run(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
-    from pressmark.flows.audit import audit
+    from pressmark.flows.verify import audit
 
     source = write_article("a.md")
     ingest(archive, tmp_path / "out")
