@@ -1,7 +1,5 @@
-"""Every command: its module, what it does, an example, and its arguments.
-
-What `pressmark ingest` and `pressmark serve` take follows from `storage/settings.py`.
-"""
+"""Every command: its module, what it does, an example, and its arguments, many of which follow from
+`storage/settings.py`."""
 
 from __future__ import annotations
 

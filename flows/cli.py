@@ -1,8 +1,5 @@
-"""The command line: arguments in, one command, an exit code out.
-
-`flows/arguments.py` lists the commands. A command's module is imported when it is called, so that `pressmark --help`
-starts at once.
-"""
+"""The command line: arguments in, one command, an exit code out. A command's module is imported when it is called, so
+that `pressmark --help` starts at once."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""What `pressmark serve` and its runs print of Prefect's log: one line for each record, and no traceback.
-
-Named in `server.py` as the class of Prefect's console, so that each process that Prefect starts has it from its first
-line on. A run's page keeps tracebacks whole.
-"""
+"""What `pressmark serve` and its runs print of Prefect's log: one line for each record, and no traceback. Named in
+`server.py` as the class of Prefect's console, so that each process of Prefect's has it from its first line on."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""The flow `ingest`: the steps of `storage/ingestion.py` in the same order, each a recorded task.
-
-Rows stay in the output's staging; tasks hand on counts. `publish` and `report` write what readers see: a second try
-belongs to the next run. `draw` writes the report for people; its failure fails no ingest.
-"""
+"""The flow `ingest`: the steps of `storage/ingestion.py` in the same order, each a recorded task. Rows stay in the
+output's staging, tasks hand on counts. `publish` and `report` are not retried: a second try belongs to the next run."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""OpenLineage events of runs: that one began, and how it ended, from which archive and into which tables.
-
-Off by default: told where OpenLineage's own settings are in the environment (`OPENLINEAGE_URL`, `OPENLINEAGE_CONFIG`,
-`OPENLINEAGE__…`), to where they say. What can't be told is a warning, and never fails a run.
-"""
+"""OpenLineage events of runs: that one began, and how it ended, from which archive and into which tables. Told only
+where OpenLineage's own settings are in the environment; what can't be told is a warning, and never fails a run."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""The flow `load`: what changed in an output, into a destination, as one recorded task.
-
-Prefect shows and keeps a flow's parameters, so no password may be one. The parameter is the address as shown, its
-password masked; the whole address stays in PRESSMARK_DESTINATION of the process that runs the flow.
-"""
+"""The flow `load`: what changed in an output, into a destination, as one recorded task. Prefect shows and keeps a
+flow's parameters, so a password is masked in them; the whole address stays in PRESSMARK_DESTINATION."""
 
 from __future__ import annotations
 

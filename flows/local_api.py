@@ -1,8 +1,6 @@
-"""Prefect's server for the programs and pages of this machine alone, as a process that `server.py` starts.
-
-Prefect itself answers every web page (CORS `*`), and its protection against forged requests gives its token to whoever
-asks. So a request whose `Host` or `Origin` is not the server's own is refused before Prefect sees it, web sockets too.
-"""
+"""Prefect's server for the programs and pages of this machine alone, as a process that `server.py` starts. Prefect
+answers every web page (CORS `*`), so a request whose `Host` or `Origin` is not the server's own is refused before
+Prefect sees it, web sockets too."""
 
 from __future__ import annotations
 

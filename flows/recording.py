@@ -73,10 +73,8 @@ class _OneLine(logging.Filter):
 
 
 def _follow_parent() -> None:
-    """End this run when the process that serves it is gone: nobody hears of it, and it holds the output's lock.
-
-    A killed run loses no published row.
-    """
+    """End this run, which holds the output's lock, when the process that serves it is gone. No published row is
+    lost."""
     while os.getppid() == int(os.environ[SERVING]):
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -98,11 +96,8 @@ def say(line: str) -> None:
 
 @contextlib.contextmanager
 def patient(opened: Callable[[], contextlib.AbstractContextManager[T]]) -> Iterator[T]:
-    """The block under what is opened, which is tried again while another run writes to the output.
-
-    A limit of the Prefect server would keep runs apart as well, but it outlives a run that is killed by minutes; the
-    output's lock is gone with its holder.
-    """
+    """The block under what is opened, which is tried again while another run writes to the output. Prefect's own limits
+    would keep runs apart as well, but outlive a run that is killed by minutes."""
     with contextlib.ExitStack() as stack:
         until = time.monotonic() + WAIT_S
         while True:
@@ -118,10 +113,8 @@ def patient(opened: Callable[[], contextlib.AbstractContextManager[T]]) -> Itera
 
 
 class StageArtifacts:
-    """Progress artifacts of a flow run, one for each step that changes something and takes more than a few seconds.
-
-    `shown` is called too, for all steps.
-    """
+    """Progress artifacts of a flow run, one for each step that changes something and takes more than a few seconds;
+    `shown` is called for all steps."""
 
     def __init__(self, shown: Callable[[str, int, int], None]) -> None:
         self._shown = shown

@@ -1,8 +1,5 @@
-"""What keeps a schedule alive: runs whose process is gone are ended at the start of `pressmark serve`; a server that
-can't be used, a runner that stands still and a clock that jumped are seen while it runs.
-
-Imported once the address of a Prefect server is known.
-"""
+"""What keeps a schedule alive: runs whose process is gone are ended at the start of `pressmark serve`; a lost server, a
+runner that stands still and a clock that jumped are seen while it runs. Imported once a server's address is known."""
 
 from __future__ import annotations
 
@@ -56,10 +53,8 @@ JUMP_S: Final = 30.0
 
 
 async def recover(client: PrefectClient) -> list[str]:
-    """A line for each run that nobody carries out any more, each slot that none holds, and for runs that were missed.
-
-    The first are marked as crashed, the second freed, and of the third all but the latest are dropped.
-    """
+    """A line for each run that nobody carries out any more (marked as crashed), each slot that none holds (freed), and
+    for runs that were missed (dropped, but for the latest)."""
     lines: list[str] = []
     if await client.read_variable_by_name(HEARTBEAT) is None:
         await client.create_variable(VariableCreate(name=HEARTBEAT, value=_beat_now()))
@@ -102,9 +97,7 @@ async def _runs(client: PrefectClient, deployment: DeploymentResponse, *states: 
 
 class Watch:
     """Looks at the server and the runner from a thread of its own, which goes on where the runner's loop does not.
-
-    `lost` is called once with what is wrong, and looking ends.
-    """
+    `lost` is called once with what is wrong, and looking ends."""
 
     def __init__(self, polled: Callable[[], object], lost: Callable[[str], Any]) -> None:
         self._polled = polled

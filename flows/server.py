@@ -1,7 +1,5 @@
-"""A local Prefect server for the length of one command, where no other server is named.
-
-Started on a free port of 127.0.0.1, with its database in PREFECT_HOME, and ended by the process that started it.
-"""
+"""A local Prefect server for the length of one command, where no other server is named: on a free port of 127.0.0.1,
+with its database in PREFECT_HOME, and ended by the process that started it."""
 
 from __future__ import annotations
 
@@ -61,9 +59,7 @@ def prefect_home() -> Path:
 @contextlib.contextmanager
 def one_server() -> Iterator[None]:
     """Be the only `pressmark serve` with this PREFECT_HOME: what it finds under way then has no process any more.
-
-    Raises `LockedError` where there is another one.
-    """
+    Raises `LockedError` where there is another one."""
     home = prefect_home()
     with open(home / "pressmark-serve.lock", "w") as lock:
         try:
@@ -78,13 +74,9 @@ def one_server() -> Iterator[None]:
 
 @contextlib.contextmanager
 def prefect_server(*, ui: bool = False, first: Callable[[], object] = lambda: None) -> Iterator[str]:
-    """The address of a Prefect API that flows in this process use.
-
-    That of PREFECT_API_URL where it is set; else that of a server which is started for the length of the block.
-
-    Import Prefect inside the block, or in `first`, which is called before a server starts: Prefect reads its settings
-    once.
-    """
+    """The address of a Prefect API: that of PREFECT_API_URL, else that of a server which is started for the length of
+    the block. Import Prefect inside the block, or in `first`, which is called before a server starts: it reads its
+    settings once."""
     # A command that runs one flow prints its errors itself; with several, Prefect says which run warned or failed.
     console = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
     if ui:

@@ -1,7 +1,5 @@
-"""The deployments of an output, and the process that runs them until it is stopped.
-
-Imported once the address of a Prefect server is known.
-"""
+"""The deployments of an output, and the process that runs them until it is stopped. Imported once the address of a
+Prefect server is known."""
 
 from __future__ import annotations
 
@@ -87,10 +85,8 @@ def deployments(
 
 
 def serve_until_stopped(served: Sequence[RunnerDeployment], address: str) -> None:
-    """Run what is due until SIGINT or SIGTERM; then end the runs under way and pause the schedules.
-
-    Ends the program where the server or the runner can't go on; raises `ServerError` where they can't begin.
-    """
+    """Run what is due until SIGINT or SIGTERM; then end the runs under way and pause the schedules. Ends the program
+    where the server or the runner can't go on; raises `ServerError` where they can't begin."""
     os.environ[SERVING] = str(os.getpid())
     try:
         asyncio.run(_serve(served, address))

@@ -1,7 +1,5 @@
-"""The contract's closed sets, versions and the form in which tables are declared.
-
-Owns every name that more than one table uses. Imports nothing of ours.
-"""
+"""The contract's closed sets, versions and the form in which tables are declared: every name that more than one table
+uses."""
 
 from __future__ import annotations
 
@@ -69,13 +67,10 @@ DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 
 class Table(NamedTuple):
-    """A table of the output: what it holds, its schema, the order of its rows, and the closed sets of its columns.
-
-    Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a row in bytes: one column
-    with it, or a start and an end; `text_columns` that of its text, where it is much less. `partitioned` tables live in
-    `outlet=…/month=…` folders, whose names alone hold both. `run_columns` keep their value where nothing else in the
-    row changed.
-    """
+    """A table of the output. Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a
+    row in bytes: one column with it, or a start and an end; `text_columns` that of its text, where it is much less.
+    `partitioned` tables live in `outlet=…/month=…` folders, whose names alone hold both. `run_columns` keep their value
+    where nothing else in the row changed."""
 
     name: str
     meaning: str

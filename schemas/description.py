@@ -1,8 +1,6 @@
-"""What a folder of tables says of itself to people and programs, made from the schemas.
-
-Owns four texts: a README that is a dataset card too, Croissant's JSON-LD, a data contract by the Open Data Contract
-Standard, and a dictionary of columns as CSV. Pure: what is counted and where files lie come in as `About`.
-"""
+"""What a folder of tables says of itself, made from the schemas: a README that is a dataset card too, Croissant's
+JSON-LD, a data contract by the Open Data Contract Standard, and a dictionary of columns as CSV. Pure: what is counted
+comes in as `About`."""
 
 from __future__ import annotations
 

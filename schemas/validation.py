@@ -1,7 +1,4 @@
-"""Checks a batch of rows against its schema and the laws that rows can show by themselves.
-
-Owns what may not be published. Works on whole columns; the result names row, column and value.
-"""
+"""Checks a batch of rows, by whole columns, against its schema and the laws that rows can show by themselves."""
 
 from __future__ import annotations
 
@@ -27,10 +24,8 @@ class Violation(NamedTuple):
 
 
 def check_rows(rows: pa.Table, table: Table) -> list[Violation]:
-    """Violations of types, nullability and closed sets.
-
-    Raises `TypeError` where the columns are not the schema's, which is a bug and no bad row.
-    """
+    """Violations of types, nullability and closed sets. Raises `TypeError` where the columns are not the schema's: a
+    bug."""
     if not rows.schema.equals(table.schema):
         raise TypeError(f"`{table.name}`: expected\n{table.schema}\nfound\n{rows.schema}")
     found: list[Violation] = []

@@ -1,8 +1,6 @@
-"""Derives a share of an output's articles again by the second implementation, and keeps what differs in `audits`.
-
-An audit takes the sources whose hash falls into its window. The next audit of the archive goes on where this one's
-window ended, so that audits whose shares add up to 1 look at every source once; the reports of audits remember where.
-"""
+"""Derives a share of an output's articles again by the second implementation, and keeps what differs in `audits`. An
+audit takes the sources whose hash falls into its window; the next one goes on where that ended, as its report
+remembers."""
 
 from __future__ import annotations
 

@@ -51,9 +51,8 @@ LATE: Final = "reading it took more than {:.0f} seconds; report the file, or exc
 
 class Batch(NamedTuple):
     """Sources that are parsed together. Those at a `required` path are kept whatever part of the archive is `wanted`.
-    `fatal` says why this one source is not parsed: workers died on it, or were late with it. `contents` are the sources
-    with their bytes where only one process can read the input. `forgotten` says of articles and sources that must not
-    come back why, by id and hash."""
+    `fatal` says why a single source is not parsed. `contents` are the sources with their bytes where only one process
+    can read the input. `forgotten` says by id and hash of what must not come back why."""
 
     name: str
     address: InputAddress
@@ -139,10 +138,8 @@ def split_batch(batch: Batch, *, late: bool) -> list[Batch]:
 
 
 def parse_batch(batch: Batch) -> Parsed:
-    """Read, parse and validate a batch, and stage its rows. Repeating it gives the same rows.
-
-    No source raises; a row that violates its schema makes its source a reject.
-    """
+    """Read, parse and validate a batch, and stage its rows. Repeating it gives the same rows. No source raises; a row
+    that violates its schema makes its source a reject."""
     # The records of a batch hold no cycles; looking for some takes a quarter of the time.
     collecting = gc.isenabled()
     gc.disable()

@@ -1,9 +1,5 @@
-"""What revisions changed, derived from one moment of an output: texts from its tables, and where paragraphs stood from
-the sources of superseded revisions, as far as their archives still have these.
-
-Nothing of it is stored: the texts are in `articles` and `revisions` already, and what is made of them alone is the same
-after any number of runs.
-"""
+"""What revisions changed, derived from one moment of an output and never stored: texts from its tables, and where
+paragraphs stood from the sources of superseded revisions, as far as their archives still have these."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
-"""The citation of a paragraph, and the root that it leads to, signed and time-stamped; both are checked without the
-output.
-
-What is signed is a line of text in a file of its own, so that openssl checks it, too. Ed25519 is by `cryptography`,
-time stamps by RFC 3161 are by `rfc3161-client`.
-"""
+"""The citation of a paragraph, and the root that it leads to, signed and time-stamped. What is signed is a line of text
+in a file of its own, so that openssl checks it, too."""
 
 from __future__ import annotations
 
@@ -40,11 +36,9 @@ PARAGRAPH_ID: Final = re.compile(r"([0-9a-f]{32})-([0-9]{4,})")
 
 
 def cite(output: Output, paragraph_id: str, source: str | None = None) -> dict[str, Any]:
-    """The content of a paragraph's citation; with `source`, the input that was ingested, also the bytes.
-
-    Raises `OutputError` where no row has this id, or the tables are not those whose root the latest run published; and
-    `InputError` where the source is gone or is no longer what was ingested.
-    """
+    """The content of a paragraph's citation; with `source`, the input that was ingested, also the bytes. Raises
+    `OutputError` where no row has this id, or the tables are not those whose root the latest run published;
+    `InputError` where the source is gone or is no longer what was ingested."""
     found = PARAGRAPH_ID.fullmatch(paragraph_id)
     rows = _rows(output, "paragraphs", found[1]) if found else []
     index = next((n for n, row in enumerate(rows) if row["paragraph_id"] == paragraph_id), None)

@@ -1,9 +1,5 @@
 """The files in which an output says what it is: README.md (a dataset card, too), croissant.json, datacontract.yaml and
-columns.csv, at the output's root.
-
-A run writes them where the tables changed. They lie outside of the tables' folders, so that no reader of a table meets
-them; each is replaced whole, in a folder as in an object store.
-"""
+columns.csv, at its root, where no reader of a table meets them. A run writes them where the tables changed."""
 
 from __future__ import annotations
 

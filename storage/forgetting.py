@@ -1,8 +1,5 @@
-"""Takes one article out of an output for good: its rows in every table, and what was made of them beside the tables.
-
-Publishes as a run does: all of it or nothing, with a row in `runs` and a new root. What is left of each of its sources
-is a row of `rejects` with the reason `forgotten`, by which later runs know it. Sources themselves are the archive's.
-"""
+"""Takes one article out of an output for good, and publishes that as a run does, with a row in `runs` and a new root.
+What is left of each of its sources is a row of `rejects` with the reason `forgotten`, by which later runs know it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""A run: its steps in their order, and what passes between them.
-
-discover, plan, then for each round parse, settle, merge, publish, and at the end report. Knows no Prefect and prints
-nothing; `flows/ingest.py` makes tasks of the steps.
-"""
+"""A run: its steps in their order (discover, plan, for each round parse, settle, merge, publish, and report), and what
+passes between them. Knows no Prefect and prints nothing; `flows/ingest.py` makes tasks of the steps."""
 
 from __future__ import annotations
 

@@ -175,12 +175,9 @@ class Originals:
 def trace_paragraph(
     output: Output, source: str | None, paragraph_id: str, *, context: int, archive: str | None = None
 ) -> Trace:
-    """A paragraph and its bytes, with `context` bytes on both sides. `source` is the input of the latest run over the
-    article's archive where it is None.
-
-    Raises `OutputError` where no row has this id, and `InputError` where the source is gone or is no longer what was
-    ingested.
-    """
+    """A paragraph and its bytes, with `context` bytes on both sides; `source` is by default the input of the latest run
+    over the article's archive. Raises `OutputError` where no row has this id, and `InputError` where the source is gone
+    or is no longer what was ingested."""
     paragraph = _find(output, "paragraphs", "paragraph_id", paragraph_id)
     article = _find(output, "articles", "article_id", paragraph["article_id"])
     data = Originals(output, source).bytes_of(

@@ -22,10 +22,9 @@ ROUND_BYTES: Final = 1 << 30
 
 
 class Facts(NamedTuple):
-    """What a run has decided of its settings: the archive's name, what the output fixes, and what earlier runs over the
-    archive asked for. `carried_archive` is whose the rows of an older contract are. `read_before` is how the latest run
-    over the archive read its sources; where this differs from how they are read now (`reread`), all are parsed again.
-    """
+    """What a run has decided of its settings and asked of earlier runs. `carried_archive` is whose the rows of an older
+    contract are. `read_before` is how the latest run over the archive read its sources; where it is now otherwise, they
+    are `reread`."""
 
     address: InputAddress
     archive: str

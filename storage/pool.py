@@ -1,9 +1,6 @@
-"""Processes of this machine, or workers of a Dask scheduler, behind one executor interface.
-
-A task on which a worker dies is tried again alone, so that no other task is blamed for it; where a worker dies on it
-again, whoever asked for the work says what is tried in its place. A worker that was stopped, and those of whom no
-result comes for longer than any of their tasks may take, are killed, so that they count as dead.
-"""
+"""Processes of this machine, or workers of a Dask scheduler, behind one executor interface. A task on which a worker
+dies is tried again alone; where one dies on it again, whoever asked for the work says what is tried in its place.
+Workers that were stopped, or give no result for longer than any of their tasks may take, are killed."""
 
 from __future__ import annotations
 
@@ -85,13 +82,10 @@ class Pool:
         small: bool = False,
     ) -> Iterator[Result]:
         """Results as they come; few more tasks are made ahead than there are workers. A single task, and tasks that are
-        `small` together, are carried out by this process, where no worker is there yet.
-
-        Raises what a task raises. Where a worker dies on a task also when it is tried alone, or takes longer than its
-        `seconds`, the tasks that `split` makes of it take its place; without `split`, or where it makes none, raises
-        `PoolError`. A task that this process carries out itself may take any time; where its memory is not enough, it
-        is as if a worker had died.
-        """
+        `small` together, are carried out by this process, where no worker is there yet; its lack of memory is as a
+        worker's death. Raises what a task raises. Where a worker dies on a task also when it is tried alone, or takes
+        longer than its `seconds`, the tasks that `split` makes of it take its place; where there are none, raises
+        `PoolError`."""
         ahead = iter(tasks)
         first = list(islice(ahead, 2))
         ahead = chain(first, ahead)

@@ -1,8 +1,6 @@
-"""The root over all rows of an output, which each run publishes: computed from records of its files.
-
-Those of the files that a run wrote come from its workers. The others are kept in `.pressmark/roots`, and believed only
-for exactly the files that they were made of. They may be deleted: that costs reading the files again.
-"""
+"""The root over all rows of an output, which each run publishes, from records of its files: those that the run's
+workers made, and those kept in `.pressmark/roots`, believed only for exactly their files. Deleting these costs reading
+the files."""
 
 from __future__ import annotations
 

@@ -115,11 +115,9 @@ def latest_of(output: Output, archive: str | None = None) -> RunReport:
 
 
 def archive_of(output: Output, source: str | None = None, archive: str | None = None) -> Archive:
-    """The input of the latest run over an archive, at the commit that was ingested, or the one that is named in its
-    place. Without a name it is the archive that this input was ingested as, else the one of the latest run.
-
-    Raises `OutputError` where there was no run.
-    """
+    """The input of the latest run over an archive, at the commit that was ingested, or the one named in its place.
+    Without a name it is the archive that this input was ingested as, else the latest run's. Raises `OutputError` where
+    no run was."""
     runs = last_runs(output)
     if archive is None and source is not None:
         archive = next((run.archive for run in runs if run.source == source), None)

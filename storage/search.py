@@ -72,10 +72,8 @@ class Search:
         oldest_first: bool = False,
         limit: int | None = 100,
     ) -> pl.DataFrame:
-        """Blocks that a query finds, in the columns of `HITS`. See `Dataset.search`.
-
-        Reads the files that the index does not rule out, those of the first months first, until there are enough hits.
-        """
+        """Blocks that a query finds, in the columns of `HITS`: see `Dataset.search`. Reads the files that the index
+        does not rule out, those of the first months first, until there are enough hits."""
         folding = load_folding()
         tree = _parsed(query, folding)
         if role is not None and role not in ROLES:

@@ -1,8 +1,5 @@
-"""What a run is asked to do: each setting once, with its default, its unit and its help.
-
-The command line, the parameters of the Prefect flow, `pressmark.ingest` and the column `arguments` of `runs` are all
-made from the fields below. Those about the archive may also stand in its `pressmark.toml`.
-"""
+"""What a run is asked to do: each setting once, from which the command line, the parameters of the Prefect flow,
+`pressmark.ingest` and `runs.arguments` are made. Those about the archive may also stand in its `pressmark.toml`."""
 # ruff: noqa: RUF009, FBT003  # `option` makes a field, and its first argument is the default
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
-"""Looks for an article in every file of an output: its id, and those pieces of its texts that no other article has.
-
-Parquet and Arrow files are read column by column; all else byte by byte. Pieces are also looked for as JSON escapes
-them, and in the encoding of the article's source.
-"""
+"""Looks for an article in every file of an output: its id, and those pieces of its texts that no other article has,
+also as JSON escapes them, and in the encoding of the article's source."""
 
 from __future__ import annotations
 

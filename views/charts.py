@@ -1,8 +1,5 @@
-"""Charts as SVG that takes its colours from the page: `currentColor` and the variables `--series-1`, `--series-2`, …
-
-Vega-Lite draws them, in the JavaScript engine that `vl-convert-python` brings. It is given no address to read from.
-What is drawn are dates, numbers and the contract's own names; each chart is drawn wide and narrow.
-"""
+"""Charts as SVG, wide and narrow, that takes its colours from the page: `currentColor` and `--series-1`, `--series-2`,
+… Vega-Lite draws them in the JavaScript engine of `vl-convert-python`, which is given no address to read from."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
-"""Exports: the tables of one moment as one file each, with outlet and month as columns, for programs that read no
-folders: CSV, JSON Lines, Parquet, or a SQLite database with keys, indexes and Datasette's metadata.
-
-Rows are streamed, so that memory does not grow with them. Files are written beside the folder and renamed when all of
-them are whole. What a format can't hold is written as text, as `stored` says; nothing else is changed.
-"""
+"""Exports: the tables of one moment as one file each, with outlet and month as columns: CSV, JSON Lines, Parquet, or a
+SQLite database. Rows are streamed. What a format can't hold is written as text, as `stored` says."""
 
 from __future__ import annotations
 
@@ -91,12 +87,10 @@ def export(
     output: str | Path, folder: Path, kind: Format, selected: Selected = EVERYTHING, *, force: bool = False,
     defuse: bool = False, progress: Progress = lambda *_: None,
 ) -> Exported:  # fmt: skip
-    """Write the tables of an output, as it is at this moment, to a folder; what was written.
-
-    `force` replaces an earlier export. `defuse` is for CSV that goes to a spreadsheet: cells that it would compute get
-    a `'` before them, and files a byte order mark. Raises `SettingsError` where the folder holds anything else, lies in
-    the output, or an outlet is not there.
-    """
+    """Write the tables of an output, as it is at this moment, to a folder; what was written. `force` replaces an
+    earlier export. `defuse` is for CSV that goes to a spreadsheet: cells that it would compute get a `'`, and files a
+    byte order mark. Raises `SettingsError` where the folder holds anything else, lies in the output, or an outlet is
+    not there."""
     _check_place(output, folder, force=force)
     with open_dataset(output) as dataset:
         _check_outlets(dataset, selected)

@@ -1,8 +1,5 @@
-"""What an output holds, as small tables: each function gives one, its columns named as a reader sees them.
-
-A `share` is a number from 0 to 1, and its column says of what. Times are UTC. Rows below a bound are summed into one of
-`the rest`, so that a table stays short, however many outlets or months there are.
-"""
+"""What an output holds, as small tables, their columns named as a reader sees them. A `share` is a number from 0 to 1,
+and its column says of what. Times are UTC. Rows below a bound are summed into one of `the rest`."""
 
 from __future__ import annotations
 
@@ -67,11 +64,8 @@ MOST_PERIODS: Final = 72
 
 
 def unit_of(moments: pl.Series) -> tuple[Unit, datetime | None]:
-    """The shortest unit in which the moments span few enough periods, and the first moment that counts for that.
-
-    A handful of dates can be wrong by decades: where leaving out the first half per cent halves the span, the others
-    decide.
-    """
+    """The shortest unit in which the moments span few enough periods, and the first moment that counts for that: where
+    leaving out the first half per cent halves the span, the others decide."""
     known = moments.drop_nulls().sort()
     if known.is_empty():
         return UNITS[0], None

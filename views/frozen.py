@@ -1,8 +1,5 @@
-"""The reading room as a folder of files, which any web server or a disk can serve: pages as the room makes them, and a
-search by a script that reads texts from Parquet.
-
-A page from a disk may load scripts and nothing else, so each Parquet file lies in a script, as base64.
-"""
+"""The reading room as a folder of files, which any web server or a disk can serve, with a search by a script. A page
+from a disk may load scripts and nothing else, so texts lie in these, as Parquet in base64."""
 
 from __future__ import annotations
 
@@ -47,9 +44,7 @@ Progress = Callable[[str, int, int], None]
 
 def write_room(room: Room, folder: Path, name: str, progress: Progress) -> int:
     """Write the pages of an output as it is at this moment; how many there are. The folder appears when all are there.
-
-    Raises `SettingsError` where it is there already.
-    """
+    Raises `SettingsError` where it is there already."""
     if os.path.lexists(folder):
         raise SettingsError("there is something at this place already", folder, "name a folder that is not there yet")
     part = folder.with_name(f"{folder.name}.part")

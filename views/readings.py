@@ -1,8 +1,5 @@
-"""What the reading room asks of an output: one moment of it, with what is small in memory and texts read on demand.
-
-A catalogue (`articles`, `revisions`, `rejects` without texts and bytes, `runs`) is read when a moment is opened. It
-tells in which partition an article lies, so that a page reads a few files and no more, however many there are.
-"""
+"""What the reading room asks of an output: one moment of it, with a catalogue (tables without texts and bytes) in
+memory. That tells in which partition an article lies, so that a page reads a few files, however many there are."""
 
 from __future__ import annotations
 

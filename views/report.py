@@ -1,8 +1,5 @@
-"""The report: one HTML file that says what an output holds, what needs attention and what changed since the last one.
-
-It has no script, asks no network, and shows what comes from an archive as text alone. The file keeps the figures that
-it was made from in a meta element: the next report that takes its place says what changed. Writes nothing else.
-"""
+"""The report: one HTML file, without a script or network, that says what an output holds, what needs attention and what
+changed. It keeps its figures in a meta element, by which the next report says what changed."""
 
 from __future__ import annotations
 
@@ -51,11 +48,9 @@ class Written(NamedTuple):
 
 
 def write_report(output: str | Path, to: str | Path | None = None, progress: Progress = lambda *_: None) -> Written:
-    """Write the report of an output to a file, by default `OUTPUT/reports/report.html`, replacing it whole.
-
-    Raises `OutputError` where there is no output, or where the file can't be written or is not a report;
-    `SettingsError` where it would lie in a table; `LibraryError` where charts can't be drawn.
-    """
+    """Write the report of an output to a file, by default `OUTPUT/reports/report.html`, replacing it whole. Raises
+    `OutputError` where there is no output, or where the file can't be written or is not a report; `SettingsError` where
+    it would lie in a table; `LibraryError` where charts can't be drawn."""
     place = Output(output)
     where = place.location(REPORT) if to is None else str(to)
     with _told(where):

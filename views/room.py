@@ -1,7 +1,5 @@
-"""The reading room: which address shows what. Pages are made here, and served to this machine alone.
-
-They hold no script but a small one of the room's own, and load nothing from elsewhere. Starlette serves them.
-"""
+"""The reading room: which address shows what, served to this machine alone. Pages hold no script but a small one of the
+room's own, and load nothing from elsewhere."""
 
 from __future__ import annotations
 

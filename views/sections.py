@@ -1,7 +1,4 @@
-"""The sections of the report: what is read of an output once, and what each section says and shows of it.
-
-Everything here is plain text and numbers; `report.py` makes a page of them.
-"""
+"""The sections of the report, as plain text and numbers: what is read of an output once, and what each section says."""
 
 from __future__ import annotations
 

@@ -1,9 +1,6 @@
-"""Statements that make, fill and renew pressmark's tables in warehouses that read Parquet files themselves.
-
-Each warehouse reads the output's files into staging tables, which then replace what the tables hold, in one transaction
-where it has such. `outlet` comes from a file's path, `month` from `published_at`, as destinations hold months. Nothing
-here connects to anything.
-"""
+"""Statements that make, fill and renew pressmark's tables in warehouses that read Parquet files themselves: into
+staging tables, which then replace what the tables hold, in one transaction where there is such. `outlet` comes from a
+file's path, `month` from `published_at`. Nothing here connects to anything."""
 
 from __future__ import annotations
 
@@ -33,14 +30,11 @@ ARROW: Final = (
 
 
 class _Words(NamedTuple):
-    """How a dialect says what differs.
-
-    `types` are in the order of `ARROW`; `quote` is the mark around names, `comment` what describes a table, then a
-    column; `table_end` follows a relation's columns. `opened` makes a table's files readable, and `closed` ends that;
-    `files` is what their rows are selected from; `outlet` and `month` are the partition keys of a row of files, `field`
-    one of its columns. `records` selects the records of a list, `{source}`, from `{files}`, with the ids of its row,
-    each an `id`; `record` is one of their fields. Two statements begin and end a `transaction`; without one, tables
-    change places."""
+    """How a dialect says what differs. `types` are in the order of `ARROW`; `quote` is the mark around names, `comment`
+    what describes a table, then a column; `table_end` follows a relation's columns. `opened` makes a table's files
+    readable, `closed` ends that; `files` is what their rows are selected from; `outlet` and `month` are the keys of a
+    row of files, `field` one of its columns. `records` selects the records of a list, `{source}`, with the ids (`id`)
+    of its row; `record` is one of their fields. Without a `transaction`, tables change places."""
 
     types: tuple[str, ...]
     quote: str

@@ -85,11 +85,9 @@ class Change(NamedTuple):
 
 
 class Destination(Protocol):
-    """A place that holds relations. A context: entering opens it, leaving closes it.
-
-    `stage` may write what no reader looks at; everything between the start and the end of `transaction` is seen by
-    readers at once, or never. What the driver raises, one of `errors`, becomes a `DestinationError` by `remedies`.
-    """
+    """A place that holds relations, open between entering and leaving it. `stage` may write what no reader looks at;
+    all that is done in `transaction` is seen by readers at once, or never. `errors` become a `DestinationError` by
+    `remedies`."""
 
     title: ClassVar[str]
     errors: ClassVar[tuple[type[Exception], ...]]

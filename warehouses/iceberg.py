@@ -1,8 +1,5 @@
-"""Iceberg tables in a folder, with a SQLite catalog beside them: each load is a snapshot of every table it changed.
-
-The tables' namespace is `pressmark`. All tables of a load are committed by one transaction of the catalog, so that
-no reader sees some of them new and others old.
-"""
+"""Iceberg tables in a folder, in the namespace `pressmark`, with a SQLite catalog beside them. All tables of a load are
+committed by one transaction of the catalog, so that no reader sees some of them new and others old."""
 
 from __future__ import annotations
 

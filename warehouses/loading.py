@@ -88,11 +88,8 @@ def load_output(
     full: bool = False,
     relations: Sequence[Relation] = RELATIONS,
 ) -> LoadReport:
-    """Load the partitions that changed since the last load; with `full`, all of them.
-
-    One transaction: readers of the destination see all of it or nothing. Raises `SourceError`, `DestinationError` or
-    `ReconciliationError`, after which the destination is as it was.
-    """
+    """Load the partitions that changed since the last load; with `full`, all of them, in one transaction. Raises
+    `SourceError`, `DestinationError` or `ReconciliationError`, after which the destination is as it was."""
     started_at = datetime.now(UTC)
     with snapshot(output, load_id) as files, Source(files) as source:
         _check_apart(output, address)

@@ -1,7 +1,5 @@
-"""A PostgreSQL database: rows travel as binary COPY into staging tables, and one transaction brings them in.
-
-Works in the schema that the connection has by default (`?options=-csearch_path%3Dnews` names another).
-"""
+"""A PostgreSQL database: rows travel as binary COPY into staging tables, and one transaction brings them in. Works in
+the connection's default schema (`?options=-csearch_path%3Dnews` names another)."""
 
 from __future__ import annotations
 

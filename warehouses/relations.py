@@ -1,9 +1,6 @@
-"""The tables of a destination: the output's tables in relational form, and the checksums of their rows.
-
-Columns, nullability and descriptions come from `schemas/`. Partition keys become columns; lists of records become rows
-of tables of their own; other lists stay lists. A partition's checksum is the sum of the hashes of its rows, in any
-order: 64 bits of DuckDB's own `hash` where DuckDB reads both ends, else 56 bits of the MD5 of the values as text.
-"""
+"""The output's tables in relational form, and the checksums of their rows. Partition keys become columns; lists of
+records become rows of tables of their own; other lists stay lists. A partition's checksum is the sum of DuckDB's `hash`
+of its rows, in any order."""
 
 from __future__ import annotations
 
@@ -46,11 +43,9 @@ class Checked(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Relation:
     """A table of a destination: which of the output's tables it is made of, its key and the columns to index.
-
-    Rows are replaced partition by partition; `partition_columns` identify a row's. `query` reads the relation's rows
-    from `{source}`, rows of the output's table, in DuckDB's SQL; without one they are the columns of these names.
-    `listed_in` is the column whose records are the rows, and `fields` are these records' fields.
-    """
+    `partition_columns` identify a row's partition. `query` reads the rows from `{source}` in DuckDB's SQL; without one
+    they are the columns of these names. `listed_in` is the column whose records are the rows, `fields` are these
+    records' fields."""
 
     name: str
     source: str

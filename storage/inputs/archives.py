@@ -1,8 +1,5 @@
-"""Tar and zip archives: members that are read from the first to the last, and limits on what they unpack to.
-
-An archive is read by one process, member by member; nothing is unpacked to disk. Reading goes on where the last call
-stopped if it can, so that steps which ask for sources in order read the archive once.
-"""
+"""Tar and zip archives: read by one process, member by member, with limits on what they unpack to. Reading goes on
+where the last call stopped if it can, so that steps which ask for sources in order read the archive once."""
 
 from __future__ import annotations
 

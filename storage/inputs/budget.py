@@ -1,8 +1,5 @@
-"""What an archive may make a run produce: one budget for every input, spent as bytes come out and files are named.
-
-Owns all these numbers. Nothing counts that an archive says of itself: what is unpacked is held against what was read
-for it, and a file against what its file system holds of it.
-"""
+"""What an archive may make a run produce: one budget for every input. Nothing counts that an archive says of itself:
+what is unpacked is held against what was read for it, and a file against what its file system holds of it."""
 
 from __future__ import annotations
 

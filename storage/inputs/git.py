@@ -1,9 +1,6 @@
-"""A git repository, bare or not: the files of a commit, and of those before it, without a checkout.
-
-The states that the archive had are those of the chain of first parents, one after the other. A merge brings what it
-merges at the time of the merge; what was committed on a branch and never was in a state of the chain has a period of
-no length. Git itself walks the commits and reads the contents: see `repository.py`.
-"""
+"""A git repository, bare or not: the files of a commit, and of those before it, without a checkout. The states that the
+archive had are those of the chain of first parents. A merge brings what it merges at its own time; what was committed
+on a branch and never was in a state of the chain has a period of no length."""
 
 from __future__ import annotations
 
@@ -151,10 +148,8 @@ class GitRepository(Input):
     def _beside(
         self, git: Git, line: list[Commit], start: int, periods: pl.DataFrame, request: Request
     ) -> pl.DataFrame:
-        """What was committed on branches and is not what their merge has, with the merge's position.
-
-        A merge on the branch itself brings only what none of its parents has.
-        """
+        """What was committed on branches and is not what their merge has, with the merge's position. A merge on the
+        branch itself brings only what none of its parents has."""
         pairs: list[tuple[str, str | None]] = []
         facts: list[tuple[int, str, int, int]] = []
         if any(len(commit.parents) > 1 for commit in line[start:]):

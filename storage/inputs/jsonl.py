@@ -1,7 +1,5 @@
-"""Reads JSON Lines: one record in a line, its payload under one key and what the others say beside.
-
-A line that is no object of JSON, is too long, or has no payload is a fault at its place in the unpacked file.
-"""
+"""Reads JSON Lines: one record in a line, its payload under one key and what the others say beside. A line that is no
+object of JSON, is too long, or has no payload is a fault at its place in the unpacked file."""
 
 from __future__ import annotations
 

@@ -93,11 +93,8 @@ def limited(chunks: Iterable[bytes], limits: Limits) -> bytes | Fault:
 
 
 def decoded(body: bytes, codings: Iterable[str], budget: Budget, limits: Limits) -> bytes | Fault:
-    """`body` without its codings, which are named in the order in which they were applied.
-
-    A coding that is named, and that markup as it stands shows not to have been applied, is passed over: crawlers keep
-    headers of what they have undone.
-    """
+    """`body` without its codings, named in the order in which they were applied. One that markup as it stands shows not
+    to have been applied is passed over: crawlers keep headers of what they have undone."""
     for coding in reversed([name.strip().lower() for name in codings]):
         if coding in IDENTITY:
             continue

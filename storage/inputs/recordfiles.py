@@ -1,9 +1,6 @@
-"""A folder, or a single file, in which files of records may lie: each record of these is a source.
-
-A record's path is its file's, `#`, and its place there: the byte at which it starts in a file of WARC or ARC (of gzip,
-its member's; `+` and a place in that where it is not the first), or at which its line starts in unpacked JSON Lines.
-Files in a WACZ have their path below its own. Where there are such files, all is read in one pass, in listed order.
-"""
+"""A folder, or a single file, in which files of records may lie: each record of these is a source. Its path is its
+file's (in a WACZ below its own), `#`, and its place: the byte at which it starts in a WARC or ARC (of gzip, its
+member's; `+` and a place in that where it is not the first), or its line in unpacked JSON Lines."""
 
 from __future__ import annotations
 

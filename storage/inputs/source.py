@@ -1,8 +1,5 @@
-"""What an input is to the rest: something that lists sources as a frame and gives their bytes.
-
-The name of a file in an input is a path below the input's root with `/` between its parts, its bytes that are no UTF-8
-escaped as `os.fsdecode` does; its `source_path` is made of that.
-"""
+"""What an input is to the rest: something that lists sources as a frame and gives their bytes. A name in an input is a
+path below its root with `/` between its parts, bytes that are no UTF-8 escaped as `os.fsdecode` does."""
 
 from __future__ import annotations
 
@@ -46,12 +43,10 @@ LISTING: Final = ("source_path", "locator", "source_bytes", "problem", "valid_fr
 
 
 class Source(NamedTuple):
-    """A file of an input, or one that it had: `valid_to` is the time at which that one was replaced or deleted.
-
-    `locator` is what its input finds it by; `problem` says why it can't be read, where listing already showed that.
-    `valid_from` is the time of the commit that brought it; None where the input has no history. `version` differs
-    whenever the bytes do; empty where listing can't tell.
-    """
+    """A file of an input, or one that it had. `locator` is what its input finds it by; `problem` says why it can't be
+    read, where listing showed that. `valid_from` is the time of the commit that brought it (None: no history),
+    `valid_to` that at which it was replaced or deleted. `version` differs whenever the bytes do; empty where listing
+    can't tell."""
 
     source_path: str
     locator: str
@@ -71,10 +66,8 @@ class Source(NamedTuple):
         return Reject(self.source_path, sha256, self.source_bytes, "unreadable", detail, None, data)
 
     def too_large(self, size: int, limits: Limits, chunks: Iterable[bytes] = ()) -> Reject:
-        """The reject of a source above the limit, with the hash of its bytes where these are few enough to be read.
-
-        `chunks` are read up to `HASHED_BYTES`, and not at all where `size` says that there are more.
-        """
+        """The reject of a source above the limit, with its hash where `chunks`, read up to `HASHED_BYTES`, are all of
+        it."""
         digest, hashed = hashlib.sha256(), 0
         for chunk in chunks if size <= HASHED_BYTES else ():
             digest.update(chunk)
@@ -121,11 +114,9 @@ class Before(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What to list: files that `selection` takes, those below the folder `leave_out` excepted.
-
-    `before` spares an input with commits the walk through those that were listed already. With `history`, a file that
-    moved unchanged is listed as one source at its last path; with `moves` too, at each of its paths.
-    """
+    """What to list: files that `selection` takes, but for those below `leave_out`. `before` spares the walk through
+    commits that were listed already. With `history`, a file that moved unchanged is one source at its last path; with
+    `moves` too, at each."""
 
     selection: Selection = Selection()
     leave_out: Path | None = None
@@ -147,14 +138,10 @@ class Request(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What an input has, and had.
-
-    `frame` has the columns `LISTING`, in the order of `source_path`, `valid_from` (unknown times first) and `locator`.
-    Of an input with commits it has every file that ever was at a path, those that no longer are with their `valid_to`.
-    `kept` is for the next listing, as `Request.before`: it has the columns `LISTING`, and maybe more. `left_out` counts
-    the files there are that the selection did not take. `commit` and `committed_at` are those of the state that was
-    listed. `notes` are for the operator, and so are the first names `not_taken`.
-    """
+    """What an input has, and had. `frame` has the columns `LISTING`, in the order of `source_path`, `valid_from`
+    (unknown first) and `locator`, files that no longer are with their `valid_to`. `kept` is for the next
+    `Request.before`. `left_out` counts files that the selection did not take, `not_taken` are their first names.
+    `commit` and `committed_at` are those that were listed; `notes` are for the operator."""
 
     frame: pl.DataFrame
     kept: pl.DataFrame
@@ -166,11 +153,8 @@ class Listing(NamedTuple):
 
 
 class Input(Protocol):
-    """An archive that is open for reading.
-
-    `deletes`: what is absent from it was deleted. `streamed`: it is read from its start to its end, so only one
-    process can read it, and sources are best asked for in the order of their locators as numbers.
-    """
+    """An archive that is open for reading. `deletes`: what is absent from it was deleted. `streamed`: it is read from
+    start to end, by one process, and sources are best asked for in the order of their locators as numbers."""
 
     deletes: bool
     streamed: bool
@@ -187,10 +171,8 @@ class Input(Protocol):
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         """Each source with its bytes, or with the reject that says why there are none; in the input's own order. Pages
-        that are packed one by one, as `story.html.gz`, are what they hold: hash, size and spans are of that.
-
-        Raises `InputError` where the input itself is broken.
-        """
+        packed one by one, as `story.html.gz`, are what they hold. Raises `InputError` where the input itself is
+        broken."""
         for source, data in self.read(sources, limits):
             packed = isinstance(data, bytes) and data.startswith(GZIP) and PACKED_PAGE.search(source.source_path)
             yield source, _unpacked(source, data, limits) if packed and isinstance(data, bytes) else data

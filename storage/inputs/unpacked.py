@@ -1,8 +1,5 @@
-"""A file's bytes, unpacked as they are read, with the place of each: for files that hold one record after the other.
-
-Plain, gzip (one member after the other) or Zstandard, told by the first bytes. What may be unpacked is bounded by what
-was read for it; nothing is believed of what a file says of itself.
-"""
+"""A file's bytes (plain, gzip or Zstandard), unpacked as they are read, with the place of each: for files that hold one
+record after the other. What may be unpacked is bounded by what was read for it."""
 
 from __future__ import annotations
 
@@ -65,12 +62,9 @@ def inflated(data: bytes, window: int = GZIP_WINDOW) -> Iterator[tuple[bytes, in
 
 
 class Unpacked:
-    """The bytes of a file, which `seeks` where it can be read at any place at once.
-
-    `member` is the place in the file of the gzip member at hand, else 0; `position` counts unpacked bytes from there,
-    and `total` all of them. Reading stops at a member's end until `next_member`. `codec` is None where the bytes are as
-    in the file and it seeks.
-    """
+    """The bytes of a file, which `seeks` where it can be read at any place at once. `member` is the place in the file
+    of the gzip member at hand, else 0; `position` counts unpacked bytes from there, `total` all of them. Reading stops
+    at a member's end until `next_member`. `codec` is None where the bytes are as in the file and it seeks."""
 
     def __init__(self, packed: IO[bytes], budget: Budget, *, seeks: bool = True) -> None:
         self._packed = packed

@@ -1,8 +1,5 @@
-"""Reads WARC and ARC files: records of pages with their payloads, and what else there is by its kind.
-
-Header blocks are read by warcio. Where a record starts and ends is checked here, since its library stops at the first
-that is broken: a length that lies, or a member that can't be unpacked, costs one record.
-"""
+"""Reads WARC and ARC files: records of pages with their payloads, and what else there is by its kind. Headers are read
+by warcio; where a record starts and ends is checked here, as that library stops at the first that is broken."""
 
 from __future__ import annotations
 
@@ -228,10 +225,8 @@ def _page(record: _Record, block: _Part, place: str, limits: Limits, budget: Bud
 
 
 def _payload(record: _Record, block: _Part, codings: list[str], limits: Limits, budget: Budget) -> bytes | Fault:
-    """The rest of a content without its codings, if it has the digest that the record says.
-
-    One digest is enough: crawlers differ in which codings they leave on, and some change headers later.
-    """
+    """The rest of a content without its codings, if it has one of the digests that the record says: crawlers differ in
+    which codings they leave on, and some change headers later."""
     if not codings:
         body = limited(iter(lambda: block.read(CHUNK_BYTES), b""), limits)
         if isinstance(body, Fault):

@@ -134,10 +134,8 @@ def exclusive(root: Path, run_id: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def publishing(root: Path, *, shared: bool) -> Iterator[None]:
-    """Wait for the lock under which files are replaced, and hold it; readers share it to see none half done.
-
-    A reader that may not write to the folder, where no run has ever published, needs no lock.
-    """
+    """Wait for the lock under which files are replaced, and hold it; readers share it to see none half done. One that
+    may not write to the folder, where no run has ever published, needs none."""
     path = root / PRIVATE / "publishing"
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if shared and path.exists() else os.O_CREAT), 0o644)

@@ -1,8 +1,6 @@
-"""One writer per output in an object store, by a content that is only ever replaced on a condition.
-
-The writer replaces it again and again. Whoever finds it held watches it: one that changes has a writer that lives, one
-that stays the same for `LEASE_S` has none. No clocks are compared, so they may differ.
-"""
+"""One writer per output in an object store, by a content that is only ever replaced on a condition, again and again.
+Whoever finds it held watches it: one that stays the same for `LEASE_S` has no writer that lives. No clocks are
+compared."""
 
 from __future__ import annotations
 

@@ -332,10 +332,8 @@ def _reason(text: str) -> str:
 
 
 def s3_config() -> dict[str, str]:
-    """Keys, region and endpoint: variables first, then the profile that `AWS_PROFILE` names, or `default`.
-
-    What neither tells is left to the client, which asks the machine for its role.
-    """
+    """Keys, region and endpoint: variables first, then the profile that `AWS_PROFILE` names, or `default`; else the
+    client asks the machine for its role."""
     found = {key: value for key, value in _profile().items() if value}
     given = {
         key: os.environ[name] for key, names in VARIABLES.items() for name in reversed(names) if os.environ.get(name)

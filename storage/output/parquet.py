@@ -49,9 +49,8 @@ CARRY_NEEDS: Final = (
 
 class PartFile(AbstractContextManager["PartFile"]):
     """A partition file that is open for reading. `outdated` ones are of an older contract, or lack a column; their rows
-    are read as this version has them, those of version 2 as of `archive`. Rows of the archives in `stale` are by
-    another parser than this one; None where all rows are. Raises `OutputError` where it is none, or of a contract that
-    can't be carried over."""
+    are read as this version has them, those of version 2 as of `archive`. `stale` are archives whose rows are by
+    another parser; None: all are. Raises `OutputError` for a file, or a contract, that can't be read."""
 
     def __init__(self, output: Output, entry: Stored, table: Table, archive: str = "") -> None:
         self._table = table

@@ -1,7 +1,5 @@
-"""Merges staged rows into partition files: reads a partition, drops, adds, sorts, writes. Runs in workers.
-
-A row's file follows from its `article_id` alone, so no row ever moves between the files of a partition.
-"""
+"""Merges staged rows into partition files: reads a partition, drops, adds, sorts, writes. Runs in workers. A row's file
+follows from its `article_id` alone, so no row ever moves between the files of a partition."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""The files of an output as they stood at one moment: readable while runs replace them, or kept as `OUTPUT@RUN`.
-
-Partition files are replaced by renaming, so a hard link keeps what a reader began with, and takes the space of what
-later runs replaced alone. A shared lock keeps a run from publishing while the links are made. Objects are copied.
-"""
+"""The files of an output as they stood at one moment: readable while runs replace them, or kept as `OUTPUT@RUN`. Files
+are replaced by renaming, so a hard link keeps what a reader began with; a shared lock keeps a run from publishing while
+the links are made. Objects are copied."""
 
 from __future__ import annotations
 
@@ -64,10 +62,8 @@ class Snapshot(NamedTuple):
 @contextlib.contextmanager
 def snapshot(output: Output, reader_id: str, *, digested: bool = True) -> Iterator[Snapshot]:
     """The output's files as of now; they stay as they are until the block ends. Without `digested`, which needs all of
-    their bytes, no partitions are named.
-
-    Raises `OutputError` where the address holds no output, or one whose interrupted run can't be completed.
-    """
+    their bytes, no partitions are named. Raises `OutputError` where there is no output, or an interrupted run can't be
+    completed."""
     # A run's own row comes last, so what was killed while it published has none.
     if not any(output.store.entries(name) for name in ("runs", *TABLES)):
         raise OutputError("no run has written to this folder", output.address, "name an output folder, or ingest first")

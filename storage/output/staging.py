@@ -1,8 +1,5 @@
-"""Where rows wait between parsing and publishing: files of a run's own below the output, or on this machine.
-
-A staged file holds the rows of one table of one batch, by partition, in the order that its `spans` list. What a run
-that was stopped has staged is cleared by the next one, which parses again what was not published.
-"""
+"""Where rows wait between parsing and publishing: files of a run's own below the output, or on this machine. A staged
+file holds the rows of one table of one batch, by partition, in the order that its `spans` list."""
 
 from __future__ import annotations
 

@@ -40,11 +40,8 @@ class Catalog(NamedTuple):
 
 
 def read_catalog(output: Output, archive: str, carried_archive: str) -> Catalog:
-    """The catalog of an output for a run over an archive; empty where there is none. The rows of version 2 are those of
-    `carried_archive`.
-
-    Raises `OutputError` for files of a contract that can't be carried over.
-    """
+    """The catalog of an output for a run over an archive; empty where there is none. Rows of version 2 are those of
+    `carried_archive`. Raises `OutputError` for files of a contract that can't be carried over."""
     whole = {(part.partition, part.number): part for part in output.parts(TABLES["paragraphs"])}
     parts = [
         (TABLES[name], part) for name in ("articles", "revisions", "rejects") for part in output.parts(TABLES[name])

@@ -1,8 +1,5 @@
-"""Where everything lies in an output.
-
-Tables' folders hold `.parquet` files only. Whatever else a run needs (lock, staging, journal) lies in `.pressmark`,
-beside them.
-"""
+"""Where everything lies in an output: tables' folders hold `.parquet` files only, and whatever else a run needs (lock,
+staging, journal) lies in `.pressmark`, beside them."""
 
 from __future__ import annotations
 
@@ -156,10 +153,8 @@ def _partition(folders: str, table: Table) -> Partition | None:
 
 @lru_cache(maxsize=16)
 def open_store(address: str, *, single_writer: bool = False) -> Store:
-    """The store at an address: a path, or `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
-
-    `single_writer` promises that no other process writes there, for stores that can't tell.
-    """
+    """The store at an address: a path, or `s3://bucket/prefix` (`gs://`, `az://container/prefix`). `single_writer`
+    promises that no other process writes there, for stores that can't tell."""
     if is_object_address(address):
         from pressmark.storage.output.objects import ObjectStore
 
