@@ -182,7 +182,6 @@ def _instead(word: str, known: Sequence[str] | dict[str, Command], program: str)
 
 @contextlib.contextmanager
 def _warnings_shown() -> Iterator[None]:
-    """Show the warnings of everything below on standard error, as the program's own."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter("pressmark: %(message)s"))
@@ -195,7 +194,6 @@ def _warnings_shown() -> Iterator[None]:
 
 
 def _fail(error: PressmarkError, words: Sequence[str]) -> int:
-    """Say what is wrong, as text or, under --json, as JSON on standard output; the exit code."""
     if "--json" in words:
         import json
 

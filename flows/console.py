@@ -15,7 +15,6 @@ class OneLineConsole(PrefectConsoleHandler):
     """Prefect's console, with an error's own words in the place of its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line."""
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         record = copy.copy(record)
         words = record.getMessage() if error is None else f"{record.getMessage()}: {type(error).__name__}: {error}"

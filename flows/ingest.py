@@ -71,7 +71,6 @@ def draw(output: str, run_id: str) -> None:
 
 
 def _run_name() -> str:
-    """`ingest ARCHIVE into OUTPUT`: what Prefect calls a run."""
     given = flow_run.parameters
     archive = given.get("archive") or base_name(given["source"])
     return f"ingest {archive} into {base_name(given['output'])}"

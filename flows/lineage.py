@@ -177,13 +177,11 @@ def _name(data: Data) -> tuple[str, str]:
 
 
 def _address(place: str) -> str:
-    """A path or an address, whole."""
     address = absolute(place)
     return address.removeprefix("git+") if "://" in address else f"file:{address}"
 
 
 def _tables(output: str, version: str | None = None, rows: dict[str, Any] | None = None) -> list[Data]:
-    """An output's tables; `rows` counts those of some by name."""
     return [
         Data(
             f"{output}/{name}",

@@ -106,7 +106,6 @@ class Watch:
         threading.Thread(target=self._look, daemon=True).start()
 
     def end(self) -> None:
-        """Look no more."""
         self._ended.set()
 
     def _look(self) -> None:

@@ -115,7 +115,6 @@ def prefect_server(*, ui: bool = False, first: Callable[[], object] = lambda: No
 
 
 def _ask(address: str) -> None:
-    """Raise `ServerError` where nobody answers at this address."""
     try:
         urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=ANSWER_S).close()  # noqa: S310  # the user's own
     except urllib.error.HTTPError:

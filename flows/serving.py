@@ -50,7 +50,6 @@ class Schedule(NamedTuple):
     verify_cron: str
 
     def shown(self, destination: DestinationAddress | None) -> str:
-        """The schedule as lines for a person."""
         lines = [f"  ingest/pressmark   {f'every {self.interval_s} s' if self.interval_s else f'cron `{self.cron}`'}"]
         if destination is not None:
             lines.append(f"  load/pressmark     after an ingest that changed something, into {destination.shown}")

@@ -55,7 +55,6 @@ class Described(NamedTuple):
 
     @property
     def references(self) -> dict[str, str]:
-        """Columns that name a row of another table, and that table."""
         found = {"article_id": "articles"} if self.name in (*OF_ARTICLES, "links") else {}
         found |= {"paragraph_id": "paragraphs", "run_id": "runs"}
         return {name: table for name, table in found.items() if name in self.schema.names and table != self.name

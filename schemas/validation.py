@@ -88,7 +88,6 @@ def check_paragraphs(rows: pa.Table, owners: pa.Array, articles: pa.Table) -> li
 
 
 def _text_law(rows: pa.Table, articles: pa.Table) -> list[Violation]:
-    """Where the texts of an article's rows, joined, are not the article's text."""
     offsets = list(accumulate(articles["paragraph_count"].to_pylist(), initial=0))
     texts = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), rows["text"].combine_chunks())
     differing = pc.not_equal(pc.binary_join(texts, "\n\n"), articles["text"].combine_chunks())
@@ -119,7 +118,6 @@ def _inside_lists(column: pa.ChunkedArray, field: pa.Field, members: tuple[str, 
 
 
 def _shift(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The value of the row before; the first row's own."""
     return pa.chunked_array([column.slice(0, 1).combine_chunks(), column.slice(0, len(column) - 1).combine_chunks()])
 
 

@@ -50,13 +50,11 @@ class Window(NamedTuple):
     share: Fraction
 
     def takes(self, source_sha256: str) -> bool:
-        """Whether a source's hash falls into it."""
         place = Fraction(int(source_sha256[:HASH_DIGITS], 16), 1 << 4 * HASH_DIGITS)
         return (place - self.start) % 1 < self.share
 
     @property
     def end(self) -> Fraction:
-        """Where the next one starts."""
         return (self.start + self.share) % 1
 
 

@@ -269,7 +269,6 @@ def _identities(rows: pa.Table, names: Sequence[str], sources: Sequence[Source])
 def _violations(
     articles: pa.Table, paragraphs: pa.Table, owners: pa.Array, media: pa.Table, media_owners: pa.Array
 ) -> dict[int, list[Violation]]:
-    """Violations by position of the article."""
     found: dict[int, list[Violation]] = {}
     for violation in check_rows(articles, TABLES["articles"]) + check_articles(articles):
         found.setdefault(violation.row, []).append(violation)

@@ -109,7 +109,6 @@ def _period_of(rows: pl.LazyFrame) -> str:
 
 
 def _parts(pairs: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The pairs in parts that may be held."""
     start = size = 0
     for at, more in enumerate((pairs["old_source_bytes"] + pairs["new_source_bytes"]).to_list()):
         if at - start == AT_ONCE or (at > start and size + more > BYTES_AT_ONCE):
@@ -155,7 +154,6 @@ def _texts(moment: Output, pairs: pl.DataFrame) -> dict[tuple[str, str], str]:
 
 
 def _current_places(moment: Output, pairs: pl.DataFrame) -> dict[str, list[Place]]:
-    """Where the paragraphs of the articles stand that are current."""
     rows = _narrowed(moment.scan(PARAGRAPHS), pairs.filter("new_current"), current=True).select(
         "article_id", "ordinal", pl.col("role").cast(pl.String), "byte_start", "byte_end"
     )

@@ -81,7 +81,6 @@ def cite(output: Output, paragraph_id: str, source: str | None = None) -> dict[s
 
 
 def _rows(output: Output, name: str, article_id: str) -> list[dict[str, Any]]:
-    """What a root has of an article's rows, in their order."""
     table = TABLES[name]
     keys = [key for key in ("ordinal",) if key in table.schema.names]
     frame = output.scan(table).filter(pl.col("article_id") == article_id).sort(*keys or ["article_id"]).collect()
@@ -158,7 +157,6 @@ def _verifies(key: Path, signature: bytes, data: bytes) -> bool:
 
 
 def _key(path: Path, *, private: bool) -> Any:
-    """The Ed25519 key in a PEM file."""
     keys = _library("cryptography.hazmat.primitives.serialization")
     kinds = _library("cryptography.hazmat.primitives.asymmetric.ed25519")
     kind = kinds.Ed25519PrivateKey if private else kinds.Ed25519PublicKey
@@ -178,7 +176,6 @@ def _key(path: Path, *, private: bool) -> Any:
 
 
 def _stamped(data: bytes, authority: str) -> bytes:
-    """The authority's answer, which is over these bytes."""
     stamps = _library("rfc3161_client")
     if urlsplit(authority).scheme not in ("http", "https"):
         raise SettingsError("an authority is asked over http or https", authority, "give its address")

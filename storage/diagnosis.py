@@ -197,7 +197,6 @@ def _is_held(root: Path) -> str:
 
 
 def _strange_files(output: Output, area: str) -> Iterator[Finding]:
-    """Files in the tables' folders that are no table's: readers of a folder take them for rows, or fail on them."""
     strange = []
     for table in TABLES.values():
         entries = output.store.entries(table.name)

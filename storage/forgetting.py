@@ -173,7 +173,6 @@ def _sources(known: _Known) -> pl.DataFrame:
 
 
 def _works(known: _Known, article_id: str) -> Iterator[PlaceWork]:
-    """The files that hold rows of the article, and what leaves each."""
     buckets = int(known.runs[0].argument("buckets") or 1)
     bucket = bucket_of(article_id, buckets)
     dropped: dict[tuple[str, Partition], set[str]] = defaultdict(set)
@@ -214,7 +213,6 @@ def _merged(
 
 
 def _left(staging: Staging, known: _Known, stamp: Stamp, detail: str) -> StagedFile:
-    """The rows that say so, one for each source, staged."""
     rows = []
     for (archive,), of in _sources(known).partition_by("archive", as_dict=True).items():
         named = of.select("source_path", "source_sha256", "source_bytes").iter_rows()
@@ -226,7 +224,6 @@ def _left(staging: Staging, known: _Known, stamp: Stamp, detail: str) -> StagedF
 
 
 def _audits(output: Output, drafts: str, article_id: str) -> list[Replacement]:
-    """The steps that take what audits found in the article out of their files."""
     steps = []
     for entry in output.store.entries(AUDITS.name):
         with PartFile(output, entry, AUDITS) as file:

@@ -281,7 +281,6 @@ class Run:
 
     @property
     def _considered(self) -> pl.DataFrame:
-        """The sources that the run is about: those that exist, and with history those that ended."""
         frame = self._listing.frame
         return frame if self._facts.history else frame.filter(STANDING)
 
@@ -329,7 +328,6 @@ class Run:
         return decision._replace(parse=part_of(decision.parse, self._settings.limit))
 
     def _hashed(self, listing: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-        """The listing with the hashes of the bytes of some of its rows."""
         if not rows.height:
             return listing
         found: dict[tuple[str, str], str | None] = {}

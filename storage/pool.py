@@ -114,7 +114,6 @@ class Pool:
     def _here(
         self, work: Callable[[Task], Result], tasks: Iterable[Task], split: Split[Task] | None
     ) -> Iterator[Result]:
-        """Results of tasks that this process carries out."""
         for task in tasks:
             try:
                 result = work(task)

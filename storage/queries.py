@@ -168,7 +168,6 @@ def stages_in(articles: pl.LazyFrame, revisions: pl.LazyFrame, article_id: str) 
 
 
 def _revisions(articles: pl.LazyFrame, revisions: pl.LazyFrame) -> pl.LazyFrame:
-    """All revisions of all articles, the current ones too."""
     current = articles.select(
         *AT_COLUMNS,
         valid_to=pl.lit(None, pl.Datetime("us", "UTC")),

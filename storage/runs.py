@@ -64,7 +64,6 @@ class RunReport(NamedTuple):
     root: str | None = None
 
     def argument(self, name: str, default: Any = None) -> Any:
-        """One of the run's settings."""
         return json.loads(self.arguments).get(name, default)
 
     @property

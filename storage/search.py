@@ -105,7 +105,6 @@ class Search:
     def _first_of(
         self, files: list[_File], wanted: list[pl.Expr], limit: int | None, down: Sequence[bool]
     ) -> pl.DataFrame:
-        """The first blocks of which all is true."""
         found = pl.DataFrame(schema=FOUND)
         for batch in _batches(files, limit):
             current = _sorted(_blocks(self._moment, batch, PARAGRAPHS.name).filter(*wanted), down)
@@ -120,7 +119,6 @@ class Search:
         return found
 
     def _described(self, found: pl.DataFrame, outlets: dict[str, str]) -> pl.DataFrame:
-        """The rows with their outlets, and the titles and addresses of their articles."""
         ids = found["article_id"].unique()
         beside = {f"{ARTICLES.name}/{name.partition('/')[2]}" for name in found["file"].unique()}
         near = [self._moment.location(name) for name in sorted(beside & self._articles)]
@@ -149,7 +147,6 @@ class _File(NamedTuple):
         return cls(part.entry, outlet, "" if value in UNKNOWN_PERIODS.values() else value)
 
     def may_have(self, start: datetime | None, end: datetime | None) -> bool:
-        """Whether rows from `start` to before `end` may be in it."""
         size = len(self.period)
         return (start is None or self.period >= str(start)[:size]) and (end is None or self.period <= str(end)[:size])
 
@@ -167,7 +164,6 @@ def _batches(files: list[_File], limit: int | None) -> Iterator[list[_File]]:
 
 
 def _blocks(moment: Output, files: list[_File], table: str) -> pl.LazyFrame:
-    """All blocks of the files of one table, in the columns of `FOUND`."""
     names = [file.entry.name for file in files if file.entry.name.startswith(table)]
     if not names:
         return pl.LazyFrame(schema=FOUND)

@@ -225,25 +225,21 @@ class IngestSettings:
 
     @property
     def wanted(self) -> Wanted:
-        """The part of the archive that is asked for."""
         from pressmark.transforms.selection import Wanted
 
         return Wanted(self.since, self.outlets, self.limit)
 
     @property
     def limits(self) -> Limits:
-        """What one source may be."""
         from pressmark.transforms.records import Limits
 
         return Limits(source_bytes=self.max_source_mib * MIB)
 
     @property
     def budget(self) -> Budget:
-        """What an archive may be."""
         return Budget(self.max_ratio, self.max_unpacked_gib * GIB, self.max_files)
 
     def with_(self, **changes: Any) -> IngestSettings:
-        """The same settings with some changed."""
         return replace(self, **changes)
 
     def arguments(self, **settled: Any) -> dict[str, Any]:

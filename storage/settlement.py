@@ -110,7 +110,6 @@ class _Places:
         self._carried: set[tuple[str, Partition | None]] = set()
 
     def add_settled(self, settled: Settled) -> None:
-        """The rows that settling adds and drops."""
         self._note(self._added, settled.current.with_columns(state=pl.lit("current")))
         self._note(self._added, settled.superseded.with_columns(state=pl.lit("superseded")))
         self._note(self._dropped, settled.dropped)
@@ -125,7 +124,6 @@ class _Places:
                 keys[place].add(article_id if state == "current" else row_id(*key))
 
     def add_rejects(self, added: pl.DataFrame, dropped: pl.DataFrame) -> None:
-        """The rejects that come and go."""
         place = _Place("rejects", None, 0)
         for frame, keys in ((added, self._added), (dropped, self._dropped)):
             if frame.height:
@@ -140,7 +138,6 @@ class _Places:
                 self._added[_Place(table, partition, bucket)].update()
 
     def tasks(self, staging: Staging, staged: dict[str, list[StagedFile]], now: Round, workers: int) -> list[MergeTask]:
-        """Tasks that write the files, each those of some partitions of one table."""
         works = self._works()
         total = sum(one.counts.source_bytes for one in now.parsed)
         found = []
@@ -210,7 +207,6 @@ def _those_of(
 def _frame(
     batches: Sequence[tuple[str, pa.Table]], schema: pl.Schema, more: Sequence[pl.DataFrame] | None = None
 ) -> pl.DataFrame:
-    """What identifies the rows of all batches, in their order."""
     frames = [pl.DataFrame(schema=schema)]
     for position, (name, rows) in enumerate(batches):
         if rows.num_rows:
@@ -221,7 +217,6 @@ def _frame(
 
 
 def _partition_columns(batches: Sequence[Parsed]) -> list[pl.DataFrame]:
-    """Outlet and period of each article of each batch."""
     frames = []
     for batch in batches:
         rows = [span.partition for span in batch.article_spans for _ in range(span.start, span.stop)]
@@ -324,7 +319,6 @@ def _with_texts(rows: pl.DataFrame, texts: dict[str, str]) -> pl.DataFrame:
 
 
 def _frame_of(rows: pa.Table) -> pl.DataFrame:
-    """Rows as a frame, dictionaries as text."""
     columns = [column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in rows.columns]
     return pl.DataFrame(pl.from_arrow(pa.table(dict(zip(rows.column_names, columns, strict=True)))))
 
@@ -351,7 +345,6 @@ def _stage_rows(staging: Staging, name: str, rows: pl.DataFrame, stamp: Stamp) -
 
 
 def _changes(known: pl.DataFrame, settled: Settled) -> pl.DataFrame:
-    """What a round changed in articles, by outlet."""
     columns = ["article_id", "outlet", "source_sha256", "text_sha256", "published_at"]
     touched = pl.concat([settled.current.select("article_id"), settled.dropped.select("article_id")]).unique()
     before = known.filter(pl.col("state") == "current").join(touched, on="article_id", how="semi")

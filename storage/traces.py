@@ -196,7 +196,6 @@ def _in_batch(batch: pa.RecordBatch, pieces: _Pieces) -> Iterator[tuple[str | No
 
 
 def _leaves(column: pa.Array) -> Iterator[pa.Array]:
-    """The arrays of text and of bytes that a column consists of."""
     if pa.types.is_dictionary(column.type):
         yield from _leaves(column.dictionary)
     elif pa.types.is_struct(column.type):

@@ -85,7 +85,6 @@ def _known(frame: pl.DataFrame, column: str) -> set[str]:
 
 
 def _day(text: str, *, end: bool) -> date | None:
-    """The first or last day of what is written as 2021, 2021-03 or 2021-03-04."""
     text = text.strip()
     if not text:
         return None

@@ -163,7 +163,6 @@ def _check_outlets(dataset: Dataset, selected: Selected) -> None:
 
 
 def _flat_tables(dataset: Dataset, selected: Selected) -> Iterator[_Flat]:
-    """All tables, links among them, with the rows that are selected."""
     for table in TABLES.values():
         frame: pl.LazyFrame = getattr(dataset, table.name)
         schema = table.schema
@@ -200,7 +199,6 @@ def _of(frame: pl.LazyFrame, selected: Selected) -> pl.LazyFrame:
 
 
 def _for(flat: _Flat, kind: Format, *, defuse: bool) -> _Flat:
-    """A table with the columns that a format can hold."""
     schema = pa.schema([stored(field, kind) for field in flat.schema])
     values = [_value(flat.schema.field(field.name), field) for field in schema]
     if defuse:
@@ -288,7 +286,6 @@ def _sqlite_type(type_: pa.DataType) -> str:
 
 
 def _texts(flats: list[_Flat], kind: Format, rows: dict[str, int], draft: Path) -> dict[str, str]:
-    """What the folder says of itself."""
     tables = [_described(flat, kind, rows[flat.name]) for flat in flats]
     if kind != "sqlite":
         tables = [table._replace(sha256=_sha256(draft / table.files)) for table in tables]

@@ -69,7 +69,6 @@ class _Writer:
         self._known: set[str] = set()
 
     def write_all(self, progress: Progress) -> int:
-        """Write what can be reached; the number of pages."""
         given = {
             "articles": self._moment.articles.height, "outlets": counts(self._moment.articles, "outlet"),
             "languages": counts(self._moment.articles, "language"), "flags": counts(self._moment.articles, "flags"),
@@ -165,7 +164,6 @@ def _place(address: str) -> str | None:
 
 
 def _write_data(moment: Moment, folder: Path) -> None:
-    """The texts, the articles that they are of, and what the search needs to know, as scripts."""
     gone = moment.revisions.join(moment.articles, on="article_id", how="anti").unique("article_id", keep="last")
     columns = ("article_id", "outlet", "title", "author", "url", "language", "flags", "published_at")
     articles = pl.concat([moment.articles, gone], how="diagonal").select(columns).with_row_index("number")
@@ -193,7 +191,6 @@ def _write_data(moment: Moment, folder: Path) -> None:
 
 
 def _texts(moment: Moment) -> pl.LazyFrame:
-    """Blocks of current articles, and those of superseded revisions that no current one has."""
     columns = ["article_id", "published_at", "ordinal", "role", "text"]
     current = moment.dataset.paragraphs.with_columns(pl.col("role").cast(pl.String)).select(columns)
     blocks = pl.col("text").str.split("\n\n")

@@ -92,7 +92,6 @@ def start(moment: Moment, request: Request) -> Page:
 
 
 def _look_up(moment: Moment, words: str) -> None:
-    """Go to the article or paragraph whose id or address was typed."""
     article_id = words.partition("-")[0]
     if words.startswith(("http://", "https://")) and (address := canonical_url(words)):
         article_id = id_of(address, "", "")
@@ -171,7 +170,6 @@ def _block(
 
 
 def _links(paragraphs: pl.DataFrame) -> list[dict[str, Any]]:
-    """Each link with its text and the block that it stands in."""
     return [
         {"href": link["href"], "text": row["text"][link["start"] : link["end"]], "ordinal": row["ordinal"],
          "host": _host(link["href"])}

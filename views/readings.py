@@ -84,11 +84,9 @@ class Moment:
         return found.row(0, named=True) if found.height else None
 
     def paragraphs(self, article_id: str) -> pl.DataFrame:
-        """Blocks of a current article in order."""
         return self._rows("paragraphs", self.articles, article_id).sort("ordinal").collect()
 
     def media(self, article_id: str) -> pl.DataFrame:
-        """Media of a current article in order."""
         return self._rows("media", self.articles, article_id).sort("media_id").collect()
 
     def stages(self, article_id: str) -> list[Stage]:
@@ -142,11 +140,9 @@ class Moment:
 
     @property
     def latest(self) -> dict[str, Any]:
-        """The latest run."""
         return self.runs.row(0, named=True)
 
     def is_known(self, article_id: str) -> bool:
-        """Whether a current or superseded article has this id."""
         return any(article_id in frame["article_id"] for frame in (self.articles, self.revisions))
 
     @property
@@ -155,7 +151,6 @@ class Moment:
         return int(self.articles["paragraph_count"].sum()) <= MOST_COMPARED and find_spec("rensa") is not None
 
     def removals(self) -> pl.DataFrame:
-        """The ledger of removals, the latest first."""
         return self._once("removals", lambda: removals_of(self._output, read=False))
 
     def carried_removals(self) -> pl.DataFrame:
@@ -171,7 +166,6 @@ class Moment:
         return self._once("changes", lambda: pairs_of(self._output))
 
     def changes_between(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """What the revisions of some of these changed."""
         return changes_between_pairs(self._output, pairs)
 
     def copies(self) -> pl.DataFrame:
@@ -186,7 +180,6 @@ class Moment:
         return self.comparable and (known is None or bool(known.height and article_id in known["article_id"]))
 
     def _once(self, name: str, made: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        """What takes a while and stays as it is."""
         with self._making:
             if name not in self._made:
                 self._made[name] = made()
@@ -241,7 +234,6 @@ class Room:
                 _let_go(held)
 
     def close(self) -> None:
-        """Let go of all files."""
         with self._lock:
             if self._held is not None:
                 self._held.replaced = True

@@ -78,7 +78,6 @@ def _told(where: str) -> Iterator[None]:
 
 
 def _target(output: Output, to: Path) -> Path:
-    """The file to write; raises where it must not be."""
     target = Path(os.path.realpath(to))
     if target.is_dir():
         raise SettingsError("this is a folder", str(to), f"name a file in it, such as `{to / 'report.html'}`")

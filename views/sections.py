@@ -394,7 +394,6 @@ def _chart(
 
 
 def _sheet(caption: str, rows: pl.DataFrame, *, bar: str = "") -> Sheet:
-    """The table of a frame. A column `_href` has the addresses of what is in the first one."""
     names = [name for name in rows.columns if name != "_href"]
     columns = [Column(name, _kind(rows[name]), name == bar) for name in names]
     most = max([*(rows[bar].drop_nulls() if bar else ()), 1])

@@ -76,7 +76,6 @@ def _number_of(character: str) -> Markup:
 
 
 def _marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
-    """The text with the ranges of its characters marked."""
     parts, at = [], 0
     for start, end in sorted(spans):
         if start >= at:
@@ -110,7 +109,6 @@ def _web(address: str | None, text: object = None) -> Markup:
 
 
 def _linked(text: str, links: Iterable[dict[str, Any]]) -> Markup:
-    """The text of a block with its links in place."""
     parts, at = [], 0
     for link in sorted(links or (), key=lambda link: (link["start"], link["end"])):
         start, end = link["start"], link["end"]

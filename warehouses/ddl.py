@@ -100,7 +100,6 @@ def _create(relation: Relation, name: str, words: _Words) -> str:
 
 
 def _stage(relation: Relation, place: str, words: _Words) -> Iterator[str]:
-    """Make a staging table and fill it from the files."""
     staging = words.name(STAGING + relation.name)
     files = words.files.format(table=relation.source, place=f"{place}/{relation.source}")
     keys = {"outlet": words.outlet, "month": words.month} if relation.partition_columns == PARTITION else {}
@@ -120,7 +119,6 @@ def _stage(relation: Relation, place: str, words: _Words) -> Iterator[str]:
 
 
 def _renew(relation: Relation, words: _Words) -> Iterator[str]:
-    """Make the rows of a table those of its staging table."""
     kept, sent = words.name(relation.name), words.name(STAGING + relation.name)
     names = words.names(relation.names)
     if words.transaction is None:

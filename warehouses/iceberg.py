@@ -191,7 +191,6 @@ def _portions(parts: Sequence[Part]) -> Iterator[list[Part]]:
 
 
 def _in_partitions(relation: Relation, partitions: Sequence[str]) -> BooleanExpression:
-    """A filter for the rows of these partitions."""
     if not relation.partition_columns:
         return AlwaysTrue()
     values = [partition_of(partition) for partition in partitions]

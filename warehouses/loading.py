@@ -150,7 +150,6 @@ def plan_changes(
 
 
 def _check_apart(output: Output, address: DestinationAddress) -> None:
-    """Raise where the destination would lie among the output's own files."""
     if not output.is_local or address.scheme not in FILE_SCHEMES:
         return
     if Path(address.target).resolve().is_relative_to(output.root.resolve()):

@@ -73,7 +73,6 @@ class Relation:
         return pa.schema([pa.field(column.name, type_, column.nullable) for column, type_ in types])
 
     def table(self, rows: Sequence[Sequence[object]]) -> pa.Table:
-        """Rows as an Arrow table."""
         return pa.Table.from_pylist([dict(zip(self.names, row, strict=True)) for row in rows], self.schema)
 
     def select(self, source: str) -> str:
@@ -122,7 +121,6 @@ def _column(field: pa.Field) -> Column:
 
 
 def _columns(table: str) -> tuple[Column, ...]:
-    """The columns of an output's table, but for lists of records; those of partitioned tables begin with the keys."""
     keys = [Column(name, pa.string(), nullable=False, description=PARTITION_KEYS[name][1]) for name in PARTITION]
     fields = [
         field

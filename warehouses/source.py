@@ -89,7 +89,6 @@ class Source:
         self._connection.close()
 
     def parts_of(self, relation: Relation) -> list[Part]:
-        """The files that a relation is made of."""
         return [part for part in self.parts if part.table == relation.source]
 
     def check_schemas(self, parts: Sequence[Part]) -> None:
@@ -125,7 +124,6 @@ class Source:
             raise SourceError(f"article {article_id}: {problem}", where, BROKEN)
 
     def rows(self, relation: Relation, parts: Sequence[Part]) -> str:
-        """SQL of DuckDB for the relation's rows in some of its files."""
         return relation.select(read_parquet(parts))
 
     def arrow(self, relation: Relation, parts: Sequence[Part], sent: Sent) -> pa.RecordBatchReader:

@@ -68,13 +68,11 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def _rows(output: Output, name: str, archive: str | None) -> pl.LazyFrame:
-    """Rows of a table, of one archive or all."""
     rows = output.scan(TABLES[name])
     return rows if archive is None else rows.filter(pl.col("archive").cast(pl.String) == archive)
 
 
 def _counts(output: Output, archive: str | None) -> list[dict[str, Any]]:
-    """Rows of `articles`, `paragraphs` and `revisions` per outlet and month (day, year)."""
     articles, revisions = (_rows(output, name, archive) for name in ("articles", "revisions"))
     period = next(name for name in ("month", "day", "year") if name in articles.collect_schema().names())
     keys = [pl.col("outlet").cast(pl.String), pl.col(period).cast(pl.String).alias("month")]

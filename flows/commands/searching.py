@@ -56,7 +56,6 @@ def index(arguments: argparse.Namespace) -> int:
 
 
 def _lines(hit: dict[str, Any]) -> list[str]:
-    """Where the block stands, and its text around the hits."""
     published = "no date" if hit["published_at"] is None else utc(hit["published_at"])[:10]
     state = hit["role"] if hit["current"] else f"superseded, revision {hit['revision_id']}"
     name = hit["paragraph_id"] or f"{hit['article_id']}, block {hit['ordinal']}"

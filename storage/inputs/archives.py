@@ -158,13 +158,11 @@ class PackedArchive(Input):
             raise self.broken(error, f"in `{member.name}`") from error
 
     def broken(self, error: Exception, where: str) -> InputError:
-        """The error of an archive that can't be read to its end."""
         return InputError(
             f"the archive can't be read {where} ({error})", self.path, "it is truncated or corrupt; fetch it again"
         )
 
     def check(self, produced: int, read: int) -> None:
-        """Raises `InputError` where an archive unpacks to more than it may."""
         if problem := self.budget.broken_by(produced, read):
             raise InputError(problem[0], self.path, problem[1])
 
@@ -238,7 +236,6 @@ class TarArchive(PackedArchive):
             self._name_what_follows(stream, archive.offset)
 
     def _name_what_follows(self, stream: _Unpacking, mark: int) -> None:
-        """A note where data follow the end mark, such as another archive."""
         place, data = mark, stream.chunk[mark - stream.unpacked :]
         try:
             while data and not (left := data.lstrip(b"\0")):

@@ -107,13 +107,11 @@ class Folder(Input):
             return source.unreadable(f"{error.strerror or error}; mend the file or its permissions")
 
     def _opened(self, source: Source) -> int:
-        """A handle on a file that is there."""
         # A single file may be a link: it was named by the operator.
         path = os.fspath(self._root) if self._is_file else f"{self._root}/{source.locator}"
         return os.open(path, OPEN_FLAGS if self._is_file else OPEN_FLAGS | os.O_NOFOLLOW)
 
     def _walk(self, request: Request) -> Iterator[Source]:
-        """All files, with their names for paths."""
         root = os.path.join(os.fsencode(self._root), b"")
         left_out = _below(root, request.leave_out) if request.leave_out is not None else None
         settled = settled_now()
@@ -160,6 +158,5 @@ def file_version(info: os.stat_result, settled: int) -> str:
 
 
 def _below(root: bytes, folder: Path) -> bytes | None:
-    """A folder's path from `root` on, if it lies below that."""
     base, path = os.path.join(os.path.realpath(root), b""), os.fsencode(os.path.realpath(folder))
     return path[len(base) :] if path.startswith(base) else None

@@ -128,7 +128,6 @@ class GitRepository(Input):
         times: list[datetime | None],
         request: Request,
     ) -> pl.DataFrame:
-        """All periods, from those that are known and the commits of the line from `start` on."""
         pairs = [(line[at].id, line[at - 1].id if at else None) for at in range(start, len(line))]
         changes = git.changes(pairs, self._subdir, self._budget, request.progress)
         if changes.select("pair", "name").is_duplicated().any():

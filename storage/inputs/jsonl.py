@@ -120,7 +120,6 @@ def _value(found: Any, key: str) -> Any:
 
 
 def _without(found: dict[str, Any], key: str) -> dict[str, Any]:
-    """A copy without what `_value` gives."""
     name, _, rest = key.partition(".")
     if key in found or not isinstance(found.get(name), dict):
         return {other: value for other, value in found.items() if other != key}
@@ -146,12 +145,10 @@ def _said(said: dict[str, Any], keys: Mapping[str, str]) -> str | None:
 
 
 def _is_simple(text: str) -> bool:
-    """Whether an object of JSON has so few values that front matter's reader takes it, whatever they are."""
     return text.count("{") + text.count("[") < FEW_OPEN and text.count(",") < FEW_VALUES
 
 
 def _is_short(value: Any, most: int) -> bool:
-    """Whether a value has so many characters at most; where that is none, whether it is a scalar."""
     return len(json.dumps(value)) <= most if most else not isinstance(value, list | dict)
 
 

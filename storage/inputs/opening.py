@@ -43,11 +43,9 @@ class InputAddress(NamedTuple):
     trusted: bool = False
 
     def location(self, source_path: str) -> str:
-        """Where a source is, for messages."""
         return f"{self.url.rstrip('/')}/{source_path}" if self.url else str(self.path / source_path)
 
     def at(self, commit: str | None) -> InputAddress:
-        """The same input as of a commit; itself where it has no commits."""
         return self if commit is None or self.kind != "git" else self._replace(ref=commit)
 
 

@@ -40,7 +40,6 @@ class Payload(bytes):
 
     @property
     def version(self) -> str:
-        """A digest of the bytes and the facts."""
         digest = hashlib.sha256(repr(self.facts).encode("utf-8", "backslashreplace"))
         digest.update(self)
         return digest.hexdigest()

@@ -121,7 +121,6 @@ class RecordFolder(Folder):
                 number += 1
 
     def _found(self, place: int, number: int, limits: Limits) -> Found | None:
-        """The record with this number, which is one of the file at a place."""
         if self._open is None or self._open[::2] != (place, limits) or number < self._next:
             self._open, self._next = (place, self._read_file(self._files[place], limits), limits), self._firsts[place]
         for found in self._open[1]:
@@ -188,7 +187,6 @@ class RecordFolder(Folder):
             yield Found("", None, fault_of(NO_WACZ, size=file.source_bytes))
 
     def _problem(self, entry: zipfile.ZipInfo, name: str, names: set[str]) -> str | None:
-        """Why a file in a WACZ is not read."""
         if OUTSIDE.search(name):
             return OUT_OF_ARCHIVE
         if name in names:

@@ -140,7 +140,6 @@ class Git:
                 raise self.corrupt(message)
 
     def corrupt(self, detail: str) -> InputError:
-        """The error of a repository that can't be read."""
         if self.is_partial:
             return InputError(
                 f"this is a partial clone, and git can't go on without the rest ({detail})", self.path, WHOLE
@@ -168,7 +167,6 @@ class Git:
             return None
 
     def commits(self, head: str, *options: str) -> list[Commit]:
-        """Commits that led to one, itself included, from the oldest to the newest."""
         output = b"".join(self.asked("rev-list", "--timestamp", "--parents", *options, head, "--")).decode()
         lines = [line.split(" ") for line in output.splitlines()]
         return [Commit(line[1], line[2:], int(line[0])) for line in reversed(lines)]
@@ -306,7 +304,6 @@ def _tokens(output: Iterable[bytes], end: bytes) -> Iterator[bytes]:
 
 
 def _message(said: IO[bytes]) -> str:
-    """The last message of git, with the lines that belong to it."""
     said.seek(0)
     last = said.read().decode(errors="replace").rpartition("fatal: ")[2]
     lines = [line.strip() for line in last.splitlines() if line.strip()]

@@ -176,7 +176,6 @@ def _record(stream: Unpacked) -> _Record:
 
 
 def _check_end(stream: Unpacked, end: int, length: int) -> None:
-    """Raise `Broken` where a plain file has no end of a record at a position."""
     if end > stream.size:
         raise Broken(f"the file ends before the {length} bytes that its length says")
     if not _ends(stream.at(end, 16)):
@@ -184,7 +183,6 @@ def _check_end(stream: Unpacked, end: int, length: int) -> None:
 
 
 def _ends(after: bytes) -> bool:
-    """Whether what follows is what may follow a record."""
     left = after.lstrip(b"\r\n")
     return after.startswith((b"\r\n\r\n", b"\n\n")) or not left or left.startswith(b"WARC/"[: len(left)])
 
@@ -251,7 +249,6 @@ def _payload(record: _Record, block: _Part, codings: list[str], limits: Limits, 
 
 
 def _time(record: _Record) -> datetime | None:
-    """The time that a record says, or None."""
     try:
         moment = datetime.fromisoformat(record.says("WARC-Date").strip())
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -184,7 +184,6 @@ def sync(path: Path) -> None:
 
 
 def _complete(root: Path) -> None:
-    """Carry out the steps of a journal that is there."""
     journal = root / JOURNAL
     try:
         steps = [Replacement(*step) for step in json.loads(journal.read_bytes())]

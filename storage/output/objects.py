@@ -128,7 +128,6 @@ class ObjectStore:
         return bytes(self._tried(lambda: obstore.get(self.client, name).bytes(), name))
 
     def read_range(self, name: str, start: int, stop: int) -> bytes:
-        """Bytes `[start, stop)` of a content."""
         return bytes(self._tried(lambda: obstore.get_range(self.client, name, start=start, end=stop), name))
 
     def write(self, name: str, content: bytes) -> None:
@@ -183,13 +182,11 @@ class ObjectStore:
         self._complete()
 
     def reader_options(self) -> dict[str, str]:
-        """What polars needs to read here, as `storage_options`."""
         if not self.address.startswith("s3://"):
             return {}
         return {**s3_config(), **({"aws_allow_http": "true"} if allows_http() else {})}
 
     def location(self, name: str) -> str:
-        """The address of a content."""
         return f"{self.address.rstrip('/')}/{name}"
 
     def _complete(self) -> None:

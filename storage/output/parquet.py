@@ -187,7 +187,6 @@ def _ids(rows: pa.Table, table: Table, archive: str) -> dict[str, pa.Array]:
 
 
 def _flags(rows: pa.Table) -> list[list[str]]:
-    """The flags that an article's own figures show."""
     body = pc.subtract(rows["source_bytes"], rows["header_bytes"])
     shown = {
         "date_conflict": rows["date_conflict"],

@@ -40,7 +40,6 @@ class PlaceWork(NamedTuple):
 
     @property
     def outlet(self) -> str | None:
-        """The partition's outlet; None where the table has no partitions."""
         return None if self.partition is None else self.partition.outlet
 
 

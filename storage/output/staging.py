@@ -70,7 +70,6 @@ class Staging(NamedTuple):
         return table if columns is None else table.select(list(columns))
 
     def remove(self, names: Sequence[str]) -> None:
-        """Remove staged files, which have been published."""
         open_store(self.address).remove([self._full(name) for name in names])
 
     def _full(self, name: str) -> str:

@@ -136,7 +136,6 @@ class Seen:
             self.forget()
 
     def write(self, archive: str, facts: str, frame: pl.DataFrame, kept: pl.DataFrame, commit: str | None) -> None:
-        """Write down what was seen of an archive."""
         told = json.dumps({"facts": self._facts(facts), "commit": commit}).encode()
         for kind, rows in (("listing", frame.select(list(LISTING))), ("kept", kept)):
             table = rows.to_arrow().replace_schema_metadata({b"seen": told})

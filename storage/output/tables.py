@@ -43,12 +43,10 @@ class Output(NamedTuple):
 
     @property
     def store(self) -> Store:
-        """Its contents by name."""
         return open_store(str(self.address), single_writer=self.single_writer)
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a folder of this machine."""
         return not is_object_address(str(self.address))
 
     @property
@@ -64,7 +62,6 @@ class Output(NamedTuple):
         return Path(self.address) if self.is_local else None
 
     def location(self, name: str) -> str:
-        """A content's address, for messages and readers."""
         return f"{self.address}".rstrip("/") + f"/{name}"
 
     def note(self, name: str) -> bytes:
