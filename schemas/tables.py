@@ -44,18 +44,28 @@ CONTRIBUTOR: Final = pa.struct([
 
 TEXTS: Final = pa.list_(pa.field("element", pa.string(), nullable=False))
 
+SOURCE_PATH: Final = column(
+    "source_path", pa.string(),
+    "path relative to the input's root, `/` separators, NFC; of a record its file's, `#` and its offset",
+)  # fmt: skip
+SOURCE_SHA256: Final = column(
+    "source_sha256", pa.string(),
+    "hex SHA-256 of the source's bytes; of a record those of its decoded payload, as all sizes and ranges",
+)  # fmt: skip
+RANGE_SHA256: Final = column("source_sha256", pa.string(), "hex SHA-256 of the source that the byte range indexes")
+SOURCE_BYTES: Final = column("source_bytes", pa.int64(), "size of the source", unit="bytes")
+VALID_FROM: Final = column(
+    "valid_from", TIMESTAMP, "time of the commit that brought this revision to its path, or of its capture; null where "
+    "the input has no commits", nullable=True,
+)  # fmt: skip
+
 ARTICLES: Final = Table(
     name="articles",
     meaning="One row per article, its current revision.",
     schema=table_schema([
         column("article_id", pa.string(), "first 32 hex digits of SHA-256 of `canonical_url`, of `archive`, a line "
                "feed and `source_path` where there is no URL"),
-        ARCHIVE,
-        column("source_path", pa.string(),
-               "path relative to the input's root, `/` separators, NFC; of a record its file's, `#` and its offset"),
-        column("source_sha256", pa.string(),
-               "hex SHA-256 of the source's bytes; of a record those of its decoded payload, as all sizes and ranges"),
-        column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
+        ARCHIVE, SOURCE_PATH, SOURCE_SHA256, SOURCE_BYTES,
         column("dialect", DICTIONARY, "shape of the header: " + ", ".join(DIALECTS)),
         column("markup", DICTIONARY, "language of the body: " + ", ".join(MARKUPS)),
         column("encoding", DICTIONARY, "how the source's bytes become characters: utf-8, or what was declared"),
@@ -95,10 +105,7 @@ ARTICLES: Final = Table(
         column("paragraph_bytes", pa.int64(), "bytes inside the blocks' spans", unit="bytes"),
         column("skipped_bytes", pa.int64(), "bytes of comments and skipped elements outside spans", unit="bytes"),
         column("markup_bytes", pa.int64(), "all other bytes", unit="bytes"),
-        column("valid_from", TIMESTAMP,
-               "time of the commit that brought this revision to its path, or of its capture; null where the "
-               "input has no commits", nullable=True),
-        RUN_ID,
+        VALID_FROM, RUN_ID,
         column("ingested_at", TIMESTAMP, "start of the run that wrote this row"),
     ]),
     sort_keys=("published_at", "article_id"),
@@ -122,8 +129,7 @@ PARAGRAPHS: Final = Table(
         column("char_start", pa.int32(), "start of `text` in `articles.text`", unit="code points"),
         column("char_end", pa.int32(), "just past `text` in `articles.text`", unit="code points"),
         column("byte_start", pa.int64(), "first byte of the block in the source", unit="bytes"),
-        column("byte_end", pa.int64(), "just past the block's last byte in the source", unit="bytes"),
-        column("source_sha256", pa.string(), "hex SHA-256 of the source that the byte range indexes"),
+        column("byte_end", pa.int64(), "just past the block's last byte in the source", unit="bytes"), RANGE_SHA256,
         column("published_at", TIMESTAMP, "of the article", nullable=True),
         column("dateline_at", TIMESTAMP, "of the article", nullable=True),
         column("language", DICTIONARY, "BCP 47 tag of the block, `und` where it is not known"),
@@ -151,8 +157,7 @@ MEDIA: Final = Table(
         column("title", pa.string(), "title of the element", nullable=True),
         column("caption_ordinal", pa.int32(), "ordinal of the block that is its caption", nullable=True),
         column("byte_start", pa.int64(), "first byte of the element's tag in the source", unit="bytes"),
-        column("byte_end", pa.int64(), "just past the tag's last byte in the source", unit="bytes"),
-        column("source_sha256", pa.string(), "hex SHA-256 of the source that the byte range indexes"),
+        column("byte_end", pa.int64(), "just past the tag's last byte in the source", unit="bytes"), RANGE_SHA256,
         column("published_at", TIMESTAMP, "of the article", nullable=True),
     ]),
     sort_keys=("published_at", "article_id", "media_id"),
@@ -169,12 +174,7 @@ REVISIONS: Final = Table(
         column("revision_id", pa.string(),
                "first 32 hex digits of SHA-256 of `archive`, `source_path`, `source_sha256` and `valid_from`"),
         column("article_id", pa.string(), "the article this is a revision of"),
-        ARCHIVE,
-        column("source_path", pa.string(),
-               "path relative to the input's root, `/` separators, NFC; of a record its file's, `#` and its offset"),
-        column("source_sha256", pa.string(),
-               "hex SHA-256 of the source's bytes; of a record those of its decoded payload, as all sizes and ranges"),
-        column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
+        ARCHIVE, SOURCE_PATH, SOURCE_SHA256, SOURCE_BYTES,
         column("published_at", TIMESTAMP, "when this revision says it was published", nullable=True),
         column("title", pa.string(), "title of this revision"),
         column("text", pa.string(), "texts of all blocks, joined by two line feeds; null where the row that supersedes "
@@ -185,9 +185,7 @@ REVISIONS: Final = Table(
                "null for a tombstone", nullable=True),
         column("superseded_by", pa.string(), "`source_sha256` of the next revision, null for a tombstone",
                nullable=True),
-        column("valid_from", TIMESTAMP,
-               "time of the commit that brought this revision to its path, or of its capture; null where the "
-               "input has no commits", nullable=True),
+        VALID_FROM,
         column("valid_to", TIMESTAMP, "time of the commit (start of the run where there are none) that replaced or "
                "deleted it; null while its file still exists; equal to `valid_from` where it was on a branch only",
                nullable=True),
@@ -208,12 +206,10 @@ REJECTS: Final = Table(
     schema=table_schema([
         column("reject_id", pa.string(),
                "first 32 hex digits of SHA-256 of `archive`, `source_path` and `source_sha256`"),
-        ARCHIVE,
-        column("source_path", pa.string(),
-               "path relative to the input's root, `/` separators, NFC; of a record its file's, `#` and its offset"),
+        ARCHIVE, SOURCE_PATH,
         column("source_sha256", pa.string(), "hex SHA-256 of the source's bytes; null when it could not be read",
                nullable=True),
-        column("source_bytes", pa.int64(), "size of the source", unit="bytes"),
+        SOURCE_BYTES,
         column("reason", DICTIONARY, "why it is no article: " + ", ".join(REASONS)),
         column("detail", pa.string(), "what was found and what to do; the traceback of a `parser_error`; of what is "
                "`forgotten` the article, and why"),

@@ -5,10 +5,10 @@ remembers."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -34,7 +34,7 @@ from pressmark.transforms.identity import host_of
 from pressmark.transforms.records import Reject, Stamp
 
 if TYPE_CHECKING:
-    from pressmark.transforms.rederivation import Disagreement
+    pass
 
 __all__ = ["Audit", "Disagreed", "Window", "audit_output"]
 
@@ -77,20 +77,16 @@ class Audit(NamedTuple):
     """What an audit looked at: of so many `articles` those in its share, and every disagreement."""
 
     audit_id: str
-    articles: int
-    audited: int
-    paragraphs: int
-    media: int
-    source_bytes: int
-    disagreements: list[Disagreed]
+    articles: int = 0
+    audited: int = 0
+    paragraphs: int = 0
+    media: int = 0
+    source_bytes: int = 0
+    disagreements: list[Disagreed] = []  # noqa: RUF012  # never changed
 
-
-class _Looked(NamedTuple):
-    articles: int
-    paragraphs: int
-    media: int
-    source_bytes: int
-    disagreements: list[Disagreed]
+    def with_(self, more: Audit) -> Audit:
+        """Both together."""
+        return Audit(self.audit_id, *(one + other for one, other in zip(self[1:], more[1:], strict=True)))  # type: ignore[operator]
 
 
 def audit_output(
@@ -103,12 +99,11 @@ def audit_output(
     second_reading("rederivation")
     portion = Fraction(share).limit_denominator(FINEST)
     windows: dict[str, Window] = {}
-    total = Audit(stamp.run_id, 0, 0, 0, 0, 0, [])
+    total = Audit(stamp.run_id)
     with output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)):
         for one in archives_of(output, source, archive):
             windows[one.name] = Window(_start(output, one.name), portion)
-            found = _audit(output, one, windows[one.name], workers, progress)
-            total = Audit(stamp.run_id, *(here + more for here, more in zip(total[1:], found, strict=True)))  # type: ignore[operator]
+            total = total.with_(_audit(output, one, windows[one.name], workers, progress))
         found_rows = sorted(total.disagreements, key=lambda row: (row.archive, row.source_path, row.byte_start or 0))
         total = total._replace(disagreements=found_rows)
         if found_rows:
@@ -132,7 +127,7 @@ def _start(output: Output, archive: str) -> Fraction:
 
 def _audit(
     output: Output, archive: Archive, window: Window, workers: int, progress: Callable[[str, int, int], None]
-) -> tuple[int, int, int, int, int, list[Disagreed]]:
+) -> Audit:
     columns = ["source_path", "source_sha256", "article_id"]
     rows = partition_rows(output, "articles", archive.name, columns)
     chosen = {
@@ -144,22 +139,22 @@ def _audit(
     sources = {source.source_path: source for source in archive.input.find(chosen)}
     last = latest_of(output, archive.name)
     work = partial(_audit_partition, single_outlet=last.argument("single_outlet"), zone=last.argument("zone"))
-    looked = _Looked(0, 0, 0, 0, [])
+    looked = Audit("", sum(map(len, rows.values())))
     progress("audit", 0, len(chosen))
     with open_pool(workers) as pool:
         places = {path: partition for path, (partition, _) in chosen.items()}
         for result in pool.map(work, tasks_of(output, archive, sources, places)):
-            looked = _Looked(*(here + more for here, more in zip(looked, result, strict=True)))  # type: ignore[operator]
-            progress("audit", looked.articles, len(chosen))
+            looked = looked.with_(result)
+            progress("audit", looked.audited, len(chosen))
     lost = [
         Disagreed(archive.name, path, row["source_sha256"], row["article_id"], "source", "articles.source_path", path,
                   None, None, None)
         for path, (_, row) in chosen.items() if path not in sources
     ]  # fmt: skip
-    return sum(map(len, rows.values())), *looked[:4], looked.disagreements + lost
+    return looked._replace(disagreements=looked.disagreements + lost)
 
 
-def _audit_partition(task: Task, *, single_outlet: str | None, zone: str | None) -> _Looked:
+def _audit_partition(task: Task, *, single_outlet: str | None, zone: str | None) -> Audit:
     second = second_reading("rederivation")
     rows = read_parts(task.output, "articles", task.parts["articles"], second.ARTICLE_COLUMNS,
                       ("source_path", task.sources))  # fmt: skip
@@ -181,15 +176,11 @@ def _audit_partition(task: Task, *, single_outlet: str | None, zone: str | None)
         size += len(data)
         place = outlets.find(host_of(article["canonical_url"]), single_outlet, zone).zone
         mine = paragraphs[article["article_id"]], media[article["article_id"]]
-        found += _named(article, second.disagreements(article, *mine, data, zone=place, period=period))
+        named = [article[name] for name in Disagreed._fields[:4]]
+        found += [Disagreed(*named, *one) for one in second.disagreements(article, *mine, data, zone=place,
+                                                                          period=period)]  # fmt: skip
     shown, stood = (sum(map(len, rows.values())) for rows in (media, paragraphs))
-    return _Looked(len(task.sources), stood, shown, size, found)
-
-
-def _named(article: dict[str, Any], found: Iterator[Disagreement]) -> Iterator[Disagreed]:
-    for one in found:
-        yield Disagreed(article["archive"], article["source_path"], article["source_sha256"], article["article_id"],
-                        *one)  # fmt: skip
+    return Audit("", 0, len(task.sources), stood, shown, size, found)
 
 
 def _publish(output: Output, stamp: Stamp, found: list[Disagreed]) -> None:

@@ -49,28 +49,24 @@ class Verification(NamedTuple):
     """What was checked, how often each law was, and every breach. `not_ingested` counts sources that the latest run may
     not have asked for, as it asked for a part of the archive."""
 
-    articles: int
-    paragraphs: int
-    revisions: int
-    rejects: int
-    sources: int
-    source_bytes: int
-    breaches: list[Breach]
+    articles: int = 0
+    paragraphs: int = 0
+    revisions: int = 0
+    rejects: int = 0
+    sources: int = 0
+    source_bytes: int = 0
+    breaches: list[Breach] = []  # noqa: RUF012  # never changed
     not_ingested: int = 0
     media: int = 0
+
+    def with_(self, more: Verification) -> Verification:
+        """Both together."""
+        return Verification(*(one + other for one, other in zip(self, more, strict=True)))  # type: ignore[operator]
 
 
 class _Rejected(NamedTuple):
     place: tuple[str, str | None]
     forgotten: bool
-
-
-class _Checked(NamedTuple):
-    articles: int
-    paragraphs: int
-    media: int
-    source_bytes: int
-    breaches: list[Breach]
 
 
 def verify_output(
@@ -80,11 +76,9 @@ def verify_output(
     """Check laws 1 to 5 and 7 on all archives of an output, or on the one that is named; `source` is by default the
     input of its latest run. `progress` is called with `verify`, the articles checked and the articles there are. Slices
     are cut again for law 1 by `cutter`, a function of a module, by default the parser's own."""
-    chosen = archives_of(output, None if source is None else str(source), archive)
-    found = [_verify(output, one, workers, progress, cutter) for one in chosen]
-    total = Verification(0, 0, 0, 0, 0, 0, [])
-    for one in found:
-        total = Verification(*(here + more for here, more in zip(total, one, strict=True)))  # type: ignore[operator]
+    total = Verification()
+    for one in archives_of(output, None if source is None else str(source), archive):
+        total = total.with_(_verify(output, one, workers, progress, cutter))
     return total
 
 
@@ -98,16 +92,13 @@ def _verify(
     rows = partition_rows(output, "articles", archive.name, ["source_path", "source_sha256", "valid_from"])
     current = {partition: [Stood(**row, valid_to=None) for row in some] for partition, some in rows.items()}
     articles = [row for some in current.values() for row in some]
-    breaches: list[Breach] = []
-    checked = [0, 0, 0, 0]
+    checked = Verification()
     places = {row.source_path: partition for partition, some in current.items() for row in some}
     with open_pool(workers) as pool:
         for result in pool.map(partial(_check_partition, cutter=cutter), tasks_of(output, archive, sources, places)):
-            breaches += result.breaches
-            counts = (result.articles, result.paragraphs, result.media, result.source_bytes)
-            checked = [before + more for before, more in zip(checked, counts, strict=True)]
-            progress("verify", checked[0], len(articles))
-    breaches += [
+            checked = checked.with_(result)
+            progress("verify", checked.articles, len(articles))
+    breaches = checked.breaches + [
         Breach(1, row.source_path, None, "the source is not in the input; name the input that was ingested")
         for row in articles
         if row.source_path not in sources
@@ -119,14 +110,13 @@ def _verify(
     rejects, bad_rejects = _rejects(output, archive.name)
     taken = [source for source in listed if archive.selection.takes(source.source_path)]
     incomplete, not_ingested = _completeness(archive, taken, articles, superseded, rejects)
-    breaches += incomplete
-    breaches += bad_rejects
+    breaches += incomplete + bad_rejects
     duplicates = [path for path, count in Counter(row.source_path for row in articles).items() if count > 1]
     breaches += [Breach(5, path, None, "the source has more than one row in `articles`") for path in duplicates]
-    return Verification(
-        len(articles), checked[1], len(superseded), len(rejects), len(taken), checked[3],
-        sorted(breaches, key=lambda breach: (breach.source_path, breach.law, breach.byte_offset or 0)), not_ingested,
-        checked[2],
+    return checked._replace(
+        articles=len(articles), revisions=len(superseded), rejects=len(rejects), sources=len(taken),
+        breaches=sorted(breaches, key=lambda breach: (breach.source_path, breach.law, breach.byte_offset or 0)),
+        not_ingested=not_ingested,
     )  # fmt: skip
 
 
@@ -145,8 +135,10 @@ def _completeness(
         known = {(row.source_path, None): row.source_sha256 for row in articles}
     unread = [source for source in taken if _period(archive, source) not in known or source.valid_to is not None]
     hashes = {
-        (source.source_path, source.locator): _hash(data) for source, data in archive.input.contents(unread, ANY_SIZE)
-    }
+        (source.source_path, source.locator):
+            data.source_sha256 if isinstance(data, Reject) else hashlib.sha256(data).hexdigest()
+        for source, data in archive.input.contents(unread, ANY_SIZE)
+    }  # fmt: skip
     discovered = [
         Stood(
             source.source_path,
@@ -194,11 +186,7 @@ def _period(archive: Archive, source: Source) -> tuple[str, Any]:
     return source.source_path, source.valid_from if archive.history else None
 
 
-def _hash(data: bytes | Reject) -> str | None:
-    return data.source_sha256 if isinstance(data, Reject) else hashlib.sha256(data).hexdigest()
-
-
-def _check_partition(task: Task, cutter: Cutter | None) -> _Checked:
+def _check_partition(task: Task, cutter: Cutter | None) -> Verification:
     paragraphs, media = (by_article(task, name, columns) for name, columns in OWNED.items())
     articles = {
         row["source_path"]: row
@@ -216,7 +204,7 @@ def _check_partition(task: Task, cutter: Cutter | None) -> _Checked:
             continue
         total_bytes += len(data)
         breaches += check_article(article, mine, data, shown, cutter)
-    return _Checked(len(task.sources), count, media_count, total_bytes, breaches)
+    return Verification(len(task.sources), count, source_bytes=total_bytes, breaches=breaches, media=media_count)
 
 
 def _strays(output: Output) -> list[Breach]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
@@ -31,12 +31,6 @@ REPEATING: Final = (
     "run_id", "article_id", "source_sha256", "published_at", "dateline_at", "ingested_at", "local_date", "url_date",
     "first_seen_at", "author",
 )  # fmt: skip
-# So short, or so varied, that compressing them takes time and saves nothing.
-PLAIN: Final = frozenset({
-    "archive", "dialect", "markup", "encoding", "published_from", "run_id", "ingested_at", "published_at",
-    "dateline_at", "url_date", "local_date", "date_conflict", "valid_from", "valid_to", "first_seen_at", "author",
-    "paragraph_count", "content_count", "text_hash", "change",
-})  # fmt: skip
 # The least and greatest value of these help nobody to pass over a row group.
 LONG: Final = frozenset({"text", "title", "raw", "detail", "arguments"})
 MOSTLY: Final = 0.5
@@ -104,15 +98,11 @@ def write_part(path: Path, rows: pa.Table, table: Table, stale: Collection[str] 
             b"pressmark.stale_archives": json.dumps(sorted(stale)).encode(),
         }
     )
-    leaves = [leaf for field in schema for leaf in _leaves(field)]
-    packed = [leaf for leaf in leaves if leaf not in PLAIN]
-    with pq.ParquetWriter(
-        str(path), schema, compression=dict.fromkeys(leaves, "none") | dict.fromkeys(packed, "zstd"),
-        compression_level=dict.fromkeys(packed, 1),
-        use_dictionary=[name for name in REPEATING if name in schema.names],
+    pq.write_table(
+        _typed(rows, table, schema.names).cast(schema), path, row_group_size=ROW_GROUP_ROWS, compression="zstd",
+        compression_level=1, use_dictionary=[name for name in REPEATING if name in schema.names],
         write_statistics=[name for name in schema.names if name not in LONG],
-    ) as writer:  # fmt: skip
-        writer.write_table(_typed(rows, table, schema.names).cast(schema), row_group_size=ROW_GROUP_ROWS)
+    )  # fmt: skip
     return path.stat().st_size
 
 
@@ -156,17 +146,13 @@ def _carried(rows: pa.Table, table: Table, archive: str) -> pa.Table:
     if table.name == "runs" and "media" not in names:
         added["media"] = pa.array([0] * len(rows), pa.int64())
     if table.name == "articles" and "canonical_url" in names:
-        domain_of = load_outlets().domain_of
-        hosts = [domain_of(host_of(url)) for url in rows["canonical_url"].to_pylist()]
-        defaults: dict[str, Callable[[], pa.Array]] = {
-            "host": lambda: pa.array(hosts, pa.string()),
-            "encoding": lambda: pa.repeat("utf-8", len(rows)),
-            "markup": lambda: pa.repeat("html", len(rows)),
-            "flags": lambda: pa.array(_flags(rows), pa.list_(pa.string())),
-            "tags": lambda: pa.array([[]] * len(rows), pa.list_(pa.string())),
-            "categories": lambda: pa.array([[]] * len(rows), pa.list_(pa.string())),
-        }
-        added |= {name: make() for name, make in defaults.items() if name not in names}
+        domain_of, nothing = load_outlets().domain_of, pa.array([[]] * len(rows), pa.list_(pa.string()))
+        defaults = {
+            "host": pa.array([domain_of(host_of(url)) for url in rows["canonical_url"].to_pylist()], pa.string()),
+            "encoding": pa.repeat("utf-8", len(rows)), "markup": pa.repeat("html", len(rows)),
+            "flags": pa.array(_flags(rows), pa.list_(pa.string())), "tags": nothing, "categories": nothing,
+        }  # fmt: skip
+        added |= {name: values for name, values in defaults.items() if name not in names}
     for name, values in added.items():
         rows = rows.set_column(names.index(name), name, values) if name in names else rows.append_column(name, values)
     return rows
@@ -195,13 +181,3 @@ def _flags(rows: pa.Table) -> list[list[str]]:
     }
     columns = [(name, values.to_pylist()) for name, values in shown.items()]
     return [[name for name, values in columns if values[row]] for row in range(len(rows))]
-
-
-def _leaves(field: pa.Field) -> list[str]:
-    """Paths of what a column consists of in a file, as Parquet names them."""
-    if pa.types.is_list(field.type):
-        inner = field.type.value_type
-        if pa.types.is_struct(inner):
-            return [f"{field.name}.list.element.{part.name}" for part in inner]
-        return [f"{field.name}.list.element"]
-    return [field.name]
