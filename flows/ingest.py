@@ -80,15 +80,10 @@ def _with_settings(function: Callable[..., RunReport]) -> Callable[..., RunRepor
     """The function with each setting as a parameter, with type, default and help, as Prefect's pages show them."""
     types = get_type_hints(IngestSettings, localns={"Period": Period, "Markup": Markup, "datetime": datetime})
     described = [(option.name, types[option.name], option.default, option.help) for option in options()]
-    described.append(
-        (
-            "then_run",
-            str | None,
-            None,
-            "deployment that is run after an ingest that changed something",
-        )
-    )
-    described.append(("page", bool, True, f"write `{REPORT}` in the output after an ingest that changed something"))
+    described += [
+        ("then_run", str | None, None, "deployment that is run after an ingest that changed something"),
+        ("page", bool, True, f"write `{REPORT}` in the output after an ingest that changed something"),
+    ]
     parameters = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=Field(default, description=text), annotation=kind

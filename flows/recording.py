@@ -25,6 +25,7 @@ from prefect.tasks import Task
 from pressmark.schemas import TABLES
 from pressmark.storage.errors import LockedError, PressmarkError
 from pressmark.storage.inputs.opening import absolute
+from pressmark.storage.output.store import Progress
 from pressmark.warehouses.address import DestinationBusyError
 
 __all__ = [
@@ -116,7 +117,7 @@ class StageArtifacts:
     """Progress artifacts of a flow run, one for each step that changes something and takes more than a few seconds;
     `shown` is called for all steps."""
 
-    def __init__(self, shown: Callable[[str, int, int], None]) -> None:
+    def __init__(self, shown: Progress) -> None:
         self._shown = shown
         self._began: dict[str, float] = {}
         self._artifacts: dict[str, tuple[UUID, float]] = {}

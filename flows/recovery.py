@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, VariableCreate, VariableUpdate
-from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    DeploymentFilterName,
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
@@ -36,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["DEPLOYMENT", "Watch", "drop_missed", "recover"]
 
 DEPLOYMENT: Final = "pressmark"
-OURS: Final = DeploymentFilter(name=DeploymentFilterName(any_=[DEPLOYMENT]))
+OURS: Final = DeploymentFilter.model_validate({"name": {"any_": [DEPLOYMENT]}})
 HEARTBEAT: Final = "pressmark_heartbeat"
 LEFT: Final = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 # How often the server is asked, and how long it may take.
@@ -89,7 +83,7 @@ async def drop_missed(client: PrefectClient) -> list[str]:
 
 async def _runs(client: PrefectClient, deployment: DeploymentResponse, *states: StateType) -> list[FlowRun]:
     return await client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))),
+        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": list(states)}}}),
         deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [deployment.id]}}),
         sort=FlowRunSort.EXPECTED_START_TIME_ASC,
     )

@@ -5,7 +5,6 @@ remembers."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,7 +14,7 @@ import pyarrow as pa
 from pressmark.schemas import TABLES
 from pressmark.schemas.validation import check_rows
 from pressmark.storage.output.parquet import write_part
-from pressmark.storage.output.store import Replacement
+from pressmark.storage.output.store import Progress, Replacement
 from pressmark.storage.output.tables import PART_SUFFIX, STAGING, Output
 from pressmark.storage.pool import open_pool
 from pressmark.storage.rereading import (
@@ -91,7 +90,7 @@ class Audit(NamedTuple):
 
 def audit_output(
     output: Output, source: str | None = None, *, archive: str | None = None, share: float, workers: int, stamp: Stamp,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> Audit:  # fmt: skip
     """Audit a share of all archives of an output, or of the one that is named; `source` is by default the input of its
     latest run. No run publishes meanwhile. `progress` is called with `audit`, the articles looked at and those to look
@@ -100,7 +99,7 @@ def audit_output(
     portion = Fraction(share).limit_denominator(FINEST)
     windows: dict[str, Window] = {}
     total = Audit(stamp.run_id)
-    with output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)):
+    with output.store.writing(stamp.run_id, progress):
         for one in archives_of(output, source, archive):
             windows[one.name] = Window(_start(output, one.name), portion)
             total = total.with_(_audit(output, one, windows[one.name], workers, progress))
@@ -125,9 +124,7 @@ def _start(output: Output, archive: str) -> Fraction:
     return Fraction(0)
 
 
-def _audit(
-    output: Output, archive: Archive, window: Window, workers: int, progress: Callable[[str, int, int], None]
-) -> Audit:
+def _audit(output: Output, archive: Archive, window: Window, workers: int, progress: Progress) -> Audit:
     columns = ["source_path", "source_sha256", "article_id"]
     rows = partition_rows(output, "articles", archive.name, columns)
     chosen = {

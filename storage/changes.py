@@ -3,7 +3,7 @@ paragraphs stood from the sources of superseded revisions, as far as their archi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from pressmark.schemas.tables import ARTICLES, PARAGRAPHS, REJECTS, REVISIONS, R
 from pressmark.storage.copies import carriers
 from pressmark.storage.errors import SettingsError
 from pressmark.storage.originals import Originals, Revision
+from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.storage.search import bounds
 from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, successions
@@ -31,7 +32,7 @@ BYTES_AT_ONCE: Final = 32 << 20
 def changes_of(
     moment: Output, source: str | None = None, *, outlet: str | None = None, since: date | None = None,
     until: date | None = None, what: str | None = None, read: bool = True,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Progress = lambda *_: None,
 ) -> Iterator[pl.DataFrame]:  # fmt: skip
     """Rows of `CHANGES`, some at a time, the latest day first: see `Dataset.changes`. With `read` the archives are
     read; `source` is the input of each one's latest run. `progress` is called with the revisions looked at, and all.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +24,7 @@ from pressmark.storage.output.partitions import Merged, MergeTask, PlaceWork, St
 from pressmark.storage.output.snapshot import MOMENTS, drop_moments, kept
 from pressmark.storage.output.staging import OWNER, Staging, open_staging
 from pressmark.storage.output.state import Seen, read_catalog
-from pressmark.storage.output.store import Replacement
+from pressmark.storage.output.store import Progress, Replacement
 from pressmark.storage.output.tables import Output, bucket_of
 from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import RunReport, carried_runs, last_runs, new_stamp, write_report, write_run
@@ -40,8 +40,6 @@ __all__ = ["Forgetting", "forget", "plan_forgetting"]
 ARTICLE_ID: Final = re.compile(r"[0-9a-f]{32}")
 SOURCE: Final = ("archive", "source_path", "source_sha256")
 LOST: Final = "ingest first, which carries the output over to this version"
-
-Progress = Callable[[str, int, int], None]
 
 
 class Forgetting(NamedTuple):
@@ -88,7 +86,7 @@ def forget(
         raise SettingsError("forgetting needs a reason", article_id, "say why with `--reason`: it is kept in `rejects`")
     stamp = new_stamp()
     with (
-        output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)),
+        output.store.writing(stamp.run_id, progress),
         open_staging(output, stamp.run_id, shared=False) as staging,
     ):
         known = _known(output, article_id)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +24,7 @@ from pressmark.storage.inputs.source import LISTING, Input, Listing, Request, so
 from pressmark.storage.output.partitions import Merged, merge
 from pressmark.storage.output.staging import Staging, open_staging
 from pressmark.storage.output.state import Catalog, Seen, SeenBefore, read_catalog
+from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Facts, check_same_archive, part_of, rounds_of, settled_facts
 from pressmark.storage.pool import Pool, open_pool
@@ -48,8 +49,6 @@ SMALL_BYTES: Final = 1 << 20
 LARGE_FILE_BYTES: Final = 256 << 20
 KINDS: Final = ("new", "text", "markup", "deleted", "redated")
 STANDING: Final = pl.col("valid_to").is_null()
-
-Progress = Callable[[str, int, int], None]
 
 
 class IngestPlan(NamedTuple):
@@ -105,7 +104,7 @@ def open_run(settings: IngestSettings, stamp: Stamp, progress: Progress) -> Iter
     output = Output(settings.output, settings.single_writer)
     with (
         open_pool(settings.workers, settings.dask) as pool,
-        output.store.writing(stamp.run_id, lambda done, most: progress("lock", done, most)),
+        output.store.writing(stamp.run_id, progress),
         open_staging(output, stamp.run_id, shared=settings.dask is not None) as staging,
     ):
         yield Run(settings, stamp, output, progress, pool, staging)

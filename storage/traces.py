@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -17,7 +17,7 @@ from pressmark.schemas.tables import ARTICLES, REJECTS, REVISIONS
 from pressmark.storage.errors import OutputError
 from pressmark.storage.originals import Originals, Revision
 from pressmark.storage.output.folder import PRIVATE
-from pressmark.storage.output.store import Stored
+from pressmark.storage.output.store import Progress, Stored
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import last_runs
 from pressmark.transforms.forgetting import FORGOTTEN, detail_of, pieces_of
@@ -107,9 +107,7 @@ def forgotten_texts(output: Output, article_id: str, source: str | None = None) 
     return wanted_of(output, article_id, texts, rows["source_path"], encodings), len(read), rows.height
 
 
-def traces(
-    output: Output, wanted: Wanted, progress: Callable[[str, int, int], None] = lambda *_: None
-) -> Iterator[Trace]:
+def traces(output: Output, wanted: Wanted, progress: Progress = lambda *_: None) -> Iterator[Trace]:
     """Where it is found in all files of an output. That `rejects` names a forgotten article is no trace of it."""
     for one in _traces(output, wanted, output.store.entries(""), progress):
         # What a reader holds lies in folders of the same names.
@@ -118,17 +116,13 @@ def traces(
             yield one
 
 
-def traces_beside(
-    output: Output, wanted: Wanted, progress: Callable[[str, int, int], None] = lambda *_: None
-) -> Iterator[Trace]:
+def traces_beside(output: Output, wanted: Wanted, progress: Progress = lambda *_: None) -> Iterator[Trace]:
     """Where it is found beside the tables."""
     entries = [one for one in output.store.entries("") if one.name.partition("/")[0] not in (*TABLES, PRIVATE)]
     yield from _traces(output, wanted, entries, progress)
 
 
-def _traces(
-    output: Output, wanted: Wanted, entries: list[Stored], progress: Callable[[str, int, int], None]
-) -> Iterator[Trace]:
+def _traces(output: Output, wanted: Wanted, entries: list[Stored], progress: Progress) -> Iterator[Trace]:
     pieces = _Pieces(wanted)
     for done, entry in enumerate(entries):
         progress("look", done, len(entries))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from pressmark.schemas import TABLES
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Request, Source, sources_of
+from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.storage.pool import open_pool
 from pressmark.storage.rereading import (
@@ -71,7 +72,7 @@ class _Rejected(NamedTuple):
 
 def verify_output(
     output: Output, source: str | Path | None = None, *, archive: str | None = None, workers: int,
-    progress: Callable[[str, int, int], None], cutter: Cutter | None = None,
+    progress: Progress, cutter: Cutter | None = None,
 ) -> Verification:  # fmt: skip
     """Check laws 1 to 5 and 7 on all archives of an output, or on the one that is named; `source` is by default the
     input of its latest run. `progress` is called with `verify`, the articles checked and the articles there are. Slices
@@ -82,9 +83,7 @@ def verify_output(
     return total
 
 
-def _verify(
-    output: Output, archive: Archive, workers: int, progress: Callable[[str, int, int], None], cutter: Cutter | None
-) -> Verification:
+def _verify(output: Output, archive: Archive, workers: int, progress: Progress, cutter: Cutter | None) -> Verification:
     request = Request(EVERYTHING, output.folder, None, archive.history, archive.moves, lambda _: None)
     listing = archive.input.listing(request)
     listed = [source for source in sources_of(listing.frame) if archive.history or source.valid_to is None]

@@ -25,7 +25,7 @@ from pressmark.storage.dataset import Dataset, open_dataset
 from pressmark.storage.description import PARQUET, README, plain_words
 from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.output.folder import PRIVATE, sync
-from pressmark.storage.output.store import is_object_address
+from pressmark.storage.output.store import Progress, is_object_address
 from pressmark.storage.runs import new_stamp
 
 __all__ = ["DATABASE", "FORMATS", "LINKS", "Exported", "Format", "Selected", "export", "stored"]
@@ -49,8 +49,6 @@ LINKS: Final = pa.schema([
     column("text_start", pa.int32(), "start of the link's text in `paragraphs.text`", unit="code points"),
     column("text_end", pa.int32(), "just past the link's text in `paragraphs.text`", unit="code points"),
 ])  # fmt: skip
-
-Progress = Callable[[str, int, int], None]
 
 
 class Selected(NamedTuple):

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -22,6 +21,7 @@ from starlette.routing import Match, Route
 
 from pressmark.schemas.contract import ROLES
 from pressmark.storage.errors import SettingsError
+from pressmark.storage.output.store import Progress
 from pressmark.storage.search_index import load_folding
 from pressmark.views.asking import Refused
 from pressmark.views.pages import BLOCKS
@@ -38,8 +38,6 @@ ROOTS: Final = ("/outlets", "/changes", "/removals", "/copies", "/rejects", "/ru
 ADDRESS: Final = re.compile(r'(?<=\s)(href|src|action)="(/[^"]*)"')
 SAFE: Final = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]*(?:/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*")
 PARAGRAPH: Final = "/paragraph/"
-
-Progress = Callable[[str, int, int], None]
 
 
 def write_room(room: Room, folder: Path, name: str, progress: Progress) -> int:

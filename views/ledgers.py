@@ -26,7 +26,7 @@ def removals(moment: Moment, request: Request) -> Page:
     kinds = counts(frame, "kind")
     frame = frame.filter(pl.col("outlet") == outlet) if outlet else frame
     part = part_of(frame, request.query_params, LISTED)
-    given = {"part": part, "kinds": kinds, "outlet": outlet, "carried": moment.comparable, "query": _query(request)}
+    given = {"part": part, "kinds": kinds, "outlet": outlet, "carried": moment.comparable}
     return Page("removals.html", given, frame, "removals")
 
 
@@ -45,7 +45,7 @@ def changes(moment: Moment, request: Request) -> Page:
         rows = found.get(tuple(pair[name] for name in PAIR), [])
         told = [row for row in rows if (row["new_role"] or row["old_role"]) not in FURNITURE]
         entries.append({**pair, "changes": told, "quiet": len(rows) - len(told)})
-    given = {"part": part, "entries": entries, "outlets": outlets, "outlet": outlet, "query": _query(request)}
+    given = {"part": part, "entries": entries, "outlets": outlets, "outlet": outlet}
     shown = ("article_id", "outlet", "changed_at", "old_title", "new_title", "old_source_path", "old_source_sha256",
              "new_source_path", "new_source_sha256")  # fmt: skip
     return Page("changes.html", given, frame.select(shown), "changes")
@@ -63,7 +63,7 @@ def copies(moment: Moment, request: Request) -> Page:
     ).sort(pl.col("outlets").list.len(), "articles", "cluster_id", descending=[True, True, False])  # fmt: skip
     frame = frame.filter(pl.col("outlets").list.len() > 1) if across else frame
     part = part_of(frame, request.query_params, LISTED)
-    return Page("copies.html", {"part": part, "across": across, "query": _query(request)}, frame, "copies")
+    return Page("copies.html", {"part": part, "across": across}, frame, "copies")
 
 
 def cluster(moment: Moment, request: Request) -> Page:
@@ -72,7 +72,7 @@ def cluster(moment: Moment, request: Request) -> Page:
     frame = _members(moment).filter(pl.col("cluster_id") == name, pl.col("level") == "article")
     if not frame.height:
         raise Refused(404, "no cluster has this id at this moment", "See the list of copies.")
-    return Page("cluster.html", {"part": part_of(frame, request.query_params, LISTED), "query": _query(request)},
+    return Page("cluster.html", {"part": part_of(frame, request.query_params, LISTED)},
                 frame, f"copies-{name}")  # fmt: skip
 
 
@@ -96,7 +96,6 @@ def copies_of(moment: Moment, request: Request) -> Page:
     )
     given = {
         "article": found, "clusters": clusters.to_dicts(), "part": part_of(shared, request.query_params, LISTED),
-        "query": _query(request),
     }  # fmt: skip
     return Page("copies_of.html", given, shared, f"copies-of-{article_id}")
 
@@ -116,7 +115,3 @@ MEMBERS: Final = pl.Schema({
     "archive": pl.String(), "outlet": pl.String(), "published_at": pl.Datetime("us", "UTC"), "first": pl.Boolean(),
     "similarity": pl.Float64(), "kind": pl.String(), "title": pl.String(), "language": pl.String(),
 })  # fmt: skip
-
-
-def _query(request: Request) -> dict[str, str]:
-    return dict(request.query_params)

@@ -65,7 +65,7 @@ def start(moment: Moment, request: Request) -> Page:
     _look_up(moment, asked.words)
     if query.get("what") == "rejects":
         raise Elsewhere(with_changes("/rejects", {}, q=asked.words))
-    given: dict[str, Any] = {"asked": asked, "query": dict(query), "facets": {}, "groups": [], "titles": []}
+    given: dict[str, Any] = {"asked": asked, "facets": {}, "groups": [], "titles": []}
     if not asked.words:
         frame = moment.listed(asked)
         given["part"] = part_of(frame, query, LISTED)
@@ -122,7 +122,7 @@ def article(moment: Moment, request: Request) -> Page:
         "links": _links(paragraphs), "link_count": len(links), "stages": stages, "before": before, "after": after,
         "metadata": json.loads(found["metadata"]) if found["metadata"] else {}, "content": CONTENT_ROLES,
         "roles": counts(paragraphs, "role"), "shown_bytes": SHOWN_BYTES,
-        "copied": moment.is_copied(article_id), "query": dict(request.query_params),
+        "copied": moment.is_copied(article_id),
     }  # fmt: skip
     return Page("article.html", given, paragraphs, f"article-{article_id}")
 
@@ -293,7 +293,6 @@ def month(moment: Moment, request: Request) -> Page:
     given = {
         "outlet": name, "month": period, "part": part_of(frame, request.query_params, LISTED),
         "before": months[at - 1] if at else None, "after": months[at + 1] if at + 1 < len(months) else None,
-        "query": dict(request.query_params),
     }  # fmt: skip
     return Page("month.html", given, frame, f"{name}-{period}")
 
@@ -314,7 +313,7 @@ def rejects(moment: Moment, request: Request) -> Page:
     if query.get("reason"):
         frame = frame.filter(pl.col("reason") == query["reason"])
     part = part_of(frame, query, LISTED)
-    given = {"reasons": reasons, "part": part, "asked": asked, "query": dict(query), "reason": query.get("reason", "")}
+    given = {"reasons": reasons, "part": part, "asked": asked, "reason": query.get("reason", "")}
     return Page("rejects.html", given, frame, "rejects")
 
 
@@ -338,7 +337,7 @@ def reject(moment: Moment, request: Request) -> Page:
 def runs(moment: Moment, request: Request) -> Page:
     """All runs, the latest first."""
     part = part_of(moment.runs, request.query_params, LISTED)
-    return Page("runs.html", {"part": part, "query": dict(request.query_params)}, moment.runs, "runs")
+    return Page("runs.html", {"part": part}, moment.runs, "runs")
 
 
 def run(moment: Moment, request: Request) -> Page:
@@ -350,6 +349,5 @@ def run(moment: Moment, request: Request) -> Page:
     frame = moment.articles.filter(pl.col("run_id") == row["run_id"]).sort("published_at", descending=True)
     given = {
         "run": row, "arguments": json.loads(row["arguments"]), "part": part_of(frame, request.query_params, LISTED),
-        "query": dict(request.query_params),
     }  # fmt: skip
     return Page("run.html", given, frame, f"run-{row['run_id']}")

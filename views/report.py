@@ -9,7 +9,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.output.folder import PRIVATE, replace_file
+from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.views.sections import SECTIONS, notices_of, read_output, sections_of, totals_of
 from pressmark.views.showing import environment
@@ -35,9 +36,6 @@ META: Final = "pressmark-report"
 UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-
-
-Progress = Callable[[str, int, int], None]
 
 
 class Written(NamedTuple):

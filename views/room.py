@@ -3,8 +3,11 @@ room's own, and load nothing from elsewhere."""
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
@@ -25,10 +28,14 @@ from pressmark.views.asking import Refused, with_changes
 from pressmark.views.pages import Elsewhere, Page
 from pressmark.views.readings import Moment, Room
 from pressmark.views.showing import STATIC, environment
-from pressmark.views.tabular import FORMATS, as_file
 
-__all__ = ["HEADERS", "POLICY", "ROUTES", "reading_room", "renderer"]
+__all__ = ["FORMATS", "HEADERS", "POLICY", "ROUTES", "as_file", "reading_room", "renderer"]
 
+FORMATS: Final = {
+    "csv": "text/csv; charset=utf-8", "json": "application/json", "parquet": "application/vnd.apache.parquet",
+}  # fmt: skip
+# A spreadsheet takes a cell that begins so for a formula.
+FORMULA: Final = r"^[=+\-@\t\r]"
 NAMES: Final = frozenset({"127.0.0.1", "localhost"})
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -62,7 +69,8 @@ def renderer(name: str, *, formats: tuple[str, ...] = tuple(FORMATS), policy: st
     }  # fmt: skip
 
     def rendered(template: str, request: Request, **given: Any) -> str:
-        shared = {"path": request.url.path, "words": request.query_params.get("q", "")}
+        query = dict(request.query_params)
+        shared = {"path": request.url.path, "query": query, "words": query.get("q", "")}
         return templates.get_template(template).render({**shared, **given})
 
     return rendered
@@ -127,6 +135,30 @@ def reading_room(room: Room, name: str) -> ASGIApp:
 def _file(page: Page, kind: str) -> Response:
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(page.name, safe='')}.{kind}"}
     return Response(as_file(page.frame, kind), media_type=FORMATS[kind], headers=headers)
+
+
+def as_file(frame: pl.DataFrame, kind: str) -> bytes:
+    """The frame's rows. In CSV lists are JSON, and a text that a spreadsheet would take for a formula has `'` before
+    it; bytes are hexadecimal in CSV and JSON. Parquet has all as it is."""
+    if kind == "parquet":
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer, compression="zstd")
+        return buffer.getvalue()
+    frame = frame.with_columns(pl.col(pl.Binary).bin.encode("hex"))
+    if kind == "json":
+        return json.dumps(frame.to_dicts(), ensure_ascii=False, default=_plain, indent=0).encode()
+    nested = [name for name, type_ in frame.schema.items() if type_.is_nested()]
+    lists = {name: [None if row is None else _line(row) for row in frame[name].to_list()] for name in nested}
+    flat = frame.with_columns(pl.Series(name, values, pl.String) for name, values in lists.items())
+    return flat.with_columns(pl.col(pl.String).str.replace(FORMULA, "'$0")).write_csv().encode()
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 
 class _OwnPagesOnly:

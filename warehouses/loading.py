@@ -16,6 +16,7 @@ import pyarrow as pa
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.errors import OutputError, PressmarkError
 from pressmark.storage.output.snapshot import snapshot
+from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
 from pressmark.warehouses.address import (
@@ -33,8 +34,6 @@ __all__ = ["LoadPlan", "LoadReport", "Progress", "TableLoad", "load", "load_outp
 
 NEVER: Final = datetime.fromtimestamp(0, UTC)
 ELSEWHERE: Final = "name another database, schema or folder, or rename that table"
-
-Progress = Callable[[str, int, int], None]
 
 
 class TableLoad(NamedTuple):

@@ -175,17 +175,13 @@ def asof(arguments: argparse.Namespace) -> int:
     else:
         shown = found.head(arguments.limit)
         rows = [
-            (row["article_id"], _day(row["published_at"]), row["outlet"], printable(row["title"]))
+            (row["article_id"], _shown(row["published_at"], "")[:10], row["outlet"], printable(row["title"]))
             for row in shown.iter_rows(named=True)
         ]
         more = f"; the first {shown.height} are shown" if shown.height < found.height else ""
         print(table(("article", "published", "outlet", "title"), rows))
         print(f"\n{found.height} articles existed at {utc(moment)}{more}")
     return EXIT_OK
-
-
-def _day(moment: datetime | None) -> str:
-    return "" if moment is None else utc(moment)[:10]
 
 
 def diff(arguments: argparse.Namespace) -> int:
@@ -315,20 +311,13 @@ def _path(elements: tuple[str, ...]) -> str:
 
 def _explanation(found: Explanation) -> dict[str, Any]:
     article = found.article
-    return {
-        "source_path": article.source_path,
-        "outlet": article.outlet,
-        "has_layout": found.has_layout,
-        "author": article.author,
-        "dates": article.dates._asdict(),
-        "blocks": [
-            {
-                **block.paragraph._asdict(), "text": block.paragraph.text.decode(), "reason": block.reason,
-                "elements": block.elements,
-            }
-            for block in found.blocks
-        ],
-    }  # fmt: skip
+    blocks = [
+        block.paragraph._asdict() | {"text": block.paragraph.text.decode(), "reason": block.reason,
+                                     "elements": block.elements}
+        for block in found.blocks
+    ]  # fmt: skip
+    return {"source_path": article.source_path, "outlet": article.outlet, "has_layout": found.has_layout,
+            "author": article.author, "dates": article.dates._asdict(), "blocks": blocks}  # fmt: skip
 
 
 def completion(arguments: argparse.Namespace) -> int:

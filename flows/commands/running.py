@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -67,10 +66,8 @@ def ingest(arguments: argparse.Namespace) -> int:
     problem = why_nothing_came(settings, report, outlets)
     doubts = doubts_about(output.scan(ARTICLES), report.archive) if report.partitions_written else []
     share = len(rejects) / max(report.sources, 1)
-    if arguments.max_reject_share is not None and share > arguments.max_reject_share:
-        problem = (
-            problem or f"{share:.1%} of the sources are rejects, more than --max-reject-share allows; see the reasons"
-        )
+    if not problem and arguments.max_reject_share is not None and share > arguments.max_reject_share:
+        problem = f"{share:.1%} of the sources are rejects, more than --max-reject-share allows; see the reasons"
     for note in (*details["notes"], *doubt_lines(doubts), *filter(None, [problem])):
         log.warning(note)
     if arguments.report and not _as_flow(arguments):
@@ -104,15 +101,10 @@ def _ingest(settings: IngestSettings, *, as_flow: bool) -> RunReport:
 
             report: RunReport = flow(**settings.parameters())
             return report
-    # A run's records hold no cycles, so collections would only cost time.
-    gc.disable()
-    try:
-        with ingest_told(settings) as tell, ProgressDisplay() as progress:
-            report = ingest_directly(progress=progress, **asdict(settings))
-            tell(report)
-            return report
-    finally:
-        gc.enable()
+    with ingest_told(settings) as tell, ProgressDisplay() as progress:
+        report = ingest_directly(progress=progress, **asdict(settings))
+        tell(report)
+        return report
 
 
 def load(arguments: argparse.Namespace) -> int:

@@ -29,7 +29,6 @@ from pressmark.storage.inputs.source import (
     Listing,
     Request,
     Source,
-    listing_frame,
     listing_of,
     named,
     source_paths,
@@ -115,7 +114,7 @@ class PackedArchive(Input):
             if OUTSIDE.search(member.name):
                 problem = OUT_OF_ARCHIVE
             sources.append(Source(path, str(bearer), members[bearer].size, problem, version=version))
-        return listing_of(listing_frame(sources), request.selection)._replace(notes=self.notes)
+        return listing_of(sources, request.selection)._replace(notes=self.notes)
 
     def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         if self._state is not None and self._state_now() != self._state:
@@ -161,10 +160,6 @@ class PackedArchive(Input):
         return InputError(
             f"the archive can't be read {where} ({error})", self.path, "it is truncated or corrupt; fetch it again"
         )
-
-    def check(self, produced: int, read: int) -> None:
-        if problem := self.budget.broken_by(produced, read):
-            raise InputError(problem[0], self.path, problem[1])
 
     def _state_now(self) -> tuple[int, ...]:
         info = os.stat(self.path)
@@ -269,7 +264,7 @@ class _Unpacking(io.RawIOBase):
         data: bytes = self._stream.read(size)
         self.unpacked += len(data)
         self.chunk = data or self.chunk
-        self._archive.check(self.unpacked, self._packed.tell())
+        self._archive.budget.check(self.unpacked, self._packed.tell(), self._archive.path)
         return data
 
 
@@ -323,7 +318,7 @@ class ZipArchive(PackedArchive):
             # Some tools for Windows write back slashes, against the format.
             entries = [entry for entry in archive.infolist() if not entry.filename.endswith(("/", "\\"))]
             # Members may lie over each other, and each is unpacked.
-            self.check(sum(entry.file_size for entry in entries), os.stat(self.path).st_size)
+            self.budget.check(sum(entry.file_size for entry in entries), os.stat(self.path).st_size, self.path)
             for entry in entries:
                 yield self._member(entry), partial(archive.open, entry)
 

@@ -3,7 +3,10 @@ what is unpacked is held against what was read for it, and a file against what i
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, NamedTuple
+
+from pressmark.storage.errors import InputError
 
 __all__ = [
     "CHANGES_BYTES", "DEEPEST_FOLDER", "ENCODED_BYTES", "GIT_MEMORY_BYTES", "HARMLESS_ARCHIVE_BYTES",
@@ -39,6 +42,11 @@ class Budget(NamedTuple):
     unpacked_bytes: int = 64 * GIB
     files: int = 5_000_000
 
+    def check(self, produced: int, read: int, where: Path | str) -> None:
+        """Raises `InputError` where an archive unpacks to more than it may."""
+        if problem := self.broken_by(produced, read):
+            raise InputError(problem[0], where, problem[1])
+
     def broken_by(self, produced: int, read: int, harmless: int = HARMLESS_ARCHIVE_BYTES) -> tuple[str, str] | None:
         """What is wrong, and what to do, where so many bytes came out of those that were read; below `harmless` they
         may at any ratio."""
@@ -50,8 +58,9 @@ class Budget(NamedTuple):
             return what, "raise `--max-ratio` if it is no attack"
         return None
 
-    def crowded_by(self, files: int) -> tuple[str, str] | None:
-        """What is wrong, and what to do, where an archive names so many files."""
-        if files <= self.files:
-            return None
-        return f"it names more than {self.files} files", "raise `--max-files` if it is no attack, or split it"
+    def check_files(self, files: int, where: Path | str) -> None:
+        """Raises `InputError` where an archive names more files than it may."""
+        if files > self.files:
+            raise InputError(
+                f"it names more than {self.files} files", where, "raise `--max-files` if it is no attack, or split it"
+            )

@@ -21,7 +21,6 @@ from pressmark.storage.inputs.source import (
     Listing,
     Request,
     Source,
-    listing_frame,
     listing_of,
     named,
     path_of,
@@ -61,7 +60,7 @@ class Folder(Input):
             info = self._root.stat()
             name, version = self._root.name, file_version(info, settled_now())
             sources = [Source(path_of(name), name, info.st_size, version=version)]
-            return listing_of(listing_frame(sources))
+            return listing_of(sources)
         if not self._root.is_dir():
             raise InputError("there is no such file or folder", self._root, "give the folder that holds the archive")
         files = request.counted(self._walk(request), self.budget, self._root)
@@ -70,7 +69,7 @@ class Folder(Input):
             file if file.source_path == path else file._replace(source_path=path)
             for file, path in zip(files, paths, strict=True)
         ]
-        return listing_of(listing_frame(sources), request.selection)
+        return listing_of(sources, request.selection)
 
     def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         for source in sources:

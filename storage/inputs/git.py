@@ -80,8 +80,7 @@ class GitRepository(Input):
         rows = _described(rows, git, known)
         produced = int(rows.unique("locator")["source_bytes"].sum())
         # Of a repository no ratio is known: what its packs hold is made of what they held before.
-        if broken := self._budget.broken_by(produced, produced):
-            raise InputError(broken[0], self._path, broken[1])
+        self._budget.check(produced, produced, self._path)
         missing = rows.filter(LASTS & IS_FILE & pl.col("problem").is_not_null())
         if git.is_partial and len(missing):
             notes.append(f"this is a partial clone: {len(missing)} files are not in it; {WHOLE}")

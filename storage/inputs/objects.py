@@ -10,7 +10,7 @@ from typing import Final
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.budget import Budget
-from pressmark.storage.inputs.source import Input, Listing, Request, Source, listing_frame, listing_of, source_paths
+from pressmark.storage.inputs.source import Input, Listing, Request, Source, listing_of, source_paths
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import open_store
 from pressmark.transforms.records import Limits, Reject
@@ -45,7 +45,7 @@ class Objects(Input):
             Source(path, entry.name, entry.size, version=f"{entry.size}-{entry.version}")
             for path, entry in zip(source_paths([entry.name for entry in entries]), entries, strict=True)
         ]
-        return listing_of(listing_frame(sources), request.selection)
+        return listing_of(sources, request.selection)
 
     def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         ahead = iter(sources)

@@ -27,7 +27,6 @@ from pressmark.storage.inputs.source import (
     Listing,
     Request,
     Source,
-    listing_frame,
     listing_of,
     path_of,
     sources_of,
@@ -74,7 +73,7 @@ class RecordFolder(Folder):
         self.streamed, self._files, self._firsts, self._open = True, [], [], None
         left_out: Counter[str] = Counter()
         sources = request.counted(self._listed(sources_of(listing.frame), left_out), self.budget, self._root)
-        found = listing_of(listing_frame(sources), request.selection)
+        found = listing_of(sources, request.selection)
         notes = (*listing.notes, _note(left_out)) if left_out else listing.notes
         return found._replace(left_out=listing.left_out + found.left_out + left_out.total(), notes=notes)
 

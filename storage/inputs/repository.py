@@ -201,18 +201,14 @@ class Git:
             if len(rows) == BATCH_ROWS:
                 frames.append(_frame(rows))
                 rows.clear()
-                self._check_count(count := count + BATCH_ROWS, budget)
+                budget.check_files(count := count + BATCH_ROWS, self.path)
                 progress(sum(map(len, frames)))
-        self._check_count(count + len(rows), budget)
+        budget.check_files(count + len(rows), self.path)
         if pair != len(pairs) - 1:
             raise self.corrupt(f"of {len(pairs)} commits {pair + 1} could be compared")
         found = pl.concat([*frames, _frame(rows)])
         progress(len(found))
         return found
-
-    def _check_count(self, count: int, budget: Budget) -> None:
-        if crowd := budget.crowded_by(count):
-            raise InputError(crowd[0], self.path, crowd[1])
 
     def _check_name(self, name: bytes) -> None:
         """Raises `InputError` where a name leads elsewhere, or too deep."""

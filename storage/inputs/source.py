@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
-from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.budget import HASHED_BYTES, Budget
 from pressmark.storage.inputs.unpacked import Broken, inflated
 from pressmark.transforms.records import Limits, Reject
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANY_SIZE", "EVERYTHING", "LINK_PROBLEM", "LISTING", "OF_RECORDS", "Before", "Input", "Listing",
-    "Request", "Source", "listing_frame", "listing_of", "listing_schema", "named", "path_of", "source_paths",
-    "sources_of",
+    "Request", "Source", "listing_of", "listing_schema", "named", "path_of", "source_paths", "sources_of",
 ]  # fmt: skip
 
 OF_RECORDS: Final = "its records are read from a folder, or where it is named itself; unpack or fetch it first"
@@ -89,8 +87,7 @@ def listing_schema() -> dict[str, pl.DataType]:
     return dict(zip(LISTING, types, strict=True))
 
 
-def listing_frame(sources: Iterable[Source]) -> pl.DataFrame:
-    """Sources as a frame with the columns `LISTING`, in their order."""
+def _frame(sources: Iterable[Source]) -> pl.DataFrame:
     import polars as pl
 
     paths, locators, *others = zip(*sources, strict=True) if (sources := list(sources)) else [()] * len(LISTING)
@@ -130,8 +127,7 @@ class Request(NamedTuple):
         every: list[T] = []
         for one in found:
             every.append(one)
-            if problem := budget.crowded_by(len(every)):
-                raise InputError(problem[0], where, problem[1])
+            budget.check_files(len(every), where)
             if len(every) % PROGRESS_EVERY == 0:
                 self.progress(len(every))
         return every
@@ -231,10 +227,11 @@ def source_paths(names: Sequence[str]) -> list[str]:
     ]
 
 
-def listing_of(rows: pl.DataFrame, selection: Selection = EVERYTHING) -> Listing:
-    """The listing of those rows that a selection takes; files of records have the problem `OF_RECORDS`."""
+def listing_of(sources: Iterable[Source] | pl.DataFrame, selection: Selection = EVERYTHING) -> Listing:
+    """The listing of those that a selection takes; files of records have the problem `OF_RECORDS`."""
     import polars as pl
 
+    rows = sources if isinstance(sources, pl.DataFrame) else _frame(sources)
     of_records = pl.col("source_path").str.contains(f"(?i){RECORD_FILE}$") & pl.col("problem").is_null()
     rows = rows.with_columns(problem=pl.when(of_records).then(pl.lit(OF_RECORDS)).otherwise("problem"))
     taken = pl.Series(selection.taken(rows["source_path"].to_arrow()), dtype=pl.Boolean)

@@ -25,7 +25,7 @@ from typing import Final
 import pyarrow as pa
 
 from pressmark.storage.errors import LockedError, OutputError
-from pressmark.storage.output.store import Replacement, Stored, Waiting
+from pressmark.storage.output.store import Progress, Replacement, Stored
 
 __all__ = ["JOURNAL", "PRIVATE", "FolderStore", "exclusive", "held_folder", "publishing", "replace_file", "sync"]
 
@@ -81,8 +81,8 @@ class FolderStore:
         shutil.rmtree(self._root / prefix, ignore_errors=True)
 
     @contextlib.contextmanager
-    def writing(self, run_id: str, waiting: Waiting) -> Iterator[None]:
-        del waiting  # The kernel knows at once whether there is another writer.
+    def writing(self, run_id: str, progress: Progress) -> Iterator[None]:
+        del progress  # The kernel knows at once whether there is another writer.
         with exclusive(self._root, run_id):
             yield
 

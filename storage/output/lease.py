@@ -13,7 +13,7 @@ import uuid
 from typing import Any, Final, Protocol
 
 from pressmark.storage.errors import LockedError, OutputError, PressmarkError
-from pressmark.storage.output.store import Store, Waiting
+from pressmark.storage.output.store import Progress, Store
 
 __all__ = ["ConditionalStore", "Lease"]
 
@@ -39,10 +39,10 @@ class Lease:
     """Held from entering to leaving; raises `LockedError` where another writer lives, and `OutputError` where the
     store does not keep conditions."""
 
-    def __init__(self, store: ConditionalStore, run_id: str, waiting: Waiting) -> None:
+    def __init__(self, store: ConditionalStore, run_id: str, progress: Progress) -> None:
         self._store = store
         self._holder = f"process {os.getpid()} on {socket.gethostname()}, run {run_id}"
-        self._waiting = waiting
+        self._progress = progress
         self._version = ""
         self._renewed_at = 0.0
         self._lost = False
@@ -115,7 +115,7 @@ class Lease:
         """Return where a lock stays as it is for as long as a lease lasts; raise `LockedError` where it does not."""
         started = time.monotonic()
         while (waited := time.monotonic() - started) < LEASE_S:
-            self._waiting(int(waited), int(LEASE_S))
+            self._progress("lock", int(waited), int(LEASE_S))
             time.sleep(min(BEAT_S / 2, LEASE_S - waited))
             found = self._read()
             if found is None or found[1] != version:

@@ -30,7 +30,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.lease import Lease
-from pressmark.storage.output.store import Replacement, Stored, Waiting
+from pressmark.storage.output.store import Progress, Replacement, Stored
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -158,12 +158,12 @@ class ObjectStore:
         self.remove(entry.name for entry in self.entries(prefix))
 
     @contextlib.contextmanager
-    def writing(self, run_id: str, waiting: Waiting) -> Iterator[None]:
+    def writing(self, run_id: str, progress: Progress) -> Iterator[None]:
         if self._single_writer:
             self._complete()
             yield
             return
-        with Lease(self, run_id, waiting) as lease:
+        with Lease(self, run_id, progress) as lease:
             self._lease = lease
             try:
                 self._complete()

@@ -9,12 +9,12 @@ from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
 
-__all__ = ["OBJECT_SCHEMES", "Replacement", "Store", "Stored", "Waiting", "is_object_address"]
+__all__ = ["OBJECT_SCHEMES", "Progress", "Replacement", "Store", "Stored", "is_object_address"]
 
 OBJECT_SCHEMES: Final = ("s3://", "gs://", "az://")
 
-# Told how many seconds a writer waits for another one, and how many it will at most.
-Waiting = Callable[[int, int], None]
+# Told the name of a step, how much of it is done, and how much there is (0: unknown).
+Progress = Callable[[str, int, int], None]
 
 
 class Stored(NamedTuple):
@@ -66,8 +66,9 @@ class Store(Protocol):
     def clear(self, prefix: str) -> None:
         """Remove everything below a folder."""
 
-    def writing(self, run_id: str, waiting: Waiting) -> AbstractContextManager[None]:
-        """Be the only writer, after what a killed one left is completed. Raises `LockedError` where there is one."""
+    def writing(self, run_id: str, progress: Progress) -> AbstractContextManager[None]:
+        """Be the only writer, after what a killed one left is completed. Raises `LockedError` where there is one;
+        `progress` is told of the seconds for which it is waited for as `lock`."""
 
     def commit(self, steps: Sequence[Replacement]) -> None:
         """Carry out all steps: durable on return, and after a kill at any point none or, once the next writer came,
