@@ -21,7 +21,8 @@ import polars as pl
 from packaging.requirements import Requirement
 
 from pressmark.schemas import BY_RUN, TABLES
-from pressmark.schemas.contract import CONTRACT_VERSION, Table
+from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.schemas.tables import ARTICLES
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.folder import JOURNAL, PRIVATE
 from pressmark.storage.output.parquet import PartFile
@@ -29,7 +30,7 @@ from pressmark.storage.output.tables import PART_SUFFIX, STAGING, Output, bucket
 from pressmark.storage.runs import last_runs, new_stamp
 from pressmark.storage.traces import forgotten_texts, traces
 
-__all__ = ["Finding", "State", "examine_forgotten", "examine_machine", "examine_output", "mend_output"]
+__all__ = ["Finding", "State", "examine_forgotten", "examine_machine", "examine_output", "looked", "mend_output"]
 
 LEAST_FILES: Final = 1024
 LEAST_FREE: Final = 1 << 30
@@ -60,32 +61,32 @@ class Finding(NamedTuple):
     fixable: bool = False
 
 
+def looked(area: str, name: str, ok: bool, found: str, remedy: str, worse: State = State.WARNING) -> Finding:  # noqa: FBT001
+    """A finding that is well, or `worse`, with its remedy."""
+    return Finding(area, name, State.OK if ok else worse, found, "" if ok else remedy)
+
+
 def examine_machine(place: Path | None = None) -> Iterator[Finding]:
     """Python, the packages, git, encoding, limits, and the room on the disks of `place` and of temporary files."""
     area = "environment"
-    ok = sys.version_info >= (3, 11)
-    yield Finding(area, "python", State.OK if ok else State.FAILURE, platform.python_version(),
-                  "" if ok else "install Python 3.11 or newer")  # fmt: skip
-    wrong = [f"{name} {has or 'missing'}, not {wanted}" for name, has, wanted in _packages() if wanted]
-    count = sum(1 for _ in _packages())
-    yield Finding(area, "packages", State.FAILURE if wrong else State.OK, "; ".join(wrong) or f"{count} fit",
-                  "install them as the lock has them: `pip install -r requirements.lock`" if wrong else "")  # fmt: skip
+    version, newer = platform.python_version(), "install Python 3.11 or newer"
+    yield looked(area, "python", sys.version_info >= (3, 11), version, newer, State.FAILURE)
+    packages = list(_packages())
+    wrong = "; ".join(f"{name} {has or 'missing'}, not {wanted}" for name, has, wanted in packages if wanted)
+    remedy = "install them as the lock has them: `pip install -r requirements.lock`"
+    yield looked(area, "packages", not wrong, wrong or f"{len(packages)} fit", remedy, State.FAILURE)
     yield _git(area)
     encoding = locale.getpreferredencoding(do_setlocale=False)
     is_utf8 = encoding.lower().replace("-", "") == "utf8" and sys.getfilesystemencoding() == "utf-8"
-    yield Finding(area, "encoding", State.OK if is_utf8 else State.WARNING, encoding,
-                  "" if is_utf8 else "set LC_ALL=C.UTF-8, or names of files may be shown wrongly")  # fmt: skip
+    yield looked(area, "encoding", is_utf8, encoding, "set LC_ALL=C.UTF-8, or names of files may be shown wrongly")
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = soft == resource.RLIM_INFINITY or soft >= LEAST_FILES
-    yield Finding(area, "open files", State.OK if enough else State.WARNING, f"at most {soft}",
-                  "" if enough else f"raise the limit: `ulimit -n {LEAST_FILES}`")  # fmt: skip
+    yield looked(area, "open files", enough, f"at most {soft}", f"raise the limit: `ulimit -n {LEAST_FILES}`")
     for name, folder in {"temporary files": Path(tempfile.gettempdir()), "output's disk": place}.items():
         if folder is not None:
             there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
             free = shutil.disk_usage(there).free
-            roomy = free >= LEAST_FREE
-            yield Finding(area, name, State.OK if roomy else State.WARNING, f"{free / 1e9:.1f} GB free",
-                          "" if roomy else "free some space")  # fmt: skip
+            yield looked(area, name, free >= LEAST_FREE, f"{free / 1e9:.1f} GB free", "free some space")
 
 
 def _packages() -> Iterator[tuple[str, str | None, str]]:
@@ -140,8 +141,8 @@ def examine_forgotten(output: Output, article_id: str, source: str | None = None
     wanted, read, sources = forgotten_texts(output, article_id, source)
     whole = read == sources and bool(wanted.pieces)
     found = f"{read} of its {sources} sources are there to tell its text, in {len(wanted.pieces)} pieces of its own"
-    remedy = "" if whole else "name an input that has its sources with `--source`; its id is looked for anyway"
-    yield Finding(area, "text", State.OK if whole else State.WARNING, found, remedy)
+    remedy = "name an input that has its sources with `--source`; its id is looked for anyway"
+    yield looked(area, "text", whole, found, remedy)
     if wanted.shared:
         names = _some([f"{one} ({count})" for one, count in wanted.shared.items()], "have pieces of its text")
         yield Finding(area, "other articles", State.WARNING, names, "see `pressmark clusters`; forget those, too")
@@ -204,9 +205,9 @@ def _strange_files(output: Output, area: str) -> Iterator[Finding]:
             entry.name for entry in entries if entry.name.endswith(PART_SUFFIX)
         }  # fmt: skip
         strange += [entry.name for entry in entries if entry.name not in known]
-    state = State.FAILURE if strange else State.OK
-    yield Finding(area, "files", state, _some(strange, "are no table's") if strange else "all are tables'",
-                  "move them elsewhere: readers of a whole folder fail on them" if strange else "")  # fmt: skip
+    found = _some(strange, "are no table's") if strange else "all are tables'"
+    remedy = "move them elsewhere: readers of a whole folder fail on them"
+    yield looked(area, "files", not strange, found, remedy, State.FAILURE)
 
 
 def _schemas(output: Output, area: str) -> Iterator[Finding]:
@@ -248,18 +249,15 @@ def _agreement(output: Output, area: str) -> Iterator[Finding]:
     if found != counted:
         wrong.append(f"articles count {counted} paragraphs, and {found} are there")
     buckets = int(last_runs(output)[0].argument("buckets") or 1)
-    if misplaced := sum(_misplaced(output, TABLES["articles"], buckets)):
+    misplaced = 0
+    for part in output.parts(ARTICLES) if buckets > 1 else []:
+        with PartFile(output, part.entry, ARTICLES) as file:
+            articles_here = file.read(["article_id"])["article_id"].to_pylist()
+        misplaced += sum(bucket_of(one, buckets) != part.number for one in articles_here)
+    if misplaced:
         wrong.append(f"{misplaced} articles lie in another file than their id says")
-    remedy = "see `pressmark verify`; move the output away and ingest its archives again" if wrong else ""
-    found_words = "; ".join(wrong) or "agree with each other"
-    yield Finding(area, "tables", State.FAILURE if wrong else State.OK, found_words, remedy)
-
-
-def _misplaced(output: Output, table: Table, buckets: int) -> Iterator[int]:
-    for part in output.parts(table) if buckets > 1 else []:
-        with PartFile(output, part.entry, table) as file:
-            ids = file.read(["article_id"])["article_id"].to_pylist()
-        yield sum(bucket_of(one, buckets) != part.number for one in ids)
+    remedy = "see `pressmark verify`; move the output away and ingest its archives again"
+    yield looked(area, "tables", not wrong, "; ".join(wrong) or "agree with each other", remedy, State.FAILURE)
 
 
 def _sizes(output: Output, area: str) -> Iterator[Finding]:
@@ -270,9 +268,8 @@ def _sizes(output: Output, area: str) -> Iterator[Finding]:
             sizes[table.name] += entry.size
             large += [entry.name] if entry.size > LARGE_FILE_BYTES else []
     words = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items())
-    remedy = "they are slow to rewrite: ingest into a new output with --partition day or --buckets" if large else ""
-    found = _some(large, "are large") if large else words
-    yield Finding(area, "sizes", State.WARNING if large else State.OK, found, remedy)
+    remedy = "they are slow to rewrite: ingest into a new output with --partition day or --buckets"
+    yield looked(area, "sizes", not large, _some(large, "are large") if large else words, remedy)
 
 
 def _some(names: list[str], what: str) -> str:

@@ -128,20 +128,6 @@ def _renew(relation: Relation, words: _Words) -> Iterator[str]:
         yield f"INSERT INTO {kept} ({names}) SELECT {names} FROM {sent}"
 
 
-def _open_bigquery(relation: Relation, place: str) -> list[str]:
-    return [
-        f"CREATE OR REPLACE EXTERNAL TABLE `{FILES}_{relation.name}` OPTIONS (format = 'PARQUET', "
-        f"enable_list_inference = true, uris = ['{place}/*.parquet'])"
-    ]
-
-
-def _open_snowflake(relation: Relation, place: str) -> list[str]:
-    del place  # A stage is readable as it is, given the format of its files.
-    if relation.name != RELATIONS[0].name:
-        return []
-    return [f"CREATE OR REPLACE FILE FORMAT {FILES} TYPE = 'PARQUET' USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE"]
-
-
 def _open_redshift(relation: Relation, place: str) -> list[str]:
     types = dict(zip(ARROW, (
         "VARCHAR(65535)", "VARBYTE", "BOOLEAN", "INTEGER", "BIGINT", "DECIMAL(20, 0)", "DATE", "TIMESTAMP",
@@ -174,7 +160,10 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
         "`",
         (" OPTIONS (description = {})", " OPTIONS (description = {})"),
         lambda relation: " CLUSTER BY outlet, month" if relation.partition_columns == PARTITION else "",
-        _open_bigquery,
+        lambda relation, place: [
+            f"CREATE OR REPLACE EXTERNAL TABLE `{FILES}_{relation.name}` OPTIONS (format = 'PARQUET', "
+            f"enable_list_inference = true, uris = ['{place}/*.parquet'])"
+        ],
         f"DROP EXTERNAL TABLE `{FILES}_{{}}`",
         f"`{FILES}_{{table}}`",
         "REGEXP_EXTRACT(_FILE_NAME, '/outlet=([^/]+)/')",
@@ -191,7 +180,10 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
         "",
         (" COMMENT = {}", " COMMENT {}"),
         lambda _relation: "",
-        _open_snowflake,
+        # A stage is readable as it is, given the format of its files.
+        lambda relation, _place: [
+            f"CREATE OR REPLACE FILE FORMAT {FILES} TYPE = 'PARQUET' USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE"
+        ] if relation.name == RELATIONS[0].name else [],
         "",
         f"'{{place}}/' (FILE_FORMAT => '{FILES}', PATTERN => '.*[.]parquet')",
         "REGEXP_SUBSTR(METADATA$FILENAME, 'outlet=([^/]+)/', 1, 1, 'e')",

@@ -27,6 +27,7 @@ from pressmark.storage.diagnosis import (
     examine_forgotten,
     examine_machine,
     examine_output,
+    looked,
     mend_output,
 )
 from pressmark.storage.errors import PressmarkError
@@ -96,9 +97,7 @@ def _destination(output: Output, text: str) -> Iterator[Finding]:
     waiting = sum(len(change.partitions) for change in plan.changes)
     yield Finding(area, "connection", State.OK, f"{address.shown} can be loaded")
     found = f"{waiting} partitions differ from the output" if waiting else "has what the output has"
-    yield Finding(
-        area, "rows", State.WARNING if waiting else State.OK, found, "run `pressmark load`" if waiting else ""
-    )
+    yield looked(area, "rows", not waiting, found, "run `pressmark load`")
 
 
 def _schedule() -> Iterator[Finding]:
@@ -117,8 +116,8 @@ def _schedule() -> Iterator[Finding]:
                       "start it, or correct or unset PREFECT_API_URL")  # fmt: skip
         return
     yield Finding(area, "server", State.OK, f"`{address}` answers")
-    yield Finding(area, "runs", State.WARNING if late else State.OK, f"{late} late, {running} running",
-                  "start `pressmark serve`, or look at what holds its runs up" if late else "")  # fmt: skip
+    remedy = "start `pressmark serve`, or look at what holds its runs up"
+    yield looked(area, "runs", not late, f"{late} late, {running} running", remedy)
 
 
 def _asked(address: str, path: str, body: dict[str, Any] | None = None) -> Any:
