@@ -21,7 +21,6 @@ __all__ = ["InputAddress", "absolute", "open_input", "parse_address"]
 
 GIT_SCHEME: Final = "git+file:"
 FILE_SCHEME: Final = "file:"
-ELSEWHERE: Final = "what is on another machine can't be read from there"
 # How git writes what it reads over ssh.
 SECURE_COPY: Final = re.compile(r"[\w.-]+@[\w.-]+:")
 TAR_SUFFIXES: Final = (
@@ -71,10 +70,10 @@ def parse_address(text: str) -> InputAddress:
     if (remote and scheme.removeprefix("git+") in ("https", "http", "ssh", "git")) or (
         SECURE_COPY.match(text) and not os.path.lexists(text)
     ):
-        remedy = f"`git clone {text.removeprefix('git+')}`"
+        how = f"git clone {text.removeprefix('git+')}`"
         if scheme in ("https", "http") and not rest.partition("?")[0].rstrip("/").endswith(".git"):
-            remedy = f"`curl -LO '{text}'`, or `git clone` if it is one"
-        raise InputError(ELSEWHERE, text, f"fetch it first: {remedy}")
+            how = f"curl -LO '{text}'`, or `git clone` if it is one"
+        raise InputError("what is on another machine can't be read from there", text, f"fetch it first: `{how}")
     if remote:
         raise InputError(
             f"inputs of the kind `{scheme}` can't be read", text,
@@ -122,7 +121,7 @@ def _path_behind(text: str, scheme: str) -> str:
     if not path.startswith("//"):
         return path
     if not path.startswith("///"):
-        raise InputError(ELSEWHERE, text, f"write `{scheme}{path[2:]}`")
+        raise InputError("what is on another machine can't be read from there", text, f"write `{scheme}{path[2:]}`")
     plain = unquote(path[2:].partition("#")[0])
     if not os.path.lexists(plain) and os.path.lexists(plain.lstrip("/")):
         raise InputError(
