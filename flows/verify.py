@@ -17,10 +17,9 @@ from pressmark.flows.summary import audit_lines, breach_table, law_lines
 from pressmark.storage.auditing import Audit, audit_output
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
-from pressmark.storage.rereading import second_reading
 from pressmark.storage.runs import new_stamp, write_report
 from pressmark.storage.settings import base_name
-from pressmark.storage.verification import Verification, verify_output
+from pressmark.storage.verification import Verification, second_reading, verify_output
 
 __all__ = ["audit", "verify"]
 

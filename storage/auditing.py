@@ -17,7 +17,8 @@ from pressmark.storage.output.parquet import write_part
 from pressmark.storage.output.store import Progress, Replacement
 from pressmark.storage.output.tables import PART_SUFFIX, STAGING, Output
 from pressmark.storage.pool import open_pool
-from pressmark.storage.rereading import (
+from pressmark.storage.runs import Archive, latest_of, write_report
+from pressmark.storage.verification import (
     Task,
     archives_of,
     by_article,
@@ -27,7 +28,6 @@ from pressmark.storage.rereading import (
     second_reading,
     tasks_of,
 )
-from pressmark.storage.runs import Archive, latest_of, write_report
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.identity import host_of
 from pressmark.transforms.records import Reject, Stamp

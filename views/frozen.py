@@ -23,9 +23,8 @@ from pressmark.schemas.contract import ROLES
 from pressmark.storage.errors import SettingsError
 from pressmark.storage.output.store import Progress
 from pressmark.storage.search_index import load_folding
-from pressmark.views.asking import Refused
 from pressmark.views.pages import BLOCKS
-from pressmark.views.readings import Moment, Room, counts
+from pressmark.views.readings import Moment, Refused, Room, counts
 from pressmark.views.room import POLICY, ROUTES, renderer
 from pressmark.views.showing import FLAG_MEANINGS, HIDDEN, STATIC
 

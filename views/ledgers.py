@@ -7,9 +7,8 @@ from typing import Any, Final
 import polars as pl
 from starlette.requests import Request
 
-from pressmark.views.asking import Refused, part_of
 from pressmark.views.pages import Page
-from pressmark.views.readings import MOST_COMPARED, Moment, counts
+from pressmark.views.readings import MOST_COMPARED, Moment, Refused, counts, part_of
 
 __all__ = ["changes", "cluster", "copies", "copies_of", "removals"]
 

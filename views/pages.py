@@ -20,8 +20,7 @@ from pressmark.transforms.explanation import explain
 from pressmark.transforms.identity import article_id as id_of
 from pressmark.transforms.identity import canonical_url
 from pressmark.transforms.records import Limits, Reject
-from pressmark.views.asking import Refused, asked_in, part_of, with_changes
-from pressmark.views.readings import MOST_HITS, Moment, counts
+from pressmark.views.readings import MOST_HITS, Moment, Refused, asked_in, counts, part_of, with_changes
 
 __all__ = [
     "BLOCKS", "Elsewhere", "Page", "article", "difference", "month", "outlet", "outlets", "paragraph", "reject",

@@ -24,9 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pressmark.storage.errors import PressmarkError, SettingsError
 from pressmark.views import ledgers, pages
-from pressmark.views.asking import Refused, with_changes
 from pressmark.views.pages import Elsewhere, Page
-from pressmark.views.readings import Moment, Room
+from pressmark.views.readings import Moment, Refused, Room, with_changes
 from pressmark.views.showing import STATIC, environment
 
 __all__ = ["FORMATS", "HEADERS", "POLICY", "ROUTES", "as_file", "reading_room", "renderer"]

@@ -24,10 +24,9 @@ from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.storage.originals import Trace, trace_paragraph
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, articles_at, stages_of
-from pressmark.storage.rereading import second_reading
 from pressmark.storage.runs import latest_of
 from pressmark.storage.settings import FILE, IngestSettings, configured
-from pressmark.storage.verification import verify_output
+from pressmark.storage.verification import second_reading, verify_output
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.comparison import Difference, compare, marked, paragraphs_of
 from pressmark.transforms.dates import SCHEDULED_AHEAD, path_date, url_date

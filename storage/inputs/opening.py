@@ -70,10 +70,10 @@ def parse_address(text: str) -> InputAddress:
     if (remote and scheme.removeprefix("git+") in ("https", "http", "ssh", "git")) or (
         SECURE_COPY.match(text) and not os.path.lexists(text)
     ):
-        how = f"git clone {text.removeprefix('git+')}`"
+        how = f"`git clone {text.removeprefix('git+')}`"
         if scheme in ("https", "http") and not rest.partition("?")[0].rstrip("/").endswith(".git"):
-            how = f"curl -LO '{text}'`, or `git clone` if it is one"
-        raise InputError("what is on another machine can't be read from there", text, f"fetch it first: `{how}")
+            how = f"`curl -LO '{text}'`, or `git clone` if it is one"
+        raise InputError("what is on another machine can't be read from there", text, f"fetch it first: {how}")
     if remote:
         raise InputError(
             f"inputs of the kind `{scheme}` can't be read", text,
