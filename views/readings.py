@@ -1,4 +1,4 @@
-"""What an address asks for, and the reading room of an output: one moment of it, with a catalogue (tables without texts and bytes) in
+"""What an address asks for, and what answers it: one moment of an output, with a catalogue (tables without texts) in
 memory. That tells in which partition an article lies, so that a page reads a few files, however many there are."""
 
 from __future__ import annotations
