@@ -115,7 +115,7 @@ def script() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         arguments = _parsed(words)
         _find_moments(arguments)
@@ -202,10 +202,6 @@ def _fail(error: PressmarkError, words: Sequence[str]) -> int:
     else:
         print(f"pressmark: {error}", file=sys.stderr)
     return EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, 
 from pressmark.transforms.selection import Wanted
 
 __all__ = [
-    "Batch", "ParseCounts", "Parsed", "TookTooLong", "cut_batches", "parse_batch", "seconds_of", "split_batch",
+    "Batch", "ParseCounts", "Parsed", "TookTooLong", "cut", "cut_batches", "parse_batch", "seconds_of", "split_batch",
     "within",
 ]  # fmt: skip
 
@@ -111,10 +111,14 @@ class _Accepted(NamedTuple):
 
 def cut_batches(sizes: Sequence[int], workers: int) -> list[range]:
     """Consecutive ranges of sources, each for one batch; no larger than `MOST_BYTES` but for a single source."""
-    most = min(max(sum(sizes) // (workers * 4), LEAST_BYTES), MOST_BYTES)
+    return cut(sizes, min(max(sum(sizes) // (workers * 4), LEAST_BYTES), MOST_BYTES), MOST_SOURCES)
+
+
+def cut(sizes: Sequence[int], most_bytes: int, most: int) -> list[range]:
+    """Consecutive ranges of at most so many things, and bytes in all but for a single one."""
     ranges, start, total = [], 0, 0
     for position, size in enumerate(sizes):
-        if position > start and (total + size > most or position - start == MOST_SOURCES):
+        if position > start and (total + size > most_bytes or position - start == most):
             ranges.append(range(start, position))
             start, total = position, 0
         total += size
@@ -182,7 +186,8 @@ def _parse_batch(batch: Batch) -> Parsed:
         wrong = check_rows(rejected, TABLES["rejects"])
         if wrong:
             raise ValueError(f"rejects that violate their own schema: {wrong[:3]}")
-        batch.staging.write(f"{batch.name}.rejects", _numbered(rejected), [(None, len(rejects))])
+        numbered = rejected.append_column(OWNER, pa.array(range(len(rejects)), pa.int32()))
+        batch.staging.write(f"{batch.name}.rejects", numbered, [(None, len(rejects))])
     reasons = Counter(str(reject.reason) for reject, _ in rejects)
     return Parsed(
         batch.name,
@@ -251,10 +256,6 @@ def _contents(batch: Batch, sources: Sequence[Source]) -> Iterable[tuple[Source,
 def _rows(accepted: Sequence[_Accepted], stamp: Stamp) -> tuple[pa.Table, tuple[pa.Table, pa.Array]]:
     articles = [one.article for one in accepted]
     return article_rows(articles, stamp, [one.source.valid_from for one in accepted]), paragraph_rows(articles)
-
-
-def _numbered(rows: pa.Table) -> pa.Table:
-    return rows.append_column(OWNER, pa.array(range(rows.num_rows), pa.int32()))
 
 
 def _identities(rows: pa.Table, names: Sequence[str], sources: Sequence[Source]) -> pa.Table:

@@ -12,6 +12,7 @@ import polars as pl
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import PERIODS
 from pressmark.schemas.tables import ARTICLES, PARAGRAPHS, REJECTS, REVISIONS, RUNS
+from pressmark.storage.batches import cut
 from pressmark.storage.copies import carriers
 from pressmark.storage.errors import SettingsError
 from pressmark.storage.originals import Originals, Revision
@@ -44,7 +45,9 @@ def changes_of(
                          *([] if end is None else [pl.col("changed_at") < end]))  # fmt: skip
     archives = Originals(moment, source) if read else None
     done = 0
-    for some in _parts(pairs):
+    sizes = (pairs["old_source_bytes"] + pairs["new_source_bytes"]).to_list()
+    for span in cut(sizes, BYTES_AT_ONCE, AT_ONCE):
+        some = pairs[span.start : span.stop]
         progress("changes", done, pairs.height)
         done += some.height
         rows = changes_between_pairs(moment, some, archives)
@@ -107,17 +110,6 @@ def _with_period(moment: Output, name: str) -> pl.LazyFrame:
 
 def _period_of(rows: pl.LazyFrame) -> str:
     return next(name for name in PERIODS if name in rows.collect_schema())
-
-
-def _parts(pairs: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    start = size = 0
-    for at, more in enumerate((pairs["old_source_bytes"] + pairs["new_source_bytes"]).to_list()):
-        if at - start == AT_ONCE or (at > start and size + more > BYTES_AT_ONCE):
-            yield pairs[start:at]
-            start, size = at, 0
-        size += more
-    if start < pairs.height:
-        yield pairs[start:]
 
 
 def _rows(moment: Output, pairs: pl.DataFrame, archives: Originals | None) -> Iterator[dict[str, Any]]:

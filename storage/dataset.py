@@ -75,13 +75,9 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         self._moment = Output(held.folder)
         # Once, as finding all files of many partitions takes a while.
         self._tables = {name: self._moment.scan(table) for name, table in TABLES.items()}
-        self.articles = self._tables["articles"]
-        self.paragraphs = self._tables["paragraphs"]
-        self.media = self._tables["media"]
-        self.revisions = self._tables["revisions"]
-        self.rejects = self._tables["rejects"]
-        self.runs = self._tables["runs"]
-        self.audits = self._tables["audits"]
+        (
+            self.articles, self.paragraphs, self.media, self.revisions, self.rejects, self.runs, self.audits
+        ) = self._tables.values()  # fmt: skip
 
     def __exit__(self, *error: object) -> None:
         self.close()

@@ -47,18 +47,16 @@ def settled_facts(
     input."""
     archive = named_archive(output, runs, settings.archive, base_name(settings.source))
     last = next((run for run in runs if run.archive == archive), None)
-    continued = last is not None and last.source == settings.source
+    earlier = last if last is not None and last.source == settings.source else None
     if settings.history and address.kind != "git":
         raise InputError(
             "only a git repository has a history", settings.source, "leave out `--history`, or name the repository"
         )
-    history = settings.history or (continued and last is not None and bool(last.argument("history")))
-    moves = settings.moves or (continued and last is not None and bool(last.argument("moves")))
+    history = settings.history or (earlier is not None and bool(earlier.argument("history")))
+    moves = settings.moves or (earlier is not None and bool(earlier.argument("moves")))
     partition, buckets = _layout(settings, runs, output)
     deletes = archive_input.deletes if settings.sync is None else settings.sync
-    arguments = settings.arguments(
-        sync=deletes, history=history, moves=moves, partition=partition, buckets=buckets
-    )  # fmt: skip
+    arguments = settings.arguments(sync=deletes, history=history, moves=moves, partition=partition, buckets=buckets)
     older = next((run.archive for run in runs if run.contract_version != CONTRACT_VERSION), archive)
     facts = json.dumps([settings.source, arguments], sort_keys=True)
     arguments["archives"] = sorted({archive, *(run.archive for run in runs)})

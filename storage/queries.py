@@ -98,15 +98,9 @@ def outlet_counts(output: Output) -> list[OutletCount]:
     known = known.filter(known.ne(UNKNOWN_PERIODS[period]))
     every = articles.group_by("outlet").agg(
         pl.len().alias("articles"), pl.col("paragraph_count").sum().alias("paragraphs"),
-        known.min().alias("first"), known.max().alias("last"),
+        known.min().fill_null("unknown").alias("first"), known.max().fill_null("unknown").alias("last"),
     )  # fmt: skip
-    rows = every.sort("outlet").collect().iter_rows(named=True)
-    return [
-        OutletCount(
-            row["outlet"], row["articles"], row["paragraphs"], row["first"] or "unknown", row["last"] or "unknown"
-        )
-        for row in rows
-    ]
+    return [OutletCount(*row) for row in every.sort("outlet").collect().iter_rows()]
 
 
 def reject_lines(output: Output) -> list[RejectLine]:

@@ -18,7 +18,7 @@ from pressmark.storage.inputs.budget import GIB, Budget
 from pressmark.storage.inputs.opening import InputAddress, open_input, parse_address
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.parquet import PartFile, write_part
-from pressmark.storage.output.store import Replacement, Stored
+from pressmark.storage.output.store import Replacement
 from pressmark.storage.output.tables import PART_SUFFIX, Output
 from pressmark.storage.settings import keys_of
 from pressmark.transforms.records import Stamp
@@ -92,7 +92,11 @@ def last_runs(output: Output) -> list[RunReport]:
     # Names sort by the second, and a run's arguments name all archives, so few of many files are read.
     entries = reversed(output.store.entries(TABLES["runs"].name))
     for _, some in groupby(entries, key=lambda entry: entry.name.partition("-")[0]):
-        rows = [RunReport(**row) for entry in some for row in _rows(output, entry)]
+        rows = []
+        for entry in some:
+            with PartFile(output, entry, TABLES["runs"]) as file:
+                columns = list(RunReport._fields)
+                rows += [RunReport(**row) for row in file.read(columns).select(columns).to_pylist()]
         for run in sorted(rows, key=lambda run: (run.started_at, run.run_id), reverse=True):
             latest.setdefault(run.archive, run)
             wanted = wanted or set(run.argument("archives", [run.archive]))
@@ -132,16 +136,8 @@ def archive_of(output: Output, source: str | None = None, archive: str | None = 
     )
     selection = Selection(tuple(last.argument("include", ())), tuple(last.argument("exclude", ())))
     history = address.kind == "git" and bool(last.argument("history"))
-    moves = bool(last.argument("moves"))
-    return Archive(
-        last.archive,
-        address,
-        open_input(address, budget, keys_of(last.argument("map"))),
-        selection,
-        history,
-        moves,
-        last.partial,
-    )
+    found = open_input(address, budget, keys_of(last.argument("map")))
+    return Archive(last.archive, address, found, selection, history, bool(last.argument("moves")), last.partial)
 
 
 def named_archive(output: Output, runs: list[RunReport], archive: str | None, base: str) -> str:
@@ -196,12 +192,6 @@ def read_report(output: Output, run_id: str) -> dict[str, Any]:
     """The JSON file about a run."""
     content: dict[str, Any] = json.loads(output.store.read(f"reports/{run_id}.json"))
     return content
-
-
-def _rows(output: Output, entry: Stored) -> list[dict[str, Any]]:
-    with PartFile(output, entry, TABLES["runs"]) as file:
-        rows: list[dict[str, Any]] = file.read(RunReport._fields).select(list(RunReport._fields)).to_pylist()
-    return rows
 
 
 def new_stamp() -> Stamp:

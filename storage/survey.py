@@ -32,15 +32,9 @@ NEARLY_ALL: Final = 0.9
 UTF_16: Final = ("utf-16-le", "utf-16-be")
 # Encodings that news of a language was written in before UTF-8, and the language that text in each is in.
 # Korean first: as GB 18030 it is Chinese characters, while Chinese as Korean has many that are no Hangul.
-ENCODINGS: Final = (
-    ("cp949", "ko"),
-    ("gb18030", "zh-Hans"),
-    ("big5hkscs", "zh-Hant"),
-    ("cp932", "ja"),
-    ("euc_jp", "ja"),
-)
-
-
+ENCODINGS: Final = {
+    "cp949": "ko", "gb18030": "zh-Hans", "big5hkscs": "zh-Hant", "cp932": "ja", "euc_jp": "ja",
+}  # fmt: skip
 # What is kept beside the columns that it went into, or said elsewhere.
 UNDERSTOOD: Final = frozenset({PROBLEM, "published", "modified", "site_name"})
 
@@ -117,7 +111,7 @@ def _encoding(outcomes: Iterable[Article | Reject]) -> str | None:
             declared.add(one.encoding)
         elif one.reason == "invalid_utf8" and one.raw and b"\0" not in one.raw:
             undeclared += 1
-            for encoding, language in ENCODINGS:
+            for encoding, language in ENCODINGS.items():
                 text = as_encoded(one.raw, encoding).text
                 letters = "".join(character for character in text if ord(character) >= 0x2E80)
                 foreign = language == "ko" and len(HANGUL.findall(letters)) < NEARLY_ALL * len(letters)

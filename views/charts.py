@@ -17,7 +17,6 @@ __all__ = ["WIDTHS", "Drawing", "can_draw", "columns", "grid", "line", "stacked"
 
 LIBRARY: Final = "vl_convert"
 WIDTHS: Final = (864, 358)
-SERIES: Final = 4
 LONGEST_LABEL: Final = 24
 ROW: Final = 18
 AXIS: Final[dict[str, Any]] = {

@@ -23,7 +23,7 @@ from pyiceberg.transforms import IdentityTransform
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from pressmark.storage.output.snapshot import Part
+from pressmark.storage.batches import cut
 from pressmark.warehouses.address import DestinationAddress, DestinationBusyError, DestinationError
 from pressmark.warehouses.destination import FILE_REMEDIES, Change, Destination, FoundColumn, LoadedPartition
 from pressmark.warehouses.relations import LOADS, PARTITION, TEXTS, Checked, Column, Relation, partition_of
@@ -131,8 +131,9 @@ class Iceberg(Destination):
         with self._explained(), table.transaction() as writing:
             if change.held:
                 writing.delete(_in_partitions(relation, change.held))
-            for parts in _portions(change.parts):
-                rows = source.arrow(relation, parts, self.sent).read_all()
+            sizes = [sum(path.stat().st_size for path in part.paths) for part in change.parts]
+            for span in cut(sizes, PORTION_BYTES, len(sizes)):
+                rows = source.arrow(relation, change.parts[span.start : span.stop], self.sent).read_all()
                 if rows.num_rows:
                     writing.append(rows.cast(relation.schema))
 
@@ -175,19 +176,6 @@ class Iceberg(Destination):
                     f"the folder holds other things (`{min(others)}`) and no catalog", self._folder,
                     "name a new or empty folder",
                 )  # fmt: skip
-
-
-def _portions(parts: Sequence[Part]) -> Iterator[list[Part]]:
-    portion: list[Part] = []
-    size = 0
-    for part in parts:
-        portion.append(part)
-        size += sum(path.stat().st_size for path in part.paths)
-        if size >= PORTION_BYTES:
-            yield portion
-            portion, size = [], 0
-    if portion:
-        yield portion
 
 
 def _in_partitions(relation: Relation, partitions: Sequence[str]) -> BooleanExpression:

@@ -4,7 +4,7 @@ follows from its `article_id` alone, so no row ever moves between the files of a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -229,14 +229,10 @@ def _with_run_columns(new: pa.Table, before: pa.Table, table: Table, key: str) -
     kept: dict[str, list[Any]] = {name: [] for name in table.run_columns}
     for record in new.to_pylist():
         known = published.get(record[key])
-        same = known is not None and _same(record, known, content)
+        same = known is not None and all(record[name] == known[name] for name in content)
         for name, values in kept.items():
             values.append(known[name] if same and known is not None else record[name])
     for name, values in kept.items():
         field = new.schema.field(name)
         new = new.set_column(new.schema.get_field_index(name), field, pa.array(values, field.type))
     return new
-
-
-def _same(one: dict[str, Any], other: dict[str, Any], names: Iterable[str]) -> bool:
-    return all(one[name] == other[name] for name in names)

@@ -53,7 +53,7 @@ class Staging(NamedTuple):
         rows = rows.append_column(PLACE, place).combine_chunks()
         options = pa.ipc.IpcWriteOptions(unify_dictionaries=True)
         with (
-            open_store(self.address).draft(self._full(name)) as path,
+            open_store(self.address).draft(f"{self.prefix}/{name}") as path,
             pa.OSFile(str(path), "wb") as sink,
             pa.ipc.new_file(sink, rows.schema, options=options) as writer,
         ):
@@ -63,17 +63,14 @@ class Staging(NamedTuple):
     def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of a staged file; where it lies on this machine they stay in the file until they are used."""
         if is_object_address(self.address):
-            source: pa.NativeFile = pa.BufferReader(open_store(self.address).read(self._full(name)))
+            source: pa.NativeFile = pa.BufferReader(open_store(self.address).read(f"{self.prefix}/{name}"))
         else:
-            source = pa.memory_map(os.path.join(self.address, self._full(name)))
+            source = pa.memory_map(os.path.join(self.address, f"{self.prefix}/{name}"))
         table = pa.ipc.open_file(source).read_all()
         return table if columns is None else table.select(list(columns))
 
     def remove(self, names: Sequence[str]) -> None:
-        open_store(self.address).remove([self._full(name) for name in names])
-
-    def _full(self, name: str) -> str:
-        return f"{self.prefix}/{name}" if self.prefix else name
+        open_store(self.address).remove([f"{self.prefix}/{name}" for name in names])
 
 
 @contextlib.contextmanager

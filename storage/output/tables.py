@@ -3,7 +3,6 @@ staging, journal) lies in `.pressmark`, beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -87,9 +86,13 @@ class Output(NamedTuple):
 
     def parts(self, table: Table) -> list[Part]:
         """Files of a table that exist, in the order of their partitions and numbers. Files of `runs` have none."""
-        return sorted(
-            _parts(table, self.store.entries(table.name)), key=lambda part: (part.partition or ("", ""), part)
-        )
+        found = []
+        for entry in self.store.entries(table.name):
+            folders, _, file = entry.name.rpartition("/")
+            number = file.removeprefix(PART_STEM).removesuffix(PART_SUFFIX)
+            if number.isdigit():
+                found.append(Part(_partition(folders, table), int(number), entry))
+        return sorted(found, key=lambda part: (part.partition or ("", ""), part))
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """All rows of a table as polars reads them, the partition keys as columns; none where it has no file."""
@@ -128,14 +131,6 @@ def part_name(table: Table, partition: Partition | None, number: int = 0) -> str
 def bucket_of(article_id: str, buckets: int) -> int:
     """The number of the file that an article's rows are in: it follows from the id alone."""
     return int(article_id[:ID_DIGITS], 16) % buckets
-
-
-def _parts(table: Table, entries: list[Stored]) -> Iterator[Part]:
-    for entry in entries:
-        folders, _, file = entry.name.rpartition("/")
-        number = file.removeprefix(PART_STEM).removesuffix(PART_SUFFIX)
-        if number.isdigit():
-            yield Part(_partition(folders, table), int(number), entry)
 
 
 def _partition(folders: str, table: Table) -> Partition | None:
