@@ -27,7 +27,7 @@ from pressmark.storage.output.state import Seen, read_catalog
 from pressmark.storage.output.store import Progress, Replacement
 from pressmark.storage.output.tables import Output, bucket_of
 from pressmark.storage.rooting import Roots
-from pressmark.storage.runs import RunReport, carried_runs, last_runs, new_stamp, write_report, write_run
+from pressmark.storage.runs import RunReport, carried_runs, last_runs, latest_of, new_stamp, write_report, write_run
 from pressmark.storage.search_index import drop_segments, keep_index
 from pressmark.storage.traces import Trace, Wanted, texts_of, traces, traces_beside
 from pressmark.transforms.forgetting import FORGOTTEN, detail_of
@@ -118,13 +118,12 @@ def forget(
 
 
 def _known(output: Output, article_id: str) -> _Known:
-    runs = last_runs(output)
     if not ARTICLE_ID.fullmatch(article_id):
         raise SettingsError(
             "an article's id has 32 hexadecimal digits", article_id, "copy it from the table `articles`"
         )
-    if not runs:
-        raise OutputError("no run has written to this folder", output.address, "name an output folder, or ingest first")
+    latest_of(output)  # raises where there was no run
+    runs = last_runs(output)
     catalog = read_catalog(output, runs[0].archive, runs[0].archive)
     if catalog.outdated or any(run.contract_version != CONTRACT_VERSION for run in runs):
         raise OutputError("some rows are of an older contract", output.address, LOST)

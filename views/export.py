@@ -187,13 +187,9 @@ def _flat_tables(dataset: Dataset, selected: Selected) -> Iterator[_Flat]:
 
 
 def _of(frame: pl.LazyFrame, selected: Selected) -> pl.LazyFrame:
-    if selected.outlets:
-        frame = frame.filter(pl.col("outlet").is_in(selected.outlets))
-    if selected.since is not None:
-        frame = frame.filter(pl.col("published_at") >= selected.since)
-    if selected.until is not None:
-        frame = frame.filter(pl.col("published_at") < selected.until)
-    return frame
+    at, (outlets, since, until) = pl.col("published_at"), selected
+    wanted = [pl.col("outlet").is_in(outlets)] if outlets else []
+    return frame.filter(*wanted, *([] if since is None else [at >= since]), *([] if until is None else [at < until]))
 
 
 def _for(flat: _Flat, kind: Format, *, defuse: bool) -> _Flat:
@@ -285,8 +281,9 @@ def _sqlite_type(type_: pa.DataType) -> str:
 
 def _texts(flats: list[_Flat], kind: Format, rows: dict[str, int], draft: Path) -> dict[str, str]:
     tables = [_described(flat, kind, rows[flat.name]) for flat in flats]
-    if kind != "sqlite":
-        tables = [table._replace(sha256=_sha256(draft / table.files)) for table in tables]
+    for number, table in enumerate(tables if kind != "sqlite" else ()):
+        with open(draft / table.files, "rb") as file:
+            tables[number] = table._replace(sha256=hashlib.file_digest(file, "sha256").hexdigest())
     about = About(
         f"News, exported from {plain_words(draft.name.split('.')[1])}", WHAT.format(kind=kind, **rows),
         new_stamp().started_at.date(), READING[kind], tuple(tables), MEDIA_TYPES[kind],
@@ -321,11 +318,6 @@ def _described(flat: _Flat, kind: str, rows: int | None) -> Described:
     file = DATABASE if kind == "sqlite" else f"{flat.name}.{kind}"
     sets = TABLES[flat.name].closed_sets if flat.name in TABLES else {}
     return Described(flat.name, flat.meaning, flat.schema, (), flat.key, sets, file, rows)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _settle(draft: Path, folder: Path, *, force: bool) -> None:

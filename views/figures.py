@@ -119,26 +119,14 @@ def sums(articles: pl.DataFrame, paragraphs: int, counted: pl.DataFrame) -> pl.D
     parts = pl.sum_horizontal("header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes")
     joined = articles.select("article_id", "paragraph_count").join(counted, on="article_id", how="full", coalesce=True)
     blocks = joined.select(pl.col("blocks").fill_null(0).ne_missing(pl.col("paragraph_count")).sum()).item()
-    return pl.DataFrame(
-        {
-            "check": [
-                "Header, text, skipped and markup bytes of an article add up to its source (law 4)",
-                "An article has as many paragraphs as it says",
-                "No article stands twice",
-            ],
-            "looked at": [
-                f"{articles.height:,} articles",
-                f"{paragraphs:,} paragraphs",
-                f"{articles.height:,} articles",
-            ],
-            "breaches": [
-                articles.select((parts != pl.col("source_bytes")).sum()).item(),
-                blocks,
-                articles.height - articles["article_id"].n_unique(),
-            ],
-        },
-        schema_overrides={"breaches": pl.Int64},
-    )
+    wrong = articles.select((parts != pl.col("source_bytes")).sum()).item()
+    every, doubled = f"{articles.height:,} articles", articles.height - articles["article_id"].n_unique()
+    rows = [
+        ("Header, text, skipped and markup bytes of an article add up to its source (law 4)", every, wrong),
+        ("An article has as many paragraphs as it says", f"{paragraphs:,} paragraphs", blocks),
+        ("No article stands twice", every, doubled),
+    ]
+    return pl.DataFrame(rows, {"check": pl.String, "looked at": pl.String, "breaches": pl.Int64}, orient="row")
 
 
 def outlets(articles: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
@@ -160,12 +148,10 @@ def lengths(articles: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
     """`characters` (a range), `articles`, `share of articles`: how long the stories are, furniture left out."""
     labels = ["none", *(f"{low:,}–{high - 1:,}" for low, high in pairwise(BOUNDS)),
               f"{BOUNDS[-1]:,} or more"]  # fmt: skip
-    size = articles.join(sizes, on="article_id", how="left").select(pl.col("characters").fill_null(0)).to_series()
+    size = pl.col("characters").fill_null(0)
     # How many bounds a length has reached is the number of its range.
-    ranges = pl.DataFrame(
-        {"range": sum(((size >= low).cast(pl.Int64) for low in BOUNDS), pl.zeros(size.len(), pl.Int64, eager=True))}
-    )
-    counts = ranges.group_by("range").agg(articles=pl.len())
+    reached = pl.sum_horizontal((size >= low).cast(pl.Int64) for low in BOUNDS)
+    counts = articles.join(sizes, on="article_id", how="left").group_by(range=reached).agg(articles=pl.len())
     every = pl.DataFrame({"range": range(len(labels)), "characters": labels}).join(counts, on="range", how="left")
     total = max(articles.height, 1)
     return every.sort("range").select(
@@ -257,12 +243,7 @@ def link_domains(links: pl.DataFrame, articles: pl.DataFrame, top: int = TOP) ->
     names = links["name"].drop_nulls().unique().to_list()
     domains = {name: suffixes.privatesuffix(name.lower().rstrip(".")) or name for name in names}
     named = links.with_columns(pl.col("name").replace_strict(domains, default=NO_HOST, return_dtype=pl.String))
-    own = (
-        articles.select("outlet", pl.col("host").alias("name"))
-        .drop_nulls()
-        .unique()
-        .with_columns(own=pl.lit(value=True))
-    )
+    own = articles.select("outlet", name="host").drop_nulls().unique().with_columns(own=pl.lit(value=True))
     rows = named.join(own, on=["outlet", "name"], how="left").group_by(domain="name")
     found = rows.agg(
         links=pl.col("links").sum(), same=pl.col("links").filter("own").sum(), outlets=pl.col("outlet").n_unique()

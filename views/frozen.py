@@ -112,7 +112,8 @@ class _Writer:
         if file.startswith(("static/", "index.html")) or file in self._known:
             return place
         if address.startswith(PARAGRAPH):
-            article_id, number = _block(address)
+            article_id, _, block = address.removeprefix(PARAGRAPH).partition("#")[0].partition("-")
+            number = int(block)
             return self._meet(f"/article/{article_id}{f'?page={number // BLOCKS + 1}' if number >= BLOCKS else ''}"
                               f"#b{number}")  # fmt: skip
         self._known.add(file)
@@ -135,11 +136,6 @@ def _request(address: str) -> Request:
     path, _, query = address.partition("?")
     scope = {"type": "http", "method": "GET", "path": unquote(path), "query_string": query.encode(), "headers": []}
     return Request({**scope, "server": ("127.0.0.1", 80), "scheme": "http"})
-
-
-def _block(address: str) -> tuple[str, int]:
-    article_id, _, number = address.removeprefix(PARAGRAPH).partition("#")[0].partition("-")
-    return article_id, int(number)
 
 
 def _place(address: str) -> str | None:

@@ -147,13 +147,13 @@ def as_file(frame: pl.DataFrame, kind: str) -> bytes:
     if kind == "json":
         return json.dumps(frame.to_dicts(), ensure_ascii=False, default=_plain, indent=0).encode()
     nested = [name for name, type_ in frame.schema.items() if type_.is_nested()]
-    lists = {name: [None if row is None else _line(row) for row in frame[name].to_list()] for name in nested}
-    flat = frame.with_columns(pl.Series(name, values, pl.String) for name, values in lists.items())
+    lists = (
+        pl.Series(name, [None if row is None else json.dumps(row, ensure_ascii=False, default=_plain)
+                         for row in frame[name].to_list()], pl.String)
+        for name in nested
+    )  # fmt: skip
+    flat = frame.with_columns(lists)
     return flat.with_columns(pl.col(pl.String).str.replace(FORMULA, "'$0")).write_csv().encode()
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
 def _plain(value: object) -> str:

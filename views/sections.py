@@ -25,9 +25,7 @@ SHORT_TEXT: Final = 24
 FIRST_BYTES: Final = 120
 SHOWN: Final = 12
 WEB: Final = ("http://", "https://")
-KINDS_OF_CHANGE: Final = {
-    "text": "text", "markup": "markup only", "copy": "copy", "removed": "removed"
-}  # fmt: skip
+KINDS_OF_CHANGE: Final = {"text": "text", "markup": "markup only", "copy": "copy", "removed": "removed"}
 
 
 class Cell(NamedTuple):
@@ -286,10 +284,14 @@ def _dates(read: Read) -> Section:
 
 
 def _flags(read: Read) -> Section:
-    rows = figures.flags(read.articles)
     says = "What to know of an article before it is used. An article can have several flags."
-    return Section("flags", "Flags", says if rows.height else "No article has a flag.",
-                   [_sheet("Articles by flag", rows, bar="articles")] if rows.height else [])  # fmt: skip
+    sheet = _sheet("Articles by flag", figures.flags(read.articles), bar="articles")
+    return _one("flags", "Flags", says, "No article has a flag.", sheet)
+
+
+def _one(anchor: str, heading: str, says: str, without: str, sheet: Sheet) -> Section:
+    """A section of one table, which says something else where that has no rows."""
+    return Section(anchor, heading, says if sheet.rows else without, [sheet] if sheet.rows else [])
 
 
 def _rejects(read: Read) -> Section:
@@ -346,17 +348,15 @@ def _changes(read: Read) -> Section:
 
 
 def _links(read: Read) -> Section:
-    rows = figures.link_domains(read.links, read.articles)
     says = f"{int(read.links['links'].sum()):,} links in paragraphs. A site is a registrable domain, as bbc.co.uk."
-    return Section("links", "Where links lead", says if rows.height else "No paragraph has a link.",
-                   [_sheet("Links by domain", rows, bar="links")] if rows.height else [])  # fmt: skip
+    sheet = _sheet("Links by domain", figures.link_domains(read.links, read.articles), bar="links")
+    return _one("links", "Where links lead", says, "No paragraph has a link.", sheet)
 
 
 def _media(read: Read) -> Section:
-    rows = figures.media_kinds(read.media)
     says = f"{int(read.media['media'].sum()):,} pictures, videos, sounds and embedded pages."
-    return Section("media", "Media", says if rows.height else "No article has a picture, video or sound.",
-                   [_sheet("Media by kind", rows, bar="media")] if rows.height else [])  # fmt: skip
+    sheet = _sheet("Media by kind", figures.media_kinds(read.media), bar="media")
+    return _one("media", "Media", says, "No article has a picture, video or sound.", sheet)
 
 
 def _runs(read: Read) -> Section:

@@ -22,6 +22,7 @@ STATIC: Final = HERE / "static"
 HIDDEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+SEEN: Final = Markup('<span class="hidden" title="a character that is not seen">U+{:04X}</span>')
 WEB: Final = re.compile(r"https?://[^\s\x00-\x20\x7f\"<>\\^`{|}]+", re.IGNORECASE)
 AROUND: Final = 70
 LONGEST_SNIPPET: Final = 260
@@ -61,7 +62,7 @@ def _shown(text: object) -> Markup:
     parts, at = [], 0
     said = str(text)
     for found in HIDDEN.finditer(said):
-        parts += [escape(said[at : found.start()]), _number_of(found[0])]
+        parts += [escape(said[at : found.start()]), SEEN.format(ord(found[0]))]
         at = found.end()
     return Markup("").join([*parts, escape(said[at:])])
 
@@ -69,10 +70,6 @@ def _shown(text: object) -> Markup:
 def _named(markup: str) -> str:
     """What stands in a place that can't hold elements, with what is invisible in it as numbers."""
     return HIDDEN.sub(lambda found: f"U+{ord(found[0]):04X}", markup)
-
-
-def _number_of(character: str) -> Markup:
-    return Markup('<span class="hidden" title="a character that is not seen">U+{:04X}</span>').format(ord(character))
 
 
 def _marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
