@@ -1,6 +1,5 @@
-"""Prefect's server for the programs and pages of this machine alone, as a process that `server.py` starts. Prefect
-answers every web page (CORS `*`), so a request whose `Host` or `Origin` is not the server's own is refused before
-Prefect sees it, web sockets too."""
+"""Prefect's server for this machine alone, as a process that `server.py` starts. Prefect answers every web page (CORS
+`*`), so a request, or web socket, whose `Host` or `Origin` is not the server's own is refused before."""
 
 from __future__ import annotations
 

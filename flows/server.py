@@ -74,9 +74,8 @@ def one_server() -> Iterator[None]:
 
 @contextlib.contextmanager
 def prefect_server(*, ui: bool = False, first: Callable[[], object] = lambda: None) -> Iterator[str]:
-    """The address of a Prefect API: that of PREFECT_API_URL, else that of a server which is started for the length of
-    the block. Import Prefect inside the block, or in `first`, which is called before a server starts: it reads its
-    settings once."""
+    """The address of a Prefect API: that of PREFECT_API_URL, else that of a server which runs for the length of the
+    block. Import Prefect inside, or in `first`, which is called before a server starts: it reads its settings once."""
     # A command that runs one flow prints its errors itself; with several, Prefect says which run warned or failed.
     console = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
     if ui:

@@ -1,6 +1,5 @@
-"""What a folder of tables says of itself, made from the schemas: a README that is a dataset card too, Croissant's
-JSON-LD, a data contract by the Open Data Contract Standard, and a dictionary of columns as CSV. Pure: what is counted
-comes in as `About`."""
+"""What a folder of tables says of itself, made from the schemas and `About`: a README that is a dataset card too,
+Croissant's JSON-LD, a data contract by the Open Data Contract Standard, and a dictionary of columns as CSV."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""Importing this module loads Arrow without numpy, for programs and workers of our own: Arrow would load numpy wherever
-it is installed, half of the time that Arrow itself takes, and nothing here hands arrays from the one to the other.
-"""
+"""Importing this module loads Arrow without numpy, which it would load wherever that is installed: half of Arrow's own
+time."""
 
 from __future__ import annotations
 

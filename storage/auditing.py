@@ -1,6 +1,5 @@
 """Derives a share of an output's articles again by the second implementation, and keeps what differs in `audits`. An
-audit takes the sources whose hash falls into its window; the next one goes on where that ended, as its report
-remembers."""
+audit takes the sources whose hash falls into its window; the next one goes on where that ended."""
 
 from __future__ import annotations
 

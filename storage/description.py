@@ -35,9 +35,8 @@ stand in the folders' names alone: `pressmark export` writes files that have the
 
 
 def describe(output: Output, run: RunReport | None = None) -> list[str]:
-    """Write the files and give their names; none where an owner's own README.md stands there. A run that writes them
-    gives its report: where it wrote no partition and all counts are as they are known, none are written. Raises
-    `OutputError` where no run has written to the output."""
+    """Write the files and give their names; none where an owner's own README.md stands there, or where the `run` that
+    writes them wrote no partition and changed no count. Raises `OutputError` where no run has written to the output."""
     last = run or latest_of(output)
     found = output.store.find(README)
     known = None if found is None else mark_of(output.store.read(README).decode(errors="replace"))

@@ -1,6 +1,5 @@
 """Processes of this machine, or workers of a Dask scheduler, behind one executor interface. A task on which a worker
-dies is tried again alone; where one dies on it again, whoever asked for the work says what is tried in its place.
-Workers that were stopped, or give no result for longer than any of their tasks may take, are killed."""
+dies is tried again alone, then what its owner gives in its place. Workers that stand still too long are killed."""
 
 from __future__ import annotations
 

@@ -125,9 +125,8 @@ def doubts_about(articles: pl.LazyFrame, archive: str) -> list[Doubt]:
 
 
 def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, RunReport]:
-    """The articles of the archive as it stood at `moment`, by `published_at` and `article_id`, and the latest run. With
-    `text`, revisions have the texts that they share with others. Raises `OutputError` where the output holds no
-    history."""
+    """The articles of the archive as it stood at `moment`, by `published_at` and `article_id`, and the latest run; with
+    `text`, also those that revisions share. Raises `OutputError` where the output holds no history."""
     run = latest_of(output)
     if not run.argument("history"):
         raise OutputError(

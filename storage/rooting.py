@@ -1,6 +1,5 @@
-"""The root over all rows of an output, which each run publishes, from records of its files: those that the run's
-workers made, and those kept in `.pressmark/roots`, believed only for exactly their files. Deleting these costs reading
-the files."""
+"""The root over all rows of an output, which each run publishes, from records of its files: those that its workers
+made, and those kept in `.pressmark/roots`, believed only for exactly their files, and made again where they lack."""
 
 from __future__ import annotations
 

@@ -85,9 +85,8 @@ class Change(NamedTuple):
 
 
 class Destination(Protocol):
-    """A place that holds relations, open between entering and leaving it. `stage` may write what no reader looks at;
-    all that is done in `transaction` is seen by readers at once, or never. `errors` become a `DestinationError` by
-    `remedies`."""
+    """A place that holds relations, open between entering and leaving it. `stage` writes what no reader looks at; all
+    that is done in `transaction` is seen at once, or never. `errors` become a `DestinationError` by `remedies`."""
 
     title: ClassVar[str]
     errors: ClassVar[tuple[type[Exception], ...]]

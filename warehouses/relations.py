@@ -1,6 +1,5 @@
-"""The output's tables in relational form, and the checksums of their rows. Partition keys become columns; lists of
-records become rows of tables of their own; other lists stay lists. A partition's checksum is the sum of DuckDB's `hash`
-of its rows, in any order."""
+"""The output's tables in relational form, and the checksums of their rows: for a partition, the sum of DuckDB's `hash`
+of its rows. Partition keys become columns, lists of records rows of tables of their own; other lists stay."""
 
 from __future__ import annotations
 
@@ -42,10 +41,9 @@ class Checked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table of a destination: which of the output's tables it is made of, its key and the columns to index.
-    `partition_columns` identify a row's partition. `query` reads the rows from `{source}` in DuckDB's SQL; without one
-    they are the columns of these names. `listed_in` is the column whose records are the rows, `fields` are these
-    records' fields."""
+    """A table of a destination: which of the output's tables it is made of, its key and the columns to index. `query`
+    reads the rows from `{source}` in DuckDB's SQL; without one they are the columns of these names. `listed_in` is the
+    column whose records are the rows, `fields` are these records' fields."""
 
     name: str
     source: str

@@ -1,6 +1,5 @@
-"""How git itself is asked about a repository, which may be anybody's. Git runs without a shell, hooks, network and the
-operator's settings; nothing outside of the repository is read, and what would keep git waiting, or fill the memory, is
-refused."""
+"""How git itself is asked about a repository, which may be anybody's: without a shell, hooks, network and the
+operator's settings. Nothing outside of it is read, and what would keep git waiting, or fill the memory, is refused."""
 
 from __future__ import annotations
 

@@ -42,9 +42,8 @@ LISTING: Final = ("source_path", "locator", "source_bytes", "problem", "valid_fr
 
 class Source(NamedTuple):
     """A file of an input, or one that it had. `locator` is what its input finds it by; `problem` says why it can't be
-    read, where listing showed that. `valid_from` is the time of the commit that brought it (None: no history),
-    `valid_to` that at which it was replaced or deleted. `version` differs whenever the bytes do; empty where listing
-    can't tell."""
+    read. `valid_from` is the time of the commit that brought it (None: no history), `valid_to` that at which it was
+    replaced or deleted. `version` differs whenever the bytes do; empty where listing can't tell."""
 
     source_path: str
     locator: str
@@ -166,9 +165,8 @@ class Input(Protocol):
         return sources_of(frame.filter(pl.col("valid_to").is_null(), pl.col("source_path").is_in(set(paths))))
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
-        """Each source with its bytes, or with the reject that says why there are none; in the input's own order. Pages
-        packed one by one, as `story.html.gz`, are what they hold. Raises `InputError` where the input itself is
-        broken."""
+        """Each source with its bytes, or with the reject that says why there are none; in the input's own order. Packed
+        pages, as `story.html.gz`, are what they hold. Raises `InputError` where the input itself is broken."""
         for source, data in self.read(sources, limits):
             packed = isinstance(data, bytes) and data.startswith(GZIP) and PACKED_PAGE.search(source.source_path)
             yield source, _unpacked(source, data, limits) if packed and isinstance(data, bytes) else data

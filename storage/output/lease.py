@@ -1,6 +1,5 @@
 """One writer per output in an object store, by a content that is only ever replaced on a condition, again and again.
-Whoever finds it held watches it: one that stays the same for `LEASE_S` has no writer that lives. No clocks are
-compared."""
+Whoever finds it held watches it: one that stays the same for `LEASE_S` has no writer. No clocks are compared."""
 
 from __future__ import annotations
 
