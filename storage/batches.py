@@ -159,9 +159,8 @@ def _parse_batch(batch: Batch) -> Parsed:
     accepted.sort(key=lambda one: (
         partition_of(one.article, batch.partition_by), sort_key(one.article), one.source.source_path, one.source.locator
     ))  # fmt: skip
-    articles, (paragraphs, owners) = _rows(accepted, batch.stamp)
-    media, media_owners = media_rows([one.article for one in accepted])
-    violations = _violations(articles, paragraphs, owners, media, media_owners)
+    rows = _rows(accepted, batch.stamp)
+    violations = _violations(*rows)
     if violations:
         bad = [accepted[row].source for row in violations]
         kept = {_key(source): data for source, data in _contents(batch, bad)}
@@ -170,21 +169,17 @@ def _parse_batch(batch: Batch) -> Parsed:
             for (row, found), source in zip(violations.items(), bad, strict=True)
         ]
         accepted = [one for row, one in enumerate(accepted) if row not in violations]
-        articles, (paragraphs, owners) = _rows(accepted, batch.stamp)
-        media, media_owners = media_rows([one.article for one in accepted])
+        rows = _rows(accepted, batch.stamp)
+    articles, paragraphs, owners, media, media_owners = rows
     rejects.sort(key=lambda reject: (reject[0].source_path, reject[0].source_sha256 or ""))
-    spans = [
-        _stage(batch, accepted, name, rows, owners)
-        for name, rows, owners in (
-            ("articles", articles, pa.array(range(len(accepted)), pa.int32())),
-            ("paragraphs", paragraphs, owners),
-            ("media", media, media_owners),
-        )
-    ]
+    spans = (
+        _stage(batch, accepted, "articles", articles, pa.array(range(len(accepted)), pa.int32())),
+        _stage(batch, accepted, "paragraphs", paragraphs, owners),
+        _stage(batch, accepted, "media", media, media_owners),
+    )
     rejected = reject_rows([reject for reject, _ in rejects], batch.stamp, batch.archive)
     if rejects:
-        wrong = check_rows(rejected, TABLES["rejects"])
-        if wrong:
+        if wrong := check_rows(rejected, TABLES["rejects"]):
             raise ValueError(f"rejects that violate their own schema: {wrong[:3]}")
         numbered = rejected.append_column(OWNER, pa.array(range(len(rejects)), pa.int32()))
         batch.staging.write(f"{batch.name}.rejects", numbered, [(None, len(rejects))])
@@ -253,9 +248,10 @@ def _contents(batch: Batch, sources: Sequence[Source]) -> Iterable[tuple[Source,
     return [(source, data) for source, data in batch.contents if _key(source) in wanted]
 
 
-def _rows(accepted: Sequence[_Accepted], stamp: Stamp) -> tuple[pa.Table, tuple[pa.Table, pa.Array]]:
-    articles = [one.article for one in accepted]
-    return article_rows(articles, stamp, [one.source.valid_from for one in accepted]), paragraph_rows(articles)
+def _rows(accepted: Sequence[_Accepted], stamp: Stamp) -> tuple[pa.Table, pa.Table, pa.Array, pa.Table, pa.Array]:
+    """Articles, paragraphs and media, the latter two with their owners."""
+    articles, since = [one.article for one in accepted], [one.source.valid_from for one in accepted]
+    return article_rows(articles, stamp, since), *paragraph_rows(articles), *media_rows(articles)
 
 
 def _identities(rows: pa.Table, names: Sequence[str], sources: Sequence[Source]) -> pa.Table:

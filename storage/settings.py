@@ -8,7 +8,7 @@ import difflib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -51,19 +51,15 @@ class Option(NamedTuple):
     default: Any
     help: str
     flag: str
-    metavar: str | None
-    choices: tuple[str, ...] | None
-    group: str | None
-    rows: bool
+    metavar: str | None = None
+    choices: tuple[str, ...] | None = None
+    group: str | None = None
+    rows: bool = False
 
 
-def option(
-    default: Any, help_: str, *, flag: str | None = None, metavar: str | None = None,
-    choices: tuple[str, ...] | None = None, group: str | None = None, rows: bool = False,
-) -> Any:  # fmt: skip
-    """A field of `IngestSettings`."""
-    facts = {"help": help_, "flag": flag, "metavar": metavar, "choices": choices, "group": group, "rows": rows}
-    return field(default=default, metadata=facts)
+def option(default: Any, help_: str, **facts: Any) -> Any:
+    """A field of `IngestSettings`; `facts` are those of an `Option` that differ from none."""
+    return field(default=default, metadata={"help": help_, **facts})
 
 
 SELECTION: Final = "which files are taken"
@@ -257,13 +253,8 @@ class IngestSettings:
 def options() -> Iterator[Option]:
     """The settings in the order of their help."""
     for one in fields(IngestSettings):
-        facts = one.metadata
-        default = None if one.default is MISSING else one.default
-        flag = "--" + (facts["flag"] or one.name).replace("_", "-")
-        yield Option(
-            one.name, str(one.type), default, facts["help"], flag, facts["metavar"], facts["choices"], facts["group"],
-            facts["rows"],
-        )  # fmt: skip
+        flag = "--" + one.metadata.get("flag", one.name).replace("_", "-")
+        yield Option(one.name, str(one.type), one.default, **{**one.metadata, "flag": flag})
 
 
 def keys_of(text: str | None) -> dict[str, str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -21,6 +21,7 @@ from pressmark.storage.dataset import Dataset
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, stages_in
+from pressmark.storage.search import bounds
 from pressmark.transforms.days import day_of
 
 __all__ = ["Asked", "Moment", "Part", "Refused", "Room", "asked_in", "counts", "part_of", "with_changes"]
@@ -116,7 +117,7 @@ class Moment:
 
     def listed(self, asked: Asked) -> pl.DataFrame:
         """Current articles that are as asked, whatever their words."""
-        return _ordered(self.articles.filter(*_conditions(asked)), asked, "article_id")
+        return _ordered(self.articles.filter(*_conditions(asked)), newest_first=asked.newest_first)
 
     def found(self, asked: Asked) -> pl.DataFrame:
         """Paragraphs with the words, of articles that are as asked; at most `MOST_HITS`."""
@@ -192,7 +193,7 @@ class Moment:
 
     def neighbours(self, article_id: str, outlet: str) -> tuple[str | None, str | None]:
         """The articles of the outlet before and after this one in time."""
-        ids = _ordered(self.articles.filter(pl.col("outlet") == outlet), Asked(), "article_id")["article_id"].to_list()
+        ids = _ordered(self.articles.filter(pl.col("outlet") == outlet))["article_id"].to_list()
         at = ids.index(article_id)
         return ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None
 
@@ -296,23 +297,19 @@ def _catalogue(table: pl.LazyFrame, columns: tuple[str, ...]) -> pl.DataFrame:
 def _conditions(asked: Asked) -> Iterator[pl.Expr]:
     if asked.outlet:
         yield pl.col("outlet") == asked.outlet
-    if asked.since:
-        yield pl.col("published_at") >= _midnight(asked.since)
-    if asked.until:
-        yield pl.col("published_at") < _midnight(asked.until + timedelta(days=1))
+    start, end = bounds(asked.since, asked.until)
+    if start:
+        yield pl.col("published_at") >= start
+    if end:
+        yield pl.col("published_at") < end
     if asked.language:
         yield pl.col("language") == asked.language
     if asked.flag:
         yield pl.col("flags").list.contains(asked.flag)
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
-
-
-def _ordered(frame: pl.DataFrame, asked: Asked, *keys: str) -> pl.DataFrame:
-    descending = [asked.newest_first, *[False] * len(keys)]
-    return frame.sort("published_at", *keys, descending=descending, nulls_last=True)
+def _ordered(frame: pl.DataFrame, *, newest_first: bool = False) -> pl.DataFrame:
+    return frame.sort("published_at", "article_id", descending=[newest_first, False], nulls_last=True)
 
 
 class Refused(Exception):

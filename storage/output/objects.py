@@ -51,20 +51,13 @@ RETRIES: Final = {
     "backoff": {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(seconds=5), "base": 2},
 }
 
-# Each with the variables that AWS' own tools read; obstore takes the same names in small letters.
-VARIABLES: Final = {
-    "aws_access_key_id": ("AWS_ACCESS_KEY_ID",),
-    "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
-    "aws_session_token": ("AWS_SESSION_TOKEN",),
-    "aws_region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    "aws_endpoint_url": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-}
-PROFILE_KEYS: Final = {
-    "aws_access_key_id": "aws_access_key_id",
-    "aws_secret_access_key": "aws_secret_access_key",
-    "aws_session_token": "aws_session_token",
-    "aws_region": "region",
-    "aws_endpoint_url": "endpoint_url",
+# What obstore takes, each with its key in a profile and the variables that AWS' own tools read, the first one first.
+SETTINGS: Final = {
+    "aws_access_key_id": ("aws_access_key_id", "AWS_ACCESS_KEY_ID"),
+    "aws_secret_access_key": ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"),
+    "aws_session_token": ("aws_session_token", "AWS_SESSION_TOKEN"),
+    "aws_region": ("region", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    "aws_endpoint_url": ("endpoint_url", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
 }
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
@@ -333,7 +326,7 @@ def s3_config() -> dict[str, str]:
     client asks the machine for its role."""
     found = {key: value for key, value in _profile().items() if value}
     given = {
-        key: os.environ[name] for key, names in VARIABLES.items() for name in reversed(names) if os.environ.get(name)
+        key: os.environ[name] for key, (_, *names) in SETTINGS.items() for name in names[::-1] if os.environ.get(name)
     }
     if "aws_access_key_id" in given:
         # A token belongs to its key.
@@ -358,5 +351,5 @@ def _profile() -> dict[str, str]:
         parser = configparser.RawConfigParser()
         parser.read(path, "utf-8")
         if parser.has_section(section):
-            found |= {key: parser[section][name] for key, name in PROFILE_KEYS.items() if name in parser[section]}
+            found |= {key: parser[section][name] for key, (name, *_) in SETTINGS.items() if name in parser[section]}
     return found
