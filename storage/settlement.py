@@ -19,18 +19,9 @@ from pressmark.storage.output.partitions import MergeTask, PlaceWork, StagedFile
 from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.output.state import Catalog
 from pressmark.storage.output.tables import Output, bucket_of
+from pressmark.transforms import revisions
 from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Partition, Stamp
-from pressmark.transforms.revisions import (
-    CATALOG,
-    PARSED,
-    REJECTED,
-    Settled,
-    changed_articles,
-    decide_rejects,
-    disturbed,
-    settle,
-)
 
 __all__ = ["Round", "Settlement", "settle_round"]
 
@@ -79,24 +70,24 @@ def settle_round(
 ) -> Settlement:
     """Settle which revision of each touched article is current, and name the files that change."""
     known = catalog.frame
-    parsed = _frame([(one.name, one.articles) for one in now.parsed], PARSED, _partition_columns(now.parsed))
-    rejected = _frame([(one.name, one.rejects) for one in now.parsed], REJECTED)
+    parsed = _frame([(one.name, one.articles) for one in now.parsed], revisions.PARSED, _partition_columns(now.parsed))
+    rejected = _frame([(one.name, one.rejects) for one in now.parsed], revisions.REJECTED)
     replaced = pl.concat([
         frame.select("archive", "source_path")
         for frame in (parsed.filter(pl.col("valid_to").is_null()), now.gone,
                       rejected.filter(pl.col("valid_to").is_null()))
     ]).unique()  # fmt: skip
-    settled = settle(known, now.listing, parsed, rejected, replaced, now.ended_at, stamp.started_at)
+    settled = revisions.settle(known, now.listing, parsed, rejected, replaced, now.ended_at, stamp.started_at)
     own = known.filter(pl.col("archive") == now.archive)
-    rejects, dropped_rejects = decide_rejects(own, parsed, rejected, now.gone, history=now.history)
-    revisions = _stage_superseded(output, staging, known, settled, stamp, now.carried_archive)
+    rejects, dropped_rejects = revisions.decide_rejects(own, parsed, rejected, now.gone, history=now.history)
+    superseded = _stage_superseded(output, staging, known, settled, stamp, now.carried_archive)
     places = _Places(output, buckets)
     places.add_settled(settled)
     places.add_rejects(rejects, dropped_rejects)
     places.carry(catalog.outdated | (catalog.mixed if now.last else set()))
-    staged = _staged_files(now.parsed, settled.current, rejects) | {"revisions": revisions}
+    staged = _staged_files(now.parsed, settled.current, rejects) | {"revisions": superseded}
     tasks = places.tasks(staging, staged, now, max(workers, 1))
-    return Settlement(tasks, _changes(known, settled), disturbed(known, settled, now.archive))
+    return Settlement(tasks, _changes(known, settled), revisions.disturbed(known, settled, now.archive))
 
 
 class _Places:
@@ -109,7 +100,7 @@ class _Places:
         self._added: dict[_Place, set[str]] = defaultdict(set)
         self._carried: set[tuple[str, Partition | None]] = set()
 
-    def add_settled(self, settled: Settled) -> None:
+    def add_settled(self, settled: revisions.Settled) -> None:
         self._note(self._added, settled.current.with_columns(state=pl.lit("current")))
         self._note(self._added, settled.superseded.with_columns(state=pl.lit("superseded")))
         self._note(self._dropped, settled.dropped)
@@ -250,7 +241,7 @@ def _owners(rows: pl.DataFrame) -> dict[str, frozenset[int]]:
 
 
 def _stage_superseded(
-    output: Output, staging: Staging, known: pl.DataFrame, settled: Settled, stamp: Stamp, archive: str
+    output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled, stamp: Stamp, archive: str
 ) -> list[StagedFile]:
     """Stage rows of `revisions`, with titles and texts from where the superseded revisions lie, a file at a time."""
     texts = _shared_texts(output, staging, known, settled, archive)
@@ -261,7 +252,7 @@ def _stage_superseded(
     return staged
 
 
-def _carried(output: Output, staging: Staging, settled: Settled, archive: str) -> Iterator[pl.DataFrame]:
+def _carried(output: Output, staging: Staging, settled: revisions.Settled, archive: str) -> Iterator[pl.DataFrame]:
     """The superseded rows, with what they carry over from the file in which each lies."""
     new = settled.superseded.filter(pl.col("batch").is_not_null())
     for (batch,), rows in sorted(new.partition_by("batch", as_dict=True).items()):
@@ -287,7 +278,7 @@ def _published(output: Output, state: str, places: set[Partition], archive: str)
 
 
 def _shared_texts(
-    output: Output, staging: Staging, known: pl.DataFrame, settled: Settled, archive: str
+    output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled, archive: str
 ) -> dict[str, str]:
     """By hash the texts that rows of `revisions` left to the revision that superseded them, and need now, as another
     one did."""
@@ -330,7 +321,7 @@ def _stage_rows(staging: Staging, name: str, rows: pl.DataFrame, stamp: Stamp) -
         revision_id=pl.Series(ids, dtype=pl.String),
         run_id=pl.lit(stamp.run_id),
         first_seen_at=pl.when(pl.col("known").is_null())
-        .then(pl.lit(stamp.started_at, CATALOG["valid_from"]))
+        .then(pl.lit(stamp.started_at, revisions.CATALOG["valid_from"]))
         .otherwise("first_seen_at"),
     ).sort("outlet", "period", *(name for name in table.sort_keys), nulls_last=True)
     arrow = rows.select(table.schema.names).to_arrow().cast(plain_schema(table))
@@ -344,11 +335,11 @@ def _stage_rows(staging: Staging, name: str, rows: pl.DataFrame, stamp: Stamp) -
     return StagedFile(name, staging.write(name, arrow, list(counts.items())))
 
 
-def _changes(known: pl.DataFrame, settled: Settled) -> pl.DataFrame:
+def _changes(known: pl.DataFrame, settled: revisions.Settled) -> pl.DataFrame:
     columns = ["article_id", "outlet", "source_sha256", "text_sha256", "published_at"]
     touched = pl.concat([settled.current.select("article_id"), settled.dropped.select("article_id")]).unique()
     before = known.filter(pl.col("state") == "current").join(touched, on="article_id", how="semi")
     left = settled.dropped.filter(pl.col("state") == "current").select("article_id")
     stays = before.join(left, on="article_id", how="anti")
     after = pl.concat([settled.current.select(columns), stays.select(columns)])
-    return changed_articles(before.select(columns), after)
+    return revisions.changed_articles(before.select(columns), after)

@@ -11,20 +11,11 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from pressmark.flows import summary
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError, settings_of
 from pressmark.flows.lineage import ingest_told, load_told
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.server import one_server, prefect_server
-from pressmark.flows.summary import (
-    as_json,
-    doubt_lines,
-    load_plan,
-    plan_line,
-    text_of_load,
-    text_of_load_plan,
-    text_of_run,
-    why_nothing_came,
-)
 from pressmark.schemas.tables import ARTICLES
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
@@ -52,7 +43,7 @@ def ingest(arguments: argparse.Namespace) -> int:
             plan = plan_ingest(settings, new_stamp(), progress)
         for note in plan.notes:
             log.warning(note)
-        print(as_json(plan._asdict()) if arguments.json else f"{plan_line(plan)}; nothing was changed")
+        print(summary.as_json(plan._asdict()) if arguments.json else f"{summary.plan_line(plan)}; nothing was changed")
         return EXIT_OK
     report = _ingest(settings, as_flow=_as_flow(arguments))
     output = Output(settings.output)
@@ -60,15 +51,15 @@ def ingest(arguments: argparse.Namespace) -> int:
     rejects = [one for one in reject_lines(output) if one.reason != FORGOTTEN]
     outlets, details = outlet_counts(output), read_report(output, report.run_id)
     if arguments.json:
-        print(as_json(report._asdict()))
+        print(summary.as_json(report._asdict()))
     else:
-        print(text_of_run(report, outlets, rejects, details))
-    problem = why_nothing_came(settings, report, outlets)
+        print(summary.text_of_run(report, outlets, rejects, details))
+    problem = summary.why_nothing_came(settings, report, outlets)
     doubts = doubts_about(output.scan(ARTICLES), report.archive) if report.partitions_written else []
     share = len(rejects) / max(report.sources, 1)
     if not problem and arguments.max_reject_share is not None and share > arguments.max_reject_share:
         problem = f"{share:.1%} of the sources are rejects, more than --max-reject-share allows; see the reasons"
-    for note in (*details["notes"], *doubt_lines(doubts), *filter(None, [problem])):
+    for note in (*details["notes"], *summary.doubt_lines(doubts), *filter(None, [problem])):
         log.warning(note)
     if arguments.report and not _as_flow(arguments):
         _report(settings.output)
@@ -117,8 +108,8 @@ def load(arguments: argparse.Namespace) -> int:
     address = parse_address(arguments.destination)
     output = Output(arguments.output)
     if arguments.dry_run:
-        plan = load_plan(plan_load(output, address, new_stamp().run_id, full=arguments.full))
-        print(as_json(plan) if arguments.json else text_of_load_plan(plan, address.shown))
+        plan = summary.load_plan(plan_load(output, address, new_stamp().run_id, full=arguments.full))
+        print(summary.as_json(plan) if arguments.json else summary.text_of_load_plan(plan, address.shown))
         return EXIT_OK
     if _as_flow(arguments):
         with prefect_server():
@@ -131,7 +122,7 @@ def load(arguments: argparse.Namespace) -> int:
             report = load_output(output, address, new_stamp().run_id, progress, full=arguments.full)
             tell(report)
     record = {**asdict(report), "tables": [table._asdict() for table in report.tables]}
-    print(as_json(record) if arguments.json else text_of_load(report))
+    print(summary.as_json(record) if arguments.json else summary.text_of_load(report))
     return EXIT_OK
 
 

@@ -18,14 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import obstore
 import pyarrow as pa
-from obstore.exceptions import (
-    AlreadyExistsError,
-    GenericError,
-    NotFoundError,
-    PermissionDeniedError,
-    PreconditionError,
-    UnauthenticatedError,
-)
+from obstore import exceptions
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from pressmark.storage.errors import OutputError
@@ -215,7 +208,7 @@ class ObjectStore:
         for _ in range(TRIES):
             try:
                 result = self._tried(lambda: obstore.put(self.client, name, content, mode=mode), name)
-            except (AlreadyExistsError, PreconditionError) as refused:
+            except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as refused:
                 if "NoSuchBucket" in str(refused):
                     raise self._missing(name) from refused
             else:
@@ -242,15 +235,15 @@ class ObjectStore:
         for left in reversed(range(TRIES)):
             try:
                 return request()
-            except (PermissionDeniedError, UnauthenticatedError) as error:
+            except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
                 raise self._denied(name) from error
-            except (FileNotFoundError, NotFoundError) as error:
+            except (FileNotFoundError, exceptions.NotFoundError) as error:
                 if "NoSuchBucket" in str(error):
                     raise self._missing(name) from error
                 raise FileNotFoundError(self.location(name)) from error
             except NotImplementedError as error:
                 raise self._unconditional() from error
-            except GenericError as error:
+            except exceptions.GenericError as error:
                 text = str(error)
                 if "<Code>NoSuchBucket" in text:
                     raise self._missing(name) from error
