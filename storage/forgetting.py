@@ -29,7 +29,7 @@ from pressmark.storage.output.tables import Output, bucket_of
 from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import RunReport, carried_runs, last_runs, latest_of, new_stamp, write_report, write_run
 from pressmark.storage.search_index import drop_segments, keep_index
-from pressmark.storage.traces import Trace, Wanted, texts_of, traces, traces_beside
+from pressmark.storage.traces import Trace, Wanted, texts_of, traces
 from pressmark.transforms.forgetting import FORGOTTEN, detail_of
 from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Partition, Reject, Stamp
@@ -85,10 +85,7 @@ def forget(
     if not reason:
         raise SettingsError("forgetting needs a reason", article_id, "say why with `--reason`: it is kept in `rejects`")
     stamp = new_stamp()
-    with (
-        output.store.writing(stamp.run_id, progress),
-        open_staging(output, stamp.run_id, shared=False) as staging,
-    ):
+    with output.store.writing(stamp.run_id, progress), open_staging(output, stamp.run_id, shared=False) as staging:
         known = _known(output, article_id)
         plan = _planned(output, article_id, known, progress)
         works = list(_works(known, article_id))
@@ -155,7 +152,7 @@ def _known(output: Output, article_id: str) -> _Known:
 
 
 def _planned(output: Output, article_id: str, known: _Known, progress: Progress) -> Forgetting:
-    files = tuple(dict.fromkeys(trace.file for trace in traces_beside(output, known.wanted, progress)))
+    files = tuple(dict.fromkeys(trace.file for trace in traces(output, known.wanted, progress, beside=True)))
     made = tuple(name for name in files if name.startswith("reports/"))
     # A moment that lacks the article would still have its sources as rejects.
     made += tuple(f"{MOMENTS}/{one.run_id}" for one in (kept(output) if output.is_local else ()))

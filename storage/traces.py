@@ -17,12 +17,12 @@ from pressmark.schemas.tables import ARTICLES, REJECTS, REVISIONS
 from pressmark.storage.errors import OutputError
 from pressmark.storage.originals import Originals, Revision
 from pressmark.storage.output.folder import PRIVATE
-from pressmark.storage.output.store import Progress, Stored
+from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import last_runs
 from pressmark.transforms.forgetting import FORGOTTEN, detail_of, pieces_of
 
-__all__ = ["Trace", "Wanted", "forgotten_texts", "texts_of", "traces", "traces_beside", "wanted_of"]
+__all__ = ["Trace", "Wanted", "forgotten_texts", "texts_of", "traces", "wanted_of"]
 
 # Columns in which one article may have words of another.
 WORDS: Final = {ARTICLES.name: ("text", "title", "description"), REVISIONS.name: ("text", "title")}
@@ -107,30 +107,25 @@ def forgotten_texts(output: Output, article_id: str, source: str | None = None) 
     return wanted_of(output, article_id, texts, rows["source_path"], encodings), len(read), rows.height
 
 
-def traces(output: Output, wanted: Wanted, progress: Progress = lambda *_: None) -> Iterator[Trace]:
-    """Where it is found in all files of an output. That `rejects` names a forgotten article is no trace of it."""
-    for one in _traces(output, wanted, output.store.entries(""), progress):
-        # What a reader holds lies in folders of the same names.
-        told = f"/{REJECTS.name}/" in f"/{one.file}" and one.column == "detail" and one.is_id
-        if not told:
-            yield one
-
-
-def traces_beside(output: Output, wanted: Wanted, progress: Progress = lambda *_: None) -> Iterator[Trace]:
-    """Where it is found beside the tables."""
-    entries = [one for one in output.store.entries("") if one.name.partition("/")[0] not in (*TABLES, PRIVATE)]
-    yield from _traces(output, wanted, entries, progress)
-
-
-def _traces(output: Output, wanted: Wanted, entries: list[Stored], progress: Progress) -> Iterator[Trace]:
-    pieces = _Pieces(wanted)
+def traces(
+    output: Output, wanted: Wanted, progress: Progress = lambda *_: None, *, beside: bool = False
+) -> Iterator[Trace]:  # fmt: skip
+    """Where it is found in all files of an output, or in those `beside` the tables. That `rejects` names a forgotten
+    article is no trace of it."""
+    pieces, entries = _Pieces(wanted), output.store.entries("")
+    if beside:
+        entries = [one for one in entries if one.name.partition("/")[0] not in (*TABLES, PRIVATE)]
     for done, entry in enumerate(entries):
         progress("look", done, len(entries))
         if entry.name in LOCKS:
             continue
+        # What a reader holds lies in folders of the same names.
+        of_rejects = f"/{REJECTS.name}/" in f"/{entry.name}"
         try:
             with output.store.open(entry) as file:
-                yield from dict.fromkeys(Trace(entry.name, *found) for found in _in_file(file, pieces))
+                for column, is_id in dict.fromkeys(_in_file(file, pieces)):
+                    if not (of_rejects and column == "detail" and is_id):
+                        yield Trace(entry.name, column, is_id)
         except FileNotFoundError:
             # A reader has ended, or a run replaced it.
             continue
@@ -165,13 +160,13 @@ class _Pieces:
 def _in_file(file: pa.NativeFile, pieces: _Pieces) -> Iterator[tuple[str | None, bool]]:
     magic = bytes(file.read(6))
     file.seek(0)
-    if magic.startswith(b"PAR1"):
-        parts = pq.ParquetFile(file)
-        for batch in parts.iter_batches():
-            yield from _in_batch(batch, pieces)
-        return
-    if magic == b"ARROW1":
-        for batch in pa.ipc.open_file(file).read_all().to_batches():
+    if magic.startswith(b"PAR1") or magic == b"ARROW1":
+        rows = (
+            pa.ipc.open_file(file).read_all().to_batches()
+            if magic == b"ARROW1"
+            else pq.ParquetFile(file).iter_batches()
+        )
+        for batch in rows:
             yield from _in_batch(batch, pieces)
         return
     data = bytes(file.read())

@@ -105,12 +105,4 @@ def _members(moment: Moment) -> pl.DataFrame:
             404, f"copies are shown of at most {MOST_COMPARED:,} paragraphs, and with `pressmark[copies]`",
             "Write all of them to a file with `pressmark clusters OUTPUT --to clusters.parquet`.",
         )  # fmt: skip
-    found = moment.copies()
-    return found if found.height else pl.DataFrame(schema=MEMBERS)
-
-
-MEMBERS: Final = pl.Schema({
-    "level": pl.String(), "cluster_id": pl.String(), "article_id": pl.String(), "paragraph_id": pl.String(),
-    "archive": pl.String(), "outlet": pl.String(), "published_at": pl.Datetime("us", "UTC"), "first": pl.Boolean(),
-    "similarity": pl.Float64(), "kind": pl.String(), "title": pl.String(), "language": pl.String(),
-})  # fmt: skip
+    return moment.copies()

@@ -175,10 +175,10 @@ class Moment:
         return changes_between_pairs(self._output, pairs)
 
     def copies(self) -> pl.DataFrame:
-        """Clusters of copies: see `Dataset.clusters`; none where texts can't be compared here."""
-        found = self._once("copies", lambda: self.dataset.clusters() if self.comparable else pl.DataFrame())
-        return found.join(self.articles.select("article_id", "title", "language"), on="article_id", how="left",
-                          maintain_order="left") if found.height else found  # fmt: skip
+        """Clusters of copies: see `Dataset.clusters`; only of a moment that is `comparable`."""
+        known = self.articles.select("article_id", "title", "language")
+        found = self._once("copies", self.dataset.clusters)
+        return found.join(known, on="article_id", how="left", maintain_order="left")
 
     def is_copied(self, article_id: str) -> bool:
         """Whether the article may have copies: all may of which nobody knows it yet."""
