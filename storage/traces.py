@@ -160,12 +160,9 @@ class _Pieces:
 def _in_file(file: pa.NativeFile, pieces: _Pieces) -> Iterator[tuple[str | None, bool]]:
     magic = bytes(file.read(6))
     file.seek(0)
-    if magic.startswith(b"PAR1") or magic == b"ARROW1":
-        rows = (
-            pa.ipc.open_file(file).read_all().to_batches()
-            if magic == b"ARROW1"
-            else pq.ParquetFile(file).iter_batches()
-        )
+    if magic.startswith((b"PAR1", b"ARROW1")):
+        is_arrow = magic == b"ARROW1"
+        rows = pa.ipc.open_file(file).read_all().to_batches() if is_arrow else pq.ParquetFile(file).iter_batches()
         for batch in rows:
             yield from _in_batch(batch, pieces)
         return
