@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import errno
 import importlib
 import logging
@@ -16,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NoReturn
 
 import pressmark
-from pressmark.flows.arguments import COMMANDS, SETTINGS, Command
-from pressmark.storage.errors import PressmarkError, SettingsError
+from pressmark.flows.arguments import COMMANDS, SETTINGS
+from pressmark.storage.errors import PressmarkError, SettingsError, instead
 from pressmark.storage.settings import IngestSettings
 
 __all__ = [
@@ -165,19 +164,14 @@ def _is_shortage(error: BaseException) -> bool:
 def _parsed(words: list[str]) -> argparse.Namespace:
     """The arguments; raises `UsageError`, with the nearest name, where a command or an option is unknown."""
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-        raise UsageError("there is no such command", words[0], _instead(words[0], COMMANDS, "pressmark"))
+        raise UsageError("there is no such command", words[0], instead(words[0], COMMANDS, "see `pressmark --help`"))
     arguments, unknown = build_parser(words).parse_known_args(words)
     if unknown:
         known = [name for one in COMMANDS[arguments.command].arguments for name in one.names if name.startswith("-")]
         kind = "option" if unknown[0].startswith("-") else "argument"
-        remedy = _instead(unknown[0].partition("=")[0], known, f"pressmark {arguments.command}")
+        remedy = instead(unknown[0].partition("=")[0], known, f"see `pressmark {arguments.command} --help`")
         raise UsageError(f"`{arguments.command}` takes no such {kind}", unknown[0], remedy)
     return arguments
-
-
-def _instead(word: str, known: Sequence[str] | dict[str, Command], program: str) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean `{near[0]}`?" if near else f"see `{program} --help`"
 
 
 @contextlib.contextmanager

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["InputError", "LibraryError", "LockedError", "OutputError", "PoolError", "PressmarkError", "SettingsError"]
+__all__ = [
+    "InputError", "LibraryError", "LockedError", "OutputError", "PoolError", "PressmarkError", "SettingsError",
+    "instead",
+]  # fmt: skip
+
+
+def instead(word: str, known: Iterable[str], otherwise: str) -> str:
+    """The remedy for a word that is none: the nearest one that is known, else `otherwise`."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean `{near[0]}`?" if near else otherwise
 
 
 class PressmarkError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
@@ -13,7 +12,7 @@ import polars as pl
 
 from pressmark.schemas.contract import ROLES, UNKNOWN_PERIODS
 from pressmark.schemas.tables import ARTICLES, PARAGRAPHS, REVISIONS
-from pressmark.storage.errors import SettingsError
+from pressmark.storage.errors import SettingsError, instead
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output, Part
 from pressmark.storage.search_index import Index, load_folding
@@ -257,5 +256,4 @@ def _spans(text: str, phrases: Sequence[str], folding: Folding) -> list[dict[str
 
 
 def _instead(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean `{near[0]}`?" if near else f"one of: {', '.join(sorted(known))}"
+    return instead(word, known, f"one of: {', '.join(sorted(known))}")

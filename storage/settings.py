@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import available_timezones
 
-from pressmark.storage.errors import SettingsError
+from pressmark.storage.errors import SettingsError, instead
 from pressmark.storage.inputs.budget import GIB, MIB, Budget
 
 if TYPE_CHECKING:
@@ -319,8 +318,7 @@ def _read(place: Path) -> dict[str, Any]:
     types = {one.name: "str" if one.type.startswith("Markup") else one.type for one in options()}
     for name, value in said.items():
         if name not in ABOUT_THE_ARCHIVE:
-            near = difflib.get_close_matches(name, ABOUT_THE_ARCHIVE, 1)
-            remedy = f"did you mean `{near[0]}`?" if near else f"it takes {', '.join(ABOUT_THE_ARCHIVE)}"
+            remedy = instead(name, ABOUT_THE_ARCHIVE, f"it takes {', '.join(ABOUT_THE_ARCHIVE)}")
             raise SettingsError(f"it has no key `{name}`", place, remedy)
         kind = KINDS[types[name].partition(" ")[0].partition("[")[0]]
         texts = kind is not list or (isinstance(value, list) and all(isinstance(item, str) for item in value))

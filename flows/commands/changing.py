@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
@@ -59,7 +58,8 @@ def changes(arguments: argparse.Namespace) -> int:
             rest = frame.filter(~QUIET) if arguments.what is None else frame
             left_out += frame.height - rest.height
             for row in rest.iter_rows(named=True):
-                if (today := _day(row["changed_at"])) != day:
+                today = "at an unknown time" if row["changed_at"] is None else utc(row["changed_at"])[:10]
+                if today != day:
                     day = today
                     print(f"{day}\n")
                 if (one := (row["article_id"], row["old_source_sha256"], row["changed_at"])) != article:
@@ -75,10 +75,6 @@ def changes(arguments: argparse.Namespace) -> int:
 
 def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}" + ("s" if count != 1 else "")
-
-
-def _day(moment: datetime | None) -> str:
-    return "at an unknown time" if moment is None else utc(moment)[:10]
 
 
 def _headline(row: dict[str, Any]) -> list[str]:
