@@ -13,7 +13,6 @@ import re
 import stat
 import struct
 import zipfile
-import zlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +35,7 @@ from pressmark.storage.inputs.source import (
     sources_of,
 )
 from pressmark.storage.inputs.unpacked import Unpacked
+from pressmark.storage.inputs.wacz import ZIP_ERRORS, is_as_stated, package_of
 from pressmark.storage.inputs.warc import Found, LeftOut, read_warc
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import RECORD_FILE
@@ -49,7 +49,13 @@ IN_WACZ: Final = re.compile(r"archive/.+\.w?arc(?:\.gz|\.zst)?\Z", re.IGNORECASE
 OF_WACZ: Final = re.compile(r"(?:datapackage(?:-digest)?\.json|(?:pages|indexes|logs)/.*)\Z", re.DOTALL)
 NO_WACZ: Final = "it holds no WARC below `archive/`, so it is no WACZ, or a damaged one; fetch it again"
 REPEATED: Final = "an earlier file of the WACZ has the same name; pack it again"
-ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+CHANGED: Final = (
+    "its bytes do not have the digest that `{}` says: it was damaged or changed; what can be read of it is read"
+)
+LOST: Final = "`datapackage.json` names it, and the WACZ has it not; fetch it again"
+SIGNED: Final = (
+    "{} WACZ files are signed, such as `{}` by {}; digests are checked here, signatures are not: `wacz validate` does"
+)
 # Of all that a zip says before a file, the lengths of its name and of what else follows.
 LOCAL_HEADER: Final = struct.Struct("<26xHH")
 # Kinds of what was left out that a note names.
@@ -68,6 +74,9 @@ class RecordFolder(Folder):
         # Where reading goes on: the file, its records from the next number on, and the limits they are read with.
         self._open: tuple[int, Iterator[Found | LeftOut], Limits] | None = None
         self._next = 0
+        # Whether files in a WACZ have the digests that it says, and who signed which.
+        self._digests: dict[tuple[str, str], bool] = {}
+        self._signers: dict[str, str] = {}
 
     def listing(self, request: Request) -> Listing:
         listing = super().listing(request)
@@ -75,10 +84,13 @@ class RecordFolder(Folder):
         if not is_records.any():
             return listing
         self.streamed, self._files, self._firsts, self._open = True, [], [], None
+        self._digests, self._signers = {}, {}
         left_out: Counter[str] = Counter()
         sources = request.counted(self._listed(sources_of(listing.frame), left_out), self.budget, self._root)
         found = listing_of(listing_frame(sources), request.selection)
         notes = (*listing.notes, _note(left_out)) if left_out else listing.notes
+        if self._signers:
+            notes = (*notes, SIGNED.format(len(self._signers), *next(iter(self._signers.items()))))
         return found._replace(left_out=listing.left_out + found.left_out + left_out.total(), notes=notes)
 
     def contents(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
@@ -167,6 +179,9 @@ class RecordFolder(Folder):
         names: set[str] = set()
         try:
             with zipfile.ZipFile(packed) as archive:
+                package = package_of(archive)
+                if package.signer is not None:
+                    self._signers[file.source_path] = package.signer
                 for entry in archive.infolist():
                     name = entry.filename.replace("\\", "/")
                     if name.endswith("/") or OF_WACZ.match(name):
@@ -179,6 +194,9 @@ class RecordFolder(Folder):
                     if problem is not None:
                         yield Found(f"/{path_of(name)}", None, fault_of(problem, size=entry.file_size))
                         continue
+                    if not self._is_as_stated(archive, entry, file, package.digests.pop(name, "")):
+                        detail = CHANGED.format("datapackage.json")
+                        yield Found(f"/{path_of(name)}", None, fault_of(detail, size=entry.file_size))
                     stored = entry.compress_type == zipfile.ZIP_STORED
                     with _Stored(packed, entry) if stored else archive.open(entry) as inside:
                         for found in self._read_records(inside, name, limits, seeks=stored):
@@ -187,8 +205,18 @@ class RecordFolder(Folder):
         except ZIP_ERRORS as error:
             yield Found("", None, fault_of(f"it can't be read ({error}); fetch it again", size=file.source_bytes))
             return
+        for name in sorted(package.digests.keys() - names):
+            yield Found(f"/{path_of(name)}", None, fault_of(LOST))
         if not names:
             yield Found("", None, fault_of(NO_WACZ, size=file.source_bytes))
+        elif not package.is_whole:
+            yield Found("", None, fault_of(CHANGED.format("datapackage-digest.json"), size=file.source_bytes))
+
+    def _is_as_stated(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: Source, stated: str) -> bool:
+        key = (file.source_path, entry.filename)
+        if stated and key not in self._digests:
+            self._digests[key] = is_as_stated(archive, entry, stated)
+        return self._digests.get(key, True)
 
     def _problem(self, entry: zipfile.ZipInfo, name: str, names: set[str]) -> str | None:
         """Why a file in a WACZ is not read."""
