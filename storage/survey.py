@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from pressmark.storage.inputs.jsonl import suggested
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.storage.settings import IngestSettings, base_name
@@ -41,6 +45,7 @@ ENCODINGS: Final = (
 )
 
 
+IS_LINE: Final = re.compile(r"\.(?:jsonl|ndjson)[^/#]*#[^/#]*\Z", re.IGNORECASE)
 # What is kept beside the columns that it went into, or said elsewhere.
 UNDERSTOOD: Final = frozenset({PROBLEM, "published", "modified", "site_name"})
 
@@ -79,6 +84,9 @@ def survey(settings: IngestSettings) -> Survey:
     chosen = sources_of(frame[[number * frame.height // looked_at for number in range(looked_at)]])
     contents = [(source.source_path, data) for source, data in archive.contents(chosen, settings.limits)]
     outcomes = _outcomes(contents, settings, settings.reading)
+    if settings.map is None and (where := _map(outcomes)):
+        found = survey(replace(settings, map=where))
+        return found._replace(proposed={**found.proposed, "map": where})
     encoding = None if settings.encoding else _encoding(outcomes)
     if encoding is not None:
         outcomes = _outcomes(contents, settings, settings.reading._replace(encoding=encoding))
@@ -93,6 +101,18 @@ def survey(settings: IngestSettings) -> Survey:
         [*_of_articles(articles), *_of_rejects(one for one in outcomes if isinstance(one, Reject))], proposed,
         listing.notes, listing.not_taken[:NAMED],
     )  # fmt: skip
+
+
+def _map(outcomes: list[Article | Reject]) -> str | None:
+    """Where lines of JSON have their fields, if half of what was looked at has no usual key, and has it alike."""
+    votes: Counter[str] = Counter()
+    for one in outcomes:
+        if isinstance(one, Reject) and one.raw and one.reason == "no_header" and IS_LINE.search(one.source_path):
+            with suppress(ValueError, RecursionError):
+                found = json.loads(one.raw)
+                votes[suggested(found) if isinstance(found, dict) else ""] += 1
+    where, count = max(votes.items(), key=lambda vote: (vote[1], vote[0]), default=("", 0))
+    return where if where and 2 * count >= len(outcomes) else None
 
 
 def _outcomes(
