@@ -28,7 +28,7 @@ from pressmark.transforms.json_ld import (
 from pressmark.transforms.page_dates import Region, modified_times, page_date
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
-from pressmark.transforms.people import ORGANISED, credits_in
+from pressmark.transforms.people import ORGANISED, credits_in, people_in
 
 __all__ = ["PageFacts", "page_facts"]
 
@@ -56,7 +56,10 @@ TECHNICAL: Final = re.compile(
     r"referrer|fb:|al:|twitter:app|http-equiv|.*token|next-head|color-scheme|mobile-web|handheld|renderer|x-ua|google|.*image:"
 )
 
-SEPARATED: Final = re.compile(r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_]\s*|\s+[«<]\s+")
+SEPARATED: Final = re.compile(
+    r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_]\s*|\s+[«<]\s+|"
+    r"(?<=[^\x00-\xff])[-–—]{1,2}(?=[^-–—]{1,12}(?:[网網报報社台]|新闻|新聞|频道|頻道|传媒|傳媒|公众号)$)"
+)
 NAMES: Final = re.compile(r"\s*(?:[,;、，；/|\n]|\s&\s|\b(?:and|und|et|y|e|og|och|en)\s(?=[A-Z])|\s和\s)\s*")
 WROTE: Final = re.compile(
     r"(?:(?:story|article|words?|post|posted|published|written|reported|reviewed|review|text|"
@@ -71,11 +74,12 @@ NAME_ENDS: Final = re.compile(
     re.IGNORECASE,
 )
 NO_NAME: Final = re.compile(
-    rf"https?:|www\.|[@#/]|.*@.*\.|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
+    rf"https?:|www\.|[@#/]|[\W\d_]+$|.*@.*\.|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
     rf".*\b(?:{'|'.join(NOT_NAMES['elsewhere'])})\b",
     re.IGNORECASE,
 )
 JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['jobs'])})s?$", re.IGNORECASE)
+HAN_NAME: Final = re.compile(r"[\u4e00-\u9fff·]{2,4}")
 CREDENTIALS: Final = frozenset(NOT_NAMES["credentials"])
 
 
@@ -127,6 +131,7 @@ class _Page:
         names = [self._first(KEYS["sites"]), *(text_of(node.get("name")) for node in (*sites, *publishers))]
         self._site = next(filter(None, names), None)
         self._near: list[str] = []
+        self._titles: frozenset[str] = frozenset()
         self._region = Region(None)
 
     def facts(self) -> PageFacts:
@@ -139,9 +144,11 @@ class _Page:
         ]  # fmt: skip
         stated = tuple(dict.fromkeys([title for title in titles if title and len(title) <= LONGEST_TITLE]))
         title, heading = self._title(stated)
+        self._titles = frozenset(map(folded, filter(None, (title, *stated))))
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
         language = self._language()
-        below = heading or self._lower_heading(stated)
+        agrees = heading is not None and any(folded(_plain(heading)) in folded(other) for other in stated)
+        below = heading if agrees else self._lower_heading(stated) or heading
         dated = page_date(document, meta, articles, self._pages, below, language, self._address, self._markup)
         descriptions = [self._first(KEYS["descriptions"]), *(text_of(node.get("description")) for node in articles)]
         tags = self._all(KEYS["tags"]) or [text for node in articles for text in texts_of(node.get("keywords"))]
@@ -194,6 +201,11 @@ class _Page:
         if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
             return headings[0]
         heading = headings[0][1] if headings else None
+        lower = self._lower_heading(stated)
+        if lower is not None and (text := _plain(lower)):
+            whole = folded(_without_site(stated, own))
+            if whole.startswith(folded(text)) and 2 * len(folded(text)) > len(whole):
+                return text, lower
         return (_without_site(stated, own) if stated else headings[0][0] if headings else None), heading
 
     def _lower_heading(self, stated: Sequence[str]) -> Element | None:
@@ -230,7 +242,10 @@ class _Page:
                 return people
             outlets = outlets or names
         for text in self._bylines():
-            names = tuple(name for name in _people([text]) if folded(name) not in own)
+            said = people_in(text)
+            if said and all(one.role != "text" for one in said):
+                continue
+            names = tuple(name for name in _people([text]) if folded(name) not in own | self._titles)
             if names and all(_is_like_a_name(name) for name in names):
                 return names
         return outlets
@@ -254,7 +269,7 @@ class _Page:
             for selector in BYLINES
             for element in self._document.select(selector)[:8]
             if not self._region.is_aside(element)
-            and 2 < len(text := element.attr("content") or _plain(element)) <= LONGEST_BYLINE
+            and 1 < len(text := element.attr("content") or _names_apart(element)) <= LONGEST_BYLINE
         ]
         # A word such as "By", and then the name, often as a link.
         said = [
@@ -267,6 +282,17 @@ class _Page:
 
 def _plain(element: Element) -> str:
     return " ".join(element.text.split())
+
+
+def _names_apart(element: Element) -> str:
+    """What an element prints; of a name in an element of its own, and what stands glued to it, names alone."""
+    texts = [one for one in element.descendants if isinstance(one, Text) and one.data.strip()]
+    strings = [one.data.strip() for one in texts]
+    if len(strings) < 2 or not HAN_NAME.fullmatch(strings[0]) or WROTE.match(f"{strings[0]}："):
+        return _plain(element)
+    if all(map(HAN_NAME.fullmatch, strings)) and len({one.parent.tag for one in texts}) == 1:
+        return "、".join(strings)
+    return strings[0] if re.match(r"[\u4e00-\u9fff]{3}", strings[1]) else _plain(element)
 
 
 def _meta(document: Document) -> dict[str, list[str]]:
@@ -334,6 +360,8 @@ def _is_like_a_name(name: str) -> bool:
     """Whether a printed text may be a name: a few words with capitals, or a few characters without any."""
     words = name.split()
     several = len(words) > 1 or not name.isascii()
+    if re.search("[:：]", name) or not name[0].isalpha():
+        return False
     return several and len(words) <= 5 and name[0] == name[0].upper() and not any(word.isdigit() for word in words)
 
 
