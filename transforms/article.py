@@ -49,6 +49,8 @@ NO_TEXT: Final = (
 # In so many bytes what is no text has some that are zero.
 MARKED: Final = 2000
 LONGEST_TITLE: Final = 400
+# The site's name, behind the title of a page's article.
+SITE: Final = re.compile(r"[-_|｜–—]\s{0,3}([^-_|｜–—\s][^-_|｜–—]{1,40})$")
 HALF: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # The reason of a role that the block's own first words say.
 SAID: Final = (
@@ -160,7 +162,12 @@ def _parse(
         beside_sections(block.text, block.links) for block, role in zip(blocks, roles, strict=True) if role == "byline"
     )
     # A whole page names its outlet where nobody else wrote; in a header the outlet's name is the scraper's label.
-    contributors = contributors_of(header.credits, bylines, outlet.is_called, or_label=opened.titles is not None)
+    ends = [end for title in opened.titles or () if (end := SITE.search(title.lower()))]
+
+    def is_label(name: str) -> bool:
+        return outlet.is_called(name) or any(end[1].startswith(name.lower()) for end in ends)
+
+    contributors = contributors_of(header.credits, bylines, is_label, or_label=opened.titles is not None)
     return Article(
         archive=archive,
         article_id=identity.article_id(canonical, archive, source_path),
