@@ -46,7 +46,6 @@ SHARE: Final = 2.5
 # The first keys of a list are believed before JSON-LD.
 SUREST: Final = 4
 ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
-WRITES_NOW: Final = re.compile(r"new Date\b(?s:.*)document\.write")
 # Between a day and a time, as some systems have it.
 GLUED: Final = re.compile(r"(?<=\d{4}-\d\d-\d\d)-(?=\d\d:)")
 FIRST_YEAR: Final = 1990
@@ -451,7 +450,10 @@ def _is_utc(text: str) -> bool:
 
 def _is_clock(before: Node | None) -> bool:
     """Whether what stands behind this was written by a script that asked for the time: it is when a page was saved."""
-    return isinstance(before, Element) and before.tag == "script" and WRITES_NOW.search(before.text) is not None
+    if not isinstance(before, Element) or before.tag != "script":
+        return False
+    script = before.text
+    return "document.write" in script and "new Date" in script
 
 
 def _is_quoted(element: Element) -> bool:

@@ -79,6 +79,7 @@ NO_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['jobs'])})s?$", re.IGNORECASE)
+SEVERAL: Final = 2
 HAN_NAME: Final = re.compile(r"[\u4e00-\u9fff·]{2,4}")
 CREDENTIALS: Final = frozenset(NOT_NAMES["credentials"])
 
@@ -286,13 +287,17 @@ def _plain(element: Element) -> str:
 
 def _names_apart(element: Element) -> str:
     """What an element prints; of a name in an element of its own, and what stands glued to it, names alone."""
+    plain = _plain(element)
+    if len(plain) > LONGEST_BYLINE or not HAN_NAME.match(plain):
+        return plain
     texts = [one for one in element.descendants if isinstance(one, Text) and one.data.strip()]
     strings = [one.data.strip() for one in texts]
-    if len(strings) < 2 or not HAN_NAME.fullmatch(strings[0]) or WROTE.match(f"{strings[0]}："):
-        return _plain(element)
-    if all(map(HAN_NAME.fullmatch, strings)) and len({one.parent.tag for one in texts}) == 1:
+    if len(strings) < SEVERAL or not HAN_NAME.fullmatch(strings[0]) or WROTE.match(f"{strings[0]}："):
+        return plain
+    tags = {one.parent.tag for one in texts if isinstance(one.parent, Element)}
+    if all(map(HAN_NAME.fullmatch, strings)) and len(tags) < SEVERAL:
         return "、".join(strings)
-    return strings[0] if re.match(r"[\u4e00-\u9fff]{3}", strings[1]) else _plain(element)
+    return strings[0] if re.match(r"[\u4e00-\u9fff]{3}", strings[1]) else plain
 
 
 def _meta(document: Document) -> dict[str, list[str]]:
