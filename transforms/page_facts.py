@@ -64,6 +64,7 @@ NAMES: Final = re.compile(r"\s*(?:[,;、，；/|\n]|\s&\s|\b(?:and|und|et|y|e|og
 WROTE: Final = re.compile(
     r"(?:(?:story|article|words?|post|posted|published|written|reported|reviewed|review|text|"
     r"contributed|created|authored)\s+)?\bby\b[:\s]*|(?:von|par|por|di|door|av|af)\s+(?=[A-ZÀ-Þ])|(?:authors?|autore?|auteur|redacteur)\s*[:\s]\s*|"
+    r"(?:penulis|pewarta|wartawan|tác giả|автор|текст|كتب|كتبت|نویسنده|خبرنگار|लेखक)\s*:\s*|(?:oleh|بقلم)\s+|"
     r"(?:作者|文|撰文|记者|記者|编辑|編輯|责任编辑|責任編輯)\s*[:：/／\s]\s*|本[报報刊台]记者\s*",
     re.IGNORECASE,
 )

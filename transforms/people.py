@@ -103,7 +103,7 @@ NAME_END: Final = re.compile(
 # Chinese and Japanese part labels and names by wide or several spaces; between names these are commas.
 WIDE: Final = re.compile(r"(?<=[\u4e00-\u9fff])(?:\s{2,}|[\xa0\u3000]+)(?=[\u4e00-\u9fff]{2,4}(?:[\s/／、,，]|$))")
 NAMES: Final = re.compile(
-    r"\s*(?:(?P<part>[,，、/／])|[&＆]|\s(?:and|AND|und|et|y|e|og|och|en|with|·)\s|"
+    r"\s*(?:(?P<part>[,，、،/／])|[&＆]|\s(?:and|AND|und|et|y|e|og|och|en|with|·)\s|"
     r"(?<=[\u4e00-\u9fff]{2})(?:和|与|與|及)(?=[\u4e00-\u9fff]{2,4}\s*$))\s*(?:and\s)?"
 )
 HAN_NAMES: Final = re.compile(r"[\u4e00-\u9fff·]{2,}(?:\s+[\u4e00-\u9fff·]{2,})+")

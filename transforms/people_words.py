@@ -46,11 +46,13 @@ DONE_BY: Final = {
     "text": (
         r"(?:(?:story|text|words?|article|post|posted|published|written|reported|reporting|report|review|created|"
         r"authored|compiled|analysis|opinion|commentary|column)\s+)?(?:and\s+\w+\s+)?by|authors?:|reporters?:|writers?:|"
-        r"von|par|por|di|door|av|af|autore?:|auteurs?:|texte?\s*(?:von|par|:)|texto\s*(?:de|por|:)"
+        r"von|par|por|di|door|av|af|autore?:|auteurs?:|texte?\s*(?:von|par|:)|texto\s*(?:de|por|:)|oleh|"
+        r"(?:penulis|pewarta|wartawan|kontributor|tác giả|yazan|автор|текст|كتب|كتبت|نویسنده|خبرنگار|लेखक)\s*:|بقلم"
     ),
     "photo": (
         r"(?:photo(?:graph)?(?:s|y|ed)?|pictures?|images?)(?:\s+and\s+videos?)?\s+(?:by|courtesy of)|"
-        r"photo(?:graph(?:er|ers|y|s))?s?:|fotos?(?:\s+(?:von|de|por|di)\b|:)|photos?\s+(?:par|de)\b"
+        r"photo(?:graph(?:er|ers|y|s))?s?:|fotos?(?:\s+(?:von|de|por|di)\b|:)|photos?\s+(?:par|de)\b|"
+        r"(?:fotografer|ảnh|фото|تصوير|عکس)\s*:"
     ),
     "video": r"(?:video|film(?:ed)?|videography)s?\s+by|videos?:|videographers?:",
     "graphics": (
@@ -62,7 +64,8 @@ DONE_BY: Final = {
     ),
     "edit": (
         r"(?:copy[- ]?)?(?:edited|editing|(?:medically )?reviewed|fact[- ]checked|approved|proofread|moderated)\s+by|"
-        r"(?:copy\s+|managing\s+|senior\s+)?editors?:|proofreaders?:|redaktion:"
+        r"(?:copy\s+|managing\s+|senior\s+)?editors?:|proofreaders?:|redaktion:|"
+        r"(?:penyunting|redaktur|biên tập|редактор|تحرير|ویراستار)\s*:"
     ),
     "interview": r"(?:interview(?:ed)?|as told to|conversation)\s+by|interviewers?:|interview:",
     "production": r"(?:produced|production)\s+by|producers?:",
