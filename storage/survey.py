@@ -6,12 +6,10 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from pressmark.storage.inputs.jsonl import suggested
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.storage.settings import IngestSettings, base_name
@@ -45,7 +43,7 @@ ENCODINGS: Final = (
 )
 
 
-IS_LINE: Final = re.compile(r"\.(?:jsonl|ndjson)[^/#]*#[^/#]*\Z", re.IGNORECASE)
+SUGGESTED: Final = re.compile(r"`--map ((?!html=KEY)[^`]+)`")
 # What is kept beside the columns that it went into, or said elsewhere.
 UNDERSTOOD: Final = frozenset({PROBLEM, "published", "modified", "site_name"})
 
@@ -104,15 +102,11 @@ def survey(settings: IngestSettings) -> Survey:
 
 
 def _map(outcomes: list[Article | Reject]) -> str | None:
-    """Where lines of JSON have their fields, if half of what was looked at has no usual key, and has it alike."""
-    votes: Counter[str] = Counter()
-    for one in outcomes:
-        if isinstance(one, Reject) and one.raw and one.reason == "no_header" and IS_LINE.search(one.source_path):
-            with suppress(ValueError, RecursionError):
-                found = json.loads(one.raw)
-                votes[suggested(found) if isinstance(found, dict) else ""] += 1
+    """Where lines of JSON have their fields, if half of what was looked at has no usual key, and the same remedy."""
+    said = (SUGGESTED.search(one.detail) for one in outcomes if isinstance(one, Reject) and one.reason == "no_header")
+    votes = Counter(found[1] for found in said if found)
     where, count = max(votes.items(), key=lambda vote: (vote[1], vote[0]), default=("", 0))
-    return where if where and 2 * count >= len(outcomes) else None
+    return where if 2 * count >= len(outcomes) > 0 else None
 
 
 def _outcomes(

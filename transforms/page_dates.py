@@ -273,7 +273,10 @@ class _Dates:
 
     def _in_data(self) -> Iterator[PageDate]:
         """The day of publication in the data of a page's own scripts, where these name one only."""
-        said = [_of_epoch(match[1]) or match[1][:-1] for match in IN_DATA.finditer(self._markup)]
+        said = [match[1].rstrip("\"'") for match in IN_DATA.finditer(self._markup)]
+        said = [
+            (EPOCH_START + timedelta(seconds=int(text[:10]))).isoformat() if text.isdigit() else text for text in said
+        ]
         if len({text[:10] for text in said}) == 1:
             yield PageDate(said[0], "the page's own data")
 
@@ -426,11 +429,6 @@ def _distance(one: datetime | date | None, other: datetime | date | None) -> tim
     return abs(days[0] - days[1])
 
 
-def _of_epoch(number: str) -> str | None:
-    """The time that a number of seconds or milliseconds is, as it is written."""
-    return (EPOCH_START + timedelta(seconds=int(number[:10]))).isoformat() if number.isdigit() else None
-
-
 def _above(node: Node) -> list[Element]:
     found = []
     above = node.parent
@@ -450,9 +448,7 @@ def _is_utc(text: str) -> bool:
 
 def _is_clock(before: Node | None) -> bool:
     """Whether what stands behind this was written by a script that asked for the time: it is when a page was saved."""
-    if not isinstance(before, Element) or before.tag != "script":
-        return False
-    script = before.text
+    script = before.text if isinstance(before, Element) and before.tag == "script" else ""
     return "document.write" in script and "new Date" in script
 
 

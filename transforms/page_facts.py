@@ -149,9 +149,7 @@ class _Page:
         self._titles = frozenset(map(folded, filter(None, (title, *stated))))
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
         language = self._language()
-        agrees = heading is not None and any(folded(_plain(heading)) in folded(other) for other in stated)
-        below = heading if agrees else self._lower_heading(stated) or heading
-        dated = page_date(document, meta, articles, self._pages, below, language, self._address, self._markup)
+        dated = page_date(document, meta, articles, self._pages, heading, language, self._address, self._markup)
         descriptions = [self._first(KEYS["descriptions"]), *(text_of(node.get("description")) for node in articles)]
         tags = self._all(KEYS["tags"]) or [text for node in articles for text in texts_of(node.get("keywords"))]
         sections = [text for node in articles for text in texts_of(node.get("articleSection"))]
@@ -202,13 +200,12 @@ class _Page:
             return max(agreed, key=lambda one: one[0])[1:]
         if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
             return headings[0]
-        heading = headings[0][1] if headings else None
         lower = self._lower_heading(stated)
-        if lower is not None and (text := _plain(lower)):
-            whole = folded(_without_site(stated, own))
-            if whole.startswith(folded(text)) and 2 * len(folded(text)) > len(whole):
-                return text, lower
-        return (_without_site(stated, own) if stated else headings[0][0] if headings else None), heading
+        heading = lower or (headings[0][1] if headings else None)
+        title = _without_site(stated, own) if stated else headings[0][0] if headings else None
+        if title and lower is not None and folded(title).startswith(text := folded(_plain(lower))):
+            title = _plain(lower) if 2 * len(text) > len(folded(title)) else title
+        return title, heading
 
     def _lower_heading(self, stated: Sequence[str]) -> Element | None:
         """Of a page without a heading of the first level the one that repeats what the page states as its title."""
@@ -366,8 +363,7 @@ def _is_like_a_name(name: str) -> bool:
     """Whether a printed text may be a name: a few words with capitals, or a few characters without any."""
     words = name.split()
     several = len(words) > 1 or not name.isascii()
-    if re.search("[:：]", name) or not name[0].isalpha():
-        return False
+    several = several and name[0].isalpha() and ":" not in name and "：" not in name
     return several and len(words) <= 5 and name[0] == name[0].upper() and not any(word.isdigit() for word in words)
 
 

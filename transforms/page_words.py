@@ -150,40 +150,11 @@ SELECTORS: Final = {
 
 # Parts of names of elements that hold what is beside a page's own story.
 ASIDE: Final = (
-    r"comment\w*",
-    r"kommentar\w*",
-    "respond",
-    "repl(?:y|ies)",
-    "disqus",
-    "related",
-    r"recommend\w*",
-    "similar",
-    "sidebar",
-    "teasers?",
-    "navi",
-    "navtop",
-    "navbar",
-    "navigation",
-    "menus?",
-    "breadcrumbs?",
-    "calendar",
-    "popular",
-    "trending",
-    "latest",
-    "recent",
-    "most-?read",
-    "prev(?:ious)?",
-    "cookie",
-    "newsletter",
-    "wm-ipp",
-    "toolbar",
-    "clock",
-    "uhr",
-    "user-?(?:stats|info)",
-    "post-?profile",
-    "signature",
-    "events?",
-)
+    r"comment\w*", r"kommentar\w*", "respond", "repl(?:y|ies)", "disqus", "related", r"recommend\w*", "similar",
+    "sidebar", "teasers?", "navi", "navtop", "navbar", "navigation", "menus?", "breadcrumbs?", "calendar", "popular",
+    "trending", "latest", "recent", "most-?read", "prev(?:ious)?", "cookie", "newsletter", "wm-ipp", "toolbar",
+    "clock", "uhr", "user-?(?:stats|info)", "post-?profile", "signature", "events?",
+)  # fmt: skip
 
 # What stands before printed dates: of a change, of a publication, and of neither.
 DATE_WORDS: Final = {

@@ -51,7 +51,7 @@ NO_FIELD: Final = re.compile(
     r"modif|version|updat|crawl|scrap|fetch|warc|index|image|img|icon|thumb|avatar|api", re.IGNORECASE
 )
 # What names the form of a value, and not the value.
-FORMS: Final = frozenset({"rendered", "main", "original", "value"})
+FORMS: Final = re.compile(r"\.(?:rendered|main|original|value)$")
 # The reader of front matter takes several times as many.
 FEW_OPEN, FEW_VALUES = 16, 1000
 
@@ -125,17 +125,16 @@ def suggested(found: dict[str, Any]) -> str:
     'text=_source.story,url=_source.weblink'
     """
     said = dict(_scalars(found, "", DEEPEST))
-    texts = [path for path, value in said.items() if len(value) >= SHORTEST_TEXT and " " in value.strip()[:999]]
-    texts = texts or [path for path, value in said.items() if len(value) >= SHORTEST_TEXT and not value.isascii()]
+    texts = [path for path, value in said.items() if len(value) >= SHORTEST_TEXT and "://" not in value[:LONGEST_KEY]]
     if not texts:
         return ""
     longest = max(texts, key=lambda path: len(said[path]))
     keys = {"html" if TAGS.search(said[longest]) else "text": longest}
     for field, names, form in CALLED:
-        fits = [path for path, value in said.items() if path != longest and re.fullmatch(form, value.strip())
-                and not NO_FIELD.search(path)]  # fmt: skip
-        every = (path for name in names for path in fits if re.fullmatch(name, _name_of(path)))
-        if not any(folded(path) in UNDERSTOOD for path in fits if re.fullmatch("|".join(names), _name_of(path))):
+        fits = {path: folded(FORMS.sub("", path).rpartition(".")[2]) for path, value in said.items()
+                if path != longest and re.fullmatch(form, value.strip()) and not NO_FIELD.search(path)}  # fmt: skip
+        every = [path for name in names for path in fits if re.fullmatch(name, fits[path])]
+        if not any(folded(path) in UNDERSTOOD for path in every):
             keys |= dict(zip([field], every, strict=False))
     return ",".join(f"{field}={path}" for field, path in keys.items())
 
@@ -147,14 +146,6 @@ def _scalars(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
     for at, one in within:
         if isinstance(one, dict) and depth:
             yield from _scalars(one, at, depth - 1)
-
-
-def _name_of(path: str) -> str:
-    """The key at a path, folded, without what names the form of a value."""
-    parts = path.split(".")
-    while len(parts) > 1 and parts[-1] in FORMS:
-        parts.pop()
-    return folded(parts[-1])
 
 
 def _content(found: dict[str, Any], keys: Mapping[str, str]) -> tuple[str, str | None]:

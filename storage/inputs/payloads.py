@@ -97,8 +97,7 @@ def decoded(body: bytes, codings: Iterable[str], budget: Budget, limits: Limits)
     """`body` without its codings, which are named in the order in which they were applied.
 
     A coding that is named, and that markup as it stands shows not to have been applied, is passed over: crawlers keep
-    headers of what they have undone. So are chunks of which none begins: what was coded before tells whether all is
-    well.
+    headers of what they have undone. So are chunks of which none begins, where something was coded before.
     """
     left = [name for name in (coding.strip().lower() for coding in codings) if name not in IDENTITY]
     while left:

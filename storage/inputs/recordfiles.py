@@ -49,13 +49,9 @@ IN_WACZ: Final = re.compile(r"archive/.+\.w?arc(?:\.gz|\.zst)?\Z", re.IGNORECASE
 OF_WACZ: Final = re.compile(r"(?:datapackage(?:-digest)?\.json|(?:pages|indexes|logs)/.*)\Z", re.DOTALL)
 NO_WACZ: Final = "it holds no WARC below `archive/`, so it is no WACZ, or a damaged one; fetch it again"
 REPEATED: Final = "an earlier file of the WACZ has the same name; pack it again"
-CHANGED: Final = (
-    "its bytes do not have the digest that `{}` says: it was damaged or changed; what can be read of it is read"
-)
+CHANGED: Final = "its bytes do not have the digest that `{}` says; what can be read of it is read"
 LOST: Final = "`datapackage.json` names it, and the WACZ has it not; fetch it again"
-SIGNED: Final = (
-    "{} WACZ files are signed, such as `{}` by {}; digests are checked here, signatures are not: `wacz validate` does"
-)
+SIGNED: Final = "{} WACZ files are signed, as `{}` by {}; digests are checked, signatures are not: see `wacz validate`"
 # Of all that a zip says before a file, the lengths of its name and of what else follows.
 LOCAL_HEADER: Final = struct.Struct("<26xHH")
 # Kinds of what was left out that a note names.
@@ -74,8 +70,7 @@ class RecordFolder(Folder):
         # Where reading goes on: the file, its records from the next number on, and the limits they are read with.
         self._open: tuple[int, Iterator[Found | LeftOut], Limits] | None = None
         self._next = 0
-        # Whether files in a WACZ have the digests that it says, and who signed which.
-        self._digests: dict[tuple[str, str], bool] = {}
+        # Who signed which WACZ.
         self._signers: dict[str, str] = {}
 
     def listing(self, request: Request) -> Listing:
@@ -84,7 +79,7 @@ class RecordFolder(Folder):
         if not is_records.any():
             return listing
         self.streamed, self._files, self._firsts, self._open = True, [], [], None
-        self._digests, self._signers = {}, {}
+        self._signers = {}
         left_out: Counter[str] = Counter()
         sources = request.counted(self._listed(sources_of(listing.frame), left_out), self.budget, self._root)
         found = listing_of(listing_frame(sources), request.selection)
@@ -194,7 +189,7 @@ class RecordFolder(Folder):
                     if problem is not None:
                         yield Found(f"/{path_of(name)}", None, fault_of(problem, size=entry.file_size))
                         continue
-                    if not self._is_as_stated(archive, entry, file, package.digests.pop(name, "")):
+                    if not is_as_stated(archive, entry, package.digests.get(name, "")):
                         detail = CHANGED.format("datapackage.json")
                         yield Found(f"/{path_of(name)}", None, fault_of(detail, size=entry.file_size))
                     stored = entry.compress_type == zipfile.ZIP_STORED
@@ -211,12 +206,6 @@ class RecordFolder(Folder):
             yield Found("", None, fault_of(NO_WACZ, size=file.source_bytes))
         elif not package.is_whole:
             yield Found("", None, fault_of(CHANGED.format("datapackage-digest.json"), size=file.source_bytes))
-
-    def _is_as_stated(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: Source, stated: str) -> bool:
-        key = (file.source_path, entry.filename)
-        if stated and key not in self._digests:
-            self._digests[key] = is_as_stated(archive, entry, stated)
-        return self._digests.get(key, True)
 
     def _problem(self, entry: zipfile.ZipInfo, name: str, names: set[str]) -> str | None:
         """Why a file in a WACZ is not read."""

@@ -17,7 +17,6 @@ from pressmark.storage.inputs.payloads import same_digest
 __all__ = ["ZIP_ERRORS", "Package", "is_as_stated", "package_of"]
 
 ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-PACKAGE, DIGEST = "datapackage.json", "datapackage-digest.json"
 LARGEST: Final = 1 << 24
 SIGNER: Final = re.compile(r"[\w.:-]{1,100}")
 
@@ -32,39 +31,32 @@ class Package(NamedTuple):
 
 def package_of(archive: zipfile.ZipFile) -> Package:
     """What `datapackage.json` and `datapackage-digest.json` say; what can't be read there says nothing."""
-    said, digest = _read(archive, PACKAGE), _read(archive, DIGEST)
-    package, seal = (_object(data) for data in (said, digest))
+    (data, package), (_, seal) = (_read(archive, name) for name in ("datapackage.json", "datapackage-digest.json"))
     digests = {}
-    for one in package.get("resources") or () if isinstance(package.get("resources"), list) else ():
+    for one in package["resources"] if isinstance(package.get("resources"), list) else ():
         if isinstance(one, dict) and str(one.get("path")).startswith("archive/"):
             # Version 1.0 has them with the kind beside.
             old = one["stats"] if isinstance(one.get("stats"), dict) else {}
             digests[one["path"]] = str(one.get("hash") or f"{one.get('hashing')}:{old.get('hash')}")
     signed = seal.get("signedData")
-    signer = None
-    if isinstance(signed, dict):
-        found = SIGNER.fullmatch(str(signed.get("domain")))
-        signer = found[0] if found and "domain" in signed else "a key of its own"
-    return Package(digests, "hash" not in seal or same_digest(str(seal["hash"]), [said]), signer)
+    domain = SIGNER.fullmatch(str(signed.get("domain", ""))) if isinstance(signed, dict) else None
+    signer = domain[0] if domain else "a key of its own" if signed else None
+    return Package(digests, same_digest(str(seal.get("hash", "")), [data]), signer)
 
 
 def is_as_stated(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, stated: str) -> bool:
-    """Whether a file in a zip has a digest; one of an unknown kind says nothing."""
+    """Whether a file in a zip has a digest, if one is stated; one of an unknown kind says nothing."""
     try:
         with archive.open(entry) as inside:
-            return same_digest(stated, [inside])
+            return not stated or same_digest(stated, [inside])
     except ZIP_ERRORS:
         return False
 
 
-def _read(archive: zipfile.ZipFile, name: str) -> bytes:
-    with suppress(KeyError, *ZIP_ERRORS), archive.open(name) as inside:
-        return inside.read(LARGEST)
-    return b""
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    with suppress(ValueError, RecursionError):
+def _read(archive: zipfile.ZipFile, name: str) -> tuple[bytes, dict[str, Any]]:
+    """A file of JSON in a zip: its bytes, and its object."""
+    data, found = b"", None
+    with suppress(KeyError, RecursionError, *ZIP_ERRORS), archive.open(name) as inside:
+        data = inside.read(LARGEST)
         found = json.loads(data)
-        return found if isinstance(found, dict) else {}
-    return {}
+    return data, found if isinstance(found, dict) else {}
