@@ -34,13 +34,8 @@ ONE_DAY: Final = timedelta(days=1)
 EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC_ZONE)
 ONE_SECOND: Final = timedelta(seconds=1)
 
-MOST_NODES_NEAR: Final = 25
-MOST_STRINGS: Final = 2000
-MOST_STRINGS_NEAR: Final = 16
-MOST_STRINGS_ABOVE: Final = 4
-LONGEST_NEAR: Final = 200
-LONGEST_DATELINE: Final = 60
-LONGEST_LABEL: Final = 30
+MOST_NODES_NEAR, MOST_STRINGS, MOST_STRINGS_NEAR, MOST_STRINGS_ABOVE = 25, 2000, 16, 4
+LONGEST_NEAR, LONGEST_DATELINE, LONGEST_LABEL = 200, 60, 30
 # A date is what a text is for where it is so much of it.
 SHARE: Final = 2.5
 # The first keys of a list are believed before JSON-LD.
@@ -59,9 +54,7 @@ PRINTED_DATE: Final = re.compile(
 )
 TWO_DIGITS: Final = re.compile(r"(\d{1,2})([./])\s?(\d{1,2})[./]\s?(\d\d)")
 SLASHED: Final = re.compile(r"(?<![\d/])(0?[1-9]|[12]\d|3[01])/(0?[1-9]|[12]\d|3[01])/((?:19|20)\d\d)(?![\d/])")
-MONTHS: Final = 12
-LETTERS_BESIDE: Final = 8
-LONGEST_LABELLED: Final = 120
+MONTHS, LETTERS_BESIDE, LONGEST_LABELLED = 12, 8, 120
 LONG_AGO: Final = timedelta(days=400)
 IN_DATA: Final = re.compile(
     r"""["']?(?:date_?published|published_?(?:at|date)|publish_?(?:date|time)|pub_?time|publication_?date|"""

@@ -33,6 +33,8 @@ from pressmark.transforms.people import ORGANISED, credits_in, people_in
 __all__ = ["PageFacts", "page_facts"]
 
 LONGEST_NAME: Final = 80
+# A title that is no longer may be of somebody's own page.
+LONGEST_NAMED: Final = 24
 LONGEST_TITLE: Final = 400
 # A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
 AGREES: Final = 0.3
@@ -146,7 +148,7 @@ class _Page:
         ]  # fmt: skip
         stated = tuple(dict.fromkeys([title for title in titles if title and len(title) <= LONGEST_TITLE]))
         title, heading = self._title(stated)
-        self._titles = frozenset(map(folded, filter(None, (title, *stated))))
+        self._titles = frozenset(folded(text) for text in (title or "", *stated) if len(text) > LONGEST_NAMED)
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
         language = self._language()
         dated = page_date(document, meta, articles, self._pages, heading, language, self._address, self._markup)

@@ -163,7 +163,8 @@ def test_broken_json_is_read_as_far_as_it_goes(text: str, published: str | None)
         ('<p class="author">来源: 松岭网</p>', ()),
         ('<p class="author">+复制链接</p>', ()),
         ('<span class="authorized">我已授权</span>', ()),
-        ('<title>灯熄灭了</title><p class="author">灯熄灭了</p>', ()),
+        (f'<title>{"灯熄灭了" * 7}</title><p class="author">{"灯熄灭了" * 7}</p>', ()),
+        ('<title>Maud Ellery</title><p class="author">Maud Ellery</p>', ("Maud Ellery",)),
     ],
 )
 def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
