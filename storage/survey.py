@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -35,6 +37,7 @@ UTF_16: Final = ("utf-16-le", "utf-16-be")
 ENCODINGS: Final = {
     "cp949": "ko", "gb18030": "zh-Hans", "big5hkscs": "zh-Hant", "cp932": "ja", "euc_jp": "ja",
 }  # fmt: skip
+SUGGESTED: Final = re.compile(r"`--map ((?!html=KEY)[^`]+)`")
 # What is kept beside the columns that it went into, or said elsewhere.
 UNDERSTOOD: Final = frozenset({PROBLEM, "published", "modified", "site_name"})
 
@@ -73,6 +76,9 @@ def survey(settings: IngestSettings) -> Survey:
     chosen = sources_of(frame[[number * frame.height // looked_at for number in range(looked_at)]])
     contents = [(source.source_path, data) for source, data in archive.contents(chosen, settings.limits)]
     outcomes = _outcomes(contents, settings, settings.reading)
+    if settings.map is None and (where := _map(outcomes)):
+        found = survey(replace(settings, map=where))
+        return found._replace(proposed={**found.proposed, "map": where})
     encoding = None if settings.encoding else _encoding(outcomes)
     if encoding is not None:
         outcomes = _outcomes(contents, settings, settings.reading._replace(encoding=encoding))
@@ -87,6 +93,14 @@ def survey(settings: IngestSettings) -> Survey:
         [*_of_articles(articles), *_of_rejects(one for one in outcomes if isinstance(one, Reject))], proposed,
         listing.notes, listing.not_taken[:NAMED],
     )  # fmt: skip
+
+
+def _map(outcomes: list[Article | Reject]) -> str | None:
+    """Where lines of JSON have their fields, if half of what was looked at has no usual key, and the same remedy."""
+    said = (SUGGESTED.search(one.detail) for one in outcomes if isinstance(one, Reject) and one.reason == "no_header")
+    votes = Counter(found[1] for found in said if found)
+    where, count = max(votes.items(), key=lambda vote: (vote[1], vote[0]), default=("", 0))
+    return where if 2 * count >= len(outcomes) > 0 else None
 
 
 def _outcomes(

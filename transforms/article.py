@@ -43,8 +43,14 @@ NO_TEXT: Final = (
     (b"\x1f\x8b", "a file packed by gzip"), (b"PK\3\4", "a zip"), (b"\xfd7zXZ", "a file packed by xz"),
     (b"\x28\xb5\x2f\xfd", "a file packed by zstd"), (b"BZh", "a file packed by bzip2"), (b"%PDF", "a PDF"),
     (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"SQLite format 3", "a database"),
+    (b'\x04"M\x18', "a file packed by lz4"), (b"7z\xbc\xaf", "a file packed by 7-Zip"), (b"Rar!", "a RAR"),
+    (b"bplist00", "a web archive of Safari, or another property list"), (b"\xd0\xcf\x11\xe0", "a document of Office"),
 )  # fmt: skip
+# In so many bytes what is no text has some that are zero.
+MARKED: Final = 2000
 LONGEST_TITLE: Final = 400
+# The site's name, behind the title of a page's article.
+SITE: Final = re.compile(r"[-_|｜–—]\s{0,3}([^-_|｜–—\s][^-_|｜–—]{1,40})$")
 HALF: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # The reason of a role that the block's own first words say.
 SAID: Final = (
@@ -90,6 +96,8 @@ def parse(
         remedy = "name the archive's encoding with `--encoding`, or convert the file to UTF-8"
         if HALF.match(data, offset) and facts is not None:
             remedy = "it is half of a pair of surrogates, and no character; write the dump again without such halves"
+        if b"\0" in data[:MARKED]:
+            remedy = "these are no characters of a text; exclude it, or name its encoding with `--encoding`"
         remedy = remedy if kind is None else f"these are the bytes of {kind}; unpack or exclude it"
         reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; {remedy}"
     except BadSource as bad:
@@ -154,7 +162,12 @@ def _parse(
         beside_sections(block.text, block.links) for block, role in zip(blocks, roles, strict=True) if role == "byline"
     )
     # A whole page names its outlet where nobody else wrote; in a header the outlet's name is the scraper's label.
-    contributors = contributors_of(header.credits, bylines, outlet.is_called, or_label=opened.titles is not None)
+    ends = [end for title in opened.titles or () if (end := SITE.search(title.lower()))]
+
+    def is_label(name: str) -> bool:
+        return outlet.is_called(name) or any(end[1].startswith(name.lower()) for end in ends)
+
+    contributors = contributors_of(header.credits, bylines, is_label, or_label=opened.titles is not None)
     return Article(
         archive=archive,
         article_id=identity.article_id(canonical, archive, source_path),

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from pressmark.transforms.dates import parse_date
 from pressmark.transforms.people import credits_in, credits_of
 
-__all__ = ["AUTHORS", "DATES", "PROBLEM", "URLS", "FrontMatter", "folded", "read_front_matter"]
+__all__ = ["AUTHORS", "DATES", "PROBLEM", "UNDERSTOOD", "URLS", "FrontMatter", "folded", "read_front_matter"]
 
 OPENING: Final = re.compile(r"[\s\ufeff]*(---|\+\+\+|;;;)[ \t]*(?:\r\n|\n|\r)")
 CLOSING: Final = {
@@ -40,7 +40,7 @@ URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "pe
 AUTHORS: Final = ("author", "authors", "byline", "creator")
 DATES: Final = (
     "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished", "datePublish",
-    "created", "created_at", "dateCreated", "lastmod",
+    "publishTime", "publishedTime", "pubTime", "created", "created_at", "dateCreated", "lastmod",
 )  # fmt: skip
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.

@@ -41,13 +41,19 @@ NO_HEADER: Final = (
 OTHERS: Final = tuple((re.compile(start), said) for start, said in (
     (r"version https://git-lfs\.github\.com/spec/",
      "this is a pointer of Git LFS and not the file; fetch the file with `git lfs pull`"),
-    (r"[\s\ufeff]*+(?:<\?xml|<(?:rss|feed|rdf:RDF|urlset|sitemapindex|nitf|newsItem|newsMessage|mediawiki|opml)\b)",
-     "this is XML, such as a feed, an export or a site map, and no page; write its articles as JSON Lines"),
-    (r"(?:[A-Z][\w-]{1,40}: [^\n]{0,1000}\n(?:[ \t][^\n]{0,1000}\n)?){0,20}(?i:MIME-Version|Content-Type): ",
+    (r"[\s\ufeff]*+(?:<\?xml|<(?i:rss|feed|rdf:RDF|urlset|sitemapindex|nitf|newsItem|newsMessage|NewsML|mediawiki|opml|docs?"
+     r"|reuters|!doctype (?!html))\b)",
+     "this is XML or SGML, such as a feed, an export, an agency's NITF or NewsML or a site map, and no page; write its "
+     "articles as JSON Lines"),
+    (r"(?:From [^\n]{1,300}\n)?(?:[A-Z][\w-]{1,40}: [^\n]{0,1000}\n(?:[ \t][^\n]{0,1000}\n)?){0,20}"
+     r"(?i:MIME-Version|Content-Type|Subject): ",
      "this is a message or a page saved as MHTML; save the page as HTML"),
+    (r"[\s\ufeff]*+\{\s*+\"log\"\s*+:\s*+\{\s*+\"(?:version|creator|pages|entries)\"",
+     "this is a HAR, as browsers save their traffic; make a WARC of it, as `har2warc` does"),
+    (r"(?:WEBVTT\b|\s*+1\r?\n\d\d:\d\d:\d\d[,.]\d)", "these are subtitles; exclude them"),
     (r"[\s\ufeff]*+(?:\{|\[\s*+[\[{\"])",
      "this is one JSON document, or a broken one; write one object on a line of a `.jsonl` file, as `jq -c . *.json` "
-     "does"),
+     "does, or `jq -c '.KEY[]'` where the articles are a list under a key"),
     (r"[\s\ufeff]*+---[ \t]*\r?\n", "its front matter has no closing `---` line, or no key that can be read; mend it"),
     (r"(?s)(?=.{0,2000}\0)", "these are no characters of a text; exclude it"),
     (r"[\s\ufeff]*+[a-z_]{1,40}:[^\n]{0,400}\n---[ \t]*\r?\n",
@@ -65,6 +71,8 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
      "this looks like a table (CSV); write its rows as JSON Lines"),
 ))  # fmt: skip
 OPENING_BRACE: Final = re.compile(r"[\s\ufeff]*+\{")
+NEXT_OBJECT: Final = re.compile(r"\s*+\{\s*+\"")
+JSON_LINES: Final = "these are JSON Lines; let the file's name end in `.jsonl`, or exclude it"
 BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
 AUTHORS_SEPARATOR: Final = "、"
 # What a capture says of a page's removal, of the account that published it, and of when it was made.
@@ -98,6 +106,8 @@ def read_header(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
     if front is not None:
         if OPENING_BRACE.match(text) and not text[front.end :].strip():
             raise BadSource("no_header", _other(text), 0)
+        if OPENING_BRACE.match(text) and NEXT_OBJECT.match(text, front.end):
+            raise BadSource("no_header", JSON_LINES, 0)
         return _front_matter(text, front)
     epoch = EPOCH.match(text)
     line = _title_line(text, epoch.end() if epoch else 0)

@@ -31,24 +31,22 @@ DAY_FIRST: Final = ZoneInfo("Europe/London")
 # Whose words for months are read where a page's own language does not say them.
 MONTHS_OF: Final = ("de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr", "ru", "uk", "ar")
 ONE_DAY: Final = timedelta(days=1)
+EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC_ZONE)
 ONE_SECOND: Final = timedelta(seconds=1)
 
-MOST_NODES_NEAR: Final = 25
-MOST_STRINGS: Final = 2000
-MOST_STRINGS_NEAR: Final = 16
-MOST_STRINGS_ABOVE: Final = 4
-LONGEST_NEAR: Final = 200
-LONGEST_DATELINE: Final = 60
-LONGEST_LABEL: Final = 30
+MOST_NODES_NEAR, MOST_STRINGS, MOST_STRINGS_NEAR, MOST_STRINGS_ABOVE = 25, 2000, 16, 4
+LONGEST_NEAR, LONGEST_DATELINE, LONGEST_LABEL = 200, 60, 30
 # A date is what a text is for where it is so much of it.
 SHARE: Final = 2.5
 # The first keys of a list are believed before JSON-LD.
 SUREST: Final = 4
 ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
+# Between a day and a time, as some systems have it.
+GLUED: Final = re.compile(r"(?<=\d{4}-\d\d-\d\d)-(?=\d\d:)")
 FIRST_YEAR: Final = 1990
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 PRINTED_DATE: Final = re.compile(
-    r"(?:19|20)\d\d\s?[-/.年년]\s?\d{1,2}\s?[-/.月월]\s?\d{1,2}[日일]?(?:[T\s]+\d{1,2}:\d\d(?::\d\d)?)?"
+    r"(?:19|20)\d\d\s?[-/.年년]\s?\d{1,2}\s?[-/.月월]\s?\d{1,2}[日일]?(?:(?:[T\s]+|(?<=[日일]))\d{1,2}:\d\d(?::\d\d)?)?"
     r"|(?<![\d-])\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?[^\W\d_]{3,12}\.?,?\s+(?:de\s+)?(?:19|20)\d\d"
     r"|[A-Z][A-Za-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(?:19|20)\d\d"
     r"|(?<![\d.])\d{1,2}(?:[./]\s?|\s\|\s)\d{1,2}(?:[./]\s?|\s\|\s)(?:19|20)\d\d"
@@ -56,13 +54,12 @@ PRINTED_DATE: Final = re.compile(
 )
 TWO_DIGITS: Final = re.compile(r"(\d{1,2})([./])\s?(\d{1,2})[./]\s?(\d\d)")
 SLASHED: Final = re.compile(r"(?<![\d/])(0?[1-9]|[12]\d|3[01])/(0?[1-9]|[12]\d|3[01])/((?:19|20)\d\d)(?![\d/])")
-MONTHS: Final = 12
-LETTERS_BESIDE: Final = 8
-LONGEST_LABELLED: Final = 120
+MONTHS, LETTERS_BESIDE, LONGEST_LABELLED = 12, 8, 120
 LONG_AGO: Final = timedelta(days=400)
 IN_DATA: Final = re.compile(
-    r"""["']?(?:date_?published|published_?(?:at|date)|publish_?date|publication_?date|article_publication_date)["']?\s*"""
-    r"""[:=]\s*["']((?:19|20)\d\d-\d\d-\d\d[^"']{0,20})["']""",
+    r"""["']?(?:date_?published|published_?(?:at|date)|publish_?(?:date|time)|pub_?time|publication_?date|"""
+    r"""(?:ori)?createtime|article_publication_date|\bvar ct)["']?\s*[:=]\s*["']?"""
+    r"""((?:19|20)\d\d-\d\d-\d\d[^"']{0,20}["']|1\d{9}(?:\d{3})?\b)""",
     re.IGNORECASE,
 )
 UPDATED, LABELLED, WEAKLY_LABELLED, NOT_PUBLISHED = (
@@ -133,6 +130,7 @@ class Region:
                 or parent.tag in UNPRINTED
                 or _is_quoted(parent)
                 or self.is_aside(parent)
+                or _is_clock(node.previous_sibling)
             ):
                 continue
             yield text, _names(parent)
@@ -196,6 +194,7 @@ class _Dates:
             if self._is_one_of(text, modified):
                 # What is stated as published and as modified is the latter, where the page has an earlier day, too.
                 yield from self._earlier(text, sure, near)
+            yield from self._of_same_day(text, near)
             yield self._of_utc(text, sure)
         yield from self._marked(TIMES[:1])
         yield from self._printed(near, "printed beside the title")
@@ -247,7 +246,7 @@ class _Dates:
         ]
 
     def _first(self, keys: Iterable[str]) -> Iterator[str]:
-        return (" ".join(self._meta[key][0].split()) for key in keys if key in self._meta)
+        return (GLUED.sub(" ", " ".join(self._meta[key][0].split()), count=1) for key in keys if key in self._meta)
 
     def _is_one_of(self, text: str, others: Sequence[str]) -> bool:
         moment = read_date(text, self._language)
@@ -267,9 +266,20 @@ class _Dates:
 
     def _in_data(self) -> Iterator[PageDate]:
         """The day of publication in the data of a page's own scripts, where these name one only."""
-        said = [match[1] for match in IN_DATA.finditer(self._markup)]
+        said = [match[1].rstrip("\"'") for match in IN_DATA.finditer(self._markup)]
+        said = [
+            (EPOCH_START + timedelta(seconds=int(text[:10]))).isoformat() if text.isdigit() else text for text in said
+        ]
         if len({text[:10] for text in said}) == 1:
             yield PageDate(said[0], "the page's own data")
+
+    def _of_same_day(self, text: str, near: Sequence[tuple[str, str]]) -> Iterator[PageDate]:
+        """Of a day that is stated without a time, what is printed beside the title with one."""
+        if type(day := read_date(text, self._language)) is date:
+            for one in self._printed(near, "stated, and the time as printed"):
+                moment = read_date(one.written, self._language)
+                if isinstance(moment, datetime) and moment.date() == day:
+                    yield one
 
     def _of_utc(self, text: str, others: Sequence[str]) -> PageDate:
         """A statement; of one in UTC the day is what the page says of the same moment with an offset, or prints."""
@@ -427,6 +437,12 @@ def _names(element: Element) -> str:
 
 def _is_utc(text: str) -> bool:
     return re.search(r"(?:Z|[+-]00:?00)$", text) is not None
+
+
+def _is_clock(before: Node | None) -> bool:
+    """Whether what stands behind this was written by a script that asked for the time: it is when a page was saved."""
+    script = before.text if isinstance(before, Element) and before.tag == "script" else ""
+    return "document.write" in script and "new Date" in script
 
 
 def _is_quoted(element: Element) -> bool:

@@ -28,11 +28,13 @@ from pressmark.transforms.json_ld import (
 from pressmark.transforms.page_dates import Region, modified_times, page_date
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
-from pressmark.transforms.people import ORGANISED, credits_in
+from pressmark.transforms.people import ORGANISED, credits_in, people_in
 
 __all__ = ["PageFacts", "page_facts"]
 
 LONGEST_NAME: Final = 80
+# A title that is no longer may be of somebody's own page.
+LONGEST_NAMED: Final = 24
 LONGEST_TITLE: Final = 400
 # A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
 AGREES: Final = 0.3
@@ -56,11 +58,15 @@ TECHNICAL: Final = re.compile(
     r"referrer|fb:|al:|twitter:app|http-equiv|.*token|next-head|color-scheme|mobile-web|handheld|renderer|x-ua|google|.*image:"
 )
 
-SEPARATED: Final = re.compile(r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_]\s*|\s+[«<]\s+")
+SEPARATED: Final = re.compile(
+    r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_]\s*|\s+[«<]\s+|"
+    r"(?<=[^\x00-\xff])[-–—]{1,2}(?=[^-–—]{1,12}(?:[网網报報社台]|新闻|新聞|频道|頻道|传媒|傳媒|公众号)$)"
+)
 NAMES: Final = re.compile(r"\s*(?:[,;、，；/|\n]|\s&\s|\b(?:and|und|et|y|e|og|och|en)\s(?=[A-Z])|\s和\s)\s*")
 WROTE: Final = re.compile(
     r"(?:(?:story|article|words?|post|posted|published|written|reported|reviewed|review|text|"
     r"contributed|created|authored)\s+)?\bby\b[:\s]*|(?:von|par|por|di|door|av|af)\s+(?=[A-ZÀ-Þ])|(?:authors?|autore?|auteur|redacteur)\s*[:\s]\s*|"
+    r"(?:penulis|pewarta|wartawan|tác giả|автор|текст|كتب|كتبت|نویسنده|خبرنگار|लेखक)\s*:\s*|(?:oleh|بقلم)\s+|"
     r"(?:作者|文|撰文|记者|記者|编辑|編輯|责任编辑|責任編輯)\s*[:：/／\s]\s*|本[报報刊台]记者\s*",
     re.IGNORECASE,
 )
@@ -71,11 +77,13 @@ NAME_ENDS: Final = re.compile(
     re.IGNORECASE,
 )
 NO_NAME: Final = re.compile(
-    rf"https?:|www\.|[@#/]|.*@.*\.|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
+    rf"https?:|www\.|[@#/]|[\W\d_]+$|.*@.*\.|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
     rf".*\b(?:{'|'.join(NOT_NAMES['elsewhere'])})\b",
     re.IGNORECASE,
 )
 JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['jobs'])})s?$", re.IGNORECASE)
+SEVERAL: Final = 2
+HAN_NAME: Final = re.compile(r"[\u4e00-\u9fff·]{2,4}")
 CREDENTIALS: Final = frozenset(NOT_NAMES["credentials"])
 
 
@@ -127,6 +135,7 @@ class _Page:
         names = [self._first(KEYS["sites"]), *(text_of(node.get("name")) for node in (*sites, *publishers))]
         self._site = next(filter(None, names), None)
         self._near: list[str] = []
+        self._titles: frozenset[str] = frozenset()
         self._region = Region(None)
 
     def facts(self) -> PageFacts:
@@ -139,10 +148,10 @@ class _Page:
         ]  # fmt: skip
         stated = tuple(dict.fromkeys([title for title in titles if title and len(title) <= LONGEST_TITLE]))
         title, heading = self._title(stated)
+        self._titles = frozenset(folded(text) for text in (title or "", *stated) if len(text) > LONGEST_NAMED)
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
         language = self._language()
-        below = heading or self._lower_heading(stated)
-        dated = page_date(document, meta, articles, self._pages, below, language, self._address, self._markup)
+        dated = page_date(document, meta, articles, self._pages, heading, language, self._address, self._markup)
         descriptions = [self._first(KEYS["descriptions"]), *(text_of(node.get("description")) for node in articles)]
         tags = self._all(KEYS["tags"]) or [text for node in articles for text in texts_of(node.get("keywords"))]
         sections = [text for node in articles for text in texts_of(node.get("articleSection"))]
@@ -193,8 +202,12 @@ class _Page:
             return max(agreed, key=lambda one: one[0])[1:]
         if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
             return headings[0]
-        heading = headings[0][1] if headings else None
-        return (_without_site(stated, own) if stated else headings[0][0] if headings else None), heading
+        lower = self._lower_heading(stated)
+        heading = lower or (headings[0][1] if headings else None)
+        title = _without_site(stated, own) if stated else headings[0][0] if headings else None
+        if title and lower is not None and folded(title).startswith(text := folded(_plain(lower))):
+            title = _plain(lower) if 2 * len(text) > len(folded(title)) else title
+        return title, heading
 
     def _lower_heading(self, stated: Sequence[str]) -> Element | None:
         """Of a page without a heading of the first level the one that repeats what the page states as its title."""
@@ -230,7 +243,10 @@ class _Page:
                 return people
             outlets = outlets or names
         for text in self._bylines():
-            names = tuple(name for name in _people([text]) if folded(name) not in own)
+            said = people_in(text)
+            if said and all(one.role != "text" for one in said):
+                continue
+            names = tuple(name for name in _people([text]) if folded(name) not in own | self._titles)
             if names and all(_is_like_a_name(name) for name in names):
                 return names
         return outlets
@@ -254,7 +270,7 @@ class _Page:
             for selector in BYLINES
             for element in self._document.select(selector)[:8]
             if not self._region.is_aside(element)
-            and 2 < len(text := element.attr("content") or _plain(element)) <= LONGEST_BYLINE
+            and 1 < len(text := element.attr("content") or _names_apart(element)) <= LONGEST_BYLINE
         ]
         # A word such as "By", and then the name, often as a link.
         said = [
@@ -267,6 +283,21 @@ class _Page:
 
 def _plain(element: Element) -> str:
     return " ".join(element.text.split())
+
+
+def _names_apart(element: Element) -> str:
+    """What an element prints; of a name in an element of its own, and what stands glued to it, names alone."""
+    plain = _plain(element)
+    if len(plain) > LONGEST_BYLINE or not HAN_NAME.match(plain):
+        return plain
+    texts = [one for one in element.descendants if isinstance(one, Text) and one.data.strip()]
+    strings = [one.data.strip() for one in texts]
+    if len(strings) < SEVERAL or not HAN_NAME.fullmatch(strings[0]) or WROTE.match(f"{strings[0]}："):
+        return plain
+    tags = {one.parent.tag for one in texts if isinstance(one.parent, Element)}
+    if all(map(HAN_NAME.fullmatch, strings)) and len(tags) < SEVERAL:
+        return "、".join(strings)
+    return strings[0] if re.match(r"[\u4e00-\u9fff]{3}", strings[1]) else plain
 
 
 def _meta(document: Document) -> dict[str, list[str]]:
@@ -334,6 +365,7 @@ def _is_like_a_name(name: str) -> bool:
     """Whether a printed text may be a name: a few words with capitals, or a few characters without any."""
     words = name.split()
     several = len(words) > 1 or not name.isascii()
+    several = several and name[0].isalpha() and ":" not in name and "：" not in name
     return several and len(words) <= 5 and name[0] == name[0].upper() and not any(word.isdigit() for word in words)
 
 

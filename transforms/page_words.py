@@ -94,7 +94,8 @@ KEYS: Final = {
         "citation_publication_date", "citation_date", "citation_online_date", "pubdate",
         "publishdate", "publish-date", "publish_date", "published_time", "article.published", "article_date_original",
         "originalpublicationdate", "og:article:published_time", "publication_date",
-        "cxenseparse:recs:publishtime", "datecreated", "release_date", "weibo:article:create_at",
+        "cxenseparse:recs:publishtime", "datecreated", "release_date", "weibo:article:create_at", "firstpublishedtime",
+        "apub:time",
     ),
     # Of the document: with some pages the day of publication, with others that of the last change.
     "document": ("dc.date", "dc:date", "dcterms.date", "date", "created", "timestamp"),
@@ -128,9 +129,10 @@ SELECTORS: Final = {
     "bylines": (
         "[rel~=author]", "[itemprop=author] [itemprop=name]", "[itemprop=author]", "[class*=byline i] a",
         ".author-name", ".author_name", ".authorname", ".post-author a", ".entry-author", "[class*=byline-name i]",
-        "a[href*='/author/']", "a[href*='/authors/']", "[class*=author i] a", "[class*=byline i]", ".author",
-        ".post-author", "[class*=author__name i]", "[class*=author-name i]", "[class*=authorname i]", "#author",
-        "#js_name", ".zuozhe", "[class*=author i]",
+        "a[href*='/author/']", "a[href*='/authors/']", "[class*=author i]:not([class*=authoriz i]) a",
+        "[class*=byline i]", ".author", ".post-author", "[class*=author__name i]", "[class*=author-name i]",
+        "[class*=authorname i]", "#author",
+        "#js_name", ".zuozhe", "[class*=author i]:not([class*=authoriz i])",
     ),
     "times": (
         "[itemprop=datePublished], [itemprop=dateCreated]", "time[pubdate]", "time.published",
@@ -148,40 +150,11 @@ SELECTORS: Final = {
 
 # Parts of names of elements that hold what is beside a page's own story.
 ASIDE: Final = (
-    r"comment\w*",
-    r"kommentar\w*",
-    "respond",
-    "repl(?:y|ies)",
-    "disqus",
-    "related",
-    r"recommend\w*",
-    "similar",
-    "sidebar",
-    "teasers?",
-    "navi",
-    "navtop",
-    "navbar",
-    "navigation",
-    "menus?",
-    "breadcrumbs?",
-    "calendar",
-    "popular",
-    "trending",
-    "latest",
-    "recent",
-    "most-?read",
-    "prev(?:ious)?",
-    "cookie",
-    "newsletter",
-    "wm-ipp",
-    "toolbar",
-    "clock",
-    "uhr",
-    "user-?(?:stats|info)",
-    "post-?profile",
-    "signature",
-    "events?",
-)
+    r"comment\w*", r"kommentar\w*", "respond", "repl(?:y|ies)", "disqus", "related", r"recommend\w*", "similar",
+    "sidebar", "teasers?", "navi", "navtop", "navbar", "navigation", "menus?", "breadcrumbs?", "calendar", "popular",
+    "trending", "latest", "recent", "most-?read", "prev(?:ious)?", "cookie", "newsletter", "wm-ipp", "toolbar",
+    "clock", "uhr", "user-?(?:stats|info)", "post-?profile", "signature", "events?",
+)  # fmt: skip
 
 # What stands before printed dates: of a change, of a publication, and of neither.
 DATE_WORDS: Final = {
@@ -193,12 +166,12 @@ DATE_WORDS: Final = {
         r"publi\w*\W", "posted", "released", "written", "created", "veröffentlicht", "publiziert", "erschienen",
         "erstellt", "geschrieben", "gepostet", "online seit", "stand", "publié", "pubblicat",
         "publicad", "publicer", "gepubl", "опубликован", r"\b(?:date|datum|fecha|data)\W{1,3}$", "发布", "發布",
-        "发表", "發表", "时间", "時間", "日期", "등록", "입력",
+        "发表", "發表", "(?<![京地部])[时時][间間]", "日期", "등록", "입력",
     ),
     "weakly": (r"\b(?:vom|am|le|on|el|den|il|em)\W{1,3}(?:[^\W\d_]{2,12}\.?,?\s)?$",),
     "neither": (
         "joined", "registri?er", "anmeldedatum", "mitglied seit", "dabei seit", "member since", "beigetreten", "born",
-        "geboren", "©", "copyright", "gültig", "expires", "deadline",
+        "geboren", "上一篇", "下一篇", "©", "copyright", "gültig", "expires", "deadline",
         r"\b(?:bis|until|till|ab|from|to|before|by|since|seit)\W{0,3}$",
     ),
 }  # fmt: skip

@@ -72,7 +72,7 @@ _SHORT: Final = _any(word for word in ROLES if len(word) == 1)
 _WORD: Final = _any(word for word in ROLES if len(word) > 1)
 _REPORTER: Final = _any(REPORTERS.split())
 # Where a word begins that is not glued to something before it.
-EDGE: Final = r"(?:^|(?<=[\s（(【\[〔|｜︱丨/／:：,，、；;。]))"
+EDGE: Final = r"(?:^|(?<=[\s（(【\[〔|｜︱丨/／:：,，、；;。])|(?<=[网網报報社台])(?=作者\s*[:：]))"
 LABEL: Final = re.compile(
     # Of the same kind as the one before, but not the place where reporters meet.
     rf"(?P<reporter>(?:{_REPORTER})(?:{JOINED}(?:{_WORD}|{_SHORT}))*)(?![会會站团團招手])\s*{SIGN}?\s*"
@@ -103,7 +103,7 @@ NAME_END: Final = re.compile(
 # Chinese and Japanese part labels and names by wide or several spaces; between names these are commas.
 WIDE: Final = re.compile(r"(?<=[\u4e00-\u9fff])(?:\s{2,}|[\xa0\u3000]+)(?=[\u4e00-\u9fff]{2,4}(?:[\s/／、,，]|$))")
 NAMES: Final = re.compile(
-    r"\s*(?:(?P<part>[,，、/／])|[&＆]|\s(?:and|AND|und|et|y|e|og|och|en|with|·)\s|"
+    r"\s*(?:(?P<part>[,，、،/／])|[&＆]|\s(?:and|AND|und|et|y|e|og|och|en|with|·)\s|"
     r"(?<=[\u4e00-\u9fff]{2})(?:和|与|與|及)(?=[\u4e00-\u9fff]{2,4}\s*$))\s*(?:and\s)?"
 )
 HAN_NAMES: Final = re.compile(r"[\u4e00-\u9fff·]{2,}(?:\s+[\u4e00-\u9fff·]{2,})+")
@@ -166,6 +166,9 @@ WITHIN_NAME: Final = re.compile(
     r"\b(?!(?:Artikel|Beitrag|Text|Bericht|Kommentar|Interview|Analyse|Kolumne|Essay|Rezension|Reportage|Autor|Uhr|Post|"
     r"Articolo|Testo|Tekst|Foto|Erstellt|Geschrieben|Veröffentlicht|Publiziert|Verfasst|Gepostet|Eingestellt)\b)(?-i:[A-ZÀ-Þ])[a-zà-ÿ'’-]+\s$"
 )
+LETTER: Final = re.compile(r"[^\W\d_]")
+# What an outlet's system has behind a name: the number of who pressed the button.
+CODE: Final = re.compile(r"(?<=[\u4e00-\u9fff])[\s_/]*[A-Za-z]{1,4}[0-9]{2,8}$")
 # Where links lead that name no person.
 SECTION: Final = re.compile(
     r"[/?&](?:categor(?:y|ies|ie|ia|ias)|kategorien?|cat|tags?|topics?|themen?|sections?|sujets?|rubri(?:k|que|c)s?|"
@@ -175,7 +178,7 @@ SECTION: Final = re.compile(
 CAPITALS: Final = re.compile(r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]+(?: [A-ZÀ-Þ][A-ZÀ-Þ.'’-]*)+")
 VOWELS: Final = frozenset("AEIOUY")
 SENTENCE: Final = re.compile(
-    r"[时時][间間]$|\b(?:is|was|are|were|has|have)\s|[，。！？“”《》：!?]|\.\s+[A-Z][a-z]+ [a-z]"
+    r"[时時][间間]$|\b(?:is|was|are|were|has|have)\s|[，。！？“”《》：:!?]|\.\s+[A-Z][a-z]+ [a-z]"
 )
 # A line at a story's edge that is a reporter's name with what stands around it.
 REPORT: Final = re.compile(
@@ -245,7 +248,7 @@ def credits_in(said: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def names_nobody(author: str | None) -> bool:
     """Whether what is stated as an author is what a scraper or a system writes where it knows none."""
-    return author is None or author.strip().lower() in NOBODY
+    return author is None or author.strip().lower() in NOBODY or LETTER.search(author) is None
 
 
 def reports(text: str) -> bool:
@@ -395,7 +398,7 @@ def _names(text: str, *, labelled: bool) -> list[str]:
 def _name(part: str) -> str:
     """A name as people write it: without office and place, not in capitals."""
     part = part.strip(ENDS.replace(".", "") + "‘’'\"“”")
-    part = PLACED.sub("", GLUED_AGENCY.sub("", part))
+    part = CODE.sub("", PLACED.sub("", GLUED_AGENCY.sub("", part)))
     if sent := SENT.match(part):
         part = sent["name"]
     if not IS_JOB.fullmatch(part):

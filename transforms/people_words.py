@@ -36,7 +36,7 @@ WORDS: Final = {
 # Of these, what stands behind an outlet or a place, and glued to a name: nothing need part them.
 REPORTERS: Final = (
     "特约记者 特約記者 特派记者 特派記者 实习记者 實習記者 见习记者 見習記者 采访记者 採訪記者 本刊记者 本报记者 "
-    "本報記者 记者 記者 通讯员 通訊員 "
+    "本報記者 专栏作者 專欄作者 专栏作家 專欄作家 记者 記者 通讯员 通訊員 "
     "实习生 實習生 评论员 評論員 特派员 特派員"
 )  # fmt: skip
 # Of one character: only where a sign follows, or another such word.
@@ -46,11 +46,13 @@ DONE_BY: Final = {
     "text": (
         r"(?:(?:story|text|words?|article|post|posted|published|written|reported|reporting|report|review|created|"
         r"authored|compiled|analysis|opinion|commentary|column)\s+)?(?:and\s+\w+\s+)?by|authors?:|reporters?:|writers?:|"
-        r"von|par|por|di|door|av|af|autore?:|auteurs?:|texte?\s*(?:von|par|:)|texto\s*(?:de|por|:)"
+        r"von|par|por|di|door|av|af|autore?:|auteurs?:|texte?\s*(?:von|par|:)|texto\s*(?:de|por|:)|oleh|"
+        r"(?:penulis|pewarta|wartawan|kontributor|tác giả|yazan|автор|текст|كتب|كتبت|نویسنده|خبرنگار|लेखक)\s*:|بقلم"
     ),
     "photo": (
         r"(?:photo(?:graph)?(?:s|y|ed)?|pictures?|images?)(?:\s+and\s+videos?)?\s+(?:by|courtesy of)|"
-        r"photo(?:graph(?:er|ers|y|s))?s?:|fotos?(?:\s+(?:von|de|por|di)\b|:)|photos?\s+(?:par|de)\b"
+        r"photo(?:graph(?:er|ers|y|s))?s?:|fotos?(?:\s+(?:von|de|por|di)\b|:)|photos?\s+(?:par|de)\b|"
+        r"(?:fotografer|ảnh|фото|تصوير|عکس)\s*:"
     ),
     "video": r"(?:video|film(?:ed)?|videography)s?\s+by|videos?:|videographers?:",
     "graphics": (
@@ -62,7 +64,8 @@ DONE_BY: Final = {
     ),
     "edit": (
         r"(?:copy[- ]?)?(?:edited|editing|(?:medically )?reviewed|fact[- ]checked|approved|proofread|moderated)\s+by|"
-        r"(?:copy\s+|managing\s+|senior\s+)?editors?:|proofreaders?:|redaktion:"
+        r"(?:copy\s+|managing\s+|senior\s+)?editors?:|proofreaders?:|redaktion:|"
+        r"(?:penyunting|redaktur|biên tập|редактор|تحرير|ویراستار)\s*:"
     ),
     "interview": r"(?:interview(?:ed)?|as told to|conversation)\s+by|interviewers?:|interview:",
     "production": r"(?:produced|production)\s+by|producers?:",
@@ -108,5 +111,6 @@ NOBODY: Final = frozenset(
     "name|redaktion|die redaktion|"
     "more|others|other|et al|et al.|等|等人|staff|author|authors|by|email|follow|share|undefined|作者|编辑|編輯|"
     "记者|記者|來源|来源|来源于|來源於|综合|綜合|原创|"
-    "webmaster|root|user|post|guest|完|网络转载|转载".split("|")
+    "webmaster|root|user|post|guest|完|网络转载|转载|网络整理|举报|舉報|"
+    "媒体|媒體|专题|專題|独家|獨家|系列|连续|連續|新闻|新聞|相关|相關|最新".split("|")
 )

@@ -14,10 +14,10 @@ from pressmark.storage.inputs.budget import LONGEST_LINE_BYTES
 from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
 from pressmark.storage.inputs.unpacked import Broken, Unpacked
 from pressmark.storage.inputs.warc import Found
-from pressmark.transforms.front_matter import DATES, folded, read_front_matter
+from pressmark.transforms.front_matter import DATES, UNDERSTOOD, folded, read_front_matter
 from pressmark.transforms.records import Limits, RecordFacts
 
-__all__ = ["CONTENT", "read_json_lines"]
+__all__ = ["CONTENT", "read_json_lines", "suggested"]
 
 # What a payload may be called, with what it then is; where a line has several, the first counts.
 CONTENT: Final[Mapping[str, str | None]] = MappingProxyType({
@@ -35,6 +35,21 @@ MOST_SAID: Final = 1 << 18
 LONGEST_SAID: Final = 1 << 12
 # Keys that are named where none has a text.
 MOST_KEYS, LONGEST_KEY = 12, 40
+# A text of so many characters may be an article. Objects are looked into so deep for it.
+SHORTEST_TEXT, DEEPEST = 60, 4
+TAGS: Final = re.compile(r"</?(?:p|div|br|h[1-6]|article)\b", re.IGNORECASE)
+# How dumps call the keys of fields, as they are folded, the surest first; and what the whole of a value has to be.
+CALLED: Final = (
+    ("url", (r"(?:web|page|article|source|original|canonical|news|post)?(?:url|link|uri|href|permalink)",), r"https?://\S+"),
+    ("title", (r"\w*title", r"\w*headline"), r".{1,400}"),
+    ("author", (r"\w*author\w*|byline\w*|writer|creator",), r".{1,200}"),
+    ("date", (r"\w*pub(?!lisher)\w*", r"\w*creat\w*(?<!or)", r"\w*date|\w*time(?:stamp)?|issued"), r".{4,40}"),
+)  # fmt: skip
+NO_FIELD: Final = re.compile(
+    r"modif|version|updat|crawl|scrap|fetch|warc|index|image|img|icon|thumb|avatar|api", re.IGNORECASE
+)
+# What names the form of a value, and not the value.
+FORMS: Final = re.compile(r"\.(?:rendered|main|original|value)$")
 # The reader of front matter takes several times as many.
 FEW_OPEN, FEW_VALUES = 16, 1000
 
@@ -90,13 +105,45 @@ def _read(line: bytes, limits: Limits, keys: Mapping[str, str]) -> Payload | Fau
     if not isinstance(content, str):
         names = f"`{key}`" if key else "`html`, `text` or another usual key"
         has = ", ".join(f"`{name[:LONGEST_KEY]}`" for name in list(found)[:MOST_KEYS]) or "none"
-        detail = f"the line has no text under {names}, its keys are {has}; say where it is with `--map html=KEY`"
+        where = (not key and suggested(found)) or "html=KEY"
+        detail = f"the line has no text under {names}, its keys are {has}; say where it is with `--map {where}`"
         return fault_of(detail, line, reason="no_header")
     # Half of a pair of surrogates is no character; the parser then says so.
     data = limited([content.encode("utf-8", "surrogatepass")], limits)
     if isinstance(data, Fault):
         return data
     return Payload(data, RecordFacts(content_type=media_type, said=_said(_without(found, key), keys)))
+
+
+def suggested(found: dict[str, Any]) -> str:
+    """What `--map` may say of an object without a usual key for its text: the longest text it has, and what has another
+    name or place than usual; empty where it has no text.
+
+    >>> suggested({"_source": {"weblink": "https://a.example/b", "story": "The weir opened at dawn. " * 9, "no": 1}})
+    'text=_source.story,url=_source.weblink'
+    """
+    said = dict(_scalars(found, "", DEEPEST))
+    texts = [path for path, value in said.items() if len(value) >= SHORTEST_TEXT and "://" not in value[:LONGEST_KEY]]
+    if not texts:
+        return ""
+    longest = max(texts, key=lambda path: len(said[path]))
+    keys = {"html" if TAGS.search(said[longest]) else "text": longest}
+    for field, names, form in CALLED:
+        fits = {path: folded(FORMS.sub("", path).rpartition(".")[2]) for path, value in said.items()
+                if path != longest and re.fullmatch(form, value.strip()) and not NO_FIELD.search(path)}  # fmt: skip
+        every = [path for name in names for path in fits if re.fullmatch(name, fits[path])]
+        if not any(folded(path) in UNDERSTOOD for path in every):
+            keys |= dict(zip([field], every, strict=False))
+    return ",".join(f"{field}={path}" for field, path in keys.items())
+
+
+def _scalars(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    """Texts and numbers in an object with the paths of keys to them, what is less deep first."""
+    within = [(f"{path}.{key}".lstrip("."), _moment(one)) for key, one in value.items() if len(key) <= LONGEST_KEY]
+    yield from ((at, str(one)) for at, one in within if isinstance(one, str | int) and not isinstance(one, bool))
+    for at, one in within:
+        if isinstance(one, dict) and depth:
+            yield from _scalars(one, at, depth - 1)
 
 
 def _content(found: dict[str, Any], keys: Mapping[str, str]) -> tuple[str, str | None]:
@@ -156,6 +203,7 @@ def _moment(value: Any) -> Any:
     """A number of seconds or milliseconds as the time that it is, also where it is written as a text or by MongoDB."""
     if isinstance(value, dict) and len(value) == 1 and "$date" in value:
         value = value["$date"]
+        value = value.get("$numberLong", value) if isinstance(value, dict) else value
     if isinstance(value, str) and EPOCH.fullmatch(value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import io
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -93,14 +94,15 @@ def limited(chunks: Iterable[bytes], limits: Limits) -> bytes | Fault:
 
 def decoded(body: bytes, codings: Iterable[str], budget: Budget, limits: Limits) -> bytes | Fault:
     """`body` without its codings, named in the order in which they were applied. One that markup as it stands shows not
-    to have been applied is passed over: crawlers keep headers of what they have undone."""
-    for coding in reversed([name.strip().lower() for name in codings]):
-        if coding in IDENTITY:
-            continue
+    to have been applied is passed over: crawlers keep headers of what they have undone. So are chunks of which none
+    begins, where something was coded before."""
+    left = [name for name in (coding.strip().lower() for coding in codings) if name not in IDENTITY]
+    while left:
+        coding = left.pop()
         try:
             found = limited(_bounded(_pieces(body, coding), len(body), budget), limits)
         except _Coded as problem:
-            if not MARKUP.match(body):
+            if not MARKUP.match(body) and not (coding == "chunked" and left and not CHUNK_SIZE.match(body)):
                 return fault_of(f"its content can't be decoded ({coding}: {problem}); crawl the page again", body)
             found = body
         if isinstance(found, Fault):
@@ -167,9 +169,9 @@ def _bounded(pieces: Iterator[bytes], packed: int, budget: Budget) -> Iterator[b
         yield piece
 
 
-def same_digest(stated: str, candidates: Iterable[bytes]) -> bool:
-    """Whether one of the candidates has the stated digest, such as `sha1:` and base 32 or hexadecimal digits; one of an
-    unknown kind says nothing."""
+def same_digest(stated: str, candidates: Iterable[bytes | IO[bytes]]) -> bool:
+    """Whether one of the candidates, bytes or files of them, has the stated digest, such as `sha1:` and base 32 or
+    hexadecimal digits; one of an unknown kind says nothing."""
     name, _, value = stated.strip().partition(":")
     name, value = name.lower().replace("-", ""), value.strip()
     if name not in ("md5", "sha1", "sha256", "sha512"):
@@ -183,4 +185,7 @@ def same_digest(stated: str, candidates: Iterable[bytes]) -> bool:
         )
     except (ValueError, binascii.Error):
         return True
-    return any(hashlib.new(name, data, usedforsecurity=False).digest() == digest for data in candidates)
+    files = (io.BytesIO(data) if isinstance(data, bytes) else data for data in candidates)
+    return any(
+        hashlib.file_digest(data, lambda: hashlib.new(name, usedforsecurity=False)).digest() == digest for data in files
+    )

@@ -10,7 +10,6 @@ import re
 import stat
 import struct
 import zipfile
-import zlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +23,7 @@ from pressmark.storage.inputs.folder import NO_FILE, Folder
 from pressmark.storage.inputs.payloads import Fault, fault_of, rejected
 from pressmark.storage.inputs.source import OF_RECORDS, Listing, Request, Source, listing_of, path_of, sources_of
 from pressmark.storage.inputs.unpacked import Unpacked
+from pressmark.storage.inputs.wacz import ZIP_ERRORS, is_as_stated, package_of
 from pressmark.storage.inputs.warc import Found, LeftOut, read_warc
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import RECORD_FILE
@@ -37,7 +37,9 @@ IN_WACZ: Final = re.compile(r"archive/.+\.w?arc(?:\.gz|\.zst)?\Z", re.IGNORECASE
 OF_WACZ: Final = re.compile(r"(?:datapackage(?:-digest)?\.json|(?:pages|indexes|logs)/.*)\Z", re.DOTALL)
 NO_WACZ: Final = "it holds no WARC below `archive/`, so it is no WACZ, or a damaged one; fetch it again"
 REPEATED: Final = "an earlier file of the WACZ has the same name; pack it again"
-ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+CHANGED: Final = "its bytes do not have the digest that `{}` says; what can be read of it is read"
+LOST: Final = "`datapackage.json` names it, and the WACZ has it not; fetch it again"
+SIGNED: Final = "{} WACZ files are signed, as `{}` by {}; digests are checked, signatures are not: see `wacz validate`"
 # Of all that a zip says before a file, the lengths of its name and of what else follows.
 LOCAL_HEADER: Final = struct.Struct("<26xHH")
 # Kinds of what was left out that a note names.
@@ -56,6 +58,8 @@ class RecordFolder(Folder):
         # Where reading goes on: the file, its records from the next number on, and the limits they are read with.
         self._open: tuple[int, Iterator[Found | LeftOut], Limits] | None = None
         self._next = 0
+        # Who signed which WACZ.
+        self._signers: dict[str, str] = {}
 
     def listing(self, request: Request) -> Listing:
         listing = super().listing(request)
@@ -63,10 +67,13 @@ class RecordFolder(Folder):
         if not is_records.any():
             return listing
         self.streamed, self._files, self._firsts, self._open = True, [], [], None
+        self._signers = {}
         left_out: Counter[str] = Counter()
         sources = request.counted(self._listed(sources_of(listing.frame), left_out), self.budget, self._root)
         found = listing_of(sources, request.selection)
         notes = (*listing.notes, _note(left_out)) if left_out else listing.notes
+        if self._signers:
+            notes = (*notes, SIGNED.format(len(self._signers), *next(iter(self._signers.items()))))
         return found._replace(left_out=listing.left_out + found.left_out + left_out.total(), notes=notes)
 
     def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
@@ -154,6 +161,9 @@ class RecordFolder(Folder):
         names: set[str] = set()
         try:
             with zipfile.ZipFile(packed) as archive:
+                package = package_of(archive)
+                if package.signer is not None:
+                    self._signers[file.source_path] = package.signer
                 for entry in archive.infolist():
                     name = entry.filename.replace("\\", "/")
                     if name.endswith("/") or OF_WACZ.match(name):
@@ -166,6 +176,9 @@ class RecordFolder(Folder):
                     if problem is not None:
                         yield Found(f"/{path_of(name)}", None, fault_of(problem, size=entry.file_size))
                         continue
+                    if not is_as_stated(archive, entry, package.digests.get(name, "")):
+                        detail = CHANGED.format("datapackage.json")
+                        yield Found(f"/{path_of(name)}", None, fault_of(detail, size=entry.file_size))
                     stored = entry.compress_type == zipfile.ZIP_STORED
                     with _Stored(packed, entry) if stored else archive.open(entry) as inside:
                         for found in self._read_records(inside, name, limits, seeks=stored):
@@ -174,8 +187,12 @@ class RecordFolder(Folder):
         except ZIP_ERRORS as error:
             yield Found("", None, fault_of(f"it can't be read ({error}); fetch it again", size=file.source_bytes))
             return
+        for name in sorted(package.digests.keys() - names):
+            yield Found(f"/{path_of(name)}", None, fault_of(LOST))
         if not names:
             yield Found("", None, fault_of(NO_WACZ, size=file.source_bytes))
+        elif not package.is_whole:
+            yield Found("", None, fault_of(CHANGED.format("datapackage-digest.json"), size=file.source_bytes))
 
     def _problem(self, entry: zipfile.ZipInfo, name: str, names: set[str]) -> str | None:
         if OUTSIDE.search(name):

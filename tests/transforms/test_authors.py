@@ -257,6 +257,19 @@ def test_offices_agencies_places_dates_and_handles_are_no_part_of_a_name(byline:
         ("（林一帆/编译）", "林一帆:text"),
         ("责编：林一帆／校对：乔二苇／审核：闻人澈", "林一帆:edit 乔二苇:edit 闻人澈:edit"),
         ("来自：林一帆", ""),
+        ("Pewarta: Sari Dewi", "Sari_Dewi:text"),
+        ("Oleh Sari Dewi, Editor: Budi Raya", "Sari_Dewi:text Budi_Raya:edit"),
+        ("بقلم سارة الحسن", "سارة_الحسن:text"),
+        ("كتب: سارة الحسن، ليلى نور تصوير: عمر زيد", "سارة_الحسن:text ليلى_نور:text عمر_زيد:photo"),
+        ("خبرنگار: نیلوفر رستمی", "نیلوفر_رستمی:text"),
+        ("Автор: Анна Речная Фото: Иван Лесной", "Анна_Речная:text Иван_Лесной:photo"),
+        ("Tác giả: Lê Mai", "Lê_Mai:text"),
+        ("2019-09-26 12:11来源：松岭时报网作者：林一帆", "林一帆:text"),
+        ("本文来源：松岭报 责任编辑：林一帆_NB12556", "林一帆:edit"),
+        ("媒体报道", ""), ("最新报道", ""), ("2019-11-25 11:01:53　来源: 松岭报 举报", ""),
+        ("【文/松岭网专栏作者 林一帆】", "林一帆:text"),
+        ("专题报道", ""),
+        ("时间：2019-09-25 作者：网络整理 阅读：1644", ""),
         ("本文编辑徐舟 desk@paper.example", "徐舟:edit"),
     ],
 )  # fmt: skip
@@ -269,6 +282,7 @@ def test_bylines_in_chinese_english_and_both_name_people_and_what_they_did(bylin
     [
         (["路透"], ["编译 林帆；审校 乔一苇"], "林帆:text 乔一苇:edit"),
         (["路透"], ["发稿 乔一苇"], "乔一苇:edit"), (["路透"], [], ""), (["unknown"], ["林帆"], "林帆:text"),
+        (["104363"], ["林帆"], "林帆:text"),
         (["林帆"], ["文：乔一苇　图：闻人澈"], "林帆:text 闻人澈:photo"),
         (["林帆"], ["By 林帆, Maud Ellery"], "林帆:text Maud_Ellery:text"),
         (["Maud Ellery, Ada Reed & more"], [], "Maud_Ellery:text Ada_Reed:text"),
@@ -287,6 +301,18 @@ def test_a_page_that_names_nobody_names_its_outlet() -> None:
     assert contributors_of(stated, ["责编：林帆"], lambda name: name == "路透", or_label=True) == (
         Contributor("路透", "text"), Contributor("林帆", "edit"),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("byline", "author"), [("松岭晚报记者 林帆", "林帆"), ("", "松岭")])
+def test_the_site_in_a_page_s_title_is_its_outlet(byline: str, author: str) -> None:
+    prose = "河边的灯塔今天重新亮起，守灯人说，从此夜里归来的渡船都能看见它。" * 6
+    page = (
+        f'<title>灯塔重新亮起_松岭新闻</title><meta name="author" content="松岭"><h1>灯塔重新亮起</h1>'
+        f'<article><p>{prose}</p><p>{prose}</p><p class="byline">{byline}</p></article>'
+    )
+    article = parse_source(f"<!doctype html>{page}".encode(), "a.html", Limits(), FAR_FUTURE, "", Reading())
+    assert isinstance(article, Article)
+    assert article.author == author
 
 
 def test_links_to_sections_beside_a_name_are_no_people() -> None:

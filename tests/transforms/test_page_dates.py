@@ -118,10 +118,35 @@ PAGES = {
     "the order that the modified day tells": (
         '<meta name="last-modified" content="2021-03-05"><html lang=en>' + BESIDE.format("3/5/2021"), "2021-03-05",
     ),
+    "seconds in the page's own data": (f'{STORY}<script>var ct = "1614945600";</script>', "2021-03-05"),
+    "a comment's and the page's own seconds": (
+        f'{STORY}<script>createTime: 1614945600, list: [{{"createTime": 1615945600}}]</script>', None,
+    ),
+    "a minus before the time": (f'<meta name="firstpublishedtime" content="2021-03-05-23:59:05">{STORY}', "2021-03-05"),
+    "a clock that a script wrote": (
+        f"<ul><li><script>var now = new Date; document.writeln(now)</script>2021年10月7日 星期四</ul>{STORY}", None,
+    ),
+    "the time in a place": (f"{STORY}<p>北京时间2021年10月7日，船队从松岭港出发，沿河去往下游的三座小城。</p>", None),
+    "a neighbour's title": (
+        BESIDE.format("<span>上一篇：</span><a>股市--2019年8月19日</a>") + "<p>发布时间： 2021-03-05 10:09</p>",
+        "2021-03-05",
+    ),
+    "a heading that is the site's": (
+        "<title>A lamp goes out at the pier</title><h1>The Wick of the harbour</h1><p>19 August 2019</p>"
+        f"<h2>A lamp goes out at the pier</h2><p>5 March 2021</p>{PROSE}", "2021-03-05",
+    ),
     "an address with the day first": (
         f'<link rel=canonical href="https://wick.example/news/25-03-2021">{STORY}', "2021-03-25",
     ),
 }  # fmt: skip
+
+
+def test_a_stated_day_has_the_time_that_is_printed_of_it() -> None:
+    stated_day = '<meta name="publishdate" content="2021-03-05">'
+    for printed, hour in (("2021年03月05日08:18", 8), ("2021年03月06日08:18", 0)):
+        at = dates_of(stated_day + BESIDE.format(printed)).dates.published_at
+        assert at is not None
+        assert (at.day, at.hour) == (5, hour)
 
 
 @pytest.mark.parametrize(("markup", "day"), PAGES.values(), ids=PAGES)

@@ -155,6 +155,16 @@ def test_broken_json_is_read_as_far_as_it_goes(text: str, published: str | None)
         ("<h1>A lamp</h1><p>By</p><p><a>Ada Moth</a></p>", ("Ada Moth",)),
         ('<span class="author">作者：林帆 乔一苇</span>', ("林帆", "乔一苇")),
         ('<meta property="article:author" content="https://wick.example/ada">', ()),
+        ('<meta name="author" content="104363"><p class="author">林帆</p>', ("林帆",)),
+        ('<p class="author">[责任编辑：林帆 PK155]</p>', ()),
+        ('<p class="author"><a>林帆</a><span>松岭大学水文研究院院长</span></p>', ("林帆",)),
+        ('<p class="author"><span>林帆</span><span>乔一苇</span></p>', ("林帆", "乔一苇")),
+        ('<p class="author"><a>林帆</a><span>灯塔号</span></p>', ("林帆",)),
+        ('<p class="author">来源: 松岭网</p>', ()),
+        ('<p class="author">+复制链接</p>', ()),
+        ('<span class="authorized">我已授权</span>', ()),
+        (f'<title>{"灯熄灭了" * 7}</title><p class="author">{"灯熄灭了" * 7}</p>', ()),
+        ('<title>Maud Ellery</title><p class="author">Maud Ellery</p>', ("Maud Ellery",)),
     ],
 )
 def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
@@ -174,6 +184,10 @@ def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
             "A lamp - and a lens",
         ),
         ("<p>nothing</p>", None),
+        ("<title>港口的灯在夜里熄灭了-松岭网</title>", "港口的灯在夜里熄灭了"),
+        ("<title>港口的灯在夜里熄灭了-一个故事</title>", "港口的灯在夜里熄灭了-一个故事"),
+        ("<title>港口的灯在夜里熄灭了-EDN 电子</title><h4>港口的灯在夜里熄灭了</h4>", "港口的灯在夜里熄灭了"),
+        ("<title>港口的灯在夜里熄灭了-一个故事</title><h4>港口的灯</h4>", "港口的灯在夜里熄灭了-一个故事"),
     ],
 )
 def test_the_title_is_the_articles_and_not_the_sites(markup: str, title: str | None) -> None:

@@ -19,10 +19,11 @@ from listings import contents
 from pressmark.storage.errors import SettingsError
 from pressmark.storage.inputs import jsonl
 from pressmark.storage.inputs.budget import Budget
-from pressmark.storage.inputs.jsonl import read_json_lines
+from pressmark.storage.inputs.jsonl import read_json_lines, suggested
 from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.unpacked import Unpacked
 from pressmark.storage.settings import IngestSettings, keys_of
+from pressmark.storage.survey import survey
 from pressmark.transforms.records import Limits, Reject
 
 LINE: dict[str, Any] = {
@@ -185,8 +186,17 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
         ({"text": "图书馆开门。", "date": "1646370367000"}, "图书馆开门。", 4),
         ({"text": "图书馆开门。", "date": {"$date": "2022-03-04T05:06:07Z"}}, "图书馆开门。", 4),
         ({"text": "图书馆开门。", "date": "20220304T050607Z"}, "图书馆开门。", 4),
+        ({"text": "图书馆开门。", "publish_time": {"$date": {"$numberLong": "1646370367000"}}}, "图书馆开门。", 4),
     ],
-    ids=["an empty key", "news-please", "a tweet", "a number as text", "MongoDB", "ISO's basic form"],
+    ids=[
+        "an empty key",
+        "news-please",
+        "a tweet",
+        "a number as text",
+        "MongoDB",
+        "ISO's basic form",
+        "MongoDB's export",
+    ],
 )
 def test_dumps_of_other_tools_are_read(tmp_path: Path, line: dict[str, Any], text: str, day: int) -> None:
     ((found, at),) = [
@@ -199,3 +209,33 @@ def test_a_line_without_text_names_the_keys_that_it_has(tmp_path: Path) -> None:
     ingest(write(tmp_path / "a.jsonl", {"url": "x", "_source": {"text": "a"}}), tmp_path / "out")
     ((detail,),) = rows_of(tmp_path / "out", "rejects", "detail")
     assert "`url`, `_source`; say where it is with `--map" in str(detail)
+
+
+LONG = "The weir opened at dawn, and the ferries waited for the mist to lift. " * 3
+
+
+@pytest.mark.parametrize(("line", "where"), [
+    ({"id": 1, "article": LONG, "highlights": "Ferries waited."}, "text=article"),
+    ({"_source": {"title": "Bells", "url": "https://a.example/b", "content": LONG, "image_url": "https://a.example/i"}},
+     "text=_source.content,url=_source.url,title=_source.title"),
+    ({"webUrl": "https://a.example/b", "webPublicationDate": "2020-01-01T10:00:00Z", "fields": {"headline": "Bells",
+     "byline": "Ada Moth", "body": f"<p>{LONG}</p>"}},
+     "html=fields.body,url=webUrl,title=fields.headline,author=fields.byline,date=webPublicationDate"),
+    ({"link": "https://a.example/b", "date": "2020-01-01", "modified": "2021-01-01", "title": {"rendered": "Bells"},
+      "content": {"rendered": f"<p>{LONG}</p>"}}, "html=content.rendered,title=title.rendered"),
+    ({"type": "Create", "published": "2020-01-01", "object": {"url": "https://a.example/b", "content": f"<p>{LONG}"}},
+     "html=object.content,url=object.url"),
+    ({"description": "图书馆开门。" * 20, "time": "2020年1月1日 10:00"}, "text=description,date=time"),
+    ({"url": "https://a.example/b", "image": "https://a.example/" + "i" * 200, "title": "Bells"}, ""),
+])  # fmt: skip
+def test_where_a_dump_of_another_shape_has_its_fields_is_suggested(line: dict[str, Any], where: str) -> None:
+    assert suggested(line) == where
+
+
+def test_init_proposes_what_is_suggested_and_the_next_run_reads_by_it(tmp_path: Path) -> None:
+    article = {"_source": {"title": "Bells", "link": "https://a.example/b", "story": LONG, "pub": "2020-01-02"}}
+    path = write(tmp_path / "a.jsonl", article, article)
+    found = survey(IngestSettings(source=str(path)))
+    assert (found.articles, found.proposed["map"]) == (
+        2, "text=_source.story,url=_source.link,title=_source.title,date=_source.pub"
+    )  # fmt: skip

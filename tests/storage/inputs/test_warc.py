@@ -134,9 +134,10 @@ def test_pages_are_sources_and_the_rest_is_counted(tmp_path: Path, form: Form) -
         (pa.compress(PAGE, codec="brotli", asbytes=True), {"Content_Encoding": "br"}),
         (pa.compress(PAGE, codec="zstd", asbytes=True), {"Content_Encoding": "zstd"}),
         (chunked(gzipped(PAGE)), {"Content_Encoding": "gzip", "Transfer_Encoding": "Chunked"}),
+        (gzipped(PAGE), {"Content_Encoding": "gzip", "Transfer_Encoding": "chunked"}),
         (gzipped(zlib.compress(PAGE)), {"Content_Encoding": "deflate, gzip"}),
     ],
-    ids=range(13),
+    ids=range(14),
 )  # fmt: skip
 def test_encodings_are_undone(tmp_path: Path, body: bytes, headers: dict[str, str]) -> None:
     path, _ = written(tmp_path, plain, [response(body, **headers)])
@@ -149,11 +150,12 @@ def test_encodings_are_undone(tmp_path: Path, body: bytes, headers: dict[str, st
         (gzipped(PAGE)[:-12], {"Content_Encoding": "gzip"}, "unreadable"),
         (b"\1" + PAGE, {"Content_Encoding": "x-unknown"}, "unreadable"),
         (b"zz\r\n" + PAGE, {"Transfer_Encoding": "chunked"}, "unreadable"),
+        (b"zz\r\n" + gzipped(PAGE), {"Content_Encoding": "gzip", "Transfer_Encoding": "chunked"}, "unreadable"),
         (gzipped(b"<" * (40 << 20)), {"Content_Encoding": "gzip"}, "unreadable"),
         (gzipped(b"<" + zlib.compress(PAGE) * 40_000, 1), {"Content_Encoding": "gzip"}, "too_large"),
         (b"<" * 1_100_000, {}, "too_large"),
     ],
-    ids=range(6),
+    ids=range(7),
 )  # fmt: skip
 def test_what_can_not_be_decoded_or_is_too_much_is_a_reject(
     tmp_path: Path, body: bytes, headers: dict[str, str], reason: str
@@ -270,6 +272,48 @@ def test_a_wacz_is_read_by_its_crawls_alone(tmp_path: Path, method: int, pack: C
     assert len(outside) == 2
     assert all("leads out of the archive" in detail for detail in outside)
     assert listed(tmp_path / "crawl.wacz").left_out == 1
+
+
+def sealed(resources: list[dict[str, object]], **signed: object) -> dict[str, bytes]:
+    package = json.dumps({"resources": resources}).encode()
+    seal = {"path": "datapackage.json", "hash": f"sha256:{hashlib.sha256(package).hexdigest()}", **signed}
+    return {"datapackage.json": package, "datapackage-digest.json": json.dumps(seal).encode()}
+
+
+CRAWL: dict[str, object] = {"path": "archive/a.warc", "hash": f"sha256:{hashlib.sha256(response()).hexdigest()}"}
+OLDER: dict[str, object] = {
+    "path": "archive/a.warc", "hashing": "sha256", "stats": {"hash": hashlib.sha256(response()).hexdigest()},
+}  # fmt: skip
+OTHER = "the digest that `datapackage.json` says"
+WRONG: dict[str, object] = {**CRAWL, "hash": f"sha256:{'0' * 64}"}
+SIGNED = {"signedData": {"hash": "sha256:0", "domain": "songling-times.example", "signature": "x"}}
+
+
+@pytest.mark.parametrize(("files", "rejects", "signer"), [
+    (sealed([CRAWL]), {}, None),
+    (sealed([OLDER]), {}, None),
+    (sealed([]), {}, None),
+    ({"datapackage.json": b'{"resources": 7}', "datapackage-digest.json": b"[" * 100_000}, {}, None),
+    (sealed([WRONG]), {"/archive/a.warc": OTHER}, None),
+    (sealed([{**OLDER, "stats": {"hash": "0" * 64}}]), {"/archive/a.warc": OTHER}, None),
+    (sealed([CRAWL, {**CRAWL, "path": "archive/b.warc"}]), {"/archive/b.warc": "has it not"}, None),
+    (sealed([CRAWL]) | {"datapackage.json": b"{}"}, {"": "that `datapackage-digest.json` says"}, None),
+    (sealed([CRAWL], **SIGNED), {}, "`crawl.wacz` by songling-times.example"),
+    (sealed([CRAWL], signedData={"publicKey": "x"}), {}, "`crawl.wacz` by a key of its own"),
+])  # fmt: skip
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_digests_of_a_wacz_are_checked_and_its_signature_is_named(
+    tmp_path: Path, method: int, files: dict[str, bytes], rejects: dict[str, str], signer: str | None
+) -> None:
+    path = tmp_path / "crawl.wacz"
+    path.write_bytes(wacz({"archive/a.warc": response(), **files}, method))
+    found = contents(path)
+    assert found.pop("crawl.wacz/archive/a.warc#0") == PAGE
+    said = {place.removeprefix("crawl.wacz"): one.detail for place, one in found.items() if isinstance(one, Reject)}
+    assert said.keys() == rejects.keys()
+    assert all(part in said[place] for place, part in rejects.items())
+    notes = [note for note in listed(path).notes if "signatures are not" in note]
+    assert [str(signer) in note for note in notes] == ([] if signer is None else [True])
 
 
 @pytest.mark.parametrize("data", [b"no zip", wacz({"data/x.txt": b"x"}), wacz({"archive/a.warc": response()})[:-30]])
