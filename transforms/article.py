@@ -162,10 +162,11 @@ def _parse(
         beside_sections(block.text, block.links) for block, role in zip(blocks, roles, strict=True) if role == "byline"
     )
     # A whole page names its outlet where nobody else wrote; in a header the outlet's name is the scraper's label.
-    ends = [end for title in opened.titles or () if (end := SITE.search(title.lower()))]
+    ends = [end[1] for title in opened.titles or () if (end := SITE.search(title.lower()))]
+    own = {name for name, _ in header.credits if any(end.startswith(name.lower()) for end in ends)}
 
     def is_label(name: str) -> bool:
-        return outlet.is_called(name) or any(end[1].startswith(name.lower()) for end in ends)
+        return name in own or outlet.is_called(name)
 
     contributors = contributors_of(header.credits, bylines, is_label, or_label=opened.titles is not None)
     return Article(

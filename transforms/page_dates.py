@@ -58,7 +58,7 @@ MONTHS, LETTERS_BESIDE, LONGEST_LABELLED = 12, 8, 120
 LONG_AGO: Final = timedelta(days=400)
 IN_DATA: Final = re.compile(
     r"""["']?(?:date_?published|published_?(?:at|date)|publish_?(?:date|time)|pub_?time|publication_?date|"""
-    r"""(?:ori)?createtime|article_publication_date|\bvar ct)["']?\s*[:=]\s*["']?"""
+    r"""article_publication_date|\bvar (?:ct|(?:ori)?createtime))["']?\s*[:=]\s*["']?"""
     r"""((?:19|20)\d\d-\d\d-\d\d[^"']{0,20}["']|1\d{9}(?:\d{3})?\b)""",
     re.IGNORECASE,
 )

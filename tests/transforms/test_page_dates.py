@@ -119,9 +119,8 @@ PAGES = {
         '<meta name="last-modified" content="2021-03-05"><html lang=en>' + BESIDE.format("3/5/2021"), "2021-03-05",
     ),
     "seconds in the page's own data": (f'{STORY}<script>var ct = "1614945600";</script>', "2021-03-05"),
-    "a comment's and the page's own seconds": (
-        f'{STORY}<script>createTime: 1614945600, list: [{{"createTime": 1615945600}}]</script>', None,
-    ),
+    "seconds of several": (f'{STORY}<script>pub_time: 1614945600, more: {{"pub_time": 1615945600}}</script>', None),
+    "when something else was made": (f'{STORY}<script>{{"createTime": "2021-03-05T10:00:00"}}</script>', None),
     "a minus before the time": (f'<meta name="firstpublishedtime" content="2021-03-05-23:59:05">{STORY}', "2021-03-05"),
     "a clock that a script wrote": (
         f"<ul><li><script>var now = new Date; document.writeln(now)</script>2021年10月7日 星期四</ul>{STORY}", None,
