@@ -4,16 +4,20 @@ still carry what was removed."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.storage.errors import LibraryError
-from pressmark.storage.search_index import load_folding
+from pressmark.storage.search_index import fold_array, load_folding
 from pressmark.transforms.clusters import PERMUTATIONS, SEED, clusters_of, plain_of, share_in
 from pressmark.transforms.stories import same_story_of
+
+if TYPE_CHECKING:
+    from pressmark.transforms.clusters import Numbers
 
 __all__ = ["CARRIED_BY", "carriers", "clusters", "same_story"]
 
@@ -28,7 +32,6 @@ def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
     `paragraph_id` (null for articles), `archive`, `outlet`, `published_at`, `first`, `similarity` and `kind`: see
     `transforms/clusters.py`. An article's text is that of its content. Raises `LibraryError` without rensa.
     """
-    fold = load_folding().fold
     known = articles.select("article_id", "archive", "outlet", "published_at").with_columns(
         pl.col("archive", "outlet").cast(pl.String)
     )
@@ -37,8 +40,8 @@ def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
         pl.col("text").str.join("\n"), pl.col("archive", "outlet", "published_at").first()
     )  # fmt: skip
     levels = [
-        _of_level("article", whole.with_columns(id="article_id", paragraph_id=pl.lit(None, pl.String)), fold),
-        _of_level("paragraph", blocks.with_columns(id="paragraph_id"), fold),
+        _of_level("article", whole.with_columns(id="article_id", paragraph_id=pl.lit(None, pl.String))),
+        _of_level("paragraph", blocks.with_columns(id="paragraph_id")),
     ]
     return pl.concat(levels)
 
@@ -47,20 +50,19 @@ def carriers(removed: pl.DataFrame, articles: pl.LazyFrame, paragraphs: pl.LazyF
     """For each row of `removed`, by its `article_id` and `text`, the other current articles that have at least half of
     that text, equal or edited, in blocks of their content: `CARRIED_BY`, the largest share first. Raises `LibraryError`
     without rensa."""
-    fold = load_folding().fold
     outlets = dict(articles.select("article_id", pl.col("outlet").cast(pl.String)).collect().iter_rows())
     lost = removed.with_row_index("row").select(
         "row", "article_id", text=pl.col("text").fill_null("").str.split("\n\n")
     )
     lost = lost.explode("text", empty_as_null=True, keep_nulls=True).with_columns(pl.col("text").fill_null(""))
-    lost = lost.with_row_index("id").with_columns(id=pl.format("{}", "id"), plain=plain_of(lost["text"], fold))
+    lost = lost.with_row_index("id").with_columns(id=pl.format("{}", "id"), plain=plain_of(lost["text"], _fold))
     here = _content(paragraphs).select("article_id", "text", id="paragraph_id").collect()
     texts = pl.concat([lost.select("id", "text"), here.select("id", "text")])
-    found = clusters_of(texts.with_columns(published_at=pl.lit(None, pl.Datetime("us", "UTC"))), fold, _signatures)
+    found = clusters_of(texts.with_columns(published_at=pl.lit(None, pl.Datetime("us", "UTC"))), _fold, _signatures)
     mine = found.join(lost, on="id").select("cluster_id", "row", "id", "article_id", "plain")
     theirs = found.join(here, on="id").join(mine.select("cluster_id").unique(), on="cluster_id", how="semi")
     theirs = theirs.filter(pl.col("article_id").n_unique().over("cluster_id") <= MOST_CARRIERS)
-    theirs = theirs.select("cluster_id", by="article_id", other=plain_of(theirs["text"], fold))
+    theirs = theirs.select("cluster_id", by="article_id", other=plain_of(theirs["text"], _fold))
     pairs = mine.join(theirs, on="cluster_id").filter(pl.col("article_id") != pl.col("by"))
     best: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
     for row, block, plain, by, other in pairs.select("row", "id", "plain", "by", "other").iter_rows():
@@ -78,7 +80,7 @@ def carriers(removed: pl.DataFrame, articles: pl.LazyFrame, paragraphs: pl.LazyF
 
 def _content(paragraphs: pl.LazyFrame) -> pl.LazyFrame:
     return paragraphs.filter(pl.col("role").cast(pl.String).is_in([*CONTENT_ROLES])).select(
-        "article_id", "paragraph_id", "ordinal", "text"
+        "article_id", "paragraph_id", "ordinal", pl.col("text").cast(pl.String)
     )
 
 
@@ -90,21 +92,29 @@ def same_story(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame
     return same_story_of(known.with_columns(pl.col("text").fill_null("")).collect(), load_folding().fold)
 
 
-def _of_level(level: str, texts: pl.DataFrame, fold: Callable[[str], str]) -> pl.DataFrame:
-    found = clusters_of(texts.select("id", "text", "published_at"), fold, _signatures)
+def _of_level(level: str, texts: pl.DataFrame) -> pl.DataFrame:
+    found = clusters_of(texts.select("id", "text", "published_at"), _fold, _signatures)
     return found.join(texts, on="id", how="left", maintain_order="left").select(
         pl.lit(level).alias("level"), "cluster_id", "article_id", "paragraph_id", "archive", "outlet", "published_at",
         "first", "similarity", "kind",
     )  # fmt: skip
 
 
-def _signatures(hashes: pl.Series, starts: Sequence[int]) -> pl.DataFrame:
+def _signatures(hashes: Numbers, starts: Sequence[int]) -> Numbers:
     """MinHash values, a row for each text."""
+    import numpy as np
+
     try:
         from rensa import RMinHash
     except ModuleNotFoundError:
         raise LibraryError("`rensa` is not installed", "clusters", "pip install 'pressmark[copies]'") from None
-    values = memoryview(hashes.rechunk().to_arrow().buffers()[1]).cast("B").cast("Q")
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(values[: len(hashes)], starts, PERMUTATIONS, SEED)
-    names = {str(number): pl.UInt32 for number in range(PERMUTATIONS)}
-    return pl.DataFrame(matrix.to_rows(), orient="row", schema=names)
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts, PERMUTATIONS, SEED)
+    return np.fromiter(chain.from_iterable(matrix.to_rows()), np.uint64).reshape(-1, PERMUTATIONS)
+
+
+def _fold(text: str) -> str:
+    """`load_folding().fold` for many characters at once."""
+    import numpy as np
+
+    folded = fold_array()[np.frombuffer(text.encode("utf-32-le"), np.uint32)].astype(np.uint32)
+    return folded.tobytes().decode("utf-32-le")

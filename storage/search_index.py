@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
     Keys = npt.NDArray[np.uint64]
 
-__all__ = ["Index", "build_index", "drop_segments", "index_folder", "keep_index", "load_folding", "update_index"]
+__all__ = [
+    "Index", "build_index", "drop_segments", "fold_array", "index_folder", "keep_index", "load_folding", "update_index",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -300,7 +302,7 @@ def _grams_of(output: Output, entry: Stored, first_unit: int) -> Iterator[tuple[
     table = entry.name.partition("/")[0]
     with PartFile(output, entry, TABLES[table]) as file:
         texts = pl.DataFrame(file.read(["text"])).to_series()
-    per_unit, fold = UNIT_ROWS[table], _fold_array()
+    per_unit, fold = UNIT_ROWS[table], fold_array()
     for start in range(0, len(texts), READ_ROWS[table]):
         some = texts.slice(start, READ_ROWS[table]).fill_null("")
         ends = np.cumsum(some.str.len_chars().to_numpy().astype(np.int64) + 1) - 1
@@ -319,7 +321,8 @@ def _grams_of(output: Output, entry: Stored, first_unit: int) -> Iterator[tuple[
 
 
 @lru_cache(maxsize=1)
-def _fold_array() -> Keys:
+def fold_array() -> Keys:
+    """What each code point becomes by the folding."""
     import numpy as np
 
     fold = np.arange(0x110000, dtype=np.uint64)
