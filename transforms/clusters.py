@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["EDITED", "SHORTEST", "clusters_of", "plain_of", "share_in"]
 
-# Characters of a shingle, of the shortest text that can be a copy, and bytes of the shortest that can be quoted: 16
-# ideographs, or some eight words.
+# Characters of a shingle, of the shortest text that can be a copy, and bytes of the shortest that can be an edited or a
+# quoted one: 16 ideographs, or some eight words. Shorter ones are names, dates and figures in a common form.
 SHINGLE: Final = 5
 SHORTEST: Final = 16
-QUOTED_BYTES: Final = 48
+TELLING_BYTES: Final = 48
 # Shared shingles of all shingles of two texts, from which on one is an edited copy of the other.
 EDITED: Final = 0.6
 # Where lengths differ more than this, nothing is measured.
@@ -133,9 +133,11 @@ def _near(unique: pl.Series, signatures: Signatures) -> pl.DataFrame:
         parts.append(keys)
     bands = np.concatenate(parts)
     texts = pl.DataFrame({"text": range(len(unique)), "length": unique.str.len_chars()})
+    telling = unique.str.len_bytes() >= TELLING_BYTES
     found = [pl.DataFrame(schema=PAIR)]
     for band in range(bands.shape[1]):
-        keyed = texts.with_columns(key=pl.Series(bands[:, band])).with_columns(size=pl.len().over("key"))
+        keyed = texts.with_columns(key=pl.Series(bands[:, band])).filter(telling)
+        keyed = keyed.with_columns(size=pl.len().over("key"))
         small = keyed.filter(pl.col("size").is_between(2, SMALL_BUCKET))
         beside = [small.join(small, on="key").filter(pl.col("text") < pl.col("text_right"))]
         # The texts are in order, so that those with the same beginning are neighbours.
@@ -155,7 +157,7 @@ def _holders(unique: pl.Series) -> pl.DataFrame:
     import numpy as np
 
     lengths = unique.str.len_chars().to_numpy().astype(np.int64)
-    sizes = np.where(unique.str.len_bytes().to_numpy() >= QUOTED_BYTES, 1 << np.log2(lengths.clip(1)).astype(int), 0)
+    sizes = np.where(unique.str.len_bytes().to_numpy() >= TELLING_BYTES, 1 << np.log2(lengths.clip(1)).astype(int), 0)
     heads = pl.concat([pl.DataFrame(schema=FOUND), *(
         pl.DataFrame({"text": first + mine, "length": size, "hash": runs[starts[mine]]}, FOUND)
         for first, size, runs, _, starts in _runs(unique, sizes)
