@@ -1,26 +1,43 @@
 """Clusters of copies among the texts of one moment: its articles, and the blocks of their content; and which articles
-still carry what was removed."""
+still carry what was removed.
+
+Clusters may be kept beside the tables, in `.pressmark/clusters.parquet`, which says of which files and by which rules
+it was made, and is believed for exactly these. It may be deleted at any time.
+"""
 
 from __future__ import annotations
 
+import io
+import json
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
+import xxhash
 
 from pressmark.schemas.contract import CONTENT_ROLES
-from pressmark.storage.errors import LibraryError
-from pressmark.storage.search_index import fold_array, load_folding
+from pressmark.schemas.tables import ARTICLES, PARAGRAPHS
+from pressmark.storage.errors import LibraryError, OutputError
+from pressmark.storage.output.folder import PRIVATE, replace_file
+from pressmark.storage.output.tables import Output
+from pressmark.storage.search_index import fold_array, folding_version, load_folding
 from pressmark.transforms.clusters import PERMUTATIONS, SEED, clusters_of, plain_of, share_in
 from pressmark.transforms.stories import same_story_of
 
 if TYPE_CHECKING:
     from pressmark.transforms.clusters import Numbers
 
-__all__ = ["CARRIED_BY", "carriers", "clusters", "same_story"]
+__all__ = ["CARRIED_BY", "carriers", "clusters", "clusters_at", "drop_clusters", "keep_clusters", "same_story"]
 
+log = logging.getLogger(__name__)
+
+# Where clusters are kept, and by which version of the rules they were found.
+KEPT: Final = f"{PRIVATE}/clusters.parquet"
+FORMAT: Final = "1"
+MADE_OF: Final = "pressmark.made_of"
 CARRIED_BY: Final = pl.List(pl.Struct({"article_id": pl.String, "outlet": pl.String, "share": pl.Float64}))
 # An article carries a text that it has at least half of; what stands in more articles than this is nobody's text.
 HALF: Final = 0.5
@@ -44,6 +61,46 @@ def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
         _of_level("paragraph", blocks.with_columns(id="paragraph_id")),
     ]
     return pl.concat(levels)
+
+
+def clusters_at(output: Output, moment: Output, *, keep: bool = False) -> pl.DataFrame:
+    """The clusters of an output at one moment: those that are kept where they are of it, else found now, and with
+    `keep` kept from now on. Raises `OutputError` where they are to be kept of an output in no folder."""
+    entries = [part.entry for table in (ARTICLES, PARAGRAPHS) for part in moment.parts(table)]
+    known = json.dumps([FORMAT, folding_version(), sorted((one.name, one.version) for one in entries)])
+    made_of = xxhash.xxh3_128(known.encode()).hexdigest()
+    if output.is_local and (output.root / KEPT).exists():
+        content = io.BytesIO((output.root / KEPT).read_bytes())
+        try:
+            if pl.read_parquet_metadata(content).get(MADE_OF) == made_of:
+                return pl.read_parquet(content)
+        except pl.exceptions.ComputeError:
+            log.warning("`%s` is damaged: the clusters are found again", output.root / KEPT)
+    folder = output.root if keep else None
+    found = clusters(moment.scan(ARTICLES), moment.scan(PARAGRAPHS))
+    if folder is not None:
+        sink = io.BytesIO()
+        found.write_parquet(sink, metadata={MADE_OF: made_of})
+        replace_file(folder / KEPT, sink.getvalue())
+    return found
+
+
+def keep_clusters(output: Output, *, again: bool = False) -> None:
+    """Bring clusters that are kept up to date, or make them `again`; for who holds the output's lock. What can't be
+    done is a warning, as they are found when they are asked for."""
+    try:
+        if again or (output.is_local and (output.root / KEPT).exists()):
+            clusters_at(output, output, keep=True)
+    except (OSError, LibraryError, OutputError) as error:
+        log.warning("the clusters that are kept could not be brought up to date: %s", error)
+
+
+def drop_clusters(output: Output) -> bool:
+    """Remove clusters that are kept, as some article is to leave no trace; whether there were any."""
+    there = output.is_local and (output.root / KEPT).exists()
+    if there:
+        (output.root / KEPT).unlink()
+    return there
 
 
 def carriers(removed: pl.DataFrame, articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.Series:

@@ -22,6 +22,7 @@ from pressmark.schemas import OF_ARTICLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, seconds_of, split_batch
 from pressmark.storage.configuration import configured
+from pressmark.storage.copies import keep_clusters
 from pressmark.storage.description import describe
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.payloads import Payload
@@ -281,6 +282,7 @@ class Run:
         }  # fmt: skip
         write_report(self._output, self._report.run_id, content)
         keep_index(self._output)
+        keep_clusters(self._output)
         describe(self._output, self._report)
         return self._report
 

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     Keys = npt.NDArray[np.uint64]
 
 __all__ = [
-    "Index", "build_index", "drop_segments", "fold_array", "index_folder", "keep_index", "load_folding", "update_index",
+    "Index", "build_index", "drop_segments", "fold_array", "folding_version", "index_folder", "keep_index",
+    "load_folding", "update_index",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -246,11 +247,12 @@ def _opened(path: Path) -> _Segment | None:
         segment = _Segment(path)
     except (OSError, pa.ArrowInvalid, KeyError, ValueError):
         return None
-    return segment if segment.folding == _folding_version() else None
+    return segment if segment.folding == folding_version() else None
 
 
 @lru_cache(maxsize=1)
-def _folding_version() -> str:
+def folding_version() -> str:
+    """A name of the index's format and of the folding."""
     return f"{FORMAT}-{xxhash.xxh3_64(json.dumps(sorted(load_folding().table.items())).encode()).hexdigest()}"
 
 
@@ -284,7 +286,7 @@ def _write_segment(keys: list[Keys], parts: list[_Covered], folder: Path) -> Pat
     every.sort()
     described = json.dumps(parts).encode()
     schema = pa.schema([pa.field("key", pa.uint64(), nullable=False)], {PARTS_KEY: described, FOLDING_KEY:
-                                                                        _folding_version().encode()})  # fmt: skip
+                                                                        folding_version().encode()})  # fmt: skip
     sink = pa.BufferOutputStream()
     pq.write_table(
         pa.table([pl.Series(every).to_arrow()], schema=schema), sink, compression="zstd", use_dictionary=False,
