@@ -39,7 +39,7 @@ SMALL_BUCKET: Final = 8
 # What begins as more texts than these go on is a set phrase, and no quotation.
 MOST_HOLDERS: Final = 200
 # Pairs, and characters, that are looked at together.
-PAIRS: Final = 100_000
+PAIRS: Final = 20_000
 CHUNK: Final = 2_000_000
 # Of a polynomial over code points; arithmetic of 64 bits wraps.
 BASE: Final = 0x9E3779B97F4A7C15
