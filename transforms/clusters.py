@@ -163,21 +163,31 @@ def _holders(unique: pl.Series) -> pl.DataFrame:
         for first, size, runs, _, starts in _runs(unique, sizes)
         if len(mine := np.flatnonzero(sizes[first : first + len(starts)] == size))
     )])  # fmt: skip
-    # Which hashes may be those of a head, by their first bits.
-    bits = max(64 * len(heads), 2).bit_length()
-    known = {}
-    for (size,), some in heads.partition_by("length", as_dict=True).items():
-        known[size] = np.zeros(1 << bits, np.bool_)
-        known[size][some["hash"].to_numpy() >> np.uint64(64 - bits)] = True
+    # By their size the hashes of heads, how many texts hold each, and which first bits they have.
+    hashes = {size: some["hash"].unique().sort().to_numpy() for (size,), some in heads.group_by("length")}
+    counts = {size: np.zeros(len(some), np.int64) for size, some in hashes.items()}
+    shifts = {size: np.uint64(64 - (64 * len(some)).bit_length()) for size, some in hashes.items()}
+    known = {size: np.zeros(1 << (64 - int(shift)), np.bool_) for size, shift in shifts.items()}
+    for size, some in hashes.items():
+        known[size][some >> shifts[size]] = True
     found = [pl.DataFrame(schema=FOUND)]
     for first, size, runs, room, starts in _runs(unique, sizes):
-        at = np.flatnonzero((room >= size) & known[size][runs >> np.uint64(64 - bits)])
+        at = np.flatnonzero((room >= size) & known[size][runs >> shifts[size]])
+        place = np.searchsorted(hashes[size], runs[at])
         texts = first + np.searchsorted(starts, at, side="right") - 1
-        found.append(pl.DataFrame({"text": texts, "length": size, "hash": runs[at]}, FOUND).unique())
+        held = pl.DataFrame({"text": texts, "place": place}).filter(
+            pl.Series(hashes[size][place.clip(max=len(hashes[size]) - 1)] == runs[at])
+        ).unique()  # fmt: skip
+        place = held["place"].to_numpy()
+        counts[size] += np.bincount(place, minlength=len(counts[size]))
+        few = pl.DataFrame({"text": held["text"], "length": size, "hash": hashes[size][place]}, FOUND)
+        found.append(few.filter(pl.Series(counts[size][place] <= MOST_HOLDERS)))
     key = ["length", "hash"]
-    holding = pl.concat(found).join(heads.select(key).unique(), on=key, how="semi")
-    holding = holding.filter(pl.len().over(key) <= MOST_HOLDERS)
-    pairs = heads.join(holding, on=key).select(one="text", two="text_right")
+    rare = pl.concat([pl.DataFrame(schema=FOUND).select(key), *(
+        pl.DataFrame({"length": size, "hash": some[counts[size] <= MOST_HOLDERS]}, {name: FOUND[name] for name in key})
+        for size, some in hashes.items()
+    )])  # fmt: skip
+    pairs = heads.join(rare, on=key, how="semi").join(pl.concat(found), on=key).select(one="text", two="text_right")
     longer = lengths[pairs["one"].to_numpy()] < lengths[pairs["two"].to_numpy()]
     return pairs.filter(pl.Series(longer)).sort("one", "two")
 
