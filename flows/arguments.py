@@ -290,6 +290,7 @@ COMMANDS: Final = {
             Argument("--level", choices=("article", "paragraph"), default="article", help="what to list [article]"),
             Argument("--across", action="store_true", help="only clusters of more than one outlet"),
             Argument("--to", type=Path, metavar="FILE", help="write every member of every cluster as Parquet"),
+            Argument("--keep", action="store_true", help="keep them, and let each ingest bring them up to date"),
             Argument("--limit", type=_positive, default=20, metavar="N", help="clusters to print [20]"),
             Argument("--json", action="store_true", help="print the members as JSON lines"),
         ),

@@ -1,22 +1,43 @@
 """Clusters of copies among the texts of one moment: its articles, and the blocks of their content; and which articles
-still carry what was removed."""
+still carry what was removed.
+
+Clusters may be kept beside the tables, in `.pressmark/clusters.parquet`, which says of which files and by which rules
+it was made, and is believed for exactly these. It may be deleted at any time.
+"""
 
 from __future__ import annotations
 
+import io
+import json
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
+import xxhash
 
 from pressmark.schemas.contract import CONTENT_ROLES
-from pressmark.storage.errors import LibraryError
-from pressmark.storage.search_index import load_folding
+from pressmark.schemas.tables import ARTICLES, PARAGRAPHS
+from pressmark.storage.errors import LibraryError, OutputError
+from pressmark.storage.output.folder import PRIVATE, replace_file
+from pressmark.storage.output.tables import Output
+from pressmark.storage.search_index import fold_array, folding_version, load_folding
 from pressmark.transforms.clusters import PERMUTATIONS, SEED, clusters_of, plain_of, share_in
 from pressmark.transforms.stories import same_story_of
 
-__all__ = ["CARRIED_BY", "carriers", "clusters", "same_story"]
+if TYPE_CHECKING:
+    from pressmark.transforms.clusters import Numbers
 
+__all__ = ["CARRIED_BY", "carriers", "clusters", "clusters_at", "drop_clusters", "keep_clusters", "same_story"]
+
+log = logging.getLogger(__name__)
+
+# Where clusters are kept, and by which version of the rules they were found.
+KEPT: Final = f"{PRIVATE}/clusters.parquet"
+FORMAT: Final = "1"
+MADE_OF: Final = "pressmark.made_of"
 CARRIED_BY: Final = pl.List(pl.Struct({"article_id": pl.String, "outlet": pl.String, "share": pl.Float64}))
 # An article carries a text that it has at least half of; what stands in more articles than this is nobody's text.
 HALF: Final = 0.5
@@ -28,7 +49,6 @@ def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
     `paragraph_id` (null for articles), `archive`, `outlet`, `published_at`, `first`, `similarity` and `kind`: see
     `transforms/clusters.py`. An article's text is that of its content. Raises `LibraryError` without rensa.
     """
-    fold = load_folding().fold
     known = articles.select("article_id", "archive", "outlet", "published_at").with_columns(
         pl.col("archive", "outlet").cast(pl.String)
     )
@@ -37,30 +57,69 @@ def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
         pl.col("text").str.join("\n"), pl.col("archive", "outlet", "published_at").first()
     )  # fmt: skip
     levels = [
-        _of_level("article", whole.with_columns(id="article_id", paragraph_id=pl.lit(None, pl.String)), fold),
-        _of_level("paragraph", blocks.with_columns(id="paragraph_id"), fold),
+        _of_level("article", whole.with_columns(id="article_id", paragraph_id=pl.lit(None, pl.String))),
+        _of_level("paragraph", blocks.with_columns(id="paragraph_id")),
     ]
     return pl.concat(levels)
+
+
+def clusters_at(output: Output, moment: Output, *, keep: bool = False) -> pl.DataFrame:
+    """The clusters of an output at one moment: those that are kept where they are of it, else found now, and with
+    `keep` kept from now on. Raises `OutputError` where they are to be kept of an output in no folder."""
+    entries = [part.entry for table in (ARTICLES, PARAGRAPHS) for part in moment.parts(table)]
+    known = json.dumps([FORMAT, folding_version(), sorted((one.name, one.version) for one in entries)])
+    made_of = xxhash.xxh3_128(known.encode()).hexdigest()
+    if output.is_local and (output.root / KEPT).exists():
+        content = io.BytesIO((output.root / KEPT).read_bytes())
+        try:
+            if pl.read_parquet_metadata(content).get(MADE_OF) == made_of:
+                return pl.read_parquet(content)
+        except pl.exceptions.ComputeError:
+            log.warning("`%s` is damaged: the clusters are found again", output.root / KEPT)
+    folder = output.root if keep else None
+    found = clusters(moment.scan(ARTICLES), moment.scan(PARAGRAPHS))
+    if folder is not None:
+        sink = io.BytesIO()
+        found.write_parquet(sink, metadata={MADE_OF: made_of})
+        replace_file(folder / KEPT, sink.getvalue())
+    return found
+
+
+def keep_clusters(output: Output, *, again: bool = False) -> None:
+    """Bring clusters that are kept up to date, or make them `again`; for who holds the output's lock. What can't be
+    done is a warning, as they are found when they are asked for."""
+    try:
+        if again or (output.is_local and (output.root / KEPT).exists()):
+            clusters_at(output, output, keep=True)
+    except (OSError, LibraryError, OutputError) as error:
+        log.warning("the clusters that are kept could not be brought up to date: %s", error)
+
+
+def drop_clusters(output: Output) -> bool:
+    """Remove clusters that are kept, as some article is to leave no trace; whether there were any."""
+    there = output.is_local and (output.root / KEPT).exists()
+    if there:
+        (output.root / KEPT).unlink()
+    return there
 
 
 def carriers(removed: pl.DataFrame, articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.Series:
     """For each row of `removed`, by its `article_id` and `text`, the other current articles that have at least half of
     that text, equal or edited, in blocks of their content: `CARRIED_BY`, the largest share first. Raises `LibraryError`
     without rensa."""
-    fold = load_folding().fold
     outlets = dict(articles.select("article_id", pl.col("outlet").cast(pl.String)).collect().iter_rows())
     lost = removed.with_row_index("row").select(
         "row", "article_id", text=pl.col("text").fill_null("").str.split("\n\n")
     )
     lost = lost.explode("text", empty_as_null=True, keep_nulls=True).with_columns(pl.col("text").fill_null(""))
-    lost = lost.with_row_index("id").with_columns(id=pl.format("{}", "id"), plain=plain_of(lost["text"], fold))
+    lost = lost.with_row_index("id").with_columns(id=pl.format("{}", "id"), plain=plain_of(lost["text"], _fold))
     here = _content(paragraphs).select("article_id", "text", id="paragraph_id").collect()
     texts = pl.concat([lost.select("id", "text"), here.select("id", "text")])
-    found = clusters_of(texts.with_columns(published_at=pl.lit(None, pl.Datetime("us", "UTC"))), fold, _signatures)
+    found = clusters_of(texts.with_columns(published_at=pl.lit(None, pl.Datetime("us", "UTC"))), _fold, _signatures)
     mine = found.join(lost, on="id").select("cluster_id", "row", "id", "article_id", "plain")
     theirs = found.join(here, on="id").join(mine.select("cluster_id").unique(), on="cluster_id", how="semi")
     theirs = theirs.filter(pl.col("article_id").n_unique().over("cluster_id") <= MOST_CARRIERS)
-    theirs = theirs.select("cluster_id", by="article_id", other=plain_of(theirs["text"], fold))
+    theirs = theirs.select("cluster_id", by="article_id", other=plain_of(theirs["text"], _fold))
     pairs = mine.join(theirs, on="cluster_id").filter(pl.col("article_id") != pl.col("by"))
     best: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
     for row, block, plain, by, other in pairs.select("row", "id", "plain", "by", "other").iter_rows():
@@ -78,7 +137,7 @@ def carriers(removed: pl.DataFrame, articles: pl.LazyFrame, paragraphs: pl.LazyF
 
 def _content(paragraphs: pl.LazyFrame) -> pl.LazyFrame:
     return paragraphs.filter(pl.col("role").cast(pl.String).is_in([*CONTENT_ROLES])).select(
-        "article_id", "paragraph_id", "ordinal", "text"
+        "article_id", "paragraph_id", "ordinal", pl.col("text").cast(pl.String)
     )
 
 
@@ -90,21 +149,29 @@ def same_story(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame
     return same_story_of(known.with_columns(pl.col("text").fill_null("")).collect(), load_folding().fold)
 
 
-def _of_level(level: str, texts: pl.DataFrame, fold: Callable[[str], str]) -> pl.DataFrame:
-    found = clusters_of(texts.select("id", "text", "published_at"), fold, _signatures)
+def _of_level(level: str, texts: pl.DataFrame) -> pl.DataFrame:
+    found = clusters_of(texts.select("id", "text", "published_at"), _fold, _signatures)
     return found.join(texts, on="id", how="left", maintain_order="left").select(
         pl.lit(level).alias("level"), "cluster_id", "article_id", "paragraph_id", "archive", "outlet", "published_at",
         "first", "similarity", "kind",
     )  # fmt: skip
 
 
-def _signatures(hashes: pl.Series, starts: Sequence[int]) -> pl.DataFrame:
+def _signatures(hashes: Numbers, starts: Sequence[int]) -> Numbers:
     """MinHash values, a row for each text."""
+    import numpy as np
+
     try:
         from rensa import RMinHash
     except ModuleNotFoundError:
         raise LibraryError("`rensa` is not installed", "clusters", "pip install 'pressmark[copies]'") from None
-    values = memoryview(hashes.rechunk().to_arrow().buffers()[1]).cast("B").cast("Q")
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(values[: len(hashes)], starts, PERMUTATIONS, SEED)
-    names = {str(number): pl.UInt32 for number in range(PERMUTATIONS)}
-    return pl.DataFrame(matrix.to_rows(), orient="row", schema=names)
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts, PERMUTATIONS, SEED)
+    return np.fromiter(chain.from_iterable(matrix.to_rows()), np.uint64).reshape(-1, PERMUTATIONS)
+
+
+def _fold(text: str) -> str:
+    """`load_folding().fold` for many characters at once."""
+    import numpy as np
+
+    folded = fold_array()[np.frombuffer(text.encode("utf-32-le"), np.uint32)].astype(np.uint32)
+    return folded.tobytes().decode("utf-32-le")

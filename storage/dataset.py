@@ -12,7 +12,7 @@ import polars as pl
 
 from pressmark.schemas import TABLES
 from pressmark.storage.changes import changes_of, removals_of
-from pressmark.storage.copies import clusters, same_story
+from pressmark.storage.copies import clusters_at, same_story
 from pressmark.storage.originals import Originals, Trace, trace_paragraph
 from pressmark.storage.output.snapshot import output_at, snapshot
 from pressmark.storage.output.tables import Output
@@ -103,10 +103,11 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         """A paragraph's row, its article's, and its bytes in the source with `context` bytes on both sides."""
         return trace_paragraph(self._moment, source, paragraph_id, context=context)
 
-    def clusters(self) -> pl.DataFrame:
+    def clusters(self, *, keep: bool = False) -> pl.DataFrame:
         """Articles and blocks that have a copy, each with its cluster, who was first, and how alike they are; see
-        `storage/copies.py`. Raises `LibraryError` without `pressmark[copies]`."""
-        return clusters(self.articles, self.paragraphs)
+        `storage/copies.py`. With `keep` they are kept beside the tables, and each run brings them up to date. Raises
+        `LibraryError` without `pressmark[copies]`."""
+        return clusters_at(self._output, self._moment, keep=keep)
 
     def same_story(self) -> pl.DataFrame:
         """Articles that are another copy or slug of an earlier one, whose id is `same_story`, and `by` what it is known

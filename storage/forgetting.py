@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from pressmark.schemas import OF_ARTICLES, TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.schemas.tables import AUDITS, REJECTS
+from pressmark.storage.copies import drop_clusters, keep_clusters
 from pressmark.storage.description import describe
 from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.output.parquet import PartFile, write_part
@@ -95,6 +96,7 @@ def forget(
         roots = Roots(output)
         steps, changed, merged = _merged(output, staging, known, works, roots, stamp, detail_of(article_id, reason))
         drop_segments(output, set(changed))
+        had_clusters = drop_clusters(output)
         report = _report(known, stamp, merged, roots.root(changed))
         draft = f"{staging.drafts}/{stamp.run_id}.parquet"
         audits = _audits(output, staging.drafts, article_id)
@@ -110,6 +112,7 @@ def forget(
             output, stamp.run_id, {"run": report._asdict(), "forgotten": done.rows | {"sources": done.sources}}
         )
         keep_index(output)
+        keep_clusters(output, again=had_clusters)
         describe(output, report)
     return done._replace(traces=tuple(traces(output, known.wanted, progress)))
 

@@ -17,6 +17,7 @@ import polars as pl
 from pressmark.schemas import OF_ARTICLES, OF_RUNS
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, seconds_of, split_batch
+from pressmark.storage.copies import keep_clusters
 from pressmark.storage.description import describe
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.payloads import Payload
@@ -266,6 +267,7 @@ class Run:
         }  # fmt: skip
         write_report(self._output, self._report.run_id, content)
         keep_index(self._output)
+        keep_clusters(self._output)
         describe(self._output, self._report)
         return self._report
 

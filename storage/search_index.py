@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
     Keys = npt.NDArray[np.uint64]
 
-__all__ = ["Index", "build_index", "drop_segments", "index_folder", "keep_index", "load_folding", "update_index"]
+__all__ = [
+    "Index", "build_index", "drop_segments", "fold_array", "folding_version", "index_folder", "keep_index",
+    "load_folding", "update_index",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -244,11 +247,12 @@ def _opened(path: Path) -> _Segment | None:
         segment = _Segment(path)
     except (OSError, pa.ArrowInvalid, KeyError, ValueError):
         return None
-    return segment if segment.folding == _folding_version() else None
+    return segment if segment.folding == folding_version() else None
 
 
 @lru_cache(maxsize=1)
-def _folding_version() -> str:
+def folding_version() -> str:
+    """A name of the index's format and of the folding."""
     return f"{FORMAT}-{xxhash.xxh3_64(json.dumps(sorted(load_folding().table.items())).encode()).hexdigest()}"
 
 
@@ -282,7 +286,7 @@ def _write_segment(keys: list[Keys], parts: list[_Covered], folder: Path) -> Pat
     every.sort()
     described = json.dumps(parts).encode()
     schema = pa.schema([pa.field("key", pa.uint64(), nullable=False)], {PARTS_KEY: described, FOLDING_KEY:
-                                                                        _folding_version().encode()})  # fmt: skip
+                                                                        folding_version().encode()})  # fmt: skip
     sink = pa.BufferOutputStream()
     pq.write_table(
         pa.table([pl.Series(every).to_arrow()], schema=schema), sink, compression="zstd", use_dictionary=False,
@@ -300,7 +304,7 @@ def _grams_of(output: Output, entry: Stored, first_unit: int) -> Iterator[tuple[
     table = entry.name.partition("/")[0]
     with PartFile(output, entry, TABLES[table]) as file:
         texts = pl.DataFrame(file.read(["text"])).to_series()
-    per_unit, fold = UNIT_ROWS[table], _fold_array()
+    per_unit, fold = UNIT_ROWS[table], fold_array()
     for start in range(0, len(texts), READ_ROWS[table]):
         some = texts.slice(start, READ_ROWS[table]).fill_null("")
         ends = np.cumsum(some.str.len_chars().to_numpy().astype(np.int64) + 1) - 1
@@ -319,7 +323,8 @@ def _grams_of(output: Output, entry: Stored, first_unit: int) -> Iterator[tuple[
 
 
 @lru_cache(maxsize=1)
-def _fold_array() -> Keys:
+def fold_array() -> Keys:
+    """What each code point becomes by the folding."""
     import numpy as np
 
     fold = np.arange(0x110000, dtype=np.uint64)

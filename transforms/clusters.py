@@ -1,44 +1,58 @@
 """Which texts are copies of each other: equal, edited, or quoted in a longer one, whoever published them and when.
 
 Texts are compared by their letters and digits alone, folded as for a search. Pairs are found by MinHash and by anchors,
-and each is then measured: what is said of a pair is exact, what is found of edited ones is nearly all.
+and each is then measured: what is said of a pair is exact, what is found of edited ones is nearly all. No text is held
+against more than a bounded number of others, so that time grows with the characters, whatever they are.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
-from itertools import combinations, pairwise
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 import pyarrow as pa
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Numbers = npt.NDArray[np.uint64]
+
 __all__ = ["EDITED", "SHORTEST", "clusters_of", "plain_of", "share_in"]
 
-# Characters of a shingle, of the shortest text that can be a copy, and of the anchor by which a quotation is found.
+# Characters of a shingle, of the shortest text that can be a copy, and bytes of the shortest that can be an edited or a
+# quoted one: 16 ideographs, or some eight words. Shorter ones are names, dates and figures in a common form.
 SHINGLE: Final = 5
 SHORTEST: Final = 16
-ANCHOR: Final = 16
+TELLING_BYTES: Final = 48
 # Shared shingles of all shingles of two texts, from which on one is an edited copy of the other.
 EDITED: Final = 0.6
+# Where lengths differ more than this, nothing is measured.
+FAR: Final = 0.05
 PERMUTATIONS: Final = 64
 ROWS: Final = 4
 SEED: Final = 5
-# Texts in which all pairs of a bucket are measured; in a larger one each with the next by length.
-SMALL_BUCKET: Final = 24
-CHUNK: Final = 20_000
+# Texts in which all pairs of a bucket are measured; in a larger one each with the next by letters and by length.
+SMALL_BUCKET: Final = 8
+# What begins as more texts than these go on is a set phrase, and no quotation.
+MOST_HOLDERS: Final = 200
+# Pairs, and characters, that are looked at together.
+PAIRS: Final = 20_000
+CHUNK: Final = 2_000_000
 # Of a polynomial over code points; arithmetic of 64 bits wraps.
 BASE: Final = 0x9E3779B97F4A7C15
-MEASURED: Final = {"cluster_id": pl.String(), "similarity": pl.Float64(), "kind": pl.String()}
-NOT_COMPARED: Final = r"[^\p{L}\p{N}]"
+PLACED: Final = {"number": pl.Int64(), "root": pl.Int64()}
+PAIR: Final = {"one": pl.Int64(), "two": pl.Int64()}
+FOUND: Final = {"text": pl.Int64(), "length": pl.Int64(), "hash": pl.UInt64()}
+NOT_COMPARED: Final = r"[^\p{L}\p{N}]+"
 
-Signatures = Callable[[pl.Series, Sequence[int]], pl.DataFrame]
-Pairs = Iterable[tuple[int, int]]
+Fold = Callable[[str], str]
+Signatures = Callable[["Numbers", Sequence[int]], "Numbers"]
 
 
-def clusters_of(texts: pl.DataFrame, fold: Callable[[str], str], signatures: Signatures) -> pl.DataFrame:
+def clusters_of(texts: pl.DataFrame, fold: Fold, signatures: Signatures) -> pl.DataFrame:
     """The members of clusters of two or more: `cluster_id`, `id`, `first`, `similarity` (0 to 1, with the first) and
     `kind` (same, edited, quoted), in the order of cluster, time and id.
 
@@ -46,18 +60,20 @@ def clusters_of(texts: pl.DataFrame, fold: Callable[[str], str], signatures: Sig
     come together does not depend on their order. `signatures` makes rows of MinHash values of hashes and of where each
     text's begin.
     """
-    plain = texts.with_columns(plain=plain_of(texts["text"], fold)).filter(pl.col("plain").str.len_chars() >= SHORTEST)
+    spelled = texts.select(pl.col("text").unique())
+    spelled = spelled.with_columns(plain=plain_of(spelled["text"], fold))
+    plain = texts.join(spelled.filter(pl.col("plain").str.len_chars() >= SHORTEST), on="text").drop("text")
     unique = plain.select(pl.col("plain").unique().sort())["plain"]
-    parents = list(range(len(unique)))
-    for one, two in sorted(_edited(unique, _near(unique, signatures))):
-        parents[max(_root(parents, one), _root(parents, two))] = min(_root(parents, one), _root(parents, two))
+    roots = _joined(unique, _near(unique, signatures))
+    own = pl.DataFrame({"number": range(len(roots)), "root": roots}, PLACED)
     # Who quotes a text is with its copies, and not for that with everybody else who quotes something.
-    own = [(number, _root(parents, number)) for number in range(len(unique))]
-    roots = {*own, *((long, own[short][1]) for short, long in _quoted(unique))}
-    rooted = pl.DataFrame(sorted(roots), orient="row", schema={"number": pl.Int64, "root": pl.Int64})
-    numbered = pl.DataFrame({"plain": unique}).with_row_index("number").cast({"number": pl.Int64})
-    members = plain.join(numbered, on="plain").join(rooted, on="number").filter(pl.len().over("root") > 1)
-    return _described(members.sort("root", "published_at", "id", nulls_last=True))
+    every = unique.to_list()
+    held = [(two, roots[one]) for one, two in _holders(unique).iter_rows() if every[one] in every[two]]
+    quoting = pl.DataFrame(held, PLACED, orient="row").unique().join(own, on=["number", "root"], how="anti")
+    placed = pl.concat([own.with_columns(own=True), quoting.with_columns(own=False)])
+    numbers = pl.DataFrame({"plain": unique, "number": own["number"]})
+    members = plain.join(numbers, on="plain").join(placed, on="number").filter(pl.len().over("root") > 1)
+    return _described(members.sort("root", "published_at", "id", nulls_last=True), unique)
 
 
 def share_in(text: str, other: str) -> float:
@@ -70,13 +86,31 @@ def share_in(text: str, other: str) -> float:
         return 1.0
     if other in text:
         return len(other) / len(text)
-    found, kind = _measure(text, other)
-    return found if kind == "edited" else 0.0
+    found = _similarities(pl.Series([text, other]), pl.DataFrame({"one": [0], "two": [1]}, PAIR))[0]
+    return float(found) if found >= EDITED else 0.0
 
 
-def plain_of(texts: pl.Series, fold: Callable[[str], str]) -> pl.Series:
-    """The letters and digits of texts, folded: what is compared."""
-    return pl.Series([fold(text) for text in texts], dtype=pl.String).str.replace_all(NOT_COMPARED, "")
+def plain_of(texts: pl.Series, fold: Fold) -> pl.Series:
+    """The letters and digits of texts, folded: what is compared. `fold` is given many texts at once, each of whose
+    characters becomes one."""
+    parts = [pl.Series(dtype=pl.String)]
+    for _, part in _chunks(texts):
+        joined = part.str.replace_all("\0", " ", literal=True).str.join("\0").item()
+        parts.append(pl.Series(fold(joined).split("\0"), dtype=pl.String).str.replace_all(NOT_COMPARED, ""))
+    return pl.concat(parts)
+
+
+def _joined(unique: pl.Series, pairs: pl.DataFrame) -> list[int]:
+    """For each text the first of those that it is an edited copy of, by way of others too."""
+    parents = list(range(len(unique)))
+    # What is together already need not be measured.
+    for some in pairs.iter_slices(PAIRS):
+        apart = [pair for pair in some.iter_rows() if _root(parents, pair[0]) != _root(parents, pair[1])]
+        left = pl.DataFrame(apart, PAIR, orient="row")
+        for one, two in left.filter(_similarities(unique, left) >= EDITED).iter_rows():
+            low, high = sorted((_root(parents, one), _root(parents, two)))
+            parents[high] = low
+    return [_root(parents, number) for number in range(len(parents))]
 
 
 def _root(parents: list[int], number: int) -> int:
@@ -86,92 +120,181 @@ def _root(parents: list[int], number: int) -> int:
     return number
 
 
-def _near(unique: pl.Series, signatures: Signatures) -> Iterator[tuple[int, int]]:
-    """Pairs that share a band of their signatures."""
-    parts = []
-    for start in range(0, len(unique), CHUNK):
-        part = unique.slice(start, CHUNK)
-        hashes = _hashes(part, SHINGLE)
-        starts = [0, *hashes.group_by("text", maintain_order=True).len()["len"].cum_sum()]
-        rows = signatures(hashes["hash"], starts)
-        bands = [
-            pl.concat_list(rows.columns[band : band + ROWS]).hash(band).alias(str(band))
-            for band in range(0, PERMUTATIONS, ROWS)
-        ]
-        numbered = rows.select(bands).with_columns(text=pl.int_range(start, start + len(part)))
-        parts.append(numbered.unpivot(index="text", variable_name="band", value_name="key"))
-    if not parts:
-        return
-    shared = pl.concat(parts).filter(pl.len().over("band", "key") > 1)
-    for bucket in set(map(tuple, shared.group_by("band", "key").agg(pl.col("text").sort())["text"].to_list())):
-        if len(bucket) <= SMALL_BUCKET:
-            yield from combinations(bucket, 2)
-        else:
-            # The texts are in order, so that those with the same beginning are neighbours.
-            yield from pairwise(bucket)
-            yield from pairwise(sorted(bucket, key=lambda text: (len(unique[text]), text)))
+def _near(unique: pl.Series, signatures: Signatures) -> pl.DataFrame:
+    """Pairs that share a band of their signatures and may be alike by their lengths."""
+    import numpy as np
+
+    parts = [np.zeros((0, PERMUTATIONS // ROWS), np.uint64)]
+    for _, part in _chunks(unique):
+        values = signatures(*_shingles(part))
+        keys = values[:, ::ROWS]
+        for row in range(1, ROWS):
+            keys = keys * np.uint64(BASE) + values[:, row::ROWS]
+        parts.append(keys)
+    bands = np.concatenate(parts)
+    texts = pl.DataFrame({"text": range(len(unique)), "length": unique.str.len_chars()})
+    telling = unique.str.len_bytes() >= TELLING_BYTES
+    found = [pl.DataFrame(schema=PAIR)]
+    for band in range(bands.shape[1]):
+        keyed = texts.with_columns(key=pl.Series(bands[:, band])).filter(telling)
+        keyed = keyed.with_columns(size=pl.len().over("key"))
+        small = keyed.filter(pl.col("size").is_between(2, SMALL_BUCKET))
+        beside = [small.join(small, on="key").filter(pl.col("text") < pl.col("text_right"))]
+        # The texts are in order, so that those with the same beginning are neighbours.
+        for order in (["key", "text"], ["key", "length", "text"]):
+            large = keyed.filter(pl.col("size") > SMALL_BUCKET).sort(order)
+            after = large.select(pl.all().shift(-1).name.suffix("_right"))
+            beside.append(large.hstack(after).filter(pl.col("key") == pl.col("key_right")))
+        lengths = [pl.col("length"), pl.col("length_right")]
+        alike = pl.min_horizontal(lengths) >= EDITED * pl.max_horizontal(lengths)
+        pair = {"one": pl.min_horizontal("text", "text_right"), "two": pl.max_horizontal("text", "text_right")}
+        found += [some.filter(alike).select(**pair) for some in beside]
+    return pl.concat(found).unique().sort("one", "two")
 
 
-def _quoted(unique: pl.Series) -> Iterator[tuple[int, int]]:
-    """Pairs of a text and a longer one that holds it."""
-    heads = _hashes(unique.str.slice(0, ANCHOR), ANCHOR).rename({"text": "short"})
-    for start in range(0, len(unique), CHUNK):
-        hashes = _hashes(unique.slice(start, CHUNK), ANCHOR).join(heads, on="hash")
-        found = hashes.select(pl.col("text") + start, "short").unique()
-        for long, short in found.filter(pl.col("text") != pl.col("short")).iter_rows():
-            if len(unique[short]) < len(unique[long]) and unique[short] in unique[long]:
-                yield short, long
+def _holders(unique: pl.Series) -> pl.DataFrame:
+    """Pairs of a text and a longer one that has its first half, the largest power of two of its characters."""
+    import numpy as np
+
+    lengths = unique.str.len_chars().to_numpy().astype(np.int64)
+    sizes = np.where(unique.str.len_bytes().to_numpy() >= TELLING_BYTES, 1 << np.log2(lengths.clip(1)).astype(int), 0)
+    heads = pl.concat([pl.DataFrame(schema=FOUND), *(
+        pl.DataFrame({"text": first + mine, "length": size, "hash": runs[starts[mine]]}, FOUND)
+        for first, size, runs, _, starts in _runs(unique, sizes)
+        if len(mine := np.flatnonzero(sizes[first : first + len(starts)] == size))
+    )])  # fmt: skip
+    # By their size the hashes of heads, how many texts hold each, and which first bits they have.
+    hashes = {size: some["hash"].unique().sort().to_numpy() for (size,), some in heads.group_by("length")}
+    counts = {size: np.zeros(len(some), np.int64) for size, some in hashes.items()}
+    shifts = {size: np.uint64(64 - (64 * len(some)).bit_length()) for size, some in hashes.items()}
+    known = {size: np.zeros(1 << (64 - int(shift)), np.bool_) for size, shift in shifts.items()}
+    for size, some in hashes.items():
+        known[size][some >> shifts[size]] = True
+    found = [pl.DataFrame(schema=FOUND)]
+    for first, size, runs, room, starts in _runs(unique, sizes):
+        at = np.flatnonzero((room >= size) & known[size][runs >> shifts[size]])
+        place = np.searchsorted(hashes[size], runs[at])
+        texts = first + np.searchsorted(starts, at, side="right") - 1
+        held = pl.DataFrame({"text": texts, "place": place}).filter(
+            pl.Series(hashes[size][place.clip(max=len(hashes[size]) - 1)] == runs[at])
+        ).unique()  # fmt: skip
+        place = held["place"].to_numpy()
+        counts[size] += np.bincount(place, minlength=len(counts[size]))
+        few = pl.DataFrame({"text": held["text"], "length": size, "hash": hashes[size][place]}, FOUND)
+        found.append(few.filter(pl.Series(counts[size][place] <= MOST_HOLDERS)))
+    key = ["length", "hash"]
+    rare = pl.concat([pl.DataFrame(schema=FOUND).select(key), *(
+        pl.DataFrame({"length": size, "hash": some[counts[size] <= MOST_HOLDERS]}, {name: FOUND[name] for name in key})
+        for size, some in hashes.items()
+    )])  # fmt: skip
+    pairs = heads.join(rare, on=key, how="semi").join(pl.concat(found), on=key).select(one="text", two="text_right")
+    longer = lengths[pairs["one"].to_numpy()] < lengths[pairs["two"].to_numpy()]
+    return pairs.filter(pl.Series(longer)).sort("one", "two")
 
 
-def _hashes(texts: pl.Series, length: int) -> pl.DataFrame:
-    """A hash of each run of so many characters: `text`, its number among the texts, and `hash`."""
-    joined = "".join(texts)
-    points = pa.Array.from_buffers(pa.uint32(), len(joined), [None, pa.py_buffer(joined.encode("utf-32-le"))])
-    numbers = pl.int_range(len(texts), eager=True).alias("text").repeat_by(texts.str.len_chars()).explode()
-    runs = pl.DataFrame({"text": numbers, "point": pl.Series(pl.from_arrow(points)).cast(pl.UInt64)})
-    value: pl.Expr = pl.lit(0, pl.UInt64)
-    for offset in range(length):
-        value = value * pl.lit(BASE, pl.UInt64) + pl.col("point").shift(-offset)
-    inside = pl.col("text") == pl.col("text").shift(1 - length)
-    return runs.select("text", hash=value, inside=inside).filter("inside").drop("inside")
+def _chunks(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
+    """Parts of the texts that may be held as numbers, each with its first one's number."""
+    ends = texts.str.len_chars().cast(pl.Int64).cum_sum()
+    start = 0
+    while start < len(texts):
+        before = ends[start - 1] if start else 0
+        after = max(int(ends.search_sorted(before + CHUNK, side="right")), start + 1)
+        yield start, texts.slice(start, after - start)
+        start = after
 
 
-def _edited(unique: pl.Series, pairs: Pairs) -> set[tuple[int, int]]:
-    return {(one, two) for one, two in set(pairs) if _measure(unique[one], unique[two])[0] >= EDITED}
+def _codes(texts: pl.Series) -> tuple[Numbers, npt.NDArray[np.int64]]:
+    """The code points of texts, and how many there are from each to its text's end."""
+    import numpy as np
+
+    codes = np.frombuffer(texts.str.join("").item().encode("utf-32-le"), np.uint32).astype(np.uint64)
+    lengths = texts.str.len_chars().to_numpy().astype(np.int64)
+    return codes, np.repeat(np.cumsum(lengths), lengths) - np.arange(len(codes))
 
 
-def _measure(one: str, two: str) -> tuple[float, str]:
-    """How similar two plain texts are, and of what kind: shared shingles, less where lengths differ more than these."""
-    if one == two:
-        return 1.0, "same"
-    shingles, others = _shingles(one), _shingles(two)
-    shared = len(shingles & others)
-    share = shared / (len(shingles) + len(others) - shared)
-    lengths = min(len(one), len(two)) / max(len(one), len(two))
-    found = min(share, lengths)
-    return found, "edited" if found >= EDITED else "quoted"
+def _then(hashes: Numbers, size: int, more: Numbers, length: int) -> Numbers:
+    """Hashes of the runs that consist of one of so many characters and the next one of so many."""
+    import numpy as np
+
+    follows = np.append(more[size:], np.zeros(min(size, len(more)), np.uint64))
+    return hashes * np.uint64(pow(BASE, length, 1 << 64)) + follows
 
 
-@lru_cache(maxsize=4096)
-def _shingles(text: str) -> frozenset[str]:
-    return frozenset(text[start : start + SHINGLE] for start in range(len(text) - SHINGLE + 1))
+def _runs(
+    texts: pl.Series, sizes: npt.NDArray[np.int64]
+) -> Iterator[tuple[int, int, Numbers, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Of parts of the texts, for each size that a head has and that their runs may have: the first one's number, the
+    size, the hashes of runs from each character on, how many there are to the text's end, and where texts start."""
+    import numpy as np
+
+    wanted = set(np.unique(sizes[sizes > 0]).tolist())
+    for first, part in _chunks(texts) if wanted else ():
+        hashes, room = _codes(part)
+        starts = np.append(0, np.cumsum(part.str.len_chars().to_numpy().astype(np.int64))[:-1])
+        size = 1
+        while size * 2 <= min(max(wanted), room.max(initial=0)):
+            hashes = _then(hashes, size, hashes, size)
+            size *= 2
+            if size in wanted:
+                yield first, size, hashes, room, starts
 
 
-def _described(members: pl.DataFrame) -> pl.DataFrame:
-    rows: dict[str, list[Any]] = {name: [] for name in MEASURED}
-    names = {
-        root: hashlib.sha256(text.encode()).hexdigest()[:32]
-        for root, text in members.group_by("root").agg(pl.col("plain").min()).iter_rows()
-    }
-    leader = root = None
-    for number, text in members.select("root", "plain").iter_rows():
-        if number != root:
-            leader, root = text, number
-        similarity, kind = _measure(leader or "", text)
-        rows["cluster_id"].append(names[number])
-        rows["similarity"].append(similarity)
-        rows["kind"].append(kind)
-    first = members["root"].is_first_distinct().alias("first")
-    return members.select("id").with_columns(
-        first, *(pl.Series(name, values, MEASURED[name]) for name, values in rows.items())
-    ).select("cluster_id", "id", "first", "similarity", "kind").sort("cluster_id", maintain_order=True)  # fmt: skip
+def _shingles(texts: pl.Series) -> tuple[Numbers, list[int]]:
+    """Hashes of the shingles of texts, and where each text's begin, and the last one's end."""
+    import numpy as np
+
+    codes, room = _codes(texts)
+    runs = codes
+    for size in range(1, SHINGLE):
+        runs = _then(runs, size, codes, 1)
+    ends = np.cumsum(texts.str.len_chars().to_numpy().astype(np.int64) - (SHINGLE - 1))
+    return runs[room >= SHINGLE], [0, *ends.tolist()]
+
+
+def _similarities(texts: pl.Series, pairs: pl.DataFrame) -> pl.Series:
+    """Of each pair its shared shingles of all shingles of the two, less where their lengths differ more than these; 0
+    where these differ very much."""
+    length = texts.str.len_chars().cast(pl.Int64)
+    sizes = [length.gather(pairs[name]).alias(f"size_{name}") for name in PAIR]
+    least, most = pl.min_horizontal(pl.col("^size_.*$")), pl.max_horizontal(pl.col("^size_.*$"))
+    apart = pairs.with_columns(sizes).filter(pl.col("one") != pl.col("two"), least >= FAR * most)
+    parts = apart.unique(maintain_order=True).with_columns(
+        part=pl.sum_horizontal("size_one", "size_two").cum_sum() // CHUNK
+    )
+    found = [pl.DataFrame(schema={**PAIR, "similarity": pl.Float64()})]
+    for part in parts.partition_by("part", maintain_order=True):
+        numbers = pl.concat([part["one"], part["two"]]).unique().sort()
+        hashes, starts = _shingles(texts.gather(numbers))
+        values = pa.Array.from_buffers(pa.uint64(), len(hashes), [None, pa.py_buffer(hashes)])
+        sets = pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(pa.array(starts, pa.int64()), values)))
+        both = part.with_columns(sets.gather(numbers.search_sorted(part[name])).alias(f"of_{name}") for name in PAIR)
+        shared = pl.col("of_one").list.set_intersection("of_two").list.len()
+        every = pl.sum_horizontal(pl.col("^of_.*$").list.n_unique()) - shared
+        found.append(both.select("one", "two", similarity=pl.min_horizontal(shared / every, least / most)))
+    told = pairs.join(pl.concat(found), on=["one", "two"], how="left", maintain_order="left")
+    return told.select(
+        pl.when(pl.col("one") == pl.col("two")).then(1.0).otherwise(pl.col("similarity").fill_null(0.0))
+    ).to_series()
+
+
+def _described(members: pl.DataFrame, unique: pl.Series) -> pl.DataFrame:
+    """What is said of each member: one that no longer is like the first, but came by way of others that are, is edited,
+    not quoted."""
+    led = pl.col("number", "own").first().over("root").name.suffix("_first")
+    names = (
+        members.group_by("root")
+        .agg(name=pl.col("plain").min())
+        .with_columns(
+            cluster_id=pl.col("name").map_elements(
+                lambda text: hashlib.sha256(text.encode()).hexdigest()[:32], pl.String
+            )
+        )
+    )
+    rows = members.join(names, on="root", maintain_order="left").with_columns(led)
+    pairs = rows.select(one="number_first", two="number")
+    same = pl.col("number") == pl.col("number_first")
+    edited = (pl.col("similarity") >= EDITED) | (pl.col("own") & pl.col("own_first"))
+    return rows.with_columns(similarity=_similarities(unique, pairs)).select(
+        "cluster_id", "id", first=pl.col("root").is_first_distinct(), similarity="similarity",
+        kind=pl.when(same).then(pl.lit("same")).when(edited).then(pl.lit("edited")).otherwise(pl.lit("quoted")),
+    ).sort("cluster_id", maintain_order=True)  # fmt: skip

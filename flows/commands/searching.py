@@ -91,7 +91,7 @@ WIDEST: Final = 60
 def clusters(arguments: argparse.Namespace) -> int:
     """Print or write the clusters; the exit code."""
     with Dataset(arguments.output) as dataset:
-        found = dataset.clusters()
+        found = dataset.clusters(keep=arguments.keep)
         titles = dataset.articles.select("article_id", "title").collect()
     if arguments.to is not None:
         found.write_parquet(arguments.to)

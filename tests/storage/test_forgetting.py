@@ -22,6 +22,7 @@ from repositories import Repository, Special, article
 from pressmark.flows.cli import main
 from pressmark.storage.auditing import Disagreed, _publish
 from pressmark.storage.citing import cite
+from pressmark.storage.copies import KEPT
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.diagnosis import State, examine_forgotten
 from pressmark.storage.errors import OutputError, SettingsError
@@ -126,6 +127,7 @@ def findings(output: Path, **asked: Any) -> dict[str, State]:
 
 
 def test_nothing_of_it_is_left_but_rows_that_say_so(kept: Kept) -> None:
+    (kept.out / KEPT).write_text(FORGOTTEN)
     before = {name: rows_in(kept.out, name) for name in TABLES}
     root = latest_of(Output(kept.out)).root
     segments = set(index_folder(Output(kept.out)).glob("*"))
@@ -151,6 +153,7 @@ def test_nothing_of_it_is_left_but_rows_that_say_so(kept: Kept) -> None:
     assert run.run_id == done.run_id
     assert [getattr(run, name) for name in TABLES[:5]] == [len(after[name]) for name in TABLES[:5]]
     assert not segments & set(index_folder(Output(kept.out)).glob("*"))
+    assert "kind" in pl.read_parquet(kept.out / KEPT)
     with Dataset(kept.out) as dataset:
         assert root != run.root == dataset.root()
         assert dataset.changes().filter(article_id=FORGOTTEN).height == 0 < dataset.changes().height
