@@ -20,7 +20,7 @@ from pressmark.transforms.outlets import class_words
 from pressmark.transforms.path import Path
 
 __all__ = [
-    "BUTTON", "HEADINGS", "LABEL", "MENU", "MENUS", "MOST_TITLES", "STEP", "beside_titles", "in_menu",
+    "ADVERT", "BUTTON", "HEADINGS", "LABEL", "MENU", "MENUS", "MOST_TITLES", "STEP", "beside_titles", "in_menu",
     "in_rows", "is_called", "labels", "like_others", "named", "named_tag", "page_numbers",
 ]  # fmt: skip
 
@@ -31,9 +31,9 @@ FRAMES: Final = frozenset({"html", "body", "main"})
 MENU: Final = re.compile(
     r" (?:menu|sub ?menu|dropdown|nav ?bar|(?:main|site|block) nav|bread ?crumbs?|shar(?:e|ing)|social|skip ?links?"
     r"|logo|log ?in|sign ?in|languages?|cookies?|tool ?bar|pagination|pager|search"
-    r"|site (?:footer|title|branding)|widget categories|cat item|category rootline|calendar|respond|pop ?up|pop|modal"
-    r"|overlay|dialog|off ?canvas|services?|ad|ads|advert|advertisement) "
+    r"|site (?:footer|title|branding)|widget categories|cat item|category rootline|calendar|respond|off ?canvas|services?) "
 )
+ADVERT: Final = re.compile(r" (?:pop ?up|pop|modal|overlay|dialog|ad|ads|advert|advertisement) ")
 FOOTER: Final = re.compile(r" (?:(?:site|page|main|global) footer |footer $|colophon )")
 BUTTON: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action|tools?) ")
 STEP: Final = re.compile(

@@ -14,6 +14,7 @@ from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.beside_dates import NAMED_MONTH, beside_date, looks_dated
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import (
+    ADVERT,
     BUTTON,
     HEADINGS,
     MENU,
@@ -130,6 +131,7 @@ def outside_findings(
     titled = Counter(
         id(token) for block in blocks if link_share(block) >= LINK_SHARE and _is_title(block) for token in block.path
     )
+    crowded = {number for number, count in titled.items() if count > MOST_TITLES}
     barred = page_numbers(blocks)
     barred.update(chain(*data_tables(blocks, [i for i, block in enumerate(blocks) if _is_figure(block)])))
     for index, block in enumerate(blocks):
@@ -141,12 +143,12 @@ def outside_findings(
             for token in block.path
             if id(token) not in frames
             and (one := evidence.of_element(token)) is not None
-            and not (titled[id(token)] > MOST_TITLES and SIGN_UP.search(one.reason))
+            and not (id(token) in crowded and SIGN_UP.search(one.reason))
         ]
         # What is hidden from those who listen to a page is a picture's words where it stands in its element.
         if HIDDEN in found and not any(token.tag in PICTURES for token in block.path):
             continue
-        menu = is_called(block, MENU, frames)
+        menu = is_called(block, MENU, frames) or is_called(block, ADVERT, frames | crowded)
         if any(one.role == "note" and SIGN_UP.search(one.reason) for one in found):
             barred.add(index)
             finding = _invitation(block)
@@ -284,14 +286,9 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     teases = strong is not None and ("teaser" in strong.reason or strong.role == "lede")
     if teases and index in page.head and page.top < index <= page.top + 6:
         return TEASER if share == 0 and (SENTENCE.search(text) or _says_something(text, LEAST_OF_TEASER)) else None
-    if (
-        strong is not None
-        and strong.role == "related"
-        and strong.reason.startswith(BY_CLASS)
-        and _says_something(text, 2)
-    ):
-        return BOXED
-    return None
+    boxed = any(one.role == "related" and one.reason.startswith(BY_CLASS) for one in found)
+    boxed = boxed and strong is not None and strong.role not in ("boilerplate", "byline")
+    return BOXED if boxed and _says_something(text, 2) else None
 
 
 def _title(blocks: Sequence[Block], main: Sequence[bool], stated: Stated, head: range) -> int | None:
