@@ -86,7 +86,7 @@ LEAST_INVITATION: Final = 3
 LEAST_CJK_INVITATION: Final = 4
 LEAST_OF_PLEA: Final = 6
 LEAST_SENTENCES: Final = 4
-LEAST_IN_SENTENCE: Final = 9
+LEAST_IN_SENTENCE: Final = 6
 SENTENCE_SHARE: Final = 0.7
 LEAST_OF_TEASER: Final = 8
 SIGN_UP: Final = re.compile(
@@ -129,7 +129,7 @@ def outside_findings(
     page = _Page(evidence, dated, stated, head, tail, container(blocks[last].path), frames, top)
     findings: dict[int, Finding] = {}
     titled = Counter(
-        id(token) for block in blocks if link_share(block) >= LINK_SHARE and _is_title(block) for token in block.path
+        id(token) for block in blocks if _leads(block) and _is_title(block) for token in block.path
     )
     crowded = {number for number, count in titled.items() if count > MOST_TITLES}
     barred = page_numbers(blocks)
@@ -189,7 +189,7 @@ def outside_findings(
 
 def _sentences(blocks: Sequence[Block], menus: Sequence[int]) -> Iterator[int]:
     """Links in lists of menus that are as long as sentences: no menu has such entries."""
-    lists: dict[Path, list[int]] = defaultdict(list)
+    lists: dict[tuple[Path, str], list[int]] = defaultdict(list)
     for index in menus:
         shares = is_called(blocks[index], SHARED, ())
         if (
@@ -197,11 +197,12 @@ def _sentences(blocks: Sequence[Block], menus: Sequence[int]) -> Iterator[int]:
             and link_share(blocks[index]) > SENTENCE_SHARE
             and any(token.tag == "li" for token in blocks[index].path)
         ):
-            lists[list_around(blocks[index].path).outer].append(index)
+            path = blocks[index].path
+            lists[list_around(path).outer, container(path).tag].append(index)
     for inside in lists.values():
         words = [len(blocks[index].text.split()) + len(CJK.findall(blocks[index].text)) // 2 for index in inside]
         if len(inside) >= LEAST_SENTENCES and sum(words) >= LEAST_IN_SENTENCE * len(inside):
-            yield from inside
+            yield from (index for index in inside if _is_title(blocks[index]))
 
 
 def amid(blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence) -> list[bool]:
@@ -277,7 +278,7 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
         return finding
     if menu:
         return None
-    titled = share >= LINK_SHARE and not page.stated.is_title(text) and _is_title(block)
+    titled = _leads(block) and not page.stated.is_title(text) and _is_title(block)
     if titled and not is_called(block, BUTTON, page.frames):
         return LINKED
     if index > page.head.stop and not titled and _invites(page, text, found):
@@ -396,6 +397,12 @@ def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
         return SIGNED
     said = page.evidence.of_wording(text, at_edge=True)
     return REMARK if said is not None and said.role == "note" and len(text) <= LONGEST_CAPTION else None
+
+
+def _leads(block: Block) -> bool:
+    """Whether a block is little else than links, or its first line is one."""
+    line = block.text.find("\n")
+    return link_share(block) >= LINK_SHARE or (line > 0 and any(link.start == 0 and link.end >= line - 1 for link in block.links))
 
 
 def _is_figure(block: Block) -> bool:
