@@ -72,6 +72,8 @@ SUMMARY: Final = Finding("lede", "what the page states as its summary")
 DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
 ANNOUNCED: Final = Finding("list_item", "a list of links that the paragraph above announces")
 AMONG_ITEMS: Final = Finding("list_item", "a link in a list that has other items, too")
+OWN_ITEM: Final = Finding("list_item", "a link in a list below a heading of the story")
+OWN_HEADING: Final = Finding("heading", "a linked heading over a paragraph of the story")
 QUESTION: Final = Finding("body", "one of many questions in headings, as interviews have")
 TITLED: Final = Finding("heading", "named a title, between a picture and a paragraph")
 ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
@@ -94,6 +96,7 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
         linked = [index for index, finding in enumerate(findings) if finding is LINKS]
         _boxes(findings, blocks, linked)
         _digest(findings, blocks, linked)
+        _own_links(findings, blocks, linked)
     cells = [index for index, block in enumerate(blocks) if container(block.path).tag in CELLS]
     if len(cells) >= LEAST_CELLS:
         _tables(findings, blocks, cells)
@@ -190,11 +193,7 @@ def _boxes(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[in
     heads = [index for index in linked if any(token.tag in HEADINGS for token in blocks[index].path)]
     if not heads:
         return
-    sizes: Counter[Path] = Counter()
-    for block, finding in zip(blocks, findings, strict=True):
-        if finding.role == "body":
-            sizes[container(block.path)] += len(block.text)
-    frame = max(sizes, key=lambda path: sizes[path], default=None)
+    frame = _frame(findings, blocks)
     if frame is None:
         return
     frames = {id(path) for path in _outwards(frame)}
@@ -253,6 +252,31 @@ def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[i
     if lists > 1 or len(items) == len(blocks):
         for index in items:
             findings[index] = DIGEST
+
+
+def _own_links(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
+    """Right in the element of most paragraphs, links in a list below a heading, and linked headings over a paragraph."""
+    frame = _frame(findings, blocks)
+    for index in linked:
+        path, behind = blocks[index].path, index + 1
+        if findings[index] is not LINKS or frame is None:
+            continue
+        if any(token.tag == "li" for token in path):
+            before = findings[index - 1] if index else LINKS
+            if (before is OWN_ITEM or before.role == "heading") and list_around(path).outer is frame:
+                findings[index] = OWN_ITEM
+        elif container(path) is frame and any(token.tag in HEADINGS for token in path):
+            if behind < len(blocks) and findings[behind].role == "body" and container(blocks[behind].path) is frame:
+                findings[index] = OWN_HEADING
+
+
+def _frame(findings: Sequence[Finding], blocks: Sequence[Block]) -> Path | None:
+    """The element that most paragraphs stand right in."""
+    sizes: Counter[Path] = Counter()
+    for block, finding in zip(blocks, findings, strict=True):
+        if finding.role == "body":
+            sizes[container(block.path)] += len(block.text)
+    return max(sizes, key=lambda path: sizes[path], default=None)
 
 
 def list_around(path: Path) -> Path:
