@@ -217,6 +217,12 @@ def amid(blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence) -> l
     between = [index for index in range(story[0], story[-1]) if not main[index] and not in_menu(blocks[index])]
     cells = [index for index in between if container(blocks[index].path).tag in CELLS]
     items = [index for index in between if any(token.tag == "li" for token in blocks[index].path)]
+    own = Counter(container(blocks[index].path) for index in story).most_common(1)[0][0]
+    for index in between:
+        block = blocks[index]
+        heads, plain = any(token.tag in HEADINGS for token in block.path), not (block.bold or block.italic or block.links)
+        if container(block.path) is own and (heads or (plain and block.path.tag == "p")):
+            found[index] = True
     for index in chain(items, *data_tables(blocks, cells)):
         own = [token for token in blocks[index].path if id(token) not in frames and named_tag(token) not in like]
         said = [evidence.of_element(token) for token in own]
