@@ -302,16 +302,17 @@ def _title(blocks: Sequence[Block], main: Sequence[bool], stated: Stated, head: 
     """Where the article's title stands, if the story has none: in the highest heading that repeats it."""
     if any(inside and stated.is_title(block.text) for block, inside in zip(blocks, main, strict=True)):
         return None
+    tops = [index for index, block in enumerate(blocks) if any(token.tag == "h1" for token in block.path)]
     best = None
     for index in head:
         if index < 0 or main[index]:
             continue
         tags = [token.tag for token in blocks[index].path]
-        if not stated.is_title(blocks[index].text) and not any(_is_headline(token) for token in blocks[index].path):
+        said = stated.is_title(blocks[index].text) or any(_is_headline(token) for token in blocks[index].path)
+        # Pages state another title for searches and networks; their only highest heading is what they show.
+        if (not said and tops != [index]) or any(tag in MENUS or tag in ("a", "li") or tag in UNSHOWN for tag in tags):
             continue
-        if any(tag in MENUS or tag in ("a", "li") or tag in UNSHOWN for tag in tags):
-            continue
-        level = min([tag for tag in tags if tag in HEADINGS], default="h9")
+        level = (not said, min([tag for tag in tags if tag in HEADINGS], default="h9"))
         if best is None or level < best[0]:
             best = level, index
     return best[1] if best is not None else None
