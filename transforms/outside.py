@@ -34,7 +34,7 @@ from pressmark.transforms.cards import (
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding
 from pressmark.transforms.forms import CREDITED, EMAIL, INVITES, PHOTO, REPORTERS
-from pressmark.transforms.neighbours import TITLE, container, data_tables, list_around
+from pressmark.transforms.neighbours import NAME, TITLE, container, data_tables, list_around
 from pressmark.transforms.path import Path
 from pressmark.transforms.people import reports
 from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, link_share
@@ -58,7 +58,7 @@ ORDINAL: Final = re.compile(r"(?<=\d)\.")
 BRACKETS: Final = "[]［］【】"
 NAMES_WHO: Final = re.compile(
     r"\b(?:[Bb]y|[Vv]on|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Oo]leh)(?: [A-ZÀ-ÞĀ-Ž]|:)"
-    r"|(?:来源|來源|出处|出處|记者|記者)\s*[:：]\s*\S"
+    r"|\d\S* by \w|(?:来源|來源|出处|出處|记者|記者)\s*[:：]\s*\S"
     r"|^[A-ZÀ-Þ][\w.'’-]+ [A-ZÀ-Þ][\w'’-]+[a-zß-ÿ],? ?(?=\d)|기자"
 )
 COPYRIGHT: Final = re.compile(
@@ -378,11 +378,11 @@ def _dated(page: _Page, text: str, role: str | None) -> Finding | None:
     rest = beside_date(text, page.dated)
     if rest is None and page.dated.read_within(text) is None and NAMED_MONTH.search(text) is None:
         return None
-    if NAMES_WHO.search(text):
+    if NAMES_WHO.search(text) or page.stated.names_author(text):
         return NAMES
     if rest is None:
         return None if SENTENCE.search(ORDINAL.sub("", text[:-1])) else DATE
-    return NAMES if rest and role != "dateline" else DATE
+    return NAMES if rest and (role != "dateline" or NAME.fullmatch(rest)) else DATE
 
 
 def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | None:
