@@ -99,7 +99,7 @@ DATED_BELOW: Final = Finding("dateline", "a date right below the page's story")
 NAMES: Final = Finding("byline", "names above the page's story")
 SIGNED: Final = Finding("byline", "names below the page's story")
 AUTHOR: Final = Finding("byline", "an author whom the page states")
-ABOUT: Final = Finding("note", "about the author, below the page's story")
+ABOUT: Final = Finding("note", "about the author, beside the page's story")
 INVITATION: Final = Finding("note", "an invitation to sign up, outside the page's story")
 REMARK: Final = Finding("note", "a publisher's remark right below the page's story")
 PICTURE: Final = Finding("caption", "the words of a picture beside the page's story")
@@ -284,6 +284,10 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
         return finding
     if menu:
         return None
+    if index > page.head.stop and SENTENCE.search(text) and page.stated.names_author(text):
+        plain = share < LINK_SHARE or text.endswith(".")
+        if plain and _says_something(text, LEAST_OF_PLEA) and not is_called(block, SHARED, page.frames):
+            return ABOUT
     titled = _leads(block) and not page.stated.is_title(text) and _is_title(block)
     if titled and not is_called(block, BUTTON, page.frames):
         return LINKED
