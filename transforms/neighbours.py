@@ -147,7 +147,7 @@ def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[in
     """What a table holds is its cells where there are several in a row, and rows, and all are short."""
     for inside in data_tables(blocks, cells):
         for index in inside:
-            if findings[index].role in CONTENT_ROLES or findings[index] is LINKS:
+            if findings[index].role not in ("boilerplate", "caption"):
                 findings[index] = CELL
         above = inside[0] - 1
         if above >= 0 and blocks[above].path.tag == "caption" and findings[above].role in CONTENT_ROLES:

@@ -66,6 +66,7 @@ COPYRIGHT: Final = re.compile(
 )
 DIGIT: Final = re.compile(r"\d")
 SHARED: Final = re.compile(r" (?:shar(?:e|ing)|social|comments?) ")
+COMMENTS: Final = re.compile(r" (?:comment (?:list|body|content|meta)|comments area) ")
 CONTROLS: Final = frozenset({"button", "select", "option", "input", "label"})
 TITLES: Final = frozenset({"h1", "h2"})
 CELLS: Final = frozenset({"td", "th"})
@@ -89,6 +90,7 @@ LEAST_SENTENCES: Final = 4
 LEAST_IN_SENTENCE: Final = 6
 SENTENCE_SHARE: Final = 0.7
 LEAST_OF_TEASER: Final = 8
+LINE_SHARE: Final = 0.45
 SIGN_UP: Final = re.compile(
     r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp|donate"
     r"|donations?|support us|support pay|membership)"
@@ -158,7 +160,7 @@ def outside_findings(
                 finding = _amid(block, started=first <= index)
         if finding is None and _asks(block):
             finding = INVITATION
-        if finding is None and (menu or in_menu(block)):
+        if is_called(block, COMMENTS, frames) or (finding is None and (menu or in_menu(block))):
             barred.add(index)
         if finding is not None:
             findings[index] = finding
@@ -411,9 +413,10 @@ def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
 
 
 def _leads(block: Block) -> bool:
-    """Whether a block is little else than links, or its first line is one."""
-    line = block.text.find("\n")
-    return link_share(block) >= LINK_SHARE or (line > 0 and any(link.start == 0 and link.end >= line - 1 for link in block.links))
+    """Whether a block is little else than links, or one of its lines is a link."""
+    text = f"\n{block.text}\n"
+    lines = "\n" in block.text and any(text[link.start] == "\n" == text[link.end + 1] for link in block.links)
+    return link_share(block) >= (LINE_SHARE if lines else LINK_SHARE)
 
 
 def _is_figure(block: Block) -> bool:
