@@ -16,7 +16,7 @@ from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import HEADINGS, LABEL, named
 from pressmark.transforms.evidence import HIDDEN, Finding
-from pressmark.transforms.forms import ASKED, ASKS, BULLETS
+from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES
 from pressmark.transforms.path import Path
 from pressmark.transforms.stated import Stated
 
@@ -83,6 +83,7 @@ BELOW_PICTURE: Final = Finding("caption", "a short line right below a picture")
 BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
 PICTURED: Final = Finding("caption", "alone with a caption in an element")
 REMARK: Final = Finding("note", "italic, below the story")
+CITED: Final = Finding("note", "in a bibliography")
 SIGNED: Final = Finding("byline", "a name alone in bold or italic, below the story")
 CELL: Final = Finding("table", "a cell of a table of short texts")
 TABLE_TITLE: Final = Finding("caption", "the caption of a table")
@@ -111,6 +112,7 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
             here = blocks[index].path.token
             findings[index] = TITLED if here is not None and LABEL.search(named(here)) else BELOW_PICTURE
     _interview(findings, blocks)
+    _references(findings, blocks)
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
     if captions:
         _pictures(findings, blocks, captions)
@@ -356,6 +358,17 @@ def _bulleted(findings: list[Finding], blocks: Sequence[Block], bulleted: Sequen
     for index in bulleted:
         if findings[index].role in ("body", "list_item"):
             findings[index] = BULLETED
+
+
+def _references(findings: list[Finding], blocks: Sequence[Block]) -> None:
+    """What stands below the heading of a bibliography, up to the next heading."""
+    below = False
+    for index, finding in enumerate(findings):
+        if finding.role == "heading" or len(blocks[index].text) <= SHORT:
+            heads = REFERENCES.fullmatch(blocks[index].text) is not None
+            below = heads or (below and finding.role != "heading")
+        if below and finding.role in ("heading", "body", "list_item", "related"):
+            findings[index] = CITED
 
 
 def _pictures(findings: list[Finding], blocks: Sequence[Block], captions: Sequence[int]) -> None:

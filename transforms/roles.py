@@ -33,6 +33,7 @@ from pressmark.transforms.forms import (
     EXTRACT_HEAD,
     FIGURE,
     FIGURES,
+    FOOTNOTE,
     FURNITURE,
     GALLERY,
     NAMES_SOURCE,
@@ -322,7 +323,7 @@ class _Classifier:
 
     def _of_form(self, index: int, block: Block, *, at_edge: bool) -> Finding:
         text = block.text
-        if ADDRESS.fullmatch(text):
+        if ADDRESS.fullmatch(text) or (text[0] == "[" and FOOTNOTE.match(text)):
             return REFERENCE
         if at_edge and "@" in text and EMAIL.search(text) and len(text) <= LONGEST_REMARK:
             signs = text[-1] not in ENDS_SENTENCE + "." and not STOPS.search(EMAIL.sub("", text))
@@ -429,7 +430,7 @@ EXTRACT: Final = Finding("lede", "below a heading that announces a summary")
 FURNISHING: Final = Finding("boilerplate", "page furniture by its wording")
 CREDITS: Final = Finding("byline", "what people did, and their names")
 REPORTER: Final = Finding("byline", "names and a report, outside the story")
-REFERENCE: Final = Finding("note", "an address and nothing else")
+REFERENCE: Final = Finding("note", "an address and nothing else, or a numbered reference")
 REFERRED: Final = Finding("note", "says by whom it was found")
 FIGURE_TITLE: Final = Finding("caption", "a figure's number and title")
 PICTURE_CREDIT: Final = Finding("caption", "ends with the source of a picture")
