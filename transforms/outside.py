@@ -208,28 +208,32 @@ def _sentences(blocks: Sequence[Block], menus: Sequence[int]) -> Iterator[int]:
 
 
 def amid(blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence) -> list[bool]:
-    """Which blocks are the story's where items and tables of data between its first block and its last are, too: those
-    in a list or table right in an element around the story, which nothing names otherwise."""
+    """Which blocks are the story's where what stands beside its paragraphs is, too: headings and plain paragraphs, and
+    items and tables of data right in an element around the story, which nothing names otherwise."""
     story = [index for index, inside in enumerate(main) if inside]
     found = list(main)
     if not story:
         return found
     frames = {id(token) for index in story for token in blocks[index].path if token.tag not in CELLS}
     like = {named_tag(token) for index in story for token in blocks[index].path if token.tag in SECTIONS}
-    between = [index for index in range(story[0], story[-1]) if not main[index] and not in_menu(blocks[index])]
-    cells = [index for index in between if container(blocks[index].path).tag in CELLS]
+    frame = Counter(container(blocks[index].path) for index in story).most_common(1)[0][0]
+    behind = [index for index in range(story[0], len(blocks)) if not main[index] and not in_menu(blocks[index])]
+    between = [index for index in behind if index < story[-1]]
+    cells = [index for index in behind if container(blocks[index].path).tag in CELLS]
     items = [index for index in between if any(token.tag == "li" for token in blocks[index].path)]
-    own = Counter(container(blocks[index].path) for index in story).most_common(1)[0][0]
-    for index in between:
-        block = blocks[index]
-        heads, plain = any(token.tag in HEADINGS for token in block.path), not (block.bold or block.italic or block.links)
-        if container(block.path) is own and (heads or (plain and block.path.tag == "p")):
-            found[index] = True
     for index in chain(items, *data_tables(blocks, cells)):
-        own = [token for token in blocks[index].path if id(token) not in frames and named_tag(token) not in like]
+        tokens = list(blocks[index].path)
+        own = [token for token in tokens if id(token) not in frames and named_tag(token) not in like]
         said = [evidence.of_element(token) for token in own]
         if own and own[0].tag in LISTED and all(one is None or one.role in CONTENT_ROLES for one in said):
-            found[index] = not is_called(blocks[index], MENU, frames)
+            # What goes on behind the last paragraph does so right beside it.
+            beside = index < story[-1] or tokens[tokens.index(own[0]) - 1] is frame.token
+            found[index] = beside and not is_called(blocks[index], MENU, frames)
+    for index in between:
+        block = blocks[index]
+        plain = block.path.tag == "p" and not (block.bold or block.italic or block.links)
+        if container(block.path) is frame and (plain or any(token.tag in HEADINGS for token in block.path)):
+            found[index] = True
     return found
 
 
