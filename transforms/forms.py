@@ -10,9 +10,9 @@ from typing import Final
 
 __all__ = [
     "ADDRESS", "ASKED", "ASKS", "BULLET", "BULLETS", "CONTRIBUTED", "CREDITED", "DATED", "DIGIT", "EDITORS_WORD",
-    "EMAIL", "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FOOTNOTE", "FURNITURE", "GALLERY", "INVITES", "NAMES_SOURCE",
-    "NUMBERED", "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "PICTURED", "QUOTED", "REFERENCES", "REPORTERS", "SENTENCE", "SENTENCE_END",
-    "STARRED", "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED", "VIA",
+    "EMAIL", "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FOOTNOTE", "FURNITURE", "GALLERY", "INVITES",
+    "NAMES_SOURCE", "NUMBERED", "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "PICTURED", "QUOTED", "REFERENCES",
+    "REPORTERS", "SENTENCE", "SENTENCE_END", "STARRED", "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED", "VIA",
 ]  # fmt: skip
 
 DIGIT: Final = re.compile(r"[0-9]")
@@ -97,7 +97,8 @@ INVITES: Final = re.compile(
 FOOTNOTE: Final = re.compile(r"\[\^?\d{1,3}\][:：]?\s*\S")
 REFERENCES: Final = re.compile(
     r"(?:references|bibliography|footnotes|end ?notes|acknowledge?ments|works cited|literaturverzeichnis|literatur"
-    r"|quellen|notes et références|références|referencias|bibliografía|参考(?:文献|资料|情報)?|參考(?:文獻|資料)|注释|註釋)[:：]?",
+    r"|quellen|notes et références|références|referencias|bibliografía"
+    r"|参考(?:文献|资料|情報)?|參考(?:文獻|資料)|注释|註釋)[:：]?",
     re.IGNORECASE,
 )
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")

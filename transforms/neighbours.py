@@ -17,15 +17,11 @@ from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import HEADINGS, LABEL, named
 from pressmark.transforms.evidence import HIDDEN, Finding
 from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES
-from pressmark.transforms.path import Path
+from pressmark.transforms.path import Path, container, list_around, outwards
 from pressmark.transforms.stated import Stated
 
-__all__ = ["CJK", "LINKS", "TITLE", "container", "data_tables", "list_around", "settle", "standfirst", "title_among"]
+__all__ = ["CJK", "LINKS", "NAME", "TITLE", "data_tables", "settle", "standfirst", "title_among"]
 
-INLINE: Final = frozenset(
-    "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span"
-    " strong sub sup time tt u".split()
-)
 # A title and what belongs to it stand within so many blocks.
 HEAD_BLOCKS: Final = 12
 LEAST_OF_LEDE: Final = 30
@@ -42,7 +38,6 @@ LEAST_CELLS: Final = 4
 LONGEST_CELL: Final = 200
 SHORT_CELL: Final = 40
 CELLS: Final = frozenset({"td", "th"})
-LISTS: Final = frozenset({"ul", "ol"})
 LEAST_QUESTIONS: Final = 4
 # A box beside the story holds less than this of the text, a picture's box no more blocks than that.
 BOX_SHARE: Final = 0.3
@@ -141,13 +136,6 @@ def title_among(findings: Sequence[Finding], blocks: Sequence[Block]) -> int | N
     return next((index for index in headings if _heads(findings[index], blocks[index])), None)
 
 
-def container(path: Path) -> Path:
-    """The innermost element around a block that is no paragraph, heading or inline element."""
-    while path.tag in INLINE:
-        path = path.outer
-    return path
-
-
 def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[int]) -> None:
     """What a table holds is its cells where there are several in a row, and rows, and all are short."""
     for inside in data_tables(blocks, cells):
@@ -201,18 +189,18 @@ def _boxes(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[in
     frame = _frame(findings, blocks)
     if frame is None:
         return
-    frames = {id(path) for path in _outwards(frame)}
+    frames = {id(path) for path in outwards(frame)}
     total = sum([len(block.text) for block in blocks])
     boxed: dict[int, list[int]] = {}
     for head in heads:
         box = None
-        for path in _outwards(container(blocks[head].path)):
+        for path in outwards(container(blocks[head].path)):
             if id(path) in frames:
                 break
             box = path
         if box is not None and id(box) not in boxed:
             boxed[id(box)] = [
-                index for index, block in enumerate(blocks) if any(path is box for path in _outwards(block.path))
+                index for index, block in enumerate(blocks) if any(path is box for path in outwards(block.path))
             ]
     # A page of many such boxes is about them.
     if sum([len(blocks[index].text) for inside in boxed.values() for index in inside]) > total * BOX_SHARE:
@@ -221,14 +209,6 @@ def _boxes(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[in
         for index in inside:
             if findings[index].role in ("body", "byline", "dateline", "heading"):
                 findings[index] = BOXED
-
-
-def _outwards(path: Path) -> list[Path]:
-    found = []
-    while path.token is not None:
-        found.append(path)
-        path = path.outer
-    return found
 
 
 def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
@@ -260,19 +240,19 @@ def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[i
 
 
 def _own_links(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
-    """Right in the element of most paragraphs, links in a list below a heading, and linked headings over a paragraph."""
+    """Beside most paragraphs, links in a list below a heading are the story's, and linked headings over a paragraph."""
     frame = _frame(findings, blocks)
     for index in linked:
-        path, behind = blocks[index].path, index + 1
+        path = blocks[index].path
         if findings[index] is not LINKS or frame is None:
             continue
+        before = findings[index - 1] if index else LINKS
+        behind = index + 1 < len(blocks) and findings[index + 1].role == "body" and blocks[index + 1].path
         if any(token.tag == "li" for token in path):
-            before = findings[index - 1] if index else LINKS
             if (before is OWN_ITEM or before.role == "heading") and list_around(path).outer is frame:
                 findings[index] = OWN_ITEM
-        elif container(path) is frame and any(token.tag in HEADINGS for token in path):
-            if behind < len(blocks) and findings[behind].role == "body" and container(blocks[behind].path) is frame:
-                findings[index] = OWN_HEADING
+        elif behind and container(path) is container(behind) is frame and any(token.tag in HEADINGS for token in path):
+            findings[index] = OWN_HEADING
 
 
 def _frame(findings: Sequence[Finding], blocks: Sequence[Block]) -> Path | None:
@@ -282,11 +262,6 @@ def _frame(findings: Sequence[Finding], blocks: Sequence[Block]) -> Path | None:
         if finding.role == "body":
             sizes[container(block.path)] += len(block.text)
     return max(sizes, key=lambda path: sizes[path], default=None)
-
-
-def list_around(path: Path) -> Path:
-    """The outermost list around a block."""
-    return ([one for one in _outwards(path) if one.tag in LISTS] or [path])[-1]
 
 
 def _runs(indices: Sequence[int]) -> list[list[int]]:

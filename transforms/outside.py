@@ -34,8 +34,8 @@ from pressmark.transforms.cards import (
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding
 from pressmark.transforms.forms import CREDITED, EMAIL, INVITES, PHOTO, REPORTERS
-from pressmark.transforms.neighbours import NAME, TITLE, container, data_tables, list_around
-from pressmark.transforms.path import Path
+from pressmark.transforms.neighbours import NAME, TITLE, data_tables
+from pressmark.transforms.path import Path, container, list_around
 from pressmark.transforms.people import reports
 from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, link_share
 from pressmark.transforms.stated import Stated
@@ -130,9 +130,7 @@ def outside_findings(
     tail = range(last + 1, last + 1 + TAIL_BLOCKS)
     page = _Page(evidence, dated, stated, head, tail, container(blocks[last].path), frames, top)
     findings: dict[int, Finding] = {}
-    titled = Counter(
-        id(token) for block in blocks if _leads(block) and _is_title(block) for token in block.path
-    )
+    titled = Counter(id(token) for block in blocks if _leads(block) and _is_title(block) for token in block.path)
     crowded = {number for number, count in titled.items() if count > MOST_TITLES}
     barred = page_numbers(blocks)
     barred.update(chain(*data_tables(blocks, [i for i, block in enumerate(blocks) if _is_figure(block)])))
@@ -191,7 +189,7 @@ def outside_findings(
 
 def _sentences(blocks: Sequence[Block], menus: Sequence[int]) -> Iterator[int]:
     """Links in lists of menus that are as long as sentences: no menu has such entries."""
-    lists: dict[tuple[Path, str], list[int]] = defaultdict(list)
+    lists: dict[tuple[Path, str | None], list[int]] = defaultdict(list)
     for index in menus:
         shares = is_called(blocks[index], SHARED, ())
         if (

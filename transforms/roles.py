@@ -340,7 +340,13 @@ class _Classifier:
             return SECTION
         if block.bold:
             alone = not any(beside.bold for beside in self._blocks[index + 1 : index + 2])
-            if not self._story_started and index < TOP_BLOCKS and alone and len(text) > 20 and SENTENCE_END.search(text):
+            if (
+                not self._story_started
+                and index < TOP_BLOCKS
+                and alone
+                and len(text) > 20
+                and SENTENCE_END.search(text)
+            ):
                 return BOLD_TOP
             if _heads(text):
                 self._open(BOLD_LINE, text)
