@@ -125,9 +125,10 @@ def test_what_stands_above_a_pages_story(above: str, roles: list[str]) -> None:
                      id="summary in a box of other stories"),
         pytest.param("<p><a href='/1'>What the harbour does with lamps</a><br>by Tom Ash (5/17/2031)</p>",
                      ["related"], id="title with names below"),
-        pytest.param("<nav><ul>" + "".join(f"<li><a href='/{n}'>Lamps</a><div><a href='/l{n}'>What the harbour does with"
-                                           f" lamp {n}</a></div></li>" for n in range(4)) + "</ul></nav>",
-                     ["boilerplate", "related"] * 4, id="titles beside a menu's entries"),
+        pytest.param("<nav><ul>" + "<li><a href='/l'>Lamps</a></li>" * 4
+                     + "".join(f"<li><div><a href='/{n}'>What the harbour does with lamp {n}</a></div></li>" for n in
+                               range(4)) + "</ul></nav>",
+                     [*["boilerplate"] * 4, *["related"] * 4], id="titles beside a menu's entries"),
         pytest.param(f"<p>{'<br><br>'.join(['Lamp'] * 12)}</p><p>Maud Ellery has kept lamps on the quay for years.</p>",
                      [*["boilerplate"] * 12, "note"], id="about a stated author"),
         pytest.param("<div class='comments-area'>" + "".join(f"<div class='c'><a href='/{n}'>What the harbour does with"
