@@ -55,7 +55,7 @@ HALF: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # The reason of a role that the block's own first words say.
 SAID: Final = (
     "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below",
-    "a name alone", "a link below", "an e-mail address", "says by whom", LINKS.reason,
+    "a name alone", "in a bibliography", "a link below", "an e-mail address", "says by whom", LINKS.reason,
 )  # fmt: skip
 # What these say holds where a block is little else than links.
 NAMED: Final = (BY_CLASS, "inside `nav`")

@@ -17,10 +17,10 @@ from turbohtml import Token
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.evidence import NAMING
 from pressmark.transforms.outlets import class_words
-from pressmark.transforms.path import Path
+from pressmark.transforms.path import Path, outwards
 
 __all__ = [
-    "BUTTON", "HEADINGS", "LABEL", "MENU", "MENUS", "MOST_TITLES", "STEP", "beside_titles", "in_menu",
+    "ADVERT", "BUTTON", "HEADINGS", "LABEL", "MENU", "MENUS", "MOST_TITLES", "STEP", "beside_titles", "in_menu",
     "in_rows", "is_called", "labels", "like_others", "named", "named_tag", "page_numbers",
 ]  # fmt: skip
 
@@ -31,9 +31,10 @@ FRAMES: Final = frozenset({"html", "body", "main"})
 MENU: Final = re.compile(
     r" (?:menu|sub ?menu|dropdown|nav ?bar|(?:main|site|block) nav|bread ?crumbs?|shar(?:e|ing)|social|skip ?links?"
     r"|logo|log ?in|sign ?in|languages?|cookies?|tool ?bar|pagination|pager|search"
-    r"|site (?:footer|title|branding)|widget categories|cat item|category rootline|calendar|respond|pop ?up|pop|modal"
-    r"|overlay|dialog|off ?canvas|services?|ad|ads|advert|advertisement) "
+    r"|site (?:footer|title|branding)|widget categories|cat item|category rootline|calendar|respond"
+    r"|off ?canvas|services?) "
 )
+ADVERT: Final = re.compile(r" (?:pop ?up|pop|modal|overlay|dialog|ad|ads|advert|advertisement) ")
 FOOTER: Final = re.compile(r" (?:(?:site|page|main|global) footer |footer $|colophon )")
 BUTTON: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action|tools?) ")
 STEP: Final = re.compile(
@@ -115,11 +116,11 @@ def in_rows(
     blocks: Sequence[Block], main: Sequence[bool], titles: Collection[int], barred: Collection[int]
 ) -> set[int]:
     """Blocks in cards: elements of one kind in a row, where more than one has the title of another story."""
-    frames = {id(path) for index, block in enumerate(blocks) if main[index] for path in _outwards(block.path)}
+    frames = {id(path) for index, block in enumerate(blocks) if main[index] for path in outwards(block.path)}
     rows: dict[tuple[int, str], set[int]] = defaultdict(set)
     titled: Counter[int] = Counter()
     for index, block in enumerate(blocks):
-        for path in _outwards(block.path) if not main[index] else ():
+        for path in outwards(block.path) if not main[index] else ():
             if id(path) not in frames:
                 rows[id(path.outer), _kind(path)].add(id(path))
                 titled[id(path)] += index in titles
@@ -130,7 +131,7 @@ def in_rows(
     }  # fmt: skip
     held: dict[int, list[int]] = defaultdict(list)
     for index, block in enumerate(blocks):
-        for path in _outwards(block.path) if not main[index] else ():
+        for path in outwards(block.path) if not main[index] else ():
             if id(path) in cards:
                 held[id(path)].append(index)
     found: set[int] = set()
@@ -163,12 +164,6 @@ def _kind(path: Path) -> str:
     attributes = () if path.token is None else path.token.attrs or ()
     classes = next((value for key, value in attributes if key == "class" and value), "").split()
     return f"{path.tag}.{UNNUMBERED.sub('', classes[0]) if classes else ''}"
-
-
-def _outwards(path: Path) -> Iterator[Path]:
-    while path.token is not None:
-        yield path
-        path = path.outer
 
 
 def beside_titles(

@@ -10,9 +10,9 @@ from typing import Final
 
 __all__ = [
     "ADDRESS", "ASKED", "ASKS", "BULLET", "BULLETS", "CONTRIBUTED", "CREDITED", "DATED", "DIGIT", "EDITORS_WORD",
-    "EMAIL", "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FURNITURE", "GALLERY", "INVITES", "NAMES_SOURCE",
-    "NUMBERED", "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "PICTURED", "QUOTED", "REPORTERS", "SENTENCE", "SENTENCE_END",
-    "STARRED", "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED", "VIA",
+    "EMAIL", "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FOOTNOTE", "FURNITURE", "GALLERY", "INVITES",
+    "NAMES_SOURCE", "NUMBERED", "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "PICTURED", "QUOTED", "REFERENCES",
+    "REPORTERS", "SENTENCE", "SENTENCE_END", "STARRED", "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED", "VIA",
 ]  # fmt: skip
 
 DIGIT: Final = re.compile(r"[0-9]")
@@ -91,6 +91,14 @@ INVITES: Final = re.compile(
     r"newsletter|subscri|abonn|inscri[tv]|inscreva|suscr|sign(?:ing)? up|donat|spende|apoi[ae]|souten|unterstütz"
     r"|support (?:us|our|the)|your (?:support|inbox)|become a member|funded|funding|help us|mailing list|tilmeld"
     r"|prenumer|подпис|рассыл|اشترك|订阅|訂閱|捐款|赞助|贊助|メルマガ|購読|구독|후원",
+    re.IGNORECASE,
+)
+# A reference, or a footnote, by its number in brackets.
+FOOTNOTE: Final = re.compile(r"\[\^?\d{1,3}\][:：]?\s*\S")
+REFERENCES: Final = re.compile(
+    r"(?:references|bibliography|footnotes|end ?notes|acknowledge?ments|works cited|literaturverzeichnis|literatur"
+    r"|quellen|notes et références|références|referencias|bibliografía"
+    r"|参考(?:文献|资料|情報)?|參考(?:文獻|資料)|注释|註釋)[:：]?",
     re.IGNORECASE,
 )
 SUBMITTED: Final = re.compile(r"提交|发表于|發表於|发布于|發布於|更新于|Published|Updated|Posted")

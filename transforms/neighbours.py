@@ -16,16 +16,12 @@ from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import HEADINGS, LABEL, named
 from pressmark.transforms.evidence import HIDDEN, Finding
-from pressmark.transforms.forms import ASKED, ASKS, BULLETS
-from pressmark.transforms.path import Path
+from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES
+from pressmark.transforms.path import Path, container, list_around, outwards
 from pressmark.transforms.stated import Stated
 
-__all__ = ["CJK", "LINKS", "TITLE", "container", "data_tables", "list_around", "settle", "standfirst", "title_among"]
+__all__ = ["CJK", "LINKS", "NAME", "TITLE", "data_tables", "settle", "standfirst", "title_among"]
 
-INLINE: Final = frozenset(
-    "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span"
-    " strong sub sup time tt u".split()
-)
 # A title and what belongs to it stand within so many blocks.
 HEAD_BLOCKS: Final = 12
 LEAST_OF_LEDE: Final = 30
@@ -42,7 +38,6 @@ LEAST_CELLS: Final = 4
 LONGEST_CELL: Final = 200
 SHORT_CELL: Final = 40
 CELLS: Final = frozenset({"td", "th"})
-LISTS: Final = frozenset({"ul", "ol"})
 LEAST_QUESTIONS: Final = 4
 # A box beside the story holds less than this of the text, a picture's box no more blocks than that.
 BOX_SHARE: Final = 0.3
@@ -72,15 +67,18 @@ SUMMARY: Final = Finding("lede", "what the page states as its summary")
 DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
 ANNOUNCED: Final = Finding("list_item", "a list of links that the paragraph above announces")
 AMONG_ITEMS: Final = Finding("list_item", "a link in a list that has other items, too")
+OWN_ITEM: Final = Finding("list_item", "a link in a list below a heading of the story")
+OWN_HEADING: Final = Finding("heading", "a linked heading over a paragraph of the story")
 QUESTION: Final = Finding("body", "one of many questions in headings, as interviews have")
 TITLED: Final = Finding("heading", "named a title, between a picture and a paragraph")
 ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
 BULLETED: Final = Finding("heading", "a bulleted line, with paragraphs between it and the next one")
 SECTION: Final = Finding("heading", "a numbered line, with paragraphs between it and the next number")
-BELOW_PICTURE: Final = Finding("caption", "a short line right below a picture")
+BELOW_PICTURE: Final = Finding("caption", "a line in italics right below a picture")
 BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
 PICTURED: Final = Finding("caption", "alone with a caption in an element")
 REMARK: Final = Finding("note", "italic, below the story")
+CITED: Final = Finding("note", "in a bibliography")
 SIGNED: Final = Finding("byline", "a name alone in bold or italic, below the story")
 CELL: Final = Finding("table", "a cell of a table of short texts")
 TABLE_TITLE: Final = Finding("caption", "the caption of a table")
@@ -94,6 +92,7 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
         linked = [index for index, finding in enumerate(findings) if finding is LINKS]
         _boxes(findings, blocks, linked)
         _digest(findings, blocks, linked)
+        _own_links(findings, blocks, linked)
     cells = [index for index, block in enumerate(blocks) if container(block.path).tag in CELLS]
     if len(cells) >= LEAST_CELLS:
         _tables(findings, blocks, cells)
@@ -106,8 +105,12 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
     for index in pictures:
         if 0 < index < len(blocks) and findings[index].role == "body" and _captions(blocks[index]):
             here = blocks[index].path.token
-            findings[index] = TITLED if here is not None and LABEL.search(named(here)) else BELOW_PICTURE
+            if here is not None and LABEL.search(named(here)):
+                findings[index] = TITLED
+            elif blocks[index].italic:
+                findings[index] = BELOW_PICTURE
     _interview(findings, blocks)
+    _references(findings, blocks)
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
     if captions:
         _pictures(findings, blocks, captions)
@@ -133,18 +136,11 @@ def title_among(findings: Sequence[Finding], blocks: Sequence[Block]) -> int | N
     return next((index for index in headings if _heads(findings[index], blocks[index])), None)
 
 
-def container(path: Path) -> Path:
-    """The innermost element around a block that is no paragraph, heading or inline element."""
-    while path.tag in INLINE:
-        path = path.outer
-    return path
-
-
 def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[int]) -> None:
     """What a table holds is its cells where there are several in a row, and rows, and all are short."""
     for inside in data_tables(blocks, cells):
         for index in inside:
-            if findings[index].role in CONTENT_ROLES or findings[index] is LINKS:
+            if findings[index].role not in ("boilerplate", "caption"):
                 findings[index] = CELL
         above = inside[0] - 1
         if above >= 0 and blocks[above].path.tag == "caption" and findings[above].role in CONTENT_ROLES:
@@ -190,25 +186,21 @@ def _boxes(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[in
     heads = [index for index in linked if any(token.tag in HEADINGS for token in blocks[index].path)]
     if not heads:
         return
-    sizes: Counter[Path] = Counter()
-    for block, finding in zip(blocks, findings, strict=True):
-        if finding.role == "body":
-            sizes[container(block.path)] += len(block.text)
-    frame = max(sizes, key=lambda path: sizes[path], default=None)
+    frame = _frame(findings, blocks)
     if frame is None:
         return
-    frames = {id(path) for path in _outwards(frame)}
+    frames = {id(path) for path in outwards(frame)}
     total = sum([len(block.text) for block in blocks])
     boxed: dict[int, list[int]] = {}
     for head in heads:
         box = None
-        for path in _outwards(container(blocks[head].path)):
+        for path in outwards(container(blocks[head].path)):
             if id(path) in frames:
                 break
             box = path
         if box is not None and id(box) not in boxed:
             boxed[id(box)] = [
-                index for index, block in enumerate(blocks) if any(path is box for path in _outwards(block.path))
+                index for index, block in enumerate(blocks) if any(path is box for path in outwards(block.path))
             ]
     # A page of many such boxes is about them.
     if sum([len(blocks[index].text) for inside in boxed.values() for index in inside]) > total * BOX_SHARE:
@@ -217,14 +209,6 @@ def _boxes(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[in
         for index in inside:
             if findings[index].role in ("body", "byline", "dateline", "heading"):
                 findings[index] = BOXED
-
-
-def _outwards(path: Path) -> list[Path]:
-    found = []
-    while path.token is not None:
-        found.append(path)
-        path = path.outer
-    return found
 
 
 def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
@@ -255,9 +239,29 @@ def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[i
             findings[index] = DIGEST
 
 
-def list_around(path: Path) -> Path:
-    """The outermost list around a block."""
-    return ([one for one in _outwards(path) if one.tag in LISTS] or [path])[-1]
+def _own_links(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
+    """Beside most paragraphs, links in a list below a heading are the story's, and linked headings over a paragraph."""
+    frame = _frame(findings, blocks)
+    for index in linked:
+        path = blocks[index].path
+        if findings[index] is not LINKS or frame is None:
+            continue
+        before = findings[index - 1] if index else LINKS
+        behind = index + 1 < len(blocks) and findings[index + 1].role == "body" and blocks[index + 1].path
+        if any(token.tag == "li" for token in path):
+            if (before is OWN_ITEM or before.role == "heading") and list_around(path).outer is frame:
+                findings[index] = OWN_ITEM
+        elif behind and container(path) is container(behind) is frame and any(token.tag in HEADINGS for token in path):
+            findings[index] = OWN_HEADING
+
+
+def _frame(findings: Sequence[Finding], blocks: Sequence[Block]) -> Path | None:
+    """The element that most paragraphs stand right in."""
+    sizes: Counter[Path] = Counter()
+    for block, finding in zip(blocks, findings, strict=True):
+        if finding.role == "body":
+            sizes[container(block.path)] += len(block.text)
+    return max(sizes, key=lambda path: sizes[path], default=None)
 
 
 def _runs(indices: Sequence[int]) -> list[list[int]]:
@@ -332,6 +336,17 @@ def _bulleted(findings: list[Finding], blocks: Sequence[Block], bulleted: Sequen
     for index in bulleted:
         if findings[index].role in ("body", "list_item"):
             findings[index] = BULLETED
+
+
+def _references(findings: list[Finding], blocks: Sequence[Block]) -> None:
+    """What stands below the heading of a bibliography, up to the next heading."""
+    below = False
+    for index, finding in enumerate(findings):
+        if finding.role == "heading" or len(blocks[index].text) <= SHORT:
+            heads = REFERENCES.fullmatch(blocks[index].text) is not None
+            below = heads or (below and finding.role != "heading")
+        if below and finding.role in ("heading", "body", "list_item", "related"):
+            findings[index] = CITED
 
 
 def _pictures(findings: list[Finding], blocks: Sequence[Block], captions: Sequence[int]) -> None:

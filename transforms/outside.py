@@ -14,6 +14,7 @@ from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.beside_dates import NAMED_MONTH, beside_date, looks_dated
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import (
+    ADVERT,
     BUTTON,
     HEADINGS,
     MENU,
@@ -33,8 +34,8 @@ from pressmark.transforms.cards import (
 from pressmark.transforms.datelines import PageDates
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding
 from pressmark.transforms.forms import CREDITED, EMAIL, INVITES, PHOTO, REPORTERS
-from pressmark.transforms.neighbours import TITLE, container, data_tables, list_around
-from pressmark.transforms.path import Path
+from pressmark.transforms.neighbours import NAME, TITLE, data_tables
+from pressmark.transforms.path import Path, container, list_around
 from pressmark.transforms.people import reports
 from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, link_share
 from pressmark.transforms.stated import Stated
@@ -57,7 +58,7 @@ ORDINAL: Final = re.compile(r"(?<=\d)\.")
 BRACKETS: Final = "[]［］【】"
 NAMES_WHO: Final = re.compile(
     r"\b(?:[Bb]y|[Vv]on|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Oo]leh)(?: [A-ZÀ-ÞĀ-Ž]|:)"
-    r"|(?:来源|來源|出处|出處|记者|記者)\s*[:：]\s*\S"
+    r"|\d\S* by \w|(?:来源|來源|出处|出處|记者|記者)\s*[:：]\s*\S"
     r"|^[A-ZÀ-Þ][\w.'’-]+ [A-ZÀ-Þ][\w'’-]+[a-zß-ÿ],? ?(?=\d)|기자"
 )
 COPYRIGHT: Final = re.compile(
@@ -65,6 +66,7 @@ COPYRIGHT: Final = re.compile(
 )
 DIGIT: Final = re.compile(r"\d")
 SHARED: Final = re.compile(r" (?:shar(?:e|ing)|social|comments?) ")
+COMMENTS: Final = re.compile(r" (?:comment (?:list|body|content|meta)|comments area) ")
 CONTROLS: Final = frozenset({"button", "select", "option", "input", "label"})
 TITLES: Final = frozenset({"h1", "h2"})
 CELLS: Final = frozenset({"td", "th"})
@@ -85,9 +87,10 @@ LEAST_INVITATION: Final = 3
 LEAST_CJK_INVITATION: Final = 4
 LEAST_OF_PLEA: Final = 6
 LEAST_SENTENCES: Final = 4
-LEAST_IN_SENTENCE: Final = 9
+LEAST_IN_SENTENCE: Final = 6
 SENTENCE_SHARE: Final = 0.7
 LEAST_OF_TEASER: Final = 8
+LINE_SHARE: Final = 0.45
 SIGN_UP: Final = re.compile(
     r"class words `(?:newsletter|subscribe|subscription|sign ?up|follow by email|mailing list|mailchimp|donate"
     r"|donations?|support us|support pay|membership)"
@@ -98,7 +101,7 @@ DATED_BELOW: Final = Finding("dateline", "a date right below the page's story")
 NAMES: Final = Finding("byline", "names above the page's story")
 SIGNED: Final = Finding("byline", "names below the page's story")
 AUTHOR: Final = Finding("byline", "an author whom the page states")
-ABOUT: Final = Finding("note", "about the author, below the page's story")
+ABOUT: Final = Finding("note", "about the author, beside the page's story")
 INVITATION: Final = Finding("note", "an invitation to sign up, outside the page's story")
 REMARK: Final = Finding("note", "a publisher's remark right below the page's story")
 PICTURE: Final = Finding("caption", "the words of a picture beside the page's story")
@@ -127,9 +130,8 @@ def outside_findings(
     tail = range(last + 1, last + 1 + TAIL_BLOCKS)
     page = _Page(evidence, dated, stated, head, tail, container(blocks[last].path), frames, top)
     findings: dict[int, Finding] = {}
-    titled = Counter(
-        id(token) for block in blocks if link_share(block) >= LINK_SHARE and _is_title(block) for token in block.path
-    )
+    titled = Counter(id(token) for block in blocks if _leads(block) and _is_title(block) for token in block.path)
+    crowded = {number for number, count in titled.items() if count > MOST_TITLES}
     barred = page_numbers(blocks)
     barred.update(chain(*data_tables(blocks, [i for i, block in enumerate(blocks) if _is_figure(block)])))
     for index, block in enumerate(blocks):
@@ -141,12 +143,12 @@ def outside_findings(
             for token in block.path
             if id(token) not in frames
             and (one := evidence.of_element(token)) is not None
-            and not (titled[id(token)] > MOST_TITLES and SIGN_UP.search(one.reason))
+            and not (id(token) in crowded and SIGN_UP.search(one.reason))
         ]
         # What is hidden from those who listen to a page is a picture's words where it stands in its element.
         if HIDDEN in found and not any(token.tag in PICTURES for token in block.path):
             continue
-        menu = is_called(block, MENU, frames)
+        menu = is_called(block, MENU, frames) or is_called(block, ADVERT, frames | crowded)
         if any(one.role == "note" and SIGN_UP.search(one.reason) for one in found):
             barred.add(index)
             finding = _invitation(block)
@@ -156,7 +158,7 @@ def outside_findings(
                 finding = _amid(block, started=first <= index)
         if finding is None and _asks(block):
             finding = INVITATION
-        if finding is None and (menu or in_menu(block)):
+        if is_called(block, COMMENTS, frames) or (finding is None and (menu or in_menu(block))):
             barred.add(index)
         if finding is not None:
             findings[index] = finding
@@ -187,7 +189,7 @@ def outside_findings(
 
 def _sentences(blocks: Sequence[Block], menus: Sequence[int]) -> Iterator[int]:
     """Links in lists of menus that are as long as sentences: no menu has such entries."""
-    lists: dict[Path, list[int]] = defaultdict(list)
+    lists: dict[tuple[Path, str | None], list[int]] = defaultdict(list)
     for index in menus:
         shares = is_called(blocks[index], SHARED, ())
         if (
@@ -195,30 +197,41 @@ def _sentences(blocks: Sequence[Block], menus: Sequence[int]) -> Iterator[int]:
             and link_share(blocks[index]) > SENTENCE_SHARE
             and any(token.tag == "li" for token in blocks[index].path)
         ):
-            lists[list_around(blocks[index].path).outer].append(index)
+            path = blocks[index].path
+            lists[list_around(path).outer, container(path).tag].append(index)
     for inside in lists.values():
         words = [len(blocks[index].text.split()) + len(CJK.findall(blocks[index].text)) // 2 for index in inside]
         if len(inside) >= LEAST_SENTENCES and sum(words) >= LEAST_IN_SENTENCE * len(inside):
-            yield from inside
+            yield from (index for index in inside if _is_title(blocks[index]))
 
 
 def amid(blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence) -> list[bool]:
-    """Which blocks are the story's where items and tables of data between its first block and its last are, too: those
-    in a list or table right in an element around the story, which nothing names otherwise."""
+    """Which blocks are the story's where what stands beside its paragraphs is, too: headings and plain paragraphs, and
+    items and tables of data right in an element around the story, which nothing names otherwise."""
     story = [index for index, inside in enumerate(main) if inside]
     found = list(main)
     if not story:
         return found
     frames = {id(token) for index in story for token in blocks[index].path if token.tag not in CELLS}
     like = {named_tag(token) for index in story for token in blocks[index].path if token.tag in SECTIONS}
-    between = [index for index in range(story[0], story[-1]) if not main[index] and not in_menu(blocks[index])]
-    cells = [index for index in between if container(blocks[index].path).tag in CELLS]
+    frame = Counter(container(blocks[index].path) for index in story).most_common(1)[0][0]
+    behind = [index for index in range(story[0], len(blocks)) if not main[index] and not in_menu(blocks[index])]
+    between = [index for index in behind if index < story[-1]]
+    cells = [index for index in behind if container(blocks[index].path).tag in CELLS]
     items = [index for index in between if any(token.tag == "li" for token in blocks[index].path)]
     for index in chain(items, *data_tables(blocks, cells)):
-        own = [token for token in blocks[index].path if id(token) not in frames and named_tag(token) not in like]
+        tokens = list(blocks[index].path)
+        own = [token for token in tokens if id(token) not in frames and named_tag(token) not in like]
         said = [evidence.of_element(token) for token in own]
         if own and own[0].tag in LISTED and all(one is None or one.role in CONTENT_ROLES for one in said):
-            found[index] = not is_called(blocks[index], MENU, frames)
+            # What goes on behind the last paragraph does so right beside it.
+            beside = index < story[-1] or tokens[tokens.index(own[0]) - 1] is frame.token
+            found[index] = beside and not is_called(blocks[index], MENU, frames)
+    for index in between:
+        block = blocks[index]
+        plain = block.path.tag == "p" and not (block.bold or block.italic or block.links)
+        if container(block.path) is frame and (plain or any(token.tag in HEADINGS for token in block.path)):
+            found[index] = True
     return found
 
 
@@ -275,7 +288,11 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
         return finding
     if menu:
         return None
-    titled = share >= LINK_SHARE and not page.stated.is_title(text) and _is_title(block)
+    if index > page.head.stop and SENTENCE.search(text) and page.stated.names_author(text):
+        plain = share < LINK_SHARE or text.endswith(".")
+        if plain and _says_something(text, LEAST_OF_PLEA) and not is_called(block, SHARED, page.frames):
+            return ABOUT
+    titled = _leads(block) and not page.stated.is_title(text) and _is_title(block)
     if titled and not is_called(block, BUTTON, page.frames):
         return LINKED
     if index > page.head.stop and not titled and _invites(page, text, found):
@@ -284,30 +301,26 @@ def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *
     teases = strong is not None and ("teaser" in strong.reason or strong.role == "lede")
     if teases and index in page.head and page.top < index <= page.top + 6:
         return TEASER if share == 0 and (SENTENCE.search(text) or _says_something(text, LEAST_OF_TEASER)) else None
-    if (
-        strong is not None
-        and strong.role == "related"
-        and strong.reason.startswith(BY_CLASS)
-        and _says_something(text, 2)
-    ):
-        return BOXED
-    return None
+    boxed = any(one.role == "related" and one.reason.startswith(BY_CLASS) for one in found)
+    boxed = boxed and strong is not None and strong.role not in ("boilerplate", "byline")
+    return BOXED if boxed and _says_something(text, 2) else None
 
 
 def _title(blocks: Sequence[Block], main: Sequence[bool], stated: Stated, head: range) -> int | None:
     """Where the article's title stands, if the story has none: in the highest heading that repeats it."""
     if any(inside and stated.is_title(block.text) for block, inside in zip(blocks, main, strict=True)):
         return None
+    tops = [index for index, block in enumerate(blocks) if any(token.tag == "h1" for token in block.path)]
     best = None
     for index in head:
         if index < 0 or main[index]:
             continue
         tags = [token.tag for token in blocks[index].path]
-        if not stated.is_title(blocks[index].text) and not any(_is_headline(token) for token in blocks[index].path):
+        said = stated.is_title(blocks[index].text) or any(_is_headline(token) for token in blocks[index].path)
+        # Pages state another title for searches and networks; their only highest heading is what they show.
+        if (not said and tops != [index]) or any(tag in MENUS or tag in ("a", "li") or tag in UNSHOWN for tag in tags):
             continue
-        if any(tag in MENUS or tag in ("a", "li") or tag in UNSHOWN for tag in tags):
-            continue
-        level = min([tag for tag in tags if tag in HEADINGS], default="h9")
+        level = (not said, min([tag for tag in tags if tag in HEADINGS], default="h9"))
         if best is None or level < best[0]:
             best = level, index
     return best[1] if best is not None else None
@@ -373,11 +386,11 @@ def _dated(page: _Page, text: str, role: str | None) -> Finding | None:
     rest = beside_date(text, page.dated)
     if rest is None and page.dated.read_within(text) is None and NAMED_MONTH.search(text) is None:
         return None
-    if NAMES_WHO.search(text):
+    if NAMES_WHO.search(text) or page.stated.names_author(text):
         return NAMES
     if rest is None:
         return None if SENTENCE.search(ORDINAL.sub("", text[:-1])) else DATE
-    return NAMES if rest and role != "dateline" else DATE
+    return NAMES if rest and (role != "dateline" or NAME.fullmatch(rest)) else DATE
 
 
 def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | None:
@@ -399,6 +412,13 @@ def _below(page: _Page, block: Block, found: Sequence[Finding]) -> Finding | Non
         return SIGNED
     said = page.evidence.of_wording(text, at_edge=True)
     return REMARK if said is not None and said.role == "note" and len(text) <= LONGEST_CAPTION else None
+
+
+def _leads(block: Block) -> bool:
+    """Whether a block is little else than links, or one of its lines is a link."""
+    text = f"\n{block.text}\n"
+    lines = "\n" in block.text and any(text[link.start] == "\n" == text[link.end + 1] for link in block.links)
+    return link_share(block) >= (LINE_SHARE if lines else LINK_SHARE)
 
 
 def _is_figure(block: Block) -> bool:

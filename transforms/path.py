@@ -7,7 +7,13 @@ from typing import Final, Self
 
 from turbohtml import Token
 
-__all__ = ["NOWHERE", "Path"]
+__all__ = ["NOWHERE", "Path", "container", "list_around", "outwards"]
+
+INLINE: Final = frozenset(
+    "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span"
+    " strong sub sup time tt u".split()
+)
+LISTS: Final = frozenset({"ul", "ol"})
 
 
 class Path:
@@ -37,3 +43,24 @@ class Path:
 
 
 NOWHERE: Final = Path()
+
+
+def outwards(path: Path) -> list[Path]:
+    """The path itself and those around it, the innermost first."""
+    found = []
+    while path.token is not None:
+        found.append(path)
+        path = path.outer
+    return found
+
+
+def container(path: Path) -> Path:
+    """The innermost element around a block that is no paragraph, heading or inline element."""
+    while path.tag in INLINE:
+        path = path.outer
+    return path
+
+
+def list_around(path: Path) -> Path:
+    """The outermost list around a block."""
+    return ([one for one in outwards(path) if one.tag in LISTS] or [path])[-1]

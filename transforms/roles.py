@@ -33,6 +33,7 @@ from pressmark.transforms.forms import (
     EXTRACT_HEAD,
     FIGURE,
     FIGURES,
+    FOOTNOTE,
     FURNITURE,
     GALLERY,
     NAMES_SOURCE,
@@ -322,7 +323,7 @@ class _Classifier:
 
     def _of_form(self, index: int, block: Block, *, at_edge: bool) -> Finding:
         text = block.text
-        if ADDRESS.fullmatch(text):
+        if ADDRESS.fullmatch(text) or (text[0] == "[" and FOOTNOTE.match(text)):
             return REFERENCE
         if at_edge and "@" in text and EMAIL.search(text) and len(text) <= LONGEST_REMARK:
             signs = text[-1] not in ENDS_SENTENCE + "." and not STOPS.search(EMAIL.sub("", text))
@@ -338,13 +339,18 @@ class _Classifier:
         if could_head and (NUMBERED.fullmatch(text) or STARRED.fullmatch(text)):
             return SECTION
         if block.bold:
-            if not self._story_started and index < TOP_BLOCKS and len(text) > 20 and SENTENCE_END.search(text):
+            alone = not any(beside.bold for beside in self._blocks[index + 1 : index + 2])
+            if (
+                not self._story_started
+                and index < TOP_BLOCKS
+                and alone
+                and len(text) > 20
+                and SENTENCE_END.search(text)
+            ):
                 return BOLD_TOP
             if _heads(text):
                 self._open(BOLD_LINE, text)
                 return BOLD_LINE
-        if not self._story_started and self._stands_apart(index):
-            return APART_TOP
         if block.italic:
             if QUOTED.fullmatch(text):
                 return ITALIC_QUOTE
@@ -353,18 +359,6 @@ class _Classifier:
         if at_edge and self._story_started and (TRANSLATED.search(text) or self._is_about_the_author(text)):
             return AUTHOR
         return BODY
-
-    def _stands_apart(self, index: int) -> bool:
-        """Whether a sentence stands in an element of its own, where the story below it is in paragraphs."""
-        if index + 1 >= min(len(self._blocks), TOP_BLOCKS):
-            return False
-        block, following = self._blocks[index], self._blocks[index + 1]
-        return (
-            block.path.tag == "div"
-            and len(block.text) <= LONGEST_CREDIT
-            and SENTENCE_END.search(block.text) is not None
-            and any(token.tag == "p" for token in following.path)
-        )
 
     def _is_about_the_author(self, text: str) -> bool:
         folded = text.casefold() if self._names else ""
@@ -429,7 +423,7 @@ EXTRACT: Final = Finding("lede", "below a heading that announces a summary")
 FURNISHING: Final = Finding("boilerplate", "page furniture by its wording")
 CREDITS: Final = Finding("byline", "what people did, and their names")
 REPORTER: Final = Finding("byline", "names and a report, outside the story")
-REFERENCE: Final = Finding("note", "an address and nothing else")
+REFERENCE: Final = Finding("note", "an address and nothing else, or a numbered reference")
 REFERRED: Final = Finding("note", "says by whom it was found")
 FIGURE_TITLE: Final = Finding("caption", "a figure's number and title")
 PICTURE_CREDIT: Final = Finding("caption", "ends with the source of a picture")
@@ -438,7 +432,6 @@ BULLETED: Final = Finding("list_item", "begins with a bullet")
 SECTION: Final = Finding("heading", "a section's number, or marked as a heading")
 BOLD_TOP: Final = Finding("lede", "a bold sentence above the story")
 BOLD_LINE: Final = Finding("heading", "a short bold line without a sentence's end")
-APART_TOP: Final = Finding("lede", "a sentence apart from the paragraphs, above the story")
 ITALIC_QUOTE: Final = Finding("quote", "italic and in quotation marks")
 ITALIC_TOP: Final = Finding("note", "italic, above the story")
 AUTHOR: Final = Finding("note", "about the author, at the end")

@@ -15,6 +15,7 @@ NAMES_PART: Final = re.compile(r"[、，,;；/／&|]| and | und | et | y ")
 # What is stated goes on with the site's name where the page itself ends.
 LEAST_OF_TITLE: Final = 10
 LEAST_OF_SUMMARY: Final = 20
+LEAST_OF_NAME: Final = 4
 # What a block has beside the letters of a title.
 MARKS: Final = 8
 
@@ -37,6 +38,11 @@ class Stated(NamedTuple):
     def is_author(self, text: str) -> bool:
         """Whether a block is the name of an author and nothing else."""
         return bool(self.authors) and folded(text) in self.authors
+
+    def names_author(self, text: str) -> bool:
+        """Whether a short line has an author's name in it."""
+        fold = folded(text)
+        return any(len(author) >= LEAST_OF_NAME and author in fold for author in self.authors)
 
     def is_summary(self, text: str) -> bool:
         """Whether a block is the stated summary, or one of the two begins with the other."""

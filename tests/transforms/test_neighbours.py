@@ -70,7 +70,24 @@ def test_lists_of_links_are_a_digests_items_where_they_are_most_of_it_and_relate
     assert roles(digest) == ["heading", *["list_item"] * 3, "heading", *["list_item"] * 3]
     one_list = "<h3>码头</h3>" + links("渡轮的历史", "码头的冬天", "灯塔之夜", "船长日记", "试航之后", "票价之争")
     assert roles(one_list) == ["heading", *["related"] * 6]
-    assert set(roles(STORY * 5 + digest)[15:]) == {"heading", "related"}
+    assert roles(STORY * 5 + links("渡轮的历史", "码头的冬天"))[15:] == ["related"] * 2
+
+
+@pytest.mark.parametrize(
+    ("between", "found"),
+    [
+        pytest.param("<h3>More</h3>" + links("lamp", "quay"), ["heading", *["list_item"] * 2], id="below a heading"),
+        pytest.param("<p>It burns.</p>" + links("lamp 1", "lamp 2"), ["body", *["related"] * 2], id="below text"),
+        pytest.param("<h3><a href='/l'>The lamp</a></h3>", ["heading"], id="linked heading over a paragraph"),
+        pytest.param("<aside><h3><a href='/l'>The lamp</a></h3></aside>", ["related"], id="linked heading in a box"),
+        pytest.param("<h3>References</h3><p>Ash, T.: Lamps</p><h3>Tides</h3>", ["note", "note", "heading"], id="list"),
+        pytest.param("<p>[1] Ash, T.: Lamps of Songling</p>", ["note"], id="numbered reference"),
+        pytest.param("<p>References to lamps</p>", ["body"], id="a line about references"),
+        pytest.param("<p>{{< lamp src='quay' >}}</p>", ["boilerplate"], id="template mark"),
+    ],
+)  # fmt: skip
+def test_what_stands_between_a_storys_paragraphs(between: str, found: list[str]) -> None:
+    assert roles(STORY + between + STORY) == [*BODY, *found, *BODY]
 
 
 def test_a_box_with_a_linked_heading_is_another_story() -> None:
@@ -154,10 +171,11 @@ ROWS = "<tr><th>Town</th><th>Rain</th></tr><tr><td>Aldo</td><td><p>120</p></td><
     [
         (f"<table><caption>Rain</caption>{ROWS}</table>", ["caption", *["table"] * 4]),
         (f"<table><tbody>{ROWS}</tbody></table>", ["table"] * 4),
+        (f"<table>{ROWS.replace('Aldo', 'https://quay.example/lamp')}</table>", ["table"] * 4),
         (f"<table><tr><td>{SENTENCE}</td><td>a</td></tr><tr><td>{SENTENCE}</td><td>b</td></tr></table>", ["body"] * 4),
         ("<table><tr><td>Alone</td></tr><tr><td>Below</td></tr></table>", ["body"] * 2),
     ],
-    ids=["with a caption", "with a body", "of a layout", "of one column"],
+    ids=["with a caption", "with a body", "with an address", "of a layout", "of one column"],
 )
 def test_short_cells_in_rows_are_a_table(table: str, found: list[str]) -> None:
     assert roles(STORY + table + STORY) == [*BODY, *found, *BODY]
@@ -180,13 +198,11 @@ def test_short_links_that_a_paragraph_announces_are_items(above: str, items: lis
 @pytest.mark.parametrize(
     ("text", "role"),
     [
-        pytest.param("The pier in the evening", "caption", id="short line"),
-        pytest.param("<i>The pier burns again.</i>", "caption", id="italic sentence"),
-        pytest.param("The pier burns again.", "body", id="sentence"),
-        pytest.param("Lamp", "body", id="lone word"),
+        pytest.param("<i>The pier burns again.</i>", "caption", id="italic"),
+        pytest.param("The pier in the evening", "body", id="plain"),
     ],
 )
-def test_a_short_line_right_below_a_picture_is_its_caption(text: str, role: str) -> None:
+def test_a_line_in_italics_right_below_a_picture_is_its_caption(text: str, role: str) -> None:
     blocks = cut(f"{STORY}<p>{text}</p>{STORY}").blocks
     reader, evidence = PageDates(DatelineReader(ZoneInfo("UTC"))), evidence_of(NO_RULES, load_outlets().general)
     assert classify(blocks, evidence, reader, NOTHING_STATED, {3}).roles[3] == role

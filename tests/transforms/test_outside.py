@@ -46,6 +46,8 @@ def found(above: str = "", below: str = "") -> list[str]:
         ),
         pytest.param("<ul><li>The lamp at the pier</li></ul>", ["boilerplate"], id="title in a trail of links"),
         pytest.param("<nav><h1>The lamp at the pier</h1></nav>", ["boilerplate"], id="title in a menu"),
+        pytest.param("<h1>A lamp burns again</h1>", ["heading"], id="the only highest heading"),
+        pytest.param("<h1>Quay Post</h1><h1>A lamp</h1>", ["boilerplate"] * 2, id="two highest headings"),
         pytest.param("<h2 itemprop='headline'>A lamp</h2>", ["heading"], id="an element that says it is the headline"),
         pytest.param("<p>Thursday, 22/10/2025, 19:25 (GMT+7)</p>", ["dateline"], id="date with a day of the week"),
         pytest.param("<p>Date :[ 2018-08-25 15:24 ]</p>", ["dateline"], id="date with a label"),
@@ -53,6 +55,9 @@ def found(above: str = "", below: str = "") -> list[str]:
         pytest.param("<p>Von Maud Ellery am 30. Juli 2018</p>", ["byline"], id="name and a date in words"),
         pytest.param("<p>Released Wednesday, March 2, 2031</p>", ["dateline"], id="label, day of the week, date"),
         pytest.param("<p>April 10, 2031 3 years Ellery 142 Views</p>", ["byline"], id="name among date and counts"),
+        pytest.param("<p>Maud Ellery, April 19, 2031</p>", ["byline"], id="stated author and date"),
+        pytest.param("<p class='date'>Tom Ash - April 19, 2031</p>", ["byline"], id="name in an element for dates"),
+        pytest.param("<p>Posted on 2031年4月13日 by maud</p>", ["byline"], id="who posted when"),
         pytest.param("<p class='post-date'>02 Ago 2017</p>", ["dateline"], id="date by its class"),
         pytest.param("<p>Publié le 27 octobre 2031 à 15h01 Lecture 1 min.</p>", ["dateline"], id="date among labels"),
         pytest.param("<p>2031-02-19 20:29:58 来源： 码头晚报</p>", ["byline"], id="date and source"),
@@ -114,6 +119,22 @@ def test_what_stands_above_a_pages_story(above: str, roles: list[str]) -> None:
                      ["related"] * 4, id="sentences in a menu"),
         pytest.param(f"<footer><div class='recent-posts'>{titles(1)}</div></footer>", ["related"],
                      id="named for other stories in a footer"),
+        pytest.param(f"<div class='pop'>{titles(1, 2, 3)}</div>", ["related"] * 3, id="titles in what pops up"),
+        pytest.param(f"<div class='pop'>{titles(1, 2)}</div>", ["boilerplate"] * 2, id="two titles in what pops up"),
+        pytest.param("<div class='most-popular'><div class='summary'><i>It burns again.</i></div></div>", ["related"],
+                     id="summary in a box of other stories"),
+        pytest.param("<p><a href='/1'>What the harbour does with lamps</a><br>by Tom Ash (5/17/2031)</p>",
+                     ["related"], id="title with names below"),
+        pytest.param("<nav><ul>" + "<li><a href='/l'>Lamps</a></li>" * 4
+                     + "".join(f"<li><div><a href='/{n}'>What the harbour does with lamp {n}</a></div></li>" for n in
+                               range(4)) + "</ul></nav>",
+                     [*["boilerplate"] * 4, *["related"] * 4], id="titles beside a menu's entries"),
+        pytest.param(f"<p>{'<br><br>'.join(['Lamp'] * 12)}</p><p>Maud Ellery has kept lamps on the quay for years.</p>",
+                     [*["boilerplate"] * 12, "note"], id="about a stated author"),
+        pytest.param("<div class='comments-area'>" + "".join(f"<div class='c'><a href='/{n}'>What the harbour does with"
+                     f" lamp {n}</a><p>It burns.</p><i>Maud</i></div>" for n in (1, 2)) + "</div>",
+                     ["related", "boilerplate", "boilerplate"] * 2,
+                     id="comments are no cards"),
         pytest.param(f"<footer>{titles(1, 2)}</footer>", ["boilerplate"] * 2, id="titles in a footer"),
         pytest.param(f"<div class='newsletter'>{titles(1, 2, 3)}</div>", ["related"] * 3,
                      id="a box of titles that is named for letters"),
@@ -146,3 +167,12 @@ def test_items_and_tables_amid_a_pages_story_are_its_own(between: str, inside: b
     main = [any(token.tag == "h4" for token in block.path) for block in blocks]
     found = amid(blocks, main, evidence_of(NO_RULES, load_outlets().general))
     assert found == [True, *[inside] * (len(blocks) - 2), True]
+
+
+def test_headings_and_paragraphs_beside_a_storys_own_and_a_table_behind_them_are_the_storys() -> None:
+    rows = "<tr><td>Oil</td><td>3.1</td></tr><tr><td>Wax</td><td>2.0</td></tr>"
+    page = "<p>One</p><h3><a href='/t'>Two</a></h3><p>Three</p><p><b>Four</b></p><p>Five</p>"
+    blocks = cut(f"<body><div>{page}<table>{rows}</table></div><div><table>{rows}</table></div></body>").blocks
+    main = [block.text in ("One", "Five") for block in blocks]
+    found = amid(blocks, main, evidence_of(NO_RULES, load_outlets().general))
+    assert found == [True, True, True, False, True, *[True] * 4, *[False] * 4]
