@@ -8,7 +8,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -188,7 +188,7 @@ def same_digest(stated: str, candidates: Iterable[bytes | IO[bytes]]) -> bool:
         )
     except (ValueError, binascii.Error):
         return True
-    files = (io.BytesIO(data) if isinstance(data, bytes) else data for data in candidates)
+    files: Iterator[Any] = (io.BytesIO(data) if isinstance(data, bytes) else data for data in candidates)
     return any(
         hashlib.file_digest(data, lambda: hashlib.new(name, usedforsecurity=False)).digest() == digest for data in files
     )
