@@ -16,7 +16,7 @@ from archives import ROOT
 # limits and schedules that recover; an audit by a second implementation; dates, people and languages on any layout;
 # search and its index; the report, the reading room, exports; copies, citations, what two datasets differ in; changes
 # and removals; forgetting an article, and the proof; who carries what is gone, and pages of changes and copies;
-# signed roots; kept moments and clusters; the evidence for a page's day; roles by what stands amid a story and by likeness.
+# signed roots; kept moments, clusters; the evidence for a page's day; roles by what stands amid stories and likeness.
 MOST_LINES = 32_730
 MOST_MODULES = 168
 LONGEST_MODULE = 450
