@@ -339,7 +339,7 @@ class _Classifier:
         if could_head and (NUMBERED.fullmatch(text) or STARRED.fullmatch(text)):
             return SECTION
         if block.bold:
-            alone = not any(beside.bold for beside in self._blocks[index + 1 : index + 2])
+            alone = not any(one.bold and not ASKS.search(one.text) for one in self._blocks[index + 1 : index + 2])
             if (
                 not self._story_started
                 and index < TOP_BLOCKS
