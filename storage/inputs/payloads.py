@@ -185,12 +185,8 @@ def same_digest(stated: str, candidates: Iterable[bytes | IO[bytes]]) -> bool:
         )
     except (ValueError, binascii.Error):
         return True
-<<<<<<< HEAD
     # Typeshed wants `readinto`, which `IO` lacks and every opened file has.
     files: Iterable[Any] = (io.BytesIO(data) if isinstance(data, bytes) else data for data in candidates)
-=======
-    files: Iterator[Any] = (io.BytesIO(data) if isinstance(data, bytes) else data for data in candidates)
->>>>>>> 134eb174dd09226e292bb21acaf537111049bab1
     return any(
         hashlib.file_digest(data, lambda: hashlib.new(name, usedforsecurity=False)).digest() == digest for data in files
     )
