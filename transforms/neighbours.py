@@ -74,7 +74,7 @@ TITLED: Final = Finding("heading", "named a title, between a picture and a parag
 ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
 BULLETED: Final = Finding("heading", "a bulleted line, with paragraphs between it and the next one")
 SECTION: Final = Finding("heading", "a numbered line, with paragraphs between it and the next number")
-BELOW_PICTURE: Final = Finding("caption", "a line in italics right below a picture")
+BELOW_PICTURE: Final = Finding("caption", "a short line right below a picture")
 BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
 PICTURED: Final = Finding("caption", "alone with a caption in an element")
 REMARK: Final = Finding("note", "italic, below the story")
@@ -105,10 +105,7 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
     for index in pictures:
         if 0 < index < len(blocks) and findings[index].role == "body" and _captions(blocks[index]):
             here = blocks[index].path.token
-            if here is not None and LABEL.search(named(here)):
-                findings[index] = TITLED
-            elif blocks[index].italic:
-                findings[index] = BELOW_PICTURE
+            findings[index] = TITLED if here is not None and LABEL.search(named(here)) else BELOW_PICTURE
     _interview(findings, blocks)
     _references(findings, blocks)
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
