@@ -198,11 +198,13 @@ def test_short_links_that_a_paragraph_announces_are_items(above: str, items: lis
 @pytest.mark.parametrize(
     ("text", "role"),
     [
-        pytest.param("<i>The pier burns again.</i>", "caption", id="italic"),
-        pytest.param("The pier in the evening", "body", id="plain"),
+        pytest.param("The pier in the evening", "caption", id="short line"),
+        pytest.param("<i>The pier burns again.</i>", "caption", id="italic sentence"),
+        pytest.param("The pier burns again.", "body", id="sentence"),
+        pytest.param("Lamp", "body", id="lone word"),
     ],
 )
-def test_a_line_in_italics_right_below_a_picture_is_its_caption(text: str, role: str) -> None:
+def test_a_short_line_right_below_a_picture_is_its_caption(text: str, role: str) -> None:
     blocks = cut(f"{STORY}<p>{text}</p>{STORY}").blocks
     reader, evidence = PageDates(DatelineReader(ZoneInfo("UTC"))), evidence_of(NO_RULES, load_outlets().general)
     assert classify(blocks, evidence, reader, NOTHING_STATED, {3}).roles[3] == role
