@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Each process of pytest has about a core, so polars takes one thread in each. Two more than there are cores work while
+# Each process of pytest has about a core, so polars takes one thread in each. One more than there are cores works while
 # others wait for servers, processes and browsers.
-PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 2)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Containers often forbid Python to keep what it compiled; then each of some hundred processes compiles its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 QUICK := not campaign and not server and not prefect and not browser and not corpus and not slow

@@ -44,8 +44,8 @@ settings.load_profile("pressmark")
 # Files that take longest, so that they begin first; the summary of a run names others that take `LONG_S`.
 LONGEST: Final = tuple(
     f"test_{name}.py"
-    for name in "serving documents flow loading refusals publish object_output interrupts backfill replay incremental corpus "
-    "dask kinds power_loss pool kills room".split()
+    for name in "serving documents flow loading refusals publish object_output interrupts backfill replay incremental "
+    "corpus dask kinds power_loss pool kills room".split()
 )
 LONG_S: Final = 40
 MARKED_BY: Final = {
