@@ -19,6 +19,7 @@ from pressmark.storage.pool import open_pool
 from pressmark.storage.runs import Archive, latest_of, write_report
 from pressmark.storage.verification import (
     Task,
+    added,
     archives_of,
     by_article,
     contents_of,
@@ -82,10 +83,6 @@ class Audit(NamedTuple):
     source_bytes: int = 0
     disagreements: list[Disagreed] = []  # noqa: RUF012  # never changed
 
-    def with_(self, more: Audit) -> Audit:
-        """Both together."""
-        return Audit(self.audit_id, *(one + other for one, other in zip(self[1:], more[1:], strict=True)))  # type: ignore[operator]
-
 
 def audit_output(
     output: Output, source: str | None = None, *, archive: str | None = None, share: float, workers: int, stamp: Stamp,
@@ -101,7 +98,7 @@ def audit_output(
     with output.store.writing(stamp.run_id, progress):
         for one in archives_of(output, source, archive):
             windows[one.name] = Window(_start(output, one.name), portion)
-            total = total.with_(_audit(output, one, windows[one.name], workers, progress))
+            total = added(total, _audit(output, one, windows[one.name], workers, progress))
         found_rows = sorted(total.disagreements, key=lambda row: (row.archive, row.source_path, row.byte_start or 0))
         total = total._replace(disagreements=found_rows)
         if found_rows:
@@ -140,7 +137,7 @@ def _audit(output: Output, archive: Archive, window: Window, workers: int, progr
     with open_pool(workers) as pool:
         places = {path: partition for path, (partition, _) in chosen.items()}
         for result in pool.map(work, tasks_of(output, archive, sources, places)):
-            looked = looked.with_(result)
+            looked = added(looked, result)
             progress("audit", looked.audited, len(chosen))
     lost = [
         Disagreed(archive.name, path, row["source_sha256"], row["article_id"], "source", "articles.source_path", path,

@@ -47,8 +47,7 @@ MOST_CARRIERS: Final = 200
 def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
     """One row for each article and block that has a copy: `level` (article, paragraph), `cluster_id`, `article_id`,
     `paragraph_id` (null for articles), `archive`, `outlet`, `published_at`, `first`, `similarity` and `kind`: see
-    `transforms/clusters.py`. An article's text is that of its content. Raises `LibraryError` without rensa.
-    """
+    `transforms/clusters.py`. An article's text is that of its content. Raises `LibraryError` without rensa."""
     known = articles.select("article_id", "archive", "outlet", "published_at").with_columns(
         pl.col("archive", "outlet").cast(pl.String)
     )

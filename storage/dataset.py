@@ -65,8 +65,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
     embedded page; `revisions` superseded revisions, and tombstones of deleted sources; `rejects` sources that are no
     article, with the reason and their bytes; `runs` one row for each run; `audits` one for each disagreement that an
     audit found. `OUTPUT@RUN` is the output after its latest run, or after one whose moment is kept (`pressmark keep`).
-    Raises `OutputError` where the address holds no output, or no such moment.
-    """
+    Raises `OutputError` where the address holds no output, or no such moment."""
 
     def __init__(self, output: str | Path) -> None:
         self._output = output_at(output)
@@ -136,8 +135,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         bytes; ask for rows that have one of them with the argument of that name. `since` and `until` are days (whole,
         in UTC) or times, both included. Ordinals, roles and bytes of superseded revisions, and changes of markup, are
         known as far as the archive still has the bytes: `source` is the input of its latest run. Raises `SettingsError`
-        for what is no `what`, and for an outlet that does not exist.
-        """
+        for what is no `what`, and for an outlet that does not exist."""
         found = changes_of(self._moment, source, outlet=outlet, since=since, until=until, what=what)
         return pl.concat([pl.DataFrame(schema=CHANGES), *found])
 
@@ -188,8 +186,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         Columns: `paragraph_id`, `article_id`, `revision_id`, `outlet`, `title`, `url`, `published_at`, `role`,
         `ordinal`, `text`, `current`, and `spans`, where in `text` the phrases stand (code points, half-open). Blocks of
         superseded revisions have `revision_id`, and neither `paragraph_id` nor `role`. Raises `SettingsError` for a
-        query that can't be read, and for an outlet or a role that does not exist.
-        """
+        query that can't be read, and for an outlet or a role that does not exist."""
         return self._search.find(
             query, outlet=outlet, since=since, until=until, role=role,
             superseded=superseded, articles=articles, oldest_first=oldest_first, limit=limit,

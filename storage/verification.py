@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +38,7 @@ from pressmark.transforms.laws import (
 from pressmark.transforms.records import Partition, Reject
 
 __all__ = [
-    "Task", "Verification", "archives_of", "by_article", "contents_of", "partition_rows", "read_parts",
+    "Task", "Verification", "added", "archives_of", "by_article", "contents_of", "partition_rows", "read_parts",
     "second_reading", "tasks_of", "verify_output",
 ]  # fmt: skip
 
@@ -166,6 +166,9 @@ def read_parts(
 OWNED: Final = {"paragraphs": PARAGRAPH_COLUMNS, "media": MEDIA_COLUMNS}
 
 
+Sums = TypeVar("Sums", bound=tuple[Any, ...])
+
+
 class Verification(NamedTuple):
     """What was checked, how often each law was, and every breach. `not_ingested` counts sources that the latest run may
     not have asked for, as it asked for a part of the archive."""
@@ -180,9 +183,10 @@ class Verification(NamedTuple):
     not_ingested: int = 0
     media: int = 0
 
-    def with_(self, more: Verification) -> Verification:
-        """Both together."""
-        return Verification(*(one + other for one, other in zip(self, more, strict=True)))  # type: ignore[operator]
+
+def added(one: Sums, more: Sums) -> Sums:
+    """Two findings as one: their counts are added, their lists joined."""
+    return type(one)(*(mine + other for mine, other in zip(one, more, strict=True)))
 
 
 class _Rejected(NamedTuple):
@@ -199,7 +203,7 @@ def verify_output(
     are cut again for law 1 by `cutter`, a function of a module, by default the parser's own."""
     total = Verification()
     for one in archives_of(output, None if source is None else str(source), archive):
-        total = total.with_(_verify(output, one, workers, progress, cutter))
+        total = added(total, _verify(output, one, workers, progress, cutter))
     return total
 
 
@@ -215,7 +219,7 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Progress, 
     places = {row.source_path: partition for partition, some in current.items() for row in some}
     with open_pool(workers) as pool:
         for result in pool.map(partial(_check_partition, cutter=cutter), tasks_of(output, archive, sources, places)):
-            checked = checked.with_(result)
+            checked = added(checked, result)
             progress("verify", checked.articles, len(articles))
     breaches = checked.breaches + [
         Breach(1, row.source_path, None, "the source is not in the input; name the input that was ingested")

@@ -58,8 +58,9 @@ class RecordFolder(Folder):
         # Where reading goes on: the file, its records from the next number on, and the limits they are read with.
         self._open: tuple[int, Iterator[Found | LeftOut], Limits] | None = None
         self._next = 0
-        # Who signed which WACZ.
+        # Who signed which WACZ, and which files in one have the digests that are stated: reading is a second pass.
         self._signers: dict[str, str] = {}
+        self._as_stated: dict[str, bool] = {}
 
     def listing(self, request: Request) -> Listing:
         listing = super().listing(request)
@@ -67,7 +68,7 @@ class RecordFolder(Folder):
         if not is_records.any():
             return listing
         self.streamed, self._files, self._firsts, self._open = True, [], [], None
-        self._signers = {}
+        self._signers, self._as_stated = {}, {}
         left_out: Counter[str] = Counter()
         sources = request.counted(self._listed(sources_of(listing.frame), left_out), self.budget, self._root)
         found = listing_of(sources, request.selection)
@@ -173,16 +174,18 @@ class RecordFolder(Folder):
                         yield LeftOut("other file in a WACZ")
                         continue
                     names.add(name)
+                    place = f"/{path_of(name)}"
                     if problem is not None:
-                        yield Found(f"/{path_of(name)}", None, fault_of(problem, size=entry.file_size))
+                        yield Found(place, None, fault_of(problem, size=entry.file_size))
                         continue
-                    if not is_as_stated(archive, entry, package.digests.get(name, "")):
-                        detail = CHANGED.format("datapackage.json")
-                        yield Found(f"/{path_of(name)}", None, fault_of(detail, size=entry.file_size))
+                    path = f"{file.source_path}/{name}"
+                    if path not in self._as_stated:
+                        self._as_stated[path] = is_as_stated(archive, entry, package.digests.get(name, ""))
+                    if not self._as_stated[path]:
+                        yield Found(place, None, fault_of(CHANGED.format("datapackage.json"), size=entry.file_size))
                     stored = entry.compress_type == zipfile.ZIP_STORED
                     with _Stored(packed, entry) if stored else archive.open(entry) as inside:
                         for found in self._read_records(inside, name, limits, seeks=stored):
-                            place = f"/{path_of(name)}"
                             yield found._replace(place=place + found.place) if isinstance(found, Found) else found
         except ZIP_ERRORS as error:
             yield Found("", None, fault_of(f"it can't be read ({error}); fetch it again", size=file.source_bytes))
