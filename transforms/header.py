@@ -51,7 +51,9 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
     (r"[\s\ufeff]*+\{\s*+\"log\"\s*+:\s*+\{\s*+\"(?:version|creator|pages|entries)\"",
      "this is a HAR, as browsers save their traffic; make a WARC of it, as `har2warc` does"),
     (r"(?:WEBVTT\b|\s*+1\r?\n\d\d:\d\d:\d\d[,.]\d)", "these are subtitles; exclude them"),
-    (r"[\s\ufeff]*+(?:\{|\[\s*+[\[{\"])",
+    (r"[\s\ufeff]*+\[\s*+[\[{\"]",
+     "this is a JSON list, or a broken one; write one object on a line of a `.jsonl` file, as `jq -c '.[]'` does"),
+    (r"[\s\ufeff]*+\{",
      "this is one JSON document, or a broken one; write one object on a line of a `.jsonl` file, as `jq -c . *.json` "
      "does, or `jq -c '.KEY[]'` where the articles are a list under a key"),
     (r"[\s\ufeff]*+---[ \t]*\r?\n", "its front matter has no closing `---` line, or no key that can be read; mend it"),
