@@ -32,7 +32,7 @@ test: $(READY)
 campaigns: $(READY)
 	@$(PYTEST) -m campaign
 
-# Unit and law tests, without servers, browsers, the real articles and what is slow: under a minute on two cores.
+# Unit and law tests, without servers, browsers, the real articles and whole runs in a row: under a minute on two cores.
 quick: $(READY)
 	@$(PYTEST) -m "$(QUICK)" --durations=5 --durations-min=5
 

@@ -15,6 +15,8 @@ from repositories import Repository, article, files_below
 
 from pressmark.flows.cli import main
 
+pytestmark = pytest.mark.slow
+
 SONGLING, YUNGANG = "songling-times-example", "yungang-daily-example"
 SINCE = datetime(2022, 3, 1, tzinfo=UTC)
 

@@ -15,6 +15,8 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.errors import OutputError
 
+pytestmark = pytest.mark.slow
+
 FIXTURE = ROOT / "tests" / "fixtures" / "output-v2"
 
 

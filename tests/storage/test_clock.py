@@ -13,6 +13,8 @@ from archives import FATAL, ROOT, News
 
 from pressmark.storage.batches import TookTooLong, within
 
+pytestmark = pytest.mark.slow
+
 # What every Python process of a run loads first: a text keeps its parser busy for ever, or takes all memory.
 GREEDY = f"""
 import pressmark.transforms.article as article

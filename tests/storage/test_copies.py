@@ -13,6 +13,8 @@ import pressmark
 from pressmark.storage import copies
 from pressmark.storage.dataset import Dataset
 
+pytestmark = pytest.mark.slow
+
 CHARACTERS = "松岭渡轮码头今天恢复航行乘客说水面平静得像镜子邮差带来三封信和一篮杏桥上的灯亮到半夜钟楼又慢了一刻"
 
 

@@ -34,6 +34,8 @@ from pressmark.storage.search_index import build_index, index_folder
 from pressmark.transforms.citation import check_citation, written
 from pressmark.transforms.identity import article_id
 
+pytestmark = pytest.mark.slow
+
 SECRET = "云港的渡轮从早晨起停开，码头上的人把伞收起来又撑开，等一个不会来的消息。"
 EARLIER = "云港的渡轮从早晨起停开，船长说他从没有见过这样安静的一个星期天的港口。"
 OTHER = "松岭市图书馆今天开放，读者从早晨开始排队，一直排到了河对岸的旧邮局门口。"

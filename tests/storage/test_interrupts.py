@@ -35,6 +35,8 @@ from pressmark.storage.output.folder import JOURNAL, FolderStore
 from pressmark.storage.output.tables import STAGING
 from pressmark.transforms.records import Article
 
+pytestmark = pytest.mark.slow
+
 STEPS = ("discover", "plan", "parse", "settle", "merge", "publish", "report")
 
 

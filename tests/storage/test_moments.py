@@ -17,6 +17,8 @@ from pressmark.storage.output import snapshot
 from pressmark.storage.output.snapshot import drop_moments, keep, kept, output_at
 from pressmark.storage.output.tables import Output
 
+pytestmark = pytest.mark.slow
+
 PAGE = "<!--1650000{number}00000-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n<p>{text}</p>\n"
 
 

@@ -20,6 +20,8 @@ from archives import Changed, News, files_of, ingest, write_sources
 
 from pressmark.storage.output.folder import JOURNAL, FolderStore
 
+pytestmark = pytest.mark.slow
+
 PRIVATE = ".pressmark"
 # Of which folders, by their paths from the output's on, names are written without being synced.
 EARLY: dict[str, Callable[[str], bool]] = {

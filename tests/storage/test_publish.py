@@ -19,6 +19,8 @@ from pressmark.storage.errors import LockedError
 from pressmark.storage.output.folder import JOURNAL, exclusive
 from pressmark.storage.output.tables import STAGING
 
+pytestmark = pytest.mark.slow
+
 # Runs in processes that end after one system call more each, until one finishes; they start out with all loaded.
 KILLED_RUNS = """
 import os, shutil, signal, sys

@@ -24,6 +24,8 @@ from pressmark.storage.errors import OutputError
 from pressmark.storage.originals import trace_paragraph
 from pressmark.storage.output.tables import Output, bucket_of
 
+pytestmark = pytest.mark.slow
+
 PARTITIONED = ("articles", "paragraphs", "revisions")
 UNKNOWN = {"month": "unknown", "day": date(1, 1, 1), "year": 0}
 PANDAS = ROOT / ".venv" / "pandas"

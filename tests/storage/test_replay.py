@@ -15,6 +15,8 @@ from archives import STATE, assert_same_rows, files_of, ingest, read_table
 from pressmark.storage import batches
 from pressmark.transforms.records import Article
 
+pytestmark = pytest.mark.slow
+
 SEED_COPIES = 3
 
 

@@ -14,6 +14,8 @@ from pressmark.storage.output import folder
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import stages_of
 
+pytestmark = pytest.mark.slow
+
 STANDING = ("source_path", "change", "valid_to")
 
 

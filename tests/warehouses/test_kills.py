@@ -13,6 +13,8 @@ from written_outputs import Story, write_output
 
 from pressmark.warehouses.relations import LOADS
 
+pytestmark = pytest.mark.slow
+
 # Loads, and ends at a point: the Nth call of a step of the destination, or just after the commit.
 KILLED = """
 import signal

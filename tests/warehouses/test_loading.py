@@ -18,6 +18,8 @@ from pressmark.warehouses.address import DestinationError, parse_address
 from pressmark.warehouses.destination import LoadedPartition, open_destination
 from pressmark.warehouses.relations import LOADS, RELATIONS, Relation
 
+pytestmark = pytest.mark.slow
+
 BY_NAME = {relation.name: relation for relation in RELATIONS}
 KEYS = ("outlet", "month", "paragraph_id", "article_id")
 

@@ -32,6 +32,8 @@ from pressmark.warehouses.address import (
 from pressmark.warehouses.destination import Change, open_destination
 from pressmark.warehouses.relations import LOADS, Checked
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "s3cret-Wort"
 STORIES = (Story("a", "2022-01-04T05:06:07"), Story("b", "2022-02-04T05:06:07"))

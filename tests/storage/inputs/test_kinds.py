@@ -15,6 +15,8 @@ from pressmark.storage.originals import trace_paragraph
 from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import verify_output
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("articles", "paragraphs", "revisions", "rejects")
 # What an input with commits says of its sources, and the others don't.
 OF_COMMITS = {"valid_from", "revision_id"}
