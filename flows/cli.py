@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import gc
 import importlib
 import logging
 import os
@@ -108,6 +109,8 @@ def script() -> NoReturn:
     """The program `pressmark`: runs a command and exits with its code."""
     # Arrow reads this when it is loaded: its own choice of a memory pool keeps 20 to 30 MB of what was freed.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    # What is loaded stays: to look for cycles in it takes a tenth of a run that has little to do.
+    gc.set_threshold(100_000)
     sys.exit(main())
 
 
