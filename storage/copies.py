@@ -30,7 +30,10 @@ from pressmark.transforms.stories import same_story_of
 if TYPE_CHECKING:
     from pressmark.transforms.clusters import Numbers
 
-__all__ = ["CARRIED_BY", "carriers", "clusters", "clusters_at", "drop_clusters", "keep_clusters", "same_story"]
+__all__ = [
+    "CARRIED_BY", "carriers", "clusters", "clusters_at", "drop_clusters", "keep_clusters", "kept_clusters",
+    "same_story",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -65,23 +68,34 @@ def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
 def clusters_at(output: Output, moment: Output, *, keep: bool = False) -> pl.DataFrame:
     """The clusters of an output at one moment: those that are kept where they are of it, else found now, and with
     `keep` kept from now on. Raises `OutputError` where they are to be kept of an output in no folder."""
-    entries = [part.entry for table in (ARTICLES, PARAGRAPHS) for part in moment.parts(table)]
-    known = json.dumps([FORMAT, folding_version(), sorted((one.name, one.version) for one in entries)])
-    made_of = xxhash.xxh3_128(known.encode()).hexdigest()
-    if output.is_local and (output.root / KEPT).exists():
-        content = io.BytesIO((output.root / KEPT).read_bytes())
-        try:
-            if pl.read_parquet_metadata(content).get(MADE_OF) == made_of:
-                return pl.read_parquet(content)
-        except pl.exceptions.ComputeError:
-            log.warning("`%s` is damaged: the clusters are found again", output.root / KEPT)
     folder = output.root if keep else None
+    found = kept_clusters(output, moment)
+    if found is not None:
+        return found
     found = clusters(moment.scan(ARTICLES), moment.scan(PARAGRAPHS))
     if folder is not None:
         sink = io.BytesIO()
-        found.write_parquet(sink, metadata={MADE_OF: made_of})
+        found.write_parquet(sink, metadata={MADE_OF: _made_of(moment)})
         replace_file(folder / KEPT, sink.getvalue())
     return found
+
+
+def kept_clusters(output: Output, moment: Output) -> pl.DataFrame | None:
+    """The clusters that are kept, where they are of this moment."""
+    if output.is_local and (output.root / KEPT).exists():
+        content = io.BytesIO((output.root / KEPT).read_bytes())
+        try:
+            if pl.read_parquet_metadata(content).get(MADE_OF) == _made_of(moment):
+                return pl.read_parquet(content)
+        except pl.exceptions.ComputeError:
+            log.warning("`%s` is damaged: the clusters are found again", output.root / KEPT)
+    return None
+
+
+def _made_of(moment: Output) -> str:
+    entries = [part.entry for table in (ARTICLES, PARAGRAPHS) for part in moment.parts(table)]
+    known = json.dumps([FORMAT, folding_version(), sorted((one.name, one.version) for one in entries)])
+    return xxhash.xxh3_128(known.encode()).hexdigest()
 
 
 def keep_clusters(output: Output, *, again: bool = False) -> None:

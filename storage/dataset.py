@@ -12,7 +12,7 @@ import polars as pl
 
 from pressmark.schemas import TABLES
 from pressmark.storage.changes import changes_of, removals_of
-from pressmark.storage.copies import clusters_at, same_story
+from pressmark.storage.copies import clusters_at, kept_clusters, same_story
 from pressmark.storage.originals import Originals, Trace, trace_paragraph
 from pressmark.storage.output.snapshot import output_at, snapshot
 from pressmark.storage.output.tables import Output
@@ -107,6 +107,10 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         `storage/copies.py`. With `keep` they are kept beside the tables, and each run brings them up to date. Raises
         `LibraryError` without `pressmark[copies]`."""
         return clusters_at(self._output, self._moment, keep=keep)
+
+    def kept_clusters(self) -> pl.DataFrame | None:
+        """The clusters that are kept of this moment, as `clusters` gives them; None where none are."""
+        return kept_clusters(self._output, self._moment)
 
     def same_story(self) -> pl.DataFrame:
         """Articles that are another copy or slug of an earlier one, whose id is `same_story`, and `by` what it is known

@@ -71,7 +71,7 @@ class _Writer:
             "languages": counts(self._moment.articles, "language"), "flags": counts(self._moment.articles, "flags"),
             "roles": ROLES,
         }  # fmt: skip
-        if self._moment.comparable:
+        if self._moment.has_copies:
             # Then articles without a copy get no page of copies.
             self._moment.copies()
         self._write("index.html", self._rendered("frozen.html", _request("/"), latest=self._moment.latest, **given))

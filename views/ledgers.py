@@ -100,9 +100,10 @@ def copies_of(moment: Moment, request: Request) -> Page:
 
 
 def _members(moment: Moment) -> pl.DataFrame:
-    if not moment.comparable:
+    if not moment.has_copies:
         raise Refused(
-            404, f"copies are shown of at most {MOST_COMPARED:,} paragraphs, and with `pressmark[copies]`",
-            "Write all of them to a file with `pressmark clusters OUTPUT --to clusters.parquet`.",
+            404, "nobody has looked for copies yet",
+            "Keep them with `pressmark clusters OUTPUT --keep` (it needs `pressmark[copies]`). Of at most "
+            f"{MOST_COMPARED:,} paragraphs they are found while you wait.",
         )  # fmt: skip
     return moment.copies()

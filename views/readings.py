@@ -7,6 +7,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,7 +17,7 @@ import polars as pl
 
 from pressmark.schemas.contract import FLAGS, PERIODS, REASONS, ROLES
 from pressmark.storage.changes import changes_between_pairs, pairs_of, removals_of
-from pressmark.storage.copies import carriers
+from pressmark.storage.copies import CARRIED_BY, carriers
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
@@ -156,6 +157,13 @@ class Moment:
         """Whether all texts can be compared while a reader waits."""
         return int(self.articles["paragraph_count"].sum()) <= MOST_COMPARED and find_spec("rensa") is not None
 
+    @cached_property
+    def has_copies(self) -> bool:
+        """Whether clusters are kept, or can be found while a reader waits."""
+        if (kept := self.dataset.kept_clusters()) is not None:
+            self._made.setdefault("copies", kept)
+        return kept is not None or self.comparable
+
     def removals(self) -> pl.DataFrame:
         return self._once("removals", lambda: removals_of(self._output, read=False))
 
@@ -163,7 +171,7 @@ class Moment:
         """The ledger, with who still carries each text where that can be told."""
         ledger = self.removals()
         if not ledger.height or not self.comparable:
-            return ledger
+            return ledger.with_columns(carried_by=pl.lit(None, CARRIED_BY))
         tables = self.dataset.articles, self.dataset.paragraphs
         return self._once("carried", lambda: ledger.with_columns(carriers(ledger, *tables)))
 
@@ -175,15 +183,15 @@ class Moment:
         return changes_between_pairs(self._output, pairs)
 
     def copies(self) -> pl.DataFrame:
-        """Clusters of copies: see `Dataset.clusters`; only of a moment that is `comparable`."""
+        """Clusters of copies: see `Dataset.clusters`; only of a moment that `has_copies`."""
         known = self.articles.select("article_id", "title", "language")
         found = self._once("copies", self.dataset.clusters)
         return found.join(known, on="article_id", how="left", maintain_order="left")
 
     def is_copied(self, article_id: str) -> bool:
         """Whether the article may have copies: all may of which nobody knows it yet."""
-        known = self._made.get("copies")
-        return self.comparable and (known is None or bool(known.height and article_id in known["article_id"]))
+        known = self._made.get("copies") if self.has_copies else None
+        return self.has_copies and (known is None or bool(known.height and article_id in known["article_id"]))
 
     def _once(self, name: str, made: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         with self._making:

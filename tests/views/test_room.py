@@ -38,6 +38,7 @@ from hostile_room import (
 )
 from starlette.testclient import TestClient
 
+import pressmark
 from pressmark.flows.cli import main
 from pressmark.views import readings
 from pressmark.views.readings import Room
@@ -120,6 +121,34 @@ def test_copies_changes_and_who_carries_what_is_gone_are_told(tmp_path: Path) ->
     assert "changed: numbers" in text_of(changes)
     assert "转载" in text_of(elsewhere)
     assert "No other article has a block of it." in text_of(alone)
+
+
+def test_of_more_than_is_compared_removals_are_told_and_copies_that_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = writer(tmp_path / "archive")
+    story = "<p>云港的渡轮从早晨起停开，码头上的人把伞收起来又撑开。</p>"
+    for number in range(3):
+        write(f"{number}.md", url=f"{SITE}/{number}", body=story)
+    ingest(tmp_path / "archive", tmp_path / "out")
+    (tmp_path / "archive" / "2.md").unlink()
+    ingest(tmp_path / "archive", tmp_path / "out", 2, sync=True)
+    monkeypatch.setattr(readings, "MOST_COMPARED", 0)
+    made = Made(tmp_path / "archive", tmp_path / "out")
+    with made.client() as client:
+        statuses = {path: client.get(path).status_code for path in pages(made.output) if "outlet/unknown" not in path}
+        assert {path for path, status in statuses.items() if status != 200} == {
+            path for path in statuses if "copies" in path
+        }
+        assert "arried" not in client.get("/removals").text
+        assert "clusters OUTPUT --keep" in client.get("/copies").text
+        some = client.get(f"/article/{ids(made.output, 'articles', 'article_id')[0]}").text
+        assert "/copies" not in some.partition("<main")[2]
+    with pressmark.open(made.output) as dataset:
+        dataset.clusters(keep=True)
+    with made.client() as client:
+        assert "2 articles: 2 same" in " ".join(text_of(client.get("/copies").text).split())
+        assert {client.get(path).status_code for path in statuses} == {200}
 
 
 ID = "0" * 32
