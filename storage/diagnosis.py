@@ -152,6 +152,8 @@ def examine_forgotten(output: Output, article_id: str, source: str | None = None
         places.setdefault(trace.file, set()).add(f"its {'id' if trace.is_id else 'text'}{column}")
     for name, what in places.items():
         remedy = "end the reader that holds it" if "/readers/" in name else "remove the file, or write it again"
+        if name.partition("/")[0] in TABLES:
+            remedy = "ingest into a new output, and report it: a table's file is not to be removed"
         yield Finding(area, name, State.FAILURE, "has " + " and ".join(sorted(what)), remedy)
     if not places:
         yield Finding(area, "traces", State.OK, "no file of the output has its id or its text")

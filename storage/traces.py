@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.tables import ARTICLES, REJECTS, REVISIONS
+from pressmark.schemas.tables import ARTICLES, MEDIA, PARAGRAPHS, REJECTS, REVISIONS
 from pressmark.storage.errors import OutputError
 from pressmark.storage.originals import Originals, Revision
 from pressmark.storage.output.folder import PRIVATE
@@ -26,6 +26,15 @@ __all__ = ["Trace", "Wanted", "forgotten_texts", "texts_of", "traces", "wanted_o
 
 # Columns in which one article may have words of another.
 WORDS: Final = {ARTICLES.name: ("text", "title", "description"), REVISIONS.name: ("text", "title")}
+# What one article may name as another does: addresses, people, pictures.
+NAMED: Final = {
+    ARTICLES.name: pl.concat_str(
+        "url", "metadata", pl.col("contributors").list.eval(pl.element().struct.field("name")).list.join("\n"),
+        pl.col("tags").list.join("\n"), separator="\n", ignore_nulls=True,
+    ),
+    PARAGRAPHS.name: pl.col("links").list.eval(pl.element().struct.field("href")).list.join("\n"),
+    MEDIA.name: pl.concat_str("src", "alt", "title", separator="\n", ignore_nulls=True),
+}  # fmt: skip
 # Who holds an output's lock writes its name there.
 LOCKS: Final = (f"{PRIVATE}/lock", f"{PRIVATE}/publishing")
 
@@ -75,6 +84,10 @@ def wanted_of(
             for one, some in rows.collect(engine="streaming").iter_rows():
                 shared.setdefault(one, set()).update(some)
     elsewhere = set().union(*shared.values())
+    for table, words in NAMED.items() if pieces else ():
+        others = output.scan(TABLES[table]).filter(pl.col("article_id") != article_id).select(words=words)
+        found = others.select(pl.col("words").str.extract_many(pieces, overlapping=True).explode().unique())
+        elsewhere.update(found.drop_nulls().collect(engine="streaming")["words"])
     counts = {one: len(some) for one, some in sorted(shared.items(), key=lambda item: (-len(item[1]), item[0]))}
     return Wanted(
         article_id, tuple(piece for piece in pieces if piece not in elsewhere),

@@ -241,6 +241,22 @@ def test_doctor_finds_what_is_left(kept: Kept) -> None:
     assert main(["doctor", str(kept.out), "--forgotten", FORGOTTEN]) == 1
 
 
+def test_what_another_article_names_too_is_no_trace_of_it(tmp_path: Path) -> None:
+    address = "https://yungang-ferries.example/timetable/winter"
+    write = writer(tmp_path / "news")
+    write("a.md", url=URL.format("a"), title="渡轮停开", body=f"<p>{SECRET}</p><p>{address}</p>")
+    write("b.md", url=URL.format("b"), body=f'<p>{OTHER}<a href="{address}">时刻表</a></p>')
+    write("c.md", url=URL.format("c"), body=f'<p>{OTHER}</p><img src="{address}.png" alt="{SECRET[-20:]}">')
+    ingest(tmp_path / "news", tmp_path / "out")
+    done = forget(FORGOTTEN, str(tmp_path / "out"), reason=WHY)
+    assert not done.traces
+    assert not done.shared
+    found = findings(tmp_path / "out")
+    assert {name for name, state in found.items() if state is not State.OK} == set()
+    (tmp_path / "out" / "reports" / "old.html").write_text(SECRET[:16])
+    assert findings(tmp_path / "out")["reports/old.html"] is State.FAILURE
+
+
 def in_tables(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for name in TABLES for path in folder.glob(f"{name}/**/*.parquet")}
 
