@@ -13,7 +13,7 @@ from pressmark.schemas.description import About, Origin, described, mark, mark_o
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport, last_runs, latest_of
 
-__all__ = ["README", "describe", "plain_words"]
+__all__ = ["README", "describe", "plain_words", "with_origins"]
 
 README: Final = "README.md"
 PARQUET: Final = "application/x-parquet"
@@ -51,14 +51,19 @@ def describe(output: Output, run: RunReport | None = None) -> list[str]:
     span = f", {periods[0]} to {periods[-1]}" if periods else ""
     by_run = [name for name in BY_RUN if output.store.entries(name)]
     about = _about(last, f" of {outlets} outlets{span}", keys[0][0] if keys else "month", by_run)
-    origins = [Origin(*(getattr(one, name) for name in Origin._fields)) for one in last_runs(output)]
-    # The rows that a root is over are those of all archives.
-    origins = [one if number == 0 else one._replace(root=None) for number, one in enumerate(origins)]
-    texts = texts_of(about._replace(origins=tuple(origins), version=version("pressmark")))
+    texts = texts_of(with_origins(about, output))
     for name, text in texts.items():
         # The README comes last: where a run is killed before, the next one finds the old counts.
         output.store.write(name, text.encode())
     return list(texts)
+
+
+def with_origins(about: About, output: Output) -> About:
+    """What is told of a folder, with the runs and archives that its rows come from."""
+    origins = [Origin(*(getattr(one, name) for name in Origin._fields)) for one in last_runs(output)]
+    # The rows that a root is over are those of all archives.
+    origins = [one if number == 0 else one._replace(root=None) for number, one in enumerate(origins)]
+    return about._replace(origins=tuple(origins), version=version("pressmark"))
 
 
 def _about(last: RunReport, extent: str, period: str, by_run: Collection[str] = ()) -> About:

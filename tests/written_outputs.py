@@ -80,7 +80,13 @@ def write_output(
         files.setdefault("rejects/part-0.parquet", []).append(reject(path, raw))
     for number in range(1, runs + 1) if isinstance(runs, int) else runs:
         files[f"runs/run-{number}.parquet"] = [
-            filled("runs", run_id=f"run-{number}", started_at=FIRST_RUN + timedelta(hours=number))
+            filled(
+                "runs",
+                run_id=f"run-{number}",
+                started_at=FIRST_RUN + timedelta(hours=number),
+                archive="archive",
+                arguments="{}",
+            )
         ]
     for name, rows in files.items():
         path = output / name  # type: ignore[assignment]

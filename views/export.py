@@ -22,10 +22,11 @@ from pressmark.schemas.contract import DICTIONARY, UNKNOWN_MONTH, column
 from pressmark.schemas.description import About, Described, keys_of, mark_of, texts_of
 from pressmark.schemas.tables import LINK
 from pressmark.storage.dataset import Dataset, open_dataset
-from pressmark.storage.description import PARQUET, README, plain_words
+from pressmark.storage.description import PARQUET, README, plain_words, with_origins
 from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.output.folder import PRIVATE, sync
 from pressmark.storage.output.store import Progress, is_object_address
+from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
 
 __all__ = ["DATABASE", "FORMATS", "LINKS", "Exported", "Format", "Selected", "export", "stored"]
@@ -38,7 +39,8 @@ DATABASE: Final = "pressmark.db"
 RFC_3339: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
 # What spreadsheets compute; the wide forms are read alike where Chinese is typed.
 FORMULA: Final = r"^[=+\-@\t\r\n＝＋－＠]"
-BATCH_ROWS: Final = 20_000
+# Rows of which some are held at once: an article may have many characters.
+BATCH_ROWS: Final = 1 << 13
 SHOWN: Final = 20
 LINKS: Final = pa.schema([
     *keys_of("month"),
@@ -104,7 +106,7 @@ def export(
                 for number, flat in enumerate(flats):
                     _write_file(flat.frame, draft / f"{flat.name}.{kind}", defuse=defuse)
                     progress("export", sum(rows[one.name] for one in flats[: number + 1]), sum(rows.values()))
-            for name, text in _texts(flats, kind, rows, draft).items():
+            for name, text in _texts(flats, kind, rows, draft, Output(dataset.folder)).items():
                 (draft / name).write_text(text, "utf-8")
             sizes = {path.name: path.stat().st_size for path in sorted(draft.iterdir())}
             _settle(draft, folder.absolute(), force=force)
@@ -231,7 +233,7 @@ def _write_file(frame: pl.LazyFrame, path: Path, *, defuse: bool) -> None:
         case ".jsonl":
             frame.sink_ndjson(path)
         case _:
-            frame.sink_parquet(path)
+            frame.sink_parquet(path, row_group_size=BATCH_ROWS)
 
 
 def _write_database(path: Path, flats: list[_Flat], progress: Callable[[int], None]) -> None:
@@ -279,7 +281,7 @@ def _sqlite_type(type_: pa.DataType) -> str:
     return "BLOB" if pa.types.is_binary(type_) else "TEXT"
 
 
-def _texts(flats: list[_Flat], kind: Format, rows: dict[str, int], draft: Path) -> dict[str, str]:
+def _texts(flats: list[_Flat], kind: Format, rows: dict[str, int], draft: Path, moment: Output) -> dict[str, str]:
     tables = [_described(flat, kind, rows[flat.name]) for flat in flats]
     for number, table in enumerate(tables if kind != "sqlite" else ()):
         with open(draft / table.files, "rb") as file:
@@ -288,7 +290,7 @@ def _texts(flats: list[_Flat], kind: Format, rows: dict[str, int], draft: Path) 
         f"News, exported from {plain_words(draft.name.split('.')[1])}", WHAT.format(kind=kind, **rows),
         new_stamp().started_at.date(), READING[kind], tuple(tables), MEDIA_TYPES[kind],
     )  # fmt: skip
-    texts = texts_of(about)
+    texts = texts_of(with_origins(about, moment))
     if kind == "sqlite":
         described = {
             table.name: {

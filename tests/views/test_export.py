@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from documents import PANDAS
@@ -24,6 +25,7 @@ from written_outputs import Story, read_rows, write_output
 
 from pressmark.flows.cli import main
 from pressmark.schemas import TABLES
+from pressmark.views import export
 from pressmark.views.export import DATABASE, FORMATS, LINKS
 
 # Each is a title, a paragraph, a picture's address, a link, a path, a flag and the name of a reject.
@@ -194,6 +196,16 @@ def test_a_database_has_types_keys_and_descriptions_and_every_value(exports: Pat
     assert "USING INDEX" in plan["detail"]
 
 
+def test_a_parquet_file_is_written_in_groups_that_memory_holds(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "BATCH_ROWS", 10)
+    assert main(["export", str(output), "--to", str(tmp_path / "new"), "--format", "parquet"]) == 0
+    for path in (tmp_path / "new").glob("*.parquet"):
+        rows = pq.ParquetFile(path).metadata
+        assert all(rows.row_group(number).num_rows <= 10 for number in range(rows.num_row_groups)), path
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_folder_says_what_its_columns_are(kind: str, exports: Path) -> None:
     readme = (exports / kind / "README.md").read_text("utf-8")
@@ -210,7 +222,10 @@ def test_a_folder_says_what_its_columns_are(kind: str, exports: Path) -> None:
     if kind == "csv":
         features = {one["config_name"]: one["features"] for one in head["dataset_info"]}
         assert {"name": "outlet", "dtype": "string"} in features["articles"]
-    for file in json.loads((exports / kind / "croissant.json").read_text("utf-8"))["distribution"]:
+    croissant = json.loads((exports / kind / "croissant.json").read_text("utf-8"))
+    (run,), (archive,) = croissant["prov:wasGeneratedBy"], croissant["prov:wasDerivedFrom"]
+    assert (run["name"], run["prov:used"]["@id"], archive["name"]) == ("run-1", archive["@id"], "archive")
+    for file in croissant["distribution"]:
         assert hashlib.sha256((exports / kind / file["contentUrl"]).read_bytes()).hexdigest() == file["sha256"]
 
 
