@@ -29,8 +29,10 @@ HAN: Final = r"\u3007\u3400-\u4dbf\u4e00-\u9fff"
 NUMERALS: Final = "〇零一二三四五六七八九十百千万萬亿億两兩"
 TOKEN: Final = re.compile(
     rf"(?P<address>https?://\S+|www\.\S+)|(?P<number>\d+(?:[.,:]\d+)*[百千万萬亿億]*[%％]?)|(?P<numeral>[{NUMERALS}]+)"
-    rf"|(?P<word>[^\W\d_{CJK}]+(?:['’-][^\W\d_{CJK}]+)*)|(?P<cjk>[{CJK}])|(?P<mark>\S)"
+    rf"|(?P<word>[^\W\d_{CJK}]+(?:['-][^\W\d_{CJK}]+)*)|(?P<cjk>[{CJK}])|(?P<mark>\S)"
 )
+# Marks inside of words that are written either way; one character each.
+ALIKE: Final = str.maketrans("’‐‑", "'--")
 QUOTED: Final = re.compile(
     '“[^”]*(?:”|$)|「[^」]*(?:」|$)|『[^』]*(?:』|$)|«[^»]*(?:»|$)|„[^“”]*(?:[“”]|$)|"[^"]*(?:"|$)|＂[^＂]*(?:＂|$)'
 )
@@ -139,6 +141,7 @@ def what_changed(old: str, new: str) -> tuple[What, ...]:
 
 
 def _read(text: str) -> _Wording:
+    text = text.translate(ALIKE)
     tokens = [
         _Token(str(match.lastgroup) if match.group()[0].isalnum() else "mark", match.group(), match.start())
         for match in TOKEN.finditer(text)

@@ -46,6 +46,8 @@ STORY = "松岭市图书馆今天开放，读者从早晨开始排队，馆长�
         ("他说：“我来。”", "他说：「我来。」", "wording"),
         ("最有勇气的开炮者。", "最有勇气的“开炮”者。", "quotation"),
         ('She said "we will go" and left.', 'She said "we may go" and 3 left.', "numbers quotation"),
+        ("The keeper O’Hara-Lee left.", "The keeper O'Hara\u2011Lee left.", "wording"),
+        ("She said “it’s late” and left.", "She said “it's late” and left.", "wording"),
         ("See https://a.example/2020/1 now.", "See https://a.example/2021/2 now.", "wording"),
     ],
 )
