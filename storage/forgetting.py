@@ -98,6 +98,7 @@ def forget(
         drop_segments(output, set(changed))
         had_clusters = drop_clusters(output)
         report = _report(known, stamp, merged, roots.root(changed))
+        roots.drop()
         draft = f"{staging.drafts}/{stamp.run_id}.parquet"
         audits = _audits(output, staging.drafts, article_id)
         seen = Seen(output)

@@ -54,6 +54,10 @@ class Roots:
         self._root = root
         return root
 
+    def drop(self) -> None:
+        """Let go of what is kept, as it names rows that are to leave no trace; what `root` read of it stays known."""
+        self._output.store.remove([RECORDS, ROOT])
+
     def write(self) -> None:
         """Keep the records of which `root` made one, once the files are published."""
         if self._next is None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +19,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from archives import breaches, ingest, read_table, stamp, verified, writer
-from destinations import load
+from archives import ROOT, breaches, ingest, read_table, stamp, verified, writer
+from destinations import KINDS, Warehouse, load, new_database, postgresql_server
 from object_stores import S3Server
 from repositories import Repository, Special, article
 
@@ -27,6 +32,7 @@ from pressmark.storage.dataset import Dataset
 from pressmark.storage.diagnosis import State, examine_forgotten
 from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.forgetting import forget, plan_forgetting
+from pressmark.storage.output.folder import JOURNAL
 from pressmark.storage.output.tables import Output, open_store
 from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import latest_of, write_report
@@ -303,6 +309,73 @@ def test_a_run_that_fails_on_the_way_leaves_all_or_nothing(
         ingest(kept.repository.path, kept.out, 6, history=True)
     assert findings(kept.out)["traces"] is State.OK
     assert breaches(kept.out) == []
+
+
+# A process that ends at one of its system calls.
+KILLED = """
+import os, signal, sys
+sys.path[:0] = [{root!r} + "/src", {root!r} + "/tests"]
+from pressmark.storage.forgetting import forget
+left = int(sys.argv[3])
+def counted(name, call):
+    def wrapped(*arguments, **keywords):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*arguments, **keywords)
+    setattr(os, name, wrapped)
+for name in ("fsync", "replace", "rmdir", "mkdir", "unlink"):
+    counted(name, getattr(os, name))
+forget(sys.argv[1], sys.argv[2], reason="asked for by its author")
+"""
+
+
+@pytest.mark.campaign
+def test_a_command_killed_at_any_step_is_done_by_the_next(kept: Kept, tmp_path: Path) -> None:
+    with Dataset(kept.out) as dataset:
+        dataset.clusters(keep=True)
+    states, number = set(), 0
+    while True:
+        out = tmp_path / f"out-{number}"
+        shutil.copytree(kept.out, out)
+        command = [sys.executable, "-c", KILLED.format(root=str(ROOT)), FORGOTTEN, str(out), str(number)]
+        ended = subprocess.run(command, check=False).returncode
+        assert ended in (0, -signal.SIGKILL)
+        journal = (out / JOURNAL).exists()
+        there = read_table(out, "articles")["article_id"].to_pylist().count(FORGOTTEN)
+        states.add("between" if journal else "old" if there else "new")
+        with contextlib.nullcontext() if there and not journal else pytest.raises(OutputError, match="already"):
+            forget(FORGOTTEN, str(out), reason=WHY)
+        assert {name for name, state in findings(out).items() if state is State.FAILURE} == set(), number
+        assert breaches(out) == []
+        with Dataset(out) as dataset:
+            assert FORGOTTEN not in dataset.clusters()["article_id"]
+        shutil.rmtree(out)
+        if not ended:
+            break
+        number += 7
+    assert states == {"old", "between", "new"}
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.campaign) for kind in KINDS[1:]])
+def test_every_kind_of_destination_loses_it(kept: Kept, tmp_path: Path, kind: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="pg") as folder, contextlib.ExitStack() as stack:
+        address = f"{kind}:///{tmp_path / 'lake'}"
+        if kind == "postgresql":
+            server = stack.enter_context(postgresql_server(Path(folder) / "data"))
+            address = new_database(server, "songling")
+        warehouse = Warehouse(kind, address)
+        load(kept.out, address, 1)
+        assert FORGOTTEN in warehouse.rows("articles")["article_id"].to_pylist()
+        forget(FORGOTTEN, str(kept.out), reason=WHY)
+        load(kept.out, address, 2)
+        for name in ("articles", "paragraphs", "media", "revisions"):
+            rows = warehouse.rows(name)
+            assert rows.num_rows == len(read_table(kept.out, name)), name
+            assert FORGOTTEN not in rows["article_id"].to_pylist(), name
+            assert SECRET not in repr(rows.to_pylist()), name
+        assert warehouse.rows("rejects")["reason"].to_pylist().count("forgotten") == 4
 
 
 def test_the_command_asks_before_it_does(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
