@@ -171,7 +171,8 @@ def _show(settings: IngestSettings, done: RunReport) -> None:
     if done.partitions_written:
         for line in summary.doubt_lines(doubts_about(output.scan(ARTICLES), done.archive)):
             get_run_logger().warning(line)
-    line = f"{summary.changes_line(changes)}; {done.rejects} rejects; {done.partitions_written} files written"
+    rejects, files = summary.counted(done.rejects, "reject"), summary.counted(done.partitions_written, "file")
+    line = f"{summary.changes_line(changes)}; {rejects}; {files} written"
     recording.say(f"ingest  {line}")
     if done.partitions_written:
         tables = summary.run_figures(done, outlets, changes)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pressmark.warehouses.loading import LoadPlan, LoadReport
 
 __all__ = [
-    "as_json", "audit_lines", "breach_table", "changes_line", "doubt_lines", "law_lines", "load_plan", "plan_line",
-    "printable", "reject_table", "run_figures", "run_line", "table", "text_of_load", "text_of_load_plan",
+    "as_json", "audit_lines", "breach_table", "changes_line", "counted", "doubt_lines", "law_lines", "load_plan",
+    "plan_line", "printable", "reject_table", "run_figures", "run_line", "table", "text_of_load", "text_of_load_plan",
     "text_of_run", "utc", "why_nothing_came",
 ]  # fmt: skip
 
@@ -53,16 +53,26 @@ def utc(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things in words.
+
+    >>> counted(1, "run"), counted(2, "run")
+    ('1 run', '2 runs')
+    """
+    return f"{count} {noun}" + ("" if count == 1 else "es" if noun.endswith("ch") else "s")
+
+
 def run_line(report: RunReport) -> str:
     """The run's row in `runs`, in one line."""
     seconds = (report.finished_at - report.started_at).total_seconds()
     return (
-        f"run {report.run_id} of {printable(report.archive)}: {report.sources} sources: {report.unchanged} unchanged, "
-        f"{report.parsed} read ({report.parsed_bytes / 1e6:.1f} MB): {report.accepted} articles, {report.rejected} "
-        f"rejected; {report.deleted} deleted{_left_out(report.left_out)}. The output holds {report.articles} articles, "
-        f"{report.paragraphs} paragraphs, {report.media} media, {report.revisions} superseded revisions, "
-        f"{report.rejects} rejects. "
-        f"{report.partitions_written} files written ({report.output_bytes / 1e6:.1f} MB) in {seconds:.1f} s"
+        f"run {report.run_id} of {printable(report.archive)}: {counted(report.sources, 'source')}: "
+        f"{report.unchanged} unchanged, {report.parsed} read ({report.parsed_bytes / 1e6:.1f} MB): "
+        f"{counted(report.accepted, 'article')}, {report.rejected} rejected; "
+        f"{report.deleted} deleted{_left_out(report.left_out)}. The output holds "
+        f"{counted(report.articles, 'article')}, {counted(report.paragraphs, 'paragraph')}, {report.media} media, "
+        f"{counted(report.revisions, 'superseded revision')}, {counted(report.rejects, 'reject')}. "
+        f"{counted(report.partitions_written, 'file')} written ({report.output_bytes / 1e6:.1f} MB) in {seconds:.1f} s"
     )
 
 
@@ -75,13 +85,14 @@ def plan_line(plan: IngestPlan) -> str:
     """What was found and what there is to do, in one line."""
     rounds = f" in {plan.rounds} rounds" if plan.rounds > 1 else ""
     return (
-        f"{printable(plan.archive)}: {plan.sources} sources: {plan.unchanged} unchanged, {plan.to_parse} to read "
-        f"({plan.to_parse_bytes / 1e6:.1f} MB){rounds}; {plan.deleted} deleted{_left_out(plan.left_out)}"
+        f"{printable(plan.archive)}: {counted(plan.sources, 'source')}: {plan.unchanged} unchanged, "
+        f"{plan.to_parse} to read ({plan.to_parse_bytes / 1e6:.1f} MB){rounds}; "
+        f"{plan.deleted} deleted{_left_out(plan.left_out)}"
     )
 
 
 def _left_out(files: int) -> str:
-    return f"; {files} other files left out" if files else ""
+    return f"; {counted(files, 'other file')} left out" if files else ""
 
 
 def why_nothing_came(settings: IngestSettings, report: RunReport, outlets: Sequence[OutletCount]) -> str | None:
@@ -121,10 +132,13 @@ def text_of_run(
         more = f" and {len(others) - SHOWN_OTHERS} more" if len(others) > SHOWN_OTHERS else ""
         lines += ["", f"left out: {', '.join(map(printable, others[:SHOWN_OTHERS]))}{more}"]
     if rejects:
-        lines += ["", f"{len(rejects)} rejects, kept with their bytes in `rejects`:"]
-        lines += map(_reject, rejects[:SHOWN_REJECTS])
-    if len(rejects) > SHOWN_REJECTS:
-        lines.append(f"  and {len(rejects) - SHOWN_REJECTS} more; `pressmark status` counts them by reason")
+        lines += ["", f"{counted(len(rejects), 'reject')}, kept with their bytes in `rejects`:"]
+        # A history has the same source many times.
+        alike = Counter(map(_reject, rejects)).most_common()
+        shown = sorted(alike[:SHOWN_REJECTS])
+        lines += [line + (f" ({count} revisions)" if count > 1 else "") for line, count in shown]
+        if rest := len(rejects) - sum(count for _, count in shown):
+            lines.append(f"  and {rest} more; `pressmark status` counts them by reason")
     return "\n".join(lines)
 
 
@@ -214,12 +228,12 @@ def law_lines(found: Verification) -> list[str]:
         broken = f"law {breach.law} ({LAWS[breach.law]})"
         lines.append(f"{broken}: {printable(breach.source_path)}{where}: {printable(breach.problem)}")
     checked = [
-        *[f"{found.paragraphs} paragraphs"] * 3, f"{found.articles} articles", f"{found.sources} sources",
-        f"{found.media} media",
+        *[counted(found.paragraphs, "paragraph")] * 3, counted(found.articles, "article"),
+        counted(found.sources, "source"), f"{found.media} media",
     ]  # fmt: skip
     counts = Counter(breach.law for breach in found.breaches)
     return lines + [
-        f"law {law}, {name}: {of} checked, {counts[law]} breaches"
+        f"law {law}, {name}: {of} checked, {counted(counts[law], 'breach')}"
         for (law, name), of in zip(LAWS.items(), checked, strict=True)
     ]
 
@@ -239,8 +253,9 @@ def audit_lines(found: Audit) -> list[str]:
     articles = len({one.article_id for one in found.disagreements})
     return [
         *lines,
-        f"audit {found.audit_id}: {found.audited} of {found.articles} articles derived again, {found.paragraphs} "
-        f"paragraphs and {found.media} media; {len(found.disagreements)} disagreements in {articles} articles",
+        f"audit {found.audit_id}: {found.audited} of {counted(found.articles, 'article')} derived again, "
+        f"{counted(found.paragraphs, 'paragraph')} and {found.media} media; "
+        f"{counted(len(found.disagreements), 'disagreement')} in {counted(articles, 'article')}",
     ]
 
 

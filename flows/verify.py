@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import UNCACHED, patient, say
-from pressmark.flows.summary import audit_lines, breach_table, law_lines
+from pressmark.flows.summary import audit_lines, breach_table, counted, law_lines
 from pressmark.storage.auditing import Audit, audit_output
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
@@ -51,13 +51,14 @@ def verify(
     write_report(folder, f"verify-{stamp.run_id}", {**found._asdict(), "breaches": breaches})
     for line in law_lines(found)[-5:]:
         log.info(line)
-    say(f"verify  {len(found.breaches)} breaches in {found.paragraphs} paragraphs of {found.sources} sources")
+    broken = counted(len(found.breaches), "breach")
+    say(f"verify  {broken} in {counted(found.paragraphs, 'paragraph')} of {counted(found.sources, 'source')}")
     if found.breaches:
         shown = breach_table(found.breaches)
         create_table_artifact(shown, key="verify-figures", description="  \n".join(law_lines(found)[-5:]))
         first = found.breaches[0]
         raise OutputError(
-            f"{len(found.breaches)} breaches; law {first.law} in {first.source_path}: {first.problem}", folder.address,
+            f"{broken}; law {first.law} in {first.source_path}: {first.problem}", folder.address,
             "see the report beside the data; ingest the sources named there again, or into a new folder",
         )  # fmt: skip
 
@@ -94,7 +95,7 @@ def audit(
     if found.disagreements:
         first = found.disagreements[0]
         raise OutputError(
-            f"{len(found.disagreements)} disagreements; {first.column} of {first.source_path}", output,
+            f"{counted(len(found.disagreements), 'disagreement')}; {first.column} of {first.source_path}", output,
             "see the table `audits`; report what differs, or ingest the sources named there again",
         )  # fmt: skip
 

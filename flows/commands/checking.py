@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.summary import as_json, audit_lines, printable
+from pressmark.flows.summary import as_json, audit_lines, counted, printable
 from pressmark.storage.auditing import audit_output
 from pressmark.storage.citing import SIGNED, check_signed
 from pressmark.storage.citing import cite as cite_paragraph
@@ -58,7 +58,8 @@ def doctor(arguments: argparse.Namespace) -> int:
         print(as_json({"findings": [one._asdict() for one in findings], "counts": counts}))
     else:
         print("\n".join(line for one in findings for line in _lines(one)))
-        print(f"\n{counts[State.FAILURE]} failures, {counts[State.WARNING]} warnings, {len(findings)} things looked at")
+        failed, warned = counted(counts[State.FAILURE], "failure"), counted(counts[State.WARNING], "warning")
+        print(f"\n{failed}, {warned}, {len(findings)} things looked at")
     return EXIT_NOTHING if counts[State.FAILURE] else EXIT_OK
 
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, build_parser
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.summary import as_json, law_lines, printable, table, utc
+from pressmark.flows.summary import as_json, counted, law_lines, printable, table, utc
 from pressmark.schemas import TABLES
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.folder import Folder
@@ -60,8 +60,9 @@ def status(arguments: argparse.Namespace) -> int:
     if rejects:
         print(table(("reject reason", "sources"), list(rejects.items())), end="\n\n")
     print(
-        f"last run {last['run_id']} of {printable(last['archive'])}: {utc(last['started_at'])}, {last['sources']} "
-        f"sources, {last['parsed']} parsed, {last['rejected']} rejected, {last['partitions_written']} files written"
+        f"last run {last['run_id']} of {printable(last['archive'])}: {utc(last['started_at'])}, "
+        f"{counted(last['sources'], 'source')}, {last['parsed']} parsed, {last['rejected']} rejected, "
+        f"{counted(last['partitions_written'], 'file')} written"
     )
     return EXIT_OK
 
@@ -96,8 +97,9 @@ def verify(arguments: argparse.Namespace) -> int:
         size = found.source_bytes / 1e6
         print("\n".join(law_lines(found)))
         print(
-            f"{found.articles} articles, {found.revisions} superseded revisions and {found.rejects} rejects of "
-            f"{found.sources} sources; {size:.1f} MB re-read in {seconds:.1f} s ({size / seconds:.1f} MB/s)"
+            f"{counted(found.articles, 'article')}, {counted(found.revisions, 'superseded revision')} and "
+            f"{counted(found.rejects, 'reject')} of {counted(found.sources, 'source')}; "
+            f"{size:.1f} MB re-read in {seconds:.1f} s ({size / seconds:.1f} MB/s)"
         )
     if found.not_ingested:
         log.warning(
@@ -167,7 +169,7 @@ def asof(arguments: argparse.Namespace) -> int:
         log.warning("the archive is known up to its commit of %s", utc(last.committed_at))
     if arguments.to is not None:
         found.write_parquet(arguments.to)
-        print(f"{found.height} articles as of {utc(moment)} written to {arguments.to}")
+        print(f"{counted(found.height, 'article')} as of {utc(moment)} written to {arguments.to}")
     elif arguments.json:
         for row in found.iter_rows(named=True):
             sys.stdout.write(as_json(row) + "\n")
@@ -179,7 +181,7 @@ def asof(arguments: argparse.Namespace) -> int:
         ]
         more = f"; the first {shown.height} are shown" if shown.height < found.height else ""
         print(table(("article", "published", "outlet", "title"), rows))
-        print(f"\n{found.height} articles existed at {utc(moment)}{more}")
+        print(f"\n{counted(found.height, 'article')} existed at {utc(moment)}{more}")
     return EXIT_OK
 
 
@@ -187,7 +189,7 @@ def diff(arguments: argparse.Namespace) -> int:
     """Print what changed; the exit code."""
     stages = stages_of(Output(arguments.output), arguments.article_id)
     if arguments.revisions is not None and max(arguments.revisions) > len(stages):
-        what = f"the article has {len(stages)} revisions"
+        what = f"the article has {counted(len(stages), 'revision')}"
         raise OutputError(what, arguments.article_id, "see `pressmark diff --list`")
     if arguments.list or (len(stages) == 1 and arguments.revisions is None):
         only = "" if arguments.list else "\n\nthere is no other revision of this article"

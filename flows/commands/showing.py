@@ -15,7 +15,7 @@ import uvicorn
 
 from pressmark.flows.cli import EXIT_OK, UsageError
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.summary import as_json, table
+from pressmark.flows.summary import as_json, counted, table
 from pressmark.storage.description import README
 from pressmark.storage.description import describe as describe_output
 from pressmark.storage.errors import OutputError
@@ -42,7 +42,7 @@ def export(arguments: argparse.Namespace) -> int:
         print(as_json(done._asdict()))
         return EXIT_OK
     print(table(("table", "rows"), list(done.rows.items())))
-    print(f"\n{len(done.sizes)} files, {sum(done.sizes.values()) / 1e6:.1f} MB, written to {done.folder}")
+    print(f"\n{counted(len(done.sizes), 'file')}, {sum(done.sizes.values()) / 1e6:.1f} MB, written to {done.folder}")
     if arguments.format == "csv" and not arguments.defuse:
         print("for Excel and its like export with --defuse: they compute cells that begin with = + - or @")
     return EXIT_OK
@@ -78,7 +78,7 @@ def browse(arguments: argparse.Namespace) -> int:
     if arguments.static is not None:
         with ProgressDisplay() as progress, contextlib.closing(room):
             pages = write_room(room, arguments.static, name, progress)
-        print(f"{pages} pages written; open {arguments.static / 'index.html'}")
+        print(f"{counted(pages, 'page')} written; open {arguments.static / 'index.html'}")
         return EXIT_OK
     with _listening(arguments.port or 0) as listening:
         print(f"opening {name} …", file=sys.stderr, flush=True)  # thousands of partitions take a while
@@ -86,7 +86,7 @@ def browse(arguments: argparse.Namespace) -> int:
             articles = moment.articles.height
         app = reading_room(room, name)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        print(f"reading room: {address}  ({articles} articles; Ctrl-C ends it)", flush=True)
+        print(f"reading room: {address}  ({counted(articles, 'article')}; Ctrl-C ends it)", flush=True)
         config = uvicorn.Config(
             app, log_level="error", access_log=False, server_header=False, http="h11", ws="none",
             h11_max_incomplete_event_size=LONGEST_REQUEST, timeout_graceful_shutdown=CLOSE_S,

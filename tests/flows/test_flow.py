@@ -136,7 +136,7 @@ def test_a_breach_fails_the_verification_and_is_named(
     source.write_bytes(source.read_bytes().replace("今天".encode(), "昨天".encode()))
     state = verify(str(tmp_path / "out"), str(archive), workers=1, return_state=True)
     assert state.is_failed()
-    for words in ("breaches; law", "a.md", "ingest the sources named there again"):
+    for words in ("1 breach; law", "a.md", "ingest the sources named there again"):
         assert words in str(state.message)
     assert len(list((tmp_path / "out" / "reports").glob("verify-*.json"))) == 2
 
@@ -153,7 +153,7 @@ def test_an_audit_that_finds_something_fails_its_run(
     source.unlink()
     state = audit(*place, share=1, workers=1, return_state=True)
     assert state.is_failed()
-    for words in ("1 disagreements; articles.source_path of a.md", "see the table `audits`"):
+    for words in ("1 disagreement; articles.source_path of a.md", "see the table `audits`"):
         assert words in str(state.message)
 
 

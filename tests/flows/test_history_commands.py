@@ -92,7 +92,7 @@ def test_ingest_tells_of_a_rewritten_history_and_of_bad_patterns(
     repository = Repository(tmp_path / "a.git")
     repository.commit({"a.md": article("a"), "README.md": b"x"})
     assert main(["ingest", str(repository.path), str(tmp_path / "out")]) == 0
-    assert "1 other files left out" in capsys.readouterr().out
+    assert "1 other file left out" in capsys.readouterr().out
     repository.commit({"a.md": article("a")}, parents=[])
     assert main(["ingest", str(repository.path), str(tmp_path / "out"), "--dry-run"]) == 0
     assert "pressmark: the commit of the latest run" in capsys.readouterr().err

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
-from pressmark.flows.summary import reject_table
+from pressmark.flows.summary import reject_table, run_line, text_of_run
 from pressmark.storage.queries import RejectLine
+from pressmark.storage.runs import RunReport
 
 
 @pytest.mark.parametrize(
@@ -18,3 +23,29 @@ from pressmark.storage.queries import RejectLine
 def test_a_name_in_a_table_artifact_is_code_and_no_markup(name: str, shown: str) -> None:
     (row,) = reject_table([RejectLine(name, "no_header", 0, "no header")])
     assert row == {"reason": "no_header", "sources": 1, "for example": shown}
+
+
+def report(count: int) -> RunReport:
+    at = datetime(2025, 3, 1, tzinfo=UTC)
+    counts: list[Any] = [count] * 15
+    return RunReport("run-1", "news", at, at, "news", None, None, "{}", "3", "p", *counts)
+
+
+def test_one_thing_is_not_told_as_many() -> None:
+    one, two = run_line(report(1)), run_line(report(2))
+    nouns = ("source", "article", "paragraph", "superseded revision", "reject", "file")
+    assert all(re.search(rf"\b1 {noun}\b", one) and f"2 {noun}s" in two for noun in nouns)
+    assert not re.search("|".join(f"1 {noun}s" for noun in nouns), one)
+
+
+def test_a_reject_that_a_history_has_many_times_is_told_once() -> None:
+    lines = [RejectLine("a.dat", "no_header", 0, "none")] * 90 + [RejectLine("b.md", "no_text", 9, "none")]
+    told = text_of_run(report(91), [], lines, {"changes": []}).splitlines()
+    assert told[-3:] == [
+        "91 rejects, kept with their bytes in `rejects`:", "  a.dat: no_header at byte 0: none (90 revisions)",
+        "  b.md: no_text at byte 9: none",
+    ]  # fmt: skip
+    many = [RejectLine(f"{number:03}.md", "no_text", 9, "none") for number in range(50)] + lines
+    told = text_of_run(report(141), [], many, {"changes": []}).splitlines()
+    assert told[-1] == "  and 32 more; `pressmark status` counts them by reason"
+    assert "  a.dat: no_header at byte 0: none (90 revisions)" in told
