@@ -128,6 +128,11 @@ def _destination(what: str, without: str) -> Argument:
     )  # fmt: skip
 
 
+CHANGED: Final = (
+    Argument("--since", type=_from_day, metavar="TIME", help="on this day, at this time, or later"),
+    Argument("--until", type=_to_day, metavar="TIME", help="at this time, on this day, or before"),
+    Argument("--about", metavar="QUERY", help="only where title or text have this, as `pressmark search` finds it"),
+)
 EXPORT: Final = (
     Argument("--to", type=Path, metavar="FOLDER", required=True, help="a new folder, of this machine"),
     Argument("--format", choices=("csv", "jsonl", "sqlite", "parquet"), required=True, help="of the files"),
@@ -287,6 +292,7 @@ COMMANDS: Final = {
         "pressmark clusters output --to clusters.parquet",
         (
             NAMED_OUTPUT,
+            Argument("--of", metavar="ID", help="only clusters of this article, block or cluster, with all members"),
             Argument("--level", choices=("article", "paragraph"), default="article", help="what to list [article]"),
             Argument("--across", action="store_true", help="only clusters of more than one outlet"),
             Argument("--to", type=Path, metavar="FILE", help="write every member of every cluster as Parquet"),
@@ -344,9 +350,7 @@ COMMANDS: Final = {
         "pressmark changes output --outlet rfi --since 2025-03-01 --what numbers",
         (
             OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
-            Argument("--since", type=_from_day, metavar="TIME", help="changed on this day, at this time, or later"),
-            Argument("--until", type=_to_day, metavar="TIME", help="changed at this time, on this day, or before"),
-            Argument(
+            *CHANGED, Argument(
                 "--what", choices=("numbers", "names", "quotation", "wording", "markup"),
                 help="only where this differs [all but markup and page furniture; all with --json]",
             ),
@@ -357,7 +361,7 @@ COMMANDS: Final = {
         "changing", "list what left the archive, or is said to be removed: when, why, and where its last bytes are",
         "pressmark removals output --outlet rfi",
         (
-            OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
+            OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"), *CHANGED,
             Argument("--carried", action="store_true", help="say which other articles still carry each text"),
             Argument("--json", action="store_true", help="print them, with the last texts, as JSON lines"),
         ),

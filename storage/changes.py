@@ -18,7 +18,7 @@ from pressmark.storage.errors import SettingsError
 from pressmark.storage.originals import Originals, Revision
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
-from pressmark.storage.search import bounds
+from pressmark.storage.search import bounds, rows_about
 from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, successions
 from pressmark.transforms.removals import removals
 from pressmark.transforms.wording import WHAT
@@ -32,7 +32,7 @@ BYTES_AT_ONCE: Final = 32 << 20
 
 def changes_of(
     moment: Output, source: str | None = None, *, outlet: str | None = None, since: date | None = None,
-    until: date | None = None, what: str | None = None, read: bool = True,
+    until: date | None = None, what: str | None = None, about: str | None = None, read: bool = True,
     progress: Progress = lambda *_: None,
 ) -> Iterator[pl.DataFrame]:  # fmt: skip
     """Rows of `CHANGES`, some at a time, the latest day first: see `Dataset.changes`. With `read` the archives are
@@ -40,9 +40,7 @@ def changes_of(
     Raises `SettingsError` for what is no `what` or outlet."""
     if what is not None and what not in WHAT:
         raise SettingsError("this is nothing that a change is told as", what, "name one of " + ", ".join(WHAT))
-    start, end = bounds(since, until)
-    pairs = pairs_of(moment, outlet).filter(*([] if start is None else [pl.col("changed_at") >= start]),
-                         *([] if end is None else [pl.col("changed_at") < end]))  # fmt: skip
+    pairs = _within(pairs_of(moment, outlet), "changed_at", since, until)
     archives = Originals(moment, source) if read else None
     done = 0
     sizes = (pairs["old_source_bytes"] + pairs["new_source_bytes"]).to_list()
@@ -52,6 +50,7 @@ def changes_of(
         done += some.height
         rows = changes_between_pairs(moment, some, archives)
         rows = rows if what is None else rows.filter(pl.col("what").list.contains(pl.lit(what, pl.Enum(WHAT))))
+        rows = rows_about(rows, about, ("title", "old_text", "new_text"))
         if rows.height:
             yield rows
 
@@ -69,8 +68,9 @@ def changes_between_pairs(moment: Output, pairs: pl.DataFrame, archives: Origina
 
 
 def removals_of(
-    moment: Output, source: str | None = None, *, outlet: str | None = None, carried: bool = False, read: bool = True
-) -> pl.DataFrame:
+    moment: Output, source: str | None = None, *, outlet: str | None = None, since: date | None = None,
+    until: date | None = None, about: str | None = None, carried: bool = False, read: bool = True,
+) -> pl.DataFrame:  # fmt: skip
     """The ledger of removals: see `Dataset.removals`. The address of what is no article any more is read from its
     bytes, as far as these are there, and with `read` alone."""
     _check_outlet(moment, outlet)
@@ -78,6 +78,7 @@ def removals_of(
         _with_period(moment, "articles"), _with_period(moment, "revisions"), moment.scan(REJECTS), moment.scan(RUNS)
     )
     found = found if outlet is None else found.filter(pl.col("outlet") == outlet)
+    found = rows_about(_within(found, "removed_at", since, until), about, ("title", "text"))
     if carried:
         found = found.with_columns(carriers(found, moment.scan(ARTICLES), moment.scan(PARAGRAPHS)))
     if not read:
@@ -92,6 +93,12 @@ def removals_of(
             urls[one] = None if cut is None else cut.url
     known = [urls.get(Revision(*row)) for row in found.select(Revision._fields).iter_rows()]
     return found.with_columns(url=pl.coalesce("url", pl.Series(known, dtype=pl.String)))
+
+
+def _within(frame: pl.DataFrame, column: str, since: date | None, until: date | None) -> pl.DataFrame:
+    start, end = bounds(since, until)
+    return frame.filter(*([] if start is None else [pl.col(column) >= start]),
+                        *([] if end is None else [pl.col(column) < end]))  # fmt: skip
 
 
 def _check_outlet(moment: Output, outlet: str | None) -> None:

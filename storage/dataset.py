@@ -130,6 +130,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         since: date | None = None,
         until: date | None = None,
         what: str | None = None,
+        about: str | None = None,
     ) -> pl.DataFrame:
         """One row for each headline and paragraph that a revision added, removed, changed or moved, in the columns of
         `transforms/changes.py:CHANGES`: the latest day first, on it by outlet and time, the paragraphs of an article in
@@ -137,19 +138,30 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
 
         `what` is a list of `numbers`, `names`, `quotation`, `wording`, and `markup` where the text is the same in other
         bytes; ask for rows that have one of them with the argument of that name. `since` and `until` are days (whole,
-        in UTC) or times, both included. Ordinals, roles and bytes of superseded revisions, and changes of markup, are
-        known as far as the archive still has the bytes: `source` is the input of its latest run. Raises `SettingsError`
-        for what is no `what`, and for an outlet that does not exist."""
-        found = changes_of(self._moment, source, outlet=outlet, since=since, until=until, what=what)
+        in UTC) or times, both included; `about` is a query, as of `search`, for title and
+        texts. Ordinals, roles and bytes of superseded revisions, and changes of markup, are known as far as the archive
+        still has the bytes: `source` is the input of its latest run. Raises `SettingsError` for what is no `what`, and
+        for an outlet that does not exist."""
+        found = changes_of(self._moment, source, outlet=outlet, since=since, until=until, what=what, about=about)
         return pl.concat([pl.DataFrame(schema=CHANGES), *found])
 
-    def removals(self, source: str | None = None, *, outlet: str | None = None, carried: bool = False) -> pl.DataFrame:
+    def removals(
+        self,
+        source: str | None = None,
+        *,
+        outlet: str | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        about: str | None = None,
+        carried: bool = False,
+    ) -> pl.DataFrame:
         """One row for each thing that tells of a removal, the latest first, in the columns of
         `transforms/removals.py:REMOVALS`: a file that is gone (`deleted`) or no article any more (`rejected`), a header
-        that says so (`said`), a text that became a notice (`notice`). With `carried` also `carried_by`, the
-        other current articles that have at least half of its last text, equal or edited, and how much: this compares
-        all paragraphs, as `clusters` does. Raises `SettingsError` for an outlet that does not exist."""
-        return removals_of(self._moment, source, outlet=outlet, carried=carried)
+        that says so (`said`), a text that became a notice (`notice`). `since`, `until` and `about` are as of
+        `changes`. With `carried` also `carried_by`, the other current articles that have at least half of its last
+        text, equal or edited, and how much: this compares all paragraphs, as `clusters` does. Raises `SettingsError`
+        for an outlet that does not exist."""
+        return removals_of(self._moment, source, outlet=outlet, since=since, until=until, about=about, carried=carried)
 
     def tables(self) -> dict[str, pl.LazyFrame]:
         """The tables by name."""

@@ -19,7 +19,7 @@ from pressmark.storage.search_index import Index, load_folding
 from pressmark.transforms.folding import Folding
 from pressmark.transforms.query import AllOf, AnyOf, Everything, Not, Phrase, Query, QueryError, parse_query, phrases_of
 
-__all__ = ["HITS", "Search", "bounds"]
+__all__ = ["HITS", "Search", "bounds", "rows_about"]
 
 SPANS: Final = pl.List(pl.Struct({"start": pl.Int32, "end": pl.Int32}))
 _TEXT: Final = pl.String()
@@ -200,6 +200,15 @@ def expression_of(query: Query, folding: Folding) -> pl.Expr:
             return pl.any_horizontal([expression_of(part, folding) for part in parts])
         case Everything():
             return pl.lit(value=True)
+
+
+def rows_about(frame: pl.DataFrame, query: str | None, columns: Sequence[str]) -> pl.DataFrame:
+    """The rows whose texts in these columns, taken together, a query finds; all where there is none."""
+    if query is None:
+        return frame
+    folding = load_folding()
+    texts = frame.select(text=pl.concat_str(*columns, separator="\n", ignore_nulls=True))
+    return frame.filter(texts.select(found=expression_of(_parsed(query, folding), folding))["found"])
 
 
 def _contains(phrase: str, folding: Folding) -> pl.Expr:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import polars as pl
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.summary import as_json, printable, utc
+from pressmark.flows.summary import as_json, counted, printable, utc
 from pressmark.storage.changes import changes_of
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.forgetting import Forgetting, plan_forgetting
@@ -23,6 +25,8 @@ __all__ = ["changes", "forget", "removals"]
 # Of what is equal, so many characters beside each change; of a paragraph that came or went, its first ones.
 BESIDE: Final = 40
 SHOWN: Final = 300
+IN_A_ROW: Final = 3
+REVISION: Final = ("article_id", "old_source_sha256", "changed_at")
 # What no reader of corrections looks for, unless asked.
 FURNITURE: Final = ("boilerplate", "related")
 QUIET: Final = (pl.col("what") == ["markup"]) | pl.coalesce("new_role", "old_role").is_in(FURNITURE).fill_null(
@@ -44,11 +48,11 @@ HOW: Final = {
 def changes(arguments: argparse.Namespace) -> int:
     """Print what revisions changed; the exit code."""
     shown = left_out = 0
-    day, article = "", None
+    day = ""
     with Dataset(arguments.output) as dataset, ProgressDisplay() as progress:
         found = changes_of(
             Output(dataset.folder), arguments.source, outlet=arguments.outlet, since=arguments.since,
-            until=arguments.until, what=arguments.what, progress=progress,
+            until=arguments.until, what=arguments.what, about=arguments.about, progress=progress,
         )  # fmt: skip
         for frame in found:
             if arguments.json:
@@ -57,30 +61,35 @@ def changes(arguments: argparse.Namespace) -> int:
                 continue
             rest = frame.filter(~QUIET) if arguments.what is None else frame
             left_out += frame.height - rest.height
-            for row in rest.iter_rows(named=True):
-                today = "at an unknown time" if row["changed_at"] is None else utc(row["changed_at"])[:10]
+            for _, some in groupby(rest.iter_rows(named=True), key=itemgetter(*REVISION)):
+                rows = list(some)
+                today = "at an unknown time" if rows[0]["changed_at"] is None else utc(rows[0]["changed_at"])[:10]
                 if today != day:
                     day = today
                     print(f"{day}\n")
-                if (one := (row["article_id"], row["old_source_sha256"], row["changed_at"])) != article:
-                    article = one
-                    print("\n".join(_headline(row)))
-                print("\n".join(_change(row)), end="\n\n")
+                print("\n".join(_headline(rows[0])))
+                print("\n\n".join(_told(rows)), end="\n\n")
             shown += rest.height
     if not arguments.json:
         more = f"; {left_out:,} more in markup alone or page furniture, with --json" if left_out else ""
-        print(_counted(shown, "change") + more)
+        print(counted(shown, "change") + more)
     return EXIT_OK
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("s" if count != 1 else "")
 
 
 def _headline(row: dict[str, Any]) -> list[str]:
     at = "" if row["changed_at"] is None else f", {utc(row['changed_at'])[11:16]} UTC"
     where = f"  {printable(row['url'] or row['new_source_path'])}"
     return [f"{row['outlet']}{at}: {printable(row['title']) or '(no title)'}", where, f"  article {row['article_id']}"]
+
+
+def _told(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """What a revision changed; of many paragraphs in a row that came or went, the first ones and how many."""
+    for kind, some in groupby(rows, key=itemgetter("kind")):
+        alike = list(some)
+        shown = alike if kind == "changed" or len(alike) <= IN_A_ROW + 1 else alike[:IN_A_ROW]
+        yield from ("\n".join(_change(row)) for row in shown)
+        if len(alike) > len(shown):
+            yield f"  {SIGNS[kind]} {kind} {len(alike) - len(shown)} more"
 
 
 def _change(row: dict[str, Any]) -> list[str]:
@@ -104,13 +113,16 @@ def _place(row: dict[str, Any]) -> str:
 def removals(arguments: argparse.Namespace) -> int:
     """Print the ledger; the exit code."""
     with Dataset(arguments.output) as dataset:
-        found = dataset.removals(arguments.source, outlet=arguments.outlet, carried=arguments.carried)
+        found = dataset.removals(
+            arguments.source, outlet=arguments.outlet, since=arguments.since, until=arguments.until,
+            about=arguments.about, carried=arguments.carried,
+        )  # fmt: skip
     for row in found.iter_rows(named=True):
         print(as_json(row) if arguments.json else "\n".join(_removal(row)), end="\n" if arguments.json else "\n\n")
     if not arguments.json:
         counts = found.group_by("kind").len().sort("kind").iter_rows()
         words = ": " + ", ".join(f"{count:,} {kind}" for kind, count in counts) if found.height else NO_REMOVALS
-        print(_counted(found.height, "removal") + words)
+        print(counted(found.height, "removal") + words)
     return EXIT_OK
 
 

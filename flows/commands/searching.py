@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.summary import as_json, printable, table, utc
+from pressmark.flows.summary import as_json, counted, printable, table, utc
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.output.snapshot import drop_moments, kept
 from pressmark.storage.output.snapshot import keep as keep_moment
@@ -39,7 +41,7 @@ def search(arguments: argparse.Namespace) -> int:
         print(as_json(hit) if arguments.json else "\n".join(_lines(hit)))
     if not arguments.json:
         more = f"; these are the newest {limit}, `--limit` gives more" if found.height > hits.height else ""
-        print(f"{hits.height} block{'s' if hits.height > 1 else ''} found{more}" if hits.height else "nothing found")
+        print(f"{counted(hits.height, 'block')} found{more}" if hits.height else "nothing found")
     return EXIT_OK if hits.height else EXIT_NOTHING
 
 
@@ -50,7 +52,7 @@ def index(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(as_json({"files_read": read, "index_bytes": size}))
     else:
-        done = f"{read} files were indexed" if read else "the index is up to date"
+        done = f"{counted(read, 'file')} indexed" if read else "the index is up to date"
         print(f"{done}; it has {size / 1e6:.1f} MB")
     return EXIT_OK
 
@@ -86,6 +88,7 @@ def _marked(text: str, spans: list[tuple[int, int]]) -> str:
 
 KINDS: Final = ("came", "went", "changed")
 WIDEST: Final = 60
+FEW: Final = 3
 
 
 def clusters(arguments: argparse.Namespace) -> int:
@@ -93,11 +96,18 @@ def clusters(arguments: argparse.Namespace) -> int:
     with Dataset(arguments.output) as dataset:
         found = dataset.clusters(keep=arguments.keep)
         titles = dataset.articles.select("article_id", "title").collect()
+        texts = dataset.paragraphs.select("paragraph_id", pl.col("text").cast(pl.String)).filter(
+            pl.col("paragraph_id").is_in(found["paragraph_id"].filter(found["first"]).implode())
+        ).collect()  # fmt: skip
     if arguments.to is not None:
         found.write_parquet(arguments.to)
         print(f"{found.height:,} members of {found['cluster_id'].n_unique():,} clusters written to {arguments.to}")
         return EXIT_OK
-    found = found.filter(level=arguments.level)
+    if arguments.of is None:
+        found = found.filter(level=arguments.level)
+    else:
+        mine = pl.any_horizontal(pl.col("cluster_id", "article_id", "paragraph_id") == arguments.of)
+        found = found.filter(mine.any().over("cluster_id"))
     if arguments.across:
         found = found.filter(pl.col("outlet").n_unique().over("cluster_id") > 1)
     if arguments.json:
@@ -107,20 +117,43 @@ def clusters(arguments: argparse.Namespace) -> int:
     if not found.height:
         print("no copies were found")
         return EXIT_NOTHING
-    largest = found.join(titles, on="article_id", how="left").group_by("cluster_id").agg(
-        pl.len().alias("members"), pl.col("outlet").n_unique().alias("outlets"),
-        *((pl.col("kind") == kind).sum().alias(kind) for kind in ("same", "edited", "quoted")),
-        *(pl.col(name).filter("first").first().alias(f"first {name}") for name in ("outlet", "published_at", "title")),
+    found = found.join(titles, on="article_id", how="left").join(texts, on="paragraph_id", how="left")
+    found = found.with_columns(said=pl.coalesce("text", "title"))
+    if arguments.of is not None:
+        print(table(("cluster", "member", "outlet", "at", "kind", "alike", "title"), list(_members(found))))
+        return EXIT_OK
+    later = ~pl.col("first")
+    largest = found.group_by("cluster_id").agg(
+        pl.len().alias("members"),
+        *((later & (pl.col("kind") == kind)).sum().alias(kind) for kind in ("same", "edited", "quoted")),
+        *(pl.col(name).filter("first").first().alias(f"first {name}") for name in ("outlet", "published_at")),
+        pl.col("outlet").filter(later).unique().sort(), pl.col("said").filter("first").first(),
     ).sort("members", "cluster_id", descending=[True, False])  # fmt: skip
-    head = ("cluster", "members", "outlets", "same", "edited", "quoted", "first", "at", "title")
+    head = ("cluster", "members", "same", "edited", "quoted", "first", "at", "then", "title or text")
     shown = [
-        (*row[:7], "unknown" if row[7] is None else utc(row[7]), printable(row[8] or "")[:WIDEST])
+        (*row[:6], _at(row[6]), ", ".join(row[7][:FEW]) + (", …" if len(row[7]) > FEW else ""), _head(row[8]))
         for row in largest.head(arguments.limit).iter_rows()
     ]
     print(table(head, shown))
     if largest.height > len(shown):
         print(f"\nand {largest.height - len(shown):,} more; --limit, --to or --json shows them")
     return EXIT_OK
+
+
+def _members(found: pl.DataFrame) -> Iterator[tuple[str, ...]]:
+    """Each member of some clusters, the first of each before those that came later."""
+    for row in found.sort("level", "cluster_id", "published_at", "article_id", nulls_last=True).iter_rows(named=True):
+        kind = "first" if row["first"] else row["kind"]
+        yield (row["cluster_id"][:8], row["paragraph_id"] or row["article_id"], row["outlet"], _at(row["published_at"]),
+               kind, f"{row['similarity']:.0%}", _head(row["title"]))  # fmt: skip
+
+
+def _at(moment: datetime | None) -> str:
+    return "unknown" if moment is None else utc(moment)
+
+
+def _head(text: str | None) -> str:
+    return printable(" ".join((text or "").split())[:WIDEST])
 
 
 def compare(arguments: argparse.Namespace) -> int:

@@ -135,7 +135,18 @@ def test_a_part_is_asked_for(kept: Kept) -> None:
     middle = whole["changed_at"].min()
     assert changes(kept.once, until=middle).equals(whole.filter(pl.col("changed_at") <= middle))
     assert changes(kept.once, since=middle, outlet="songling-times-example").equals(whole)
-    for asked in ({"outlet": "nowhere"}, {"what": "colour"}):
+    named = [one for one in whole.to_dicts() if "灯会" in f"{one['title']}{one['old_text']}{one['new_text']}"]
+    assert changes(kept.once, about="燈會 -渡轮").to_dicts() == [
+        one for one in named if "渡轮" not in f"{one['old_text']}{one['new_text']}"
+    ] != []  # fmt: skip
+    ledger = removals(kept.once)
+    middle = ledger["removed_at"].sort()[2]
+    assert removals(kept.once, since=middle).equals(ledger.filter(pl.col("removed_at") >= middle))
+    assert removals(kept.once, until=middle).equals(ledger.filter(pl.col("removed_at") <= middle))
+    assert removals(kept.once, about="渡轮 消息").height == ledger.height
+    assert removals(kept.once, about="渡轮", until=middle, outlet="songling-times-example").height == 3
+    assert removals(kept.once, about="灯塔").is_empty()
+    for asked in ({"outlet": "nowhere"}, {"what": "colour"}, {"about": "("}):
         with pytest.raises(SettingsError):
             changes(kept.once, **asked)
     with pytest.raises(SettingsError):
@@ -206,6 +217,26 @@ def test_the_newspaper_and_the_ledger_are_read_by_people_and_programs(
     assert len(capsys.readouterr().out.splitlines()) == 5
     assert main(["changes", str(kept.once), "--outlet", "nowhere"]) == 2
     assert "no article is of this outlet" in capsys.readouterr().err
+
+
+def test_of_many_paragraphs_that_went_the_first_are_shown_and_the_rest_counted(
+    news: News, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, gone = "<p>馆长林帆致辞。</p>", "".join(f"<p>第{number}段说的是渡轮。</p>" for number in range(9))
+    news.write("a.md", body=kept + gone)
+    news.write("b.md", url="https://songling-times.example/b", body=kept)
+    news.ingest(1)
+    news.write("a.md", body=kept)
+    news.write("b.md", url="https://songling-times.example/b", body=kept + gone[: len(gone) * 4 // 9])
+    news.ingest(2)
+    assert main(["changes", str(news.out)]) == 0
+    text = capsys.readouterr().out
+    assert text.count("  - removed ") == 4
+    assert "    第2段说的是渡轮。\n\n  - removed 6 more\n\n" in text
+    assert text.count("  + added ") == text.count("  + added body ") == 4
+    assert text.endswith("13 changes\n")
+    assert main(["changes", str(news.out), "--about", "第1段", "--since", "2025"]) == 0
+    assert capsys.readouterr().out.endswith("2 changes\n")
 
 
 def test_no_text_reaches_the_terminal_as_a_command(news: News, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 from archives import ingest, writer
+from object_stores import S3Server
 
 import pressmark
+from pressmark.flows.cli import main
 from pressmark.storage import copies
 from pressmark.storage.dataset import Dataset
+from pressmark.storage.output.tables import open_store
 
 pytestmark = pytest.mark.slow
 
@@ -85,3 +88,57 @@ def test_an_unchanged_output_reads_what_is_kept_and_a_run_brings_it_up_to_date(
     assert "could not be brought up to date" in caplog.text
     with Dataset(out) as dataset, pytest.raises(pressmark.LibraryError):
         dataset.clusters()
+
+
+def test_an_object_store_finds_the_same_and_refuses_to_keep_them(
+    tmp_path: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+    s3_server.create_bucket("songling-copies")
+    open_store.cache_clear()
+    write(tmp_path / "news", list(range(9)), bodies(9))
+    ingest(tmp_path / "news", tmp_path / "out")
+    ingest(tmp_path / "news", place := "s3://songling-copies/out")
+    with Dataset(place) as dataset:
+        with pytest.raises(pressmark.PressmarkError, match="s3://songling-copies/out"):
+            dataset.clusters(keep=True)
+        assert dataset.kept_clusters() is None
+        assert dataset.clusters().equals(found_anew(tmp_path / "out"))
+    assert not [entry.name for entry in open_store(place).entries("") if "clusters" in entry.name]
+    ingest(tmp_path / "news", place, 2)
+    open_store.cache_clear()
+
+
+def test_people_see_who_was_first_and_who_came_then(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    story = f"<p>{CHARACTERS}</p>"
+    for number, name in enumerate(("one", "two", "three")):
+        url, body = f"https://{name}.example/a", story.replace("三封", "四封") if number == 2 else story
+        writer(tmp_path / "news")(f"{name}.md", url=url, at=f"2022-03-0{number + 1}T05:06:07", title=name, body=body)
+    ingest(tmp_path / "news", tmp_path / "out")
+    assert main(["clusters", str(tmp_path / "out"), "--across"]) == 0
+    head, _, row = capsys.readouterr().out.splitlines()
+    assert head.split() == "cluster members same edited quoted first at then title or text".split()
+    assert row.split()[1:] == [
+        "3",
+        "1",
+        "1",
+        "0",
+        "one-example",
+        "2022-03-01T05:06:07Z",
+        "three-example,",
+        "two-example",
+        "one",
+    ]
+    assert main(["clusters", str(tmp_path / "out"), "--level", "paragraph"]) == 0
+    assert capsys.readouterr().out.splitlines()[2].endswith(CHARACTERS)
+    with Dataset(tmp_path / "out") as dataset:
+        ids = dict(dataset.articles.select("title", "article_id").collect().iter_rows())
+    assert main(["clusters", str(tmp_path / "out"), "--of", ids["two"]]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [(row[1][:32], row[4]) for row in rows] == [
+        (ids[name], kind) for name, kind in [("one", "first"), ("two", "same"), ("three", "edited")] * 2
+    ]
+    assert rows[0][1:] == [ids["one"], "one-example", "2022-03-01T05:06:07Z", "first", "100%", "one"]
+    assert main(["clusters", str(tmp_path / "out"), "--of", "0" * 32]) == 1
+    assert capsys.readouterr().out == "no copies were found\n"
