@@ -22,10 +22,10 @@ PAIR: Final = ["article_id", "old_source_sha256", "changed_at"]
 def removals(moment: Moment, request: Request) -> Page:
     """What left the archive, or is said to be removed, and who still carries it."""
     frame, outlet = moment.carried_removals(), request.query_params.get("outlet", "")
-    kinds = counts(frame, "kind")
+    kinds, outlets = counts(frame, "kind"), counts(frame, "outlet")
     frame = frame.filter(pl.col("outlet") == outlet) if outlet else frame
     part = part_of(frame, request.query_params, LISTED)
-    given = {"part": part, "kinds": kinds, "outlet": outlet, "carried": moment.comparable}
+    given = {"part": part, "kinds": kinds, "outlets": outlets, "outlet": outlet, "carried": moment.comparable}
     return Page("removals.html", given, frame, "removals")
 
 
@@ -56,7 +56,7 @@ def copies(moment: Moment, request: Request) -> Page:
     members = members.filter(pl.col("level") == "article")
     frame = members.group_by("cluster_id").agg(
         articles=pl.len(), outlets=pl.col("outlet").unique().sort(),
-        **{kind: (pl.col("kind") == kind).sum() for kind in ("same", "edited", "quoted")},
+        **{kind: (~pl.col("first") & (pl.col("kind") == kind)).sum() for kind in ("same", "edited", "quoted")},
         **{name: pl.col(name).filter("first").first() for name in ("article_id", "outlet", "title", "language")},
         since=pl.col("published_at").min(), until=pl.col("published_at").max(),
     ).sort(pl.col("outlets").list.len(), "articles", "cluster_id", descending=[True, True, False])  # fmt: skip
