@@ -220,8 +220,13 @@ def reasons(rejects: pl.DataFrame) -> pl.DataFrame:
 
 
 def reject_examples(rejects: pl.DataFrame, each: int = 3) -> pl.DataFrame:
-    """`reason`, `path`, `what was found`, `first bytes`: the first rejects of each reason."""
-    first = rejects.sort("reason", "archive", "source_path").group_by("reason", maintain_order=True).head(each)
+    """`reason`, `path`, `what was found`, `first bytes`: the first rejects of each reason, of each path one."""
+    first = (
+        rejects.sort("reason", "archive", "source_path")
+        .unique(["reason", "archive", "source_path"], keep="first", maintain_order=True)
+        .group_by("reason", maintain_order=True)
+        .head(each)
+    )
     return first.select(
         "reason", pl.col("source_path").alias("path"),
         pl.col("detail").str.strip_chars().str.split("\n").list.last().alias("what was found"),
@@ -231,8 +236,10 @@ def reject_examples(rejects: pl.DataFrame, each: int = 3) -> pl.DataFrame:
 
 def changes(revisions: pl.DataFrame) -> pl.DataFrame:
     """Revisions with `change` (`removed` for tombstones) and `at`, when they were replaced or deleted: `valid_to`;
-    where their file still exists, `valid_from`; in archives without commits, the run that first saw them."""
-    return revisions.with_columns(
+    where their file still exists, `valid_from`; in archives without commits, the run that first saw them. What was on
+    a branch only never was in the archive, and did not leave it."""
+    there = pl.col("change").is_not_null() | pl.col("valid_to").ne_missing(pl.col("valid_from"))
+    return revisions.filter(there).with_columns(
         pl.col("change").fill_null("removed"), at=pl.coalesce("valid_to", "valid_from", "first_seen_at")
     ).sort("at", "revision_id", descending=[True, False])  # fmt: skip
 

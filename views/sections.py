@@ -341,7 +341,7 @@ def _changes(read: Read) -> Section:
             pl.col("canonical_url").alias("_href"),
         )))  # fmt: skip
     says = (
-        f"{read.changes.height:,} revisions are no longer current. `pressmark diff` shows what each changed."
+        f"{_many(read.changes.height, 'revision')} replaced or removed. `pressmark diff` shows what each changed."
         if parts else "No article has another revision, and none was removed."
     )  # fmt: skip
     return Section(anchor, heading, says, parts)

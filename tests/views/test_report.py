@@ -8,9 +8,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import lxml.html
 import polars as pl
 import pytest
 from archives import News, WriteArticle, ingest, stamp
+from repositories import Repository, article
 
 import pressmark
 from pressmark.flows.cli import main
@@ -230,6 +232,24 @@ def test_without_its_library_the_error_names_the_remedy_and_an_ingest_goes_on(
     assert capsys.readouterr().err.count("pip install 'pressmark[report]'") >= 1
 
 
+def test_one_thing_is_one_and_a_removal_is_one_of_the_ledger(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "news.git")
+    first = repository.commit({"a.md": article("a"), "b.md": article("b"), "bad.md": b"x"})
+    side = repository.commit({"a.md": article("a"), "b.md": article("b"), "c.md": article("c")}, parents=[first])
+    repository.commit({"a.md": article("a"), "bad.md": b"y"}, parents=[first, side])
+    ingest(repository.path, tmp_path / "out", history=True)
+    with pressmark.open(tmp_path / "out") as dataset:
+        assert dataset.revisions.collect().height == 2
+        assert dataset.removals()["source_path"].to_list() == ["b.md"]
+    write_report(tmp_path / "out")
+    page = lxml.html.fromstring((tmp_path / "out" / REPORT).read_bytes())
+    told = {one.findtext("dt"): one.findtext("dd") for one in page.iterfind(".//dl/div")}
+    assert told.items() >= {"article": "1", "removed source": "1", "rejects": "2", "run": "1"}.items()
+    assert "1 revision replaced or removed." in page.text_content()
+    cells = [[one.text_content() for one in row] for row in page.iterfind(".//tbody/tr")]
+    assert sum(row[:2] == ["no_header", "bad.md"] for row in cells) == 1
+
+
 def test_what_a_page_would_obey_or_hide_is_written_out() -> None:
     assert visible("a\x00\x1b\u202e\u2028\ufeff\U000e0041b　é\u200d") == (
         "a\\x00\\x1b\\u202e\\u2028\\ufeff\\U000e0041b　é\u200d"
@@ -258,6 +278,15 @@ def test_a_hostile_archive_runs_nothing_in_a_browser(news: News) -> None:
                 summary.click()
             assert page.title().startswith("out: report of ")
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+            # On a phone, tables with texts are read without moving them aside.
+            beside = page.evaluate(
+                "[...document.querySelectorAll('.stacked')].map(e => e.scrollWidth - e.parentElement.clientWidth)"
+            )
+            assert beside
+            assert width > 390 or max(beside) <= 0
+            name = page.locator(".stacked td[data-name=path]").first
+            named = name.evaluate("e => getComputedStyle(e, '::before').content")
+            assert ("path" in named) == (width == 390)
             # Colours come from the page: a chart whose colours are not understood would be black.
             fill = page.locator("figure svg path[fill^=var]").first.evaluate("e => getComputedStyle(e).fill")
             assert fill == ("rgb(47, 111, 159)" if scheme == "light" else "rgb(106, 174, 222)")
