@@ -9,13 +9,14 @@ import polars as pl
 
 from pressmark.schemas.contract import Table
 from pressmark.schemas.tables import ARTICLES, MEDIA, PARAGRAPHS, REJECTS, REVISIONS
+from pressmark.transforms.forgetting import FORGOTTEN
 
 __all__ = ["COMPARED", "WHY", "differences"]
 
 COMPARED: Final = (ARTICLES, PARAGRAPHS, MEDIA, REVISIONS, REJECTS)
-# What a difference comes from: another source, or the same one read by another contract, another parser (with its
-# registry of outlets), or with other settings.
-WHY: Final = ("source", "contract", "parser", "settings")
+# What a difference comes from: an article that was forgotten, another source, or the same one read by another contract,
+# another parser (with its registry of outlets), or with other settings.
+WHY: Final = ("forgotten", "source", "contract", "parser", "settings")
 SOURCE: Final = ("archive", "source_path", "source_sha256")
 Frames = Mapping[str, pl.LazyFrame]
 
@@ -71,8 +72,14 @@ def _with_reasons(
     def field(name: str) -> pl.Expr:
         return run_old.struct.field(name).ne_missing(run_new.struct.field(name))
 
+    rejects = [_plain(frames["rejects"]).filter(pl.col("reason") == FORGOTTEN).select(SOURCE) for frames in (old, new)]
+    both = both.join(
+        pl.concat(rejects).unique().with_columns(forgotten=True), how="left", right_on=SOURCE,
+        left_on=[pl.coalesce(f"{column} new", column) for column in SOURCE],
+    )  # fmt: skip
     why = (
-        pl.when(~there.fill_null(value=False)).then(pl.lit("source"))
+        pl.when("forgotten").then(pl.lit("forgotten"))
+        .when(~there.fill_null(value=False)).then(pl.lit("source"))
         .when(field("contract_version")).then(pl.lit("contract"))
         .when(field("parser_version")).then(pl.lit("parser"))
         .otherwise(pl.lit("settings"))

@@ -172,6 +172,16 @@ def test_nothing_of_it_is_left_but_rows_that_say_so(kept: Kept) -> None:
     assert findings(kept.out)["traces"] is State.OK
 
 
+def test_a_comparison_says_that_it_was_forgotten(kept: Kept, tmp_path: Path) -> None:
+    shutil.copytree(kept.out, tmp_path / "before")
+    forget(FORGOTTEN, str(kept.out), reason=WHY)
+    with Dataset(tmp_path / "before") as before, Dataset(kept.out) as after:
+        there, back = before.differences(after), after.differences(before)
+    assert set(there["why"]) == set(back["why"]) == {"forgotten"}
+    assert set(there.filter(table="articles").select("id", "kind").rows()) == {(FORGOTTEN, "went")}
+    assert there.filter(table="rejects")["kind"].sort().to_list() == ["came"] * 3 + ["changed"]
+
+
 def test_no_later_run_brings_it_back(kept: Kept) -> None:
     forget(FORGOTTEN, str(kept.out), reason=WHY)
     files = states()[-1]
