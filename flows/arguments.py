@@ -352,7 +352,7 @@ COMMANDS: Final = {
             OUTPUT, SOURCE, Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
             *CHANGED, Argument(
                 "--what", choices=("numbers", "names", "quotation", "wording", "markup"),
-                help="only where this differs [all but markup and page furniture; all with --json]",
+                help="only where this differs [all but markup, white space and page furniture; all with --json]",
             ),
             Argument("--json", action="store_true", help="print them as JSON lines, and errors as JSON"),
         ),

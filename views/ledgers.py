@@ -42,12 +42,17 @@ def changes(moment: Moment, request: Request) -> Page:
     entries = []
     for pair in part.rows:
         rows = found.get(tuple(pair[name] for name in PAIR), [])
-        told = [row for row in rows if (row["new_role"] or row["old_role"]) not in FURNITURE]
+        told = [row for row in rows if (row["new_role"] or row["old_role"]) not in FURNITURE and not _is_spacing(row)]
         entries.append({**pair, "changes": told, "quiet": len(rows) - len(told)})
     given = {"part": part, "entries": entries, "outlets": outlets, "outlet": outlet}
     shown = ("article_id", "outlet", "changed_at", "old_title", "new_title", "old_source_path", "old_source_sha256",
              "new_source_path", "new_source_sha256")  # fmt: skip
     return Page("changes.html", given, frame.select(shown), "changes")
+
+
+def _is_spacing(row: dict[str, Any]) -> bool:
+    bare = ["".join((row[name] or "").split()) for name in ("old_text", "new_text")]
+    return row["kind"] == "changed" and bare[0] == bare[1]
 
 
 def copies(moment: Moment, request: Request) -> Page:

@@ -29,8 +29,11 @@ IN_A_ROW: Final = 3
 REVISION: Final = ("article_id", "old_source_sha256", "changed_at")
 # What no reader of corrections looks for, unless asked.
 FURNITURE: Final = ("boilerplate", "related")
-QUIET: Final = (pl.col("what") == ["markup"]) | pl.coalesce("new_role", "old_role").is_in(FURNITURE).fill_null(
-    value=False
+BARE: Final = [pl.col(name).str.replace_all(r"\s+", "") for name in ("old_text", "new_text")]
+QUIET: Final = (
+    (pl.col("what") == ["markup"])
+    | ((pl.col("kind") == "changed") & (BARE[0] == BARE[1]))
+    | pl.coalesce("new_role", "old_role").is_in(FURNITURE).fill_null(value=False)
 )
 NO_REMOVALS: Final = "; of a folder, what is gone is known only from an ingest with --sync"
 INDENT: Final = " " * 4
@@ -71,7 +74,7 @@ def changes(arguments: argparse.Namespace) -> int:
                 print("\n\n".join(_told(rows)), end="\n\n")
             shown += rest.height
     if not arguments.json:
-        more = f"; {left_out:,} more in markup alone or page furniture, with --json" if left_out else ""
+        more = f"; {left_out:,} more in markup or white space alone or page furniture, with --json" if left_out else ""
         print(counted(shown, "change") + more)
     return EXIT_OK
 

@@ -203,7 +203,7 @@ def test_the_newspaper_and_the_ledger_are_read_by_people_and_programs(
     assert text.startswith("2025-02-19\n\nsongling-times-example, 23:20 UTC: 松岭市举行灯会\n")
     assert "  ~ changed body 0 (numbers)\n    松岭市图书馆今天开放，约有[-300-]{+400+}名读者。\n" in text
     assert main(["changes", str(kept.once)]) == 0
-    assert capsys.readouterr().out.endswith("in markup alone or page furniture, with --json\n")
+    assert capsys.readouterr().out.endswith("in markup or white space alone or page furniture, with --json\n")
     assert main(["changes", str(kept.once), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     whole = changes(kept.once)
@@ -222,11 +222,12 @@ def test_the_newspaper_and_the_ledger_are_read_by_people_and_programs(
 def test_of_many_paragraphs_that_went_the_first_are_shown_and_the_rest_counted(
     news: News, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept, gone = "<p>馆长林帆致辞。</p>", "".join(f"<p>第{number}段说的是渡轮。</p>" for number in range(9))
+    kept, spaced = "<p>馆长林帆致辞。</p>", "<p>馆长 林帆\u3000致辞。</p>"
+    gone = "".join(f"<p>第{number}段说的是渡轮。</p>" for number in range(9))
     news.write("a.md", body=kept + gone)
     news.write("b.md", url="https://songling-times.example/b", body=kept)
     news.ingest(1)
-    news.write("a.md", body=kept)
+    news.write("a.md", body=spaced)
     news.write("b.md", url="https://songling-times.example/b", body=kept + gone[: len(gone) * 4 // 9])
     news.ingest(2)
     assert main(["changes", str(news.out)]) == 0
@@ -234,7 +235,7 @@ def test_of_many_paragraphs_that_went_the_first_are_shown_and_the_rest_counted(
     assert text.count("  - removed ") == 4
     assert "    第2段说的是渡轮。\n\n  - removed 6 more\n\n" in text
     assert text.count("  + added ") == text.count("  + added body ") == 4
-    assert text.endswith("13 changes\n")
+    assert text.endswith("13 changes; 1 more in markup or white space alone or page furniture, with --json\n")
     assert main(["changes", str(news.out), "--about", "第1段", "--since", "2025"]) == 0
     assert capsys.readouterr().out.endswith("2 changes\n")
 

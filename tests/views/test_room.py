@@ -93,10 +93,18 @@ def test_copies_changes_and_who_carries_what_is_gone_are_told(tmp_path: Path) ->
     write("copy.md", url=f"{post}/copy", at="2022-03-05T00:00:00", title=f"转载 {PAYLOADS[1]}", body=story)
     write("first.md", url=f"{SITE}/first", title="渡轮", body=story)
     write("gone.md", url=f"{SITE}/gone", title="没了", body=story)
-    write("own.md", url=f"{SITE}/own", body="<p>松岭市图书馆今天开放，约有300名读者从早晨开始排队。</p>")
+    write(
+        "own.md",
+        url=f"{SITE}/own",
+        body="<p>松岭市图书馆今天开放，约有300名读者从早晨开始排队。</p><p>馆长林帆致辞。</p>",
+    )
     ingest(archive, tmp_path / "out")
     (archive / "gone.md").unlink()
-    write("own.md", url=f"{SITE}/own", body="<p>松岭市图书馆今天开放，约有400名读者从早晨开始排队。</p>")
+    write(
+        "own.md",
+        url=f"{SITE}/own",
+        body="<p>松岭市图书馆今天开放，约有400名读者从早晨开始排队。</p><p>馆长 林帆致辞。</p>",
+    )
     ingest(archive, tmp_path / "out", 2, sync=True)
     made = Made(archive, tmp_path / "out")
     (name,) = clusters(made.output)
@@ -121,6 +129,7 @@ def test_copies_changes_and_who_carries_what_is_gone_are_told(tmp_path: Path) ->
                            one.getparent().tag == "bdi"] for tag in ("del", "ins"))  # fmt: skip
     assert (went, came) == ("300", "400")
     assert "changed: numbers" in text_of(changes)
+    assert "and 1 more in white space or page furniture" in text_of(changes)
     assert "转载" in text_of(elsewhere)
     assert "No other article has a block of it." in text_of(alone)
 
