@@ -6,11 +6,13 @@ import codecs
 import re
 from array import array
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 __all__ = ["UTF_8", "Decoded", "as_encoded", "codec_of", "decode"]
 
 UTF_8: Final = "utf-8"
+BROKEN: Final = "\ufffd"
 MARKS: Final = ((codecs.BOM_UTF8, UTF_8), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # What pages mean by a label, as the encoding standard has it: the larger set that browsers read in its place.
 MEANT: Final = {
@@ -98,12 +100,16 @@ def _placed(data: bytes, encoding: str) -> tuple[str, Sequence[int]]:
     decoder = codecs.getincrementaldecoder(encoding)("replace")
     pieces: list[str] = []
     offsets = array("q")
-    begin = 0
+    begin, unit = 0, 2 if encoding.startswith("utf-16") else 1
     for position in range(len(data)):
-        if piece := decoder.decode(data[position : position + 1], position + 1 == len(data)):
-            # A byte that is no second half is a character of its own after the broken one.
-            offsets.extend([begin, *[position] * (len(piece) - 1)])
+        last = position + 1 == len(data)
+        if piece := decoder.decode(data[position : position + 1], last):
+            end = position + 1 - len(decoder.getstate()[0])
+            # What follows a broken one in its piece was read again, as the beginning of something else.
+            sizes = [unit if one == BROKEN else len(one.encode(encoding, "replace")) for one in piece]
+            sizes[-1 if last and piece[-1] == BROKEN else 0] += end - begin - sum(sizes)
+            offsets.extend(accumulate(sizes[:-1], initial=begin))
             pieces.append(piece)
-            begin = position + 1
+            begin = end
     offsets.append(len(data))
     return "".join(pieces), offsets

@@ -6,7 +6,7 @@ Checks nothing that needs more than these; completeness (law 5) over a whole out
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -163,7 +163,8 @@ class _Shown:
         self._data = data[offset:]
         self._offset = offset
         self._encoding = encoding
-        self._body = self._data.decode(encoding, "replace")
+        self._decoded = as_encoded(self._data, encoding)
+        self._body = self._decoded.text
         self.rendering = render(self._body)
         # Rows come in order, so that each byte is looked at once.
         self._byte = self._point = 0
@@ -195,6 +196,8 @@ class _Shown:
         byte -= self._offset
         if byte < 0:
             return -1
+        if self._decoded.offsets is not None:
+            return bisect_left(self._decoded.offsets, byte)
         if byte < self._byte:
             self._byte = self._point = 0
         self._point += len(self._data[self._byte : byte].decode(self._encoding, "ignore"))

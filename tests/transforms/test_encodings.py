@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from archives import stamp
 from hypothesis import given
@@ -79,13 +81,27 @@ def test_an_encoding_with_states_is_no_utf_8() -> None:
     assert (reject.reason, reject.byte_offset, reject.raw) == ("invalid_utf8", data.index(b"\x1b$"), data)
 
 
-@pytest.mark.parametrize("codec", ["gb18030", "big5hkscs", "cp932", "cp1252", "utf-16-le", "euc_kr"])
-@given(data=st.binary(max_size=60))
-def test_sizes_add_up_whatever_the_bytes(codec: str, data: bytes) -> None:
+# Bytes that begin, go on with and break characters of several bytes.
+BREAKING = st.binary(max_size=60) | st.lists(
+    st.sampled_from(b"\x200A\x80\x81\x8f\xa1\xb6\xd8\xfe\xff"), max_size=12
+).map(bytes)
+
+
+@pytest.mark.parametrize("codec", ["gb18030", "big5hkscs", "cp932", "cp1252", "utf-16-le", "euc_kr", "euc_jp", "johab"])
+@given(data=BREAKING)
+def test_each_character_has_its_own_bytes_whatever_these_are(codec: str, data: bytes) -> None:
     found = as_encoded(data, codec)
-    sizes = [found.size(at, at + 1) for at in range(len(found.text))]
-    assert (sum(sizes), found.size(0, len(found.text))) == (len(data), len(data))
-    assert min(sizes, default=0) >= 0
+    starts = [found.size(0, at) for at in range(len(found.text) + 1)]
+    assert [data[a:b].decode(codec, "replace") for a, b in pairwise(starts)] == list(found.text)
+    assert (starts[0], starts[-1]) == (0, len(data))
+
+
+@given(data=BREAKING)
+def test_markdown_in_a_damaged_encoding_is_lawful(data: bytes) -> None:
+    data = "---\ntitle: 堰\n---\n\n第一 *段*。\n\n> 第二段 ".encode("gb18030") + data
+    article = parsed(data, "gb18030")
+    assert isinstance(article, Article | Reject)
+    assert isinstance(article, Reject) or breaches(article, data) == []
 
 
 def test_labels_of_the_web() -> None:
