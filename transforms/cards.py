@@ -35,7 +35,7 @@ MENU: Final = re.compile(
     r"|off ?canvas|services?) "
 )
 ADVERT: Final = re.compile(r" (?:pop ?up|pop|modal|overlay|dialog|ad|ads|advert|advertisement) ")
-FOOTER: Final = re.compile(r" (?:(?:site|page|main|global) footer |footer $|colophon )")
+FOOTER: Final = re.compile(r" (?:(?:(?:site|page|main|global|sub) )?footer |foot $|colophon )")
 BUTTON: Final = re.compile(r" (?:btn|buttons?|toggle|cta|abo|action|tools?) ")
 STEP: Final = re.compile(
     r" (?:(?:nav|navigation|links|pager|post|article|story|page) (?:prev|previous|next)"

@@ -66,6 +66,7 @@ COPYRIGHT: Final = re.compile(
 )
 DIGIT: Final = re.compile(r"\d")
 SHARED: Final = re.compile(r" (?:shar(?:e|ing)|social|comments?) ")
+PICTURED: Final = re.compile(r" (?:img|captions?|credits?) ")
 COMMENTS: Final = re.compile(r" (?:comment (?:list|body|content|meta)|comments area) ")
 CONTROLS: Final = frozenset({"button", "select", "option", "input", "label"})
 TITLES: Final = frozenset({"h1", "h2"})
@@ -155,7 +156,7 @@ def outside_findings(
         else:
             finding = _of_block(page, index, block, found, menu=menu)
             if finding is None and top - ABOVE_TITLE <= index < last:
-                finding = _amid(block, started=first <= index)
+                finding = _amid(block, frames, started=first <= index and not menu)
         if finding is None and _asks(block):
             finding = INVITATION
         if is_called(block, COMMENTS, frames) or (finding is None and (menu or in_menu(block))):
@@ -257,7 +258,7 @@ def _top(blocks: Sequence[Block], first: int, stated: Stated) -> int:
     return first
 
 
-def _amid(block: Block, *, started: bool) -> Finding | None:
+def _amid(block: Block, frames: Collection[int], *, started: bool) -> Finding | None:
     """What stands between the title and the last paragraph by the element around it: pictures' words, quotations."""
     tags = {token.tag for token in block.path}
     if tags & CONTROLS or link_share(block) >= LINK_SHARE:
@@ -266,7 +267,8 @@ def _amid(block: Block, *, started: bool) -> Finding | None:
         return QUOTATION
     if "pre" in tags:
         return CODE if started and not block.text.replace(" ", "").isdecimal() else None
-    return PICTURE if tags & PICTURES and len(block.text) <= LONGEST_CAPTION else None
+    pictured = tags & PICTURES or (started and is_called(block, PICTURED, frames))
+    return PICTURE if pictured and len(block.text) <= LONGEST_CAPTION else None
 
 
 def _of_block(page: _Page, index: int, block: Block, found: Sequence[Finding], *, menu: bool) -> Finding | None:
@@ -335,7 +337,8 @@ def _invitation(block: Block) -> Finding | None:
     """A sign-up box's words; its buttons and fields are furniture."""
     if any(token.tag in CONTROLS for token in block.path) or link_share(block) >= LINK_SHARE:
         return None
-    return INVITATION if _says_something(block.text) else None
+    heads = any(token.tag in HEADINGS for token in block.path)
+    return INVITATION if heads or _says_something(block.text) else None
 
 
 def _asks(block: Block) -> bool:

@@ -54,6 +54,7 @@ from pressmark.transforms.forms import (
     VIA,
 )  # fmt: skip
 from pressmark.transforms.neighbours import CJK, LINKS, TITLE, settle
+from pressmark.transforms.path import container
 from pressmark.transforms.people import reports
 from pressmark.transforms.stated import NOTHING_STATED, Stated
 
@@ -214,8 +215,10 @@ class _Classifier:
             here = here.outer
         for number, token in reversed(ahead):
             own = None if number in self._frames else self._evidence.of_element(token)
-            # Inside furniture, a heading or a list item is furniture too.
-            if own is not None and (own.strong or found[0] is None or not found[0].strong):
+            # Inside furniture, a heading or a list item is furniture too; in a summary or a quotation an item is one.
+            outer = found[0]
+            held = outer is not None and outer.strong and (own is None or (own.role, outer.role) not in ITEMS)
+            if own is not None and (own.strong or not held):
                 found = (own, number)
             judged[number] = found
         return found
@@ -332,7 +335,9 @@ class _Classifier:
         if at_edge and CONTRIBUTED.fullmatch(text):
             return REPORTER
         if block.links and len(text) <= SHORT and link_share(block) >= LINK_SHARE:
-            return LINKS
+            if "://" in text:
+                return ADDRESSED if at_edge else BODY
+            return SOURCE if index == 0 and container(block.path).tag != "li" else LINKS
         if text[0] in BULLETS and BULLET.match(text):
             return BULLETED
         could_head = len(text) <= LONGEST_HEADING and text[-1] not in ENDS_SENTENCE
@@ -376,7 +381,8 @@ def _heads(text: str) -> bool:
     if len(text) <= LONGEST_HEADING:
         if ASKS.search(text) and not SENTENCE.search(text[:-1]):
             return ASKED.search(text) is None
-        return not SENTENCE.search(text) and not text.endswith((":", "：", "?", "…"))
+        announces = text[-1] in ":：" and ("，" in text or ", " in text)
+        return not announces and not SENTENCE.search(text) and not text.endswith(("?", "…"))
     return len(text) <= _longest(text, LONGEST_HEADING) and not SENTENCE_END.search(text) and text[-1] not in ":,"
 
 
@@ -406,6 +412,7 @@ def link_share(block: Block) -> float:
 BOLD: Final = frozenset({"b", "strong"})
 NOTHING: Final[Surrounding] = (None, 0)
 LINKED_ROLES: Final = frozenset({"list_item", "heading"})
+ITEMS: Final = frozenset({("list_item", "lede"), ("list_item", "quote")})
 QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")
 LABELLED_MAIL: Final = re.compile(r"[:：]\s*[\w.+-]+@")
@@ -424,6 +431,8 @@ FURNISHING: Final = Finding("boilerplate", "page furniture by its wording")
 CREDITS: Final = Finding("byline", "what people did, and their names")
 REPORTER: Final = Finding("byline", "names and a report, outside the story")
 REFERENCE: Final = Finding("note", "an address and nothing else, or a numbered reference")
+ADDRESSED: Final = Finding("note", "little else than an address, at the article's edge")
+SOURCE: Final = Finding("note", "nothing but links, above the story")
 REFERRED: Final = Finding("note", "says by whom it was found")
 FIGURE_TITLE: Final = Finding("caption", "a figure's number and title")
 PICTURE_CREDIT: Final = Finding("caption", "ends with the source of a picture")

@@ -167,6 +167,11 @@ def test_an_editors_note_takes_in_running_text_only_and_only_up_to_a_note_at_the
         ("<p><b>岸边的人</b></p>", "heading", "a short bold line without a sentence's end"),
         ("<p><a href='/a'>渡轮的历史</a></p>", "related", "nothing but links"),
         ("<p><b>渡轮还来吗？</b></p>", "heading", "a short bold line without a sentence's end"),
+        ("<p><b>船长怎么说：</b></p>", "heading", "a short bold line without a sentence's end"),
+        ("<p>时刻表：<a href='https://ferry.example/t'>https://ferry.example/t</a></p>", "body", "running text"),
+        ("<div class='summary'><ul><li>渡轮每小时一班，夜里不停航。</li></ul></div>", "list_item", "inside `li`"),
+        ("<blockquote><ol><li>渡轮每小时一班。</li></ol></blockquote>", "list_item", "inside `li`"),
+        ("<ul><li><blockquote>渡轮每小时一班。</blockquote></li></ul>", "quote", "inside `blockquote`"),
         ("<p>© Lin Fan</p>", "caption", "ends with the source of a picture"),
         ("<p>© Quay Post 2031</p>", "note", "starts with `©`"),
         ("<p>(via Quay Post)</p>", "note", "says by whom it was found"),
@@ -176,8 +181,9 @@ def test_an_editors_note_takes_in_running_text_only_and_only_up_to_a_note_at_the
          "number and comma", "Roman number", "starred", "archive picture", "photographer", "who gave the picture",
          "photo in English", "agency", "figure", "table", "traditional", "figure without a title", "team",
          "team of an agency", "reporter of a compilation", "credit", "italic quotation", "italic with corner brackets",
-         "end", "end of the text", "dashes", "bold line", "link", "bold question", "copyright of a picture",
-         "copyright with a year", "who found it", "code in a figure"],
+         "end", "end of the text", "dashes", "bold line", "link", "bold question", "bold with a colon",
+         "address with a label", "item of a summary", "item of a quotation", "quotation in an item",
+         "copyright of a picture", "copyright with a year", "who found it", "code in a figure"],
 )  # fmt: skip
 def test_the_form_of_a_block_inside_the_story_tells_its_role(block: str, role: Role, reason: str) -> None:
     found = judged(LONG_STORY + block + LONG_STORY)
@@ -192,7 +198,8 @@ def test_the_form_of_a_block_inside_the_story_tells_its_role(block: str, role: R
         "<p>林帆的船今天停航（这是第三次）</p>", f"<p>{'渡轮停在码头。' * 12}（林帆摄）</p>", "<p>图书馆开放</p>",
         "<p>表演很精彩</p>", "<p>图1显示，渡轮的乘客比从前多了一倍。</p>", "<p>林帆/乔一苇</p>",
         "<p>By Maud Ellery</p>", "<p><i>船就是这座城的门。</i></p>", "<p>“船就是这座城的门。”</p>",
-        "<p><i>“船”</i>就是这座城的<i>“门”</i></p>", "<p>（渡轮明年还会再来）</p>", "<p><b>船长怎么说：</b></p>",
+        "<p><i>“船”</i>就是这座城的<i>“门”</i></p>", "<p>（渡轮明年还会再来）</p>",
+        "<p><b>试航以后，船长这样说：</b></p>",
         "<p><b>记者：渡轮还来吗？</b></p>", "<p><b>渡轮今天试航。</b></p>", "<p>The End of the pier was cold</p>",
         f"<h2>{'松岭市的渡轮今天在海湾里第一次试航。' * 3}</h2>",
         "<div class='lead'>渡轮明年还会再来，船长林帆在码头上说。</div>",
@@ -200,7 +207,7 @@ def test_the_form_of_a_block_inside_the_story_tells_its_role(block: str, role: R
     ids=["number too long", "year", "sentence of a number", "partly starred", "parenthesis without a source",
          "text that ends with a source", "word with the sign for figure", "word with the sign for table",
          "sentence on a figure", "names alone", "name in English", "italic sentence", "quotation", "partly italic",
-         "parentheses", "bold with a colon", "bold question", "bold sentence", "words that start like the end",
+         "parentheses", "bold clauses with a colon", "bold question", "bold sentence", "words that start like the end",
          "text in a heading", "lede by its class"],
 )  # fmt: skip
 def test_what_only_looks_like_these_forms_inside_the_story_is_body(block: str) -> None:
@@ -211,10 +218,12 @@ def test_what_only_looks_like_these_forms_inside_the_story_is_body(block: str) -
     ("block", "role"),
     [("<p>林帆/乔一苇</p>", "byline"), ("<p>By Maud Ellery</p>", "byline"), ("<p>林帆（松岭时报编译）</p>", "byline"),
      ("<p>（林帆的船停在码头）</p>", "note"), ("<p>（林帆的船停在码头。）</p>", "note"),
-     ("<p>【本刊五月出版】</p>", "note")],
-    ids=["names", "name in English", "name and work", "parentheses", "sentence in parentheses", "square brackets"],
+     ("<p>【本刊五月出版】</p>", "note"),
+     ("<p>可见 <a href='https://ferry.example'>https://ferry.example</a></p>", "note")],
+    ids=["names", "name in English", "name and work", "parentheses", "sentence in parentheses", "square brackets",
+         "an address"],
 )  # fmt: skip
-def test_names_and_parentheses_count_at_the_end(block: str, role: Role) -> None:
+def test_names_parentheses_and_addresses_count_at_the_end(block: str, role: Role) -> None:
     assert roles(LONG_STORY + block) == [*LONG_BODY, role]
 
 
@@ -223,6 +232,14 @@ def test_a_parenthesis_counts_as_the_first_or_the_last_block_only() -> None:
     assert roles(aside + STORY) == ["note", *BODY]
     assert roles("<h1>渡轮</h1>" + aside + STORY) == ["heading", "body", *BODY]
     assert roles(STORY + aside + "<p>渡轮明年还会再来。</p>") == [*BODY, "body", "body"]
+
+
+def test_a_link_alone_says_where_an_article_is_from_as_its_first_block_only_and_in_no_list() -> None:
+    link = "<a href='/a'>松岭时报</a>"
+    found = judged(f"<p>{link}</p>" + STORY)
+    assert (found.roles, found.reasons[0]) == (["note", *BODY], "nothing but links, above the story")
+    assert roles("<h1>渡轮</h1>" + f"<p>{link}</p>" + STORY) == ["heading", "related", *BODY]
+    assert roles(f"<ul><li>{link}</li></ul>" + STORY) == ["related", *BODY]
 
 
 # Who wrote.

@@ -135,6 +135,12 @@ def test_what_stands_above_a_pages_story(above: str, roles: list[str]) -> None:
                      f" lamp {n}</a><p>It burns.</p><i>Maud</i></div>" for n in (1, 2)) + "</div>",
                      ["related", "boilerplate", "boilerplate"] * 2,
                      id="comments are no cards"),
+        pytest.param("<div class='newsletter'><h3>Letters</h3><p>Letters</p></div>", ["note", "boilerplate"],
+                     id="short invitations"),
+        pytest.param(f"<div class='footer-widgets'>{titles(1, 2)}</div>", ["boilerplate"] * 2,
+                     id="titles in a named footer"),
+        pytest.param(f"<div class='foot-notes'>{titles(1, 2)}</div>", ["related"] * 2,
+                     id="titles in what is no footer"),
         pytest.param(f"<footer>{titles(1, 2)}</footer>", ["boilerplate"] * 2, id="titles in a footer"),
         pytest.param(f"<div class='newsletter'>{titles(1, 2, 3)}</div>", ["related"] * 3,
                      id="a box of titles that is named for letters"),
@@ -144,6 +150,23 @@ def test_what_stands_above_a_pages_story(above: str, roles: list[str]) -> None:
 )  # fmt: skip
 def test_what_stands_below_a_pages_story(below: str, roles: list[str]) -> None:
     assert found("", below) == roles
+
+
+@pytest.mark.parametrize(
+    ("between", "role"),
+    [
+        pytest.param("<div class='story-img__copy'>The lamp at dusk</div>", "caption", id="picture"),
+        pytest.param("<div class='media-credit'>Maud Ellery</div>", "caption", id="credit"),
+        pytest.param("<div class='share-img'><span>Send the lamp to a friend</span></div>", "boilerplate", id="menu"),
+        pytest.param("<div class='copy'>The lamp at dusk</div>", "boilerplate", id="no name"),
+    ],
+)
+def test_what_is_named_for_pictures_amid_a_pages_story_is_their_words(between: str, role: str) -> None:
+    assert found("", between + STORY) == [role]
+
+
+def test_what_is_named_for_pictures_above_a_pages_story_is_furniture() -> None:
+    assert found("<div class='story-img__copy'>The lamp at dusk</div>") == ["boilerplate"]
 
 
 @pytest.mark.parametrize(
