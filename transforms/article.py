@@ -152,7 +152,9 @@ def _parse(
         near = url_day is not None and abs(url_day - header.stated_day) <= ONE_DAY
         dates = dates._replace(local_date=url_day if near else header.stated_day)
     header_bytes = opened.header_bytes
-    languages, main_language = language.detect_all([block.text for block in blocks])
+    languages, main_language = language.detect_all(
+        [block.text for block in blocks], [role in CONTENT_ROLES for role in roles]
+    )
     paragraphs = paragraphs_of(opened, blocks, roles, languages, canonical)
     full_text = SEPARATOR_BYTES.join([paragraph.text for paragraph in paragraphs])
     paragraph_bytes = sum([paragraph.byte_end - paragraph.byte_start for paragraph in paragraphs])
