@@ -277,7 +277,7 @@ def _text(found: Explanation) -> str:
     zone = outlet.zone.key
     layout = "its layout is known" if found.has_layout else "general rules only: no layout is known for this day"
     by = f", by what is {article.header.dated_by}" if article.header.dated_by else ""
-    named = "in the path" if dates.url_date != url_date(article.header.url) else "in the URL"
+    named = "in the path" if dates.url_date != url_date(article.header.url, outlet.zone) else "in the URL"
     lines = [
         f"source      {printable(article.source_path)}, {article.source_bytes} bytes, {article.header.dialect}",
         f"title       {printable(article.header.title)}",
