@@ -299,10 +299,11 @@ def _absolute(text: str, zone: ZoneInfo, near: date | None) -> Printed | None:
         return None
     try:
         if match := ISO.fullmatch(text):
-            return Printed(_utc(datetime.fromisoformat(match[1]), zone), "ISO 8601")
+            moment = datetime.fromisoformat(match[1])
+            return Printed(_utc(moment, zone), "ISO 8601" + (", zone printed" if moment.tzinfo else ""))
         if match := RFC_2822.fullmatch(text):
             with suppress(ValueError):
-                return Printed(_utc(parsedate_to_datetime(match[1]), UTC), "RFC 2822")
+                return Printed(_utc(parsedate_to_datetime(match[1]), UTC), "RFC 2822, zone printed")
         if parts := parts_of(text, zone, near):
             return Printed(parts.moment(zone), parts.evidence)
     except (ValueError, OverflowError):
@@ -400,10 +401,9 @@ class DatelineReader:
             found = parse(text, languages=languages, settings=WITHOUT_ACCENTS)
         if found is None or str(found.year) not in text:  # It may count from now on.
             return None
-        try:
+        with suppress(OverflowError):
             return Printed(_utc(found, self._zone), "words of a language" + (", zone printed" if found.tzinfo else ""))
-        except OverflowError:
-            return None
+        return None
 
 
 class PageDates(NamedTuple):
