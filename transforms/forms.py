@@ -12,7 +12,7 @@ __all__ = [
     "ADDRESS", "ASKED", "ASKS", "BULLET", "BULLETS", "CONTRIBUTED", "CREDITED", "DATED", "DIGIT", "EDITORS_WORD",
     "EMAIL", "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FOOTNOTE", "FURNITURE", "GALLERY", "INVITES",
     "NAMES_SOURCE", "NUMBERED", "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "PICTURED", "QUOTED", "REFERENCES",
-    "REPORTERS", "SENTENCE", "SENTENCE_END", "STARRED", "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED", "VIA",
+    "REPORTERS", "SENTENCE", "SENTENCE_END", "SOURCED", "STARRED", "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED", "VIA",
 ]  # fmt: skip
 
 DIGIT: Final = re.compile(r"[0-9]")
@@ -21,6 +21,10 @@ DATED: Final = re.compile(
 )
 SENTENCE_END: Final = re.compile(r"[。！？!?.…][”\"’」』）)]*$")
 SENTENCE: Final = re.compile(r"[。！？]")
+# The source of a reprint, before what people did for it.
+SOURCED: Final = re.compile(
+    r"[（(\[【]?(?:本文|文章|新闻|新聞|信息)?(?:来源|來源|稿源|出处|出處)\s*[:：]\s*[^\s，。！？:：]{1,30}\s+(?=\S)"
+)
 FURNITURE: Final = re.compile(
     r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube"
     r"|[\d,.]+[kKmM]?\+? (?i:views?|comments?|shares?|likes?|reads?|min(?:ute)?s? read)"
