@@ -38,11 +38,13 @@ BUDDHIST: Final = re.compile(r"(?<!\d)2[45]\d\d(?!\d)")
 AHEAD: Final = 543
 THAI: Final = re.compile("[\u0e01-\u0e4e]")
 FIRST_OF_1300: Final = date(1921, 3, 21)
-# Months as they are called from Lebanon to Iraq, and in other countries with Arabic; the longer names first.
-LEVANTINE: Final = {
+# Months as they are called from Lebanon to Iraq and in the Maghreb, and without hamza: as most Arabic news calls them.
+ARABIC_MONTHS: Final = {
     "كانون الثاني": "يناير", "كانون الأول": "ديسمبر", "تشرين الثاني": "نوفمبر", "تشرين الأول": "أكتوبر",
     "شباط": "فبراير", "آذار": "مارس", "نيسان": "أبريل", "أيار": "مايو", "حزيران": "يونيو", "تموز": "يوليو",
-    "آب": "أغسطس", "أيلول": "سبتمبر",
+    "آب": "أغسطس", "أيلول": "سبتمبر", "جانفي": "يناير", "فيفري": "فبراير", "أفريل": "أبريل", "ماي": "مايو",
+    "جوان": "يونيو", "جويلية": "يوليو", "أوت": "أغسطس", "يوليوز": "يوليو", "غشت": "أغسطس", "شتنبر": "سبتمبر",
+    "نونبر": "نوفمبر", "دجنبر": "ديسمبر", "ابريل": "أبريل", "إبريل": "أبريل", "اغسطس": "أغسطس", "اكتوبر": "أكتوبر",
 }  # fmt: skip
 # What stands before a date, and between it and a time of day, in languages with alphabets.
 PUBLISHED_WORDS: Final = (
@@ -55,7 +57,10 @@ UPDATED_WORDS: Final = (
 )
 DAY_WORDS: Final = r"le|am|ngày|วันที่|thứ [^\W\d_]{2,4},?|chủ nhật,?|(?:mon|diens|donners|frei|sams|sonn)tag,?|mittwoch,?"
 CLOCK_WORDS: Final = r"at|um|à|às|a las|alle|ore|om|kl\.?|ساعت"
-LEVANTINE_MONTH: Final = re.compile(rf"(?<!\w)(?:{'|'.join(LEVANTINE)})(?!\w)")
+ARABIC_MONTH: Final = re.compile(
+    rf"(?<!\w)({'|'.join(ARABIC_MONTHS)})(?: ?/ ?[\u0600-\u06ff]{{3,7}})?(?!\w)"
+    rf"|(?<=\w) ?/ ?(?:{'|'.join(ARABIC_MONTHS)})(?!\w)"
+)
 # A name of a month, or a year with its sign: what else has digits is left to the shapes above.
 FREE_FORM: Final = re.compile(
     r"\b(?:j[aä]n|feb|m[aä]r|apr|ma[iyjg]|mei|ju[nil]|aug|ao[uû]|sep|o[ckut]t|nov|de[cz]|f[eé]v|a[vb]r|d[eé]c|gen|giu|lug|ago|"
@@ -68,7 +73,7 @@ PRINTED_DATE: Final = re.compile(
     r"(?:19|20)\d\d\s?[-/.年년]\s?\d{1,2}\s?[-/.月월]\s?\d{1,2}[日일]?(?:(?:[T\s]+|(?<=[日일]))\d{1,2}:\d\d(?::\d\d)?)?"
     r"|(?<![\d-])\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?[^\W\d_]{3,12}\.?,?\s+(?:del?\s+)?(?:19|20)\d\d"
     # With vowel signs, and with years of other calendars in the scripts of Iran and Thailand.
-    r"|\d{1,2}\s+(?:[\u0900-\u109f.]{3,12}\s+(?:19|20|25)\d\d|[\u0600-\u06ff ]{2,14}\s+(?:19|20|1[34])\d\d)"
+    r"|\d{1,2}\s+(?:[\u0900-\u109f.]{3,12}\s+(?:19|20|25)\d\d|[\u0600-\u06ff /]{2,20}\s+(?:19|20|1[34])\d\d)"
     r"|1[34]\d\d/\d{1,2}/\d{1,2}"
     r"|\d{1,2} tháng \d{1,2}(?:,| năm)? (?:19|20)\d\d"
     r"|[A-Z][A-Za-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(?:19|20)\d\d"
@@ -141,7 +146,7 @@ def in_common_words(text: str) -> str:
     """A text in Thai with years of the common calendar, and one in Arabic with the names of months that most use."""
     if THAI.search(text):
         return BUDDHIST.sub(lambda year: str(int(year[0]) - AHEAD), text)
-    return LEVANTINE_MONTH.sub(lambda month: LEVANTINE[month[0]], text) if not text.isascii() else text
+    return ARABIC_MONTH.sub(lambda month: ARABIC_MONTHS.get(month[1], ""), text) if not text.isascii() else text
 
 
 def day_of(text: str, *, end: bool) -> date:

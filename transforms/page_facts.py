@@ -35,6 +35,7 @@ __all__ = ["PageFacts", "page_facts"]
 LONGEST_NAME: Final = 80
 # A title that is no longer may be of somebody's own page.
 LONGEST_NAMED: Final = 24
+LONGEST_UNCASED: Final = 12
 LONGEST_TITLE: Final = 400
 # A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
 AGREES: Final = 0.3
@@ -233,7 +234,8 @@ class _Page:
 
     def _authors(self) -> tuple[str, ...]:
         """People first: what the page states, what it prints, then the outlet where it names nobody else."""
-        own = {folded(self._site or ""), ""}
+        host = (self._address or "").partition("://")[2].partition("/")[0].removeprefix("www.")
+        own = {folded(self._site or ""), folded(host), folded(".".join(host.split(".")[-2:])), ""}
         outlets: tuple[str, ...] = ()
         for texts in self._stated_authors():
             # The outlet's own name is one, whatever joins its words.
@@ -366,7 +368,10 @@ def _is_like_a_name(name: str) -> bool:
     words = name.split()
     several = len(words) > 1 or not name.isascii()
     several = several and name[0].isalpha() and ":" not in name and "：" not in name
-    return several and len(words) <= 5 and name[0] == name[0].upper() and not any(word.isdigit() for word in words)
+    several = several and name[0] == name[0].upper() and words[-1][0] == words[-1][0].upper()
+    # A word of a script without capitals that is longer than a name is a phrase.
+    phrase = max(map(len, words)) > LONGEST_UNCASED and name.lower() == name.upper()
+    return several and not phrase and len(words) <= 5 and not any(word.isdigit() for word in words)
 
 
 def _people(texts: Iterable[str]) -> tuple[str, ...]:

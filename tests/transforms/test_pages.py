@@ -165,6 +165,15 @@ def test_broken_json_is_read_as_far_as_it_goes(text: str, published: str | None)
         ('<span class="authorized">我已授权</span>', ()),
         (f'<title>{"灯熄灭了" * 7}</title><p class="author">{"灯熄灭了" * 7}</p>', ()),
         ('<title>Maud Ellery</title><p class="author">Maud Ellery</p>', ("Maud Ellery",)),
+        (
+            '<link rel=canonical href="https://www.wick.example/a"><meta name="author" content="wick.example">'
+            '<p class="author">Ada Moth</p>',
+            ("Ada Moth",),
+        ),
+        ('<p class="author">Themen bearbeiten</p>', ()),
+        ('<p class="author">Ada van der Moth</p>', ("Ada van der Moth",)),
+        ('<p class="author">ลงโฆษณากับประชาคมริมน้ำ</p>', ()),
+        ('<p class="author">สมชาย ใจดี</p>', ("สมชาย ใจดี",)),
     ],
 )
 def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
