@@ -268,6 +268,7 @@ def test_offices_agencies_places_dates_and_handles_are_no_part_of_a_name(byline:
         ("本文来源：松岭报 责任编辑：林一帆_NB12556", "林一帆:edit"),
         ("作者：林一帆 来源：松岭报", "林一帆:text"),
         ("JÖRG ÅBERG", "Jörg_Åberg:text"),
+        ("Ada Reed HollowayAda Reed Holloway", "Ada_Reed_Holloway:text"), ("Redacción", ""),
         ("kokob@harbour.example\n(END)", ""),
         ("媒体报道", ""), ("最新报道", ""), ("2019-11-25 11:01:53　来源: 松岭报 举报", ""),
         ("【文/松岭网专栏作者 林一帆】", "林一帆:text"),
