@@ -142,7 +142,7 @@ def _parse(
     host = identity.host_of(canonical)
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
-    url_day = url_date(header.url, outlet.zone)
+    url_day = url_date(header.url, outlet.zone, page_day(header))
     if url_day is None and header.dialect == "front_matter":
         # The address of a post has it from there.
         url_day = path_date(source_path)

@@ -29,8 +29,8 @@ from pressmark.transforms.days import (
 )  # fmt: skip
 
 __all__ = [
-    "LONGEST_DATELINE", "DatelineReader", "PageDates", "Parts", "Printed", "dateline_reader", "parse_dateline",
-    "parts_of",
+    "LONGEST_DATELINE", "DatelineReader", "PageDates", "Parts", "Printed", "dateline_reader", "day_in_order",
+    "parse_dateline", "parts_of",
 ]  # fmt: skip
 
 LONGEST_DATELINE: Final = 80
@@ -140,7 +140,7 @@ WITHIN: Final = re.compile(
     r"|\d{1,2}/\d{1,2}/\d{4}(?:\s*-?\s*\d{1,2}:\d{2})?"
 )
 # What has no such number, and no name of a month in Chinese, has no date in words.
-YEAR: Final = re.compile(r"(?:19|20)\d{2}")
+YEAR, FOUR_DIGITS = re.compile(r"(?:19|20)\d{2}"), re.compile(r"\d{4}")
 SAID_BEFORE: Final = re.compile(rf"\A(?:{LABEL})")
 SPOKEN_CLOCK: Final = re.compile(r"(?<=\d)h(?=\d\d\b)")
 LETTERS_OF_ZONE: Final = re.compile(r"\s*\(?\b(?P<name>(?![AP]M\b)[A-Z]{2,5})\)?$")
@@ -206,7 +206,7 @@ def parts_of(text: str, zone: ZoneInfo | None = None, near: date | None = None) 
         groups = match.groupdict()
         year = int(groups["Y"] or groups["Y2"]) + year_zero
         if "A" in groups:
-            ordered = _in_order(year, int(groups["A"]), int(groups["B"]), groups["sep"], zone, near)
+            ordered = day_in_order(year, int(groups["A"]), int(groups["B"]), groups["sep"], zone, near)
             if ordered is None:
                 return None
             day, name = ordered
@@ -223,7 +223,7 @@ def parts_of(text: str, zone: ZoneInfo | None = None, near: date | None = None) 
     return None
 
 
-def _in_order(
+def day_in_order(
     year: int, first: int, second: int, sign: str, zone: ZoneInfo | None, near: date | None
 ) -> tuple[date, str] | None:
     """The day that two numbers and a year are, and what tells their order; None where nothing does."""
@@ -386,10 +386,10 @@ class DatelineReader:
         return first and Printed(first.moment, f"{first.evidence}, the first of {len(parts)} dates")
 
     def _in_words(self, text: str) -> Printed | None:
-        text = SPOKEN_CLOCK.sub(":", SAID_BEFORE.sub("", in_common_words(plain(text))))
-        if len(text) > LONGEST_FREE_FORM or not (YEAR.search(text) or "月" in text):
-            return None
-        if NO_DATE.search(text) or not FREE_FORM.search(text):
+        if FOUR_DIGITS.search(text) or "月" in text:
+            text = SPOKEN_CLOCK.sub(":", SAID_BEFORE.sub("", in_common_words(plain(text))))
+        has_year = YEAR.search(text) or "月" in text
+        if len(text) > LONGEST_FREE_FORM or not has_year or NO_DATE.search(text) or not FREE_FORM.search(text):
             return None
         zone = LETTERS_OF_ZONE.search(text)
         if zone and zone["name"] not in FIXED and not re.fullmatch(ZONE_NAMES, zone["name"]):

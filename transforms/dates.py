@@ -14,7 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from pressmark.schemas.contract import PublishedFrom
-from pressmark.transforms.datelines import LONGEST_DATELINE, MONTH_FIRST, parts_of
+from pressmark.transforms.datelines import LONGEST_DATELINE, day_in_order, parts_of
 from pressmark.transforms.records import Dates
 
 __all__ = ["FAR_FUTURE", "SCHEDULED_AHEAD", "parse_date", "path_date", "url_date", "weigh"]
@@ -45,7 +45,6 @@ MAIL_DATE: Final = re.compile(
     r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+\S+)?\Z"
 )
 DIGITS_OF_DAY: Final = 8
-MONTHS: Final = 12
 HOURS_OF_DAY: Final = 24
 MINUTES_OF_HOUR: Final = 60
 YEAR: Final = re.compile(r"(?:19|20)\d{2}")
@@ -107,8 +106,9 @@ def _stamped(match: re.Match[str]) -> datetime | date:
     return (moment + offset if match["sign"] == "-" else moment - offset).replace(tzinfo=UTC)
 
 
-def url_date(url: str | None, place: ZoneInfo | None = None) -> date | None:
-    """The date that a URL's path names, or None. `place` tells whether eight digits may begin with a month.
+def url_date(url: str | None, place: ZoneInfo | None = None, near: date | None = None) -> date | None:
+    """The date that a URL's path names, or None. The outlet's `place`, and a day that the article is of, tell whether
+    eight digits begin with a month or a day.
 
     >>> url_date("https://news.example/cn/20220107-title")
     datetime.date(2022, 1, 7)
@@ -125,8 +125,10 @@ def url_date(url: str | None, place: ZoneInfo | None = None) -> date | None:
                 found = date(*(int(groups[name] or groups[f"{name}2"] or "") for name in ("Y", "M", "D")))
             except ValueError:
                 continue
-            may_be_day_first = groups.get("clock", "") is None and found.month != found.day <= MONTHS
-            return None if may_be_day_first and (place is None or place.key not in MONTH_FIRST) else found
+            if groups.get("clock", "") is None:
+                ordered = day_in_order(found.year, found.month, found.day, "", place, near)
+                return ordered[0] if ordered else None
+            return found
     return None
 
 

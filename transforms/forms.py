@@ -24,7 +24,7 @@ SENTENCE_END: Final = re.compile(r"[。！？!?.…][”\"’」』）)]*$")
 SENTENCE: Final = re.compile(r"[。！？]")
 # The source of a reprint, before what people did for it.
 SOURCED: Final = re.compile(
-    r"[（(\[【]?(?:本文|文章|新闻|新聞|信息)?(?:来源|來源|稿源|出处|出處)\s*[:：]\s*[^\s，。！？:：]{1,30}\s+(?=\S)"
+    r"[（(\[【]?(?:本文|文章|新闻|新聞|信息)?(?:来源|來源|稿源)\s*[:：]\s*[^\s，。！？:：]{1,30}\s+(?=\S)"
 )
 FURNITURE: Final = re.compile(
     r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube"

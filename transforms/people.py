@@ -399,7 +399,7 @@ def _name(part: str) -> str:
     """A name as people write it: without office and place, not in capitals."""
     part = part.strip(ENDS.replace(".", "") + "‘’'\"“”")
     half = part[: len(part) // 2]
-    part = half if part == half + half and half[:1].isupper() and half[-1:].islower() else part
+    part = half if part == half + half and " " in half else part
     part = CODE.sub("", PLACED.sub("", GLUED_AGENCY.sub("", part)))
     if sent := SENT.match(part):
         part = sent["name"]

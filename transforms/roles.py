@@ -171,7 +171,7 @@ class _Classifier:
         at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
         pictured = text[0] in "©(" and index < len(self._blocks) - 1 and PICTURED.fullmatch(text)
         finding = PICTURE_CREDIT if pictured else self._evidence.of_wording(text, at_edge=at_edge)
-        if len(text) <= LONGEST_CREDIT and (sourced := SOURCED.match(text)):
+        if "源" in text and len(text) <= LONGEST_CREDIT and (sourced := SOURCED.match(text)):
             # What names the source and who edited tells of people, too.
             is_credit = self._evidence.byline.fullmatch(text[sourced.end() :].rstrip("）)】]"))
             finding = CREDITS if is_credit else finding

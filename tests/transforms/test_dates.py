@@ -128,15 +128,21 @@ def test_the_date_in_a_urls_path(url: str | None, day: date | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "place", "day"),
-    [("show-01032021", None, None), ("show-01032021", "Asia/Hong_Kong", None), ("show-01032021", "UTC", None),
-     ("show-01032021", "America/New_York", date(2021, 1, 3)), ("show-01032021101500", None, date(2021, 1, 3)),
-     ("show-01132021", None, date(2021, 1, 13)), ("show-03032021", None, date(2021, 3, 3))],
+    ("name", "place", "near", "day"),
+    [
+        ("show-01032021", None, None, None), ("show-01032021", "UTC", None, None),
+        ("show-01032021", "Asia/Hong_Kong", None, date(2021, 3, 1)),
+        ("show-01032021", "America/New_York", None, date(2021, 1, 3)),
+        ("show-01032021", "UTC", date(2021, 3, 2), date(2021, 3, 1)),
+        ("show-01032021", "Asia/Hong_Kong", date(2021, 1, 4), date(2021, 1, 3)),
+        ("show-01032021101500", None, None, date(2021, 1, 3)), ("show-01132021", None, None, date(2021, 1, 13)),
+        ("show-03032021", None, None, date(2021, 3, 3)),
+    ],
 )  # fmt: skip
-def test_eight_digits_that_may_begin_with_either_are_a_date_where_months_come_first(
-    name: str, place: str | None, day: date | None
+def test_eight_digits_that_may_begin_with_either_are_a_date_where_place_or_header_tells(
+    name: str, place: str | None, near: date | None, day: date | None
 ) -> None:
-    assert url_date(f"https://news.example/a/{name}", ZoneInfo(place) if place else None) == day
+    assert url_date(f"https://news.example/a/{name}", ZoneInfo(place) if place else None, near) == day
 
 
 def test_a_dateline_is_no_longer_than_a_line() -> None:
