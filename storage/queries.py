@@ -121,7 +121,7 @@ def reject_lines(output: Output) -> list[RejectLine]:
 
 def doubts_about(articles: pl.LazyFrame, archive: str, parsed: Iterable[Mapping[str, Any]] = ()) -> list[Doubt]:
     """What looks wrong with the articles of an archive, the most frequent first: each is a share above its bound. What
-    `parsed` counts, the `doubts` of a run's report, is told whatever its share."""
+    `parsed` counts, the `doubts` of a run's report, is told where it is more than a few."""
     figures = [pl.len().alias("articles")]
     for name, _, _, expression in DOUBTFUL:
         figures += [expression.sum().alias(name), pl.col("source_path").filter(expression).min().alias(f"{name} in")]
@@ -134,7 +134,8 @@ def doubts_about(articles: pl.LazyFrame, archive: str, parsed: Iterable[Mapping[
     ]
     for one in parsed:
         what, remedy = OF_PARSING[one["doubt"]]
-        doubts.append(Doubt(what, one["articles"], one["of"], ", ".join(one["for_example"][:EXAMPLES]), remedy))
+        if one["articles"] >= FEW or one["articles"] * TENTH >= one["of"]:
+            doubts.append(Doubt(what, one["articles"], one["of"], ", ".join(one["for_example"][:EXAMPLES]), remedy))
     return sorted(doubts, key=lambda doubt: -doubt.articles)
 
 
