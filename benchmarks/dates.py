@@ -10,6 +10,7 @@ import argparse
 import re
 import sys
 from collections import Counter, defaultdict
+from datetime import datetime
 from pathlib import Path
 from statistics import quantiles
 
@@ -70,7 +71,8 @@ def main() -> int:
                 else:
                     unread.append(f"{name} ({row.role})")
         header_at = header.header_at or header.front_matter_at
-        if header_at and dates.dateline_at:
+        # A day has no hours to compare.
+        if isinstance(header_at, datetime) and header_at.tzinfo and dates.dateline_at:
             hours[article.outlet].append((header_at - dates.dateline_at).total_seconds() / 3600)
             zone = outlets.find(None).zone if article.canonical_url is None else _zone(outlets, article.canonical_url)
             same_day[article.outlet] += header_at.astimezone(zone).date() == dates.dateline_at.astimezone(zone).date()

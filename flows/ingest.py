@@ -163,13 +163,14 @@ def _show(settings: IngestSettings, done: RunReport) -> None:
     """Log the figures; leave them and the rejects as artifacts, and the lineage, where the run changed something."""
     output = Output(settings.output)
     outlets = outlet_counts(output)
-    changes = read_report(output, done.run_id)["changes"]
+    details = read_report(output, done.run_id)
+    changes = details["changes"]
     get_run_logger().info(summary.run_line(done))
     problem = summary.why_nothing_came(settings, done, outlets)
     if problem is not None:
         get_run_logger().warning(problem)
     if done.partitions_written:
-        for line in summary.doubt_lines(doubts_about(output.scan(ARTICLES), done.archive)):
+        for line in summary.doubt_lines(doubts_about(output.scan(ARTICLES), done.archive, details["doubts"])):
             get_run_logger().warning(line)
     rejects, files = summary.counted(done.rejects, "reject"), summary.counted(done.partitions_written, "file")
     line = f"{summary.changes_line(changes)}; {rejects}; {files} written"

@@ -6,7 +6,7 @@ import gc
 import hashlib
 import signal
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -39,6 +39,8 @@ REJECT_COLUMNS = ("archive", "source_path", "source_sha256", "reason", "detail")
 MOST_BYTES = 4 << 20
 LEAST_BYTES = 256 << 10
 MOST_SOURCES = 1000
+# Of what has a doubt so many are called by name.
+MOST_NAMED: Final = 20
 # How long a batch may take on a machine that does ten other things, beside what its bytes do: so long, and so many
 # bytes each second. No batch loses more than its time: it is then tried in halves.
 BATCH_S: Final = 300
@@ -71,13 +73,15 @@ class Batch(NamedTuple):
 
 
 class ParseCounts(NamedTuple):
-    """What became of sources. `left_out` are those that the run does not ask for."""
+    """What became of sources. `left_out` are those that the run does not ask for; `doubts` are how many articles have
+    one, and the first of their paths."""
 
     sources: int = 0
     source_bytes: int = 0
     accepted: int = 0
     left_out: int = 0
     reasons: dict[str, int] = {}  # noqa: RUF012  # never changed
+    doubts: dict[str, tuple[int, tuple[str, ...]]] = {}  # noqa: RUF012
 
     def __add__(self, other: object) -> ParseCounts:
         if not isinstance(other, ParseCounts):
@@ -88,7 +92,13 @@ class ParseCounts(NamedTuple):
             self.accepted + other.accepted,
             self.left_out + other.left_out,
             dict(Counter(self.reasons) + Counter(other.reasons)),
+            {doubt: _joined(self.doubts.get(doubt), other.doubts.get(doubt)) for doubt in self.doubts | other.doubts},
         )
+
+
+def _joined(*counted: tuple[int, tuple[str, ...]] | None) -> tuple[int, tuple[str, ...]]:
+    known = [one for one in counted if one is not None]
+    return sum(count for count, _ in known), tuple(sorted(path for _, paths in known for path in paths)[:MOST_NAMED])
 
 
 class Parsed(NamedTuple):
@@ -186,11 +196,19 @@ def _parse_batch(batch: Batch) -> Parsed:
     reasons = Counter(str(reject.reason) for reject, _ in rejects)
     return Parsed(
         batch.name,
-        ParseCounts(len(batch.sources), total_bytes, len(accepted), left_out, dict(reasons)),
+        ParseCounts(len(batch.sources), total_bytes, len(accepted), left_out, dict(reasons), _doubts(accepted)),
         _identities(articles, IDENTITY_COLUMNS, [one.source for one in accepted]),
         _identities(rejected, REJECT_COLUMNS, [source for _, source in rejects]),
         *spans,
     )
+
+
+def _doubts(accepted: Sequence[_Accepted]) -> dict[str, tuple[int, tuple[str, ...]]]:
+    named: dict[str, list[str]] = defaultdict(list)
+    for article, _ in accepted:
+        for doubt in article.doubts:
+            named[doubt].append(article.source_path)
+    return {doubt: (len(paths), tuple(sorted(paths)[:MOST_NAMED])) for doubt, paths in named.items()}
 
 
 def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]], int, int]:

@@ -262,6 +262,10 @@ class Run:
         changes = [{"outlet": one, **{kind: of[kind] for kind in KINDS}} for one, of in sorted(self._changes.items())]
         content = {
             "run": self._report._asdict(), "notes": list(self._listing.notes), "changes": changes,
+            "doubts": [
+                {"doubt": doubt, "articles": count, "of": self._total.accepted, "for_example": list(paths)}
+                for doubt, (count, paths) in sorted(self._total.doubts.items())
+            ],
             "left_out": list(self._listing.not_taken),
             "rejects": [{"reason": one, "sources": count, "for_example": first[one]} for one, count in found],
         }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +13,7 @@ from pressmark.schemas.contract import PERIODS, UNKNOWN_PERIODS
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport, latest_of
+from pressmark.transforms.records import INDEX_PAGE, NO_ZONE
 
 __all__ = [
     "Doubt", "OutletCount", "RejectLine", "Stage", "articles_at", "doubts_about", "outlet_counts", "reject_lines",
@@ -24,6 +26,7 @@ AT_COLUMNS: Final = (
 )  # fmt: skip
 # Fewer articles than these are worth a word only where they are a tenth of all.
 FEW: Final = 3
+EXAMPLES: Final = 3
 TENTH: Final = 10
 # What is wrong where more than a share of an archive's articles have it, and the remedy.
 DOUBTFUL: Final = (
@@ -44,6 +47,13 @@ DOUBTFUL: Final = (
     ("are skipped for more than a half", 0.02, "look for an element that is never closed",
      pl.col("flags").list.contains("mostly_skipped") & ~pl.col("dialect").is_in(["page", "json_comment", "record"])),
 )  # fmt: skip
+# What a parser doubts, in the same words; rows do not hold it, so a run says it of what it read.
+OF_PARSING: Final = {
+    NO_ZONE: ("that were read say a time without a zone, which was taken for UTC",
+              "name theirs as `zone` in `pressmark.toml`"),
+    INDEX_PAGE: ("that were read look like front pages or lists of links",
+                 "leave out with `--exclude` what is no article"),
+}  # fmt: skip
 RANK: Final = ("published_at", "valid_from", "source_path", "archive")
 
 
@@ -109,8 +119,9 @@ def reject_lines(output: Output) -> list[RejectLine]:
     return [RejectLine(*row) for row in rejects.with_columns(pl.col("reason").cast(pl.String)).collect().iter_rows()]
 
 
-def doubts_about(articles: pl.LazyFrame, archive: str) -> list[Doubt]:
-    """What looks wrong with the articles of an archive, the most frequent first: each is a share above its bound."""
+def doubts_about(articles: pl.LazyFrame, archive: str, parsed: Iterable[Mapping[str, Any]] = ()) -> list[Doubt]:
+    """What looks wrong with the articles of an archive, the most frequent first: each is a share above its bound. What
+    `parsed` counts, the `doubts` of a run's report, is told where it is more than a few."""
     figures = [pl.len().alias("articles")]
     for name, _, _, expression in DOUBTFUL:
         figures += [expression.sum().alias(name), pl.col("source_path").filter(expression).min().alias(f"{name} in")]
@@ -121,6 +132,10 @@ def doubts_about(articles: pl.LazyFrame, archive: str) -> list[Doubt]:
         for name, share, remedy, _ in DOUBTFUL
         if found[name] > share * total and (found[name] >= FEW or found[name] * TENTH >= total)
     ]
+    for one in parsed:
+        what, remedy = OF_PARSING[one["doubt"]]
+        if one["articles"] >= FEW or one["articles"] * TENTH >= one["of"]:
+            doubts.append(Doubt(what, one["articles"], one["of"], ", ".join(one["for_example"][:EXAMPLES]), remedy))
     return sorted(doubts, key=lambda doubt: -doubt.articles)
 
 

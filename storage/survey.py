@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.source import Request, sources_of
+from pressmark.storage.queries import OF_PARSING
 from pressmark.storage.settings import IngestSettings, base_name
 from pressmark.storage.versions import load_outlets, parse_source
 from pressmark.transforms.dates import SCHEDULED_AHEAD
@@ -151,6 +152,8 @@ def _of_articles(articles: list[Article]) -> list[Found]:
         for what, lacks in lacking.items():
             if lacks:
                 groups["without", what].append(path)
+        for doubt in one.doubts:
+            groups["doubtful", OF_PARSING[doubt][0].removeprefix("that were read ")].append(path)
         for flag in one.flags:
             groups["flags", flag].append(path)
         said = json.loads(one.header.metadata or "{}")
@@ -159,7 +162,7 @@ def _of_articles(articles: list[Article]) -> list[Found]:
         for key in said.keys() - UNDERSTOOD:
             groups["said under other keys (see --map)", key].append(path)
     order = ("dialects", "markup", "encodings", "outlets", "languages", "years", "dates from", "without",
-             "said under other keys (see --map)", "headers that are broken", "flags")  # fmt: skip
+             "said under other keys (see --map)", "headers that are broken", "flags", "doubtful")  # fmt: skip
     found = [Found(*key, len(paths), tuple(paths[:EXAMPLES])) for key, paths in groups.items()]
     return sorted(
         found, key=lambda one: (order.index(one.heading), -one.sources if one.heading != "years" else 0, one.what)

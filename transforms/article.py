@@ -9,10 +9,10 @@ import hashlib
 import re
 import traceback
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason
+from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
@@ -24,7 +24,18 @@ from pressmark.transforms.neighbours import LINKS, standfirst, title_among
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import amid, outside_findings
 from pressmark.transforms.people import beside_sections, contributors_of
-from pressmark.transforms.records import Article, Header, Limits, Medium, Reading, RecordFacts, Reject
+from pressmark.transforms.records import (
+    INDEX_PAGE,
+    NO_ZONE,
+    Article,
+    Dates,
+    Header,
+    Limits,
+    Medium,
+    Reading,
+    RecordFacts,
+    Reject,
+)  # fmt: skip
 from pressmark.transforms.reprint import original_address
 from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_share
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
@@ -51,6 +62,9 @@ MARKED: Final = 2000
 LONGEST_TITLE: Final = 400
 # The site's name, behind the title of a page's article.
 SITE: Final = re.compile(r"[-_|｜–—]\s{0,3}([^-_|｜–—\s][^-_|｜–—]{1,40})$")
+FRONT_PAGE: Final = re.compile(r"https://[^/]+/")
+# An index has so many blocks that are links, and less running text than a short story, in blocks of so many letters.
+SEVERAL_LINKS, LITTLE_PROSE, PROSE = 10, 300, 80
 HALF: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # The reason of a role that the block's own first words say.
 SAID: Final = (
@@ -128,7 +142,7 @@ def _parse(
     host = identity.host_of(canonical)
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
-    url_day = url_date(header.url)
+    url_day = url_date(header.url, outlet.zone, page_day(header))
     if url_day is None and header.dialect == "front_matter":
         # The address of a post has it from there.
         url_day = path_date(source_path)
@@ -152,7 +166,9 @@ def _parse(
         near = url_day is not None and abs(url_day - header.stated_day) <= ONE_DAY
         dates = dates._replace(local_date=url_day if near else header.stated_day)
     header_bytes = opened.header_bytes
-    languages, main_language = language.detect_all([block.text for block in blocks])
+    languages, main_language = language.detect_all(
+        [block.text for block in blocks], [role in CONTENT_ROLES for role in roles]
+    )
     paragraphs = paragraphs_of(opened, blocks, roles, languages, canonical)
     full_text = SEPARATOR_BYTES.join([paragraph.text for paragraph in paragraphs])
     paragraph_bytes = sum([paragraph.byte_end - paragraph.byte_start for paragraph in paragraphs])
@@ -206,6 +222,12 @@ def _parse(
         ),
         reasons=reasons,
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
+        doubts=_doubts(
+            {
+                NO_ZONE: not outlet.known and _has_no_zone(header, dates, dated, blocks, roles),
+                INDEX_PAGE: opened.titles is not None and _is_index(header, canonical, blocks, roles),
+            }
+        ),
     )
 
 
@@ -232,6 +254,37 @@ def _of_page(
     standfirst(findings, blocks, stated, title_among(findings, blocks))
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
     return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown
+
+
+def _has_no_zone(
+    header: Header, dates: Dates, dated: PageDates, blocks: Sequence[Block], roles: Sequence[Role]
+) -> bool:
+    """Whether the time of publication is a time of day whose zone nothing told."""
+    if dates.published_from == "front_matter":
+        moment = header.front_matter_at
+        return isinstance(moment, datetime) and moment.tzinfo is None and moment.time() != time()
+    if dates.published_from != "dateline" or dates.published_at is None or dates.published_at.time() == time():
+        return False
+    printed = (dated.read(block.text) for block, role in zip(blocks, roles, strict=True) if role == "dateline")
+    return all("zone printed" not in one.evidence for one in printed if one and one.moment == dates.published_at)
+
+
+def _is_index(header: Header, canonical: str | None, blocks: Sequence[Block], roles: Sequence[Role]) -> bool:
+    """Whether a whole page is a site's front page, or its content is links and hardly any prose, and it does not say
+    that it is an article."""
+    if '"og:type": "article' in (header.metadata or ""):
+        return False
+    if canonical is not None and FRONT_PAGE.fullmatch(canonical):
+        return True
+    content = [(block, link_share(block)) for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
+    linked = sum(len(block.text) * share for block, share in content)
+    prose = sum(len(block.text) for block, share in content if 2 * share < 1 and len(block.text) >= PROSE)
+    several = sum(share >= LINK_SHARE for _, share in content) >= SEVERAL_LINKS
+    return several and 2 * linked >= sum(len(block.text) for block, _ in content) and prose < LITTLE_PROSE
+
+
+def _doubts(raised: dict[str, bool]) -> tuple[str, ...]:
+    return tuple([doubt for doubt, holds in raised.items() if holds])
 
 
 def _below_pictures(media: Sequence[Medium]) -> set[int]:

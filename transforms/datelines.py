@@ -15,23 +15,28 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from pressmark.transforms.days import (
+    CLOCK_WORDS,
+    DAY_WORDS,
+    FREE_FORM,
+    IRANIAN_MONTH,
+    PUBLISHED_WORDS,
+    UPDATED_WORDS,
+    day_in,
+    in_common_words,
+    iranian_month,
+    plain,
+)  # fmt: skip
+
 __all__ = [
-    "LONGEST_DATELINE", "DatelineReader", "PageDates", "Parts", "Printed", "dateline_reader", "parse_dateline",
-    "parts_of",
+    "LONGEST_DATELINE", "DatelineReader", "PageDates", "Parts", "Printed", "dateline_reader", "day_in_order",
+    "parse_dateline", "parts_of",
 ]  # fmt: skip
 
 LONGEST_DATELINE: Final = 80
 AGREEMENT: Final = timedelta(days=2)
+TEHRAN: Final = "Asia/Tehran"
 NOON, MIDDAY_FROM, SMALL_HOURS = 12, 10, 6
-
-WIDE: Final = {
-    **{ord("０") + digit: ord("0") + digit for digit in range(10)},
-    **str.maketrans("／－．：（）　", "/-.:() "),
-}
-HAN_DIGITS: Final = {**{sign: value for value, sign in enumerate("〇一二三四五六七八九")}, "零": 0, "○": 0, "Ｏ": 0}
-HAN_DATE: Final = re.compile(r"[〇零○Ｏ一二三四五六七八九十百]{2,6}\s*年\s*[一二三四五六七八九十]{1,3}\s*月")
-HANGUL_DATE: Final = re.compile(r"(\d{4})년\s*(\d{1,2})월\s*(\d{1,2})일")
-HAN_NUMBER: Final = re.compile(r"[〇零○Ｏ一二三四五六七八九十百]+(?=\s*[年月日号號时時点點分])")
 
 MORNING: Final = frozenset({"上午", "凌晨", "清晨", "早上", "早晨", "早", "am"})
 AFTERNOON: Final = frozenset({"下午", "傍晚", "午后", "午後", "pm"})
@@ -56,38 +61,47 @@ ZONES: Final = {
     "Europe/Moscow": "莫斯科|MSK", "UTC": "格林[威尼]治|格林尼治|世界|UTC|GMT|Z",
 }  # fmt: skip
 # These are an hour of the year, whatever the place's clocks show on the day.
-FIXED: Final = {"EST": -5, "EDT": -4, "PST": -8, "PDT": -7, "CDT": -5, "CET": 1, "CEST": 2, "BST": 1}
+FIXED: Final = {
+    "EST": -5, "EDT": -4, "PST": -8, "PDT": -7, "CDT": -5, "MDT": -6, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2,
+    "BST": 1, "WAT": 1, "CAT": 2, "SAST": 2, "EET": 2, "EEST": 3, "EAT": 3, "TRT": 3, "PKT": 5, "WIB": 7,
+    "WITA": 8, "ICT": 7, "PHT": 8, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
+}  # fmt: skip
+# Letters of several places: India, Israel and Ireland, China and Chicago. They say no more than "here".
+OF_SEVERAL: Final = frozenset("IST CST AST ADT GST SST MST ECT".split())
 ZONE_NAMES: Final = "|".join(sorted("|".join(ZONES.values()).split("|"), key=len, reverse=True))
 ZONE_WORDS: Final = r"(?:部?(?:标准|標準)?(?:时间|時間)| [Tt]ime)?"
 OFFSET: Final = r"(?P<sign>[-+\u2212])(?P<zh>\d{1,2})(?::?(?P<zm>\d{2}))?"
 ZONE: Final = rf"(?:\s*\(?(?:(?:UTC|GMT)?\s*{OFFSET}|(?P<zone>{ZONE_NAMES}|[A-Z]{{3,4}}){ZONE_WORDS})\)?)?"
 ZONE_BEFORE: Final = rf"(?:(?P<before>{ZONE_NAMES}){ZONE_WORDS}[:：]?\s*)?"
 
-UPDATED: Final = re.compile(r"更新|修改|修订|修訂|(?i:updated|modified|revised)")
+UPDATED: Final = re.compile(f"更新|修改|修订|修訂|(?i:{UPDATED_WORDS})")
 LABEL: Final = (
     r"(?:[^\d\n]{0,16}[:：]\s*|(?:发布|發布|发表|發表|更新|刊登)(?:时间|時間|日期|于|於)?\s*|"
-    r"(?i:(?:first |last )?(?:published|posted|updated|modified|created)(?: on| at)? |on ))?"
+    r"(?i:(?:first |last )?(?:published|posted|updated|modified|created)(?: on| at)? |on |"
+    rf"(?:{PUBLISHED_WORDS}|{UPDATED_WORDS}) (?:(?:le|el|em|il|am|vom|op|den) )?|(?:{DAY_WORDS}) ))?"
 )
-TAIL: Final = r"(?:\s*(?:发布|發布|更新|发表|發表|刊登|讯|訊|电|電|[-|]))?"
+TAIL: Final = r"(?:\s*(?:发布|發布|更新|发表|發表|刊登|讯|訊|电|電|Uhr|hs?\b|น\.|[-|]))?"
 CLOCK: Final = (
     rf"(?P<half>{HALVES})?\s*(?P<h>\d{{1,2}})"
-    r"(?:[:：](?P<m>\d{2})(?:[:：](?P<s>\d{2})(?:[.,]\d+)?)?|[时時点點](?:(?P<n>\d{1,2})分|(?P<thirty>半)|整)?)"
+    r"(?:[:：h](?P<m>\d{2})(?:[:：](?P<s>\d{2})(?:[.,]\d+)?)?|[时時点點](?:(?P<n>\d{1,2})分|(?P<thirty>半)|整)?)"
     r"(?:\s*(?P<ampm>[aApP]\.?[mM]\b\.?))?"
 )
 HAN_WEEKDAY: Final = r"(?:\s*[(（]?(?:星期|周|週)[一二三四五六日天][)）]?)?"
-THEN: Final = rf"{HAN_WEEKDAY}(?:(?:\s*[,，Tt]|\s+at\b|\s+-)?\s*{CLOCK})?{ZONE}{TAIL}"
+THEN: Final = rf"{HAN_WEEKDAY}(?:(?:\s*[,，،Tt]|\s+(?:{CLOCK_WORDS})(?=\s)|\s+[-–|])?\s*{CLOCK})?{ZONE}{TAIL}"
 
 # With what a shape is called, and the year in which its calendar's first year begins: Taiwan's is 1912.
 SHAPES: Final = tuple(
     (re.compile(f"{LABEL}{ZONE_BEFORE}{day}{then}", flags), name, year_zero)
     for day, then, flags, name, year_zero in (
         (r"(?P<Y>\d{4})\s*年\s*(?P<M>\d{1,2})\s*月\s*(?P<D>\d{1,2})\s*[日号號]", THEN, 0, "year, month, day", 0),
-        (r"(?P<Y>\d{4})(?P<sep>[-/._])(?P<M>\d{1,2})(?P=sep)(?P<D>\d{1,2})", THEN, 0, "year, month, day", 0),
-        (r"(?P<A>\d{1,2})(?P<sep>[-/.])(?P<B>\d{1,2})(?P=sep)(?P<Y>\d{4})(?:\s*-)?", THEN, 0, "", 0),
+        (r"(?P<Y>\d{4})(?P<sep>[-/._]) ?(?P<M>\d{1,2})(?P=sep) ?(?P<D>\d{1,2})\.?", THEN, 0, "year, month, day", 0),
+        (r"(?P<A>\d{1,2})(?P<sep>[-/.]) ?(?P<B>\d{1,2})(?P=sep) ?(?P<Y>\d{4})(?:\s*-)?", THEN, 0, "", 0),
         (r"(?P<Y>1[0-4]\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])", THEN, 0, "Taiwan's calendar", 1911),
         (r"(?P<Y>1[0-4]\d)(?P<sep>[-/.])(?P<M>\d{1,2})(?P=sep)(?P<D>\d{1,2})", THEN, 0, "Taiwan's calendar", 1911),
         (r"(?:(?:中[华華])?民[國国]\s*(?P<Y>\d{1,3})|(?P<Y2>1[0-4]\d))\s*年\s*(?P<M>\d{1,2})\s*月\s*(?P<D>\d{1,2})\s*[日号號]",
          THEN, 0, "Taiwan's calendar", 1911),
+        (rf"(?:[\u0600-\u06ff\u200c ]{{2,14}}[،,]?\s+)?(?P<D>\d{{1,2}})\s+(?P<iranian>{IRANIAN_MONTH})(?:\s+ماه)?"
+         r"\s+(?P<Y>1[34]\d\d)", THEN, 0, "Iran's calendar", 0),
         (rf"{WEEKDAY}(?P<D>\d{{1,2}})(?:st|nd|rd|th)?(?: of)?[\s-]+{MONTH},?[\s-]+(?P<Y>\d{{4}})", THEN,
          re.IGNORECASE, "month in words", 0),
         (rf"{WEEKDAY}{MONTH}\s+(?P<D>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<Y>\d{{4}})", THEN, re.IGNORECASE,
@@ -107,7 +121,6 @@ SEPARATED: Final = re.compile(
     r"\s*[|｜•；;\n]\s*|\s+·\s+|\s+(?=(?:更新|修改|最后|最後|发布|發布)\S{0,4}[:：])|"
     r"(?<=\d)[,，]?\s+[-–—]?\s*(?=(?i:last |updated|modified|published|posted))"
 )
-BRACKETS: Final = {"【": "】", "[": "]", "（": "）", "(": ")", "〔": "〕"}
 RELATIVE: Final = re.compile(
     rf"{LABEL}(?:(?P<N>\d{{1,3}}|an?|one|一|两|兩|半)\s*(?:个|個)?\s*(?P<unit>秒|分|小时|小時|钟头|天|日|周|週|星期|月|年|"
     r"s(?:ec(?:ond)?s?)?\b|min(?:ute)?s?\b|m\b|h(?:ou)?rs?\b|h\b|days?\b|d\b|weeks?\b|months?\b|years?\b)(?:钟|鐘)?\s*"
@@ -127,18 +140,15 @@ WITHIN: Final = re.compile(
     r"|\d{1,2}/\d{1,2}/\d{4}(?:\s*-?\s*\d{1,2}:\d{2})?"
 )
 # What has no such number, and no name of a month in Chinese, has no date in words.
-YEAR: Final = re.compile(r"(?:19|20)\d{2}")
-# A name of a month, or a year with its sign: what else has digits is left to the shapes above.
-FREE_FORM: Final = re.compile(
-    r"\b(?:j[aä]n|feb|m[aä]r|apr|ma[iyjg]|mei|ju[nil]|aug|ao[uû]|sep|o[ckut]t|nov|de[cz]|f[eé]v|a[vb]r|d[eé]c|gen|giu|lug|ago|"
-    r"set|di[cs]|ene|iu[ln]|ian|noi)[a-zçéûäš]*\.?\b.*\b(?:19|20)\d\d\b"
-    r"|[一二三四五六七八九十]月.*\d|\b\d{1,2} [\u0600-\u06ff]{3,10} (?:19|20)\d\d"
-    r"|\b(?:янв|фев|мар|апр|ма[йя]|ию|авг|сен|окт|ноя|дек|січ|лют|бер|кві|тра|чер|лип|сер|вер|жов|гру)[а-яіє]* \d{4}",
-    re.IGNORECASE,
-)
+YEAR, FOUR_DIGITS = re.compile(r"(?:19|20)\d{2}"), re.compile(r"\d{4}")
+SAID_BEFORE: Final = re.compile(rf"\A(?:{LABEL})")
+SPOKEN_CLOCK: Final = re.compile(r"(?<=\d)h(?=\d\d\b)")
+LETTERS_OF_ZONE: Final = re.compile(r"\s*\(?\b(?P<name>(?![AP]M\b)[A-Z]{2,5})\)?$")
 NO_DATE: Final = re.compile(r"[@#—–“”\"«»]")
 LONGEST_FREE_FORM: Final = 50
-FREE_FORM_SETTINGS: Final = {"STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"]}
+# Without vowel signs, Thai's March is January; only ASCII may lack the accents of its words.
+FREE_FORM_SETTINGS: Final = {"STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"], "NORMALIZE": False}
+WITHOUT_ACCENTS: Final = {**FREE_FORM_SETTINGS, "NORMALIZE": True}
 
 # Countries that print the month first; of all other known places the day comes first.
 MONTH_FIRST: Final = frozenset({
@@ -186,7 +196,7 @@ def parts_of(text: str, zone: ZoneInfo | None = None, near: date | None = None) 
     >>> parts_of("民國一一一年八月一日 上午12:30").local().isoformat()
     '2022-08-01T00:30:00'
     """
-    text = _plain(text)
+    text = plain(text)
     if not DAYLIKE.search(text):
         return None
     for shape, name, year_zero in SHAPES:
@@ -196,52 +206,31 @@ def parts_of(text: str, zone: ZoneInfo | None = None, near: date | None = None) 
         groups = match.groupdict()
         year = int(groups["Y"] or groups["Y2"]) + year_zero
         if "A" in groups:
-            ordered = _in_order(year, int(groups["A"]), int(groups["B"]), groups["sep"], zone, near)
+            ordered = day_in_order(year, int(groups["A"]), int(groups["B"]), groups["sep"], zone, near)
             if ordered is None:
                 return None
             day, name = ordered
         else:
-            month = int(groups["M"]) if "M" in groups else MONTHS.index(groups["month"][:3].lower()) + 1
-            day = date(year, month, int(groups["D"]))
+            if "iranian" in groups:
+                month, place = iranian_month(groups["iranian"]), TEHRAN
+            else:
+                month = int(groups["M"]) if "M" in groups else MONTHS.index(groups["month"][:3].lower()) + 1
+                place = zone.key if zone else ""
+            day = day_in(year, month, int(groups["D"]), place)
         clock = None if groups["h"] is None else _clock(groups)
         found = _zone_of(groups, day, zone)
         return Parts(day, clock, found, name if found is None else f"{name}, zone printed")
     return None
 
 
-def _plain(text: str) -> str:
-    """A text with ASCII digits and signs, Chinese numerals of a date as digits, without brackets around it."""
-    if not text.isascii():
-        text = HANGUL_DATE.sub(r"\1年\2月\3日", text.translate(WIDE))
-        if HAN_DATE.search(text):
-            text = HAN_NUMBER.sub(lambda number: str(_han(number[0])), text)
-    if text and BRACKETS.get(text[0]) == text[-1]:
-        text = text[1:-1].strip()
-    return text
-
-
-def _han(number: str) -> int:
-    """A Chinese numeral: digit by digit (二〇二二), or with tens and hundreds (一百一十一)."""
-    if not {"十", "百"} & set(number):
-        return int("".join(str(HAN_DIGITS[sign]) for sign in number))
-    total = digit = 0
-    for sign in number:
-        if sign in "十百":
-            total += (digit or 1) * (10 if sign == "十" else 100)
-            digit = 0
-        else:
-            digit = HAN_DIGITS[sign]
-    return total + digit
-
-
-def _in_order(
+def day_in_order(
     year: int, first: int, second: int, sign: str, zone: ZoneInfo | None, near: date | None
 ) -> tuple[date, str] | None:
     """The day that two numbers and a year are, and what tells their order; None where nothing does."""
     found: dict[date, str] = {}
     for month, day, name in ((second, first, "day first"), (first, second, "month first")):
         with suppress(ValueError):
-            found.setdefault(date(year, month, day), name)
+            found.setdefault(day_in(year, month, day, zone.key if zone else ""), name)
     if not found:
         raise ValueError("no day of the calendar")
     if len(found) == 1:
@@ -285,6 +274,8 @@ def _zone_of(groups: dict[str, Any], day: date, own: ZoneInfo | None) -> tzinfo 
         return None
     if own is not None and datetime.combine(day, time(12), own).tzname() == name.upper():
         return own
+    if name.upper() in OF_SEVERAL:
+        return None
     if name.upper() in FIXED:
         return timezone(timedelta(hours=FIXED[name.upper()]))
     for key, names in ZONES.items():
@@ -308,10 +299,11 @@ def _absolute(text: str, zone: ZoneInfo, near: date | None) -> Printed | None:
         return None
     try:
         if match := ISO.fullmatch(text):
-            return Printed(_utc(datetime.fromisoformat(match[1]), zone), "ISO 8601")
+            moment = datetime.fromisoformat(match[1])
+            return Printed(_utc(moment, zone), "ISO 8601" + (", zone printed" if moment.tzinfo else ""))
         if match := RFC_2822.fullmatch(text):
             with suppress(ValueError):
-                return Printed(_utc(parsedate_to_datetime(match[1]), UTC), "RFC 2822")
+                return Printed(_utc(parsedate_to_datetime(match[1]), UTC), "RFC 2822, zone printed")
         if parts := parts_of(text, zone, near):
             return Printed(parts.moment(zone), parts.evidence)
     except (ValueError, OverflowError):
@@ -331,7 +323,8 @@ class DatelineReader:
     def __init__(self, zone: ZoneInfo, shapes: Sequence[str] = (), languages: Sequence[str] = ()) -> None:
         self._zone = zone
         self._shapes = tuple(shapes)
-        self._languages = tuple(dict.fromkeys([*(language.partition("-")[0] for language in languages), "zh", "en"]))
+        spoken = (language.partition("-")[0] for language in languages)
+        self._languages = tuple(dict.fromkeys([*("nb" if one == "no" else one for one in spoken), "zh", "en"]))
 
     def read(self, text: str, near: date | None = None, at: datetime | None = None) -> Printed | None:
         """The date that `text` says and nothing else, or None. `near` is a day that the page is known to be of, `at`
@@ -361,7 +354,7 @@ class DatelineReader:
         return None
 
     def _relative(self, text: str, at: datetime | None) -> Printed | None:
-        match = RELATIVE.fullmatch(_plain(text))
+        match = RELATIVE.fullmatch(plain(text))
         if match is None:
             return None
         evidence = "a relative time" if at is None else "counted from the header's time"
@@ -393,17 +386,24 @@ class DatelineReader:
         return first and Printed(first.moment, f"{first.evidence}, the first of {len(parts)} dates")
 
     def _in_words(self, text: str) -> Printed | None:
-        if len(text) > LONGEST_FREE_FORM or not (YEAR.search(text) or "月" in text):
+        if FOUR_DIGITS.search(text) or "月" in text:
+            text = SPOKEN_CLOCK.sub(":", SAID_BEFORE.sub("", in_common_words(plain(text))))
+        has_year = YEAR.search(text) or "月" in text
+        if len(text) > LONGEST_FREE_FORM or not has_year or NO_DATE.search(text) or not FREE_FORM.search(text):
             return None
-        if NO_DATE.search(text) or not FREE_FORM.search(text):
-            return None
+        zone = LETTERS_OF_ZONE.search(text)
+        if zone and zone["name"] not in FIXED and not re.fullmatch(ZONE_NAMES, zone["name"]):
+            text = text[: zone.start()]  # The library takes letters of several places for those of one.
         parse, spoken = _free_form()
         languages = [language for language in self._languages if language in spoken]
         found: datetime | None = parse(text, languages=languages, settings=FREE_FORM_SETTINGS)
-        try:
-            return Printed(_utc(found, self._zone), "words of a language") if found else None
-        except OverflowError:
+        if found is None and text.isascii():
+            found = parse(text, languages=languages, settings=WITHOUT_ACCENTS)
+        if found is None or str(found.year) not in text:  # It may count from now on.
             return None
+        with suppress(OverflowError):
+            return Printed(_utc(found, self._zone), "words of a language" + (", zone printed" if found.tzinfo else ""))
+        return None
 
 
 class PageDates(NamedTuple):

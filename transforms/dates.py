@@ -14,7 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from pressmark.schemas.contract import PublishedFrom
-from pressmark.transforms.datelines import LONGEST_DATELINE, parts_of
+from pressmark.transforms.datelines import LONGEST_DATELINE, day_in_order, parts_of
 from pressmark.transforms.records import Dates
 
 __all__ = ["FAR_FUTURE", "SCHEDULED_AHEAD", "parse_date", "path_date", "url_date", "weigh"]
@@ -30,7 +30,8 @@ FAR_FUTURE: Final = datetime(9999, 12, 29, tzinfo=UTC)
 
 # As YAML, RFC 3339, HTML and people write them.
 STAMP: Final = re.compile(
-    r"(?P<Y>\d{4})(?P<sep>[-/.])(?P<M>\d{1,2})(?P=sep)(?P<D>\d{1,2})"
+    # No news is of these years; in other calendars it is.
+    r"(?P<Y>(?!1[34]|2[45])\d{4})(?P<sep>[-/.])(?P<M>\d{1,2})(?P=sep)(?P<D>\d{1,2})"
     r"(?:(?:[Tt]|[ \t]+)(?P<h>\d{1,2}):(?P<m>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d+))?)?"
     r")?[ \t]*(?P<zone>[Zz](?:[-+]00:?00)?|(?:UTC|GMT)?(?P<sign>[-+\u2212])(?P<zh>\d{1,2}):?(?P<zm>\d{2})?|UTC|GMT)?",
     re.ASCII,
@@ -56,7 +57,7 @@ URL_DATES: Final = tuple(map(re.compile, (
     # Day and month of a whole part of the path where it can be only that order.
     r"/(?P<D>1[3-9]|2\d|3[01])-(?P<M>0[1-9]|1[0-2])-(?P<Y>20\d{2})(?=/|\.[a-z]{2,5}\Z|\Z)",
     # RFA ends its paths in month, day, year and time of day without a separator.
-    r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?:\d{6})?(?!\d)",
+    r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?P<clock>\d{6})?(?!\d)",
 )))  # fmt: skip
 # As Jekyll, Hugo and Hexo name posts and their folders.
 PATH_DATE: Final = re.compile(
@@ -105,8 +106,9 @@ def _stamped(match: re.Match[str]) -> datetime | date:
     return (moment + offset if match["sign"] == "-" else moment - offset).replace(tzinfo=UTC)
 
 
-def url_date(url: str | None) -> date | None:
-    """The date that a URL's path names, or None.
+def url_date(url: str | None, place: ZoneInfo | None = None, near: date | None = None) -> date | None:
+    """The date that a URL's path names, or None. The outlet's `place`, and a day that the article is of, tell whether
+    eight digits begin with a month or a day.
 
     >>> url_date("https://news.example/cn/20220107-title")
     datetime.date(2022, 1, 7)
@@ -120,10 +122,13 @@ def url_date(url: str | None) -> date | None:
         for match in shape.finditer(path):
             try:
                 groups = match.groupdict()
-                month, day = groups["M"] or groups["M2"] or "", groups["D"] or groups["D2"] or ""
-                return date(int(groups["Y"] or ""), int(month), int(day))
+                found = date(*(int(groups[name] or groups[f"{name}2"] or "") for name in ("Y", "M", "D")))
             except ValueError:
                 continue
+            if groups.get("clock", "") is None:
+                ordered = day_in_order(found.year, found.month, found.day, "", place, near)
+                return ordered[0] if ordered else None
+            return found
     return None
 
 

@@ -28,7 +28,7 @@ __all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "open_source", "pa
 AS_IT_IS: Final = Reading()
 # A whole page says of itself what a header would.
 PAGE: Final = re.compile(
-    r"[\s\ufeff]*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?:(?!-->).){0,4000}-->\s*){0,9}<(?:!doctype\s+html|html|head|body)\b",
+    r"[\s\ufeff]*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?:(?!-->).){0,4000}+-->\s*+){0,99}+<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
 # What a server printed before the page: warnings, and elements that belong inside it.

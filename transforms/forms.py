@@ -12,7 +12,8 @@ __all__ = [
     "ADDRESS", "ASKED", "ASKS", "BULLET", "BULLETS", "CONTRIBUTED", "CREDITED", "DATED", "DIGIT", "EDITORS_WORD",
     "EMAIL", "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FOOTNOTE", "FURNITURE", "GALLERY", "INVITES",
     "NAMES_SOURCE", "NUMBERED", "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "PICTURED", "QUOTED", "REFERENCES",
-    "REPORTERS", "SENTENCE", "SENTENCE_END", "STARRED", "SUBMITTED", "TEAM", "TELLING_AT_EDGE", "TRANSLATED", "VIA",
+    "REPORTERS", "SENTENCE", "SENTENCE_END", "SOURCED", "STARRED", "SUBMITTED", "TEAM", "TELLING_AT_EDGE",
+    "TRANSLATED", "VIA",
 ]  # fmt: skip
 
 DIGIT: Final = re.compile(r"[0-9]")
@@ -21,6 +22,10 @@ DATED: Final = re.compile(
 )
 SENTENCE_END: Final = re.compile(r"[。！？!?.…][”\"’」』）)]*$")
 SENTENCE: Final = re.compile(r"[。！？]")
+# The source of a reprint, before what people did for it.
+SOURCED: Final = re.compile(
+    r"[（(\[【]?(?:本文|文章|新闻|新聞|信息)?(?:来源|來源|稿源)\s*[:：]\s*[^\s，。！？:：]{1,30}\s+(?=\S)"
+)
 FURNITURE: Final = re.compile(
     r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube"
     r"|[\d,.]+[kKmM]?\+? (?i:views?|comments?|shares?|likes?|reads?|min(?:ute)?s? read)"
@@ -57,7 +62,7 @@ REPORTERS: Final = re.compile(
     r"(?:报道|报导|報導|報道|摘编|摘編|编译|編譯|社|编辑|整理)[^（）()]*[）)]"
     r"|[（(][^（）()，。！？]{0,20}(?:记者|記者|撰稿人)[^（）()，。！？]{2,30}[）)]"
     r"|[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
-    r"|[^，。！？：:\n]{2,60}(?:对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
+    r"|[^，。！？：:\n\u3041-\u30fa]{2,60}(?:对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
     r"|(?:Von|Par|Por|Di|Door|Av|Af|Oleh|Text|Words|Story|Texto|Texte)(?::| by)?(?: [A-ZÀ-Þ][\w.'’-]+){2,4}"
     r"|(?:Posted|Submitted|Erstellt|Geschrieben|Verfasst|Veröffentlicht|Publié|Publicado|Escrito|Pubblicato|Scritto|Skrevet|Skriven)"
     r" (?:by|von|par|por|da|af|av)(?: [\w.'’-]+){1,4}(?: (?:on|am|le|el|em|il) .{4,40})?"

@@ -76,6 +76,8 @@ OPENING_BRACE: Final = re.compile(r"[\s\ufeff]*+\{")
 NEXT_OBJECT: Final = re.compile(r"\s*+\{\s*+\"")
 JSON_LINES: Final = "these are JSON Lines; let the file's name end in `.jsonl`, or exclude it"
 BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
+# Elements within a line, as some write them in titles.
+INLINE: Final = re.compile(r"</?(?:ruby|rb|rt|rp|em|i|b|strong|u|s|small|sup|sub|span|mark|wbr)(?:\s[^<>]{0,400})?/?>")
 AUTHORS_SEPARATOR: Final = "、"
 # What a capture says of a page's removal, of the account that published it, and of when it was made.
 REMOVED_AT: Final = ("removed_at", "censored_date", "deleted_at", "removed_date", "deleted_date")
@@ -233,6 +235,7 @@ def _no_time(problem: str, epoch: re.Match[str]) -> BadSource:
 
 
 def _clean_title(title: str) -> str:
+    title = INLINE.sub("", title)
     # A reference with more digits than a number may have is none.
     with suppress(ValueError):
         title = html.unescape(title)

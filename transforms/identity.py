@@ -6,9 +6,9 @@ import hashlib
 import re
 from datetime import datetime
 from typing import Final
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
-__all__ = ["absolute", "article_id", "canonical_url", "host_of", "resolve", "row_id"]
+__all__ = ["absolute", "article_id", "canonical_url", "host_of", "resolve", "row_id", "unarchived"]
 
 # Parameters that say how a reader came to an address, by whoever adds them; names that say what is read are not here.
 TRACKING: Final = re.compile(
@@ -31,6 +31,13 @@ AMP_PATH: Final = re.compile(r"^/amp(?=/.)|(?<=.)/amp(?=/?\Z)|\.amp(?=\.html?\Z|
 AMP_CACHE: Final = re.compile(
     r"https://(?:[a-z0-9-]+\.cdn\.ampproject\.org/[cv]/|www\.google\.[a-z.]+/amp/)(s/)?(.+\..+/.*)"
 )
+# Archives whose addresses hold the archived one.
+ARCHIVED: Final = re.compile(
+    r"https?://(?:web\.archive\.org/(?:web/)?[0-9*]+[a-z_]*|archive\.(?:fo|is|li|md|ph|today|vn)/(?:[0-9.-]+|o/\w+)(?=/)"
+    r"|webcache\.googleusercontent\.com/search\?q=cache:(?:\w+:)?)/?(?P<address>(?:https?(?::|%3A))?/{0,2}[^/].*)",
+    re.IGNORECASE,
+)
+HTTP: Final = re.compile(r"(https?):/+", re.IGNORECASE)
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
 # Escapes that another form stands for: of what needs none, or in lower case.
@@ -46,8 +53,8 @@ SLASHES: Final = re.compile(r"/{2,}")
 
 def canonical_url(url: str | None) -> str | None:
     """`url` as https, with single slashes, without port, fragment and parameters of tracking, in the form that RFC 3986
-    gives all its equals (escapes, dots, case), its host by UTS 46, its query sorted, and not as an AMP page; None where
-    it is no web address.
+    gives all its equals (escapes, dots, case), its host by UTS 46, its query sorted, and not as an AMP page or in a web
+    archive; None where it is no web address.
 
     >>> canonical_url("http://News.Example:80//cn/%e4%b8%ad/?utm_source=x&id=7#top")
     'https://news.example/cn/%E4%B8%AD/?id=7'
@@ -58,7 +65,7 @@ def canonical_url(url: str | None) -> str | None:
     if plain and not ODD.search(plain[1]):
         return f"https://{plain[1]}"
     try:
-        parts = urlsplit(AMPERSAND.sub("&", AMPERSAND.sub("&", url.strip())))
+        parts = urlsplit(unarchived(AMPERSAND.sub("&", AMPERSAND.sub("&", url.strip()))))
         if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:
             return None
         port = parts.port
@@ -74,6 +81,20 @@ def canonical_url(url: str | None) -> str | None:
     found = f"https://{netloc}{path}" + (f"?{query}" if query else "")
     cached = AMP_CACHE.fullmatch(found)
     return canonical_url(f"https://{cached[2]}") if cached else found
+
+
+def unarchived(address: str) -> str:
+    """The address of a page for one of its copy in a web archive; any other as it is.
+
+    >>> unarchived("https://web.archive.org/web/20220705003159/https://news.example/a")
+    'https://news.example/a'
+    """
+    archived = ARCHIVED.match(address)
+    if archived is None:
+        return address
+    inner = unquote(archived["address"]) if "%3a" in archived["address"][:12].lower() else archived["address"]
+    scheme = HTTP.match(inner)
+    return f"{scheme[1]}://{inner[scheme.end() :]}" if scheme else f"http://{inner.lstrip('/')}"
 
 
 def _name(part: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections import Counter
+from collections.abc import Sequence
 from copy import copy
 from functools import lru_cache
 from itertools import product
@@ -61,6 +62,8 @@ GB2312: Final = (range(0xB0, 0xF8), range(0xA1, 0xFF))
 BIG5: Final = (range(0xA4, 0xC7), (*range(0x40, 0x7F), *range(0xA1, 0xFF)))
 
 EAST_ASIAN: Final = frozenset({"zh", "ja", "ko"})
+# Letters of another script that say as much as a Chinese character.
+HAN_LETTERS: Final = 2
 LATIN_WORDS: Final = 4
 SEVERAL: Final = 2
 # What the detector says less surely is wrong in one of fifty sentences, and in more names.
@@ -167,22 +170,26 @@ def _scripts() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     )
 
 
-def detect_all(texts: list[str]) -> tuple[list[str], str]:
-    """Tags of an article's blocks, and the article's own: the one with most characters.
+def detect_all(texts: list[str], story: Sequence[bool] = ()) -> tuple[list[str], str]:
+    """Tags of an article's blocks, and the article's own: the one with most characters, of the blocks that are its
+    `story`, if these tell.
 
     A block that doesn't tell by itself, such as a number or a name, is in the article's language; words in Latin
     letters are not in a language with others, whatever they are in.
     """
+    counted = [index for index, is_story in enumerate(story) if is_story] or list(range(len(texts)))
     tags = [_by_characters(text) for text in texts]
-    main = _main_of(tags, texts)
+    main = _main_of(tags, texts, counted)
     if main[:2] not in EAST_ASIAN:
         tags = [_by_words(text) if tag == UNDETERMINED else tag for tag, text in zip(tags, texts, strict=True)]
-        main = _main_of(tags, texts)
-        said = sum(len(text) for tag, text in zip(tags, texts, strict=True) if tag == main)
-        if main == UNDETERMINED or (main in LATIN_LANGUAGES and 2 * said < sum(map(len, texts))):
+        main = _main_of(tags, texts, counted)
+        said = sum(len(texts[index]) for index in counted if tags[index] == main)
+        if main == UNDETERMINED or (main in LATIN_LANGUAGES and 2 * said < sum(len(texts[index]) for index in counted)):
             # Where most blocks tell nothing, as lists of names and code, all of them together do.
-            whole = _by_words(" ".join(texts))
+            whole = _by_words(" ".join(texts[index] for index in counted))
             main = main if whole == UNDETERMINED else whole
+    if main == UNDETERMINED:
+        main = _main_of(tags, texts, range(len(texts)))
     if UNDETERMINED in tags:
         latin = main in (*LATIN_LANGUAGES, UNDETERMINED)
         tags = [
@@ -192,15 +199,22 @@ def detect_all(texts: list[str]) -> tuple[list[str], str]:
     return tags, main
 
 
-def _main_of(tags: list[str], texts: list[str]) -> str:
-    """The tag with most characters; `und` only where there is no other."""
-    distinct = {*tags} - {UNDETERMINED}
+def _main_of(tags: list[str], texts: list[str], counted: Sequence[int]) -> str:
+    """The tag with most characters in the counted blocks; `und` only where there is no other."""
+    distinct = {tags[index] for index in counted} - {UNDETERMINED}
     if len(distinct) < SEVERAL:
         return next(iter(distinct), UNDETERMINED)
-    sizes: Counter[str] = Counter()
-    for tag, text in zip(tags, texts, strict=True):
-        sizes[tag] += len(text)
-    return max(distinct, key=lambda tag: (sizes[tag], tag))
+    sizes, families = Counter[str](), Counter[str]()
+    for index in counted:
+        sizes[tags[index]] += len(texts[index])
+    for tag, size in sizes.items():
+        families[_family_of(tag)] += size * (HAN_LETTERS if tag[:2] in EAST_ASIAN or tag == "yue" else 1)
+    return max(distinct, key=lambda tag: (families[_family_of(tag)], sizes[tag], tag))
+
+
+def _family_of(tag: str) -> str:
+    """Chinese is one language in two scripts, and as it is spoken in Canton."""
+    return "zh" if tag[:2] in ("zh", "yu") else tag
 
 
 def _is_latin(text: str) -> bool:

@@ -83,7 +83,7 @@ class Layout(NamedTuple):
 class Outlet(NamedTuple):
     """One outlet. `hosts` match themselves and their subdomains; dates on its pages are in `zone`, on those of some
     hosts in one of `zones`. `languages` are BCP 47 tags, the most frequent one first. `layouts` do not overlap and are
-    in the order of time. Of one that is not `known` the zone is not, either."""
+    in the order of time. The zone of one is `known` where the registry, the operator or its domain tells it."""
 
     slug: str
     hosts: tuple[str, ...]
@@ -111,10 +111,12 @@ class Outlet(NamedTuple):
 
 @dataclass(frozen=True)
 class Outlets:
-    """The registry: finds an outlet by host, and makes one with the general rules where none is known."""
+    """The registry: finds an outlet by host, and makes one with the general rules where none is known, in the zone of
+    its top-level domain."""
 
     entries: tuple[Outlet, ...]
     general: Rules = NO_RULES
+    zones: tuple[tuple[str, ZoneInfo], ...] = ()
     _by_host: dict[str, Outlet] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -135,11 +137,13 @@ class Outlets:
         `RegistryError`."""
         try:
             document = tomllib.loads(text)
-            _known_keys("?", document, {"general", "outlet"})
+            _known_keys("?", document, {"general", "outlet", "zones"})
             general = _table("general", document.get("general", {}), "general")
             _known_keys("general", general, RULE_KEYS)
             entries = _tables("?", document.get("outlet", []), "outlet")
-            return cls(tuple(map(_entry, entries)), _rules("general", general))
+            zones = _table("zones", document.get("zones", {}), "zones")
+            domains = tuple((one, _zone("zones", key)) for key in zones for one in _texts("zones", zones[key], key))
+            return cls(tuple(map(_entry, entries)), _rules("general", general), domains)
         except tomllib.TOMLDecodeError as error:
             raise RegistryError("?", f"no TOML: {error}", file) from error
         except RegistryError as error:
@@ -147,7 +151,7 @@ class Outlets:
 
     def find(self, host: str | None, slug: str | None = None, zone: str | None = None) -> Outlet:
         """The outlet of a host. One that no entry knows gets `slug` and `zone`; without these, a slug from its
-        registrable domain, and UTC."""
+        registrable domain, and the zone of its top-level domain, else UTC."""
         if host is None:
             return self._unknown(UNKNOWN, slug, zone)
         domain = host
@@ -160,7 +164,7 @@ class Outlets:
     def without(self, slug: str) -> Outlets:
         """The registry as if nothing but hosts, names and zone were known of one outlet."""
         entries = [entry._replace(layouts=()) if entry.slug == slug else entry for entry in self.entries]
-        return Outlets(tuple(entries), self.general)
+        return Outlets(tuple(entries), self.general, self.zones)
 
     def domain_of(self, host: str | None) -> str | None:
         """Registrable domain of a host; an IP address, and a host that is none, are their own."""
@@ -179,15 +183,15 @@ class Outlets:
         # The registry's own entry, where an operator names one: its layouts are for its own hosts.
         known = next((entry for entry in self.entries if entry.slug == slug), None) if slug else None
         slug = slug or _slug(_registrable_domain(host))
-        place = ZoneInfo(zone) if zone else known.zone if known else ZoneInfo("UTC")
+        told = ZoneInfo(zone) if zone else known.zone if known else dict(self.zones).get(host.rpartition(".")[2])
         return Outlet(
             slug,
             (host,),
-            place,
+            told or ZoneInfo("UTC"),
             name_zh=slug,
             name_en=slug,
             languages=known.languages if known else (),
-            known=zone is not None or known is not None,
+            known=told is not None,
         )
 
 

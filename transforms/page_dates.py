@@ -19,14 +19,18 @@ from turbohtml import Document, Element, Node, Text
 
 from pressmark.transforms.datelines import dateline_reader
 from pressmark.transforms.dates import parse_date, url_date
+from pressmark.transforms.days import DIGITS, PRINTED_DATE
 from pressmark.transforms.json_ld import Entry, kind_of, time_of
 from pressmark.transforms.page_words import ASIDE, DATE_WORDS, KEYS, SELECTORS
 
 __all__ = ["PageDate", "Region", "modified_times", "page_date", "read_date"]
 
 UTC_ZONE: Final = ZoneInfo("UTC")
-# Where the order of day and month is that of a page's language; English that names no country does not tell.
-PLACES: Final = {"en": UTC_ZONE, "en-us": ZoneInfo("America/New_York")}
+# Where order of day and month, and calendar, are those of a page's language; English without a country tells none.
+PLACES: Final = {
+    "en": UTC_ZONE, "en-us": ZoneInfo("America/New_York"),
+    "fa": ZoneInfo("Asia/Tehran"), "th": ZoneInfo("Asia/Bangkok"),
+}  # fmt: skip
 DAY_FIRST: Final = ZoneInfo("Europe/London")
 # Whose words for months are read where a page's own language does not say them.
 MONTHS_OF: Final = ("de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr", "ru", "uk", "ar")
@@ -45,13 +49,6 @@ ISO: Final = re.compile(r"\d{4}-\d\d|\d{8}|\d{4}/\d\d|\d{10}")
 GLUED: Final = re.compile(r"(?<=\d{4}-\d\d-\d\d)-(?=\d\d:)")
 FIRST_YEAR: Final = 1990
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
-PRINTED_DATE: Final = re.compile(
-    r"(?:19|20)\d\d\s?[-/.年년]\s?\d{1,2}\s?[-/.月월]\s?\d{1,2}[日일]?(?:(?:[T\s]+|(?<=[日일]))\d{1,2}:\d\d(?::\d\d)?)?"
-    r"|(?<![\d-])\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?[^\W\d_]{3,12}\.?,?\s+(?:de\s+)?(?:19|20)\d\d"
-    r"|[A-Z][A-Za-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(?:19|20)\d\d"
-    r"|(?<![\d.])\d{1,2}(?:[./]\s?|\s\|\s)\d{1,2}(?:[./]\s?|\s\|\s)(?:19|20)\d\d"
-    r"|(?<![\d.,/])\d{1,2}(?:\.\s?\d{1,2}\.\s?|/\d{1,2}/)\d\d(?![\d.,/]|\s?[€$%])"
-)
 TWO_DIGITS: Final = re.compile(r"(\d{1,2})([./])\s?(\d{1,2})[./]\s?(\d\d)")
 SLASHED: Final = re.compile(r"(?<![\d/])(0?[1-9]|[12]\d|3[01])/(0?[1-9]|[12]\d|3[01])/((?:19|20)\d\d)(?![\d/])")
 MONTHS, LETTERS_BESIDE, LONGEST_LABELLED = 12, 8, 120
@@ -122,7 +119,7 @@ class Region:
         beside the story."""
         count = 0
         for node in islice(nodes, MOST_NODES_NEAR * most):
-            if not isinstance(node, Text) or not (text := " ".join(node.data.split())):
+            if not isinstance(node, Text) or not (text := " ".join(node.data.split()).translate(DIGITS)):
                 continue
             parent = node.parent
             if (
@@ -143,12 +140,15 @@ def read_date(written: str | None, language: str | None) -> datetime | date | No
     """The time that a page writes; a day where it writes no time of day."""
     if not written:
         return None
-    moment = parse_date(written) or parse_date(written, PLACES.get((language or "en").lower(), DAY_FIRST))
+    spoken = (language or "en").partition("-")[0].partition("_")[0].lower()
+    place = PLACES.get((language or "en").lower()) or PLACES.get("" if spoken == "en" else spoken, DAY_FIRST)
+    moment = parse_date(written) or parse_date(written, place)
     if moment is None:
-        spoken = (language or "en").partition("-")[0].partition("_")[0].lower()
         found = dateline_reader(UTC_ZONE, (), (spoken, *MONTHS_OF)).read(written)
-        moment = None if found is None else found.moment
-        return moment.date() if moment is not None and moment.time() == time() else moment
+        if found is None or found.moment is None or "zone printed" in found.evidence:
+            return None if found is None else found.moment
+        # What names no zone is not in the one that it was read in.
+        return found.moment.date() if found.moment.time() == time() else found.moment.replace(tzinfo=None)
     return moment
 
 

@@ -35,6 +35,9 @@ __all__ = ["PageFacts", "page_facts"]
 LONGEST_NAME: Final = 80
 # A title that is no longer may be of somebody's own page.
 LONGEST_NAMED: Final = 24
+LONGEST_UNCASED: Final = 12
+FRONT_PAGE: Final = re.compile(r"https?://[^/]+/?")
+MARKUP: Final = re.compile(r"</?[a-zA-Z][^<>]{0,300}>")
 LONGEST_TITLE: Final = 400
 # A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
 AGREES: Final = 0.3
@@ -191,7 +194,10 @@ class _Page:
         headings = [
             (text, element)
             for element in self._document.select("h1")[:20]
-            if (text := _plain(element)) and len(text) <= LONGEST_TITLE and folded(text) not in ("", own)
+            if (text := _plain(element))
+            and len(text) <= LONGEST_TITLE
+            and folded(text) not in ("", own)
+            and not _is_ending(folded(text), folds, own)
         ]
         agreed = [
             (len(text), text, element)
@@ -219,10 +225,15 @@ class _Page:
         return None
 
     def _stated_address(self) -> str | None:
-        link = self._document.select_one('link[rel~="canonical" i][href]')
-        given = [link.attr("href") if link is not None else None, *self._meta.get("og:url", ())]
+        links = self._document.select('link[rel~="canonical" i][href]')
+        given = [*(link.attr("href") for link in links), *self._meta.get("og:url", ())]
         found = [address.strip() for address in given if address]
-        return next((address for address in found if re.match(r"https?://", address)), found[0] if found else None)
+        whole = [address for address in found if re.match(r"https?://", address)]
+        if whole and FRONT_PAGE.fullmatch(whole[0]):
+            # Some systems call the front page the canonical one of all their pages.
+            host = _host(whole[0])
+            whole = [one for one in whole if _host(one) == host and not FRONT_PAGE.fullmatch(one)] or whole
+        return next(iter(whole or found), None)
 
     def _language(self) -> str | None:
         root = self._document.select_one("html")
@@ -233,7 +244,8 @@ class _Page:
 
     def _authors(self) -> tuple[str, ...]:
         """People first: what the page states, what it prints, then the outlet where it names nobody else."""
-        own = {folded(self._site or ""), ""}
+        host = _host(self._address or "")
+        own = {folded(self._site or ""), folded(host), folded(".".join(host.split(".")[-2:])), ""}
         outlets: tuple[str, ...] = ()
         for texts in self._stated_authors():
             # The outlet's own name is one, whatever joins its words.
@@ -361,12 +373,26 @@ def _without_site(stated: Sequence[str], own: str) -> str:
     return title[:start] if len(last) <= 40 and len(last) < start else title
 
 
+def _host(address: str) -> str:
+    return address.partition("://")[2].partition("/")[0].lower().removeprefix("www.")
+
+
+def _is_ending(text: str, titles: Sequence[str], own: str) -> bool:
+    """Whether a heading is only what titles end with, as the site's name is where they do not begin with it."""
+    longer = [title for title in titles if text in title]
+    ends = all(title.endswith(text) and 2 * len(text) < len(title) for title in longer)
+    return bool(longer) and ends and not (own and any(title.startswith(own) for title in longer))
+
+
 def _is_like_a_name(name: str) -> bool:
     """Whether a printed text may be a name: a few words with capitals, or a few characters without any."""
     words = name.split()
     several = len(words) > 1 or not name.isascii()
     several = several and name[0].isalpha() and ":" not in name and "：" not in name
-    return several and len(words) <= 5 and name[0] == name[0].upper() and not any(word.isdigit() for word in words)
+    several = several and name[0] == name[0].upper() and words[-1][0] == words[-1][0].upper()
+    # A word of a script without capitals that is longer than a name is a phrase.
+    phrase = max(map(len, words)) > LONGEST_UNCASED and name.lower() == name.upper()
+    return several and not phrase and len(words) <= 5 and not any(word.isdigit() for word in words)
 
 
 def _people(texts: Iterable[str]) -> tuple[str, ...]:
@@ -377,7 +403,7 @@ def _people(texts: Iterable[str]) -> tuple[str, ...]:
     """
     found: list[str] = []
     for text in texts:
-        line = " ".join(text[:LONGEST_STATEMENT].split())
+        line = " ".join(MARKUP.sub(" ", text[:LONGEST_STATEMENT]).split())
         if NO_NAME.match(line):
             continue
         if wrote := WROTE.match(line):

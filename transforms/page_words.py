@@ -191,7 +191,8 @@ NOT_NAMES: Final = {
         "admin", "administrator", "unknown", "none", "null", "n/a", "anonymous", "author", "authors", "editor",
         "view", "post", "posts", "undefined", "false", "true", "user", "webmaster", "root", "share", "follow",
         "read more", "about", "comment", "comments", "more", "home", "name", "redaktion", "posted on",
-        "匿名", "佚名", "未知",
+        "匿名", "佚名", "未知", "an[oó]nimo", "anonyme?", "publié(?: par)?", "publicado(?: por)?", "facebook\\.com",
+        "twitter\\.com",
     ),
     "elsewhere": (
         "comments?", "min(?:ute)?s? read", "views", "subscribe", "newsletter", "cookies?", "follow us", "reply",

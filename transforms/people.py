@@ -97,7 +97,7 @@ CONTRIBUTED_HAN: Final = re.compile(
     r"(?P<names>.{2,60}?)\s*(?:[对對]本文[亦也]?有[贡貢][献獻]|[补補]充[采採報报]\S{1,2}|参与采写|參與採訪)[。.）)]*"
 )
 NAME_END: Final = re.compile(
-    r"[；;\n|｜︱丨#»]|(?<![\u4e00-\u9fff])•|•(?![\u4e00-\u9fff])|\s{2,}|[\xa0\u3000]|[（(【\[]|\s是|\s?发自|\s?發自|\s?來自|\s[-–—]+\s|\s(?=[^\s/／]*(?:报[道导]|報[導道]))|"
+    r"[；;\n|｜︱丨#»]|(?<![\u4e00-\u9fff])•|•(?![\u4e00-\u9fff])|\s{2,}|[\xa0\u3000]|[（(【\[]|\s是|\s(?=(?:来源|來源|稿源|出处|出處)\s*[:：])|\s?发自|\s?發自|\s?來自|\s[-–—]+\s|\s(?=[^\s/／]*(?:报[道导]|報[導道]))|"
     r"[/／](?=[^/／、，,]*(?:报[道导]|報[導道]|電|电|讯|訊)\s*$)"
 )
 # Chinese and Japanese part labels and names by wide or several spaces; between names these are commas.
@@ -176,7 +176,7 @@ SECTION: Final = re.compile(
     re.IGNORECASE,
 )
 CAPITALS: Final = re.compile(r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]+(?: [A-ZÀ-Þ][A-ZÀ-Þ.'’-]*)+")
-VOWELS: Final = frozenset("AEIOUY")
+VOWELS: Final = frozenset("AEIOUYÀÁÂÃÄÅÆÈÉÊËÌÍÎÏÒÓÔÕÖØÙÚÛÜÝ")
 SENTENCE: Final = re.compile(
     r"[时時][间間]$|\b(?:is|was|are|were|has|have)\s|[，。！？“”《》：:!?]|\.\s+[A-Z][a-z]+ [a-z]"
 )
@@ -398,6 +398,8 @@ def _names(text: str, *, labelled: bool) -> list[str]:
 def _name(part: str) -> str:
     """A name as people write it: without office and place, not in capitals."""
     part = part.strip(ENDS.replace(".", "") + "‘’'\"“”")
+    half = part[: len(part) // 2]
+    part = half if part == half + half and " " in half else part
     part = CODE.sub("", PLACED.sub("", GLUED_AGENCY.sub("", part)))
     if sent := SENT.match(part):
         part = sent["name"]

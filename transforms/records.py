@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import Dialect, Flag, Markup, MediaKind, PublishedFrom, Reason, Role
 
 __all__ = [
+    "INDEX_PAGE",
+    "NO_ZONE",
     "Article",
     "Contributor",
     "Dates",
@@ -163,9 +165,14 @@ class Paragraph(NamedTuple):
     links: tuple[Link, ...]
 
 
+# A time without its zone was read as UTC; a whole page is a front page or a list of links.
+NO_ZONE: Final = "no_zone"
+INDEX_PAGE: Final = "index_page"
+
+
 class Article(NamedTuple):
     """One row of `articles`, without run columns, and its paragraphs, with the reason for each one's role. `text` is
-    UTF-8."""
+    UTF-8; `doubts` (`NO_ZONE`, `INDEX_PAGE`) are in no row: they are for what a run says of its sources."""
 
     archive: str
     article_id: str
@@ -193,6 +200,7 @@ class Article(NamedTuple):
     flags: tuple[Flag, ...]
     reasons: list[str]
     media: tuple[Medium, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 class Reject(NamedTuple):

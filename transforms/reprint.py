@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 from typing import Final
-from urllib.parse import unquote
 
 from pressmark.transforms.blocks import Block
+from pressmark.transforms.identity import HTTP, unarchived
 
 __all__ = ["looks_like_markdown", "original_address"]
 
@@ -46,14 +46,8 @@ ENGLISH_ORIGIN: Final = re.compile(
     r"first\s(?:published|appeared)|cross-?posted)\b[^.!?]{0,40}",
     re.IGNORECASE,
 )
-# Archives whose addresses hold the archived one, and those that hide it.
-ARCHIVED: Final = re.compile(
-    r"https?://(?:web\.archive\.org/(?:web/)?[0-9*]+[a-z_]*|archive\.(?:fo|is|li|md|ph|today|vn)/(?:[0-9.-]+|o/\w+)(?=/)"
-    r"|webcache\.googleusercontent\.com/search\?q=cache:(?:\w+:)?)/?(?P<address>(?:https?(?::|%3A))?/{0,2}[^/].*)",
-    re.IGNORECASE,
-)
+# Archives whose addresses hide the archived one.
 OPAQUE: Final = re.compile(r"https?://(?:archive\.(?:fo|is|li|md|ph|today|vn)|perma\.cc)/", re.IGNORECASE)
-HTTP: Final = re.compile(r"(https?):/+", re.IGNORECASE)
 
 
 def looks_like_markdown(body: str) -> bool:
@@ -85,14 +79,11 @@ def original_address(blocks: Sequence[Block]) -> str | None:
         in_chinese = ORIGIN.search(block.text)
         for link in block.links:
             named = in_chinese or ENGLISH_ORIGIN.fullmatch(block.text[: link.start])
-            if named and (address := _unarchived(link.href)) is not None:
+            if named and (address := _original(link.href)) is not None:
                 return address
     return None
 
 
-def _unarchived(address: str) -> str | None:
-    if archived := ARCHIVED.match(address):
-        inner = unquote(archived["address"]) if "%3a" in archived["address"][:12].lower() else archived["address"]
-        scheme = HTTP.match(inner)
-        return f"{scheme[1]}://{inner[scheme.end() :]}" if scheme else f"http://{inner.lstrip('/')}"
+def _original(address: str) -> str | None:
+    address = unarchived(address)
     return address if HTTP.match(address) and not OPAQUE.match(address) else None

@@ -46,6 +46,7 @@ from pressmark.transforms.forms import (
     REPORTERS,
     SENTENCE,
     SENTENCE_END,
+    SOURCED,
     STARRED,
     SUBMITTED,
     TEAM,
@@ -171,6 +172,10 @@ class _Classifier:
         at_edge = not self._story_started or index >= len(self._blocks) - LAST_BLOCKS
         pictured = text[0] in "©(" and index < len(self._blocks) - 1 and PICTURED.fullmatch(text)
         finding = PICTURE_CREDIT if pictured else self._evidence.of_wording(text, at_edge=at_edge)
+        if "源" in text and len(text) <= LONGEST_CREDIT and (sourced := SOURCED.match(text)):
+            # What names the source and who edited tells of people, too.
+            is_credit = self._evidence.byline.fullmatch(text[sourced.end() :].rstrip("）)】]"))
+            finding = CREDITS if is_credit else finding
         # Most blocks end like a sentence, which none of the short forms does.
         if finding is None and len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
             finding = self._of_short_form(index, block, at_edge=at_edge)

@@ -28,6 +28,7 @@ from pressmark.storage.runs import latest_of
 from pressmark.storage.settings import FILE, IngestSettings, configured
 from pressmark.storage.verification import second_reading, verify_output
 from pressmark.storage.versions import load_outlets
+from pressmark.transforms.article import page_day
 from pressmark.transforms.comparison import Difference, compare, marked, paragraphs_of
 from pressmark.transforms.dates import SCHEDULED_AHEAD, path_date, url_date
 from pressmark.transforms.explanation import Explanation
@@ -279,7 +280,8 @@ def _text(found: Explanation) -> str:
     zone = outlet.zone.key
     layout = "its layout is known" if found.has_layout else "general rules only: no layout is known for this day"
     by = f", by what is {article.header.dated_by}" if article.header.dated_by else ""
-    named = "in the path" if dates.url_date != url_date(article.header.url) else "in the URL"
+    in_address = url_date(article.header.url, outlet.zone, page_day(article.header))
+    named = "in the path" if dates.url_date != in_address else "in the URL"
     lines = [
         f"source      {printable(article.source_path)}, {article.source_bytes} bytes, {article.header.dialect}",
         f"title       {printable(article.header.title)}",

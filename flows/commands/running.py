@@ -55,7 +55,7 @@ def ingest(arguments: argparse.Namespace) -> int:
     else:
         print(summary.text_of_run(report, outlets, rejects, details))
     problem = summary.why_nothing_came(settings, report, outlets)
-    doubts = doubts_about(output.scan(ARTICLES), report.archive) if report.partitions_written else []
+    doubts = doubts_about(output.scan(ARTICLES), report.archive, details["doubts"]) if report.partitions_written else []
     share = len(rejects) / max(report.sources, 1)
     if not problem and arguments.max_reject_share is not None and share > arguments.max_reject_share:
         problem = f"{share:.1%} of the sources are rejects, more than --max-reject-share allows; see the reasons"

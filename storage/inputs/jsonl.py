@@ -14,7 +14,7 @@ from pressmark.storage.inputs.budget import LONGEST_LINE_BYTES
 from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
 from pressmark.storage.inputs.unpacked import Broken, Unpacked
 from pressmark.storage.inputs.warc import Found
-from pressmark.transforms.front_matter import DATES, UNDERSTOOD, folded, read_front_matter
+from pressmark.transforms.front_matter import DATES, DESCRIPTIONS, UNDERSTOOD, URLS, folded, read_front_matter
 from pressmark.transforms.records import Limits, RecordFacts
 
 __all__ = ["CONTENT", "read_json_lines", "suggested"]
@@ -26,6 +26,8 @@ CONTENT: Final[Mapping[str, str | None]] = MappingProxyType({
     "maintext": "text/plain", "plain_text": "text/plain", "articlebody": "text/plain",
 })  # fmt: skip
 TIMES: Final = frozenset(map(folded, DATES))
+# Of these an article has one; some scrapers write each value as a list.
+SINGLE: Final = frozenset(map(folded, (*URLS, *DATES, *DESCRIPTIONS, "title", "headline")))
 EPOCH: Final = re.compile(r"[0-9]{10}(?:[0-9]{3})?(?:\.[0-9]{1,9})?")
 CHUNK_BYTES: Final = 1 << 20
 # A number of this size counts milliseconds.
@@ -101,8 +103,8 @@ def _read(line: bytes, limits: Limits, keys: Mapping[str, str]) -> Payload | Fau
     if not isinstance(found, dict):
         return fault_of("the line is no JSON object; one record is expected in a line", line, reason="no_header")
     key, media_type = _content(found, keys)
-    content = _value(found, key)
-    if not isinstance(content, str):
+    content = _text(_value(found, key))
+    if content is None:
         names = f"`{key}`" if key else "`html`, `text` or another usual key"
         has = ", ".join(f"`{name[:LONGEST_KEY]}`" for name in list(found)[:MOST_KEYS]) or "none"
         where = (not key and suggested(found)) or "html=KEY"
@@ -152,10 +154,17 @@ def _content(found: dict[str, Any], keys: Mapping[str, str]) -> tuple[str, str |
         if name in keys:
             return keys[name], CONTENT[name]
     names = {str(key).lower(): key for key in reversed(found)}
-    texts = [name for name in CONTENT if name in names and isinstance(found[names[name]], str)]
+    texts = {name: text for name in CONTENT if name in names and (text := _text(found[names[name]])) is not None}
     # One without text counts where no other has some.
-    name = next((name for name in texts if found[names[name]].strip()), texts[0] if texts else "")
+    name = next((name for name, text in texts.items() if text.strip()), next(iter(texts), ""))
     return names.get(name, ""), CONTENT.get(name)
+
+
+def _text(value: Any) -> str | None:
+    """A text, or a list of paragraphs as one, with empty lines between them."""
+    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+        return "\n\n".join(value)
+    return value if isinstance(value, str) else None
 
 
 def _value(found: Any, key: str) -> Any:
@@ -181,6 +190,7 @@ def _said(said: dict[str, Any], keys: Mapping[str, str]) -> str | None:
         if name not in CONTENT and (value := _value(said, key)) is not None:
             every[name], said = value, _without(said, key)
     every |= {key: value for key, value in said.items() if key not in keys or key in CONTENT}
+    every = {key: value[0] if folded(key) in SINGLE and _is_alone(value) else value for key, value in every.items()}
     every = {key: _moment(value) if folded(key) in TIMES else value for key, value in every.items()}
     for most in (MOST_SAID, LONGEST_SAID, 0):
         if most < MOST_SAID:
@@ -189,6 +199,10 @@ def _said(said: dict[str, Any], keys: Mapping[str, str]) -> str | None:
         if len(text) <= MOST_SAID and (_is_simple(text) or read_front_matter(text) is not None):
             return text
     return None
+
+
+def _is_alone(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], str | int)
 
 
 def _is_simple(text: str) -> bool:

@@ -103,6 +103,40 @@ def test_a_run_names_what_looks_wrong_with_an_example(
     assert main(["ingest", str(news.archive), str(news.out), "--max-reject-share", "2"]) == 2
 
 
+def test_times_that_name_no_zone_and_index_pages_are_told_by_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    archive.mkdir()
+    for name in ("a", "b"):
+        head = f"title: {name}\ndate: 2021-03-05 18:11:00\nurl: https://news.example/{name}"
+        (archive / f"{name}.md").write_text(f"---\n{head}\n---\n\nThe lamp went out.\n", "utf-8")
+    titles = "".join(f'<li><a href="/{n}">The ferry was late for the {n}th time</a></li>' for n in range(12))
+    (archive / "list.html").write_text(f"<!doctype html><title>News</title><h1>News</h1><ul>{titles}</ul>", "utf-8")
+    assert main(["init", str(archive), "--dry-run"]) == 0
+    text = capsys.readouterr().out
+    assert "2  say a time without a zone" in text
+    assert "1  look like front pages or lists of links\n" in text
+    assert main(["ingest", str(archive), str(out)]) == 0
+    assert (
+        "2 of 3 articles that were read say a time without a zone, which was taken for UTC, such as a.md, b.md; name"
+        in caplog.text
+    )
+    assert (
+        "1 of 3 articles that were read look like front pages or lists of links, such as list.html; leave"
+        in caplog.text
+    )
+    caplog.clear()
+    assert main(["ingest", str(archive), str(out)]) == 0
+    assert not caplog.records
+    (archive / "pressmark.toml").write_text('zone = "Asia/Taipei"\n', "utf-8")
+    assert main(["ingest", str(archive), str(out)]) == 0
+    assert "without a zone" not in caplog.text
+    assert {str(row["published_at"]) for row in read_table(out, "articles").to_pylist()} >= {
+        "2021-03-05 10:11:00+00:00"
+    }
+
+
 def test_init_gives_its_findings_as_json(news: News, capsys: pytest.CaptureFixture[str]) -> None:
     news.write("a.md")
     assert main(["init", str(news.archive), "--dry-run", "--json"]) == 0

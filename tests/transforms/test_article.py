@@ -341,3 +341,52 @@ def test_the_address_tells_the_day_of_a_page_whose_zone_nobody_knows() -> None:
         "<br />\n<b>Warning</b>: no such function<br />\n" + page.replace("2023/11/08/", "").format("b", "8. März 2022")
     )
     assert (late.header.dialect, late.dates.local_date) == ("page", date(2022, 3, 8))
+
+
+BARE = "[渡轮试航](https://{}/a)\n------\n\n<p>{}</p><p>渡轮今天试航，许多人来看。</p>"
+
+
+@pytest.mark.parametrize(
+    ("source", "doubted"),
+    [
+        (BARE.format("news.example", "2022-03-04 13:06"), True),
+        (BARE.format("news.example", "2022-03-04 13:06 GMT+8"), False),
+        (BARE.format("news.example", "2022-03-04T13:06:00+08:00"), False),
+        (BARE.format("news.example", "2022-03-04T13:06:00"), True),
+        (BARE.format("news.example", "2022-03-04"), False),
+        (BARE.format("songling-times.example", "2022-03-04 13:06"), False),
+        (HEADER + "<p>2022-03-04 13:06</p><p>渡轮今天试航。</p>", False),
+        ("---\ntitle: a\ndate: 2022-03-04 13:06\n---\n\n渡轮今天试航。", True),
+        ("---\ntitle: a\ndate: 2022-03-04 13:06 +0800\n---\n\n渡轮今天试航。", False),
+        ("---\ntitle: a\ndate: 2022-03-04\n---\n\n渡轮今天试航。", False),
+    ],
+    ids=[
+        "printed", "printed with a zone", "ISO with a zone", "ISO without", "a day", "an outlet that is known",
+        "behind a header's time", "front matter", "front matter with a zone", "a day of front matter",
+    ],
+)  # fmt: skip
+def test_a_time_of_day_whose_zone_nothing_tells_is_doubted(source: str, doubted: bool) -> None:
+    assert ("no_zone" in article(source).doubts) is doubted
+
+
+LINKS = "".join(f"<li><a href=/{n}>The ferry was late for the {n}th time</a></li>" for n in range(12))
+STORY = "<p>The lamp at the end of the pier went out, and nobody in the harbour office knew when it would be lit.</p>"
+PAGE = "<!doctype html><title>News</title>{}<h1>News</h1>{}"
+
+
+@pytest.mark.parametrize(
+    ("source", "doubted"),
+    [
+        (PAGE.format("", f"<ul>{LINKS}</ul>"), True),
+        (PAGE.format('<meta property="og:type" content="article">', f"<ul>{LINKS}</ul>"), False),
+        (PAGE.format("", f"{STORY * 4}<ul>{LINKS}</ul>"), False),
+        (PAGE.format("", f"<ul>{LINKS[:200]}</ul>"), False),
+        (PAGE.format('<link rel=canonical href="https://news.example/">', STORY * 4), True),
+        (PAGE.format('<link rel=canonical href="https://news.example/?id=7">', STORY * 4), False),
+        (f"{HEADER}<ul>{LINKS}</ul>", False),
+    ],
+    ids=["links", "says it is an article", "a story with links", "few links", "a front page", "a page by its number",
+         "what a scraper took for an article"],
+)  # fmt: skip
+def test_a_page_that_is_an_index_is_doubted(source: str, doubted: bool) -> None:
+    assert ("index_page" in article(source).doubts) is doubted

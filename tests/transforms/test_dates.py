@@ -127,6 +127,24 @@ def test_the_date_in_a_urls_path(url: str | None, day: date | None) -> None:
     assert url_date(url) == day
 
 
+@pytest.mark.parametrize(
+    ("name", "place", "near", "day"),
+    [
+        ("show-01032021", None, None, None), ("show-01032021", "UTC", None, None),
+        ("show-01032021", "Asia/Hong_Kong", None, date(2021, 3, 1)),
+        ("show-01032021", "America/New_York", None, date(2021, 1, 3)),
+        ("show-01032021", "UTC", date(2021, 3, 2), date(2021, 3, 1)),
+        ("show-01032021", "Asia/Hong_Kong", date(2021, 1, 4), date(2021, 1, 3)),
+        ("show-01032021101500", None, None, date(2021, 1, 3)), ("show-01132021", None, None, date(2021, 1, 13)),
+        ("show-03032021", None, None, date(2021, 3, 3)),
+    ],
+)  # fmt: skip
+def test_eight_digits_that_may_begin_with_either_are_a_date_where_place_or_header_tells(
+    name: str, place: str | None, near: date | None, day: date | None
+) -> None:
+    assert url_date(f"https://news.example/a/{name}", ZoneInfo(place) if place else None, near) == day
+
+
 def test_a_dateline_is_no_longer_than_a_line() -> None:
     assert parse_dateline("2022-01-07" + " " * 70 + "10:00", PARIS) is None
     assert parse_dateline("2022-01-07" + " " * 65 + "10:00", PARIS) is not None
@@ -484,3 +502,74 @@ def test_relative_times_count_from_the_header_s_time(text: str, moment: datetime
 def test_what_only_looks_like_a_relative_time_has_no_moment(text: str) -> None:
     found = DatelineReader(SHANGHAI).read(text, at=AT)
     assert found is None or found.moment is None or text == "today"
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "language", "local"),
+    [
+        ("Veröffentlicht am 28.04.2023 um 18:11 Uhr", "Europe/Berlin", "de", "2023-04-28T18:11:00"),
+        ("28.04.2023 | 18:11 Uhr", "Europe/Vienna", "de", "2023-04-28T18:11:00"),
+        ("Publié le 28 avril 2023 à 18h11", "Europe/Paris", "fr", "2023-04-28T18:11:00"),
+        ("Mis à jour le 28/04/2023 à 18:11", "Europe/Paris", "fr", "2023-04-28T18:11:00"),
+        ("28/04/2023 18h11", "America/Sao_Paulo", "pt", "2023-04-28T18:11:00"),
+        ("28. 4. 2023 18:11", "Europe/Prague", "cs", "2023-04-28T18:11:00"),
+        ("28 kwietnia 2023, 18:11", "Europe/Warsaw", "pl", "2023-04-28T18:11:00"),
+        ("28 Nisan 2023 Cuma 18:11", "Europe/Istanbul", "tr", "2023-04-28T18:11:00"),
+        ("Thứ sáu, 28/4/2023, 18:11 (GMT+7)", "Asia/Ho_Chi_Minh", "vi", "2023-04-28T18:11:00"),
+        ("Ngày 28 tháng 4 năm 2023", "Asia/Ho_Chi_Minh", "vi", "2023-04-28T00:00:00"),
+        ("28 באפריל 2023", "Asia/Jerusalem", "he", "2023-04-28T00:00:00"),
+        ("٢٨ مارس ٢٠٢٣", "Africa/Cairo", "ar", "2023-03-28T00:00:00"),
+        ("الجمعة 28 نيسان 2023", "Asia/Beirut", "ar", "2023-04-28T00:00:00"),
+        ("الأربعاء، 28 آب/أغسطس 2013", "Asia/Dubai", "ar", "2013-08-28T00:00:00"),
+        ("5 يناير/كانون الثاني 2022", "Asia/Dubai", "ar", "2022-01-05T00:00:00"),
+        ("3 غشت 2013", "Africa/Casablanca", "ar", "2013-08-03T00:00:00"),
+        ("3 اغسطس 2013", "Asia/Dubai", "ar", "2013-08-03T00:00:00"),
+        ("5 تشرين الثاني 2023", "Asia/Damascus", "ar", "2023-11-05T00:00:00"),
+        ("२८ अप्रैल २०२३", "Asia/Kolkata", "hi", "2023-04-28T00:00:00"),
+        ("২৮ এপ্রিল ২০২৩, ১৮:১১", "Asia/Dhaka", "bn", "2023-04-28T18:11:00"),
+        ("28 เม.ย. 2566 18:11 น.", "Asia/Bangkok", "th", "2023-04-28T18:11:00"),
+        ("วันที่ ๒๘ เมษายน ๒๕๖๖", "Asia/Bangkok", "th", "2023-04-28T00:00:00"),
+        ("28/04/2566", "Asia/Bangkok", "th", "2023-04-28T00:00:00"),
+        ("5 มีค 2564", "Asia/Bangkok", "th", "2021-03-05T00:00:00"),
+        ("5 ਜੂਨ 2021", "Asia/Kolkata", "pa", "2021-06-05T00:00:00"),
+        ("5 मे 2021", "Asia/Kolkata", "mr", "2021-05-05T00:00:00"),
+        ("5 FEVRIER 2021", "Europe/Paris", "fr", "2021-02-05T00:00:00"),
+        ("5 maart 2021", "Europe/Brussels", "nl", "2021-03-05T00:00:00"),
+        ("5. desember 2021", "Europe/Oslo", "no", "2021-12-05T00:00:00"),
+        ("جمعه ۸ اردیبهشت ۱۴۰۲ - ۱۸:۱۱", "Asia/Tehran", "fa", "2023-04-28T18:11:00"),
+        ("۳۱ اردیبهشت ۱۴۰۲", "UTC", "fa", "2023-05-21T00:00:00"),
+        ("30 اسفند 1403", "Asia/Tehran", "fa", "2025-03-20T00:00:00"),
+        ("1 فروردين 1404", "Asia/Tehran", "fa", "2025-03-21T00:00:00"),
+        ("۱۴۰۲/۰۲/۳۱ - ۱۸:۱۱", "Asia/Tehran", "fa", "2023-05-21T18:11:00"),
+        ("\u200f28.04.2023 \u200e18:11", "Asia/Jerusalem", "he", "2023-04-28T18:11:00"),
+    ],
+)
+def test_a_date_is_read_in_the_words_digits_and_calendar_of_its_place(
+    text: str, zone: str, language: str, local: str
+) -> None:
+    found = DatelineReader(ZoneInfo(zone), (), (language,)).read(text)
+    assert found is not None
+    assert found.moment is not None
+    assert found.moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat() == local
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [("1402/02/08", "Europe/Berlin"), ("1445/03/15", "Asia/Riyadh"), ("30 اسفند 1402", "Asia/Tehran"),
+     ("28/04/2566", "Europe/Berlin"), ("1402/13/01", "Asia/Tehran")],
+    ids=["Iran's, elsewhere", "Islam's", "no leap year", "Thailand's, elsewhere", "no month"],
+)  # fmt: skip
+def test_a_year_of_another_calendar_is_no_date_where_the_place_does_not_tell_which(text: str, zone: str) -> None:
+    assert DatelineReader(ZoneInfo(zone), (), ("fa", "ar", "th")).read(text) is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "utc"),
+    [("Asia/Kolkata", "12:41"), ("Asia/Jerusalem", "15:11"), ("UTC", "18:11"), ("Europe/Berlin", "16:11")],
+)
+@pytest.mark.parametrize("text", ["28 Apr 2023, 06:11 PM IST", "28 avril 2023 18:11 IST"])
+def test_letters_of_several_zones_are_those_of_the_outlet(text: str, zone: str, utc: str) -> None:
+    found = DatelineReader(ZoneInfo(zone), (), ("fr",)).read(text)
+    assert found is not None
+    assert found.moment is not None
+    assert found.moment.isoformat() == f"2023-04-28T{utc}:00+00:00"

@@ -75,6 +75,10 @@ def test_an_odd_comment_is_no_fault(comment: str) -> None:
     assert len(texts(parsed(f"{comment}\n{PAGE.format(charset='utf-8')}"), "body")) == 8
 
 
+def test_a_page_may_begin_with_many_comments() -> None:
+    assert len(texts(parsed("<!--part 0.01 -->" * 40 + PAGE.format(charset="utf-8")), "body")) == 8
+
+
 @pytest.mark.parametrize(
     ("language", "printed", "day"),
     [("en-US", "3/4/2022", "2022-03-04"), ("en-GB", "3/4/2022", "2022-04-03"), ("en", "3/4/2022", None),

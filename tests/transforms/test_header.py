@@ -239,3 +239,17 @@ def test_what_no_door_reads_is_called_what_it_is(text: str, said: str) -> None:
     with pytest.raises(BadSource) as bad:
         read_header(text)
     assert (bad.value.reason, said in bad.value.detail) == ("no_header", True)
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        ("<ruby>渡<rp>(</rp><rt>と</rt><rp>)</rp></ruby>口の灯", "渡(と)口の灯"),
+        ("The <em>Wick</em> is <b class=x>lit</b>", "The Wick is lit"),
+        ("Why 3 &lt; 4 &lt;b&gt;", "Why 3 < 4 <b>"), ("How <div> became a word", "How <div> became a word"),
+    ],
+    ids=["as paragraphs have ruby", "emphasis", "written as text", "an element that is the matter"],
+)  # fmt: skip
+def test_a_title_has_no_markup_of_its_line(written: str, title: str) -> None:
+    assert read_header(f"[{written}](https://news.example/a)\n------\n<p>a</p>").title == title
+    assert read_header(f"---\ntitle: '{written}'\n---\n\na").title == title

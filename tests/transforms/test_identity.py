@@ -206,3 +206,22 @@ def test_links_are_resolved_against_the_article(href: str, resolved: str) -> Non
 def test_links_stay_as_found_without_an_address_to_resolve_against() -> None:
     assert resolve("/b", None) == "/b"
     assert resolve(" https://x.example/ ", None) == "https://x.example/"
+
+
+@pytest.mark.parametrize(
+    ("kept", "canonical"),
+    [
+        (
+            "https://web.archive.org/web/20210712050255/https://www.news.example/a/1?x=2",
+            "https://www.news.example/a/1?x=2",
+        ),
+        ("http://web.archive.org/web/2021id_/http://news.example:80/a", "https://news.example/a"),
+        ("https://archive.ph/20210712/https://news.example/a", "https://news.example/a"),
+        ("https://web.archive.org/web/2021/http%3A%2F%2Fnews.example%2Fa", "https://news.example/a"),
+        ("https://web.archive.org/about/", "https://web.archive.org/about/"),
+        ("https://archive.ph/AbCd1", "https://archive.ph/AbCd1"),
+    ],
+    ids=["port and query", "as it was", "another archive", "escaped", "the archive's own page", "one that hides it"],
+)
+def test_a_copy_in_a_web_archive_is_the_page_itself(kept: str, canonical: str) -> None:
+    assert canonical_url(kept) == canonical

@@ -82,6 +82,21 @@ def test_an_article_is_in_the_language_of_most_characters(texts: list[str], tags
     assert detect_all(texts) == (tags, main)
 
 
+@pytest.mark.parametrize(
+    ("texts", "story", "main"),
+    [
+        ([HANS * 9, "中文", ENGLISH], [False, False, True], "en"),
+        ([HANT * 9, "Der Regen kommt morgen, und die Fähre fährt nicht mehr."], [False, True], "de"),
+        ([HANS, NUMBER], [False, True], "zh-Hans"),
+        ([HANS, ENGLISH * 2], [False, False], "en"),
+        ([HANS * 4, ENGLISH], [True, True], "zh-Hans"),
+    ],
+    ids=["a menu of languages", "before another", "a story that tells nothing", "no story", "letters and characters"],
+)
+def test_an_article_is_in_the_language_of_its_story(texts: list[str], story: list[bool], main: str) -> None:
+    assert detect_all(texts, story)[1] == main
+
+
 TIES = [([HANS, HANT], "zh-Hant"), (["the cat is on the mat"[:19], "松" * 15 + "汉语报纸"], "zh-Hans")]
 
 

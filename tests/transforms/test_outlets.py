@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pressmark.storage.versions import load_outlets
 from pressmark.transforms.outlets import NO_RULES, Outlet, Outlets, RegistryError
 
 ENTRY = """
@@ -338,3 +339,49 @@ def test_without_an_outlets_layouts_its_hosts_names_and_zone_are_still_known() -
     assert less.find("cn.songling-times.example") is outlets.find("cn.songling-times.example")
     assert less.general is outlets.general
     assert len(outlets.find("songling.co.uk").layouts) == 2
+
+
+def test_the_zone_of_an_unknown_host_is_that_of_its_top_level_domain_where_the_country_has_one() -> None:
+    registry = Outlets.from_toml(f'{ENTRY}[zones]\n"Asia/Taipei" = ["tw"]\n"Europe/Berlin" = ["de"]\n')
+    hosts = ("daily.example.tw", "anzeiger.example.de", "news.example", "localhost", "tw")
+    found = {host: (registry.find(host).zone.key, registry.find(host).known) for host in hosts}
+    assert found == {
+        "daily.example.tw": ("Asia/Taipei", True), "anzeiger.example.de": ("Europe/Berlin", True),
+        "news.example": ("UTC", False), "localhost": ("UTC", False), "tw": ("Asia/Taipei", True),
+    }  # fmt: skip
+    assert registry.find("daily.example.tw", zone="Asia/Tokyo").zone.key == "Asia/Tokyo"
+    assert registry.without("songling").zones == registry.zones
+
+
+def test_no_domain_that_is_sold_all_over_the_world_tells_a_zone() -> None:
+    told = {domain for domain, _ in load_outlets().zones}
+    assert not told & {
+        "tv",
+        "me",
+        "io",
+        "ai",
+        "co",
+        "cc",
+        "ly",
+        "fm",
+        "ws",
+        "to",
+        "eu",
+        "com",
+        "us",
+        "ru",
+        "ca",
+        "au",
+        "br",
+        "mx",
+    }
+
+
+@pytest.mark.parametrize(
+    ("toml", "problem"),
+    [('[zones]\n"Asia/Nowhere" = ["xx"]\n', "no IANA time zone"), ('[zones]\n"Asia/Taipei" = "tw"\n', "list of texts")],
+    ids=["no zone", "no list"],
+)
+def test_zones_of_domains_are_checked(toml: str, problem: str) -> None:
+    with pytest.raises(RegistryError, match=problem):
+        Outlets.from_toml(toml)

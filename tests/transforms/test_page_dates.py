@@ -51,6 +51,13 @@ PAGES = {
         '<meta property="article:published_time" content="1399-12-15">' + stated(datePublished="2021-03-05") + STORY,
         "2021-03-05",
     ),
+    "Iran's calendar, stated on a page in Persian": (
+        '<html lang="fa-IR"><meta property="article:published_time" content="1399/12/15">' + STORY, "2021-03-05",
+    ),
+    "Iran's calendar, printed": ('<html lang="fa">' + BESIDE.format("۱۵ اسفند ۱۳۹۹ - ۰۸:۳۰"), "2021-03-05"),
+    "Thailand's calendar": ('<html lang="th">' + BESIDE.format("5 มี.ค. 2564"), "2021-03-05"),
+    "digits of Bengal": ('<html lang="bn">' + BESIDE.format("৫ মার্চ ২০২১"), "2021-03-05"),
+    "Vietnam's months": ('<html lang="vi">' + BESIDE.format("5 tháng 3, 2021"), "2021-03-05"),
     "RDFa": (f'{STORY}<span property="schema:dateCreated" content="2021-03-05T10:00:00+01:00"></span>', "2021-03-05"),
     "the page's own data": (f'{STORY}<script>var page = {{"publishedAt": "2021-03-05T10:00"}}</script>', "2021-03-05"),
     "data of several": (
@@ -138,6 +145,14 @@ PAGES = {
         f'<link rel=canonical href="https://wick.example/news/25-03-2021">{STORY}', "2021-03-25",
     ),
 }  # fmt: skip
+
+
+def test_what_a_page_writes_without_a_zone_is_in_its_outlet_s() -> None:
+    stated = '<meta property="article:published_time" content="{}">'
+    address = '<html lang="de"><link rel="canonical" href="https://anzeiger.example.de/a">'
+    for written in ("2021-03-05 18:11", "5. März 2021 18:11 Uhr", "5. März 2021 17:11 GMT"):
+        found = dates_of(address + stated.format(written) + STORY).dates
+        assert str(found.published_at) == "2021-03-05 17:11:00+00:00", written
 
 
 def test_a_stated_day_has_the_time_that_is_printed_of_it() -> None:

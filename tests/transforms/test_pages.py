@@ -165,6 +165,18 @@ def test_broken_json_is_read_as_far_as_it_goes(text: str, published: str | None)
         ('<span class="authorized">我已授权</span>', ()),
         (f'<title>{"灯熄灭了" * 7}</title><p class="author">{"灯熄灭了" * 7}</p>', ()),
         ('<title>Maud Ellery</title><p class="author">Maud Ellery</p>', ("Maud Ellery",)),
+        (
+            '<link rel=canonical href="https://www.wick.example/a"><meta name="author" content="wick.example">'
+            '<p class="author">Ada Moth</p>',
+            ("Ada Moth",),
+        ),
+        ('<meta name="author" content="&lt;a href=&quot;/ada&quot;&gt;Ada Moth&lt;/a&gt;">', ("Ada Moth",)),
+        ('<meta name="author" content="facebook.com"><p class="author">Ada Moth</p>', ("Ada Moth",)),
+        ('<meta name="author" content="anónimo">', ()),
+        ('<p class="author">Themen bearbeiten</p>', ()),
+        ('<p class="author">Ada van der Moth</p>', ("Ada van der Moth",)),
+        ('<p class="author">ลงโฆษณากับประชาคมริมน้ำ</p>', ()),
+        ('<p class="author">สมชาย ใจดี</p>', ("สมชาย ใจดี",)),
     ],
 )
 def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
@@ -184,6 +196,13 @@ def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
             "A lamp - and a lens",
         ),
         ("<p>nothing</p>", None),
+        (
+            '<meta property="og:title" content="A lamp goes out at the pier"><h1 hidden>The Harbour Wick</h1>'
+            "<title>A lamp goes out at the pier - The Harbour Wick</title><h2>A lamp goes out at the pier</h2>",
+            "A lamp goes out at the pier",
+        ),
+        ("<title>港口的灯在夜里熄灭了 :: 松岭的家</title><h1>松岭的家</h1>", "港口的灯在夜里熄灭了"),
+        ("<title>Culture: A lamp goes out</title><h1>A lamp goes out</h1>", "A lamp goes out"),
         ("<title>港口的灯在夜里熄灭了-松岭网</title>", "港口的灯在夜里熄灭了"),
         ("<title>港口的灯在夜里熄灭了-一个故事</title>", "港口的灯在夜里熄灭了-一个故事"),
         ("<title>港口的灯在夜里熄灭了-EDN 电子</title><h4>港口的灯在夜里熄灭了</h4>", "港口的灯在夜里熄灭了"),
@@ -264,3 +283,22 @@ def test_facts_are_those_of_the_page_s_own_article(
     year = int(facts.published[:4]) if facts.published else None
     assert (facts.url, facts.authors, year) == found
     assert facts.published is None or "T" in facts.published
+
+
+@pytest.mark.parametrize(
+    ("links", "url"),
+    [
+        (["https://wick.example/", "https://wick.example/a"], "https://wick.example/a"),
+        (["https://www.wick.example", "https://wick.example/a"], "https://wick.example/a"),
+        (["https://wick.example/", "https://other.example/a"], "https://wick.example/"),
+        (["https://wick.example/"], "https://wick.example/"),
+        (["https://wick.example/b", "https://wick.example/a"], "https://wick.example/b"),
+    ],
+    ids=["another of the page", "with and without www", "another site's", "nothing else", "a page's own"],
+)
+def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[str], url: str) -> None:
+    first, *rest = links
+    markup = f'<link rel="canonical" href="{first}">' + "".join(
+        f'<meta property="og:url" content="{one}">' for one in rest
+    )
+    assert page_facts(markup).url == url

@@ -196,6 +196,10 @@ def test_roles_of_a_seed(name: str, outlet: str, roles: list[str]) -> None:
     [
         ("<p>原文来自松岭时报：渡口的冬天</p>", "note"), ("<blockquote><p>始发于松岭简报</p></blockquote>", "note"),
         ("<p>参考资料：</p>", "note"), ("<p>https://songling-times.example/2022/weir</p>", "note"),
+        ("<p>来源：松岭时报</p>", "note"), ("<p>来源：松岭时报　责任编辑：林一帆</p>", "byline"),
+        ("<p>（本文来源：松岭时报 编辑：林一帆 审核：乔二苇）</p>", "byline"),
+        ("<p>来源：松岭时报 渡轮明天停航，市长这样说</p>", "note"),
+        ("<img src=a.jpg><p>本文来源：松岭时报 责任编辑：林一帆_NB12</p>", "byline"),
         ("<p>Leggi anche</p>", "related"), ("<blockquote><p>渡轮明天停航，市长这样说。</p></blockquote>", "quote"),
     ],
 )  # fmt: skip

@@ -45,6 +45,23 @@ def rows(path: Path, output: Path, **settings: Any) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in rows_of(output, "articles", *columns)]
 
 
+def test_values_in_lists_and_a_list_of_paragraphs_are_read_as_what_they_hold(tmp_path: Path) -> None:
+    alone = {key: [LINE[key]] for key in ("url", "title", "date")}
+    lines = (
+        {**alone, "content": ["图书馆开门。", "河水上涨。"], "authors": ["林帆", "陈一"], "tags": ["河", "a, b"]},
+        {**LINE, "url": "https://songling-times.example/b", "html": ["<p>一</p>", "<p>二</p>"]},
+        {**alone, "content": ["", " "]}, {**alone, "content": [{"type": "p", "text": "一"}]},
+    )  # fmt: skip
+    found = rows(write(tmp_path / "a.jsonl", *lines), tmp_path / "out")
+    assert {(row["url"], row["title"], row["text"], row["author"]) for row in found} == {
+        (LINE["url"], "松岭 & 河", "图书馆开门。\n\n河水上涨。", "林帆、陈一"),
+        ("https://songling-times.example/b", "松岭 & 河", "一\n\n二", "林帆、陈一"),
+    }
+    assert {row["published_at"] for row in found} == {datetime(2022, 3, 3, 21, 6, 7, tzinfo=UTC)}
+    assert sorted(map(str, rows_of(tmp_path / "out", "articles", "tags"))) == ["(['河', 'a, b'],)", "(['河'],)"]
+    assert sorted(map(str, rows_of(tmp_path / "out", "rejects", "reason"))) == ["('no_header',)", "('no_text',)"]
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.jsonl.gz"])
 def test_a_line_is_an_article_by_the_keys_of_front_matter(tmp_path: Path, name: str) -> None:
     first = {"content": "<p>一</p>", "link": "https://songling-times.example/b"}
@@ -171,7 +188,9 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
     for one in found:
         line = data[int(one.place) :].partition(b"\n")[0]
         if isinstance(one.payload, Payload):
-            texts = [value for value in json.loads(line).values() if isinstance(value, str)]
+            said = json.loads(line).values()
+            lists = [one for one in said if isinstance(one, list) and all(isinstance(part, str) for part in one)]
+            texts = [value for value in said if isinstance(value, str)] + ["\n\n".join(one) for one in lists if one]
             assert bytes(one.payload) in [text.encode("utf-8", "surrogatepass") for text in texts]
         elif one.payload.data is not None:
             assert one.payload.data.removesuffix(b"\n") == line
