@@ -173,7 +173,6 @@ class _Classifier:
         pictured = text[0] in "©(" and index < len(self._blocks) - 1 and PICTURED.fullmatch(text)
         finding = PICTURE_CREDIT if pictured else self._evidence.of_wording(text, at_edge=at_edge)
         if "源" in text and len(text) <= LONGEST_CREDIT and (sourced := SOURCED.match(text)):
-            # What names the source and who edited tells of people, too.
             is_credit = self._evidence.byline.fullmatch(text[sourced.end() :].rstrip("）)】]"))
             finding = CREDITS if is_credit else finding
         # Most blocks end like a sentence, which none of the short forms does.
@@ -222,8 +221,7 @@ class _Classifier:
             own = None if number in self._frames else self._evidence.of_element(token)
             # Inside furniture, a heading or a list item is furniture too; in a summary or a quotation an item is one.
             outer = found[0]
-            held = outer is not None and outer.strong and (own is None or (own.role, outer.role) not in ITEMS)
-            if own is not None and (own.strong or not held):
+            if own is not None and (own.strong or outer is None or not outer.strong or (own.role, outer.role) in ITEMS):
                 found = (own, number)
             judged[number] = found
         return found
