@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Each process of pytest has about a core, so polars takes one thread in each. One more than there are cores works while
 # others wait for servers, processes and browsers.
-PYTEST := POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PROCESSES = $$(($$(nproc) + 1))
+PYTEST = POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Containers often forbid Python to keep what it compiled; then each of some hundred processes compiles its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 QUICK := not campaign and not server and not prefect and not browser and not corpus and not slow
@@ -33,6 +34,7 @@ campaigns: $(READY)
 	@$(PYTEST) -m campaign
 
 # Unit and law tests, without servers, browsers, the real articles and whole runs in a row: under a minute on two cores.
+quick: PROCESSES = $$(nproc)  # nothing here waits
 quick: $(READY)
 	@$(PYTEST) -m "$(QUICK)" --durations=5 --durations-min=5
 

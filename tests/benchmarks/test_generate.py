@@ -18,6 +18,8 @@ from benchmarks.pages import bad_source
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import Article, Limits, Reject, parse
 
+pytestmark = pytest.mark.slow
+
 COUNT = 300
 # With 50 commits there are side branches with and without commits of the main line beside them.
 ARGUMENTS: dict[str, dict[str, Any]] = {"straight": {}, "merges": {"merges": True, "commits": 50}}

@@ -13,6 +13,8 @@ from copies import InCopy, copies_of
 from pressmark.flows.server import one_server
 from pressmark.storage.errors import LockedError
 
+pytestmark = pytest.mark.slow
+
 # Watches a server, and prints what it found.
 WATCH = """
 import threading, time

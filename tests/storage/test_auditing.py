@@ -22,6 +22,8 @@ from pressmark.storage.output.tables import Output
 from pressmark.transforms import article as parser
 from pressmark.transforms import spans
 
+pytestmark = pytest.mark.slow
+
 
 def audited(output: Path, number: int, share: float, **named: Any) -> Audit:
     return audit_output(

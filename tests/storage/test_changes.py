@@ -16,6 +16,8 @@ from pressmark.flows.cli import main
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.errors import SettingsError
 
+pytestmark = pytest.mark.slow
+
 FIRST = "<p>松岭市图书馆今天开放，约有300名读者。</p><p>馆长林帆致辞。</p><p>雨一直下到傍晚。</p>"
 SECOND = "<p>松岭市图书馆今天开放，约有400名读者。</p><p>馆长林帆致辞。</p><p>渡轮停开。</p>"
 THIRD = "<p>松岭市图书馆今天开放，约有400名读者。</p><p>馆长<b>林帆</b>致辞。</p><p>渡轮停开。</p>"

@@ -33,6 +33,8 @@ from pressmark.transforms.citation import check_citation, written
 from pressmark.transforms.merkle import NODE
 from pressmark.transforms.roots import ROWS_AT_ONCE, canonical, content_of, digests_of, leaf_of
 
+pytestmark = pytest.mark.slow
+
 BODY = (
     '<p>松岭市图书馆今天开放。</p><p>读者\u2028从<a href="/b">早晨</a>开始<br>排队，'
     '见<a href="/c">公告</a>。</p><img src="/1.jpg">'

@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from archives import STATE, News, WriteArticle, breaches, files_of, ingest, rows_of, writer
 
+pytestmark = pytest.mark.slow
+
 COUNT = 8
 PLACE = "outlet=songling-times-example/month=2022-03/part-0.parquet"
 SEEN = ".pressmark/seen"

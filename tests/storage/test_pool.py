@@ -16,6 +16,8 @@ from archives import FATAL, KILLER, ROOT, News
 from pressmark.storage.errors import PoolError
 from pressmark.storage.pool import open_pool
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("fatal", [1, 2])
 def test_a_source_that_kills_its_worker_is_a_reject_and_the_run_goes_on(news: News, fatal: int) -> None:
@@ -101,7 +103,6 @@ def test_a_worker_that_is_stopped_is_replaced_and_all_work_is_done() -> None:
     # The pool has ended: a worker that is stopped with nothing to do keeps nobody waiting.
 
 
-@pytest.mark.slow
 def test_a_worker_that_hangs_is_killed_and_what_it_hangs_on_is_split() -> None:
     with open_pool(2) as pool:
         # Longer than workers take to start on a busy machine.

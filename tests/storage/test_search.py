@@ -21,6 +21,8 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.search_index import Index, build_index, index_folder, load_folding
 from pressmark.transforms.query import Phrase
 
+pytestmark = pytest.mark.slow
+
 TEXTS = (
     "中国试射高超音速导弹，美国表示关注。", "臺灣高超音速飛彈研究中心隨著時代進步", "高超 音速不是一個詞", "速", "高",
     "Hypersonic glide vehicles: the U.S. Navy’s plan", "ＨＹＰＥＲ　ｓｏｎｉｃ", "haute vitesse\u00a0: l’été à Orléans",

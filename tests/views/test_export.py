@@ -28,6 +28,8 @@ from pressmark.schemas import TABLES
 from pressmark.views import export
 from pressmark.views.export import DATABASE, FORMATS, LINKS
 
+pytestmark = pytest.mark.slow
+
 # Each is a title, a paragraph, a picture's address, a link, a path, a flag and the name of a reject.
 PAYLOADS = (
     "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1+1", "=HYPERLINK(\"https://a.example\",\"a\")", 'a"b', "a,b",

@@ -17,6 +17,8 @@ from pressmark.views import frozen as frozen_room
 from pressmark.views import pages as pages_of_room
 from pressmark.views.room import HEADERS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def frozen(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:

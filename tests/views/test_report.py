@@ -21,6 +21,8 @@ from pressmark.storage.output.parquet import write_part
 from pressmark.views import figures
 from pressmark.views.report import REPORT, render, visible, write_report
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = shutil.which("chromium")
 CHROMIUM_ARGUMENTS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync".split()
 BETRAY = "document.title='ran'"

@@ -44,6 +44,8 @@ from pressmark.views import readings
 from pressmark.views.readings import Room
 from pressmark.views.room import HEADERS, reading_room
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def client(made: Made) -> Iterator[TestClient]:
