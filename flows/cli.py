@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import gc
 import importlib
 import logging
 import os
@@ -109,8 +108,6 @@ def script() -> NoReturn:
     """The program `pressmark`: runs a command and exits with its code."""
     # Arrow reads this when it is loaded: its own choice of a memory pool keeps 20 to 30 MB of what was freed.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    # What is loaded stays: to look for cycles in it takes a tenth of a run that has little to do.
-    gc.set_threshold(100_000)
     sys.exit(main())
 
 
@@ -121,8 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parsed(words)
         _find_moments(arguments)
-        if arguments.command == "ingest" and not os.path.isdir(os.path.join(arguments.output, "runs")):
-            # A first run has work for workers: what these need is loaded while this process loads its own.
+        if argv is None and arguments.command == "ingest" and not (arguments.dry_run or arguments.workers == 1):
+            # What workers need is loaded while this process loads its own.
             importlib.import_module("pressmark.storage.pool").preload()
         with _warnings_shown():
             importlib.import_module("pressmark.storage.arrow")

@@ -36,6 +36,7 @@ PRELOADED: Final = [
     "pressmark.storage.arrow", "pressmark.storage.batches", "pressmark.storage.output.partitions",
     "pressmark.storage.worker",
 ]  # fmt: skip
+_preloaded = False
 CONNECT_S: Final = 20
 # Tasks under way for each worker, so that none waits for the next one.
 AHEAD: Final = 2
@@ -81,14 +82,14 @@ class Pool:
         small: bool = False,
     ) -> Iterator[Result]:
         """Results as they come; few more tasks are made ahead than there are workers. A single task, and tasks that are
-        `small` together, are carried out by this process, where no worker is there yet; its lack of memory is as a
-        worker's death. Raises what a task raises. Where a worker dies on a task also when it is tried alone, or takes
-        longer than its `seconds`, the tasks that `split` makes of it take its place; where there are none, raises
-        `PoolError`."""
+        `small` together, are carried out by this process, where workers have still to load what they need; its lack of
+        memory is as a worker's death. Raises what a task raises. Where a worker dies on a task also when it is tried
+        alone, or takes longer than its `seconds`, the tasks that `split` makes of it take its place; where there are
+        none, raises `PoolError`."""
         ahead = iter(tasks)
         first = list(islice(ahead, 2))
         ahead = chain(first, ahead)
-        if self._make is None or (self._executor is None and (small or len(first) < 2)):
+        if self._make is None or (self._executor is None and not _preloaded and (small or len(first) < 2)):
             yield from self._here(work, ahead, split)
             return
         suspects: list[Task] = []
@@ -212,7 +213,7 @@ def open_pool(workers: int, dask: str | None = None) -> Iterator[Pool]:
         context = multiprocessing.get_context("forkserver")
 
         def make() -> Executor:
-            preload()
+            _start_server()
             return ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
 
         with Pool(make, workers, (BrokenExecutor,)) as pool:
@@ -220,7 +221,14 @@ def open_pool(workers: int, dask: str | None = None) -> Iterator[Pool]:
 
 
 def preload() -> None:
-    """Start the server that workers are forked from: it loads what they need while this process does something else."""
+    """Have what workers need loaded while this process does something else: they are worth it for one task, then."""
+    global _preloaded
+    _preloaded = True
+    _start_server()
+
+
+def _start_server() -> None:
+    """Start the server that workers are forked from."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
     forkserver.ensure_running()
 

@@ -14,7 +14,7 @@ import pytest
 from archives import FATAL, KILLER, ROOT, News
 
 from pressmark.storage.errors import PoolError
-from pressmark.storage.pool import open_pool
+from pressmark.storage.pool import open_pool, preload
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def test_a_source_that_kills_its_worker_is_a_reject_and_the_run_goes_on(news: Ne
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     (tmp_path / "work.py").write_text("import os, time\ndef pid(_):\n    time.sleep(0.1)\n    return os.getpid()\n")
     (tmp_path / "parent.py").write_text(
-        "import time\nfrom work import pid\nfrom pressmark.storage.pool import open_pool\n"
+        "import time\nfrom work import pid\nfrom pressmark.storage.pool import open_pool, preload\n"
         "with open_pool(2) as pool:\n    print(*set(pool.map(pid, range(8))), flush=True)\n    time.sleep(60)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(tmp_path)])}
@@ -88,6 +88,14 @@ def test_one_worker_or_one_task_is_this_process() -> None:
     with open_pool(2) as pool:
         assert list(pool.map(_process, range(1))) == [os.getpid()]
         assert os.getpid() not in pool.map(_process, range(4))
+
+
+def test_workers_that_are_loaded_ahead_take_one_task_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pressmark.storage.pool._preloaded", False)
+    preload()
+    with open_pool(2) as pool:
+        assert os.getpid() not in pool.map(_process, range(1))
+        assert os.getpid() not in pool.map(_process, range(2), small=True)
 
 
 def _deadly(numbers: list[int]) -> list[int]:
