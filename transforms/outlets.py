@@ -214,16 +214,16 @@ def _slug(domain: str) -> str:
 def _registrable_domain(host: str) -> str:
     if re.fullmatch(r"[0-9.]+|\[.*", host):
         return host
-    domain: str | None = _public_suffixes().privatesuffix(host)
+    domain: str | None = _public_suffixes("xn--" in host).privatesuffix(host)
     return domain or host
 
 
-@lru_cache(maxsize=1)
-def _public_suffixes() -> Any:
-    # The list takes a while to load, and only hosts outside the registry need it.
+@lru_cache(maxsize=2)
+def _public_suffixes(encoded: bool) -> Any:  # noqa: FBT001
+    # The list takes a while to load, and only hosts outside the registry need it; few of these are encoded.
     from publicsuffixlist import PublicSuffixList
 
-    return PublicSuffixList()
+    return PublicSuffixList(accept_encoded_idn=encoded)
 
 
 RULE_KEYS: Final = frozenset({"starts", "contains", "classes", "byline_words", "datelines"})

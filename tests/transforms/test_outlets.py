@@ -84,10 +84,11 @@ def test_a_host_of_an_outlet_may_have_a_time_zone_of_its_own() -> None:
     [
         ("news.example", "news-example"), ("www.cn.news.co.uk", "news-co-uk"), ("a.b.news.com.cn", "news-com-cn"),
         ("my_paper.example", "my-paper-example"), ("xn--bcher-kva.example", "xn-bcher-kva-example"),
+        ("www.songling.xn--ciqpn.hk", "songling-xn-ciqpn-hk"),
         ("localhost", "localhost"), ("192.0.2.7", "192-0-2-7"), ("-", "unknown"), (None, "unknown"),
     ],
-    ids=["domain", "public suffix of two", "another of two", "underscore", "punycode", "one label", "IPv4",
-         "no slug in it", "no host"],
+    ids=["domain", "public suffix of two", "another of two", "underscore", "punycode", "encoded suffix", "one label",
+         "IPv4", "no slug in it", "no host"],
 )  # fmt: skip
 def test_a_host_that_no_entry_knows_gets_a_slug_from_its_registrable_domain_and_utc(
     host: str | None, slug: str
