@@ -26,7 +26,7 @@ from pressmark.transforms.records import Partition, Stamp
 __all__ = ["Round", "Settlement", "settle_round"]
 
 # A merge task holds about so many bytes of sources.
-TASK_BYTES: Final = 32 << 20
+TASK_BYTES: Final = 8 << 20
 CARRIED: Final = ("archive", "source_path", "source_sha256", "source_bytes", "title", "text", "valid_from")
 LOCAL_KEY: Final = ["archive", "source_path", "source_sha256", "valid_from"]
 SHARED: Final = pl.col("change").is_in(["copy", "markup"]).fill_null(value=False)
