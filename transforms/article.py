@@ -222,13 +222,11 @@ def _parse(
         ),
         reasons=reasons,
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
-        doubts=_doubts(
-            {
-                NO_ZONE: not outlet.known and _has_no_zone(header, dates, dated, blocks, roles),
-                INDEX_PAGE: opened.titles is not None and _is_index(header, canonical, blocks, roles),
-            }
-        ),
-    )
+        doubts=tuple([doubt for doubt, holds in (
+            (NO_ZONE, not outlet.known and _has_no_zone(header, dates, dated, blocks, roles)),
+            (INDEX_PAGE, opened.titles is not None and _is_index(header, canonical, blocks, roles)),
+        ) if holds]),
+    )  # fmt: skip
 
 
 def _of_page(
@@ -281,10 +279,6 @@ def _is_index(header: Header, canonical: str | None, blocks: Sequence[Block], ro
     prose = sum(len(block.text) for block, share in content if 2 * share < 1 and len(block.text) >= PROSE)
     several = sum(share >= LINK_SHARE for _, share in content) >= SEVERAL_LINKS
     return several and 2 * linked >= sum(len(block.text) for block, _ in content) and prose < LITTLE_PROSE
-
-
-def _doubts(raised: dict[str, bool]) -> tuple[str, ...]:
-    return tuple([doubt for doubt, holds in raised.items() if holds])
 
 
 def _below_pictures(media: Sequence[Medium]) -> set[int]:

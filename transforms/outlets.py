@@ -118,8 +118,10 @@ class Outlets:
     general: Rules = NO_RULES
     zones: tuple[tuple[str, ZoneInfo], ...] = ()
     _by_host: dict[str, Outlet] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _by_domain: dict[str, ZoneInfo] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        self._by_domain.update(self.zones)
         slugs: set[str] = set()
         for outlet in self.entries:
             if outlet.slug in slugs:
@@ -183,7 +185,7 @@ class Outlets:
         # The registry's own entry, where an operator names one: its layouts are for its own hosts.
         known = next((entry for entry in self.entries if entry.slug == slug), None) if slug else None
         slug = slug or _slug(_registrable_domain(host))
-        told = ZoneInfo(zone) if zone else known.zone if known else dict(self.zones).get(host.rpartition(".")[2])
+        told = ZoneInfo(zone) if zone else known.zone if known else self._by_domain.get(host.rpartition(".")[2])
         return Outlet(
             slug,
             (host,),
@@ -214,12 +216,12 @@ def _slug(domain: str) -> str:
 def _registrable_domain(host: str) -> str:
     if re.fullmatch(r"[0-9.]+|\[.*", host):
         return host
-    domain: str | None = _public_suffixes("xn--" in host).privatesuffix(host)
+    domain: str | None = _public_suffixes(encoded="xn--" in host).privatesuffix(host)
     return domain or host
 
 
 @lru_cache(maxsize=2)
-def _public_suffixes(encoded: bool) -> Any:  # noqa: FBT001
+def _public_suffixes(*, encoded: bool) -> Any:
     # The list takes a while to load, and only hosts outside the registry need it; few of these are encoded.
     from publicsuffixlist import PublicSuffixList
 
