@@ -74,7 +74,7 @@ def changes(arguments: argparse.Namespace) -> int:
                 print("\n\n".join(_told(rows)), end="\n\n")
             shown += rest.height
     if not arguments.json:
-        more = f"; {left_out:,} more in markup or white space alone or page furniture, with --json" if left_out else ""
+        more = f"; {left_out} more in markup or white space alone or page furniture, with --json" if left_out else ""
         print(counted(shown, "change") + more)
     return EXIT_OK
 
@@ -124,7 +124,7 @@ def removals(arguments: argparse.Namespace) -> int:
         print(as_json(row) if arguments.json else "\n".join(_removal(row)), end="\n" if arguments.json else "\n\n")
     if not arguments.json:
         counts = found.group_by("kind").len().sort("kind").iter_rows()
-        words = ": " + ", ".join(f"{count:,} {kind}" for kind, count in counts) if found.height else NO_REMOVALS
+        words = ": " + ", ".join(f"{count} {kind}" for kind, count in counts) if found.height else NO_REMOVALS
         print(counted(found.height, "removal") + words)
     return EXIT_OK
 
