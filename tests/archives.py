@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +41,23 @@ pressmark.transforms.article.parse = fatal
 """
 
 WriteArticle = Callable[..., Path]
+
+
+def die_after(calls: int) -> None:
+    """Have this process killed at a later one of its system calls that change files."""
+    left = [calls]
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*arguments, **named)
+
+        return wrapped
+
+    for name in ("fsync", "replace", "rmdir", "mkdir", "unlink"):
+        setattr(os, name, counted(getattr(os, name)))
 
 
 def stamp(number: int) -> Stamp:

@@ -323,20 +323,11 @@ def test_a_run_that_fails_on_the_way_leaves_all_or_nothing(
 
 # A process that ends at one of its system calls.
 KILLED = """
-import os, signal, sys
+import sys
 sys.path[:0] = [{root!r} + "/src", {root!r} + "/tests"]
+from archives import die_after
 from pressmark.storage.forgetting import forget
-left = int(sys.argv[3])
-def counted(name, call):
-    def wrapped(*arguments, **keywords):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*arguments, **keywords)
-    setattr(os, name, wrapped)
-for name in ("fsync", "replace", "rmdir", "mkdir", "unlink"):
-    counted(name, getattr(os, name))
+die_after(int(sys.argv[3]))
 forget(sys.argv[1], sys.argv[2], reason="asked for by its author")
 """
 
