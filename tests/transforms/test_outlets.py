@@ -343,39 +343,20 @@ def test_without_an_outlets_layouts_its_hosts_names_and_zone_are_still_known() -
 
 
 def test_the_zone_of_an_unknown_host_is_that_of_its_top_level_domain_where_the_country_has_one() -> None:
-    registry = Outlets.from_toml(f'{ENTRY}[zones]\n"Asia/Taipei" = ["tw"]\n"Europe/Berlin" = ["de"]\n')
+    outlets = Outlets.from_toml(f'{ENTRY}[zones]\n"Asia/Taipei" = ["tw"]\n"Europe/Berlin" = ["de"]\n')
     hosts = ("daily.example.tw", "anzeiger.example.de", "news.example", "localhost", "tw")
-    found = {host: (registry.find(host).zone.key, registry.find(host).known) for host in hosts}
+    found = {host: (outlets.find(host).zone.key, outlets.find(host).known) for host in hosts}
     assert found == {
         "daily.example.tw": ("Asia/Taipei", True), "anzeiger.example.de": ("Europe/Berlin", True),
         "news.example": ("UTC", False), "localhost": ("UTC", False), "tw": ("Asia/Taipei", True),
     }  # fmt: skip
-    assert registry.find("daily.example.tw", zone="Asia/Tokyo").zone.key == "Asia/Tokyo"
-    assert registry.without("songling").zones == registry.zones
+    assert outlets.find("daily.example.tw", zone="Asia/Tokyo").zone.key == "Asia/Tokyo"
+    assert outlets.without("songling").zones == outlets.zones
 
 
 def test_no_domain_that_is_sold_all_over_the_world_tells_a_zone() -> None:
     told = {domain for domain, _ in load_outlets().zones}
-    assert not told & {
-        "tv",
-        "me",
-        "io",
-        "ai",
-        "co",
-        "cc",
-        "ly",
-        "fm",
-        "ws",
-        "to",
-        "eu",
-        "com",
-        "us",
-        "ru",
-        "ca",
-        "au",
-        "br",
-        "mx",
-    }
+    assert not told & set("tv me io ai co cc ly fm ws to eu com us ru ca au br mx".split())
 
 
 @pytest.mark.parametrize(
