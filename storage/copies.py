@@ -55,8 +55,9 @@ def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
         pl.col("archive", "outlet").cast(pl.String)
     )
     blocks = _content(paragraphs).join(known, on="article_id").collect()
+    blocks = blocks.with_columns(plain=plain_of(blocks["text"], _fold)).drop("text")
     whole = blocks.sort("article_id", "ordinal").group_by("article_id", maintain_order=True).agg(
-        pl.col("text").str.join("\n"), pl.col("archive", "outlet", "published_at").first()
+        pl.col("plain").str.join(""), pl.col("archive", "outlet", "published_at").first()
     )  # fmt: skip
     levels = [
         _of_level("article", whole.with_columns(id="article_id", paragraph_id=pl.lit(None, pl.String))),
@@ -127,12 +128,13 @@ def carriers(removed: pl.DataFrame, articles: pl.LazyFrame, paragraphs: pl.LazyF
     lost = lost.explode("text", empty_as_null=True, keep_nulls=True).with_columns(pl.col("text").fill_null(""))
     lost = lost.with_row_index("id").with_columns(id=pl.format("{}", "id"), plain=plain_of(lost["text"], _fold))
     here = _content(paragraphs).select("article_id", "text", id="paragraph_id").collect()
-    texts = pl.concat([lost.select("id", "text"), here.select("id", "text")])
-    found = clusters_of(texts.with_columns(published_at=pl.lit(None, pl.Datetime("us", "UTC"))), _fold, _signatures)
+    here = here.with_columns(plain=plain_of(here["text"], _fold)).drop("text")
+    texts = pl.concat([lost.select("id", "plain"), here.select("id", "plain")])
+    found = clusters_of(texts.with_columns(published_at=pl.lit(None, pl.Datetime("us", "UTC"))), _signatures)
     mine = found.join(lost, on="id").select("cluster_id", "row", "id", "article_id", "plain")
     theirs = found.join(here, on="id").join(mine.select("cluster_id").unique(), on="cluster_id", how="semi")
     theirs = theirs.filter(pl.col("article_id").n_unique().over("cluster_id") <= MOST_CARRIERS)
-    theirs = theirs.select("cluster_id", by="article_id", other=plain_of(theirs["text"], _fold))
+    theirs = theirs.select("cluster_id", by="article_id", other="plain")
     pairs = mine.join(theirs, on="cluster_id").filter(pl.col("article_id") != pl.col("by"))
     best: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
     for row, block, plain, by, other in pairs.select("row", "id", "plain", "by", "other").iter_rows():
@@ -163,7 +165,7 @@ def same_story(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame
 
 
 def _of_level(level: str, texts: pl.DataFrame) -> pl.DataFrame:
-    found = clusters_of(texts.select("id", "text", "published_at"), _fold, _signatures)
+    found = clusters_of(texts.select("id", "plain", "published_at"), _signatures)
     return found.join(texts, on="id", how="left", maintain_order="left").select(
         pl.lit(level).alias("level"), "cluster_id", "article_id", "paragraph_id", "archive", "outlet", "published_at",
         "first", "similarity", "kind",

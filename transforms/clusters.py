@@ -48,28 +48,28 @@ PAIR: Final = {"one": pl.Int64(), "two": pl.Int64()}
 FOUND: Final = {"text": pl.Int64(), "length": pl.Int64(), "hash": pl.UInt64()}
 NOT_COMPARED: Final = r"[^\p{L}\p{N}]+"
 
-Fold = Callable[[str], str]
 Signatures = Callable[["Numbers", Sequence[int]], "Numbers"]
 
 
-def clusters_of(texts: pl.DataFrame, fold: Fold, signatures: Signatures) -> pl.DataFrame:
+def clusters_of(texts: pl.DataFrame, signatures: Signatures) -> pl.DataFrame:
     """The members of clusters of two or more: `cluster_id`, `id`, `first`, `similarity` (0 to 1, with the first) and
     `kind` (same, edited, quoted), in the order of cluster, time and id.
 
-    `texts` has `id`, `text` and `published_at`; `first` is the earliest, without a time the last to be it. Which rows
-    come together does not depend on their order. `signatures` makes rows of MinHash values of hashes and of where each
-    text's begin.
+    `texts` has `id`, `plain` (`plain_of` a text) and `published_at`; `first` is the earliest, without a time the last
+    to be it. Which rows come together does not depend on their order. `signatures` makes rows of MinHash values of
+    hashes and of where each text's begin.
     """
-    spelled = texts.select(pl.col("text").unique())
-    spelled = spelled.with_columns(plain=plain_of(spelled["text"], fold))
-    plain = texts.join(spelled.filter(pl.col("plain").str.len_chars() >= SHORTEST), on="text").drop("text")
+    plain = texts.filter(pl.col("plain").str.len_chars() >= SHORTEST)
     unique = plain.select(pl.col("plain").unique().sort())["plain"]
     roots = _joined(unique, _near(unique, signatures))
     own = pl.DataFrame({"number": range(len(roots)), "root": roots}, PLACED)
     # Who quotes a text is with its copies, and not for that with everybody else who quotes something.
-    every = unique.to_list()
-    held = [(two, roots[one]) for one, two in _holders(unique).iter_rows() if every[one] in every[two]]
-    quoting = pl.DataFrame(held, PLACED, orient="row").unique().join(own, on=["number", "root"], how="anti")
+    held = [
+        some.filter(unique.gather(some["two"]).str.contains(unique.gather(some["one"]), literal=True))
+        for some in _holders(unique).iter_slices(PAIRS)
+    ]
+    quoting = pl.concat([pl.DataFrame(schema=PAIR), *held]).join(own.rename({"number": "one"}), on="one")
+    quoting = quoting.select(number="two", root="root").unique().join(own, on=["number", "root"], how="anti")
     placed = pl.concat([own.with_columns(own=True), quoting.with_columns(own=False)])
     numbers = pl.DataFrame({"plain": unique, "number": own["number"]})
     members = plain.join(numbers, on="plain").join(placed, on="number").filter(pl.len().over("root") > 1)
@@ -90,14 +90,16 @@ def share_in(text: str, other: str) -> float:
     return float(found) if found >= EDITED else 0.0
 
 
-def plain_of(texts: pl.Series, fold: Fold) -> pl.Series:
+def plain_of(texts: pl.Series, fold: Callable[[str], str]) -> pl.Series:
     """The letters and digits of texts, folded: what is compared. `fold` is given many texts at once, each of whose
     characters becomes one."""
+    spelled = texts.unique()
     parts = [pl.Series(dtype=pl.String)]
-    for _, part in _chunks(texts):
+    for _, part in _chunks(spelled):
         joined = part.str.replace_all("\0", " ", literal=True).str.join("\0").item()
         parts.append(pl.Series(fold(joined).split("\0"), dtype=pl.String).str.replace_all(NOT_COMPARED, ""))
-    return pl.concat(parts)
+    known = pl.DataFrame({"text": spelled, "plain": pl.concat(parts)})
+    return pl.DataFrame({"text": texts}).join(known, on="text", how="left", maintain_order="left")["plain"]
 
 
 def _joined(unique: pl.Series, pairs: pl.DataFrame) -> list[int]:
@@ -159,9 +161,8 @@ def _holders(unique: pl.Series) -> pl.DataFrame:
     lengths = unique.str.len_chars().to_numpy().astype(np.int64)
     sizes = np.where(unique.str.len_bytes().to_numpy() >= TELLING_BYTES, 1 << np.log2(lengths.clip(1)).astype(int), 0)
     heads = pl.concat([pl.DataFrame(schema=FOUND), *(
-        pl.DataFrame({"text": first + mine, "length": size, "hash": runs[starts[mine]]}, FOUND)
-        for first, size, runs, _, starts in _runs(unique, sizes)
-        if len(mine := np.flatnonzero(sizes[first : first + len(starts)] == size))
+        pl.DataFrame({"text": mine, "length": size, "hash": _heads(unique.gather(mine), size)}, FOUND)
+        for size in np.unique(sizes[sizes > 0]).tolist() for mine in [np.flatnonzero(sizes == size)]
     )])  # fmt: skip
     # By their size the hashes of heads, how many texts hold each, and which first bits they have.
     hashes = {size: some["hash"].unique().sort().to_numpy() for (size,), some in heads.group_by("length")}
@@ -172,7 +173,8 @@ def _holders(unique: pl.Series) -> pl.DataFrame:
         known[size][some >> shifts[size]] = True
     found = [pl.DataFrame(schema=FOUND)]
     for first, size, runs, room, starts in _runs(unique, sizes):
-        at = np.flatnonzero((room >= size) & known[size][runs >> shifts[size]])
+        at = np.flatnonzero(known[size][runs >> shifts[size]])
+        at = at[room[at] >= size]
         place = np.searchsorted(hashes[size], runs[at])
         texts = first + np.searchsorted(starts, at, side="right") - 1
         held = pl.DataFrame({"text": texts, "place": place}).filter(
@@ -216,8 +218,23 @@ def _then(hashes: Numbers, size: int, more: Numbers, length: int) -> Numbers:
     """Hashes of the runs that consist of one of so many characters and the next one of so many."""
     import numpy as np
 
-    follows = np.append(more[size:], np.zeros(min(size, len(more)), np.uint64))
-    return hashes * np.uint64(pow(BASE, length, 1 << 64)) + follows
+    runs = hashes * np.uint64(pow(BASE, length, 1 << 64))
+    runs[: max(len(runs) - size, 0)] += more[size:]
+    return runs
+
+
+def _heads(texts: pl.Series, size: int) -> Numbers:
+    """For each text the hash of the run of its first characters: so many, a power of two, which it has."""
+    import numpy as np
+
+    parts = []
+    for _, part in _chunks(texts.str.head(size)):
+        hashes, length = _codes(part)[0].reshape(-1, size), 1
+        while length < size:
+            hashes = hashes[:, ::2] * np.uint64(pow(BASE, length, 1 << 64)) + hashes[:, 1::2]
+            length *= 2
+        parts.append(hashes[:, 0])
+    return np.concatenate(parts)
 
 
 def _runs(
@@ -266,10 +283,11 @@ def _similarities(texts: pl.Series, pairs: pl.DataFrame) -> pl.Series:
         numbers = pl.concat([part["one"], part["two"]]).unique().sort()
         hashes, starts = _shingles(texts.gather(numbers))
         values = pa.Array.from_buffers(pa.uint64(), len(hashes), [None, pa.py_buffer(hashes)])
-        sets = pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(pa.array(starts, pa.int64()), values)))
+        lists = pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(pa.array(starts, pa.int64()), values)))
+        sets = lists.list.unique()
         both = part.with_columns(sets.gather(numbers.search_sorted(part[name])).alias(f"of_{name}") for name in PAIR)
         shared = pl.col("of_one").list.set_intersection("of_two").list.len()
-        every = pl.sum_horizontal(pl.col("^of_.*$").list.n_unique()) - shared
+        every = pl.sum_horizontal(pl.col("^of_.*$").list.len()) - shared
         found.append(both.select("one", "two", similarity=pl.min_horizontal(shared / every, least / most)))
     told = pairs.join(pl.concat(found), on=["one", "two"], how="left", maintain_order="left")
     return told.select(
