@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -62,11 +62,13 @@ def _portion(text: str) -> float:
 
 
 def _moment(text: str) -> datetime:
+    """A time; of a day, month or year its beginning."""
     try:
-        moment = datetime.fromisoformat(text)
+        day = len(text) <= len("2025-03-01")
+        moment = datetime.combine(day_of(text, end=False), time()) if day else datetime.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(
-            f"`{text}` is no date or time; write 2025-03-01 or 2025-03-01T12:00Z"
+            f"`{text}` is no date or time; write 2025, 2025-03, 2025-03-01 or 2025-03-01T12:00Z"
         ) from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
@@ -133,12 +135,15 @@ CHANGED: Final = (
     Argument("--until", type=_to_day, metavar="TIME", help="at this time, on this day, or before"),
     Argument("--about", metavar="QUERY", help="only where title or text have this, as `pressmark search` finds it"),
 )
+PUBLISHED: Final = (
+    Argument("--since", type=_from_day, metavar="TIME", help="published on this day, at this time, or later"),
+    Argument("--until", type=_to_day, metavar="TIME", help="published at this time, on this day, or before"),
+)
 EXPORT: Final = (
     Argument("--to", type=Path, metavar="FOLDER", required=True, help="a new folder, of this machine"),
     Argument("--format", choices=("csv", "jsonl", "sqlite", "parquet"), required=True, help="of the files"),
     Argument("--outlet", action="append", metavar="SLUG", help="only rows of this outlet; may be repeated"),
-    Argument("--since", type=_moment, metavar="TIME", help="only articles published then or later"),
-    Argument("--until", type=_moment, metavar="TIME", help="only articles published before"),
+    *PUBLISHED,
     Argument("--defuse", action="store_true", help="csv: ' before cells that spreadsheets compute; a byte order mark"),
     Argument("--force", action="store_true", help="replace an export that is there"),
 )  # fmt: skip
@@ -327,8 +332,7 @@ COMMANDS: Final = {
             Argument("query", help='words and "phrases", with AND, OR, NOT or -, and parentheses; * finds all'), OUTPUT,
             Argument("--outlet", metavar="NAME", help="only this outlet [all]"),
             Argument("--role", help="only blocks of this role, such as heading or quote [all]"),
-            Argument("--since", type=_from_day, metavar="TIME", help="published on this day, at this time, or later"),
-            Argument("--until", type=_to_day, metavar="TIME", help="published at this time, on this day, or before"),
+            *PUBLISHED,
             Argument("--current", action="store_true", help="leave out superseded and deleted revisions"),
             Argument("--limit", type=_positive, metavar="N", help="blocks to give [20; all with --json]"),
             Argument("--json", action="store_true", help="print them as JSON lines, and errors as JSON"),

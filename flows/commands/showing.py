@@ -20,6 +20,7 @@ from pressmark.storage.description import README
 from pressmark.storage.description import describe as describe_output
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
+from pressmark.storage.search import bounds
 from pressmark.views.export import Selected
 from pressmark.views.export import export as export_output
 from pressmark.views.frozen import write_room
@@ -32,7 +33,7 @@ __all__ = ["browse", "describe", "export", "report"]
 
 def export(arguments: argparse.Namespace) -> int:
     """Write an export, and print its tables and files; the exit code."""
-    selected = Selected(tuple(arguments.outlet or ()), arguments.since, arguments.until)
+    selected = Selected(tuple(arguments.outlet or ()), *bounds(arguments.since, arguments.until))
     with ProgressDisplay() as progress:
         done = export_output(
             arguments.output, arguments.to, arguments.format, selected, force=arguments.force, defuse=arguments.defuse,

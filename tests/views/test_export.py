@@ -243,13 +243,16 @@ def test_a_spreadsheet_computes_no_cell(output: Path, tmp_path: Path) -> None:
 
 def test_an_outlet_and_a_time_are_chosen(output: Path, tmp_path: Path) -> None:
     command = ["export", str(output), "--to", str(tmp_path / "a"), "--format", "parquet", "--outlet", "007"]
-    assert main([*command, "--since", "2022-03-04T05:06:07Z", "--until", "2022-05-04T05:06:07Z"]) == 0
+    assert main([*command, "--since", "2022-03-04T05:06:07Z", "--until", "2022-05-04T05:06:06Z"]) == 0
     assert not (tmp_path / "a" / "rejects.parquet").exists()
     for table in ("articles", "paragraphs", "links", "media", "revisions"):
         found = pl.read_parquet(tmp_path / "a" / f"{table}.parquet")
         assert set(found["outlet"]) == {"007"}
         assert set(found["month"]) == {"2022-03", "2022-04"}
-    assert main(["export", str(output), "--to", str(tmp_path / "b"), "--format", "csv", "--outlet", "rfi"]) == 2
+    command[3] = str(tmp_path / "b")
+    assert main([*command, "--since", "2022-04", "--until", "2022-04"]) == 0
+    assert set(pl.read_parquet(tmp_path / "b" / "articles.parquet")["month"]) == {"2022-04"}
+    assert main(["export", str(output), "--to", str(tmp_path / "c"), "--format", "csv", "--outlet", "rfi"]) == 2
 
 
 def test_only_an_earlier_export_is_replaced_and_only_when_asked(
