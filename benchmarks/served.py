@@ -9,6 +9,7 @@ usage: python -m benchmarks.served [--runs N] [--kill-every N] [--minutes M] [--
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import os
 import random
@@ -74,13 +75,16 @@ class Served:
 
     def kill(self, target: str) -> bool:
         """Kill the server, the process that serves, or a run; whether there was one."""
-        found = [psutil.Process(self.process.pid)]
-        if target != "serve":
-            word = "pressmark.flows.local_api" if target == "server" else "prefect.engine"
-            found = [child for child in found[0].children() if word in child.cmdline()]
-        for process in found[:1]:
-            process.kill()
-        return bool(found)
+        # What ends while it is looked at is no longer there to be killed.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found = [psutil.Process(self.process.pid)]
+            if target != "serve":
+                word = "pressmark.flows.local_api" if target == "server" else "prefect.engine"
+                found = [child for child in found[0].children() if word in child.cmdline()]
+            for process in found[:1]:
+                process.kill()
+            return bool(found)
+        return False
 
     def wait_for_run(self, count: int) -> float:
         """Seconds until so many ingests have ended; the archive grows meanwhile."""
