@@ -48,6 +48,8 @@ PROGRESS_EVERY: Final = 500
 SMALL_BYTES: Final = 1 << 20
 # A file that is larger than this is slow to rewrite, and readers hold more of it than they want.
 LARGE_FILE_BYTES: Final = 256 << 20
+# Workers that parsed so much hold as much again as those that merge need, such as what tells languages.
+RENEWED_BYTES: Final = 64 << 20
 KINDS: Final = ("new", "text", "markup", "deleted", "redated")
 STANDING: Final = pl.col("valid_to").is_null()
 
@@ -170,6 +172,8 @@ class Run:
         self._decision = self._decide()
         parse = self._decision.parse
         self._rounds = rounds_of(parse, streamed=self._input.streamed)
+        # The rounds have all of it.
+        self._decision = self._decision._replace(parse=parse.clear())
         return IngestPlan(
             self._facts.archive, self._considered.height, self._listing.left_out, self._decision.unchanged,
             parse.height, int(parse["source_bytes"].sum() or 0), self._decision.gone.height, len(self._rounds),
@@ -184,8 +188,10 @@ class Run:
         for parsed in self._pool.map(parse_batch, batches, split_batch, seconds=seconds_of):
             self._parsed.append(parsed)
             counts += parsed.counts
-            self._progress("parse", self._total.sources + counts.sources, self._decision.parse.height)
+            self._progress("parse", self._total.sources + counts.sources, self._to_parse)
         self._parsed.sort(key=lambda parsed: parsed.name)
+        if counts.source_bytes > RENEWED_BYTES:
+            self._pool.renew()
         return counts
 
     def settle(self, number: int) -> int:
@@ -274,6 +280,10 @@ class Run:
         keep_clusters(self._output)
         describe(self._output, self._report)
         return self._report
+
+    @property
+    def _to_parse(self) -> int:
+        return sum(len(sources) for sources in self._rounds)
 
     @property
     def _changed(self) -> list[Merged]:
@@ -405,7 +415,7 @@ class Run:
         facts, listing = self._facts, self._listing
         if not last or not self._settings.wanted.everything:
             seen.forget((facts.archive,))
-        elif self._seen is None or self._decision.parse.height or self._decision.gone.height or self._moved:
+        elif self._seen is None or self._to_parse or self._decision.gone.height or self._moved:
             seen.write(facts.archive, facts.seen_facts, listing.frame, listing.kept, listing.commit)
         seen.finish()
 

@@ -111,6 +111,11 @@ class Pool:
         yield from self._alone(work, suspects, split, seconds)
         yield from self.map(work, ahead, split, seconds=seconds) if suspects else ()
 
+    def renew(self) -> None:
+        """Have processes of this machine begin anew with the next task: what they hold is given back."""
+        if isinstance(self._executor, ProcessPoolExecutor):
+            self._end(clean=True)
+
     def _here(
         self, work: Callable[[Task], Result], tasks: Iterable[Task], split: Split[Task] | None
     ) -> Iterator[Result]:

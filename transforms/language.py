@@ -150,9 +150,16 @@ def _detector(languages: tuple[str, ...]) -> Any:
 @lru_cache(maxsize=1)
 def _every_language() -> Any:
     # Takes longer to load than a thousand articles to parse, and archives in Chinese and English never ask.
-    from py3langid import langid  # type: ignore[import-untyped]
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
-    return langid.LanguageIdentifier.from_modelpath(str(langid.MODEL_DIR / langid.MODEL_FILE), norm_probs=True)
+    whole = LanguageIdentifier.from_model_file(MODEL_FILE)
+    wanted = {*LATIN_LANGUAGES, *(language for _, languages in SCRIPTS for language in languages.split())}
+    columns = [number for number, language in enumerate(whole.nb_classes) if language in wanted]
+    # Those that no text here is asked for are most of its numbers.
+    return LanguageIdentifier(
+        whole.nb_ptc[:, columns], whole.nb_pc[columns], [whole.nb_classes[number] for number in columns],
+        whole.tk_nextmove, whole.tk_output, norm_probs=True, tk_row=whole.tk_row,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=1)

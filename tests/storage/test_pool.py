@@ -8,13 +8,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 from archives import FATAL, KILLER, ROOT, News
 
+from pressmark.storage import ingestion
 from pressmark.storage.errors import PoolError
-from pressmark.storage.pool import open_pool, preload
+from pressmark.storage.pool import Pool, open_pool, preload
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +58,45 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     while any(map(alive, workers)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(map(alive, workers))
+
+
+def test_workers_that_are_renewed_have_ended_and_others_take_their_place() -> None:
+    with open_pool(2) as pool:
+        before = set(pool.map(_process, range(8)))
+        pool.renew()
+        assert not any(map(alive, before))
+        after = set(pool.map(_process, range(8)))
+    assert before
+    assert after
+    assert not before & after
+    with open_pool(1) as pool:
+        pool.renew()
+        assert list(pool.map(_process, [0])) == [os.getpid()]
+
+
+def test_a_large_run_merges_in_other_processes_than_it_parsed_in(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[list[BaseProcess]] = []
+
+    def renew(pool: Pool) -> None:
+        ended.append(pool._processes)
+        real(pool)
+
+    real = Pool.renew
+    monkeypatch.setattr(Pool, "renew", renew)
+    news.write("1.md", url="https://songling-times.example/1", body="<p>晴。</p>")
+    news.ingest(workers=2)
+    assert not ended
+    monkeypatch.setattr(ingestion, "RENEWED_BYTES", 0)
+    for number in range(2, 6):
+        news.write(f"{number}.md", url=f"https://songling-times.example/{number}", body="<p>雨。</p>")
+    news.ingest(workers=2)
+    assert len(ended) == 1
+    assert not any(process.is_alive() for process in ended[0])
+    assert news.rows("runs", "articles")[-1] == (5,)
+
+
+def _process(_: int) -> int:
+    return os.getpid()
 
 
 def alive(pid: int) -> bool:
