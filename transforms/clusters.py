@@ -65,9 +65,10 @@ def clusters_of(texts: pl.DataFrame, signatures: Signatures) -> pl.DataFrame:
     own = pl.DataFrame({"number": range(len(roots)), "root": roots}, PLACED)
     # Who quotes a text is with its copies, and not for that with everybody else who quotes something.
     held = [
-        some.filter(unique.gather(some["two"]).str.contains(unique.gather(some["one"]), literal=True))
+        some.with_columns(unique.gather(some[name]).alias(f"text_{name}") for name in PAIR)
+        .filter(pl.col("text_two").str.contains(pl.col("text_one"), literal=True)).select(*PAIR)
         for some in _holders(unique).iter_slices(PAIRS)
-    ]
+    ]  # fmt: skip
     quoting = pl.concat([pl.DataFrame(schema=PAIR), *held]).join(own.rename({"number": "one"}), on="one")
     quoting = quoting.select(number="two", root="root").unique().join(own, on=["number", "root"], how="anti")
     placed = pl.concat([own.with_columns(own=True), quoting.with_columns(own=False)])
