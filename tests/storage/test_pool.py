@@ -62,16 +62,16 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
 
 def test_workers_that_are_renewed_have_ended_and_others_take_their_place() -> None:
     with open_pool(2) as pool:
-        before = set(pool.map(_pid, range(8)))
+        before = set(pool.map(_process, range(8)))
         pool.renew()
         assert not any(map(alive, before))
-        after = set(pool.map(_pid, range(8)))
+        after = set(pool.map(_process, range(8)))
     assert before
     assert after
     assert not before & after
     with open_pool(1) as pool:
         pool.renew()
-        assert list(pool.map(_pid, [0])) == [os.getpid()]
+        assert list(pool.map(_process, [0])) == [os.getpid()]
 
 
 def test_a_large_run_merges_in_other_processes_than_it_parsed_in(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,10 +93,6 @@ def test_a_large_run_merges_in_other_processes_than_it_parsed_in(news: News, mon
     assert len(ended) == 1
     assert not any(process.is_alive() for process in ended[0])
     assert news.rows("runs", "articles")[-1] == (5,)
-
-
-def _pid(_: int) -> int:
-    return os.getpid()
 
 
 def alive(pid: int) -> bool:
