@@ -41,6 +41,26 @@ def test_a_sound_output_has_no_finding(output: Path, capsys: pytest.CaptureFixtu
     assert "0 failures" in capsys.readouterr().out
 
 
+def test_a_run_that_asked_for_a_part_is_named_until_one_asks_for_all(
+    news: News, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.md", "b.md", "c.md"):
+        news.write(name, url=f"https://songling-times.example/{name}")
+    command = ["ingest", str(news.archive), str(news.out)]
+    assert main([*command, "--limit", "1"]) == 0
+    code, found = looked(news.out, capsys)
+    assert (code, list(found)) == (0, ["partial runs"])
+    assert "archive" in found["partial runs"]["found"]
+    assert "--limit" in found["partial runs"]["remedy"]
+    assert main(["verify", str(news.out), str(news.archive)]) == 0
+    assert "2 sources are not ingested" in caplog.text
+    caplog.clear()
+    assert main(command) == 0
+    assert looked(news.out, capsys) == (0, {})
+    assert main(["verify", str(news.out), str(news.archive)]) == 0
+    assert "not ingested" not in caplog.text
+
+
 def _doubled(output: Path) -> None:
     part = next((output / "articles").rglob("part-0.parquet"))
     target = part.with_name("part-1.parquet")
