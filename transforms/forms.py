@@ -27,7 +27,7 @@ SOURCED: Final = re.compile(
     r"[（(\[【]?(?:本文|文章|新闻|新聞|信息)?(?:来源|來源|稿源)\s*[:：]\s*[^\s，。！？:：]{1,30}\s+(?=\S)"
 )
 FURNITURE: Final = re.compile(
-    r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|YouTube"
+    r"Array|广告|廣告|Advertisement|ADVERTISEMENT|[\W_]{1,12}|[-—–―_=*~·. ]{13,400}|YouTube"
     r"|[\d,.]+[kKmM]?\+? (?i:views?|comments?|shares?|likes?|reads?|min(?:ute)?s? read)"
     r"|[\d,.]+\s?(?:次(?:浏览|瀏覽|阅读)|人阅读|条评论|則留言)"
     r"|(?:阅读|浏览|瀏覽|点击|點閱|评论|評論|Views?|Comments?|Shares?)[量数數]?\s?[:：]?\s?[(（]?[\d,.]+[)）]?"

@@ -84,6 +84,9 @@ def test_lists_of_links_are_a_digests_items_where_they_are_most_of_it_and_relate
         pytest.param("<p>[1] Ash, T.: Lamps of Songling</p>", ["note"], id="numbered reference"),
         pytest.param("<p>References to lamps</p>", ["body"], id="a line about references"),
         pytest.param("<p>{{< lamp src='quay' >}}</p>", ["boilerplate"], id="template mark"),
+        pytest.param(f"<p>{'{{< lamp >}} ' * 20}</p>", ["boilerplate"], id="many template marks"),
+        pytest.param("<p>{{< lamp >}}It burns again.{{< /lamp >}}</p>", ["body"], id="text between template marks"),
+        pytest.param(f"<p>{'—' * 40}–</p>", ["boilerplate"], id="a long rule of dashes"),
     ],
 )  # fmt: skip
 def test_what_stands_between_a_storys_paragraphs(between: str, found: list[str]) -> None:
