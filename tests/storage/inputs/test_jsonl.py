@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -191,7 +192,8 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
             said = json.loads(line).values()
             lists = [one for one in said if isinstance(one, list) and all(isinstance(part, str) for part in one)]
             texts = [value for value in said if isinstance(value, str)] + ["\n\n".join(one) for one in lists if one]
-            assert bytes(one.payload) in [text.encode("utf-8", "surrogatepass") for text in texts]
+            parted = ["\n\n".join(filter(str.strip, re.split("[ \t]*(?:\r\n|\n|\r)", text))) for text in texts]
+            assert bytes(one.payload) in [text.encode("utf-8", "surrogatepass") for text in texts + parted]
         elif one.payload.data is not None:
             assert one.payload.data.removesuffix(b"\n") == line
 
@@ -201,6 +203,7 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
     [
         ({"html": "", "text": "图书馆开门。", "publish_date": 1646370367}, "图书馆开门。", 4),
         ({"content": " ", "maintext": "图书馆开门。", "date_publish": "2022-03-04 05:06:07"}, "图书馆开门。", 4),
+        ({"plaintext": "图书馆开门。", "publishing_date": "2022-03-04 05:06:07"}, "图书馆开门。", 4),
         ({"full_text": "图书馆开门。", "created_at": "Fri Mar 04 05:06:07 +0000 2022"}, "图书馆开门。", 4),
         ({"text": "图书馆开门。", "date": "1646370367000"}, "图书馆开门。", 4),
         ({"text": "图书馆开门。", "date": {"$date": "2022-03-04T05:06:07Z"}}, "图书馆开门。", 4),
@@ -210,6 +213,7 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
     ids=[
         "an empty key",
         "news-please",
+        "fundus",
         "a tweet",
         "a number as text",
         "MongoDB",
@@ -222,6 +226,35 @@ def test_dumps_of_other_tools_are_read(tmp_path: Path, line: dict[str, Any], tex
         (row["text"], row["published_at"]) for row in rows(write(tmp_path / "a.jsonl", line), tmp_path / "out")
     ]
     assert (found, at.day) == (text, day)
+
+
+SENTENCE = "The library in the old tide mill opened again, after two years."
+WRAPPED = "The library in the old tide mill\nopened again, after two years. It\nholds the town's letters and\nits maps"
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks"),
+    [
+        (f"{SENTENCE}\n{SENTENCE}\n{SENTENCE}", 3), (f"{SENTENCE}\r\n{SENTENCE}\r\n", 2), (f"Opened\n{SENTENCE * 3}", 2),
+        (f"- Letters\n{SENTENCE}", 2), (f"{SENTENCE}\n{SENTENCE}\n\n{SENTENCE}", 2), (WRAPPED, 1),
+        (f"<p>{SENTENCE}\n{SENTENCE}</p>", 1), (f"| a | b |\n|---|---|\n| {SENTENCE} | c |", 4),
+    ],
+    ids=["lines", "CRLF", "a title", "a list", "empty lines", "wrapped", "HTML", "a table"],
+)  # fmt: skip
+def test_each_line_of_a_text_without_empty_lines_is_a_paragraph(tmp_path: Path, text: str, blocks: int) -> None:
+    (row,) = rows(write(tmp_path / "a.jsonl", {"text": text}), tmp_path / "out")
+    assert len(str(row["text"]).split("\n\n")) == blocks
+
+
+def test_the_name_of_a_page_is_proposed_for_no_text() -> None:
+    assert suggested({"slug": "the-library-in-the-old-tide-mill-opened-again-after-two-years-of-work"}) == ""
+
+
+def test_a_packed_dump_that_is_cut_off_at_its_start_is_a_reject(tmp_path: Path) -> None:
+    write(tmp_path / "b.jsonl", LINE)
+    (tmp_path / "a.jsonl.gz").write_bytes(b"\x1f\x8b\x08")
+    ingest(tmp_path, tmp_path / "out")
+    assert rows_of(tmp_path / "out", "rejects", "source_path", "reason") == [("a.jsonl.gz#0", "unreadable")]
 
 
 def test_a_line_without_text_names_the_keys_that_it_has(tmp_path: Path) -> None:
