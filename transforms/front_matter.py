@@ -40,7 +40,8 @@ URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "pe
 AUTHORS: Final = ("author", "authors", "byline", "creator")
 DATES: Final = (
     "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished", "datePublish",
-    "publishTime", "publishedTime", "pubTime", "created", "created_at", "dateCreated", "lastmod",
+    "publicationDate", "publishingDate", "publishTime", "publishedTime", "pubTime", "created", "created_at",
+    "dateCreated", "lastmod",
 )  # fmt: skip
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
@@ -48,6 +49,8 @@ MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")
 ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/]", re.IGNORECASE)
 # Sites keep a post's day in its path, which `--map date=path` names.
 DAY_OF_PATH: Final = re.compile(r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}(?=/[^/\s])")
+# The day of a time whose offset is not nought.
+ZONED_DAY: Final = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)[Tt ].*[-+](?=.{0,4}[1-9])\d\d?:?(?:\d\d)?$")
 COMMAS: Final = re.compile(r"[,，、;；]")
 NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 WORDS: Final[dict[str, Any]] = {
@@ -62,7 +65,8 @@ PROBLEM: Final = "_problem"
 class FrontMatter(NamedTuple):
     """What a block says. `end` is the code point of the text just past the closing line.
 
-    `date` is a day alone, a time without a zone, or a time with one. `metadata` holds what no other field does, dates
+    `date` is a day alone, a time without a zone, or a time with one, whose own day is `stated_day` where the zone is
+    not UTC. `metadata` holds what no other field does, dates
     that were not understood and the later ones of equal keys included; it can be written as JSON. `positions` tells,
     for keys in lower case, the code point at which a value starts. `problem` says what was read as text, or dropped.
     """
@@ -78,6 +82,7 @@ class FrontMatter(NamedTuple):
     end: int
     positions: dict[str, int]
     problem: str | None
+    stated_day: date | None = None
 
     @property
     def authors(self) -> tuple[str, ...]:
@@ -365,7 +370,7 @@ def _understood(
     url = take(URLS, _address)
     title = take(("title",), _text)
     authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
-    moment = take(DATES, _moment)
+    moment, stated_day = take(DATES, _moment) or (None, None)
     description = take(DESCRIPTIONS, _text)
     many = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
     for key, value in fields.values():
@@ -374,7 +379,9 @@ def _understood(
     for key, values in repeated.items():
         metadata[key] = [metadata[key], *values] if key in metadata else values if len(values) > 1 else values[0]
     people = (*(authors or ()), *credits_in(metadata))
-    return FrontMatter(url, title, people, moment, description, many[0], many[1], metadata, end, positions, problem)
+    return FrontMatter(
+        url, title, people, moment, description, many[0], many[1], metadata, end, positions, problem, stated_day
+    )
 
 
 def folded(key: str) -> str:
@@ -401,11 +408,16 @@ def _address(value: Any) -> str | None:
     return text if text and ADDRESS.match(text) else None
 
 
-def _moment(value: Any) -> date | datetime | None:
+def _moment(value: Any) -> tuple[date | datetime, date | None] | None:
+    """A date, and the day that it is in the zone that it names."""
     if isinstance(value, date):
-        return value
+        return value, value.date() if isinstance(value, datetime) and value.utcoffset() else None
     text = _text(value)
-    return parse_date(path[0] if (path := DAY_OF_PATH.match(text)) else text) if text else None
+    moment = parse_date(path[0] if (path := DAY_OF_PATH.match(text)) else text) if text else None
+    if moment is None or text is None:
+        return None
+    zoned = isinstance(moment, datetime) and moment.tzinfo is not None and ZONED_DAY.match(text)
+    return moment, date(*map(int, zoned.groups())) if zoned else None
 
 
 def _words(value: Any) -> tuple[str, ...]:
