@@ -93,6 +93,13 @@ def test_what_stands_between_a_storys_paragraphs(between: str, found: list[str])
     assert roles(STORY + between + STORY) == [*BODY, *found, *BODY]
 
 
+def test_a_story_has_one_summary() -> None:
+    one = f"<p class='summary'>{SENTENCE}</p>"
+    card = f"<h3><a href='/c'>The lamp</a></h3>{one}"
+    assert roles(f"<h1>Lamps</h1>{one}{one}{STORY}")[:4] == ["heading", "lede", "lede", "body"]
+    assert roles(f"<h1>Lamps</h1>{one}{card * 3}").count("lede") == 1
+
+
 def test_a_box_with_a_linked_heading_is_another_story() -> None:
     card = "<div class='x'><span>02.10.14</span><h2><a href='/m'>Music at sea</a></h2><div>A word on it</div></div>"
     page = f"<div>{STORY}{card}{STORY}</div>"
