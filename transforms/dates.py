@@ -83,6 +83,8 @@ def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | No
         text = C_TIME.sub(r"\2 \1 \5 \3\4", text)
         if MAIL_DATE.match(text):
             moment = parsedate_to_datetime(text)
+            # Of whatever zone its writer is, this is a time in UTC.
+            moment = moment.replace(tzinfo=UTC) if text.endswith("-0000") else moment
             return moment.astimezone(UTC) if moment.tzinfo else moment
         if parts := parts_of(text, place):
             return parts.day if parts.clock is None else parts.moment(UTC) if parts.zone else parts.local()

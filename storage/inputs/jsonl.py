@@ -48,13 +48,22 @@ LINE_END: Final = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
 BLANK_LINE: Final = re.compile(r"(?>\r\n|\n|\r)[ \t]*[\r\n]")
 TABLE_OR_CODE: Final = re.compile(r"^(?:\||```|~~~|    \S)", re.MULTILINE)
 TAGS: Final = re.compile(r"</?(?:p|div|br|h[1-6]|article)\b", re.IGNORECASE)
+# How dumps call titles in other languages than English.
+TITLES: Final = (
+    r"t[ií]tulo|titre|titel|titolo|titlu|tytuł|judul|başlık|baslik|заголов(?:ок|ак)|назва(?:ние)?|عنوان|शीर्षक|제목|"
+    r"標題|标题|題名|タイトル|tiêuđề|otsikko|rubrik|cím|titul(?:ek)?|naslov|τίτλος|כותרת"
+)
 # How dumps call the keys of fields, as they are folded, the surest first; and what the whole of a value has to be.
 CALLED: Final = (
     ("url", (r"(?:web|page|article|source|original|canonical|news|post)?(?:url|link|uri|href|permalink)",), r"https?://\S+"),
-    ("title", (r"\w*title", r"\w*headline"), r".{1,400}"),
-    ("author", (r"\w*author\w*|byline\w*|writer|creator",), r".{1,200}"),
-    ("date", (r"\w*pub(?!lisher)\w*", r"\w*creat\w*(?<!or)", r"\w*date|\w*time(?:stamp)?|issued"), r".{4,40}"),
+    ("title", (r"\w*title", r"\w*headline", TITLES), r".{1,400}"),
+    ("author", (r"\w*author\w*|byline\w*|writer|creator",
+                r"autore?s?|auteurs?|penulis|yazar|автор|نویسنده|الكاتب|كاتب|작성자|기자|作者|記者|记者|tácgiả|लेखक"), r".{1,200}"),
+    ("date", (r"\w*pub(?!lisher)\w*", r"\w*creat\w*(?<!or)", r"\w*date|\w*time(?:stamp)?|issued",
+              r"data\w*|datum\w*|fecha\w*|tanggal\w*|tarih\w*|дата\w*|veröffentlicht\w*|تاریخ|تاريخ|日期|日付|날짜|ngày\w*|तारीख"),
+     r"(?=.*\d).{4,40}"),
 )  # fmt: skip
+IS_TITLE: Final = re.compile(rf"\w*title|\w*headline|{TITLES}")
 NO_FIELD: Final = re.compile(
     r"modif|version|updat|crawl|scrap|fetch|warc|index|image|img|icon|thumb|avatar|api", re.IGNORECASE
 )
@@ -137,7 +146,9 @@ def suggested(found: dict[str, Any]) -> str:
     'text=_source.story,url=_source.weblink'
     """
     said = dict(_scalars(found, "", DEEPEST))
-    texts = [path for path, value in said.items() if len(value) >= SHORTEST_TEXT and not NO_TEXT.match(value)]
+    texts = [path for path, value in said.items()
+             if len(value) >= SHORTEST_TEXT and not NO_TEXT.match(value)
+             and not IS_TITLE.fullmatch(folded(path.rpartition(".")[2]))]  # fmt: skip
     if not texts:
         return ""
     longest = max(texts, key=lambda path: len(said[path]))

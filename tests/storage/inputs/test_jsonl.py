@@ -246,6 +246,21 @@ def test_each_line_of_a_text_without_empty_lines_is_a_paragraph(tmp_path: Path, 
     assert len(str(row["text"]).split("\n\n")) == blocks
 
 
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ({"titulo": "A biblioteca", "conteudo": SENTENCE, "autor": "Ada", "data": "5 de março", "link": "https://a.example"},
+         "text=conteudo,title=titulo,author=autor,date=data"),
+        ({"başlık": "Kütüphane", "içerik": SENTENCE, "tarih": "05.03.2021"}, "text=içerik,title=başlık,date=tarih"),
+        ({"заголовок": "Книги", "текст": SENTENCE, "дата": "2021-03-05"}, "text=текст,title=заголовок,date=дата"),
+        ({"titulo": SENTENCE, "link": "https://a.example"}, ""),
+    ],
+    ids=["Portuguese", "Turkish", "Russian", "titles alone"],
+)  # fmt: skip
+def test_keys_of_other_languages_are_suggested(line: dict[str, Any], where: str) -> None:
+    assert suggested(line) == where
+
+
 def test_the_name_of_a_page_is_proposed_for_no_text() -> None:
     assert suggested({"slug": "the-library-in-the-old-tide-mill-opened-again-after-two-years-of-work"}) == ""
 
