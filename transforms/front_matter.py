@@ -39,7 +39,7 @@ DEEPEST: Final = 32
 URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source")
 AUTHORS: Final = ("author", "authors", "byline", "creator")
 DATES: Final = (
-    "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished", "datePublish",
+    "date_unixtime", "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished", "datePublish",
     "publicationDate", "publishingDate", "publishTime", "publishedTime", "pubTime", "created", "created_at",
     "dateCreated", "lastmod",
 )  # fmt: skip

@@ -58,7 +58,7 @@ TIME_COMMENT: Final = re.compile(r"\s*<!--[ \t]*([+-]?\d{1,18})?[^\r\n]*?-->\s*"
 DATE_LINE: Final = re.compile(r"^(\w+)[ \t]*[:=][ \t]*[\"']?([^\"'\r\n]+)", re.MULTILINE)
 # The contract's keys of a date, in its order.
 DATE_KEYS: Final = (
-    "date", "pubdate", "publishdate", "published", "publishedat", "publisheddate", "datepublished", "datepublish",
+    "dateunixtime", "date", "pubdate", "publishdate", "published", "publishedat", "publisheddate", "datepublished", "datepublish",
     "publicationdate", "publishingdate", "publishtime", "publishedtime", "pubtime", "created", "createdat", "datecreated", "lastmod",
 )  # fmt: skip
 PAGE: Final = re.compile(r"(?si)\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b")

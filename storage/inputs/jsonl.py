@@ -58,7 +58,7 @@ CALLED: Final = (
     ("url", (r"(?:web|page|article|source|original|canonical|news|post)?(?:url|link|uri|href|permalink)",), r"https?://\S+"),
     ("title", (r"\w*title", r"\w*headline", TITLES), r".{1,400}"),
     ("author", (r"\w*author\w*|byline\w*|writer|creator",
-                r"autore?s?|auteurs?|penulis|yazar|автор|نویسنده|الكاتب|كاتب|작성자|기자|作者|記者|记者|tácgiả|लेखक"), r".{1,200}"),
+                r"autore?s?|auteurs?|penulis|yazar|автор|نویسنده|الكاتب|كاتب|작성자|기자|作者|記者|记者|tácgiả|लेखक"), r"(?!https?:).{1,200}"),
     ("date", (r"\w*pub(?!lisher)\w*", r"\w*creat\w*(?<!or)", r"\w*date|\w*time(?:stamp)?|issued",
               r"data\w*|datum\w*|fecha\w*|tanggal\w*|tarih\w*|дата\w*|veröffentlicht\w*|تاریخ|تاريخ|日期|日付|날짜|ngày\w*|तारीख"),
      r"(?=.*\d).{4,40}"),
@@ -184,9 +184,13 @@ def _content(found: dict[str, Any], keys: Mapping[str, str]) -> tuple[str, str |
 
 
 def _text(value: Any) -> str | None:
-    """A text, or a list of paragraphs as one, with empty lines between them."""
-    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
-        return "\n\n".join(value)
+    """A text, or a list of paragraphs as one, with empty lines between them; of a list in which some pieces are marked
+    up, as messengers export them, all that they say."""
+    if isinstance(value, list) and (plain := [part for part in value if isinstance(part, str)]):
+        if len(plain) == len(value):
+            return "\n\n".join(plain)
+        pieces = [part.get("text") if isinstance(part, dict) else part for part in value]
+        return "".join(map(str, pieces)) if all(isinstance(piece, str) for piece in pieces) else None
     return value if isinstance(value, str) else None
 
 
