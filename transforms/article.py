@@ -185,7 +185,9 @@ def _parse(
     def is_label(name: str) -> bool:
         return name in own or outlet.is_called(name)
 
-    contributors = contributors_of(header.credits, bylines, is_label, or_label=opened.titles is not None, spaced=main_language == "ja")
+    contributors = contributors_of(
+        header.credits, bylines, is_label, or_label=opened.titles is not None, spaced=main_language == "ja"
+    )
     return Article(
         archive=archive,
         article_id=identity.article_id(canonical, archive, source_path),

@@ -42,8 +42,8 @@ FILLED: Final = re.compile(
     re.MULTILINE,
 )
 FILLED_SPACE: Final = "\u00a0"
-# Shortcodes of Hugo, whose `<` opens no element, and whose `>` on a line of its own no quotation. Their stand-ins are no
-# characters of any text.
+# Shortcodes of Hugo, whose `<` opens no element, and whose `>` on a line of its own no quotation. Their stand-ins are
+# no characters of any text.
 SHORTCODE: Final = re.compile(r"(?<=\{\{)<(?P<said>[^{}]{0,2000}?)>(?=\}\})")
 STANDS_FOR: Final = {"<": "\ue001", ">": "\ue002"}
 STOOD_FOR: Final = str.maketrans({stand_in: sign for sign, stand_in in STANDS_FOR.items()})

@@ -289,7 +289,7 @@ class _Dates:
                     return PageDate(other, "stated")
                 if other[:MINUTE] == text[:MINUTE].replace(" ", "T"):
                     return PageDate(other, "stated, in the zone that the page says elsewhere")
-        if in_utc:
+        if isinstance(moment, datetime) and in_utc:
             for found in self._printed(self._near(), ""):
                 printed = read_date(found.written, self._language)
                 day = printed.date() if isinstance(printed, datetime) else printed

@@ -192,7 +192,8 @@ NOT_NAMES: Final = {
         "view", "post", "posts", "undefined", "false", "true", "user", "webmaster", "root", "share", "follow",
         "read more", "about", "comment", "comments", "more", "home", "name", "redaktion", "posted on",
         "匿名", "佚名", "未知", "an[oó]nimo", "anonyme?", "publié(?: par)?", "publicado(?: por)?", "facebook\\.com",
-        "twitter\\.com", "(?:(?:twitter|facebook|instagram|linkedin|youtube|whatsapp|telegram|pinterest|tiktok)[\\s,|/]*)+",
+        "twitter\\.com",
+        "(?:(?:twitter|facebook|instagram|linkedin|youtube|whatsapp|telegram|pinterest|tiktok)[\\s,|/]*)+",
     ),
     "elsewhere": (
         "comments?", "min(?:ute)?s? read", "views", "subscribe", "newsletter", "cookies?", "follow us", "reply",

@@ -216,8 +216,8 @@ def contributors_of(
 ) -> tuple[Contributor, ...]:  # fmt: skip
     """Who made an article, writers first: whom a header or a page states, each with a role, else whom the first byline
     names as writers; and whom bylines name for something else. `is_label` tells names of the outlet itself,
-    which count where `or_label` is so and nobody else is named. Where names are `spaced`, as in Japanese, a space between
-    two short words is a part of one name.
+    which count where `or_label` is so and nobody else is named. Where names are `spaced`, as in Japanese, a space
+    between two short words is a part of one name.
 
     >>> contributors_of([("林帆", "text")], ["文：林帆　图：乔一苇"])
     (Contributor(name='林帆', role='text'), Contributor(name='乔一苇', role='photo'))

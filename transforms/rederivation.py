@@ -58,8 +58,9 @@ TIME_COMMENT: Final = re.compile(r"\s*<!--[ \t]*([+-]?\d{1,18})?[^\r\n]*?-->\s*"
 DATE_LINE: Final = re.compile(r"^(\w+)[ \t]*[:=][ \t]*[\"']?([^\"'\r\n]+)", re.MULTILINE)
 # The contract's keys of a date, in its order.
 DATE_KEYS: Final = (
-    "dateunixtime", "date", "pubdate", "publishdate", "published", "publishedat", "publisheddate", "datepublished", "datepublish",
-    "publicationdate", "publishingdate", "publishtime", "publishedtime", "pubtime", "created", "createdat", "datecreated", "lastmod",
+    "dateunixtime", "date", "pubdate", "publishdate", "published", "publishedat", "publisheddate", "datepublished",
+    "datepublish", "publicationdate", "publishingdate", "publishtime", "publishedtime", "pubtime", "created",
+    "createdat", "datecreated", "lastmod",
 )  # fmt: skip
 PAGE: Final = re.compile(r"(?si)\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b")
 DATED_BY_HEADER: Final = ("comment", "bare", "front_matter")

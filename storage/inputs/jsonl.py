@@ -58,9 +58,11 @@ CALLED: Final = (
     ("url", (r"(?:web|page|article|source|original|canonical|news|post)?(?:url|link|uri|href|permalink)",), r"https?://\S+"),
     ("title", (r"\w*title", r"\w*headline", TITLES), r".{1,400}"),
     ("author", (r"\w*author\w*|byline\w*|writer|creator",
-                r"autore?s?|auteurs?|penulis|yazar|автор|نویسنده|الكاتب|كاتب|작성자|기자|作者|記者|记者|tácgiả|लेखक"), r"(?!https?:).{1,200}"),
+                r"autore?s?|auteurs?|penulis|yazar|автор|نویسنده|الكاتب|كاتب|작성자|기자"
+                r"|作者|記者|记者|tácgiả|लेखक"), r"(?!https?:).{1,200}"),
     ("date", (r"\w*pub(?!lisher)\w*", r"\w*creat\w*(?<!or)", r"\w*date|\w*time(?:stamp)?|issued",
-              r"data\w*|datum\w*|fecha\w*|tanggal\w*|tarih\w*|дата\w*|veröffentlicht\w*|تاریخ|تاريخ|日期|日付|날짜|ngày\w*|तारीख"),
+              r"data\w*|datum\w*|fecha\w*|tanggal\w*|tarih\w*|дата\w*"
+              r"|veröffentlicht\w*|تاریخ|تاريخ|日期|日付|날짜|ngày\w*|तारीख"),
      r"(?=.*\d).{4,40}"),
 )  # fmt: skip
 IS_TITLE: Final = re.compile(rf"\w*title|\w*headline|{TITLES}")

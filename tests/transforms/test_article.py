@@ -345,7 +345,8 @@ def test_the_address_tells_the_day_of_a_page_whose_zone_nobody_knows() -> None:
 
 @pytest.mark.parametrize(
     "front",
-    ["+++\ndate = 2022-03-07T21:30:00-05:00\n+++", "---\ndate: 2022-03-07 21:30:00 -0500\n---", '{"date": "2022-03-07T21:30-05"}'],
+    ["+++\ndate = 2022-03-07T21:30:00-05:00\n+++", "---\ndate: 2022-03-07 21:30:00 -0500\n---",
+     '{"date": "2022-03-07T21:30-05"}'],
     ids=["TOML", "YAML", "JSON"],
 )  # fmt: skip
 def test_the_offset_of_a_time_tells_its_day_where_nobody_knows_the_zone(front: str) -> None:

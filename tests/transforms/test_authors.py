@@ -302,7 +302,8 @@ def test_statements_and_bylines_are_put_together(stated: list[Any], bylines: lis
 
 @pytest.mark.parametrize(
     ("byline", "names"),
-    [("松岡 美帆", "松岡 美帆"), ("松岡 美帆、堤　はるか", "松岡 美帆、堤 はるか"), ("取材 松岡", "松岡"), ("編集 松岡・堤", "")],
+    [("松岡 美帆", "松岡 美帆"), ("松岡 美帆、堤　はるか", "松岡 美帆、堤 はるか"), ("取材 松岡", "松岡"),
+     ("編集 松岡・堤", "")],
     ids=["one", "two", "what was done", "who edited"],
 )  # fmt: skip
 def test_a_space_is_a_part_of_japanese_names(byline: str, names: str) -> None:

@@ -185,7 +185,8 @@ def test_an_editors_note_takes_in_running_text_only_and_only_up_to_a_note_at_the
          "number and comma", "Roman number", "starred", "archive picture", "photographer", "who gave the picture",
          "photo in English", "agency", "figure", "table", "traditional", "figure without a title", "team",
          "team of an agency", "reporter of a compilation", "credit", "italic quotation", "italic with corner brackets",
-         "end", "end of the text", "dashes", "advertising in Russian", "in Hindi", "another story", "in Russian", "bold line", "link", "bold question", "bold with a colon",
+         "end", "end of the text", "dashes", "advertising in Russian",
+         "in Hindi", "another story", "in Russian", "bold line", "link", "bold question", "bold with a colon",
          "address with a label", "item of a summary", "item of a quotation", "quotation in an item",
          "copyright of a picture", "copyright with a year", "who found it", "code in a figure"],
 )  # fmt: skip

@@ -70,7 +70,7 @@ def test_links_are_inline_by_reference_and_bare() -> None:
 
 
 def test_shortcodes_stay_in_the_text_as_they_are_written() -> None:
-    codes = '{{<quay "a">}}', '{{</quay>}}', '{{<credit\n  name="Ada"\n>}}', '{{<embed src="x" />}}'
+    codes = '{{<quay "a">}}', "{{</quay>}}", '{{<credit\n  name="Ada"\n>}}', '{{<embed src="x" />}}'
     body = f"{codes[0]}\n\nThe {codes[3]} weir &amp; {codes[1]}\n\n{codes[2]}\n\n> {codes[0]} ![{codes[3]}](a.png)"
     found = cut_markdown(body)
     texts = [codes[0], f"The {codes[3]} weir & {codes[1]}", " ".join(codes[2].split()), codes[0]]

@@ -206,8 +206,15 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
         ({"plaintext": "图书馆开门。", "publishing_date": "2022-03-04 05:06:07"}, "图书馆开门。", 4),
         ({"full_text": "图书馆开门。", "created_at": "Fri Mar 04 05:06:07 +0000 2022"}, "图书馆开门。", 4),
         ({"text": "图书馆开门。", "date": "1646370367000"}, "图书馆开门。", 4),
-        ({"text": ["图书馆", {"type": "bold", "text": "开门"}, "。"], "date": "2022-03-03T20:06:07",
-          "date_unixtime": "1646370367"}, "图书馆开门。", 4),
+        (
+            {
+                "text": ["图书馆", {"type": "bold", "text": "开门"}, "。"],
+                "date": "2022-03-03T20:06:07",
+                "date_unixtime": "1646370367",
+            },
+            "图书馆开门。",
+            4,
+        ),
         ({"text": "图书馆开门。", "date": {"$date": "2022-03-04T05:06:07Z"}}, "图书馆开门。", 4),
         ({"text": "图书馆开门。", "date": "20220304T050607Z"}, "图书馆开门。", 4),
         ({"text": "图书馆开门。", "publish_time": {"$date": {"$numberLong": "1646370367000"}}}, "图书馆开门。", 4),
@@ -238,7 +245,8 @@ WRAPPED = "The library in the old tide mill\nopened again, after two years. It\n
 @pytest.mark.parametrize(
     ("text", "blocks"),
     [
-        (f"{SENTENCE}\n{SENTENCE}\n{SENTENCE}", 3), (f"{SENTENCE}\r\n{SENTENCE}\r\n", 2), (f"Opened\n{SENTENCE * 3}", 2),
+        (f"{SENTENCE}\n{SENTENCE}\n{SENTENCE}", 3), (f"{SENTENCE}\r\n{SENTENCE}\r\n", 2),
+        (f"Opened\n{SENTENCE * 3}", 2),
         (f"- Letters\n{SENTENCE}", 2), (f"{SENTENCE}\n{SENTENCE}\n\n{SENTENCE}", 2), (WRAPPED, 1),
         (f"<p>{SENTENCE}\n{SENTENCE}</p>", 1), (f"| a | b |\n|---|---|\n| {SENTENCE} | c |", 4),
     ],
@@ -303,7 +311,10 @@ def test_where_a_dump_of_another_shape_has_its_fields_is_suggested(line: dict[st
 
 
 def test_init_proposes_what_several_lines_suggest_where_no_other_is_read(tmp_path: Path) -> None:
-    post = {"object": {"url": "https://a.example/b", "content": f"<p>{LONG}</p>"}, "signature": {"creator": "https://a.example"}}
+    post = {
+        "object": {"url": "https://a.example/b", "content": f"<p>{LONG}</p>"},
+        "signature": {"creator": "https://a.example"},
+    }
     path = write(tmp_path / "a.jsonl", *[post] * 3, *[{"object": {"content": "<p>No.</p>"}}] * 9)
     assert survey(IngestSettings(source=str(path))).proposed["map"] == "html=object.content,url=object.url"
 
