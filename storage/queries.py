@@ -13,6 +13,7 @@ from pressmark.schemas.contract import PERIODS, UNKNOWN_PERIODS
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport, latest_of
+from pressmark.transforms.outlets import UNKNOWN
 from pressmark.transforms.records import INDEX_PAGE, NO_ZONE
 
 __all__ = [
@@ -33,13 +34,14 @@ DOUBTFUL: Final = (
     ("show marks of Markdown, HTML, a wiki or templates in their text", 0.01,
      "say what they are written in with `--markup`; what a site's generator fills in is kept as it is written",
      pl.col("flags").list.contains("markup_in_text")),
-    ("have broken characters", 0.01, "name their encoding with `--encoding`",
+    ("have broken characters", 0.01,
+     "name their encoding with `--encoding`; what was broken when it was written, as in a dump, stays so",
      pl.col("flags").list.contains("mojibake")),
     ("have no date", 0.02, "see `pressmark explain` on it, or say with `--map date=KEY` where dates are",
      pl.col("published_at").is_null()),
     ("have no title", 0.02, "see `pressmark explain` on it, or say with `--map title=KEY` where titles are",
      pl.col("title") == ""),
-    ("are of an unknown outlet", 0.02, "name it with `--single-outlet`", pl.col("host").is_null()),
+    ("are of an unknown outlet", 0.02, "name it with `--single-outlet`", pl.col("outlet").cast(pl.String) == UNKNOWN),
     ("are one long block", 0.05, "see `pressmark explain` on it",
      (pl.col("paragraph_count") == 1) & (pl.col("paragraph_bytes") > 3000)),
     ("have no text but their title, or none", 0.05, "leave out with `--exclude` what is no article",

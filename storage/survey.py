@@ -38,6 +38,7 @@ UTF_16: Final = ("utf-16-le", "utf-16-be")
 ENCODINGS: Final = {
     "cp949": "ko", "gb18030": "zh-Hans", "big5hkscs": "zh-Hant", "cp932": "ja", "euc_jp": "ja",
 }  # fmt: skip
+SEVERAL: Final = 3
 SUGGESTED: Final = re.compile(r"`--map ((?!html=KEY)[^`]+)`")
 # What is kept beside the columns that it went into, or said elsewhere.
 UNDERSTOOD: Final = frozenset({PROBLEM, "published", "modified", "site_name"})
@@ -97,11 +98,13 @@ def survey(settings: IngestSettings) -> Survey:
 
 
 def _map(outcomes: list[Article | Reject]) -> str | None:
-    """Where lines of JSON have their fields, if half of what was looked at has no usual key, and the same remedy."""
+    """Where lines of JSON have their fields, if half of what was looked at has no usual key, and the same remedy, or
+    nothing of it is an article and several have."""
     said = (SUGGESTED.search(one.detail) for one in outcomes if isinstance(one, Reject) and one.reason == "no_header")
     votes = Counter(found[1] for found in said if found)
     where, count = max(votes.items(), key=lambda vote: (vote[1], vote[0]), default=("", 0))
-    return where if 2 * count >= len(outcomes) > 0 else None
+    alone = count >= SEVERAL and not any(isinstance(one, Article) for one in outcomes)
+    return where if alone or 2 * count >= len(outcomes) > 0 else None
 
 
 def _outcomes(

@@ -61,7 +61,7 @@ NO_TEXT: Final = (
 MARKED: Final = 2000
 LONGEST_TITLE: Final = 400
 # The site's name, behind the title of a page's article.
-SITE: Final = re.compile(r"[-_|｜–—]\s{0,3}([^-_|｜–—\s][^-_|｜–—]{1,40})$")
+SITE: Final = re.compile(r"[-_|｜ㅣ│–—]\s{0,3}([^-_|｜ㅣ│–—\s][^-_|｜ㅣ│–—]{1,40})$")
 FRONT_PAGE: Final = re.compile(r"https://[^/]+/")
 # An index has so many blocks that are links, and less running text than a short story, in blocks of so many letters.
 SEVERAL_LINKS, LITTLE_PROSE, PROSE = 10, 300, 80
@@ -161,9 +161,10 @@ def _parse(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
         url_day=url_day, zone=outlet.zone, latest=latest,
     )  # fmt: skip
-    if not outlet.known and header.stated_day is not None and dates.published_from == "front_matter":
-        # The page's address, else its own offset, tells its day where nothing is known of its outlet's zone.
-        near = url_day is not None and abs(url_day - header.stated_day) <= ONE_DAY
+    stated_by = "header" if facts is not None and header.header_at is not None else "front_matter"
+    if not outlet.known and header.stated_day is not None and dates.published_from == stated_by:
+        # A page's address, else a time's own offset, tells its day where nothing is known of its outlet's zone.
+        near = opened.titles is not None and url_day is not None and abs(url_day - header.stated_day) <= ONE_DAY
         dates = dates._replace(local_date=url_day if near else header.stated_day)
     header_bytes = opened.header_bytes
     languages, main_language = language.detect_all(
@@ -184,7 +185,9 @@ def _parse(
     def is_label(name: str) -> bool:
         return name in own or outlet.is_called(name)
 
-    contributors = contributors_of(header.credits, bylines, is_label, or_label=opened.titles is not None)
+    contributors = contributors_of(
+        header.credits, bylines, is_label, or_label=opened.titles is not None, spaced=main_language == "ja"
+    )
     return Article(
         archive=archive,
         article_id=identity.article_id(canonical, archive, source_path),

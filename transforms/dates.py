@@ -17,7 +17,7 @@ from pressmark.schemas.contract import PublishedFrom
 from pressmark.transforms.datelines import LONGEST_DATELINE, day_in_order, parts_of
 from pressmark.transforms.records import Dates
 
-__all__ = ["FAR_FUTURE", "SCHEDULED_AHEAD", "parse_date", "path_date", "url_date", "weigh"]
+__all__ = ["FAR_FUTURE", "SCHEDULED_AHEAD", "parse_date", "path_date", "url_date", "weigh", "zoned_day"]
 
 CONFLICT: Final = timedelta(days=7)
 AGREEMENT: Final = timedelta(days=2)
@@ -34,6 +34,10 @@ STAMP: Final = re.compile(
     r"(?P<Y>(?!1[34]|2[45])\d{4})(?P<sep>[-/.])(?P<M>\d{1,2})(?P=sep)(?P<D>\d{1,2})"
     r"(?:(?:[Tt]|[ \t]+)(?P<h>\d{1,2}):(?P<m>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d+))?)?"
     r")?[ \t]*(?P<zone>[Zz](?:[-+]00:?00)?|(?:UTC|GMT)?(?P<sign>[-+\u2212])(?P<zh>\d{1,2}):?(?P<zm>\d{2})?|UTC|GMT)?",
+    re.ASCII,
+)
+ZONED_DAY: Final = re.compile(
+    r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)(?:[Tt]|[ \t]+)\d\d?:[\d:.,]{2,20}[ \t]*[-+](?=.{0,4}[1-9])\d\d?:?(?:\d\d)?",
     re.ASCII,
 )
 BASIC_STAMP: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d):?(\d\d):?(\d\d)(?=\D|\Z)", re.ASCII)
@@ -83,11 +87,21 @@ def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | No
         text = C_TIME.sub(r"\2 \1 \5 \3\4", text)
         if MAIL_DATE.match(text):
             moment = parsedate_to_datetime(text)
+            # Of whatever zone its writer is, this is a time in UTC.
+            moment = moment.replace(tzinfo=UTC) if text.endswith("-0000") else moment
             return moment.astimezone(UTC) if moment.tzinfo else moment
         if parts := parts_of(text, place):
             return parts.day if parts.clock is None else parts.moment(UTC) if parts.zone else parts.local()
     except (ValueError, OverflowError):
         return None
+    return None
+
+
+def zoned_day(text: str) -> date | None:
+    """The day of a time that names an offset other than nought, in that zone; None for every other text."""
+    found = ZONED_DAY.fullmatch(text.strip())
+    with suppress(ValueError):
+        return date(*map(int, found.groups())) if found else None
     return None
 
 

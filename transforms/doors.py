@@ -147,7 +147,7 @@ def _with_page(header: Header, page: PageFacts) -> Header:
         author=header.author or "、".join(page.authors) or None,
         credits=(*(header.credits or ((name, "text") for name in page.authors)), *page.credits),
         front_matter_at=header.front_matter_at if dated else read_date(page.published, page.language),
-        stated_day=None if dated else page.printed_day or _stated_day(page.published),
+        stated_day=header.stated_day if dated else page.printed_day or _stated_day(page.published),
         dated_by="" if dated else page.dated_by,
         description=header.description or page.description,
         tags=header.tags or page.tags,

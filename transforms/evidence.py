@@ -69,6 +69,10 @@ HIDDEN: Final = Finding("boilerplate", "hidden from readers")
 HIDING_STYLE: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 ALOUD: Final = re.compile(r"(?:^|\s)(?:sr-only|screen-reader(?:-only|-text)?|visually-?hidden)(?=\s|$)")
 
+# What a site's generator puts in the place of a block; a block that has words of its own beside that is none.
+FILLED: Final = Finding("boilerplate", "filled in by the site's generator")
+GENERATED: Final = re.compile(r"(?:(?:\{\{[<%][^{}]{1,2000}[%>]\}\}|\{%[^{}]{1,500}%\})\s?){1,99}+")
+
 ELEMENT_FINDINGS: Final = {
     tag: Finding(role, f"inside `{tag}`", strong) for role, strong, tags in ELEMENTS for tag in tags.split()
 }
@@ -96,7 +100,7 @@ class Evidence:
         self._named: dict[str, Finding | None] = {}
         self.byline: Final = _credits(rules.byline_words)
         # A block that begins with none of these has no telling words, but for a remark in a short one.
-        self.telling: Final = frozenset(self._starts) | frozenset(OPENING)
+        self.telling: Final = frozenset(self._starts) | frozenset(OPENING) | {"{"}
 
     def of_wording(self, text: str, *, at_edge: bool) -> Finding | None:
         """What the first words of a block say, or, outside the story, any words of a remark."""
@@ -111,6 +115,8 @@ class Evidence:
         return finding
 
     def _of_start(self, text: str) -> Finding | None:
+        if text.startswith(("{{", "{%")) and GENERATED.fullmatch(text):
+            return FILLED
         for start, finding in self._starts.get(text[:1], ()):
             if text.startswith(start) and (finding.role not in ANNOUNCING or _announces(text, start)):
                 return finding

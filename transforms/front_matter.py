@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, NamedTuple
 
-from pressmark.transforms.dates import parse_date
+from pressmark.transforms.dates import parse_date, zoned_day
 from pressmark.transforms.people import credits_in, credits_of
 
 __all__ = ["AUTHORS", "DATES", "PROBLEM", "UNDERSTOOD", "URLS", "FrontMatter", "folded", "read_front_matter"]
@@ -39,9 +39,9 @@ DEEPEST: Final = 32
 URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source")
 AUTHORS: Final = ("author", "authors", "byline", "creator")
 DATES: Final = (
-    "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished", "datePublish",
-    "publishTime", "publishedTime", "pubTime", "created", "created_at", "dateCreated", "lastmod",
-)  # fmt: skip
+    "date_unixtime", "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished",
+    "datePublish", "publicationDate", "publishingDate", "publishTime", "publishedTime", "pubTime", "created",
+    "created_at", "dateCreated", "lastmod")  # fmt: skip
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
@@ -62,14 +62,16 @@ PROBLEM: Final = "_problem"
 class FrontMatter(NamedTuple):
     """What a block says. `end` is the code point of the text just past the closing line.
 
-    `date` is a day alone, a time without a zone, or a time with one. `metadata` holds what no other field does, dates
-    that were not understood and the later ones of equal keys included; it can be written as JSON. `positions` tells,
-    for keys in lower case, the code point at which a value starts. `problem` says what was read as text, or dropped.
+    `date` is a day alone, a time without a zone, or a time with one, whose own day is `stated_day` where that is not
+    UTC. `metadata` holds what no other field does, dates that were not understood and the later ones of equal keys
+    included; it can be written as JSON. `positions` tells, for keys in lower case, the code point at which a value
+    starts. `problem` says what was read as text, or dropped.
     """
 
     url: str | None
     title: str | None
     credits: tuple[tuple[str, str], ...]
+    stated_day: date | None
     date: date | datetime | None
     description: str | None
     tags: tuple[str, ...]
@@ -365,16 +367,16 @@ def _understood(
     url = take(URLS, _address)
     title = take(("title",), _text)
     authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
-    moment = take(DATES, _moment)
+    moment, own_day = take(DATES, _moment) or (None, None)
     description = take(DESCRIPTIONS, _text)
-    many = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
+    tags, kinds = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
     for key, value in fields.values():
         if (left := _jsonable(value)) not in (None, [], {}, ""):
             metadata[key] = left
     for key, values in repeated.items():
         metadata[key] = [metadata[key], *values] if key in metadata else values if len(values) > 1 else values[0]
     people = (*(authors or ()), *credits_in(metadata))
-    return FrontMatter(url, title, people, moment, description, many[0], many[1], metadata, end, positions, problem)
+    return FrontMatter(url, title, people, own_day, moment, description, tags, kinds, metadata, end, positions, problem)
 
 
 def folded(key: str) -> str:
@@ -397,15 +399,16 @@ def _text(value: Any) -> str | None:
 
 
 def _address(value: Any) -> str | None:
-    text = _text(value)
-    return text if text and ADDRESS.match(text) else None
+    return text if (text := _text(value)) and ADDRESS.match(text) else None
 
 
-def _moment(value: Any) -> date | datetime | None:
+def _moment(value: Any) -> tuple[date | datetime, date | None] | None:
+    """A date, and its day in the zone that it names."""
     if isinstance(value, date):
-        return value
-    text = _text(value)
-    return parse_date(path[0] if (path := DAY_OF_PATH.match(text)) else text) if text else None
+        return value, value.date() if isinstance(value, datetime) and value.utcoffset() else None
+    text = _text(value) or ""
+    moment = parse_date(path[0] if (path := DAY_OF_PATH.match(text)) else text)
+    return None if moment is None else (moment, zoned_day(text))
 
 
 def _words(value: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["FILLED_SPACE", "blanked", "closed"]
+__all__ = ["FILLED_SPACE", "blanked", "closed", "opened", "shielded"]
 
 ATTRIBUTE: Final = r"""(?:[#.][\w.:-]+|[\w-]+=(?:"[^"\n]*"|'[^'\n]*'|[^\s{}"'<>]+))"""
 # On a line of its own, behind a span, or at the end of a heading; a colon makes anything one. An index of a formula
@@ -42,6 +42,11 @@ FILLED: Final = re.compile(
     re.MULTILINE,
 )
 FILLED_SPACE: Final = "\u00a0"
+# Shortcodes of Hugo, whose `<` opens no element, and whose `>` on a line of its own no quotation. Their stand-ins are
+# no characters of any text.
+SHORTCODE: Final = re.compile(r"(?<=\{\{)<(?P<said>[^{}]{0,2000}?)>(?=\}\})")
+STANDS_FOR: Final = {"<": "\ue001", ">": "\ue002"}
+STOOD_FOR: Final = str.maketrans({stand_in: sign for sign, stand_in in STANDS_FOR.items()})
 # Values of MDX: braces with code in them, up to two levels deeper.
 VALUE: Final = r"\{(?:[^{}]{1,400}+|\{(?:[^{}]{1,400}+|\{[^{}]{0,400}+\}){0,9}+\}){1,9}+\}"
 QUOTED: Final = r"\"[^\"\n]{0,999}\"|'[^'\n]{0,999}'"
@@ -59,6 +64,22 @@ def closed(body: str) -> str:
     if "{%" in body or "{{" in body:
         body = FILLED.sub(_filled, body)
     return ELEMENT.sub(lambda found: BRACED.sub(_quoted, found[0]), body) if "={" in body else body
+
+
+def shielded(body: str) -> str:
+    """`body` for the reader of Markdown, with stand-ins in its shortcodes for what would be read as markup.
+
+    >>> opened(shielded('{{<lamp "a">}} <b>')) == '{{<lamp "a">}} <b>'
+    True
+    """
+    if "{{<" not in body:
+        return body
+    return SHORTCODE.sub(rf"{STANDS_FOR['<']}\g<said>{STANDS_FOR['>']}", body)
+
+
+def opened(text: str) -> str:
+    """What the reader made of a shielded body as it is written."""
+    return text.translate(STOOD_FOR)
 
 
 def _filled(found: re.Match[str]) -> str:

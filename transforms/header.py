@@ -225,6 +225,7 @@ def _front_matter(text: str, front: FrontMatter) -> Header:
         tags=front.tags,
         categories=front.categories,
         metadata=json.dumps(said, ensure_ascii=False, sort_keys=True) if said else None,
+        stated_day=front.stated_day if header_at is None else None,
         credits=people,
     )
 

@@ -142,7 +142,9 @@ def texts_of(value: Any) -> list[str]:
     """Texts in a JSON value: a string, a map with `name`, or a list of these."""
     found = []
     for part in value if isinstance(value, list) else [value]:
-        text = text_of(part.get("name") or part.get("@value")) if isinstance(part, dict) else text_of(part)
+        text = text_of((part.get("name") or part.get("@value")) if isinstance(part, dict) else part)
+        if text is None and isinstance(part, dict):
+            text = " ".join(filter(None, (text_of(part.get(key)) for key in ("givenName", "familyName")))) or None
         if text:
             found.append(text)
     return found

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 from pyromark import Markdown, Options
 
 from pressmark.transforms.blocks import Cut, TooDeep, cut
-from pressmark.transforms.generators import FILLED_SPACE, blanked, closed
+from pressmark.transforms.generators import FILLED_SPACE, blanked, closed, opened, shielded
 
 __all__ = ["Rendering", "cut_markdown", "render"]
 
@@ -142,7 +142,7 @@ class _Renderer:
         self._tags = closed(body)
         self._text = blanked(self._tags)
         # A return alone ends a line, too.
-        self._read = _beside_ideographs(re.sub(r"\r(?!\n)", "\n", self._text), loose)
+        self._read = _beside_ideographs(re.sub(r"\r(?!\n)", "\n", shielded(self._text)), loose)
         self._bytes = self._read.encode("utf-8", "replace")
         self._ascii = len(self._bytes) == len(body)
         self._byte = self._point = 0
@@ -264,7 +264,7 @@ class _Renderer:
     def _image(self) -> None:
         self._flush()
         value, place = self._at
-        alt = "".join(self._alt)
+        alt = opened("".join(self._alt))
         title = f' title="{html.escape(value["title"])}"' if value["title"] else ""
         tag = f'<img src="{html.escape(_address(value))}" alt="{html.escape(alt)}"{title}>'
         self._piece(tag, *self._points(place))
@@ -325,6 +325,7 @@ class _Renderer:
 
     def _resolved(self, value: str, start: int, end: int, *, markup: bool = False) -> None:
         """What is not as it is written: a character reference, or lines whose tabs and prefixes were taken away."""
+        value = opened(value)
         shown = value if markup else ESCAPED.sub(lambda found: ESCAPES[found[0]], value)
         if self._body.startswith("&", start) and not markup:
             self._piece(shown, start, end)
@@ -356,7 +357,7 @@ class _Renderer:
 def _address(value: Mapping[str, Any]) -> str:
     """Where a link or an image leads to; what a template would fill in is as it is written."""
     address = str(value["dest_url"])
-    return address.replace(FILLED_SPACE, " ") if "{" in address else address
+    return opened(address).replace(FILLED_SPACE, " ") if "{" in address else address
 
 
 def _end_of_address(text: str) -> int:

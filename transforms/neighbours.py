@@ -63,6 +63,7 @@ CHINESE: Final = {sign: value for value, sign in enumerate("一二三四五六�
 LINKS: Final = Finding("related", "nothing but links")
 TITLE: Final = Finding("heading", "the article's own title")
 STANDFIRST: Final = Finding("lede", "apart from the paragraphs, below the title")
+LATER: Final = Finding("body", "called a summary, below what is none")
 SUMMARY: Final = Finding("lede", "what the page states as its summary")
 DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
 ANNOUNCED: Final = Finding("list_item", "a list of links that the paragraph above announces")
@@ -82,6 +83,8 @@ CITED: Final = Finding("note", "in a bibliography")
 SIGNED: Final = Finding("byline", "a name alone in bold or italic, below the story")
 CELL: Final = Finding("table", "a cell of a table of short texts")
 TABLE_TITLE: Final = Finding("caption", "the caption of a table")
+# A story sums itself up before any of these; cards and lists have a summary of each.
+TOLD: Final = ("body", "related", "list_item")
 
 
 def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pictures: Collection[int] = ()) -> None:
@@ -113,6 +116,11 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
         _pictures(findings, blocks, captions)
     if blocks[-1].italic or blocks[-1].bold or findings[-1].role not in CONTENT_ROLES:
         _closing(findings, blocks, stated)
+    ledes = [index for index, finding in enumerate(findings) if finding.role == "lede"]
+    if len(ledes) > 1:
+        between = (index for index in range(ledes[0], ledes[-1]) if findings[index].role in TOLD)
+        below = next(between, ledes[-1])
+        findings[below:] = [LATER if one.role == "lede" and below < ledes[-1] else one for one in findings[below:]]
     title = title_among(findings[:HEAD_BLOCKS], blocks)
     if title is not None or stated.summary:
         standfirst(findings, blocks, stated, title)

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pressmark.schemas.contract import ROLES, Role
 
-__all__ = ["NO_RULES", "Layout", "Outlet", "Outlets", "RegistryError", "Rules", "class_words", "is_slug"]
+__all__ = ["NO_RULES", "UNKNOWN", "Layout", "Outlet", "Outlets", "RegistryError", "Rules", "class_words", "is_slug"]
 
 SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?")

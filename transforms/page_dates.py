@@ -53,6 +53,9 @@ TWO_DIGITS: Final = re.compile(r"(\d{1,2})([./])\s?(\d{1,2})[./]\s?(\d\d)")
 SLASHED: Final = re.compile(r"(?<![\d/])(0?[1-9]|[12]\d|3[01])/(0?[1-9]|[12]\d|3[01])/((?:19|20)\d\d)(?![\d/])")
 MONTHS, LETTERS_BESIDE, LONGEST_LABELLED = 12, 8, 120
 LONG_AGO: Final = timedelta(days=400)
+# So much of a time is its day, hour and minute.
+MINUTE: Final = len("2021-03-05T18:11")
+CLOCK: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 IN_DATA: Final = re.compile(
     r"""["']?(?:date_?published|published_?(?:at|date)|publish_?(?:date|time)|pub_?time|publication_?date|"""
     r"""article_publication_date|\bvar (?:ct|(?:ori)?createtime))["']?\s*[:=]\s*["']?"""
@@ -122,13 +125,9 @@ class Region:
             if not isinstance(node, Text) or not (text := " ".join(node.data.split()).translate(DIGITS)):
                 continue
             parent = node.parent
-            if (
-                not isinstance(parent, Element)
-                or parent.tag in UNPRINTED
-                or _is_quoted(parent)
-                or self.is_aside(parent)
-                or _is_clock(node.previous_sibling)
-            ):
+            if not isinstance(parent, Element) or parent.tag in UNPRINTED or _is_clock(node.previous_sibling):
+                continue
+            if _is_quoted(parent) or self.is_aside(parent):
                 continue
             yield text, _names(parent)
             count += 1
@@ -257,19 +256,14 @@ class _Dates:
         moment = read_date(text, self._language)
         for one in (*(self._of_utc(other, sure) for other in sure), *self._printed(near, "printed beside the title")):
             other = read_date(one.written, self._language)
-            if (
-                other is not None
-                and str(other)[:10] < str(moment)[:10]
-                and ONE_DAY < _distance(moment, other) < LONG_AGO
-            ):
+            earlier = other is not None and str(other)[:10] < str(moment)[:10]
+            if earlier and ONE_DAY < _distance(moment, other) < LONG_AGO:
                 yield one
 
     def _in_data(self) -> Iterator[PageDate]:
         """The day of publication in the data of a page's own scripts, where these name one only."""
         said = [match[1].rstrip("\"'") for match in IN_DATA.finditer(self._markup)]
-        said = [
-            (EPOCH_START + timedelta(seconds=int(text[:10]))).isoformat() if text.isdigit() else text for text in said
-        ]
+        said = [(EPOCH_START + timedelta(seconds=int(one[:10]))).isoformat() if one.isdigit() else one for one in said]
         if len({text[:10] for text in said}) == 1:
             yield PageDate(said[0], "the page's own data")
 
@@ -282,14 +276,20 @@ class _Dates:
                     yield one
 
     def _of_utc(self, text: str, others: Sequence[str]) -> PageDate:
-        """A statement; of one in UTC the day is what the page says of the same moment with an offset, or prints."""
+        """A statement; of one in UTC the day is what the page says of the same moment with an offset, or prints. The
+        same clock with an offset tells that another without one is of that zone, and no UTC."""
         moment = read_date(text, self._language)
-        if isinstance(moment, datetime) and moment.tzinfo is not None and _is_utc(text):
+        in_utc = isinstance(moment, datetime) and moment.tzinfo is not None and _is_utc(text)
+        if isinstance(moment, datetime) and (in_utc or moment.tzinfo is None):
             for other in (*others, *(said for said, _ in self._times)):
-                if ISO.match(other) and not _is_utc(other) and "T" in other:
-                    same = parse_date(other)
-                    if isinstance(same, datetime) and same.tzinfo and abs(same - moment) < ONE_SECOND:
-                        return PageDate(other, "stated")
+                same = parse_date(other) if CLOCK.match(other) and not _is_utc(other) else None
+                if not isinstance(same, datetime) or same.tzinfo is None:
+                    continue
+                if in_utc and abs(same - moment) < ONE_SECOND:
+                    return PageDate(other, "stated")
+                if other[:MINUTE] == text[:MINUTE].replace(" ", "T"):
+                    return PageDate(other, "stated, in the zone that the page says elsewhere")
+        if isinstance(moment, datetime) and in_utc:
             for found in self._printed(self._near(), ""):
                 printed = read_date(found.written, self._language)
                 day = printed.date() if isinstance(printed, datetime) else printed
@@ -321,9 +321,8 @@ class _Dates:
                 text = text if YEAR.search(text) else element.attr("title") or ""
                 if not YEAR.search(text) or _is_quoted(element) or self._region.is_aside(element):
                     continue
-                if not UPDATED.search(f"{_names(element)} {element.attr('itemprop') or ''}") or "publish" in _names(
-                    element
-                ):
+                names = _names(element)
+                if "publish" in names or not UPDATED.search(f"{names} {element.attr('itemprop') or ''}"):
                     yield PageDate(text, evidence)
 
     def _printed(

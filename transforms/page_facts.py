@@ -62,7 +62,7 @@ TECHNICAL: Final = re.compile(
 )
 
 SEPARATED: Final = re.compile(
-    r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_]\s*|\s+[«<]\s+|"
+    r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_ㅣ│]\s*|\s+[«<]\s+|"
     r"(?<=[^\x00-\xff])[-–—]{1,2}(?=[^-–—]{1,12}(?:[网網报報社台]|新闻|新聞|频道|頻道|传媒|傳媒|公众号)$)"
 )
 NAMES: Final = re.compile(r"\s*(?:[,;、，；/|\n]|\s&\s|\b(?:and|und|et|y|e|og|och|en)\s(?=[A-Z])|\s和\s)\s*")
@@ -80,7 +80,7 @@ NAME_ENDS: Final = re.compile(
     re.IGNORECASE,
 )
 NO_NAME: Final = re.compile(
-    rf"https?:|www\.|[@#/]|[\W\d_]+$|.*@.*\.|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
+    rf"https?:|www\.|[@#/]|[(\[]?(?:image|photo|picture|credit)s?\s*:|[\W\d_]+$|.*@.*\.|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
     rf".*\b(?:{'|'.join(NOT_NAMES['elsewhere'])})\b",
     re.IGNORECASE,
 )
@@ -250,7 +250,8 @@ class _Page:
         for texts in self._stated_authors():
             # The outlet's own name is one, whatever joins its words.
             whole = tuple(text for text in texts if folded(text) in own or ORGANISED.search(text))
-            names = (*_people(text for text in texts if text not in whole), *whole)
+            spaced = (self._language() or "").startswith("ja")
+            names = (*_people((text for text in texts if text not in whole), spaced=spaced), *whole)
             if people := tuple(name for name in names if folded(name) not in own):
                 return people
             outlets = outlets or names
@@ -395,8 +396,8 @@ def _is_like_a_name(name: str) -> bool:
     return several and not phrase and len(words) <= 5 and not any(word.isdigit() for word in words)
 
 
-def _people(texts: Iterable[str]) -> tuple[str, ...]:
-    """The names in author statements, each once.
+def _people(texts: Iterable[str], *, spaced: bool = False) -> tuple[str, ...]:
+    """The names in author statements, each once; those of two words in characters are one where names are `spaced`.
 
     >>> _people(["By Ada Moth and Ben Wick, Staff Writer", "https://a.example/ada"]), _people(["作者：林帆 乔一苇"])
     (('Ada Moth', 'Ben Wick'), ('林帆', '乔一苇'))
@@ -411,7 +412,8 @@ def _people(texts: Iterable[str]) -> tuple[str, ...]:
         if end := NAME_ENDS.search(line, 1):
             line = line[: end.start()]
         for part in NAMES.split(line):
-            pieces = part.split() if re.fullmatch(r"[\u4e00-\u9fff]{2,4}(?:\s[\u4e00-\u9fff]{2,4})+", part) else [part]
+            parted = not spaced and re.fullmatch(r"[\u4e00-\u9fff]{2,4}(?:\s[\u4e00-\u9fff]{2,4})+", part)
+            pieces = part.split() if parted else [part]
             for piece in pieces:
                 name = piece.strip(" .:,;-–—")
                 if wrote := WROTE.match(name):

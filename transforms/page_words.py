@@ -193,6 +193,7 @@ NOT_NAMES: Final = {
         "read more", "about", "comment", "comments", "more", "home", "name", "redaktion", "posted on",
         "匿名", "佚名", "未知", "an[oó]nimo", "anonyme?", "publié(?: par)?", "publicado(?: por)?", "facebook\\.com",
         "twitter\\.com",
+        "(?:(?:twitter|facebook|instagram|linkedin|youtube|whatsapp|telegram|pinterest|tiktok)[\\s,|/]*)+",
     ),
     "elsewhere": (
         "comments?", "min(?:ute)?s? read", "views", "subscribe", "newsletter", "cookies?", "follow us", "reply",

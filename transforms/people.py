@@ -106,6 +106,13 @@ NAMES: Final = re.compile(
     r"\s*(?:(?P<part>[,，、،/／])|[&＆]|\s(?:and|AND|und|et|y|e|og|och|en|with|·)\s|"
     r"(?<=[\u4e00-\u9fff]{2})(?:和|与|與|及)(?=[\u4e00-\u9fff]{2,4}\s*$))\s*(?:and\s)?"
 )
+# Two short words by themselves, neither of which says what somebody did; joined as the parts of one name are.
+SPACED: Final = re.compile(
+    rf"(?:^|(?<=[、,，/／&＆]))\s*(?!(?:{_WORD}|{_REPORTER})[ \u3000])([\u3400-\u9fff々ヶ]{{1,4}})[ \u3000]"
+    r"([\u3041-\u30ff\u3400-\u9fff々]{1,5})(?=\s*(?:$|[、,，/／&＆（(]))"
+)
+MIDDLE_DOT: Final = "·"
+JOINED_NAME: Final = rf"\1{MIDDLE_DOT}\2"
 HAN_NAMES: Final = re.compile(r"[\u4e00-\u9fff·]{2,}(?:\s+[\u4e00-\u9fff·]{2,})+")
 MONTH: Final = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?"
 # What stands beside names and is none.
@@ -166,6 +173,9 @@ WITHIN_NAME: Final = re.compile(
     r"\b(?!(?:Artikel|Beitrag|Text|Bericht|Kommentar|Interview|Analyse|Kolumne|Essay|Rezension|Reportage|Autor|Uhr|Post|"
     r"Articolo|Testo|Tekst|Foto|Erstellt|Geschrieben|Veröffentlicht|Publiziert|Verfasst|Gepostet|Eingestellt)\b)(?-i:[A-ZÀ-Þ])[a-zà-ÿ'’-]+\s$"
 )
+# What joins a name to one that was cut off.
+LEFT_OPEN: Final = re.compile(r"\s+(?:with|and|und|et|avec|con|mit)$")
+DOMAIN: Final = re.compile(r"(?:[\w-]+\.)+(?:com|org|net|info|news|[a-z]{2})", re.IGNORECASE)
 LETTER: Final = re.compile(r"[^\W\d_]")
 # What an outlet's system has behind a name: the number of who pressed the button.
 CODE: Final = re.compile(r"(?<=[\u4e00-\u9fff])[\s_/]*[A-Za-z]{1,4}[0-9]{2,8}$")
@@ -202,15 +212,19 @@ def author_of(bylines: Iterable[str]) -> str | None:
 
 def contributors_of(
     stated: Iterable[tuple[str, str]], bylines: Iterable[str], is_label: Callable[[str], bool] = lambda _: False,
-    *, or_label: bool = False,
+    *, or_label: bool = False, spaced: bool = False,
 ) -> tuple[Contributor, ...]:  # fmt: skip
     """Who made an article, writers first: whom a header or a page states, each with a role, else whom the first byline
     names as writers; and whom bylines name for something else. `is_label` tells names of the outlet itself,
-    which count where `or_label` is so and nobody else is named.
+    which count where `or_label` is so and nobody else is named. Where names are `spaced`, as in Japanese, a space
+    between two short words is a part of one name.
 
     >>> contributors_of([("林帆", "text")], ["文：林帆　图：乔一苇"])
     (Contributor(name='林帆', role='text'), Contributor(name='乔一苇', role='photo'))
     """
+    if spaced:
+        stated = [(SPACED.sub(JOINED_NAME, text), role) for text, role in stated]
+        bylines = [SPACED.sub(JOINED_NAME, line) for line in bylines]
     every = [one for text, role in stated for one in _stated(text, role)]
     said = [one for one in every if not is_label(one.name)]
     lines = [people_in(line.strip()) for byline in bylines for line in byline.split("\n")]
@@ -223,7 +237,10 @@ def contributors_of(
     printed = ([one for one in line if one.role == TEXT] for line in lines)
     writers = next((line for line in printed if set(writers) < set(line)), writers) if writers else writers
     others = [one for one in (*said, *(one for line in lines for one in line)) if one.role != TEXT]
-    return tuple(dict.fromkeys((*writers, *others)))
+    found = (*writers, *others)
+    if spaced:
+        found = tuple(one._replace(name=one.name.replace(MIDDLE_DOT, " ")) for one in found)
+    return tuple(dict.fromkeys(found))
 
 
 def credits_of(value: Any, role: str = TEXT) -> tuple[tuple[str, str], ...]:
@@ -364,7 +381,7 @@ def _names(text: str, *, labelled: bool) -> list[str]:
     """The names in what stands beside a label, or alone."""
     if ORGANISED.search(text) and len(text) <= LONGEST_NAMES:
         return [text.strip(ENDS)]
-    text = NAME_END.split(text.strip(ENDS), maxsplit=1)[0].strip(ENDS)
+    text = LEFT_OPEN.sub("", NAME_END.split(text.strip(ENDS), maxsplit=1)[0].strip(ENDS))
     if not text or len(text) > LONGEST_NAMES:
         return []
     if text.isascii():
@@ -413,7 +430,8 @@ def _name(part: str) -> str:
 
 
 def _is_organisation(name: str) -> bool:
-    return name.lower() in ORGANISATIONS or IS_ORGANISATION.match(name) is not None
+    known = name.lower() in ORGANISATIONS or IS_ORGANISATION.match(name) is not None
+    return known or DOMAIN.fullmatch(name) is not None
 
 
 def _is_like_a_name(name: str) -> bool:

@@ -93,7 +93,8 @@ class Header(NamedTuple):
 
     `header_at` is the time of a `comment` header, also of one inside front matter, in UTC. `front_matter_at` is front
     matter's date: in UTC where it names its zone, else a time without one, or a day, both of the outlet's zone;
-    `stated_day` is the day of a whole page's time, as written, and `dated_by` what on the page says that time.
+    `stated_day` is the day of a whole page's time, as written, or of a time with an offset,
+    and `dated_by` what on the page says that time.
     `metadata` is a JSON object with its keys in order: what the header says and no other field holds. `credits` are
     the texts that name people, each with a role.
     """

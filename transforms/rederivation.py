@@ -58,8 +58,9 @@ TIME_COMMENT: Final = re.compile(r"\s*<!--[ \t]*([+-]?\d{1,18})?[^\r\n]*?-->\s*"
 DATE_LINE: Final = re.compile(r"^(\w+)[ \t]*[:=][ \t]*[\"']?([^\"'\r\n]+)", re.MULTILINE)
 # The contract's keys of a date, in its order.
 DATE_KEYS: Final = (
-    "date", "pubdate", "publishdate", "published", "publishedat", "publisheddate", "datepublished", "datepublish",
-    "created", "createdat", "datecreated", "lastmod",
+    "dateunixtime", "date", "pubdate", "publishdate", "published", "publishedat", "publisheddate", "datepublished",
+    "datepublish", "publicationdate", "publishingdate", "publishtime", "publishedtime", "pubtime", "created",
+    "createdat", "datecreated", "lastmod",
 )  # fmt: skip
 PAGE: Final = re.compile(r"(?si)\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b")
 DATED_BY_HEADER: Final = ("comment", "bare", "front_matter")
@@ -307,7 +308,9 @@ def _of_dates(article: Mapping[str, Any], source: _Source, zone: tzinfo) -> Iter
     if facts.get(origin) != published:
         yield _of_times("articles.published_at", published, facts.get(origin))
     day = published.astimezone(zone).date() if published else None
-    if day != article["local_date"]:
+    # Where nobody knows an outlet's zone, the offset that a time names is as good.
+    own = stated.date() if stated is not None and origin == "front_matter" else day
+    if article["local_date"] not in (day, own):
         yield Disagreement("date", "articles.local_date", str(article["local_date"]), str(day))
     # What was left out as a slip of the pen is a conflict, too, and no row shows it.
     if facts and max(facts.values()) - min(facts.values()) > WEEK and not article["date_conflict"]:

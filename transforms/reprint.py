@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final
 
 from pressmark.transforms.blocks import Block
+from pressmark.transforms.generators import shielded
 from pressmark.transforms.identity import HTTP, unarchived
 
 __all__ = ["looks_like_markdown", "original_address"]
@@ -19,7 +20,7 @@ __all__ = ["looks_like_markdown", "original_address"]
 # most, of Markdown a half at least.
 MARKDOWN_SHARE: Final = 0.3
 SAMPLE: Final = 1 << 15
-BLANK_LINE: Final = re.compile(r"(?:\r\n|\n|\r)[ \t]*(?=[\r\n])")
+BLANK_LINE: Final = re.compile(r"(?>\r\n|\n|\r)[ \t]*(?=[\r\n])")
 BLOCK_TAG: Final = re.compile(
     r"</?(?:address|article|aside|blockquote|br|center|dd|div|dl|dt|figcaption|figure|footer|form|h[1-6]|header|hr|iframe|"
     r"li|main|nav|ol|p|pre|section|table|tbody|td|th|thead|tr|ul|video)(?:class=|style=|[\s/>])",
@@ -30,7 +31,8 @@ UNSEEN: Final = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1|\Z)",
 # Tags that a text of Markdown tells of.
 SHOWN_TAG: Final = re.compile(r"`</?[a-zA-Z][^`<>\n]*>`")
 MARK: Final = re.compile(
-    r"^(?:\#{1,6}[ \t]+\S|>[ \t]|[ ]{0,3}[-*+][ \t]+\S|[ ]{0,3}\d{1,3}[.)][ \t]+\S|[-*=]{3,}[ \t]*\r?$|```)"
+    r"^(?:\#{1,6}[ \t]+\S|>[ \t]|[ ]{0,3}[-*+][ \t]+\S|[ ]{0,3}\d{1,3}[.)][ \t]+\S|[-*=]{3,}[ \t]*\r?$|```"
+    r"|\|?(?:[ \t]*:?-{2,}:?[ \t]*\|)+[ \t:-]*\r?$)"
     r"|^[ ]{0,3}\[[^\[\]\n]+\]:[ \t]+\S|\[[^\[\]\n]*\]\((?:[^()\s]+|\{[{%][^()\n]+[}%]\}[^()\s]*)\)|\*\*[^*\n]+\*\*|~~[^~\n]+~~|<https?://[^<>\s]+>",
     re.MULTILINE,
 )
@@ -48,6 +50,11 @@ ENGLISH_ORIGIN: Final = re.compile(
 )
 # Archives whose addresses hide the archived one.
 OPAQUE: Final = re.compile(r"https?://(?:archive\.(?:fo|is|li|md|ph|today|vn)|perma\.cc)/", re.IGNORECASE)
+# A site's front page, or one that no story is on: taken for the original, it would make many articles one.
+NO_ARTICLE: Final = re.compile(
+    r"https?://[^/?#]+/*(?:(?:index\.\w+|home|news|blog|about(?:-us)?|newsletters?|subscribe|donate|contact)/*)?(?:#.*)?",
+    re.IGNORECASE,
+)
 
 
 def looks_like_markdown(body: str) -> bool:
@@ -56,19 +63,24 @@ def looks_like_markdown(body: str) -> bool:
     >>> looks_like_markdown("# 堰\\n\\n**水**又来。"), looks_like_markdown("<p>一</p>\\n\\n<p>* 二</p>")
     (True, False)
     """
-    body = body[:SAMPLE]
+    body = shielded(body[:SAMPLE])
     parted = BLANK_LINE.search(body) is not None
     if not parted and BLOCK_TAG.search(body):
         return False
     body = SHOWN_TAG.sub("``", UNSEEN.sub("", body))
-    plain = total = 0
+    plain = total = begun = tagged = 0
     for paragraph in BLANK_LINE.split(body):
         size = len(TAG.sub("", paragraph).strip())
         total += size
-        plain += 0 if BLOCK_TAG.search(paragraph) else size
+        if BLOCK_TAG.search(paragraph):
+            tagged += 1
+        else:
+            plain += size
+            # Bold, italic and linked words within paragraphs are written as HTML in Markdown, too.
+            begun += size > 0 and not paragraph.lstrip().startswith("<")
     if plain <= total * MARKDOWN_SHARE:
         return False
-    return MARK.search(body) is not None or (parted and not TAG.search(body))
+    return MARK.search(body) is not None or (parted and (begun > 2 * tagged + 1 or not TAG.search(body)))
 
 
 def original_address(blocks: Sequence[Block]) -> str | None:
@@ -86,4 +98,5 @@ def original_address(blocks: Sequence[Block]) -> str | None:
 
 def _original(address: str) -> str | None:
     address = unarchived(address)
-    return address if HTTP.match(address) and not OPAQUE.match(address) else None
+    named = HTTP.match(address) and not OPAQUE.match(address) and not NO_ARTICLE.fullmatch(address)
+    return address if named else None

@@ -19,11 +19,11 @@ from pressmark.transforms.records import Limits, RecordFacts
 
 __all__ = ["CONTENT", "read_json_lines", "suggested"]
 
-# What a payload may be called, with what it then is; where a line has several, the first counts.
+# What a payload may be called, as keys are folded, with what it then is; where a line has several, the first counts.
 CONTENT: Final[Mapping[str, str | None]] = MappingProxyType({
-    "html": "text/html", "content_html": "text/html", "raw_html": "text/html", "content": None, "body": None,
-    "markdown": "text/markdown", "text": "text/plain", "full_text": "text/plain", "content_text": "text/plain",
-    "maintext": "text/plain", "plain_text": "text/plain", "articlebody": "text/plain",
+    "html": "text/html", "contenthtml": "text/html", "rawhtml": "text/html", "content": None, "body": None,
+    "markdown": "text/markdown", "text": "text/plain", "fulltext": "text/plain", "contenttext": "text/plain",
+    "maintext": "text/plain", "plaintext": "text/plain", "articlebody": "text/plain", "articletext": "text/plain",
 })  # fmt: skip
 TIMES: Final = frozenset(map(folded, DATES))
 # Of these an article has one; some scrapers write each value as a list.
@@ -39,14 +39,33 @@ LONGEST_SAID: Final = 1 << 12
 MOST_KEYS, LONGEST_KEY = 12, 40
 # A text of so many characters may be an article. Objects are looked into so deep for it.
 SHORTEST_TEXT, DEEPEST = 60, 4
+# An address, or the name of a file or a page.
+NO_TEXT: Final = re.compile(r"\S{0,20}://|[!-~]+\Z")
+# A line of a text that is wrapped is no longer than this, and seldom ends as a sentence does.
+WRAPPED: Final = 120
+ENDS_PARAGRAPH: Final = re.compile(r"[.!?…:。！？：।॥۔؟።។]['\"”’»」』）)\]]*$")
+LINE_END: Final = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
+BLANK_LINE: Final = re.compile(r"(?>\r\n|\n|\r)[ \t]*[\r\n]")
+TABLE_OR_CODE: Final = re.compile(r"^(?:\||```|~~~|    \S)", re.MULTILINE)
 TAGS: Final = re.compile(r"</?(?:p|div|br|h[1-6]|article)\b", re.IGNORECASE)
+# How dumps call titles in other languages than English.
+TITLES: Final = (
+    r"t[ií]tulo|titre|titel|titolo|titlu|tytuł|judul|başlık|baslik|заголов(?:ок|ак)|назва(?:ние)?|عنوان|शीर्षक|제목|"
+    r"標題|标题|題名|タイトル|tiêuđề|otsikko|rubrik|cím|titul(?:ek)?|naslov|τίτλος|כותרת"
+)
 # How dumps call the keys of fields, as they are folded, the surest first; and what the whole of a value has to be.
 CALLED: Final = (
     ("url", (r"(?:web|page|article|source|original|canonical|news|post)?(?:url|link|uri|href|permalink)",), r"https?://\S+"),
-    ("title", (r"\w*title", r"\w*headline"), r".{1,400}"),
-    ("author", (r"\w*author\w*|byline\w*|writer|creator",), r".{1,200}"),
-    ("date", (r"\w*pub(?!lisher)\w*", r"\w*creat\w*(?<!or)", r"\w*date|\w*time(?:stamp)?|issued"), r".{4,40}"),
+    ("title", (r"\w*title", r"\w*headline", TITLES), r".{1,400}"),
+    ("author", (r"\w*author\w*|byline\w*|writer|creator",
+                r"autore?s?|auteurs?|penulis|yazar|автор|نویسنده|الكاتب|كاتب|작성자|기자"
+                r"|作者|記者|记者|tácgiả|लेखक"), r"(?!https?:).{1,200}"),
+    ("date", (r"\w*pub(?!lisher)\w*", r"\w*creat\w*(?<!or)", r"\w*date|\w*time(?:stamp)?|issued",
+              r"data\w*|datum\w*|fecha\w*|tanggal\w*|tarih\w*|дата\w*"
+              r"|veröffentlicht\w*|تاریخ|تاريخ|日期|日付|날짜|ngày\w*|तारीख"),
+     r"(?=.*\d).{4,40}"),
 )  # fmt: skip
+IS_TITLE: Final = re.compile(rf"\w*title|\w*headline|{TITLES}")
 NO_FIELD: Final = re.compile(
     r"modif|version|updat|crawl|scrap|fetch|warc|index|image|img|icon|thumb|avatar|api", re.IGNORECASE
 )
@@ -59,11 +78,11 @@ FEW_OPEN, FEW_VALUES = 16, 1000
 def read_json_lines(stream: Unpacked, limits: Limits, keys: Mapping[str, str]) -> Iterator[Found]:
     """The records of a file in their order; empty lines are none. `keys` says under which key of a line each field
     is; those that it does not name have their usual ones."""
-    if stream.peek(3) == b"\xef\xbb\xbf":
-        stream.read(3)
     while True:
         place = str(stream.total)
         try:
+            if not stream.total and stream.peek(3) == b"\xef\xbb\xbf":
+                place = str(len(stream.read(3)))
             line = stream.readline(LONGEST_LINE_BYTES)
             if not line and not stream.next_member():
                 return
@@ -104,12 +123,16 @@ def _read(line: bytes, limits: Limits, keys: Mapping[str, str]) -> Payload | Fau
         return fault_of("the line is no JSON object; one record is expected in a line", line, reason="no_header")
     key, media_type = _content(found, keys)
     content = _text(_value(found, key))
+    if content is not None and media_type in (None, "text/plain"):
+        content = _parted(content)
     if content is None:
         names = f"`{key}`" if key else "`html`, `text` or another usual key"
         has = ", ".join(f"`{name[:LONGEST_KEY]}`" for name in list(found)[:MOST_KEYS]) or "none"
         where = (not key and suggested(found)) or "html=KEY"
         detail = f"the line has no text under {names}, its keys are {has}; say where it is with `--map {where}`"
         return fault_of(detail, line, reason="no_header")
+    if not content:
+        return fault_of(f"the line has an empty text under `{key}`; fetch the page again", line, reason="empty_file")
     # Half of a pair of surrogates is no character; the parser then says so.
     data = limited([content.encode("utf-8", "surrogatepass")], limits)
     if isinstance(data, Fault):
@@ -125,7 +148,9 @@ def suggested(found: dict[str, Any]) -> str:
     'text=_source.story,url=_source.weblink'
     """
     said = dict(_scalars(found, "", DEEPEST))
-    texts = [path for path, value in said.items() if len(value) >= SHORTEST_TEXT and "://" not in value[:LONGEST_KEY]]
+    texts = [path for path, value in said.items()
+             if len(value) >= SHORTEST_TEXT and not NO_TEXT.match(value)
+             and not IS_TITLE.fullmatch(folded(path.rpartition(".")[2]))]  # fmt: skip
     if not texts:
         return ""
     longest = max(texts, key=lambda path: len(said[path]))
@@ -153,7 +178,7 @@ def _content(found: dict[str, Any], keys: Mapping[str, str]) -> tuple[str, str |
     for name in CONTENT:
         if name in keys:
             return keys[name], CONTENT[name]
-    names = {str(key).lower(): key for key in reversed(found)}
+    names = {folded(key): key for key in reversed(found)}
     texts = {name: text for name in CONTENT if name in names and (text := _text(found[names[name]])) is not None}
     # One without text counts where no other has some.
     name = next((name for name, text in texts.items() if text.strip()), next(iter(texts), ""))
@@ -161,10 +186,25 @@ def _content(found: dict[str, Any], keys: Mapping[str, str]) -> tuple[str, str |
 
 
 def _text(value: Any) -> str | None:
-    """A text, or a list of paragraphs as one, with empty lines between them."""
-    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
-        return "\n\n".join(value)
+    """A text, or a list of paragraphs as one, with empty lines between them; of a list in which some pieces are marked
+    up, as messengers export them, all that they say."""
+    if isinstance(value, list) and (plain := [part for part in value if isinstance(part, str)]):
+        if len(plain) == len(value):
+            return "\n\n".join(plain)
+        pieces = [part.get("text") if isinstance(part, dict) else part for part in value]
+        return "".join(map(str, pieces)) if all(isinstance(piece, str) for piece in pieces) else None
     return value if isinstance(value, str) else None
+
+
+def _parted(text: str) -> str:
+    """A text with empty lines between its paragraphs: as it is, unless each of its lines is one, as readers of pages
+    write them."""
+    lines = [line for line in LINE_END.split(text) if line.strip()]
+    if len(lines) < 2 or BLANK_LINE.search(text.strip()) or TAGS.search(text) or TABLE_OR_CODE.search(text):
+        return text
+    ended = sum(len(line) for line in lines if ENDS_PARAGRAPH.search(line))
+    whole = max(map(len, lines)) > WRAPPED or 2 * ended > sum(map(len, lines))
+    return "\n\n".join(lines) if whole else text
 
 
 def _value(found: Any, key: str) -> Any:

@@ -137,6 +137,17 @@ def test_times_that_name_no_zone_and_index_pages_are_told_by_name(
     }
 
 
+def test_an_outlet_that_is_named_is_no_unknown_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "a.md").write_text("---\ntitle: a\ndate: 2021-03-05\n---\n\nThe lamp went out.\n", "utf-8")
+    arguments = ["ingest", str(tmp_path / "archive"), str(tmp_path / "out")]
+    assert main(arguments) == 0
+    assert "1 of 1 articles are of an unknown outlet" in caplog.text
+    caplog.clear()
+    assert main([*arguments, "--single-outlet", "wick"]) == 0
+    assert "unknown outlet" not in caplog.text
+
+
 def test_init_gives_its_findings_as_json(news: News, capsys: pytest.CaptureFixture[str]) -> None:
     news.write("a.md")
     assert main(["init", str(news.archive), "--dry-run", "--json"]) == 0

@@ -343,6 +343,17 @@ def test_the_address_tells_the_day_of_a_page_whose_zone_nobody_knows() -> None:
     assert (late.header.dialect, late.dates.local_date) == ("page", date(2022, 3, 8))
 
 
+@pytest.mark.parametrize(
+    "front",
+    ["+++\ndate = 2022-03-07T21:30:00-05:00\n+++", "---\ndate: 2022-03-07 21:30:00 -0500\n---",
+     '{"date": "2022-03-07T21:30-05"}'],
+    ids=["TOML", "YAML", "JSON"],
+)  # fmt: skip
+def test_the_offset_of_a_time_tells_its_day_where_nobody_knows_the_zone(front: str) -> None:
+    found = article(f"{front}\nThe ferry sails again.\n").dates
+    assert (found.published_at, found.local_date) == (datetime(2022, 3, 8, 2, 30, tzinfo=UTC), date(2022, 3, 7))
+
+
 BARE = "[渡轮试航](https://{}/a)\n------\n\n<p>{}</p><p>渡轮今天试航，许多人来看。</p>"
 
 

@@ -300,6 +300,23 @@ def test_statements_and_bylines_are_put_together(stated: list[Any], bylines: lis
     assert " ".join(f"{one.name.replace(' ', '_')}:{one.role}" for one in found) == people
 
 
+@pytest.mark.parametrize(
+    ("byline", "names"),
+    [("松岡 美帆", "松岡 美帆"), ("松岡 美帆、堤　はるか", "松岡 美帆、堤 はるか"), ("取材 松岡", "松岡"),
+     ("編集 松岡・堤", "")],
+    ids=["one", "two", "what was done", "who edited"],
+)  # fmt: skip
+def test_a_space_is_a_part_of_japanese_names(byline: str, names: str) -> None:
+    found = contributors_of((), [byline], spaced=True)
+    assert "、".join(one.name for one in found if one.role in ("text", "interview")) == names
+    assert [one.name for one in contributors_of((), ["林帆 乔一苇"])] == ["林帆", "乔一苇"]
+
+
+def test_addresses_and_loose_ends_of_bylines_are_no_people() -> None:
+    assert author_of(["By Ada Moth / WICK.EXAMPLE.COM / Mar 5, 2021"]) == "Ada Moth"
+    assert author_of(["By Ada Moth with\xa0agencies"]) == "Ada Moth"
+
+
 def test_a_page_that_names_nobody_names_its_outlet() -> None:
     stated = [("路透", "text")]
     assert contributors_of(stated, ["责编：林帆"], lambda name: name == "路透", or_label=True) == (

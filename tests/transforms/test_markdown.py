@@ -69,6 +69,16 @@ def test_links_are_inline_by_reference_and_bare() -> None:
     assert links == [("一", "/a"), ("二", "/c"), ("https://b.example",) * 2, (address, address)]
 
 
+def test_shortcodes_stay_in_the_text_as_they_are_written() -> None:
+    codes = '{{<quay "a">}}', "{{</quay>}}", '{{<credit\n  name="Ada"\n>}}', '{{<embed src="x" />}}'
+    body = f"{codes[0]}\n\nThe {codes[3]} weir &amp; {codes[1]}\n\n{codes[2]}\n\n> {codes[0]} ![{codes[3]}](a.png)"
+    found = cut_markdown(body)
+    texts = [codes[0], f"The {codes[3]} weir & {codes[1]}", " ".join(codes[2].split()), codes[0]]
+    assert [block.text for block in found.blocks] == texts
+    assert [medium.alt for medium in found.media] == [codes[3]]
+    assert check_article(*rows_of(body)) == []
+
+
 def test_what_a_generator_fills_in_is_an_address_and_no_text() -> None:
     body = (
         '[一]({{< ref "/b c" >}} "d")[二]({{ site.url }}{% post_url e %})![三](/f/{{ g }}.png)'
@@ -160,6 +170,9 @@ def test_hostile_bodies_end(body: str) -> None:
         ("一<br><br>二", False),
         ("- 用`<ul>`代替`<ol>`，这一段很长\n\n一", True), ("看[这][1]。\n\n[1]: https://a.example", True),
         ("看[这]({{< ref \"a\" >}})。", True),
+        ("The <b>weir</b> opened.\n\n{{<figure src=\"a.jpg\">}}\n\nThe <a href=\"/k\">keeper</a> saw <i>it</i>.", True),
+        ("<div>\n\nThe <b>weir</b> opened.\n\nThe keeper saw <i>it</i>.\n\n</div>", False),
+        ("<div>\r\nThe <b>weir</b> opened.\r\nThe keeper saw.\r\nNobody spoke.\r\n</div>", False),
         ("日期：x\n\n<div>很长的一段文字，在标签里</div>", False), ("<!-- # 堰\n\n -->\n\n<p>一</p>", False),
     ],
 )  # fmt: skip
@@ -187,6 +200,8 @@ def test_markdown_is_told_by_what_it_holds(body: str, markdown: bool) -> None:
         ("原文：~~https://www.shipin.example/kiosk/i?k=s~~", "https://www.shipin.example/kiosk/i?k=s"),
         ("一\n\n二\n\n三\n\n四\n\n原文：<https://a.example/x>", None),
         ("原文：[题](/x)", None),
+        ("This article first appeared in A, [B](https://b.example/)'s letter.", None),
+        ("This was originally published in [our letter](https://b.example/newsletters/#a).", None),
     ],
 )  # fmt: skip
 def test_a_reprint_names_its_original(body: str, address: str | None) -> None:

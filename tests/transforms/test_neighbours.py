@@ -84,10 +84,20 @@ def test_lists_of_links_are_a_digests_items_where_they_are_most_of_it_and_relate
         pytest.param("<p>[1] Ash, T.: Lamps of Songling</p>", ["note"], id="numbered reference"),
         pytest.param("<p>References to lamps</p>", ["body"], id="a line about references"),
         pytest.param("<p>{{< lamp src='quay' >}}</p>", ["boilerplate"], id="template mark"),
+        pytest.param(f"<p>{'{{< lamp >}} ' * 20}</p>", ["boilerplate"], id="many template marks"),
+        pytest.param("<p>{{< lamp >}}It burns again.{{< /lamp >}}</p>", ["body"], id="text between template marks"),
+        pytest.param(f"<p>{'—' * 40}–</p>", ["boilerplate"], id="a long rule of dashes"),
     ],
 )  # fmt: skip
 def test_what_stands_between_a_storys_paragraphs(between: str, found: list[str]) -> None:
     assert roles(STORY + between + STORY) == [*BODY, *found, *BODY]
+
+
+def test_a_story_has_one_summary() -> None:
+    one = f"<p class='summary'>{SENTENCE}</p>"
+    card = f"<h3><a href='/c'>The lamp</a></h3>{one}"
+    assert roles(f"<h1>Lamps</h1>{one}{one}{STORY}")[:4] == ["heading", "lede", "lede", "body"]
+    assert roles(f"<h1>Lamps</h1>{one}{card * 3}").count("lede") == 1
 
 
 def test_a_box_with_a_linked_heading_is_another_story() -> None:

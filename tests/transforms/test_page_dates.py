@@ -155,6 +155,16 @@ def test_what_a_page_writes_without_a_zone_is_in_its_outlet_s() -> None:
         assert str(found.published_at) == "2021-03-05 17:11:00+00:00", written
 
 
+@pytest.mark.parametrize("written", ["2021-03-05T18:11:00Z", "2021-03-05T18:11:00+0000", "2021-03-05 18:11:07"])
+def test_the_same_clock_with_an_offset_tells_the_zone_of_a_statement(written: str) -> None:
+    meta = f'<meta property="article:published_time" content="{written}">'
+    data = '<script type="application/ld+json">{{"@type": "NewsArticle", "datePublished": "{}"}}</script>'
+    for clock, hour in (("18:11:30+02:00", 16), ("18:11:30Z", 18), ("18:19:00+02:00", 18)):
+        other = f"2021-03-05T{clock}"
+        at = dates_of(meta + data.format(other) + STORY).dates.published_at
+        assert (at and at.hour) == hour, other
+
+
 def test_a_stated_day_has_the_time_that_is_printed_of_it() -> None:
     stated_day = '<meta name="publishdate" content="2021-03-05">'
     for printed, hour in (("2021年03月05日08:18", 8), ("2021年03月06日08:18", 0)):

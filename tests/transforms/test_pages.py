@@ -145,6 +145,11 @@ def test_broken_json_is_read_as_far_as_it_goes(text: str, published: str | None)
     assert page_facts(f'<script type="application/ld+json">{text}</script><p>x').published == published
 
 
+def described(*articles: Mapping[str, object]) -> str:
+    graph = json.dumps([{"@type": "NewsArticle", **one} for one in articles])
+    return f'<script type="application/ld+json">{graph}</script>'
+
+
 @pytest.mark.parametrize(
     ("markup", "authors"),
     [
@@ -173,6 +178,10 @@ def test_broken_json_is_read_as_far_as_it_goes(text: str, published: str | None)
         ('<meta name="author" content="&lt;a href=&quot;/ada&quot;&gt;Ada Moth&lt;/a&gt;">', ("Ada Moth",)),
         ('<meta name="author" content="facebook.com"><p class="author">Ada Moth</p>', ("Ada Moth",)),
         ('<meta name="author" content="anónimo">', ()),
+        ('<meta itemprop="author" content="(Image: Wick Pictures)"><p class="author">Ada Moth</p>', ("Ada Moth",)),
+        ('<p class="author">Twitter Facebook</p>', ()),
+        ('<html lang="ja"><meta name="author" content="松岡 美帆">', ("松岡 美帆",)),
+        (described({"author": [{"givenName": "Ada", "familyName": "Moth"}]}), ("Ada Moth",)),
         ('<p class="author">Themen bearbeiten</p>', ()),
         ('<p class="author">Ada van der Moth</p>', ("Ada van der Moth",)),
         ('<p class="author">ลงโฆษณากับประชาคมริมน้ำ</p>', ()),
@@ -226,11 +235,6 @@ def test_the_title_is_the_articles_and_not_the_sites(markup: str, title: str | N
 )
 def test_a_page_declares_its_encoding_in_its_head(data: bytes, label: str | None) -> None:
     assert declared_inside(data) == label
-
-
-def described(*articles: Mapping[str, object]) -> str:
-    graph = json.dumps([{"@type": "NewsArticle", **one} for one in articles])
-    return f'<script type="application/ld+json">{graph}</script>'
 
 
 LAMP = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -180,8 +181,8 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
     data = b"\n".join(
         line.replace(b"\n", b"") if isinstance(line, bytes) else json.dumps(line).encode() for line in lines
     )
-    # A frame of zstd to skip begins so, and no line of JSON.
-    assume(data[1:4] != b"*M\x18")
+    # What is packed, and a frame of zstd to skip, begin so, and no line of JSON.
+    assume(data[1:4] != b"*M\x18" and data[:2] != b"\x1f\x8b")
     found = list(read_json_lines(Unpacked(io.BytesIO(data), Budget()), Limits(), keys_of("url=a.b")))
     places = [number for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n")) if line.strip()]
     assert len(found) == len(places)
@@ -191,7 +192,8 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
             said = json.loads(line).values()
             lists = [one for one in said if isinstance(one, list) and all(isinstance(part, str) for part in one)]
             texts = [value for value in said if isinstance(value, str)] + ["\n\n".join(one) for one in lists if one]
-            assert bytes(one.payload) in [text.encode("utf-8", "surrogatepass") for text in texts]
+            parted = ["\n\n".join(filter(str.strip, re.split("[ \t]*(?:\r\n|\n|\r)", text))) for text in texts]
+            assert bytes(one.payload) in [text.encode("utf-8", "surrogatepass") for text in texts + parted]
         elif one.payload.data is not None:
             assert one.payload.data.removesuffix(b"\n") == line
 
@@ -201,8 +203,18 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
     [
         ({"html": "", "text": "图书馆开门。", "publish_date": 1646370367}, "图书馆开门。", 4),
         ({"content": " ", "maintext": "图书馆开门。", "date_publish": "2022-03-04 05:06:07"}, "图书馆开门。", 4),
+        ({"plaintext": "图书馆开门。", "publishing_date": "2022-03-04 05:06:07"}, "图书馆开门。", 4),
         ({"full_text": "图书馆开门。", "created_at": "Fri Mar 04 05:06:07 +0000 2022"}, "图书馆开门。", 4),
         ({"text": "图书馆开门。", "date": "1646370367000"}, "图书馆开门。", 4),
+        (
+            {
+                "text": ["图书馆", {"type": "bold", "text": "开门"}, "。"],
+                "date": "2022-03-03T20:06:07",
+                "date_unixtime": "1646370367",
+            },
+            "图书馆开门。",
+            4,
+        ),
         ({"text": "图书馆开门。", "date": {"$date": "2022-03-04T05:06:07Z"}}, "图书馆开门。", 4),
         ({"text": "图书馆开门。", "date": "20220304T050607Z"}, "图书馆开门。", 4),
         ({"text": "图书馆开门。", "publish_time": {"$date": {"$numberLong": "1646370367000"}}}, "图书馆开门。", 4),
@@ -210,8 +222,10 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
     ids=[
         "an empty key",
         "news-please",
+        "fundus",
         "a tweet",
         "a number as text",
+        "a messenger's export",
         "MongoDB",
         "ISO's basic form",
         "MongoDB's export",
@@ -222,6 +236,51 @@ def test_dumps_of_other_tools_are_read(tmp_path: Path, line: dict[str, Any], tex
         (row["text"], row["published_at"]) for row in rows(write(tmp_path / "a.jsonl", line), tmp_path / "out")
     ]
     assert (found, at.day) == (text, day)
+
+
+SENTENCE = "The library in the old tide mill opened again, after two years."
+WRAPPED = "The library in the old tide mill\nopened again, after two years. It\nholds the town's letters and\nits maps"
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks"),
+    [
+        (f"{SENTENCE}\n{SENTENCE}\n{SENTENCE}", 3), (f"{SENTENCE}\r\n{SENTENCE}\r\n", 2),
+        (f"Opened\n{SENTENCE * 3}", 2),
+        (f"- Letters\n{SENTENCE}", 2), (f"{SENTENCE}\n{SENTENCE}\n\n{SENTENCE}", 2), (WRAPPED, 1),
+        (f"<p>{SENTENCE}\n{SENTENCE}</p>", 1), (f"| a | b |\n|---|---|\n| {SENTENCE} | c |", 4),
+    ],
+    ids=["lines", "CRLF", "a title", "a list", "empty lines", "wrapped", "HTML", "a table"],
+)  # fmt: skip
+def test_each_line_of_a_text_without_empty_lines_is_a_paragraph(tmp_path: Path, text: str, blocks: int) -> None:
+    (row,) = rows(write(tmp_path / "a.jsonl", {"text": text}), tmp_path / "out")
+    assert len(str(row["text"]).split("\n\n")) == blocks
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ({"titulo": "A biblioteca", "conteudo": SENTENCE, "autor": "Ada", "data": "5 de março", "link": "https://a.example"},
+         "text=conteudo,title=titulo,author=autor,date=data"),
+        ({"başlık": "Kütüphane", "içerik": SENTENCE, "tarih": "05.03.2021"}, "text=içerik,title=başlık,date=tarih"),
+        ({"заголовок": "Книги", "текст": SENTENCE, "дата": "2021-03-05"}, "text=текст,title=заголовок,date=дата"),
+        ({"titulo": SENTENCE, "link": "https://a.example"}, ""),
+    ],
+    ids=["Portuguese", "Turkish", "Russian", "titles alone"],
+)  # fmt: skip
+def test_keys_of_other_languages_are_suggested(line: dict[str, Any], where: str) -> None:
+    assert suggested(line) == where
+
+
+def test_the_name_of_a_page_is_proposed_for_no_text() -> None:
+    assert suggested({"slug": "the-library-in-the-old-tide-mill-opened-again-after-two-years-of-work"}) == ""
+
+
+def test_a_packed_dump_that_is_cut_off_at_its_start_is_a_reject(tmp_path: Path) -> None:
+    write(tmp_path / "b.jsonl", LINE)
+    (tmp_path / "a.jsonl.gz").write_bytes(b"\x1f\x8b\x08")
+    ingest(tmp_path, tmp_path / "out")
+    assert rows_of(tmp_path / "out", "rejects", "source_path", "reason") == [("a.jsonl.gz#0", "unreadable")]
 
 
 def test_a_line_without_text_names_the_keys_that_it_has(tmp_path: Path) -> None:
@@ -249,6 +308,15 @@ LONG = "The weir opened at dawn, and the ferries waited for the mist to lift. " 
 ])  # fmt: skip
 def test_where_a_dump_of_another_shape_has_its_fields_is_suggested(line: dict[str, Any], where: str) -> None:
     assert suggested(line) == where
+
+
+def test_init_proposes_what_several_lines_suggest_where_no_other_is_read(tmp_path: Path) -> None:
+    post = {
+        "object": {"url": "https://a.example/b", "content": f"<p>{LONG}</p>"},
+        "signature": {"creator": "https://a.example"},
+    }
+    path = write(tmp_path / "a.jsonl", *[post] * 3, *[{"object": {"content": "<p>No.</p>"}}] * 9)
+    assert survey(IngestSettings(source=str(path))).proposed["map"] == "html=object.content,url=object.url"
 
 
 def test_init_proposes_what_is_suggested_and_the_next_run_reads_by_it(tmp_path: Path) -> None:
