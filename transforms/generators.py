@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["FILLED_SPACE", "blanked", "closed", "opened", "shielded"]
+__all__ = ["FILLED_SPACE", "STANDS_FOR", "blanked", "closed", "opened", "shielded"]
 
 ATTRIBUTE: Final = r"""(?:[#.][\w.:-]+|[\w-]+=(?:"[^"\n]*"|'[^'\n]*'|[^\s{}"'<>]+))"""
 # On a line of its own, behind a span, or at the end of a heading; a colon makes anything one. An index of a formula

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 from pyromark import Markdown, Options
 
 from pressmark.transforms.blocks import Cut, TooDeep, cut
-from pressmark.transforms.generators import FILLED_SPACE, blanked, closed, opened, shielded
+from pressmark.transforms.generators import FILLED_SPACE, STANDS_FOR, blanked, closed, opened, shielded
 
 __all__ = ["Rendering", "cut_markdown", "render"]
 
@@ -53,6 +53,7 @@ ADDRESS: Final = re.compile(r"(?i:https?)://[^\s<>\"'`|\\^{}\u0080-\U0010ffff]+"
 TRAILING: Final = ".,:;!?*_~'\""
 ESCAPED: Final = re.compile(r"[&<]")
 ESCAPES: Final = {"&": "&amp;", "<": "&lt;"}
+TAG_OR_CODE: Final = re.compile(rf"<[^<>]*>|({STANDS_FOR['<']})")
 
 
 class Rendering(NamedTuple):
@@ -209,9 +210,18 @@ class _Renderer:
         elif name in ("Html", "InlineHtml"):
             start, end = self._points(place)
             if value == self._read[start:end]:
-                self._piece(self._tags[start:end], start, end)
+                self._markup(start, end)
             else:
                 self._resolved(value, start, end, markup=True)
+
+    def _markup(self, start: int, end: int) -> None:
+        """Markup as it is written; shortcodes beside its tags are text."""
+        for found in TAG_OR_CODE.finditer(self._read, start, end):
+            if found[1]:
+                self._piece(self._tags[start : found.start()], start, found.start())
+                self._piece(ESCAPES["<"], found.start(), found.end())
+                start = found.end()
+        self._piece(self._tags[start:end], start, end)
 
     def _points(self, place: Mapping[str, int]) -> tuple[int, int]:
         """Code points of a range of bytes. Ranges come in order, but for those of what holds others."""

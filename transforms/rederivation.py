@@ -256,7 +256,10 @@ def _of_markdown(
     if BEYOND_COMMONMARK.search(body):
         return
     given = [row for row in rows if _unmarked(row["text"])]
-    blocks = [block.text for block in reference_cut(COMMONMARK.render(body)).blocks if _unmarked(block.text)]
+    # A shortcode of Hugo is text, and no element.
+    html = COMMONMARK.render(body.replace("{{<", "{{\ue001").replace(">}}", "\ue002}}"))
+    texts = (block.text.replace("\ue001", "<").replace("\ue002", ">") for block in reference_cut(html).blocks)
+    blocks = [text for text in texts if _unmarked(text)]
     plain = [_unmarked(row["text"]) for row in given], [_unmarked(text) for text in blocks]
     for change, low, high, first, last in SequenceMatcher(None, *plain, autojunk=False).get_opcodes():
         if change == "equal":

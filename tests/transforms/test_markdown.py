@@ -79,6 +79,13 @@ def test_shortcodes_stay_in_the_text_as_they_are_written() -> None:
     assert check_article(*rows_of(body)) == []
 
 
+def test_shortcodes_inside_of_markup_are_text_beside_its_tags() -> None:
+    body = '<div class="{{<quay>}}">\nThe weir {{<lamp "a">}}\n<b>burns</b> {{</lamp>}}\n</div>\n'
+    (block,) = cut_markdown(body).blocks
+    assert block.text == 'The weir {{<lamp "a">}} burns {{</lamp>}}'
+    assert check_article(*rows_of(body)) == []
+
+
 def test_what_a_generator_fills_in_is_an_address_and_no_text() -> None:
     body = (
         '[一]({{< ref "/b c" >}} "d")[二]({{ site.url }}{% post_url e %})![三](/f/{{ g }}.png)'
