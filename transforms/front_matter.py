@@ -42,6 +42,8 @@ DATES: Final = (
     "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished", "datePublish",
     "publishTime", "publishedTime", "pubTime", "created", "created_at", "dateCreated", "lastmod",
 )  # fmt: skip
+# Clippers and lists of pages to read say when they saved a page (the last four), and leave open when it was published.
+PUBLISHED: Final = frozenset(key.lower().replace("_", "") for key in DATES[1:-4])
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
@@ -365,7 +367,8 @@ def _understood(
     url = take(URLS, _address)
     title = take(("title",), _text)
     authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
-    moment = take(DATES, _moment)
+    left_open = any(_jsonable(fields[name][1]) in (None, "") for name in PUBLISHED & fields.keys())
+    moment = take(DATES[:-4] if left_open else DATES, _moment)
     description = take(DESCRIPTIONS, _text)
     many = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
     for key, value in fields.values():

@@ -59,7 +59,7 @@ DATE_LINE: Final = re.compile(r"^(\w+)[ \t]*[:=][ \t]*[\"']?([^\"'\r\n]+)", re.M
 # The contract's keys of a date, in its order.
 DATE_KEYS: Final = (
     "date", "pubdate", "publishdate", "published", "publishedat", "publisheddate", "datepublished", "datepublish",
-    "created", "createdat", "datecreated", "lastmod",
+    "publishtime", "publishedtime", "pubtime", "created", "createdat", "datecreated", "lastmod",
 )  # fmt: skip
 PAGE: Final = re.compile(r"(?si)\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b")
 DATED_BY_HEADER: Final = ("comment", "bare", "front_matter")
@@ -412,7 +412,8 @@ def _dated_block(block: str, fence: str) -> tuple[datetime | date | None, bool]:
 def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     """The date by the first key that says one; False where what it says can't be understood here."""
     said = {str(key).lower().replace("_", "").replace("-", ""): value for key, value in found.items()}
-    value = next((said[key] for key in DATE_KEYS if said.get(key)), None)
+    keys = DATE_KEYS[:-4] if any(said.get(key, 0) in (None, "") for key in DATE_KEYS[1:-4]) else DATE_KEYS
+    value = next((said[key] for key in keys if said.get(key)), None)
     if value is None or isinstance(value, date):
         return value, True
     try:
