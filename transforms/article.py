@@ -226,7 +226,7 @@ def _parse(
         doubts=tuple([doubt for doubt, holds in (
             (NO_ZONE, not outlet.known and _has_no_zone(header, dates, dated, blocks, roles)),
             (INDEX_PAGE, opened.titles is not None and _is_index(header, canonical, blocks, roles)),
-            (WALL_PAGE, dates.published_from in ("none", "url") and is_walled(opened, content)),
+            (WALL_PAGE, is_walled(opened, content, dated=dates.published_from not in ("none", "url"))),
         ) if holds]),
     )  # fmt: skip
 

@@ -120,13 +120,13 @@ def story_of(opened: Opened, blocks: Sequence[Block]) -> Verdict:
     return main_blocks(blocks, opened.titles or ())
 
 
-def is_walled(opened: Opened, content: Sequence[str]) -> bool:
-    """Whether a page without a date, of which this is the content, stands in place of a story."""
+def is_walled(opened: Opened, content: Sequence[str], *, dated: bool) -> bool:
+    """Whether a whole page, of which this is the content, stands in place of a story."""
     if opened.titles is None:
         return False
     from pressmark.transforms.pages import is_wall
 
-    return is_wall(opened.titles, content)
+    return is_wall(() if dated else opened.titles, content)
 
 
 def _json_comment(text: str, keys: Sequence[tuple[str, str]]) -> Header | None:

@@ -79,7 +79,8 @@ class RecordFolder(Folder):
             notes = (*notes, CUT.format(len(self._cut), self._cut[0]))
         if self._signers:
             notes = (*notes, SIGNED.format(len(self._signers), *next(iter(self._signers.items()))))
-        return found._replace(left_out=listing.left_out + found.left_out + left_out.total(), notes=notes)
+        others = listing.left_out + found.left_out + left_out.total()
+        return found._replace(left_out=others, notes=notes, not_taken=(*listing.not_taken, *found.not_taken))
 
     def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         if not self._files:

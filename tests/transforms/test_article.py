@@ -406,10 +406,11 @@ WALL = "<!doctype html><title>{}</title><h1>The Wick</h1>{}"
         (WALL.format("The Wick", "<noscript>You need to enable JavaScript to run this app.</noscript>"), True),
         (WALL.format("Just a moment", "".join(STORY.replace("went", f"{n} went") for n in range(20))), False),
         (WALL.format("Just a moment", "<meta property=article:published_time content=2022-03-01>" + STORY), False),
+        (WALL.format("The lamp", "<meta property=article:published_time content=2022-03-01><p>Loading…</p>"), True),
         (HEADER + "<h1>404 Not Found</h1>", False),
     ],
     ids=["against robots", "no page", "an error's number", "a number", "Chinese", "a script's", "long", "dated",
-         "behind a header"],
+         "loading", "behind a header"],
 )  # fmt: skip
 def test_a_page_in_place_of_a_story_is_doubted(source: str, doubted: bool) -> None:
     assert ("wall_page" in article(source).doubts) is doubted
