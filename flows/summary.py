@@ -98,10 +98,10 @@ def _left_out(files: int) -> str:
 def why_nothing_came(settings: IngestSettings, report: RunReport, outlets: Sequence[OutletCount]) -> str | None:
     """What is wrong, and what to do, where a run found no source or no article; None where it did."""
     if not report.sources and not report.deleted:
-        selected = "no file of it is selected" if report.left_out else "it holds no files"
+        selected = "no file or record of it is taken for a page" if report.left_out else "it holds no files"
         return (
             f"nothing was ingested from `{settings.source}`: {selected}; look at the path, --include and --exclude, "
-            "and write articles in JSON, XML or CSV as JSON Lines"
+            "save MHTML and web archives as HTML, and write articles in JSON, XML or CSV as JSON Lines"
         )
     if settings.outlets and not {outlet.outlet for outlet in outlets}.intersection(settings.outlets):
         return f"no article is from --outlet {', '.join(settings.outlets)}; see `pressmark explain FILE` for the slug"

@@ -14,7 +14,7 @@ from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport, latest_of
 from pressmark.transforms.outlets import UNKNOWN
-from pressmark.transforms.records import INDEX_PAGE, NO_ZONE
+from pressmark.transforms.records import INDEX_PAGE, NO_ZONE, WALL_PAGE
 
 __all__ = [
     "Doubt", "OutletCount", "RejectLine", "Stage", "articles_at", "doubts_about", "outlet_counts", "reject_lines",
@@ -55,6 +55,8 @@ OF_PARSING: Final = {
               "name theirs as `zone` in `pressmark.toml`"),
     INDEX_PAGE: ("that were read look like front pages or lists of links",
                  "leave out with `--exclude` what is no article"),
+    WALL_PAGE: ("that were read look like pages of errors, or walls of consent or against robots",
+                "fetch them again, or leave them out with `--exclude`"),
 }  # fmt: skip
 RANK: Final = ("published_at", "valid_from", "source_path", "archive")
 

@@ -231,7 +231,8 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Progress, 
     found = partition_rows(output, "revisions", archive.name, columns)
     superseded = [Stood(**row) for some in found.values() for row in some]
     rejects, bad_rejects = _rejects(output, archive.name)
-    taken = [source for source in listed if archive.selection.takes(source.source_path)]
+    chosen = archive.selection.taken(pa.array([source.source_path for source in listed], pa.string()))
+    taken = [source for source, taken in zip(listed, chosen.to_pylist(), strict=True) if taken]
     incomplete, not_ingested = _completeness(archive, taken, articles, superseded, rejects)
     breaches += incomplete + bad_rejects
     duplicates = [path for path, count in Counter(row.source_path for row in articles).items() if count > 1]

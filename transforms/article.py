@@ -17,7 +17,7 @@ from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
 from pressmark.transforms.dates import FAR_FUTURE, path_date, url_date, weigh
-from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, open_source, story_of
+from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, is_walled, open_source, story_of
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.neighbours import LINKS, standfirst, title_among
@@ -27,6 +27,7 @@ from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import (
     INDEX_PAGE,
     NO_ZONE,
+    WALL_PAGE,
     Article,
     Dates,
     Header,
@@ -228,6 +229,7 @@ def _parse(
         doubts=tuple([doubt for doubt, holds in (
             (NO_ZONE, not outlet.known and _has_no_zone(header, dates, dated, blocks, roles)),
             (INDEX_PAGE, opened.titles is not None and _is_index(header, canonical, blocks, roles)),
+            (WALL_PAGE, is_walled(opened, content, dated=dates.published_from not in ("none", "url"))),
         ) if holds]),
     )  # fmt: skip
 

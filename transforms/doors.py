@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pressmark.transforms.page_facts import PageFacts
     from pressmark.transforms.pages import Verdict
 
-__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "open_source", "part_source", "story_of"]
+__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "is_walled", "open_source", "part_source", "story_of"]
 
 AS_IT_IS: Final = Reading()
 # A whole page says of itself what a header would.
@@ -118,6 +118,15 @@ def story_of(opened: Opened, blocks: Sequence[Block]) -> Verdict:
     from pressmark.transforms.pages import main_blocks
 
     return main_blocks(blocks, opened.titles or ())
+
+
+def is_walled(opened: Opened, content: Sequence[str], *, dated: bool) -> bool:
+    """Whether a whole page, of which this is the content, stands in place of a story."""
+    if opened.titles is None:
+        return False
+    from pressmark.transforms.pages import is_wall
+
+    return is_wall(() if dated else opened.titles, content)
 
 
 def _json_comment(text: str, keys: Sequence[tuple[str, str]]) -> Header | None:

@@ -42,6 +42,8 @@ DATES: Final = (
     "date_unixtime", "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished",
     "datePublish", "publicationDate", "publishingDate", "publishTime", "publishedTime", "pubTime", "created",
     "created_at", "dateCreated", "lastmod")  # fmt: skip
+# Clippers and lists of pages to read say when they saved a page (the last four), and leave open when it was published.
+PUBLISHED: Final = frozenset(key.lower().replace("_", "") for key in DATES[2:-4])
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
@@ -353,8 +355,7 @@ def _understood(
             metadata[key] = _jsonable(entry.value)
     if repeated:
         names = ", ".join(f"`{key}`" for key in list(repeated)[:8])
-        twice = f"given more than once, and the first counts: {names}"
-        problem = f"{problem}; {twice}" if problem else twice
+        problem = "; ".join(filter(None, (problem, f"given more than once, and the first counts: {names}")))
 
     def take(keys: tuple[str, ...], read: Callable[[Any], Any]) -> Any:
         """What the first of some keys says that says anything."""
@@ -367,7 +368,8 @@ def _understood(
     url = take(URLS, _address)
     title = take(("title",), _text)
     authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
-    moment, own_day = take(DATES, _moment) or (None, None)
+    left_open = any(_jsonable(fields[name][1]) in (None, "") for name in PUBLISHED & fields.keys())
+    moment, own_day = take(DATES[:-4] if left_open else DATES, _moment) or (None, None)
     description = take(DESCRIPTIONS, _text)
     tags, kinds = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
     for key, value in fields.values():
@@ -384,9 +386,7 @@ def folded(key: str) -> str:
     return key.lower().replace("_", "").replace("-", "")
 
 
-UNDERSTOOD: Final = frozenset(
-    map(folded, (*URLS, *AUTHORS, *DATES, *DESCRIPTIONS, "title", *MANY["tags"], *MANY["categories"]))
-)
+UNDERSTOOD: Final = frozenset(map(folded, (*URLS, *AUTHORS, *DATES, *DESCRIPTIONS, "title", *sum(MANY.values(), ()))))
 
 
 def _text(value: Any) -> str | None:

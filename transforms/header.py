@@ -50,6 +50,7 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
      "this is a message or a page saved as MHTML; save the page as HTML"),
     (r"[\s\ufeff]*+\{\s*+\"log\"\s*+:\s*+\{\s*+\"(?:version|creator|pages|entries)\"",
      "this is a HAR, as browsers save their traffic; make a WARC of it, as `har2warc` does"),
+    (r"HTTP/[0-9.]{1,4} [0-9]{3}", "this has the headers of HTTP before its page; take them off, or make a WARC of it"),
     (r"(?:WEBVTT\b|\s*+1\r?\n\d\d:\d\d:\d\d[,.]\d)", "these are subtitles; exclude them"),
     (r"[\s\ufeff]*+\[\s*+[\[{\"]",
      "this is a JSON list, or a broken one; write one object on a line of a `.jsonl` file, as `jq -c '.[]'` does"),

@@ -46,10 +46,13 @@ MOST_STRINGS_NEAR: Final = 16
 LONGEST_NEAR: Final = 200
 LONGEST_BYLINE: Final = 160
 LONGEST_STATEMENT: Final = 400
-# Where a browser, or SingleFile, says that it saved the page from.
+# Where a browser, SingleFile, monolith or HTTrack says that it saved the page from.
 SAVED: Final = re.compile(
-    r"<!--\s{0,9}(?:saved from url=\(\d{1,9}\)|Page saved with SingleFile\s{0,9}url:\s{0,9})(https?://[^\s<>]+)"
+    r"<!--\s{0,9}(?:saved from url=\(\d{1,9}\)|Saved from |(?:Page saved with|Archive processed by) SingleFile\s{0,9}"
+    r"url:\s{0,9})(https?://[^\s<>]+)|<!--\s{0,9}Mirrored from ([^\s<>/]+\.[^\s<>]+) by HTTrack"
 )
+SAVERS: Final = '[data-scrapbook-source], meta[name="savepage-url"]'
+WHOLE: Final = re.compile(r"https?://[^/]+")
 SAVED_WITHIN: Final = 1 << 13
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
@@ -118,7 +121,8 @@ def page_facts(markup: str) -> PageFacts:
     ('A lamp', ('Ada Moth',))
     """
     saved = SAVED.search(markup, 0, SAVED_WITHIN)
-    return _Page(parse(markup), markup, saved[1] if saved else None).facts()
+    kept = (saved[1] or f"http://{saved[2]}") if saved else None
+    return _Page(parse(markup), markup, kept).facts()
 
 
 class _Page:
@@ -159,7 +163,7 @@ class _Page:
         tags = self._all(KEYS["tags"]) or [text for node in articles for text in texts_of(node.get("keywords"))]
         sections = [text for node in articles for text in texts_of(node.get("articleSection"))]
         return PageFacts(
-            url=self._address or self._kept_address or next(filter(None, map(address_of, self._articles)), None),
+            url=self._page_address(),
             title=title,
             authors=self._authors(),
             credits=tuple(one for node in articles for one in credits_in(node)),
@@ -225,15 +229,30 @@ class _Page:
         return None
 
     def _stated_address(self) -> str | None:
+        """What the page calls its address, else what saved it; of relative ones those below a stated base are whole."""
         links = self._document.select('link[rel~="canonical" i][href]')
-        given = [*(link.attr("href") for link in links), *self._meta.get("og:url", ())]
+        savers = [one.attr("data-scrapbook-source") or one.attr("content") for one in self._document.select(SAVERS)]
+        given = [*(one.attr("href") for one in links), *self._meta.get("og:url", ()), self._kept_address, *savers]
+        site = WHOLE.match(self._base())
         found = [address.strip() for address in given if address]
-        whole = [address for address in found if re.match(r"https?://", address)]
+        found = [site[0] + address if site and re.match(r"/[^/]", address) else address for address in found]
+        whole = [address for address in found if WHOLE.match(address)]
         if whole and FRONT_PAGE.fullmatch(whole[0]):
             # Some systems call the front page the canonical one of all their pages.
             host = _host(whole[0])
             whole = [one for one in whole if _host(one) == host and not FRONT_PAGE.fullmatch(one)] or whole
         return next(iter(whole or found), None)
+
+    def _base(self) -> str:
+        base = self._document.select_one("base[href]")
+        return (base.attr("href") or "").strip() if base is not None else ""
+
+    def _page_address(self) -> str | None:
+        """The page's address: what it calls so, what its articles do, the base of its links where that is no folder."""
+        base = self._base()
+        links_from = None if base.endswith("/") or FRONT_PAGE.fullmatch(base) else base
+        found = (self._address, *map(address_of, self._articles), links_from)
+        return next((one for one in found if one and WHOLE.match(one)), self._address)
 
     def _language(self) -> str | None:
         root = self._document.select_one("html")

@@ -5,7 +5,7 @@ Owns lists alone, in several languages. No outlet stands here; what is known of 
 
 from typing import Final
 
-__all__ = ["ASIDE", "CLASSES", "DATE_WORDS", "KEYS", "LABELS", "NOT_NAMES", "SELECTORS"]
+__all__ = ["ASIDE", "CLASSES", "DATE_WORDS", "KEYS", "LABELS", "NOT_NAMES", "SELECTORS", "WALLS"]
 
 # How short blocks start that stand over or in furniture.
 LABELS: Final = (
@@ -198,5 +198,40 @@ NOT_NAMES: Final = {
     "elsewhere": (
         "comments?", "min(?:ute)?s? read", "views", "subscribe", "newsletter", "cookies?", "follow us", "reply",
         "skip to", "kommentare?", "commentaires?", "antworten", "anmelden",
+    ),
+}  # fmt: skip
+
+# How titles of pages start that a server gives in place of a story, and what such pages print. The last of the titles
+# are numbers of errors.
+WALLS: Final = {
+    "titles": (
+        "just a moment", "attention required", "access (?:denied|to this page|restricted)",
+        "(?:please )?verify(?:ing)? you", "are you (?:a )?(?:human|robot)",
+        "(?:robot|human|bot) (?:check|verification)", "security (?:check|verification)", "checking your browser",
+        "one more step", "pardon our interruption", "before you continue", "we value your privacy",
+        "(?:the |this |sorry, (?:the |this |that )?)?(?:page|article|content) (?:was )?(?:not|cannot be|"
+        "can.t be|could not be) found",
+        "(?:the |this )?page (?:is )?(?:unavailable|(?:has )?moved|no longer|does ?n.t|you)", "not found",
+        "(?:document|object) moved", "redirecting", "internal server error", "bad gateway", "gateway time-?out",
+        "forbidden", "service (?:temporarily )?unavailable", "too many requests", "database error",
+        "request (?:rejected|blocked)", "account suspended", "seite nicht gefunden", "zugriff verweigert",
+        "bevor sie (?:fortfahren|zu )", "page (?:introuvable|non trouvée)", "accès (?:refusé|interdit)",
+        "avant d(?:e continuer|.accéder)", "página no encontrada", "acceso denegado", "antes de continuar",
+        "página não encontrada", "pagina non trovata", "accesso negato", "pagina niet gevonden",
+        "nie znaleziono strony", "strona nie (?:istnieje|została)", "страница не найдена",
+        "доступ (?:запрещ|огранич)", "сторінк[уа] не знайдено", "sayfa bulunamadı", "sidan (?:kunde|finns) inte",
+        "siden (?:ble |blev )?ikke fun", "siden finnes ikke", "sivua ei löy", "halaman tidak ditemukan",
+        "không tìm thấy trang", "الصفحة غير موجودة", "페이지를 찾을 수 없", "ページが(?:見つかりません|存在しません)",
+        "お探しのページ", "(?:您访问的)?(?:页面|网页|文章)(?:不存在|未找到|找不到|已删除)",
+        "(?:找不到|未找到)(?:该|您)?.{0,6}(?:页面|頁面|网页|網頁|文章)", "頁面不存在", "(?:安全|人机)验证",
+        "访问(?:被拒绝|受限|验证)",
+        r"(?:http )?(?:error|fehler|erreur|ошибка|错误)?\W{0,3}(?:4(?:0\d|10|29|51)|5(?:0\d|2\d|"
+        r"30))(?:\s*$|\s*[-–—:|(!.]|\s+(?:error|not|forbidden|unauthori|internal|bad|service|page|gateway|gone|too|seite|página|страниц))",
+    ),
+    "texts": (
+        "enable (?:js|javascript|cookies)", "javascript (?:is )?(?:required|disabled)", "turn (?:on )?javascript",
+        "verify (?:that )?you are (?:not )?(?:a )?(?:human|robot)", "unusual (?:traffic|activity)",
+        r"^\W*(?:loading|please wait)\W*$", "javascript aktivieren", "activer javascript", "habilit[ae] javascript",
+        "включите javascript", "启用 ?javascript",
     ),
 }  # fmt: skip

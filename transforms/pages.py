@@ -17,8 +17,9 @@ from typing import Final, NamedTuple
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.page_features import CJK, features, folded
 from pressmark.transforms.page_model import score
+from pressmark.transforms.page_words import WALLS
 
-__all__ = ["Verdict", "declared_inside", "main_blocks"]
+__all__ = ["Verdict", "declared_inside", "is_wall", "main_blocks"]
 
 # A page says the same long text twice where it repeats its summary or shows the article for another device.
 LONG_ENOUGH_TO_REPEAT: Final = 60
@@ -36,6 +37,9 @@ DECLARED: Final = re.compile(
 )
 # Standards ask for a declaration in the first 1024 bytes; browsers find later ones too, as pages have them.
 PRESCAN_BYTES: Final = 16 * 1024
+# What stands in place of a story says little, and what it says is its sign where it says hardly anything.
+WALL, HARDLY = 1500, 400
+WALL_TITLE, WALL_TEXT = (re.compile("|".join(WALLS[of]), re.IGNORECASE | re.MULTILINE) for of in ("titles", "texts"))
 
 
 class Verdict(NamedTuple):
@@ -111,3 +115,15 @@ def declared_inside(data: bytes) -> str | None:
     label = (found[1] or found[2]).decode("ascii", "replace") if found else None
     # What could be read so far is no UTF-16, whatever it says.
     return "utf-8" if label and label.lower().startswith("utf-16") else label
+
+
+def is_wall(titles: Sequence[str], content: Sequence[str]) -> bool:
+    """Whether a page is by its title or its few words one of an error, or asks for consent or for a proof that a human
+    reads it.
+
+    >>> is_wall(["Page not found"], ["It may have been moved."]), is_wall(["Lost and found"], ["A lamp was."])
+    (True, False)
+    """
+    size = sum(map(len, content))
+    titled = size <= WALL and any(map(WALL_TITLE.match, titles))
+    return titled or (size <= HARDLY and any(map(WALL_TEXT.search, content)))

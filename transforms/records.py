@@ -14,6 +14,7 @@ from pressmark.schemas.contract import Dialect, Flag, Markup, MediaKind, Publish
 __all__ = [
     "INDEX_PAGE",
     "NO_ZONE",
+    "WALL_PAGE",
     "Article",
     "Contributor",
     "Dates",
@@ -166,14 +167,15 @@ class Paragraph(NamedTuple):
     links: tuple[Link, ...]
 
 
-# A time without its zone was read as UTC; a whole page is a front page or a list of links.
+# A time without its zone was read as UTC; a whole page is a front page or a list of links, or in place of a story.
 NO_ZONE: Final = "no_zone"
 INDEX_PAGE: Final = "index_page"
+WALL_PAGE: Final = "wall_page"
 
 
 class Article(NamedTuple):
     """One row of `articles`, without run columns, and its paragraphs, with the reason for each one's role. `text` is
-    UTF-8; `doubts` (`NO_ZONE`, `INDEX_PAGE`) are in no row: they are for what a run says of its sources."""
+    UTF-8; `doubts` (`NO_ZONE`, `INDEX_PAGE`, `WALL_PAGE`) are in no row, but for what a run says."""
 
     archive: str
     article_id: str

@@ -16,23 +16,35 @@ __all__ = ["EVERY_ARTICLE", "PACKED_PAGE", "RECORD_FILE", "BadPatternError", "Se
 # What accompanies articles: pages about the archive, indexes, the folders and files that make a site of it.
 LEFT_OUT: Final = re.compile(
     r"""(?:\A|.*/)(?:
-        (?:readme|_?index|licen[cs]e(?:-[^/.]*)?|copying|contributing|changelog|code_of_conduct|summary|404)(?:\.[^/]*)?
+        (?:readme|licen[cs]e(?:-[^/.]*)?|copying|contributing|changelog|code_of_conduct|summary|404)(?:\.[^/]*)?
+        | _?index(?:\.[^/?@]*)?(?:[?@]C=[NMSD][^/]*)? | hts-log\.txt | cookies\.txt | hts-cache/.*
         | _config\.ya?ml | gemfile[^/]* | rakefile | makefile | dockerfile | cname | robots\.txt
         | package(?:-lock)?\.json | requirements[^/]*\.txt
         | (?:_?layouts|_includes|_sass|_data|archetypes|templates|assets|node_modules|vendor|__pycache__)/.*
         | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|bmp|avif|css|scss|js|mjs|ts|map|woff2?|ttf|eot|otf|mp[34]|webm|m4a|pdf
                    |zip|gz|zst|py|rb|sh|json|ya?ml|toml|xml|csv|lock|parquet|rs|go|java|c|cc|cpp|h|php|sql|prisma|ipynb|vue
-                   |jsx|tsx|less|sass|webmanifest|wasm|ini|cfg|bat|exe|docx?|xlsx?|pptx?|db|sqlite|7z|rar|xz|bz2|tar|tgz|mht|mhtml|webarchive|epub|rss|atom|tsv|bib|iso|bin)
+                   |jsx|tsx|less|sass|webmanifest|wasm|ini|cfg|bat|exe|docx?|xlsx?|pptx?|db|sqlite|7z|rar|xz|bz2|tar|tgz|mht|mhtml|webarchive|epub|rss|atom|tsv|bib|iso|bin
+                   |cdxj?|log|conf|sqlite3|orig|download)
+        | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|css|js|woff2?|ttf|eot|otf|json|xml)[?@][\w%-]+=[^/\s]*
     )\Z""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL | re.ASCII,
 )
 # But for pages that are packed one by one.
 PACKED_PAGE: Final = re.compile(r"\.(?:html?|xhtml)\.gz\Z", re.IGNORECASE)
-# And for articles in folders of their own, as sites with neat addresses have them: by a date or some words.
+# And for articles in folders of their own, as sites with neat addresses have them: by a date, some words or a number.
 BUNDLE: Final = re.compile(
-    r"(?:\A|/)(?:(?:19|20)\d\d-?\d\d-?\d\d|[^/.-][^/-]*-[^/-]+)-[^/]*[^/-]/index\.(?:md|markdown|html?|xhtml)\Z",
+    r"(?:\A|/)(?:(?:(?:19|20)\d\d-?\d\d-?\d\d|[^/.-][^/-]*-[^/-]+)-[^/]*[^/-]"
+    r"|(?:[^/]*[^/\d])?(?!(?:19|20)\d\d[01]\d(?:[0-3]\d)?/)\d{5,}"
+    r"|(?:19|20)\d\d/(?:0?[1-9]|1[0-2])/(?:\d\d?/)?(?!page/|feed/|\d\d?/)[^/]+)/index\.(?:md|markdown|html?|xhtml)\Z",
     re.IGNORECASE,
 )
+# What a browser saves with a page is in a folder beside it, which has its name and a word for files.
+BESIDE: Final = re.compile(
+    r"(?:[_.-](?:files?|dateien|fichiers|archivos|arquivos|ficheiros|pliki|soubory|bestanden|filer|elemei|tiedostot"
+    r"|dosyalar|fitxers|datoteke|файлы)|_文件)/",
+    re.IGNORECASE,
+)
+PAGES: Final = (".html", ".htm", ".xhtml")
 HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
 # As Arrow has it, ten times as fast: what `HIDDEN` and `LEFT_OUT` match, and a little more.
 DOUBTFUL: Final = r"(?s)(?:\A|/)\.|" + re.sub(r"\s", "", LEFT_OUT.pattern).replace(r"\Z", r"\z")
@@ -108,7 +120,20 @@ class Selection:
         )
 
     def taken(self, paths: pa.StringArray) -> pa.BooleanArray:
-        """`takes` of each of the paths."""
+        """`takes` of each of the paths of an archive, but where there is no `include` no file that a browser saved with
+        a page."""
+        taken = self._taken(paths)
+        if self.include or not pc.any(pc.match_substring_regex(paths, BESIDE.pattern, ignore_case=True)).as_py():
+            return taken
+        names = paths.to_pylist()
+        known = set(names)
+        saved_with = [
+            any(path[: found.start()] + end in known for found in BESIDE.finditer(path) for end in PAGES)
+            for path in names
+        ]
+        return pc.and_not(taken, pa.array(saved_with, pa.bool_()))
+
+    def _taken(self, paths: pa.StringArray) -> pa.BooleanArray:
         if self.include or self.exclude:
             return pa.array(map(self.takes, paths.to_pylist()), pa.bool_(), size=len(paths))
         doubtful = pc.match_substring_regex(paths, DOUBTFUL, ignore_case=True)

@@ -114,7 +114,8 @@ class PackedArchive(Input):
             if OUTSIDE.search(member.name):
                 problem = OUT_OF_ARCHIVE
             sources.append(Source(path, str(bearer), members[bearer].size, problem, version=version))
-        return listing_of(sources, request.selection)._replace(notes=self.notes)
+        found = listing_of(sources, request.selection)
+        return found._replace(notes=(*self.notes, *found.notes))
 
     def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         if self._state is not None and self._state_now() != self._state:

@@ -90,7 +90,7 @@ class GitRepository(Input):
         frame = distinct(frame.filter(LASTS | IS_FILE), CONTENT)
         kept = rows.select(*KEPT).with_columns(pl.col("position", "ended") - (len(line) - 1))
         found = listing_of(frame.select(*LISTING), request.selection)
-        return Listing(found.frame, kept, found.left_out, head, times[-1], tuple(notes), found.not_taken)
+        return Listing(found.frame, kept, found.left_out, head, times[-1], (*notes, *found.notes), found.not_taken)
 
     def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         asked = []

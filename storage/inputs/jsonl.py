@@ -13,7 +13,7 @@ from typing import Any, Final
 from pressmark.storage.inputs.budget import LONGEST_LINE_BYTES
 from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
 from pressmark.storage.inputs.unpacked import Broken, Unpacked
-from pressmark.storage.inputs.warc import Found
+from pressmark.storage.inputs.warc import Found, LeftOut
 from pressmark.transforms.front_matter import DATES, DESCRIPTIONS, UNDERSTOOD, URLS, folded, read_front_matter
 from pressmark.transforms.records import Limits, RecordFacts
 
@@ -30,6 +30,8 @@ TIMES: Final = frozenset(map(folded, DATES))
 SINGLE: Final = frozenset(map(folded, (*URLS, *DATES, *DESCRIPTIONS, "title", "headline")))
 EPOCH: Final = re.compile(r"[0-9]{10}(?:[0-9]{3})?(?:\.[0-9]{1,9})?")
 CHUNK_BYTES: Final = 1 << 20
+# How a crawler's list of its pages begins, whose WARC files hold these.
+PAGES: Final = re.compile(rb"\s*\{\s*\"format\"\s*:\s*\"json-pages-")
 # A number of this size counts milliseconds.
 MILLISECONDS_FROM: Final = 10**11
 # Of what is said beside the payload, so much is read; where it is more, its short values.
@@ -75,9 +77,10 @@ FORMS: Final = re.compile(r"\.(?:rendered|main|original|value)$")
 FEW_OPEN, FEW_VALUES = 16, 1000
 
 
-def read_json_lines(stream: Unpacked, limits: Limits, keys: Mapping[str, str]) -> Iterator[Found]:
+def read_json_lines(stream: Unpacked, limits: Limits, keys: Mapping[str, str]) -> Iterator[Found | LeftOut]:
     """The records of a file in their order; empty lines are none. `keys` says under which key of a line each field
     is; those that it does not name have their usual ones."""
+    lists_pages: bool | None = None
     while True:
         place = str(stream.total)
         try:
@@ -93,7 +96,8 @@ def read_json_lines(stream: Unpacked, limits: Limits, keys: Mapping[str, str]) -
             yield Found(place, None, fault_of(f"{problem}; no more of the file is read"))
             return
         if line.strip():
-            yield Found(place, None, _read(line, limits, keys))
+            lists_pages = PAGES.match(line) is not None if lists_pages is None else lists_pages
+            yield LeftOut("line of a list of pages") if lists_pages else Found(place, None, _read(line, limits, keys))
 
 
 def _too_long(stream: Unpacked, start: bytes) -> Fault:

@@ -40,6 +40,7 @@ REPEATED: Final = "an earlier file of the WACZ has the same name; pack it again"
 CHANGED: Final = "its bytes do not have the digest that `{}` says; what can be read of it is read"
 LOST: Final = "`datapackage.json` names it, and the WACZ has it not; fetch it again"
 SIGNED: Final = "{} WACZ files are signed, as `{}` by {}; digests are checked, signatures are not: see `wacz validate`"
+CUT: Final = "{} pages were not crawled as a whole (WARC-Truncated), such as {}; crawl them again"
 # Of all that a zip says before a file, the lengths of its name and of what else follows.
 LOCAL_HEADER: Final = struct.Struct("<26xHH")
 # Kinds of what was left out that a note names.
@@ -61,6 +62,7 @@ class RecordFolder(Folder):
         # Who signed which WACZ, and which files in one have the digests that are stated: reading is a second pass.
         self._signers: dict[str, str] = {}
         self._as_stated: dict[str, bool] = {}
+        self._cut: list[str] = []
 
     def listing(self, request: Request) -> Listing:
         listing = super().listing(request)
@@ -68,14 +70,17 @@ class RecordFolder(Folder):
         if not is_records.any():
             return listing
         self.streamed, self._files, self._firsts, self._open = True, [], [], None
-        self._signers, self._as_stated = {}, {}
+        self._signers, self._as_stated, self._cut = {}, {}, []
         left_out: Counter[str] = Counter()
         sources = request.counted(self._listed(sources_of(listing.frame), left_out), self.budget, self._root)
         found = listing_of(sources, request.selection)
         notes = (*listing.notes, _note(left_out)) if left_out else listing.notes
+        if self._cut:
+            notes = (*notes, CUT.format(len(self._cut), self._cut[0]))
         if self._signers:
             notes = (*notes, SIGNED.format(len(self._signers), *next(iter(self._signers.items()))))
-        return found._replace(left_out=listing.left_out + found.left_out + left_out.total(), notes=notes)
+        others = listing.left_out + found.left_out + left_out.total()
+        return found._replace(left_out=others, notes=notes, not_taken=(*listing.not_taken, *found.not_taken))
 
     def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
         if not self._files:
@@ -113,6 +118,7 @@ class RecordFolder(Folder):
                     left_out[found.kind] += 1
                     continue
                 payload, path = found.payload, file.source_path + found.place
+                self._cut += [path] * found.cut
                 size = payload.size if isinstance(payload, Fault) else len(payload)
                 # A file that grew, or of which one line changed, has its other records as they were.
                 version = file.version if isinstance(payload, Fault) else payload.version

@@ -25,6 +25,13 @@ CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORE
 SNIFFED: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
+# What servers call HTML, too: the data of scripts, feeds and site maps.
+NO_HTML: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:(?P<JSON>\{\s*[\"}]|\[\s*[{\"\]])|(?:<\?[^>]{0,400}\?>\s*|<!--.{0,2000}?-->\s*){0,9}"
+    rb"<(?P<XML>rss|feed|rdf:RDF|urlset|sitemapindex)\b)",
+    re.DOTALL,
+)
+FULL_RANGE: Final = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})")
 ARC_START: Final = re.compile(
     rb"(?<=\n)[a-z]{3,8}:[^\n]{1,2000} [0-9a-fA-F.:]{1,45} [0-9]{14} [^ \n]{1,80} [0-9]{1,18}\r?\n"
 )
@@ -36,11 +43,13 @@ LIES: Final = "its length says {} bytes, and there no record ends; crawl the pag
 
 
 class Found(NamedTuple):
-    """A record of a page: its place in the file, its time, and its payload or what is wrong with it."""
+    """A record of a page: its place in the file, its time, and its payload or what is wrong with it; `cut` tells that
+    the crawler did not take the whole page."""
 
     place: str
     at: datetime | None
     payload: Payload | Fault
+    cut: bool = False
 
 
 class LeftOut(NamedTuple):
@@ -203,6 +212,9 @@ def _page(record: _Record, block: _Part, place: str, limits: Limits, budget: Bud
         if not status.startswith("2"):
             number = status if re.fullmatch(r"[0-9]{3}", status) else "without a status"
             return LeftOut(f"redirect (HTTP {number})" if number[0] == "3" else f"HTTP {number}")
+        given = FULL_RANGE.fullmatch(http.get_header("Content-Range") or "")
+        if status == "206" and (given is None or int(given[1]) + 1 != int(given[2])):
+            return LeftOut("part of a page (HTTP 206)")
         content_type = http.get_header("Content-Type") or ""
         codings = [coding for name in ENCODINGS for header, value in http.headers if header.lower() == name
                    for coding in value.lower().split(",") if coding.strip() not in ("", "identity")]  # fmt: skip
@@ -216,10 +228,12 @@ def _page(record: _Record, block: _Part, place: str, limits: Limits, budget: Bud
         return LeftOut("page of no known type")
     if isinstance(data, Fault):
         return Found(place, _time(record), data)
+    if other := NO_HTML.match(data):
+        return LeftOut(f"{other.lastgroup}, called HTML")
     charset = CHARSET.search(content_type)
     url = record.says("WARC-Target-URI").strip().removeprefix("<").removesuffix(">").replace(" ", "%20")
     facts = RecordFacts(url or None, charset[1] if charset else None, content_type or None)
-    return Found(place, _time(record), Payload(data, facts))
+    return Found(place, _time(record), Payload(data, facts), bool(record.says("WARC-Truncated").strip()))
 
 
 def _payload(record: _Record, block: _Part, codings: list[str], limits: Limits, budget: Budget) -> bytes | Fault:

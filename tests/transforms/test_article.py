@@ -401,3 +401,27 @@ PAGE = "<!doctype html><title>News</title>{}<h1>News</h1>{}"
 )  # fmt: skip
 def test_a_page_that_is_an_index_is_doubted(source: str, doubted: bool) -> None:
     assert ("index_page" in article(source).doubts) is doubted
+
+
+WALL = "<!doctype html><title>{}</title><h1>The Wick</h1>{}"
+
+
+@pytest.mark.parametrize(
+    ("source", "doubted"),
+    [
+        (WALL.format("Just a moment...", "<p>wick.example needs to review your connection.</p>"), True),
+        (WALL.format("Page not found | The Wick", "<p>It may have been moved.</p>"), True),
+        (WALL.format("404 – Seite nicht gefunden", ""), True),
+        (WALL.format("500 boats wait for the lamp", STORY), False),
+        (WALL.format("页面不存在", "<p>请返回首页。</p>"), True),
+        (WALL.format("The Wick", "<noscript>You need to enable JavaScript to run this app.</noscript>"), True),
+        (WALL.format("Just a moment", "".join(STORY.replace("went", f"{n} went") for n in range(20))), False),
+        (WALL.format("Just a moment", "<meta property=article:published_time content=2022-03-01>" + STORY), False),
+        (WALL.format("The lamp", "<meta property=article:published_time content=2022-03-01><p>Loading…</p>"), True),
+        (HEADER + "<h1>404 Not Found</h1>", False),
+    ],
+    ids=["against robots", "no page", "an error's number", "a number", "Chinese", "a script's", "long", "dated",
+         "loading", "behind a header"],
+)  # fmt: skip
+def test_a_page_in_place_of_a_story_is_doubted(source: str, doubted: bool) -> None:
+    assert ("wall_page" in article(source).doubts) is doubted

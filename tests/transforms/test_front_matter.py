@@ -58,6 +58,11 @@ def test_a_title_is_what_was_written(block: str, title: str | None) -> None:
         ("lastmod: 2023-01-01\ncreated: 2022-01-07 9:30", "date", datetime(2022, 1, 7, 9, 30)),  # noqa: DTZ001
         ("date: soon\npublished_at: 2022-01-07", "date", date(2022, 1, 7)),
         ("date: 2022/01/07/weir-12", "date", date(2022, 1, 7)),
+        ("published:\ncreated: 2022-01-07", "date", None),
+        ("published_at: null\ncreated_at: 2022-01-07", "date", None),
+        ("published: ''\npubDate: 2022-01-07", "date", date(2022, 1, 7)),
+        ("published: true\ncreated: 2022-01-07", "date", date(2022, 1, 7)),
+        ("date:\nlastmod: 2022-01-07", "date", date(2022, 1, 7)),
         ("tags: [河, 2020, 河]", "tags", ("河", "2020")),
         ("tags: 河 水", "tags", ("河", "水")),
         ("tags: Hong Kong, river", "tags", ("Hong Kong", "river")),

@@ -290,6 +290,32 @@ def test_facts_are_those_of_the_page_s_own_article(
 
 
 @pytest.mark.parametrize(
+    ("markup", "url"),
+    [
+        ("<!-- Saved from https://wick.example/a at 2022-03-05T12:00:00Z using monolith -->\n<h1>A</h1>", "/a"),
+        ("<html><!--\n Archive processed by SingleFile \n url: https://wick.example/a \n--><h1>A</h1>", "/a"),
+        ("<html>\n<!-- Mirrored from wick.example/a?b=1 by HTTrack Website Copier/3.x, Sat -->\n<h1>A</h1>", "/a?b=1"),
+        ("<meta name=savepage-url content=https://wick.example/a><h1>A</h1>", "/a"),
+        ('<html data-scrapbook-source="https://wick.example/a"><h1>A</h1>', "/a"),
+        ("<base href=https://wick.example/2022/a><h1>A</h1>", "/2022/a"),
+        ("<base href=https://wick.example/2022/><h1>A</h1>", None),
+        ("<base href=https://wick.example><h1>A</h1>", None),
+        ("<base href=https://wick.example/><link rel=canonical href=/a><h1>A</h1>", "/a"),
+        ("<!-- saved from url=(0024)https://wick.example/a -->\n<link rel=canonical href=index.html><h1>A</h1>", "/a"),
+        ("<!-- saved from url=(0024)https://wick.example/a -->\n<meta property=og:url content=//wick.example/>", "/a"),
+        (f"<link rel=canonical href=../lamp.html>{described(LAMP)}<h1>A lamp goes out</h1>", "/lamp"),
+    ],
+    ids=[
+        "monolith's", "SingleFile's first", "HTTrack's", "Save Page WE's", "a scrapbook's", "a base", "a folder",
+        "a site", "below a base", "saved, rewritten", "saved, and a front page", "of its article",
+    ],
+)  # fmt: skip
+def test_a_saved_page_has_the_address_that_it_was_saved_from(markup: str, url: str | None) -> None:
+    found = page_facts(markup).url
+    assert (found and found.partition("://wick.example")[2]) == url
+
+
+@pytest.mark.parametrize(
     ("links", "url"),
     [
         (["https://wick.example/", "https://wick.example/a"], "https://wick.example/a"),

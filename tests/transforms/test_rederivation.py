@@ -45,6 +45,7 @@ def differing(data: bytes, reading: Reading = Reading(), facts: RecordFacts | No
         "---\ntitle: a\ndate: 2022-03-04\nfrom: https://rfi.fr/a\n---\n" + AT + BODY,
         "---\ntitle: [a\npublished: 2022-03-04 13:06\ndate: '2022-03-05'\n...\n" + BODY,
         "+++\ntitle = 'a'\ndate = 2022-03-04T13:06:07+08:00\n+++\n" + BODY,
+        "---\ntitle: a\npublished:\ncreated: 2022-03-04\n---\n" + BODY, "---\npubTime: 2022-03-04\n---\n" + BODY,
         ";;;\n{\"pubDate\": \"2022-03-04\"}\n;;;\n" + BODY, '{"created": "2022-03-04T13:06:07Z"}\n' + BODY,
         '<!-- {"url": "a.example/x", "created_at": "2022-03-04"} -->\n' + PAGE, PAGE,
         AT + "# 堰\n\n- **水**又来，<https://a.example/%E6%B0%B4>\n- ~~二~~&amp;\n\n> 三",

@@ -23,6 +23,14 @@ from pressmark.transforms.selection import BadPatternError, Selection
         ("_layouts/a-b-c/index.html", False), (".a/the-ferry-waits/index.md", False),
         ("the-ferry-waits/index.css", False),
         ("a.7z", False), ("a.mhtml", False),
+        ("wick.example/index.html?p=12", True), ("wick.example/index.html@p=12.html", True),
+        ("wick.example/index.html?C=N;O=D", False), ("wick.example/index.html.1", False),
+        ("wick.example/a.css?ver=5.9", False), ("wick.example/a.jpg?w=300&h=2", False), ("a.php?id=7", True),
+        ("Who needs a.js? We do.html", True), ("hts-cache/new.lst", False), ("hts-log.txt", False),
+        ("2022/03/05/lamp/index.html", True), ("2022/3/lamp/index.html", True), ("2022/03/05/index.html", False),
+        ("2022/03/index.html", False), ("2022/index.html", False), ("2022/03/page/2/index.html", False),
+        ("news/1234567/index.html", True), ("news/lamp-12345/index.html", True), ("news/page/12/index.html", False),
+        ("20220305/index.html", False), ("202203/index.html", False),
     ],
 )  # fmt: skip
 def test_what_accompanies_articles_is_left_out(path: str, taken: bool) -> None:
@@ -45,6 +53,16 @@ def test_globs_are_those_of_gitignore(
     include: tuple[str, ...], exclude: tuple[str, ...], path: str, taken: bool
 ) -> None:
     assert Selection(include, exclude).takes(path) is taken
+
+
+@pytest.mark.parametrize("word", ["_files", "-Dateien", ".files", "_fichiers", "_文件"])
+def test_what_a_browser_saved_with_a_page_is_left_out(word: str) -> None:
+    saved = [f"x/A lamp{word}/{name}" for name in ("ad.html", "a", "b_data/c.html")]
+    paths = pa.array([*saved, "x/A lamp.htm", f"x/lamp{word}/ad.html", "my_files/a.html"], pa.string())
+    kept = [False, False, False, True, True, True]
+    assert Selection().taken(paths).to_pylist() == kept
+    assert Selection(exclude=("*.txt",)).taken(paths).to_pylist() == kept
+    assert all(Selection(include=("*",)).taken(paths).to_pylist())
 
 
 @pytest.mark.parametrize("pattern", ["", "#x", "!a", "\\", "[", "/"])

@@ -15,7 +15,7 @@ import pytest
 from archives import breaches, ingest, rows_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from listings import contents
+from listings import contents, listed
 
 from pressmark.storage.errors import SettingsError
 from pressmark.storage.inputs import jsonl
@@ -23,6 +23,7 @@ from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.jsonl import read_json_lines, suggested
 from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.unpacked import Unpacked
+from pressmark.storage.inputs.warc import Found
 from pressmark.storage.settings import IngestSettings, keys_of
 from pressmark.storage.survey import survey
 from pressmark.transforms.records import Limits, Reject
@@ -151,12 +152,26 @@ def test_a_bad_line_is_a_reject_at_its_offset(
     assert breaches(tmp_path / "out") == []
 
 
+def test_a_crawler_s_list_of_its_pages_is_no_dump(tmp_path: Path) -> None:
+    page = {"id": "1", "url": LINE["url"], "ts": "2022-03-05T12:00:00Z", "text": "Menu The lamp went out. Contact"}
+    path = write(tmp_path / "pages.jsonl", {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}, page)
+    assert contents(path) == {}
+    assert listed(path).notes == ("2 records are no pages: 2 line of a list of pages",)
+
+
 def test_a_dump_that_is_cut_off_keeps_its_lines(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl.gz", *[LINE] * 3, packed=True)
     path.write_bytes(path.read_bytes()[:-9])
     found = list(contents(path).values())
     assert isinstance(found[-1], Reject)
     assert "cut off" in found[-1].detail
+
+
+@pytest.mark.parametrize("data", [b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08"], ids=["zstd", "gzip"])
+def test_a_dump_that_is_cut_off_at_its_start_is_a_reject(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.jsonl").write_bytes(data)
+    (found,) = contents(tmp_path / "a.jsonl").values()
+    assert isinstance(found, Reject)
 
 
 def test_facts_that_are_too_many_are_the_short_ones(tmp_path: Path) -> None:
@@ -182,8 +197,12 @@ def test_each_line_is_one_record_whatever_it_holds(lines: list[Any]) -> None:
         line.replace(b"\n", b"") if isinstance(line, bytes) else json.dumps(line).encode() for line in lines
     )
     # What is packed, and a frame of zstd to skip, begin so, and no line of JSON.
-    assume(data[1:4] != b"*M\x18" and data[:2] != b"\x1f\x8b")
-    found = list(read_json_lines(Unpacked(io.BytesIO(data), Budget()), Limits(), keys_of("url=a.b")))
+    assume(data[1:4] not in (b"*M\x18", b"\xb5/\xfd") and data[:2] != b"\x1f\x8b")
+    found = [
+        one
+        for one in read_json_lines(Unpacked(io.BytesIO(data), Budget()), Limits(), keys_of("url=a.b"))
+        if isinstance(one, Found)
+    ]
     places = [number for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n")) if line.strip()]
     assert len(found) == len(places)
     for one in found:

@@ -120,6 +120,32 @@ def test_pages_are_sources_and_the_rest_is_counted(tmp_path: Path, form: Form) -
 
 
 @pytest.mark.parametrize(
+    ("made", "kind"),
+    [
+        (response(b' {"a": 1}'), "1 JSON, called HTML"), (response(b"[{}]"), "1 JSON, called HTML"),
+        (response(b"<?xml version='1.0'?>\n<!-- x -->\n<rss version='2.0'/>"), "1 XML, called HTML"),
+        (response(b"<urlset/>"), "1 XML, called HTML"),
+        (record("response", http(PAGE, status="206 P", Content_Range="bytes 0-9/90")), "1 part of a page (HTTP 206)"),
+        (record("response", http(PAGE, status="206 Part")), "1 part of a page (HTTP 206)"),
+        (record("response", http(PAGE, status="206 Part", Content_Range="bytes 0-89/90")), ""),
+        (response(b"{% a %}<p>A lamp</p>"), ""), (response(b"<?xml version='1.0'?><html><p>A lamp</p></html>"), ""),
+    ],
+    ids=range(9),
+)  # fmt: skip
+def test_what_servers_call_a_page_and_is_none_is_left_out(tmp_path: Path, made: bytes, kind: str) -> None:
+    path, _ = written(tmp_path, plain, [made])
+    assert listed(path).notes == ((f"1 records are no pages: {kind}",) if kind else ())
+    assert len(contents(path)) == (not kind)
+
+
+def test_pages_that_were_not_crawled_as_a_whole_are_told(tmp_path: Path) -> None:
+    made = [response(), *[record("response", http(PAGE), WARC_Truncated=why) for why in ("length", "time")]]
+    path, places = written(tmp_path, members, made)
+    (note,) = listed(path).notes
+    assert note.startswith(f"2 pages were not crawled as a whole (WARC-Truncated), such as a.warc.gz#{places[1]};")
+
+
+@pytest.mark.parametrize(
     ("body", "headers"),
     [
         (chunked(PAGE), {"Transfer_Encoding": "chunked"}),
