@@ -218,7 +218,7 @@ def main() -> int:
         print(f"nothing was scored: the pages are not there (`{FOLDER}`)", file=sys.stderr)
         return 2
     if given.model:
-        pages.score = runpy.run_path(str(given.model))["score"]
+        vars(pages)["score"] = runpy.run_path(str(given.model))["score"]
     everything = [page for name in SETS for page in pages_of(name)]
     print("F1 | aeb | fundus | wcxb, articles | wcxb, all kinds | fundus, exact paragraphs")
     _report("main blocks", everything, _main)
