@@ -1,7 +1,11 @@
 """Grows the forest of `transforms/pages.py` from pages with truth and writes `transforms/page_model.py`.
 
+    python -m benchmarks.grow_pages [--extra FOLDER WEIGHT …]
+
 Run by hand where `../shared/pages` is, with lightgbm and numpy installed, which the project itself does not need. Only
-numbers of layout go into the model, no text. The same pages give the same file.
+numbers of layout go into the model, no text. The same pages give the same file. `--extra` names a folder of pages of
+another set, `NAME.html` with its story in `NAME.txt`; each counts as much as WEIGHT pages of `../shared/pages`.
+docs/fidelity.md says which sets the project's forest grew on.
 """
 
 from __future__ import annotations
@@ -14,29 +18,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from benchmarks.whole_pages import SETS, Page, half, pages_of, words
+from benchmarks.whole_pages import SETS, Page, f1, half, page_of, pages_of, words
 from pressmark.transforms.page_features import FEATURES, features
 
-__all__ = ["grow", "labels"]
+__all__ = ["extra", "grow", "labels"]
 
 MODEL: Final = Path(__file__).parents[1] / "transforms" / "page_model.py"
 SHINGLE: Final = 4
 # Half of a block's words in the truth make it the article's.
 ENOUGH: Final = 0.5
 DOUBTFUL: Final = 0.2
-LIGHT_WORDS: Final = 12
 LARGEST_WEIGHT: Final = 400
+# A truth that the page's blocks cannot make is of another page or another time.
+LEAST_FIT: Final = 0.9
 ROUNDS: Final = 150
 PARAMETERS: Final[dict[str, Any]] = {
-    "objective": "binary", "learning_rate": 0.06, "num_leaves": 14, "min_data_in_leaf": 40, "feature_fraction": 0.3,
+    "objective": "binary", "learning_rate": 0.06, "num_leaves": 32, "min_data_in_leaf": 40, "feature_fraction": 0.3,
     "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5, "seed": 1, "deterministic": True,
     "force_row_wise": True, "num_threads": 2, "verbose": -1,
 }  # fmt: skip
 
 
-# The first trees decide most; no later ones bring back what they are sure of.
-FIRST_TREES: Final = 40
-SURELY_FURNITURE: Final = -2.5
+# The first trees decide most: after so many, no later ones bring back what is below that.
+SURELY_FURNITURE: Final = {30: -2.4, 40: -2.5, 70: -2.6}
 HEAD: Final = '''"""The forest of `pages.py`, as `benchmarks/grow_pages.py` wrote it: change nothing here by hand.
 
 Each line is a tree: a choice by one of the numbers of a block, whose names are `NAMES`, at each of its nodes.
@@ -109,13 +113,26 @@ def _share(own: list[str], shingles: set[tuple[str, ...]], lines: set[str]) -> f
     return sum(hit) / len(own) if own else 0.0
 
 
-def sample(page: Page) -> Sample:
-    """A page as the trainer takes it: every word of its truth weighs the same, and every page as much as another."""
+def sample(page: Page, weight: float = 1) -> Sample:
+    """A page as the trainer takes it: every word of its truth weighs the same, and every page `weight`."""
     texts = [block.text for block in page.blocks]
     least = max(60, len(words(page.truth["text"])))
-    double = 1 if page.set == "wcxb" else 2
-    weights = [double * min(LARGEST_WEIGHT, max(1, len(words(text)))) / least + 1e-4 for text in texts]
+    weights = [weight * min(LARGEST_WEIGHT, max(1, len(words(text)))) / least + 1e-4 for text in texts]
     return Sample(features(page.blocks, page.facts.titles), labels(texts, page.truth["text"]), weights)
+
+
+def extra(folder: Path, weight: float) -> list[Sample]:
+    """The pages of another set, but for those whose blocks don't make the story that `NAME.txt` has."""
+    pages = [
+        page_of(folder.name, {"text": path.with_suffix(".txt").read_text("utf-8")}, path.read_bytes())
+        for path in sorted(folder.glob("*.html"))
+    ]
+    return [one for page in pages if _fits(page, one := sample(page, weight))]
+
+
+def _fits(page: Page, one: Sample) -> bool:
+    chosen = [block.text for block, main in zip(page.blocks, one.main, strict=True) if main]
+    return f1("\n".join(chosen), page.truth["text"]) > LEAST_FIT
 
 
 def grow(samples: Sequence[Sample], rounds: int = ROUNDS) -> dict[str, Any]:
@@ -139,7 +156,8 @@ def _module(model: dict[str, Any]) -> str:
     """The model as a module of Python, one tree a line."""
     names = textwrap.fill(" ".join(model["features"]), 116)
     lines = [f"    score += {_tree(tree)}\n" for tree in model["trees"]]
-    lines.insert(FIRST_TREES + 1, f"    if score < {SURELY_FURNITURE}:\n        return score\n")
+    for trees, least in SURELY_FURNITURE.items():
+        lines[trees - 1] += f"    if score < {least}:\n        return score\n"
     return HEAD.format(names=names) + "".join(lines) + "    return score\n"
 
 
@@ -153,14 +171,16 @@ def _tree(node: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--half", type=int, choices=(0, 1), help="grow on this half of the pages only, and write to OUT"
     )
     parser.add_argument("--out", type=Path, default=MODEL)
+    parser.add_argument("--extra", nargs=2, action="append", default=[], metavar=("FOLDER", "WEIGHT"))
     given = parser.parse_args()
     pages = [page for name in SETS for page in pages_of(name) if given.half is None or half(page) == given.half]
-    model = grow([sample(page) for page in pages])
+    others = [one for folder, weight in given.extra for one in extra(Path(folder), float(weight))]
+    model = grow([*map(sample, pages), *others])
     given.out.write_text(_module(model), "utf-8")
 
 

@@ -37,7 +37,7 @@ from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.page_facts import PageFacts, page_facts
 from pressmark.transforms.roles import classify
 
-__all__ = ["SETS", "Page", "half", "pages_of", "words"]
+__all__ = ["SETS", "Page", "f1", "half", "page_of", "pages_of", "words"]
 
 FOLDER: Final = SHARED / "pages"
 SETS: Final = ("aeb", "fundus", "wcxb")
@@ -100,15 +100,20 @@ def pages_of(name: str) -> list[Page]:
 def _read(folder: Path) -> Iterator[Page]:
     for line in (folder / "truth.jsonl").read_text("utf-8").splitlines():
         truth = json.loads(line)
-        data = gzip.decompress((folder / "html" / truth["source_path"]).read_bytes())
-        try:
-            text = characters_of(data).text
-        except UnicodeDecodeError:
-            text = data.decode("utf-8", "replace")
-        yield Page(folder.name, truth, page_facts(text), cut(text, max_depth=DEPTH).blocks)
+        yield page_of(folder.name, truth, gzip.decompress((folder / "html" / truth["source_path"]).read_bytes()))
 
 
-def _f1(found: str, truth: str) -> float:
+def page_of(name: str, truth: Mapping[str, Any], data: bytes) -> Page:
+    """A page of the set `name`, cut."""
+    try:
+        text = characters_of(data).text
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", "replace")
+    return Page(name, truth, page_facts(text), cut(text, max_depth=DEPTH).blocks)
+
+
+def f1(found: str, truth: str) -> float:
+    """F1 over the bags of words of two texts."""
     have, want = Counter(words(found)), Counter(words(truth))
     if not have or not want:
         return float(not have and not want)
@@ -119,7 +124,7 @@ def _scored(page: Page, paragraphs: Sequence[str]) -> Score:
     have = Counter(" ".join(text.split()) for text in paragraphs)
     want = Counter(" ".join(text.split()) for text in page.truth.get("paragraphs", ()))
     exact = sum((have & want).values()), sum(have.values()), sum(want.values())
-    return Score(page, _f1("\n".join(paragraphs), page.truth["text"]), exact)
+    return Score(page, f1("\n".join(paragraphs), page.truth["text"]), exact)
 
 
 def _main(page: Page) -> list[str]:
@@ -213,7 +218,7 @@ def main() -> int:
         print(f"nothing was scored: the pages are not there (`{FOLDER}`)", file=sys.stderr)
         return 2
     if given.model:
-        pages.score = runpy.run_path(str(given.model))["score"]
+        vars(pages)["score"] = runpy.run_path(str(given.model))["score"]
     everything = [page for name in SETS for page in pages_of(name)]
     print("F1 | aeb | fundus | wcxb, articles | wcxb, all kinds | fundus, exact paragraphs")
     _report("main blocks", everything, _main)
