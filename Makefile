@@ -116,7 +116,7 @@ kills: $(READY)
 shaken: $(READY)
 	@$(BIN)/python -m benchmarks.shaken
 
-# A schedule in fast motion: 300 runs with the server, the process that serves and runs killed in between; 3 hours.
+# A schedule in fast motion: 300 runs with the server, the process that serves and runs killed in between; about two hours.
 serve-campaign: $(READY)
 	@$(BIN)/python -m benchmarks.served $(if $(RUNS),--runs $(RUNS))
 
