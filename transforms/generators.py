@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["FILLED_SPACE", "STANDS_FOR", "blanked", "closed", "opened", "shielded"]
+__all__ = ["FILLED_SPACE", "STANDS_FOR", "blanked", "closed", "shielded"]
 
 ATTRIBUTE: Final = r"""(?:[#.][\w.:-]+|[\w-]+=(?:"[^"\n]*"|'[^'\n]*'|[^\s{}"'<>]+))"""
 # On a line of its own, behind a span, or at the end of a heading; a colon makes anything one. An index of a formula
@@ -43,10 +43,10 @@ FILLED: Final = re.compile(
 )
 FILLED_SPACE: Final = "\u00a0"
 # Shortcodes of Hugo, whose `<` opens no element, and whose `>` on a line of its own no quotation. Their stand-ins are
-# no characters of any text.
+# noncharacters of Unicode; a text that has some all the same is left as it is.
 SHORTCODE: Final = re.compile(r"(?<=\{\{)<(?P<said>[^{}]{0,2000}?)>(?=\}\})")
-STANDS_FOR: Final = {"<": "\ue001", ">": "\ue002"}
-STOOD_FOR: Final = str.maketrans({stand_in: sign for sign, stand_in in STANDS_FOR.items()})
+STANDS_FOR: Final = {"<": "\ufdd0", ">": "\ufdd1"}
+STOOD_FOR: Final = {ord(stand_in): sign for sign, stand_in in STANDS_FOR.items()}
 # Values of MDX: braces with code in them, up to two levels deeper.
 VALUE: Final = r"\{(?:[^{}]{1,400}+|\{(?:[^{}]{1,400}+|\{[^{}]{0,400}+\}){0,9}+\}){1,9}+\}"
 QUOTED: Final = r"\"[^\"\n]{0,999}\"|'[^'\n]{0,999}'"
@@ -66,20 +66,16 @@ def closed(body: str) -> str:
     return ELEMENT.sub(lambda found: BRACED.sub(_quoted, found[0]), body) if "={" in body else body
 
 
-def shielded(body: str) -> str:
-    """`body` for the reader of Markdown, with stand-ins in its shortcodes for what would be read as markup.
+def shielded(body: str) -> tuple[str, dict[int, str]]:
+    """`body` for the reader of Markdown, with stand-ins in its shortcodes for what would be read as markup, and what
+    these stand for.
 
-    >>> opened(shielded('{{<lamp "a">}} <b>')) == '{{<lamp "a">}} <b>'
-    True
+    >>> shielded("<b>"), [text.translate(stood_for) for text, stood_for in [shielded("{{<lamp>}} <b>")]]
+    (('<b>', {}), ['{{<lamp>}} <b>'])
     """
-    if "{{<" not in body:
-        return body
-    return SHORTCODE.sub(rf"{STANDS_FOR['<']}\g<said>{STANDS_FOR['>']}", body)
-
-
-def opened(text: str) -> str:
-    """What the reader made of a shielded body as it is written."""
-    return text.translate(STOOD_FOR)
+    if "{{<" not in body or any(stand_in in body for stand_in in STANDS_FOR.values()):
+        return body, {}
+    return SHORTCODE.sub(rf"{STANDS_FOR['<']}\g<said>{STANDS_FOR['>']}", body), STOOD_FOR
 
 
 def _filled(found: re.Match[str]) -> str:

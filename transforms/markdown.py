@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 from pyromark import Markdown, Options
 
 from pressmark.transforms.blocks import Cut, TooDeep, cut
-from pressmark.transforms.generators import FILLED_SPACE, STANDS_FOR, blanked, closed, opened, shielded
+from pressmark.transforms.generators import FILLED_SPACE, STANDS_FOR, blanked, closed, shielded
 
 __all__ = ["Rendering", "cut_markdown", "render"]
 
@@ -143,7 +143,8 @@ class _Renderer:
         self._tags = closed(body)
         self._text = blanked(self._tags)
         # A return alone ends a line, too.
-        self._read = _beside_ideographs(re.sub(r"\r(?!\n)", "\n", shielded(self._text)), loose)
+        text, self._stood_for = shielded(self._text)
+        self._read = _beside_ideographs(re.sub(r"\r(?!\n)", "\n", text), loose)
         self._bytes = self._read.encode("utf-8", "replace")
         self._ascii = len(self._bytes) == len(body)
         self._byte = self._point = 0
@@ -216,7 +217,7 @@ class _Renderer:
 
     def _markup(self, start: int, end: int) -> None:
         """Markup as it is written; shortcodes beside its tags are text."""
-        for found in TAG_OR_CODE.finditer(self._read, start, end):
+        for found in TAG_OR_CODE.finditer(self._read, start, end) if self._stood_for else ():
             if found[1]:
                 self._piece(self._tags[start : found.start()], start, found.start())
                 self._piece(ESCAPES["<"], found.start(), found.end())
@@ -241,7 +242,7 @@ class _Renderer:
             self._tag(f"<h{self._heading}>")
         elif kind == "Link":
             self._linked += 1
-            address = _address(value)
+            address = self._address(value)
             if value["link_type"] == "Email":
                 address = f"mailto:{address}"
             self._tag(f'<a href="{html.escape(address)}">')
@@ -274,9 +275,10 @@ class _Renderer:
     def _image(self) -> None:
         self._flush()
         value, place = self._at
-        alt = opened("".join(self._alt))
-        title = f' title="{html.escape(value["title"])}"' if value["title"] else ""
-        tag = f'<img src="{html.escape(_address(value))}" alt="{html.escape(alt)}"{title}>'
+        alt = "".join(self._alt).translate(self._stood_for)
+        said = str(value["title"]).translate(self._stood_for)
+        title = f' title="{html.escape(said)}"' if said else ""
+        tag = f'<img src="{html.escape(self._address(value))}" alt="{html.escape(alt)}"{title}>'
         self._piece(tag, *self._points(place))
 
     def _add_text(self, value: str, start: int, end: int) -> None:
@@ -333,9 +335,14 @@ class _Renderer:
         else:
             self._literal(self._body, place, place + len(value))
 
+    def _address(self, value: Mapping[str, Any]) -> str:
+        """Where a link or an image leads to; what a template would fill in is as it is written."""
+        address = str(value["dest_url"])
+        return address.translate(self._stood_for).replace(FILLED_SPACE, " ") if "{" in address else address
+
     def _resolved(self, value: str, start: int, end: int, *, markup: bool = False) -> None:
         """What is not as it is written: a character reference, or lines whose tabs and prefixes were taken away."""
-        value = opened(value)
+        value = value.translate(self._stood_for)
         shown = value if markup else ESCAPED.sub(lambda found: ESCAPES[found[0]], value)
         if self._body.startswith("&", start) and not markup:
             self._piece(shown, start, end)
@@ -362,12 +369,6 @@ class _Renderer:
     def _tag(self, tag: str) -> None:
         self._out.append(tag)
         self._length += len(tag)
-
-
-def _address(value: Mapping[str, Any]) -> str:
-    """Where a link or an image leads to; what a template would fill in is as it is written."""
-    address = str(value["dest_url"])
-    return opened(address).replace(FILLED_SPACE, " ") if "{" in address else address
 
 
 def _end_of_address(text: str) -> int:

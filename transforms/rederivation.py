@@ -257,8 +257,8 @@ def _of_markdown(
         return
     given = [row for row in rows if _unmarked(row["text"])]
     # A shortcode of Hugo is text, and no element.
-    html = COMMONMARK.render(body.replace("{{<", "{{\ue001").replace(">}}", "\ue002}}"))
-    texts = (block.text.replace("\ue001", "<").replace("\ue002", ">") for block in reference_cut(html).blocks)
+    html = COMMONMARK.render(body.replace("{{<", "{{\ufdd0").replace(">}}", "\ufdd1}}"))
+    texts = (block.text.replace("\ufdd0", "<").replace("\ufdd1", ">") for block in reference_cut(html).blocks)
     blocks = [text for text in texts if _unmarked(text)]
     plain = [_unmarked(row["text"]) for row in given], [_unmarked(text) for text in blocks]
     for change, low, high, first, last in SequenceMatcher(None, *plain, autojunk=False).get_opcodes():

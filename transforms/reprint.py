@@ -63,7 +63,7 @@ def looks_like_markdown(body: str) -> bool:
     >>> looks_like_markdown("# 堰\\n\\n**水**又来。"), looks_like_markdown("<p>一</p>\\n\\n<p>* 二</p>")
     (True, False)
     """
-    body = shielded(body[:SAMPLE])
+    body, _ = shielded(body[:SAMPLE])
     parted = BLANK_LINE.search(body) is not None
     if not parted and BLOCK_TAG.search(body):
         return False

@@ -71,11 +71,12 @@ def test_links_are_inline_by_reference_and_bare() -> None:
 
 def test_shortcodes_stay_in_the_text_as_they_are_written() -> None:
     codes = '{{<quay "a">}}', "{{</quay>}}", '{{<credit\n  name="Ada"\n>}}', '{{<embed src="x" />}}'
-    body = f"{codes[0]}\n\nThe {codes[3]} weir &amp; {codes[1]}\n\n{codes[2]}\n\n> {codes[0]} ![{codes[3]}](a.png)"
+    picture = f"![{codes[3]}](a.png '{codes[1]}')"
+    body = f"{codes[0]}\n\nThe {codes[3]} weir &amp; {codes[1]}\n\n{codes[2]}\n\n> {codes[0]} {picture}"
     found = cut_markdown(body)
     texts = [codes[0], f"The {codes[3]} weir & {codes[1]}", " ".join(codes[2].split()), codes[0]]
     assert [block.text for block in found.blocks] == texts
-    assert [medium.alt for medium in found.media] == [codes[3]]
+    assert [(medium.alt, medium.title) for medium in found.media] == [(codes[3], codes[1])]
     assert check_article(*rows_of(body)) == []
 
 
@@ -83,6 +84,17 @@ def test_shortcodes_inside_of_markup_are_text_beside_its_tags() -> None:
     body = '<div class="{{<quay>}}">\nThe weir {{<lamp "a">}}\n<b>burns</b> {{</lamp>}}\n</div>\n'
     (block,) = cut_markdown(body).blocks
     assert block.text == 'The weir {{<lamp "a">}} burns {{</lamp>}}'
+    assert check_article(*rows_of(body)) == []
+
+
+@pytest.mark.parametrize("code", ["", "\n\n{{<lamp>}}"])
+@pytest.mark.parametrize("sign", ["\ue001", "\ue002", "\ufdd0", "\ufdd1"])
+def test_no_character_of_a_text_is_taken_for_what_a_shortcode_has(sign: str, code: str) -> None:
+    body = f"<div>\n{sign} tide &lt; {sign}\n</div>\n\n> {sign}\n> \tbell\n\n![a {sign} b](c.png \"d {sign}\"){code}"
+    found = cut_markdown(body)
+    assert [block.text for block in found.blocks][:2] == [f"{sign} tide < {sign}", f"{sign} bell"]
+    (medium,) = found.media
+    assert (medium.alt, medium.title) == (f"a {sign} b", f"d {sign}")
     assert check_article(*rows_of(body)) == []
 
 
