@@ -42,8 +42,6 @@ DATES: Final = (
     "date_unixtime", "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished",
     "datePublish", "publicationDate", "publishingDate", "publishTime", "publishedTime", "pubTime", "created",
     "created_at", "dateCreated", "lastmod")  # fmt: skip
-# Clippers and lists of pages to read say when they saved a page (the last four), and leave open when it was published.
-PUBLISHED: Final = frozenset(key.lower().replace("_", "") for key in DATES[2:-4])
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
@@ -386,6 +384,8 @@ def folded(key: str) -> str:
     return key.lower().replace("_", "").replace("-", "")
 
 
+# Clippers and lists of pages to read say when they saved a page (the last four), and leave open when it was published.
+PUBLISHED: Final = frozenset(map(folded, DATES[2:-4]))
 UNDERSTOOD: Final = frozenset(map(folded, (*URLS, *AUTHORS, *DATES, *DESCRIPTIONS, "title", *sum(MANY.values(), ()))))
 
 

@@ -266,10 +266,10 @@ class _Page:
         host = _host(self._address or "")
         own = {folded(self._site or ""), folded(host), folded(".".join(host.split(".")[-2:])), ""}
         outlets: tuple[str, ...] = ()
+        spaced = (self._language() or "").startswith("ja")
         for texts in self._stated_authors():
             # The outlet's own name is one, whatever joins its words.
             whole = tuple(text for text in texts if folded(text) in own or ORGANISED.search(text))
-            spaced = (self._language() or "").startswith("ja")
             names = (*_people((text for text in texts if text not in whole), spaced=spaced), *whole)
             if people := tuple(name for name in names if folded(name) not in own):
                 return people
