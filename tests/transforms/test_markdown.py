@@ -90,7 +90,7 @@ def test_shortcodes_inside_of_markup_are_text_beside_its_tags() -> None:
 @pytest.mark.parametrize("code", ["", "\n\n{{<lamp>}}"])
 @pytest.mark.parametrize("sign", ["\ue001", "\ue002", "\ufdd0", "\ufdd1"])
 def test_no_character_of_a_text_is_taken_for_what_a_shortcode_has(sign: str, code: str) -> None:
-    body = f"<div>\n{sign} tide &lt; {sign}\n</div>\n\n> {sign}\n> \tbell\n\n![a {sign} b](c.png \"d {sign}\"){code}"
+    body = f'<div>\n{sign} tide &lt; {sign}\n</div>\n\n> {sign}\n> \tbell\n\n![a {sign} b](c.png "d {sign}"){code}'
     found = cut_markdown(body)
     assert [block.text for block in found.blocks][:2] == [f"{sign} tide < {sign}", f"{sign} bell"]
     (medium,) = found.media
