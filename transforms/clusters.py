@@ -34,6 +34,8 @@ FAR: Final = 0.05
 PERMUTATIONS: Final = 64
 ROWS: Final = 4
 SEED: Final = 5
+# Equal MinHash values of the 64, below which no pair is measured: of those that are alike by 0.6, one in 370 has fewer.
+FEWEST_EQUAL: Final = 28
 # Texts in which all pairs of a bucket are measured; in a larger one each with the next by letters and by length.
 SMALL_BUCKET: Final = 8
 # What begins as more texts than these go on is a set phrase, and no quotation.
@@ -128,13 +130,16 @@ def _near(unique: pl.Series, signatures: Signatures) -> pl.DataFrame:
     import numpy as np
 
     parts = [np.zeros((0, PERMUTATIONS // ROWS), np.uint64)]
+    # A byte of each value tells whether two of them are equal, but for one in 256.
+    bytes_of = [np.zeros((0, PERMUTATIONS), np.uint8)]
     for _, part in _chunks(unique):
         values = signatures(*_shingles(part))
         keys = values[:, ::ROWS]
         for row in range(1, ROWS):
             keys = keys * np.uint64(BASE) + values[:, row::ROWS]
         parts.append(keys)
-    bands = np.concatenate(parts)
+        bytes_of.append(values.astype(np.uint8))
+    bands, sketches = np.concatenate(parts), np.concatenate(bytes_of)
     texts = pl.DataFrame({"text": range(len(unique)), "length": unique.str.len_chars()})
     telling = unique.str.len_bytes() >= TELLING_BYTES
     found = [pl.DataFrame(schema=PAIR)]
@@ -151,8 +156,15 @@ def _near(unique: pl.Series, signatures: Signatures) -> pl.DataFrame:
         lengths = [pl.col("length"), pl.col("length_right")]
         alike = pl.min_horizontal(lengths) >= EDITED * pl.max_horizontal(lengths)
         pair = {"one": pl.min_horizontal("text", "text_right"), "two": pl.max_horizontal("text", "text_right")}
-        found += [some.filter(alike).select(**pair) for some in beside]
+        for some in beside:
+            pairs = some.filter(alike).select(**pair)
+            found += [few.filter(_sketched(sketches, few)) for few in pairs.iter_slices(PAIRS)]
     return pl.concat(found).unique().sort("one", "two")
+
+
+def _sketched(sketches: npt.NDArray[np.uint8], pairs: pl.DataFrame) -> pl.Series:
+    equal = sketches[pairs["one"].to_numpy()] == sketches[pairs["two"].to_numpy()]
+    return pl.Series(equal.sum(axis=1) >= FEWEST_EQUAL)
 
 
 def _holders(unique: pl.Series) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import pytest
 
 from pressmark.storage.copies import clusters
 from pressmark.storage.search_index import load_folding
+from pressmark.transforms import clusters as rules
 
 CHARACTERS = "松岭渡轮码头今天恢复航行乘客说水面平静得像镜子邮差带来三封信和一篮杏桥上的灯亮到半夜钟楼又慢了一刻"
 START = datetime(2022, 3, 4, tzinfo=UTC)
@@ -99,3 +100,18 @@ def test_who_quotes_the_same_text_is_no_copy_of_each_other() -> None:
 
 def test_the_folding_is_that_of_searches() -> None:
     assert load_folding().fold("燈") == "灯"
+
+
+def test_texts_of_the_same_few_sentences_are_hardly_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = random.Random(8)
+    sentences = [text(source, 30) for _ in range(60)]
+    texts = ["".join(source.sample(sentences, 24)) for _ in range(400)]
+    measured, measure = [0], rules._similarities
+
+    def counted(texts: pl.Series, pairs: pl.DataFrame) -> pl.Series:
+        measured[0] += pairs.height
+        return measure(texts, pairs)
+
+    monkeypatch.setattr(rules, "_similarities", counted)
+    assert clusters(*frames(texts)).is_empty()
+    assert measured[0] < len(texts)
