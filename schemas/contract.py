@@ -67,21 +67,18 @@ DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 
 class Table(NamedTuple):
-    """A table of the output. Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a
-    row in bytes: one column with it, or a start and an end; `text_columns` that of its text, where it is much less.
-    `partitioned` tables live in `outlet=…/month=…` folders, whose names alone hold both. `run_columns` keep their value
-    where nothing else in the row changed."""
+    """A table of the output. Rows whose `replace_keys` are equal replace each other. `partitioned` tables live in
+    `outlet=…/month=…` folders, whose names alone hold both. `run_columns` keep their value where nothing else in the
+    row changed."""
 
     name: str
     meaning: str
     schema: pa.Schema
     sort_keys: tuple[str, ...]
     replace_keys: tuple[str, ...]
-    size_columns: tuple[str, ...]
     partitioned: bool
     closed_sets: dict[str, tuple[str, ...]]
     run_columns: tuple[str, ...] = ()
-    text_columns: tuple[str, ...] = ()
 
 
 def column(

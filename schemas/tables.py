@@ -110,8 +110,6 @@ ARTICLES: Final = Table(
     ]),
     sort_keys=("published_at", "article_id"),
     replace_keys=("article_id",),
-    size_columns=("source_bytes",),
-    text_columns=("paragraph_bytes",),
     partitioned=True,
     closed_sets={"dialect": DIALECTS, "markup": MARKUPS, "flags": FLAGS, "published_from": PUBLISHED_FROM},
     run_columns=("run_id", "ingested_at"),
@@ -139,7 +137,6 @@ PARAGRAPHS: Final = Table(
     ]),
     sort_keys=("published_at", "article_id", "ordinal"),
     replace_keys=("article_id",),
-    size_columns=("byte_start", "byte_end"),
     partitioned=True,
     closed_sets={"role": ROLES},
 )  # fmt: skip
@@ -162,7 +159,6 @@ MEDIA: Final = Table(
     ]),
     sort_keys=("published_at", "article_id", "media_id"),
     replace_keys=("article_id",),
-    size_columns=("byte_start", "byte_end"),
     partitioned=True,
     closed_sets={"kind": MEDIA_KINDS},
 )  # fmt: skip
@@ -194,7 +190,6 @@ REVISIONS: Final = Table(
     ]),
     sort_keys=("published_at", "article_id", "archive", "source_path", "source_sha256", "valid_from"),
     replace_keys=("revision_id",),
-    size_columns=("source_bytes",),
     partitioned=True,
     closed_sets={"change": CHANGES},
     run_columns=("first_seen_at", "run_id"),
@@ -222,7 +217,6 @@ REJECTS: Final = Table(
     ]),
     sort_keys=("archive", "source_path", "source_sha256"),
     replace_keys=("reject_id",),
-    size_columns=("source_bytes",),
     partitioned=False,
     closed_sets={"reason": REASONS},
     run_columns=("first_seen_at", "run_id"),
@@ -262,7 +256,6 @@ RUNS: Final = Table(
     ]),
     sort_keys=("started_at", "run_id"),
     replace_keys=("run_id",),
-    size_columns=(),
     partitioned=False,
     closed_sets={},
 )  # fmt: skip
@@ -288,7 +281,6 @@ AUDITS: Final = Table(
     ]),
     sort_keys=("disagreement_id",),
     replace_keys=("disagreement_id",),
-    size_columns=(),
     partitioned=False,
     closed_sets={"kind": DISAGREEMENTS},
 )  # fmt: skip
