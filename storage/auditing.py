@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
@@ -31,9 +31,6 @@ from pressmark.storage.verification import (
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.identity import host_of
 from pressmark.transforms.records import Reject, Stamp
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Audit", "Disagreed", "Window", "audit_output"]
 

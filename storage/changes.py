@@ -32,16 +32,16 @@ BYTES_AT_ONCE: Final = 32 << 20
 
 def changes_of(
     moment: Output, source: str | None = None, *, outlet: str | None = None, since: date | None = None,
-    until: date | None = None, what: str | None = None, about: str | None = None, read: bool = True,
+    until: date | None = None, what: str | None = None, about: str | None = None,
     progress: Progress = lambda *_: None,
 ) -> Iterator[pl.DataFrame]:  # fmt: skip
-    """Rows of `CHANGES`, some at a time, the latest day first: see `Dataset.changes`. With `read` the archives are
-    read; `source` is the input of each one's latest run. `progress` is called with the revisions looked at, and all.
+    """Rows of `CHANGES`, some at a time, the latest day first: see `Dataset.changes`. `source` is the input of each
+    archive's latest run. `progress` is called with the revisions looked at, and all.
     Raises `SettingsError` for what is no `what` or outlet."""
     if what is not None and what not in WHAT:
         raise SettingsError("this is nothing that a change is told as", what, "name one of " + ", ".join(WHAT))
     pairs = _within(pairs_of(moment, outlet), "changed_at", since, until)
-    archives = Originals(moment, source) if read else None
+    archives = Originals(moment, source)
     done = 0
     sizes = (pairs["old_source_bytes"] + pairs["new_source_bytes"]).to_list()
     for span in cut(sizes, BYTES_AT_ONCE, AT_ONCE):
