@@ -125,7 +125,7 @@ def _known(output: Output, article_id: str) -> _Known:
         )
     latest_of(output)  # raises where there was no run
     runs = last_runs(output)
-    catalog = read_catalog(output, runs[0].archive, runs[0].archive)
+    catalog = read_catalog(output, runs[0].archive)
     if catalog.outdated or any(run.contract_version != CONTRACT_VERSION for run in runs):
         raise OutputError("some rows are of an older contract", output.address, LOST)
     frame = catalog.frame
@@ -200,7 +200,7 @@ def _merged(
         places = {work.partition for work in mine}
         parts = tuple(part for part in output.parts(TABLES[table]) if part.partition in places)
         found = merge(MergeTask(
-            output, staging, number, int(last.argument("buckets") or 1), last.archive, last.archive, last=False,
+            output, staging, number, int(last.argument("buckets") or 1), last.archive, last=False,
             works=mine, staged=(left,) if table == REJECTS.name else (), parts=parts, records=roots.known(parts, {}),
         ))  # fmt: skip
         merged += found

@@ -158,6 +158,8 @@ class Run:
         self._input = open_input(address, self._settings.budget, self._settings.keys)
         self._facts = settled_facts(self._settings, self._output, self._runs, address, self._input)
         facts = self._facts
+        older = next((run.archive for run in self._runs if run.contract_version != CONTRACT_VERSION), facts.archive)
+        self._output = self._output._replace(older_archive=older)
         self._seen = Seen(self._output).of(facts.archive, facts.seen_facts)
         self._listing = self._input.listing(
             Request(
@@ -205,7 +207,7 @@ class Run:
         ended_at = self._listing.committed_at or self._stamp.started_at
         facts = self._facts
         now = Round(
-            self._parsed, gone, self._listing.frame, ended_at, facts.archive, facts.carried_archive, facts.history, last
+            self._parsed, gone, self._listing.frame, ended_at, facts.archive, facts.history, last
         )  # fmt: skip
         self._settlement = settle_round(
             self._output, self._staging, self._catalog, now, self._stamp, buckets=facts.buckets,
@@ -302,7 +304,7 @@ class Run:
     @property
     def _catalog(self) -> Catalog:
         if self._known is None:
-            self._known = read_catalog(self._output, self._facts.archive, self._facts.carried_archive)
+            self._known = read_catalog(self._output, self._facts.archive)
             if self._facts.reread:
                 mine = pl.col("archive") == self._facts.archive
                 self._known = self._known._replace(frame=self._known.frame.with_columns(stale=pl.col("stale") | mine))

@@ -35,15 +35,14 @@ SHARED_BEFORE: Final = pl.col("change_before").is_in(["copy", "markup"]).fill_nu
 
 class Round(NamedTuple):
     """What a round of a run has to settle: the batches that it parsed, the rows of the catalog whose files are gone,
-    and the listing, with the time of what it does not tell (the commit's, else the run's start). `carried_archive` is
-    whose the rows of an older contract are; `last` tells that no other round follows."""
+    and the listing, with the time of what it does not tell (the commit's, else the run's start). `last` tells that no
+    other round follows."""
 
     parsed: Sequence[Parsed]
     gone: pl.DataFrame
     listing: pl.DataFrame
     ended_at: datetime
     archive: str
-    carried_archive: str
     history: bool
     last: bool
 
@@ -80,7 +79,7 @@ def settle_round(
     settled = revisions.settle(known, now.listing, parsed, rejected, replaced, now.ended_at, stamp.started_at)
     own = known.filter(pl.col("archive") == now.archive)
     rejects, dropped_rejects = revisions.decide_rejects(own, parsed, rejected, now.gone, history=now.history)
-    superseded = _stage_superseded(output, staging, known, settled, stamp, now.carried_archive)
+    superseded = _stage_superseded(output, staging, known, settled, stamp)
     places = _Places(output, buckets)
     places.add_settled(settled)
     places.add_rejects(rejects, dropped_rejects)
@@ -146,7 +145,7 @@ class _Places:
                 here = tuple(part for partition in partitions for part in parts[partition])
                 rows = _those_of(partitions, waiting)
                 found.append(MergeTask(
-                    self._output, staging, number, self._buckets, now.archive, now.carried_archive, now.last, some,
+                    self._output, staging, number, self._buckets, now.archive, now.last, some,
                     rows, here,
                 ))  # fmt: skip
         return found
@@ -241,18 +240,18 @@ def _owners(rows: pl.DataFrame) -> dict[str, frozenset[int]]:
 
 
 def _stage_superseded(
-    output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled, stamp: Stamp, archive: str
+    output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled, stamp: Stamp
 ) -> list[StagedFile]:
     """Stage rows of `revisions`, with titles and texts from where the superseded revisions lie, a file at a time."""
-    texts = _shared_texts(output, staging, known, settled, archive)
+    texts = _shared_texts(output, staging, known, settled)
     staged: list[StagedFile] = []
-    for number, rows in enumerate(_carried(output, staging, settled, archive)):
+    for number, rows in enumerate(_carried(output, staging, settled)):
         filled = _with_texts(rows, texts)
         staged.append(_stage_rows(staging, f"superseded-{number:06d}.revisions", filled, stamp))
     return staged
 
 
-def _carried(output: Output, staging: Staging, settled: revisions.Settled, archive: str) -> Iterator[pl.DataFrame]:
+def _carried(output: Output, staging: Staging, settled: revisions.Settled) -> Iterator[pl.DataFrame]:
     """The superseded rows, with what they carry over from the file in which each lies."""
     new = settled.superseded.filter(pl.col("batch").is_not_null())
     for (batch,), rows in sorted(new.partition_by("batch", as_dict=True).items()):
@@ -261,25 +260,23 @@ def _carried(output: Output, staging: Staging, settled: revisions.Settled, archi
         yield rows.join(lies.drop(LOCAL_KEY), on=OWNER)
     before = settled.superseded.filter(pl.col("batch").is_null())
     for (state, *place), rows in sorted(before.partition_by("state", "outlet", "period", as_dict=True).items()):
-        for lies in _published(output, state, {Partition(*place)}, archive):
+        for lies in _published(output, state, {Partition(*place)}):
             found = rows.join(lies, on=LOCAL_KEY, nulls_equal=True, suffix="_there")
             if found.height:
                 yield found
 
 
-def _published(output: Output, state: str, places: set[Partition], archive: str) -> Iterator[pl.DataFrame]:
+def _published(output: Output, state: str, places: set[Partition]) -> Iterator[pl.DataFrame]:
     """What `revisions` carries over, of the published files of some partitions."""
     table = TABLES["articles" if state == "current" else "revisions"]
     seen = "ingested_at" if state == "current" else "first_seen_at"
     for part in output.parts(table):
         if part.partition in places:
-            with PartFile(output, part.entry, table, archive) as file:
+            with PartFile(output, part.entry, table) as file:
                 yield _frame_of(file.read([*CARRIED, "text_sha256", seen])).rename({seen: "first_seen_at"})
 
 
-def _shared_texts(
-    output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled, archive: str
-) -> dict[str, str]:
+def _shared_texts(output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled) -> dict[str, str]:
     """By hash the texts that rows of `revisions` left to the revision that superseded them, and need now, as another
     one did."""
     lacking = settled.superseded.filter(SHARED_BEFORE, ~SHARED)
@@ -290,7 +287,7 @@ def _shared_texts(
     holders = known.join(wanted, on=["article_id", "text_sha256"], how="semi")
     for state in ("current", "superseded"):
         places = {Partition(*place) for place in holders.filter(state=state).select("outlet", "period").iter_rows()}
-        for lies in _published(output, state, places, archive) if places else ():
+        for lies in _published(output, state, places) if places else ():
             rows = lies.filter(pl.col("text").is_not_null()).join(wanted, on="text_sha256", how="semi")
             texts.update(rows.select("text_sha256", "text").iter_rows())
     batches = pl.concat([settled.current, settled.superseded.select(settled.current.columns)])

@@ -43,12 +43,12 @@ CARRY_NEEDS: Final = (
 
 class PartFile(AbstractContextManager["PartFile"]):
     """A partition file that is open for reading. `outdated` ones are of an older contract, or lack a column; their rows
-    are read as this version has them, those of version 2 as of `archive`. `stale` are archives whose rows are by
+    are read as this version has them. `stale` are archives whose rows are by
     another parser; None: all are. Raises `OutputError` for a file, or a contract, that can't be read."""
 
-    def __init__(self, output: Output, entry: Stored, table: Table, archive: str = "") -> None:
+    def __init__(self, output: Output, entry: Stored, table: Table) -> None:
         self._table = table
-        self._archive = archive
+        self._archive = output.older_archive
         self._path = output.location(entry.name)
         try:
             content = str(self._path) if output.is_local else output.store.open(entry)

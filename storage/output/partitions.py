@@ -52,16 +52,15 @@ class StagedFile(NamedTuple):
 
 
 class MergeTask(NamedTuple):
-    """Files of one table to write. `archive` is the run's; `carried_archive` is whose the rows of an older contract
-    are; `last` tells that no other round of the run follows; `parts` are the published files of their partitions;
-    `records` is what the output's root is made of where it is known of one of these, by its name."""
+    """Files of one table to write. `archive` is the run's; `last` tells that no other round of the run follows; `parts`
+    are the published files of their partitions; `records` is what the output's root is made of where it is known of one
+    of these, by its name."""
 
     output: Output
     staging: Staging
     number: int
     buckets: int
     archive: str
-    carried_archive: str
     last: bool
     works: tuple[PlaceWork, ...]
     staged: tuple[StagedFile, ...]
@@ -197,7 +196,7 @@ def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]
     found, outdated = [plain_schema(table).empty_table()], False
     stale: set[str] = set()
     for part in parts:
-        with PartFile(task.output, part.entry, table, task.carried_archive) as file:
+        with PartFile(task.output, part.entry, table) as file:
             rows = file.read()
             outdated = outdated or file.outdated or file.stale is None
             every = rows["archive"].to_pylist() if "archive" in rows.column_names else ()

@@ -35,10 +35,12 @@ class Part(NamedTuple):
 
 
 class Output(NamedTuple):
-    """An output, by the address of its folder or of the objects that it consists of."""
+    """An output, by the address of its folder or of the objects that it consists of. Its rows of an older contract are
+    those of `older_archive`."""
 
     address: str | Path
     single_writer: bool = False
+    older_archive: str = ""
 
     @property
     def store(self) -> Store:
