@@ -18,7 +18,7 @@ from pressmark.storage.output.parquet import PartFile, plain_schema
 from pressmark.storage.output.partitions import MergeTask, PlaceWork, StagedFile
 from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.output.state import Catalog
-from pressmark.storage.output.tables import Output, bucket_of
+from pressmark.storage.output.tables import Output, bucket_of, by_partition
 from pressmark.transforms import revisions
 from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Partition, Stamp
@@ -134,15 +134,13 @@ class _Places:
         # The longest first, so that no worker waits for it at the end.
         for table in sorted({work.table for work in works}, key=lambda table: (table != "paragraphs", table)):
             mine = [work for work in works if work.table == table]
-            parts = defaultdict(list)
-            for part in self._output.parts(TABLES[table]):
-                parts[part.partition].append(part)
+            parts = by_partition(self._output.parts(TABLES[table]))
             waiting = _by_partition(staged.get(table, ()))
             count = max(1, min(len(mine), max(2 * workers if workers > 1 else 1, total // TASK_BYTES)))
             for number in range(count):
                 some = tuple(mine[len(mine) * number // count : len(mine) * (number + 1) // count])
                 partitions = dict.fromkeys(work.partition for work in some)
-                here = tuple(part for partition in partitions for part in parts[partition])
+                here = tuple(part for partition in partitions for part in parts.get(partition, ()))
                 rows = _those_of(partitions, waiting)
                 found.append(MergeTask(
                     self._output, staging, number, self._buckets, now.archive, now.last, some,

@@ -20,7 +20,7 @@ from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Input, Request, Source, sources_of
 from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.store import Progress
-from pressmark.storage.output.tables import Output, Part
+from pressmark.storage.output.tables import Output, Part, by_partition
 from pressmark.storage.pool import open_pool
 from pressmark.storage.runs import Archive, archive_of, last_runs
 from pressmark.transforms.forgetting import FORGOTTEN
@@ -83,7 +83,7 @@ def tasks_of(
     output: Output, archive: Archive, sources: dict[str, Source], places: dict[str, Partition | None]
 ) -> Iterator[Task]:
     """Those of the sources that have a place: some of one partition together, which `places` gives by path."""
-    parts = {name: by_partition(output, name) for name in OF_ARTICLES}
+    parts = {name: by_partition(output.parts(TABLES[name])) for name in OF_ARTICLES}
     chosen = [source for path, source in sources.items() if path in places]
     groups = _groups(archive.input, chosen) if archive.input.streamed else [(chosen, None)]
     for group, contents in groups:
@@ -128,20 +128,12 @@ def by_article(
     return found
 
 
-def by_partition(output: Output, name: str) -> dict[Partition | None, list[Part]]:
-    """The files of a table by partition."""
-    found: dict[Partition | None, list[Part]] = defaultdict(list)
-    for part in output.parts(TABLES[name]):
-        found[part.partition].append(part)
-    return found
-
-
 def partition_rows(
     output: Output, name: str, archive: str, columns: Sequence[str]
 ) -> dict[Partition | None, list[dict[str, Any]]]:
     """Some columns of an archive's rows, by partition."""
     found = {}
-    for partition, parts in by_partition(output, name).items():
+    for partition, parts in by_partition(output.parts(TABLES[name])).items():
         rows = read_parts(output, name, parts, [*columns, "archive"])
         found[partition] = [row for row in rows if row.pop("archive") == archive]
     return found
@@ -334,9 +326,9 @@ def _check_partition(task: Task, cutter: Cutter | None) -> Verification:
 def _strays(output: Output) -> list[Breach]:
     """Rows without an article beside them, and paragraphs that do not stand together."""
     breaches = []
-    articles = by_partition(output, "articles")
+    articles = by_partition(output.parts(TABLES["articles"]))
     for name in OWNED:
-        for partition, parts in by_partition(output, name).items():
+        for partition, parts in by_partition(output.parts(TABLES[name])).items():
             if partition not in articles:
                 breaches.append(Breach(3, str(partition), None, f"{name} without a file of articles"))
                 continue

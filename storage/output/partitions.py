@@ -3,7 +3,6 @@ follows from its `article_id` alone, so no row ever moves between the files of a
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from pressmark.schemas.contract import Table
 from pressmark.storage.output.parquet import PartFile, plain_schema, write_part
 from pressmark.storage.output.staging import OWNER, PLACE, Span, Staging
 from pressmark.storage.output.store import Replacement
-from pressmark.storage.output.tables import Output, Part, bucket_of, part_name
+from pressmark.storage.output.tables import Output, Part, bucket_of, by_partition, part_name
 from pressmark.transforms.records import Partition
 from pressmark.transforms.roots import ROWS_AT_ONCE, digests_of, records_of
 
@@ -91,9 +90,7 @@ def merge(task: MergeTask) -> list[Merged]:
     """Write the next file of each place to staging. Repeating it gives the same rows. A file whose rows stay as they
     are is left alone."""
     table = TABLES[task.works[0].table]
-    parts: dict[Partition | None, list[Part]] = defaultdict(list)
-    for part in task.parts:
-        parts[part.partition].append(part)
+    parts = by_partition(task.parts)
     found: list[Merged] = []
     waiting: list[tuple[int, pa.Table]] = []
     for index, (work, new) in enumerate(zip(task.works, _new_rows(task, table), strict=True)):
