@@ -109,9 +109,7 @@ class Parsed(NamedTuple):
     counts: ParseCounts
     articles: pa.Table
     rejects: pa.Table
-    article_spans: tuple[Span, ...]
-    paragraph_spans: tuple[Span, ...]
-    media_spans: tuple[Span, ...]
+    spans: dict[str, tuple[Span, ...]]
 
 
 class _Accepted(NamedTuple):
@@ -182,11 +180,11 @@ def _parse_batch(batch: Batch) -> Parsed:
         rows = _rows(accepted, batch.stamp)
     articles, paragraphs, owners, media, media_owners = rows
     rejects.sort(key=lambda reject: (reject[0].source_path, reject[0].source_sha256 or ""))
-    spans = (
-        _stage(batch, accepted, "articles", articles, pa.array(range(len(accepted)), pa.int32())),
-        _stage(batch, accepted, "paragraphs", paragraphs, owners),
-        _stage(batch, accepted, "media", media, media_owners),
-    )
+    spans = {
+        "articles": _stage(batch, accepted, "articles", articles, pa.array(range(len(accepted)), pa.int32())),
+        "paragraphs": _stage(batch, accepted, "paragraphs", paragraphs, owners),
+        "media": _stage(batch, accepted, "media", media, media_owners),
+    }
     rejected = reject_rows([reject for reject, _ in rejects], batch.stamp, batch.archive)
     if rejects:
         if wrong := check_rows(rejected, TABLES["rejects"]):
@@ -199,7 +197,7 @@ def _parse_batch(batch: Batch) -> Parsed:
         ParseCounts(len(batch.sources), total_bytes, len(accepted), left_out, dict(reasons), _doubts(accepted)),
         _identities(articles, IDENTITY_COLUMNS, [one.source for one in accepted]),
         _identities(rejected, REJECT_COLUMNS, [source for _, source in rejects]),
-        *spans,
+        spans,
     )
 
 

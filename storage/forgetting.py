@@ -26,14 +26,15 @@ from pressmark.storage.output.snapshot import MOMENTS, drop_moments, kept
 from pressmark.storage.output.staging import OWNER, Staging, open_staging
 from pressmark.storage.output.state import Seen, read_catalog
 from pressmark.storage.output.store import Progress, Replacement
-from pressmark.storage.output.tables import Output, bucket_of
+from pressmark.storage.output.tables import Output
 from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import RunReport, carried_runs, last_runs, latest_of, new_stamp, write_report, write_run
 from pressmark.storage.search_index import drop_segments, keep_index
+from pressmark.storage.settlement import Place, rows_of
 from pressmark.storage.traces import Trace, Wanted, texts_of, traces
 from pressmark.transforms.forgetting import FORGOTTEN, detail_of
 from pressmark.transforms.identity import row_id
-from pressmark.transforms.records import Partition, Reject, Stamp
+from pressmark.transforms.records import Reject, Stamp
 from pressmark.transforms.rows import reject_rows
 
 __all__ = ["Forgetting", "forget", "plan_forgetting"]
@@ -89,7 +90,7 @@ def forget(
     with output.store.writing(stamp.run_id, progress), open_staging(output, stamp.run_id, shared=False) as staging:
         known = _known(output, article_id)
         plan = _planned(output, article_id, known, progress)
-        works = list(_works(known, article_id))
+        works = list(_works(known))
         # What was made of the rows goes first: a run that is killed in between may be done again.
         output.store.remove([name for name in plan.files if not name.startswith(MOMENTS)])
         drop_moments(output)
@@ -170,17 +171,12 @@ def _sources(known: _Known) -> pl.DataFrame:
     return pl.concat([known.mine.select(columns), known.rejects.select(columns)]).unique(SOURCE).sort(SOURCE)
 
 
-def _works(known: _Known, article_id: str) -> Iterator[PlaceWork]:
-    buckets = int(known.runs[0].argument("buckets") or 1)
-    bucket = bucket_of(article_id, buckets)
-    dropped: dict[tuple[str, Partition], set[str]] = defaultdict(set)
-    for state, outlet, period, *key in known.mine.select(
-        "state", "outlet", "period", *SOURCE, "valid_from"
-    ).iter_rows():
-        for table in OF_ARTICLES if state == "current" else ("revisions",):
-            dropped[table, Partition(outlet, period)].add(article_id if state == "current" else row_id(*key))
-    for (table, partition), keys in sorted(dropped.items()):
-        yield PlaceWork(table, partition, bucket, frozenset(keys))
+def _works(known: _Known) -> Iterator[PlaceWork]:
+    dropped: dict[Place, set[str]] = defaultdict(set)
+    for place, key in rows_of(known.mine, int(known.runs[0].argument("buckets") or 1)):
+        dropped[place].add(key)
+    for place, keys in sorted(dropped.items()):
+        yield PlaceWork(*place, frozenset(keys))
     gone = frozenset(row_id(*key) for key in known.rejects.select(SOURCE).iter_rows())
     yield PlaceWork(REJECTS.name, None, 0, gone)
 

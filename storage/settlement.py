@@ -3,7 +3,7 @@ those that are not, and makes the tasks that merge."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -23,7 +23,7 @@ from pressmark.transforms import revisions
 from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Partition, Stamp
 
-__all__ = ["Round", "Settlement", "settle_round"]
+__all__ = ["Place", "Round", "Settlement", "rows_of", "settle_round"]
 
 # A merge task holds about so many bytes of sources.
 TASK_BYTES: Final = 8 << 20
@@ -56,12 +56,21 @@ class Settlement(NamedTuple):
     disturbed: tuple[str, ...]
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A file of a partition."""
 
     table: str
     partition: Partition | None
     bucket: int
+
+
+def rows_of(revisions_: pl.DataFrame, buckets: int) -> Iterator[tuple[Place, str]]:
+    """The file in which rows of each revision are, and the key that they have there: of a current one its article's."""
+    columns = ("state", "article_id", "outlet", "period", *LOCAL_KEY)
+    for state, article_id, outlet, period, *key in revisions_.select(columns).iter_rows():
+        for table in OF_ARTICLES if state == "current" else ("revisions",):
+            place = Place(table, Partition(outlet, period), bucket_of(article_id, buckets))
+            yield place, article_id if state == "current" else row_id(*key)
 
 
 def settle_round(
@@ -95,8 +104,8 @@ class _Places:
     def __init__(self, output: Output, buckets: int) -> None:
         self._output = output
         self._buckets = buckets
-        self._dropped: dict[_Place, set[str]] = defaultdict(set)
-        self._added: dict[_Place, set[str]] = defaultdict(set)
+        self._dropped: dict[Place, set[str]] = defaultdict(set)
+        self._added: dict[Place, set[str]] = defaultdict(set)
         self._carried: set[tuple[str, Partition | None]] = set()
 
     def add_settled(self, settled: revisions.Settled) -> None:
@@ -104,17 +113,12 @@ class _Places:
         self._note(self._added, settled.superseded.with_columns(state=pl.lit("superseded")))
         self._note(self._dropped, settled.dropped)
 
-    def _note(self, keys: dict[_Place, set[str]], rows: pl.DataFrame) -> None:
-        for state, article_id, outlet, period, *key in rows.select(
-            "state", "article_id", "outlet", "period", *LOCAL_KEY
-        ).iter_rows():
-            bucket = bucket_of(article_id, self._buckets)
-            for table in OF_ARTICLES if state == "current" else ("revisions",):
-                place = _Place(table, Partition(outlet, period), bucket)
-                keys[place].add(article_id if state == "current" else row_id(*key))
+    def _note(self, keys: dict[Place, set[str]], rows: pl.DataFrame) -> None:
+        for place, key in rows_of(rows, self._buckets):
+            keys[place].add(key)
 
     def add_rejects(self, added: pl.DataFrame, dropped: pl.DataFrame) -> None:
-        place = _Place("rejects", None, 0)
+        place = Place("rejects", None, 0)
         for frame, keys in ((added, self._added), (dropped, self._dropped)):
             if frame.height:
                 rows = frame.select("archive", "source_path", "source_sha256").iter_rows()
@@ -125,7 +129,7 @@ class _Places:
         self._carried = outdated
         for table, partition in outdated:
             for bucket in range(self._buckets if partition is not None else 1):
-                self._added[_Place(table, partition, bucket)].update()
+                self._added[Place(table, partition, bucket)].update()
 
     def tasks(self, staging: Staging, staged: dict[str, list[StagedFile]], now: Round, workers: int) -> list[MergeTask]:
         works = self._works()
@@ -207,7 +211,7 @@ def _frame(
 def _partition_columns(batches: Sequence[Parsed]) -> list[pl.DataFrame]:
     frames = []
     for batch in batches:
-        rows = [span.partition for span in batch.article_spans for _ in range(span.start, span.stop)]
+        rows = [span.partition for span in batch.spans["articles"] for _ in range(span.start, span.stop)]
         outlets, periods = zip(*rows, strict=True) if rows else ((), ())
         frames.append(pl.DataFrame({"outlet": outlets, "period": periods}, schema=["outlet", "period"]))
     return frames
@@ -222,8 +226,7 @@ def _staged_files(
     for batch in batches:
         left = frozenset(range(batch.articles.num_rows)) - published[0].get(batch.name, frozenset())
         if len(left) < batch.articles.num_rows:
-            spans_of = (batch.article_spans, batch.paragraph_spans, batch.media_spans)
-            for name, spans in zip(OF_ARTICLES, spans_of, strict=True):
+            for name, spans in batch.spans.items():
                 files[name] += [StagedFile(f"{batch.name}.{name}", spans, left)] if spans else []
         left = frozenset(range(batch.rejects.num_rows)) - published[1].get(batch.name, frozenset())
         if len(left) < batch.rejects.num_rows:
@@ -323,10 +326,7 @@ def _stage_rows(staging: Staging, name: str, rows: pl.DataFrame, stamp: Stamp) -
     violations = check_rows(arrow.cast(table.schema), table)
     if violations:
         raise ValueError(f"rows of `revisions` that violate their schema: {violations[:3]}")
-    counts: dict[Partition | None, int] = {}
-    for place in rows.select("outlet", "period").iter_rows():
-        partition = Partition(*place)
-        counts[partition] = counts.get(partition, 0) + 1
+    counts = Counter(Partition(*place) for place in rows.select("outlet", "period").iter_rows())
     return StagedFile(name, staging.write(name, arrow, list(counts.items())))
 
 
