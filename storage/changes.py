@@ -23,11 +23,18 @@ from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, 
 from pressmark.transforms.removals import removals
 from pressmark.transforms.wording import WHAT
 
-__all__ = ["changes_between_pairs", "changes_of", "pairs_of", "removals_of"]
+__all__ = ["QUIET", "changes_between_pairs", "changes_of", "pairs_of", "removals_of"]
 
 # So many revisions, and bytes of their sources, are looked at together.
 AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 32 << 20
+# What no reader of corrections looks for, unless asked: markup or white space alone, and page furniture.
+BARE: Final = [pl.col(name).str.replace_all(r"\s+", "") for name in ("old_text", "new_text")]
+QUIET: Final = (
+    (pl.col("what") == ["markup"])
+    | ((pl.col("kind") == "changed") & (BARE[0] == BARE[1]))
+    | pl.coalesce("new_role", "old_role").is_in(["boilerplate", "related"]).fill_null(value=False)
+)
 
 
 def changes_of(
