@@ -28,6 +28,7 @@ from pressmark.storage.output.folder import PRIVATE, sync
 from pressmark.storage.output.store import Progress, is_object_address
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
+from pressmark.storage.search import within
 
 __all__ = ["DATABASE", "FORMATS", "LINKS", "Exported", "Format", "Selected", "export", "stored"]
 
@@ -189,9 +190,8 @@ def _flat_tables(dataset: Dataset, selected: Selected) -> Iterator[_Flat]:
 
 
 def _of(frame: pl.LazyFrame, selected: Selected) -> pl.LazyFrame:
-    at, (outlets, since, until) = pl.col("published_at"), selected
-    wanted = [pl.col("outlet").is_in(outlets)] if outlets else []
-    return frame.filter(*wanted, *([] if since is None else [at >= since]), *([] if until is None else [at < until]))
+    wanted = [pl.col("outlet").is_in(selected.outlets)] if selected.outlets else []
+    return frame.filter(*wanted, *within("published_at", selected.since, selected.until))
 
 
 def _for(flat: _Flat, kind: Format, *, defuse: bool) -> _Flat:
