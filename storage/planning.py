@@ -98,9 +98,7 @@ def part_of(parse: pl.DataFrame, limit: int | None) -> pl.DataFrame:
 def rounds_of(parse: pl.DataFrame, *, streamed: bool) -> list[pl.DataFrame]:
     """The sources in the order in which they are parsed, in rounds; at least one."""
     if streamed:
-        order = (
-            parse.with_columns(number=pl.col("locator").cast(pl.String).cast(pl.Int64)).sort("number").drop("number")
-        )
+        order = parse.sort(pl.col("locator").cast(pl.String).cast(pl.Int64))
     else:
         # What was committed together lies together in a repository.
         order = parse.sort(~pl.col("required"), "valid_from", "source_path", "locator", nulls_last=False)
