@@ -21,7 +21,7 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import DICTIONARY, UNKNOWN_MONTH, column
 from pressmark.schemas.description import About, Described, keys_of, mark_of, texts_of
 from pressmark.schemas.tables import LINK
-from pressmark.storage.dataset import Dataset, open_dataset
+from pressmark.storage.dataset import Dataset
 from pressmark.storage.description import PARQUET, README, plain_words, with_origins
 from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.output.folder import PRIVATE, sync
@@ -93,7 +93,7 @@ def export(
     byte order mark. Raises `SettingsError` where the folder holds anything else, lies in the output, or an outlet is
     not there."""
     _check_place(output, folder, force=force)
-    with open_dataset(output) as dataset:
+    with Dataset(output) as dataset:
         _check_outlets(dataset, selected)
         flats = [_for(flat, kind, defuse=defuse) for flat in _flat_tables(dataset, selected)]
         counts = pl.collect_all([flat.frame.select(pl.len()) for flat in flats])
