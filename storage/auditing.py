@@ -186,6 +186,5 @@ def _publish(output: Output, stamp: Stamp, found: list[Disagreed]) -> None:
     if violations := check_rows(rows, table):
         raise ValueError(f"rows of `audits` that violate their schema: {violations[:3]}")
     staged = f"{STAGING}/audit-{stamp.run_id}{PART_SUFFIX}"
-    with output.store.draft(staged) as path:
-        write_part(path, rows, table)
+    write_part(output, staged, rows, table)
     output.store.commit([Replacement(staged, f"{table.name}/{stamp.run_id}{PART_SUFFIX}")])

@@ -227,8 +227,7 @@ def _audits(output: Output, drafts: str, article_id: str) -> list[Replacement]:
             continue
         staged = f"{drafts}/audits-{entry.name.rpartition('/')[2]}" if kept.num_rows else None
         if staged is not None:
-            with output.store.draft(staged) as path:
-                write_part(path, kept, AUDITS)
+            write_part(output, staged, kept, AUDITS)
         steps.append(Replacement(staged, entry.name))
     return steps
 

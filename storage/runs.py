@@ -160,8 +160,7 @@ def write_run(output: Output, staged: str, report: RunReport) -> Replacement:
     violations = check_rows(row, table)
     if violations:
         raise ValueError(f"a row of `runs` that violates its schema: {violations}")
-    with output.store.draft(staged) as path:
-        write_part(path, row, table)
+    write_part(output, staged, row, table)
     return Replacement(staged, f"{table.name}/{report.run_id}{PART_SUFFIX}", LAST_RANK)
 
 
@@ -176,8 +175,7 @@ def carried_runs(output: Output, latest: list[RunReport], drafts: str) -> list[R
             rows = file.read() if file.outdated else None
         if rows is not None:
             staged = f"{drafts}/runs-{entry.name.rpartition('/')[2]}"
-            with output.store.draft(staged) as path:
-                write_part(path, rows, table)
+            write_part(output, staged, rows, table)
             steps.append(Replacement(staged, entry.name, LAST_RANK))
     return steps
 

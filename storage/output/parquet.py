@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -88,7 +87,7 @@ class PartFile(AbstractContextManager["PartFile"]):
         return None if value is None else value.decode()
 
 
-def write_part(path: Path, rows: pa.Table, table: Table, stale: Collection[str] = ()) -> int:
+def write_part(output: Output, name: str, rows: pa.Table, table: Table, stale: Collection[str] = ()) -> int:
     """Write rows that are in order as a file; its size in bytes. Rows of the archives in `stale` are by another parser,
     as their own runs have not parsed them again yet."""
     schema = table.schema.with_metadata(
@@ -98,12 +97,13 @@ def write_part(path: Path, rows: pa.Table, table: Table, stale: Collection[str] 
             b"pressmark.stale_archives": json.dumps(sorted(stale)).encode(),
         }
     )
-    pq.write_table(
-        _typed(rows, table, schema.names).cast(schema), path, row_group_size=ROW_GROUP_ROWS, compression="zstd",
-        compression_level=1, use_dictionary=[name for name in REPEATING if name in schema.names],
-        write_statistics=[name for name in schema.names if name not in LONG],
-    )  # fmt: skip
-    return path.stat().st_size
+    with output.store.draft(name) as path:
+        pq.write_table(
+            _typed(rows, table, schema.names).cast(schema), path, row_group_size=ROW_GROUP_ROWS, compression="zstd",
+            compression_level=1, use_dictionary=[name for name in REPEATING if name in schema.names],
+            write_statistics=[name for name in schema.names if name not in LONG],
+        )  # fmt: skip
+        return path.stat().st_size
 
 
 def plain_schema(table: Table) -> pa.Schema:

@@ -211,9 +211,7 @@ def _written(
     if not rows.num_rows:
         return Replacement(None, target, rank), 0
     staged = f"{task.staging.drafts}/{table.name}-{name}.parquet"
-    with task.output.store.draft(staged) as path:
-        size = write_part(path, rows, table, stale)
-    return Replacement(staged, target, rank), size
+    return Replacement(staged, target, rank), write_part(task.output, staged, rows, table, stale)
 
 
 def _with_run_columns(new: pa.Table, before: pa.Table, table: Table, key: str) -> pa.Table:
