@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -136,11 +136,7 @@ def _audit(output: Output, archive: Archive, window: Window, workers: int, progr
         for result in pool.map(work, tasks_of(output, archive, sources, places)):
             looked = added(looked, result)
             progress("audit", looked.audited, len(chosen))
-    lost = [
-        Disagreed(archive.name, path, row["source_sha256"], row["article_id"], "source", "articles.source_path", path,
-                  None, None, None)
-        for path, (_, row) in chosen.items() if path not in sources
-    ]  # fmt: skip
+    lost = [_unread(archive.name, row, None) for path, (_, row) in chosen.items() if path not in sources]
     return looked._replace(disagreements=looked.disagreements + lost)
 
 
@@ -159,9 +155,7 @@ def _audit_partition(task: Task, *, single_outlet: str | None, zone: str | None)
     for source, data in contents_of(task):
         article = articles[source.source_path]
         if isinstance(data, Reject):
-            said = Disagreed(task.archive, source.source_path, article["source_sha256"], article["article_id"],
-                             "source", "articles.source_path", source.source_path, data.detail, None, None)  # fmt: skip
-            found.append(said)
+            found.append(_unread(task.archive, article, data.detail))
             continue
         size += len(data)
         place = outlets.find(host_of(article["canonical_url"]), single_outlet, zone).zone
@@ -171,6 +165,12 @@ def _audit_partition(task: Task, *, single_outlet: str | None, zone: str | None)
                                                                           period=period)]  # fmt: skip
     shown, stood = (sum(map(len, rows.values())) for rows in (media, paragraphs))
     return Audit("", 0, len(task.sources), stood, shown, size, found)
+
+
+def _unread(archive: str, article: dict[str, Any], why: str | None) -> Disagreed:
+    path = article["source_path"]
+    what = ("source", "articles.source_path", path, why, None, None)
+    return Disagreed(archive, path, article["source_sha256"], article["article_id"], *what)
 
 
 def _publish(output: Output, stamp: Stamp, found: list[Disagreed]) -> None:
