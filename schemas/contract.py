@@ -12,7 +12,7 @@ __all__ = [
     "DISAGREEMENTS", "FLAGS", "MEDIA_KINDS", "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES",
     "RUN_ID", "TIMESTAMP", "UNKNOWN_MONTH", "UNKNOWN_PERIODS", "Change", "Contribution", "Dialect",
     "DisagreementKind", "Flag", "Markup", "MediaKind", "Period", "PublishedFrom", "Reason", "Role", "Table",
-    "column", "table_schema",
+    "column", "plain", "table_schema",
 ]  # fmt: skip
 
 CONTRACT_VERSION: Final = "3"
@@ -89,6 +89,13 @@ def column(
     if unit is not None:
         metadata["unit"] = unit
     return pa.field(name, type_, nullable=nullable, metadata=metadata)
+
+
+def plain(type_: pa.DataType) -> pa.DataType:
+    """The type of a column with dictionaries as text, so that rows of all files go together."""
+    if pa.types.is_list(type_) and pa.types.is_dictionary(type_.value_type):
+        return pa.list_(pa.string())
+    return type_.value_type if pa.types.is_dictionary(type_) else type_
 
 
 def table_schema(columns: list[pa.Field]) -> pa.Schema:

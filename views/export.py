@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import DICTIONARY, UNKNOWN_MONTH, column
+from pressmark.schemas.contract import UNKNOWN_MONTH, column, plain
 from pressmark.schemas.description import About, Described, keys_of, mark_of, texts_of
 from pressmark.schemas.tables import LINK
 from pressmark.storage.dataset import Dataset
@@ -120,11 +120,7 @@ def stored(field: pa.Field, kind: Format) -> pa.Field:
     """A column as a format has it. Times and days are text in all but Parquet; lists are JSON as text in CSV and
     SQLite; bytes are base64 in CSV and JSON Lines. Numbers of 64 bits without a sign are text in SQLite, which has no
     such, and in JSON Lines, whose readers round them."""
-    type_, form, facts = field.type, "", dict(field.metadata)
-    if type_ == DICTIONARY:
-        type_ = pa.string()
-    elif pa.types.is_list(type_) and type_.value_type == DICTIONARY:
-        type_ = pa.list_(pa.string())
+    type_, form, facts = plain(field.type), "", dict(field.metadata)
     if pa.types.is_list(type_) and kind in ("csv", "sqlite"):
         type_, form = pa.string(), "; as JSON"
     elif (pa.types.is_timestamp(type_) or pa.types.is_date(type_)) and kind != "parquet":
@@ -170,7 +166,9 @@ def _flat_tables(dataset: Dataset, selected: Selected) -> Iterator[_Flat]:
         if table.partitioned:
             # Days and years become months, too.
             month = pl.col("published_at").dt.strftime("%Y-%m").fill_null(UNKNOWN_MONTH)
-            frame = _of(frame.with_columns(pl.col("outlet").cast(pl.String), month.alias("month")), selected)
+            wanted = [pl.col("outlet").is_in(selected.outlets)] if selected.outlets else []
+            wanted += within("published_at", selected.since, selected.until)
+            frame = frame.with_columns(pl.col("outlet").cast(pl.String), month.alias("month")).filter(*wanted)
             schema = pa.schema([*keys_of("month"), *schema])
         elif any(selected) and table.name != "runs":
             continue
@@ -187,11 +185,6 @@ def _flat_tables(dataset: Dataset, selected: Selected) -> Iterator[_Flat]:
                 .rename({"start": "text_start", "end": "text_end"})
             )
             yield _Flat("links", "One row per hyperlink of a paragraph.", LINKS, ("paragraph_id", "position"), links)
-
-
-def _of(frame: pl.LazyFrame, selected: Selected) -> pl.LazyFrame:
-    wanted = [pl.col("outlet").is_in(selected.outlets)] if selected.outlets else []
-    return frame.filter(*wanted, *within("published_at", selected.since, selected.until))
 
 
 def _for(flat: _Flat, kind: Format, *, defuse: bool) -> _Flat:

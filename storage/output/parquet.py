@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pressmark.schemas.contract import CONTRACT_VERSION, Table
+from pressmark.schemas.contract import CONTRACT_VERSION, Table, plain
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output
@@ -107,29 +107,21 @@ def write_part(output: Output, name: str, rows: pa.Table, table: Table, stale: C
 
 
 def plain_schema(table: Table) -> pa.Schema:
-    """The table's columns with dictionaries as text, so that rows of all files go together."""
-    return pa.schema([(field.name, _plain(field.type)) for field in table.schema])
-
-
-def _plain(type_: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(type_):
-        return type_.value_type
-    if pa.types.is_list(type_) and pa.types.is_dictionary(type_.value_type):
-        return pa.list_(type_.value_type.value_type)
-    return type_
+    """The table's columns with dictionaries as text."""
+    return pa.schema([(field.name, plain(field.type)) for field in table.schema])
 
 
 def _typed(rows: pa.Table, table: Table, names: Sequence[str]) -> pa.Table:
     """Some columns, dictionaries as text, missing nullable ones as nulls."""
     columns = []
     for name in names:
-        wanted = _plain(table.schema.field(name).type)
+        wanted = plain(table.schema.field(name).type)
         if name not in rows.column_names:
             columns.append(pa.nulls(rows.num_rows, wanted))
         else:
             column = rows[name]
             columns.append(column if column.type == wanted else column.cast(wanted))
-    return pa.Table.from_arrays(columns, schema=pa.schema([(n, _plain(table.schema.field(n).type)) for n in names]))
+    return pa.Table.from_arrays(columns, schema=pa.schema([(n, plain(table.schema.field(n).type)) for n in names]))
 
 
 def _carried(rows: pa.Table, table: Table, archive: str) -> pa.Table:
