@@ -246,9 +246,7 @@ def _completeness(
     """Breaches of law 5, and how many sources a run for a part of the archive left out; sources that the check of
     articles did not read are hashed."""
     # Of a current article the bytes were compared with its row already.
-    known = {(row.source_path, row.valid_from): row.source_sha256 for row in articles}
-    if not archive.history:
-        known = {(row.source_path, None): row.source_sha256 for row in articles}
+    known = {_period(archive, row): row.source_sha256 for row in articles}
     unread = [source for source in taken if _period(archive, source) not in known or source.valid_to is not None]
     hashes = {
         (source.source_path, source.locator):
@@ -298,7 +296,7 @@ def _ingested(
     ]
 
 
-def _period(archive: Archive, source: Source) -> tuple[str, Any]:
+def _period(archive: Archive, source: Source | Stood) -> tuple[str, Any]:
     return source.source_path, source.valid_from if archive.history else None
 
 

@@ -51,7 +51,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {
         "shown": _shown, "named": _named, "snippet": snippet, "web": _web, "linked": _linked, "decoded": _decoded,
-        "moment": _moment, "day": _day, "size": _size, "number": _number, "differing": _differing,
+        "moment": _moment, "day": _day, "size": _size, "number": "{:,}".format, "differing": _differing,
     }  # fmt: skip
     made.globals |= {"FLAGS": FLAG_MEANINGS, "ROLES": ROLE_MEANINGS}
     return made
@@ -147,7 +147,3 @@ def _size(size: int) -> str:
         if size >= scale:
             return f"{size / scale:.1f} {unit}"
     return f"{size} bytes"
-
-
-def _number(number: int) -> str:
-    return f"{number:,}"
