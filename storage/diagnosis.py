@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -188,14 +189,11 @@ def _leftovers(output: Output, area: str) -> Iterator[Finding]:
 
 def _is_held(root: Path) -> str:
     """Who holds the output's lock; nothing where nobody does."""
-    try:
-        with open(root / PRIVATE / "lock", "rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return lock.read(300).decode(errors="replace").strip() or "an unknown process"
-    except FileNotFoundError:
-        pass
+    with suppress(FileNotFoundError), open(root / PRIVATE / "lock", "rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock.read(300).decode(errors="replace").strip() or "an unknown process"
     return ""
 
 
