@@ -153,12 +153,9 @@ def lengths(articles: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
     reached = pl.sum_horizontal((size >= low).cast(pl.Int64) for low in BOUNDS)
     counts = articles.join(sizes, on="article_id", how="left").group_by(range=reached).agg(articles=pl.len())
     every = pl.DataFrame({"range": range(len(labels)), "characters": labels}).join(counts, on="range", how="left")
-    total = max(articles.height, 1)
-    return every.sort("range").select(
-        "characters",
-        pl.col("articles").fill_null(0).cast(pl.Int64),
-        (pl.col("articles").fill_null(0) / total).alias("share of articles"),
-    )
+    found = pl.col("articles").fill_null(0).cast(pl.Int64)
+    share = (found / max(articles.height, 1)).alias("share of articles")
+    return every.sort("range").select("characters", found, share)
 
 
 def roles(blocks: pl.DataFrame) -> pl.DataFrame:
