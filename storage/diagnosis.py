@@ -70,8 +70,7 @@ def looked(area: str, name: str, ok: bool, found: str, remedy: str, worse: State
 def examine_machine(place: Path | None = None) -> Iterator[Finding]:
     """Python, the packages, git, encoding, limits, and the room on the disks of `place` and of temporary files."""
     area = "environment"
-    version, newer = platform.python_version(), "install Python 3.11 or newer"
-    yield looked(area, "python", sys.version_info >= (3, 11), version, newer, State.FAILURE)
+    yield Finding(area, "python", State.OK, platform.python_version())
     packages = list(_packages())
     wrong = "; ".join(f"{name} {has or 'missing'}, not {wanted}" for name, has, wanted in packages if wanted)
     remedy = "install them as the lock has them: `pip install -r requirements.lock`"

@@ -73,8 +73,7 @@ class _Known(NamedTuple):
 def plan_forgetting(output: Output, article_id: str, progress: Progress = lambda *_: None) -> Forgetting:
     """What `forget` would do. Writes nothing and takes no lock. Raises `OutputError` where the output has no such
     article, and where it is forgotten already."""
-    known = _known(output, article_id)
-    return _planned(output, article_id, known, progress)
+    return _planned(output, article_id, _known(output, article_id), progress)
 
 
 def forget(

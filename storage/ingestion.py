@@ -314,23 +314,20 @@ class Run:
 
     def _decide(self) -> Decision:
         rows = self._considered
-        listing = rows.with_columns(same=pl.lit(value=False), sha256=pl.lit(None, pl.String))
+        listing = rows.with_columns(same=pl.lit(value=False))
         if self._seen is not None:
             # Of these, the latest run saw the very bytes.
             key = ["source_path", "valid_from", "valid_to", "version"]
-            before = self._seen.frame.filter(pl.col("version") != "").select(key).with_columns(known=pl.lit(value=True))
+            before = self._seen.frame.filter(pl.col("version") != "").select(key).with_columns(same=pl.lit(value=True))
             listing = rows.join(before.unique(), on=key, how="left", nulls_equal=True, maintain_order="left")
-            listing = listing.with_columns(same=pl.col("known").fill_null(value=False), sha256=pl.lit(None, pl.String))
-            listing = listing.drop("known")
+            listing = listing.with_columns(pl.col("same").fill_null(value=False))
             considered = self._seen.frame if self._facts.history else self._seen.frame.filter(STANDING)
             if listing["same"].all() and listing.height == considered.height:
                 self._known = Catalog(pl.DataFrame(schema=CATALOG), set(), set())
-                return Decision(
-                    listing.clear().with_columns(required=pl.lit(value=False)),
-                    pl.DataFrame(schema=CATALOG),
-                    listing.height,
-                )
+                nothing = listing.clear().with_columns(required=pl.lit(value=False))
+                return Decision(nothing, pl.DataFrame(schema=CATALOG), listing.height)
         catalog = self._catalog.frame
+        listing = listing.with_columns(sha256=pl.lit(None, pl.String))
         listing = self._hashed(listing, to_hash(listing, catalog.filter(pl.col("archive") == self._facts.archive)))
         # What the selection does not take is not missed.
         taken = pl.Series(self._settings.selection.taken(catalog["source_path"].to_arrow()), dtype=pl.Boolean)

@@ -157,8 +157,7 @@ def write_run(output: Output, staged: str, report: RunReport) -> Replacement:
     """Stage the run's row; the step that publishes it."""
     table = TABLES["runs"]
     row = pa.Table.from_pylist([report._asdict()], schema=table.schema)
-    violations = check_rows(row, table)
-    if violations:
+    if violations := check_rows(row, table):
         raise ValueError(f"a row of `runs` that violates its schema: {violations}")
     write_part(output, staged, row, table)
     return Replacement(staged, f"{table.name}/{report.run_id}{PART_SUFFIX}", LAST_RANK)

@@ -323,8 +323,7 @@ def _stage_rows(staging: Staging, name: str, rows: pl.DataFrame, stamp: Stamp) -
         .otherwise("first_seen_at"),
     ).sort("outlet", "period", *(name for name in table.sort_keys), nulls_last=True)
     arrow = rows.select(table.schema.names).to_arrow().cast(plain_schema(table))
-    violations = check_rows(arrow.cast(table.schema), table)
-    if violations:
+    if violations := check_rows(arrow.cast(table.schema), table):
         raise ValueError(f"rows of `revisions` that violate their schema: {violations[:3]}")
     counts = Counter(Partition(*place) for place in rows.select("outlet", "period").iter_rows())
     return StagedFile(name, staging.write(name, arrow, list(counts.items())))

@@ -156,8 +156,6 @@ def read_parts(
 
 # What belongs to articles, with the columns that are checked.
 OWNED: Final = {"paragraphs": PARAGRAPH_COLUMNS, "media": MEDIA_COLUMNS}
-
-
 Sums = TypeVar("Sums", bound=tuple[Any, ...])
 
 
