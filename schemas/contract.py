@@ -76,8 +76,8 @@ class Table(NamedTuple):
     schema: pa.Schema
     sort_keys: tuple[str, ...]
     replace_keys: tuple[str, ...]
-    partitioned: bool
     closed_sets: dict[str, tuple[str, ...]]
+    partitioned: bool = False
     run_columns: tuple[str, ...] = ()
 
 
