@@ -365,17 +365,11 @@ class Run:
         forgotten = forgotten_in(self._catalog.frame) if sources else {}
         for position, span in enumerate(cut_batches(sizes, self._pool.workers)):
             some = tuple(sources[span.start : span.stop])
-            limits = self._settings.limits
-            kept = [
-                source.source_path
-                for source, is_required in zip(some, required[span.start :], strict=False)
-                if is_required
-            ]
+            kept = [source.source_path for source, asked in zip(some, required[span.start :], strict=False) if asked]
             yield Batch(
                 f"{number:04d}-{position:06d}", self._facts.address, self._facts.archive, self._staging,
-                limits, self._settings.reading, self._stamp, self._settings.wanted, self._facts.partition, some,
-                frozenset(kept),
-                contents=tuple(self._input.contents(some, limits)) if self._input.streamed else None,
+                self._settings, self._stamp, self._facts.partition, some, frozenset(kept),
+                contents=tuple(self._input.contents(some, self._settings.limits)) if self._input.streamed else None,
                 forgotten=forgotten,
             )  # fmt: skip
 
