@@ -95,8 +95,7 @@ def last_runs(output: Output) -> list[RunReport]:
         rows = []
         for entry in some:
             with PartFile(output, entry, TABLES["runs"]) as file:
-                columns = list(RunReport._fields)
-                rows += [RunReport(**row) for row in file.read(columns).select(columns).to_pylist()]
+                rows += [RunReport(**row) for row in file.read().to_pylist()]
         for run in sorted(rows, key=lambda run: (run.started_at, run.run_id), reverse=True):
             latest.setdefault(run.archive, run)
             wanted = wanted or set(run.argument("archives", [run.archive]))

@@ -47,11 +47,8 @@ def read_catalog(output: Output, archive: str) -> Catalog:
         (TABLES[name], part) for name in ("articles", "revisions", "rejects") for part in output.parts(TABLES[name])
     ]
 
-    def read(place: tuple[Table, Part]) -> tuple[pl.DataFrame, bool, bool]:
-        return _known(output, *place, archive, whole)
-
     with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
-        found = list(threads.map(read, parts))
+        found = list(threads.map(lambda one: _known(output, one[0], one[1], archive, whole), parts))
     outdated, mixed = (
         {(name, part.partition) for (table, part), one in zip(parts, found, strict=True) if one[which]
          for name in (OF_ARTICLES if table.name == "articles" else (table.name,))}
