@@ -21,10 +21,8 @@ from pressmark.storage.verification import (
     Task,
     added,
     archives_of,
-    by_article,
-    contents_of,
     partition_rows,
-    read_parts,
+    rows_of,
     second_reading,
     tasks_of,
 )
@@ -142,28 +140,21 @@ def _audit(output: Output, archive: Archive, window: Window, workers: int, progr
 
 def _audit_partition(task: Task, *, single_outlet: str | None, zone: str | None) -> Audit:
     second = second_reading("rederivation")
-    rows = read_parts(task.output, "articles", task.parts["articles"], second.ARTICLE_COLUMNS,
-                      ("source_path", task.sources))  # fmt: skip
-    articles = {row["source_path"]: row for row in rows if row["archive"] == task.archive}
-    only = {row["article_id"] for row in articles.values()}
-    paragraphs = by_article(task, "paragraphs", second.PARAGRAPH_COLUMNS, only)
-    media = by_article(task, "media", second.MEDIA_COLUMNS, only)
+    columns = second.ARTICLE_COLUMNS, second.PARAGRAPH_COLUMNS, second.MEDIA_COLUMNS
     period = task.partition.period if task.partition else ""
     outlets = load_outlets()
     found: list[Disagreed] = []
-    size = 0
-    for source, data in contents_of(task):
-        article = articles[source.source_path]
+    stood = shown = size = 0
+    for _, data, article, paragraphs, media in rows_of(task, *columns):
+        stood, shown = stood + len(paragraphs), shown + len(media)
         if isinstance(data, Reject):
             found.append(_unread(task.archive, article, data.detail))
             continue
         size += len(data)
         place = outlets.find(host_of(article["canonical_url"]), single_outlet, zone).zone
-        mine = paragraphs[article["article_id"]], media[article["article_id"]]
         named = [article[name] for name in Disagreed._fields[:4]]
-        found += [Disagreed(*named, *one) for one in second.disagreements(article, *mine, data, zone=place,
+        found += [Disagreed(*named, *one) for one in second.disagreements(article, paragraphs, media, data, zone=place,
                                                                           period=period)]  # fmt: skip
-    shown, stood = (sum(map(len, rows.values())) for rows in (media, paragraphs))
     return Audit("", 0, len(task.sources), stood, shown, size, found)
 
 

@@ -38,12 +38,13 @@ from pressmark.transforms.laws import (
 from pressmark.transforms.records import Partition, Reject
 
 __all__ = [
-    "Task", "Verification", "added", "archives_of", "by_article", "contents_of", "partition_rows", "read_parts",
-    "second_reading", "tasks_of", "verify_output",
+    "Task", "Verification", "added", "archives_of", "partition_rows", "rows_of", "second_reading", "tasks_of",
+    "verify_output",
 ]  # fmt: skip
 
 # Of an archive that is read as a stream, so much is held at once.
 GROUP_BYTES: Final = 64 << 20
+Row = dict[str, Any]
 
 
 class Task(NamedTuple):
@@ -111,21 +112,29 @@ def _groups(archive: Input, sources: Sequence[Source]) -> Iterator[tuple[list[So
     yield group, contents
 
 
-def contents_of(task: Task) -> Iterable[tuple[Source, bytes | Reject]]:
-    """Each source of a task with its bytes, or with the reject that says why there are none."""
+def rows_of(
+    task: Task, columns: Sequence[str], of_paragraphs: Sequence[str], of_media: Sequence[str]
+) -> Iterator[tuple[Source, bytes | Reject, Row, list[Row], list[Row]]]:
+    """Each source of a task with its bytes, or the reject that says why there are none, and some columns of its
+    article, paragraphs and media."""
+    rows = read_parts(
+        task.output, "articles", task.parts["articles"], [*columns, "archive"], ("source_path", task.sources)
+    )
+    articles = {row["source_path"]: row for row in rows if row["archive"] == task.archive}
+    ids = {row["article_id"] for row in articles.values()}
+    owned: list[dict[str, list[Row]]] = []
+    for name, some in (("paragraphs", of_paragraphs), ("media", of_media)):
+        owned.append(defaultdict(list))
+        for row in read_parts(task.output, name, task.parts[name], some, ("article_id", ids)):
+            owned[-1][row["article_id"]].append(row)
+    contents: Iterable[tuple[Source, bytes | Reject]]
     if task.contents is None:
-        return open_input(task.address).contents(task.sources.values(), ANY_SIZE)
-    return [(source, task.contents[path]) for path, source in task.sources.items()]
-
-
-def by_article(
-    task: Task, name: str, columns: Sequence[str], only: Collection[str] | None = None
-) -> dict[str, list[dict[str, Any]]]:
-    """Some columns of the partition's rows in a table, by article; those of some articles alone if these are given."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in read_parts(task.output, name, task.parts[name], columns, ("article_id", only) if only else None):
-        found[row["article_id"]].append(row)
-    return found
+        contents = open_input(task.address).contents(task.sources.values(), ANY_SIZE)
+    else:
+        contents = [(source, task.contents[path]) for path, source in task.sources.items()]
+    for source, data in contents:
+        article = articles[source.source_path]
+        yield source, data, article, owned[0][article["article_id"]], owned[1][article["article_id"]]
 
 
 def partition_rows(
@@ -299,17 +308,9 @@ def _period(archive: Archive, source: Source | Stood) -> tuple[str, Any]:
 
 
 def _check_partition(task: Task, cutter: Cutter | None) -> Verification:
-    paragraphs, media = (by_article(task, name, columns) for name, columns in OWNED.items())
-    articles = {
-        row["source_path"]: row
-        for row in read_parts(task.output, "articles", task.parts["articles"], [*ARTICLE_COLUMNS, "archive"])
-        if row["archive"] == task.archive
-    }
     breaches: list[Breach] = []
     count = media_count = total_bytes = 0
-    for source, data in contents_of(task):
-        article = articles[source.source_path]
-        mine, shown = paragraphs[article["article_id"]], media[article["article_id"]]
+    for source, data, article, mine, shown in rows_of(task, ARTICLE_COLUMNS, *OWNED.values()):
         count, media_count = count + len(mine), media_count + len(shown)
         if isinstance(data, Reject):
             breaches.append(Breach(1, source.source_path, None, f"the source can't be read: {data.detail}"))
