@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 from datetime import UTC, date, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -73,20 +74,16 @@ def _moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _from_day(text: str) -> date:
-    """A day, where the text names no time: the first one of a month or year."""
-    return _day(text, end=False)
-
-
-def _to_day(text: str) -> date:
-    return _day(text, end=True)
-
-
 def _day(text: str, *, end: bool) -> date:
+    """A day, where the text names no time: the first, or at the `end` the last one of a month or year."""
     try:
         return day_of(text, end=end) if len(text) <= len("2025-03-01") else _moment(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"`{text}` is no date; write 2025-03-01, 2025-03 or 2025") from error
+
+
+FROM_DAY: Final = partial(_day, end=False)
+TO_DAY: Final = partial(_day, end=True)
 
 
 def _from_setting(option: Option) -> Argument:
@@ -131,13 +128,13 @@ def _destination(what: str, without: str) -> Argument:
 
 
 CHANGED: Final = (
-    Argument("--since", type=_from_day, metavar="TIME", help="on this day, at this time, or later"),
-    Argument("--until", type=_to_day, metavar="TIME", help="at this time, on this day, or before"),
+    Argument("--since", type=FROM_DAY, metavar="TIME", help="on this day, at this time, or later"),
+    Argument("--until", type=TO_DAY, metavar="TIME", help="at this time, on this day, or before"),
     Argument("--about", metavar="QUERY", help="only where title or text have this, as `pressmark search` finds it"),
 )
 PUBLISHED: Final = (
-    Argument("--since", type=_from_day, metavar="TIME", help="published on this day, at this time, or later"),
-    Argument("--until", type=_to_day, metavar="TIME", help="published at this time, on this day, or before"),
+    Argument("--since", type=FROM_DAY, metavar="TIME", help="published on this day, at this time, or later"),
+    Argument("--until", type=TO_DAY, metavar="TIME", help="published at this time, on this day, or before"),
 )
 EXPORT: Final = (
     Argument("--to", type=Path, metavar="FOLDER", required=True, help="a new folder, of this machine"),

@@ -41,7 +41,6 @@ R = TypeVar("R")
 
 def _step(step: Callable[P, R], options: dict[str, Any]) -> Task[P, R]:
     """A step of a run as a recorded task; those of rounds are numbered, from 1."""
-
     name = step.__name__
 
     def run_name(parameters: dict[str, Any]) -> str:

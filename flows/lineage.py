@@ -127,8 +127,8 @@ def _emit(
         )
     }
     if parent is not None:
-        above, own = facet_v2.parent_run, (parent[1], NAMESPACE, parent[0])
-        facets["parent"] = above.ParentRunFacet(run=above.Run(own[0]), job=above.Job(own[1], own[2]))
+        above, (name, id_) = facet_v2.parent_run, parent
+        facets["parent"] = above.ParentRunFacet(run=above.Run(id_), job=above.Job(NAMESPACE, name))
     if problem:
         facets["errorMessage"] = facet_v2.error_message_run.ErrorMessageRunFacet(problem, "Python")
     kind = facet_v2.job_type_job.JobTypeJobFacet("BATCH", "PRESSMARK", jobType="JOB")

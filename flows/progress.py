@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ SECONDS_BETWEEN_LINES: Final = 2.0
 SECONDS_BETWEEN_FRAMES: Final = 0.1
 
 
-class ProgressDisplay:
+class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
     """Called with a step's name, how much is done and how much there is (0: unknown). Writes to standard error."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -24,9 +25,6 @@ class ProgressDisplay:
         self._tasks: dict[str, TaskID] = {}
         self._started: dict[str, tuple[float, int]] = {}
         self._shown_at = time.monotonic()
-
-    def __enter__(self) -> ProgressDisplay:
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:

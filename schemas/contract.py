@@ -12,7 +12,7 @@ __all__ = [
     "DISAGREEMENTS", "FLAGS", "MEDIA_KINDS", "PARTITION_KEYS", "PERIODS", "PUBLISHED_FROM", "REASONS", "ROLES",
     "RUN_ID", "TIMESTAMP", "UNKNOWN_MONTH", "UNKNOWN_PERIODS", "Change", "Contribution", "Dialect",
     "DisagreementKind", "Flag", "Markup", "MediaKind", "Period", "PublishedFrom", "Reason", "Role", "Table",
-    "column", "table_schema",
+    "column", "plain", "table_schema",
 ]  # fmt: skip
 
 CONTRACT_VERSION: Final = "3"
@@ -67,21 +67,18 @@ DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 
 class Table(NamedTuple):
-    """A table of the output. Rows whose `replace_keys` are equal replace each other. `size_columns` tell the size of a
-    row in bytes: one column with it, or a start and an end; `text_columns` that of its text, where it is much less.
-    `partitioned` tables live in `outlet=…/month=…` folders, whose names alone hold both. `run_columns` keep their value
-    where nothing else in the row changed."""
+    """A table of the output. Rows whose `replace_keys` are equal replace each other. `partitioned` tables live in
+    `outlet=…/month=…` folders, whose names alone hold both. `run_columns` keep their value where nothing else in the
+    row changed."""
 
     name: str
     meaning: str
     schema: pa.Schema
     sort_keys: tuple[str, ...]
     replace_keys: tuple[str, ...]
-    size_columns: tuple[str, ...]
-    partitioned: bool
     closed_sets: dict[str, tuple[str, ...]]
+    partitioned: bool = False
     run_columns: tuple[str, ...] = ()
-    text_columns: tuple[str, ...] = ()
 
 
 def column(
@@ -92,6 +89,13 @@ def column(
     if unit is not None:
         metadata["unit"] = unit
     return pa.field(name, type_, nullable=nullable, metadata=metadata)
+
+
+def plain(type_: pa.DataType) -> pa.DataType:
+    """The type of a column with dictionaries as text, so that rows of all files go together."""
+    if pa.types.is_list(type_) and pa.types.is_dictionary(type_.value_type):
+        return pa.list_(pa.string())
+    return type_.value_type if pa.types.is_dictionary(type_) else type_
 
 
 def table_schema(columns: list[pa.Field]) -> pa.Schema:

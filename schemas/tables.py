@@ -31,6 +31,11 @@ __all__ = [
     "REVISIONS", "RUNS", "TABLES",
 ]  # fmt: skip
 
+# Tables whose rows are of one current article: they come, move and go with it.
+OF_ARTICLES: Final = ("articles", "paragraphs", "media")
+# Tables whose rows follow from sources; a run counts them, and its root is over them.
+OF_RUNS: Final = (*OF_ARTICLES, "revisions", "rejects")
+
 LINK: Final = pa.struct([
     column("href", pa.string(), "address, resolved against the article's"),
     column("start", pa.int32(), "start of the link's text in `text`", unit="code points"),
@@ -110,8 +115,6 @@ ARTICLES: Final = Table(
     ]),
     sort_keys=("published_at", "article_id"),
     replace_keys=("article_id",),
-    size_columns=("source_bytes",),
-    text_columns=("paragraph_bytes",),
     partitioned=True,
     closed_sets={"dialect": DIALECTS, "markup": MARKUPS, "flags": FLAGS, "published_from": PUBLISHED_FROM},
     run_columns=("run_id", "ingested_at"),
@@ -139,7 +142,6 @@ PARAGRAPHS: Final = Table(
     ]),
     sort_keys=("published_at", "article_id", "ordinal"),
     replace_keys=("article_id",),
-    size_columns=("byte_start", "byte_end"),
     partitioned=True,
     closed_sets={"role": ROLES},
 )  # fmt: skip
@@ -162,7 +164,6 @@ MEDIA: Final = Table(
     ]),
     sort_keys=("published_at", "article_id", "media_id"),
     replace_keys=("article_id",),
-    size_columns=("byte_start", "byte_end"),
     partitioned=True,
     closed_sets={"kind": MEDIA_KINDS},
 )  # fmt: skip
@@ -194,7 +195,6 @@ REVISIONS: Final = Table(
     ]),
     sort_keys=("published_at", "article_id", "archive", "source_path", "source_sha256", "valid_from"),
     replace_keys=("revision_id",),
-    size_columns=("source_bytes",),
     partitioned=True,
     closed_sets={"change": CHANGES},
     run_columns=("first_seen_at", "run_id"),
@@ -222,8 +222,6 @@ REJECTS: Final = Table(
     ]),
     sort_keys=("archive", "source_path", "source_sha256"),
     replace_keys=("reject_id",),
-    size_columns=("source_bytes",),
-    partitioned=False,
     closed_sets={"reason": REASONS},
     run_columns=("first_seen_at", "run_id"),
 )  # fmt: skip
@@ -250,11 +248,7 @@ RUNS: Final = Table(
         column("accepted", pa.int64(), "parsed sources that are articles", unit="sources"),
         column("rejected", pa.int64(), "parsed sources that are rejects", unit="sources"),
         column("deleted", pa.int64(), "known sources that were deleted (git, or `--sync`)", unit="sources"),
-        column("articles", pa.int64(), "rows of `articles` after the run", unit="rows"),
-        column("paragraphs", pa.int64(), "rows of `paragraphs` after the run", unit="rows"),
-        column("media", pa.int64(), "rows of `media` after the run", unit="rows"),
-        column("revisions", pa.int64(), "rows of `revisions` after the run", unit="rows"),
-        column("rejects", pa.int64(), "rows of `rejects` after the run", unit="rows"),
+        *(column(name, pa.int64(), f"rows of `{name}` after the run", unit="rows") for name in OF_RUNS),
         column("partitions_written", pa.int64(), "partition files replaced, added or removed", unit="files"),
         column("output_bytes", pa.int64(), "size of the partition files written", unit="bytes"),
         column("root", pa.string(), "hex SHA-256 over all rows that the output has after the run, see docs/citing.md; "
@@ -262,8 +256,6 @@ RUNS: Final = Table(
     ]),
     sort_keys=("started_at", "run_id"),
     replace_keys=("run_id",),
-    size_columns=(),
-    partitioned=False,
     closed_sets={},
 )  # fmt: skip
 
@@ -288,15 +280,9 @@ AUDITS: Final = Table(
     ]),
     sort_keys=("disagreement_id",),
     replace_keys=("disagreement_id",),
-    size_columns=(),
-    partitioned=False,
     closed_sets={"kind": DISAGREEMENTS},
 )  # fmt: skip
 
 TABLES: Final = {table.name: table for table in (ARTICLES, PARAGRAPHS, MEDIA, REVISIONS, REJECTS, RUNS, AUDITS)}
-# Tables whose rows are of one current article: they come, move and go with it.
-OF_ARTICLES: Final = ("articles", "paragraphs", "media")
-# Tables whose rows follow from sources; a run counts them, and its root is over them.
-OF_RUNS: Final = (*OF_ARTICLES, "revisions", "rejects")
 # Tables that have one file, named after it, for each run or audit.
 BY_RUN: Final = ("runs", "audits")

@@ -13,6 +13,8 @@ from pressmark.schemas.contract import Table
 __all__ = ["Violation", "check_articles", "check_paragraphs", "check_rows"]
 
 SEPARATOR_CHARS = 2
+# What the size of a source consists of.
+PARTS = ("header_bytes", "paragraph_bytes", "skipped_bytes", "markup_bytes")
 
 
 class Violation(NamedTuple):
@@ -44,18 +46,10 @@ def check_rows(rows: pa.Table, table: Table) -> list[Violation]:
 
 def check_articles(rows: pa.Table) -> list[Violation]:
     """Violations of the conservation law's sum."""
-    parts = pc.add(
-        pc.add(rows["header_bytes"], rows["paragraph_bytes"]), pc.add(rows["skipped_bytes"], rows["markup_bytes"])
-    )
+    header, paragraphs, skipped, markup = (rows[name] for name in PARTS)
+    parts = pc.add(pc.add(header, paragraphs), pc.add(skipped, markup))
     found = _where(pc.not_equal(parts, rows["source_bytes"]), rows, "source_bytes", "not the sum of its parts")
-    for name in (
-        "header_bytes",
-        "paragraph_bytes",
-        "skipped_bytes",
-        "markup_bytes",
-        "content_count",
-        "paragraph_count",
-    ):
+    for name in (*PARTS, "content_count", "paragraph_count"):
         found += _where(pc.less(rows[name], 0), rows, name, "negative")
     return found
 

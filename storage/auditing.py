@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -21,19 +21,14 @@ from pressmark.storage.verification import (
     Task,
     added,
     archives_of,
-    by_article,
-    contents_of,
     partition_rows,
-    read_parts,
+    rows_of,
     second_reading,
     tasks_of,
 )
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.identity import host_of
 from pressmark.transforms.records import Reject, Stamp
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Audit", "Disagreed", "Window", "audit_output"]
 
@@ -139,41 +134,34 @@ def _audit(output: Output, archive: Archive, window: Window, workers: int, progr
         for result in pool.map(work, tasks_of(output, archive, sources, places)):
             looked = added(looked, result)
             progress("audit", looked.audited, len(chosen))
-    lost = [
-        Disagreed(archive.name, path, row["source_sha256"], row["article_id"], "source", "articles.source_path", path,
-                  None, None, None)
-        for path, (_, row) in chosen.items() if path not in sources
-    ]  # fmt: skip
+    lost = [_unread(archive.name, row, None) for path, (_, row) in chosen.items() if path not in sources]
     return looked._replace(disagreements=looked.disagreements + lost)
 
 
 def _audit_partition(task: Task, *, single_outlet: str | None, zone: str | None) -> Audit:
     second = second_reading("rederivation")
-    rows = read_parts(task.output, "articles", task.parts["articles"], second.ARTICLE_COLUMNS,
-                      ("source_path", task.sources))  # fmt: skip
-    articles = {row["source_path"]: row for row in rows if row["archive"] == task.archive}
-    only = {row["article_id"] for row in articles.values()}
-    paragraphs = by_article(task, "paragraphs", second.PARAGRAPH_COLUMNS, only)
-    media = by_article(task, "media", second.MEDIA_COLUMNS, only)
+    columns = second.ARTICLE_COLUMNS, second.PARAGRAPH_COLUMNS, second.MEDIA_COLUMNS
     period = task.partition.period if task.partition else ""
     outlets = load_outlets()
     found: list[Disagreed] = []
-    size = 0
-    for source, data in contents_of(task):
-        article = articles[source.source_path]
+    stood = shown = size = 0
+    for _, data, article, paragraphs, media in rows_of(task, *columns):
+        stood, shown = stood + len(paragraphs), shown + len(media)
         if isinstance(data, Reject):
-            said = Disagreed(task.archive, source.source_path, article["source_sha256"], article["article_id"],
-                             "source", "articles.source_path", source.source_path, data.detail, None, None)  # fmt: skip
-            found.append(said)
+            found.append(_unread(task.archive, article, data.detail))
             continue
         size += len(data)
         place = outlets.find(host_of(article["canonical_url"]), single_outlet, zone).zone
-        mine = paragraphs[article["article_id"]], media[article["article_id"]]
         named = [article[name] for name in Disagreed._fields[:4]]
-        found += [Disagreed(*named, *one) for one in second.disagreements(article, *mine, data, zone=place,
+        found += [Disagreed(*named, *one) for one in second.disagreements(article, paragraphs, media, data, zone=place,
                                                                           period=period)]  # fmt: skip
-    shown, stood = (sum(map(len, rows.values())) for rows in (media, paragraphs))
     return Audit("", 0, len(task.sources), stood, shown, size, found)
+
+
+def _unread(archive: str, article: dict[str, Any], why: str | None) -> Disagreed:
+    path = article["source_path"]
+    what = ("source", "articles.source_path", path, why, None, None)
+    return Disagreed(archive, path, article["source_sha256"], article["article_id"], *what)
 
 
 def _publish(output: Output, stamp: Stamp, found: list[Disagreed]) -> None:
@@ -189,6 +177,5 @@ def _publish(output: Output, stamp: Stamp, found: list[Disagreed]) -> None:
     if violations := check_rows(rows, table):
         raise ValueError(f"rows of `audits` that violate their schema: {violations[:3]}")
     staged = f"{STAGING}/audit-{stamp.run_id}{PART_SUFFIX}"
-    with output.store.draft(staged) as path:
-        write_part(path, rows, table)
+    write_part(output, staged, rows, table)
     output.store.commit([Replacement(staged, f"{table.name}/{stamp.run_id}{PART_SUFFIX}")])

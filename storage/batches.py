@@ -20,11 +20,11 @@ from pressmark.schemas.validation import Violation, check_articles, check_paragr
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import Source
 from pressmark.storage.output.staging import OWNER, Span, Staging
+from pressmark.storage.settings import IngestSettings
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.forgetting import left_of
-from pressmark.transforms.records import Article, Limits, Reading, Reject, Stamp
+from pressmark.transforms.records import Article, Reject, Stamp
 from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, partition_of, reject_rows, sort_key
-from pressmark.transforms.selection import Wanted
 
 __all__ = [
     "Batch", "ParseCounts", "Parsed", "TookTooLong", "cut", "cut_batches", "parse_batch", "seconds_of", "split_batch",
@@ -52,7 +52,7 @@ LATE: Final = "reading it took more than {:.0f} seconds; report the file, or exc
 
 
 class Batch(NamedTuple):
-    """Sources that are parsed together. Those at a `required` path are kept whatever part of the archive is `wanted`.
+    """Sources that are parsed together. Those at a `required` path are kept whatever part of the archive is wanted.
     `fatal` says why a single source is not parsed. `contents` are the sources with their bytes where only one process
     can read the input. `forgotten` says by id and hash of what must not come back why."""
 
@@ -60,10 +60,8 @@ class Batch(NamedTuple):
     address: InputAddress
     archive: str
     staging: Staging
-    limits: Limits
-    reading: Reading
+    settings: IngestSettings
     stamp: Stamp
-    wanted: Wanted
     partition_by: Period
     sources: tuple[Source, ...]
     required: frozenset[str] = frozenset()
@@ -109,9 +107,7 @@ class Parsed(NamedTuple):
     counts: ParseCounts
     articles: pa.Table
     rejects: pa.Table
-    article_spans: tuple[Span, ...]
-    paragraph_spans: tuple[Span, ...]
-    media_spans: tuple[Span, ...]
+    spans: dict[str, tuple[Span, ...]]
 
 
 class _Accepted(NamedTuple):
@@ -182,11 +178,11 @@ def _parse_batch(batch: Batch) -> Parsed:
         rows = _rows(accepted, batch.stamp)
     articles, paragraphs, owners, media, media_owners = rows
     rejects.sort(key=lambda reject: (reject[0].source_path, reject[0].source_sha256 or ""))
-    spans = (
-        _stage(batch, accepted, "articles", articles, pa.array(range(len(accepted)), pa.int32())),
-        _stage(batch, accepted, "paragraphs", paragraphs, owners),
-        _stage(batch, accepted, "media", media, media_owners),
-    )
+    spans = {
+        "articles": _stage(batch, accepted, "articles", articles, pa.array(range(len(accepted)), pa.int32())),
+        "paragraphs": _stage(batch, accepted, "paragraphs", paragraphs, owners),
+        "media": _stage(batch, accepted, "media", media, media_owners),
+    }
     rejected = reject_rows([reject for reject, _ in rejects], batch.stamp, batch.archive)
     if rejects:
         if wrong := check_rows(rejected, TABLES["rejects"]):
@@ -199,7 +195,7 @@ def _parse_batch(batch: Batch) -> Parsed:
         ParseCounts(len(batch.sources), total_bytes, len(accepted), left_out, dict(reasons), _doubts(accepted)),
         _identities(articles, IDENTITY_COLUMNS, [one.source for one in accepted]),
         _identities(rejected, REJECT_COLUMNS, [source for _, source in rejects]),
-        *spans,
+        spans,
     )
 
 
@@ -216,6 +212,7 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
     # A run that leaves this to workers does not load the parser.
     from pressmark.transforms.dates import SCHEDULED_AHEAD
 
+    limits, reading, wanted = batch.settings.limits, batch.settings.reading, batch.settings.wanted
     latest = batch.stamp.started_at + SCHEDULED_AHEAD
     accepted: list[_Accepted] = []
     rejects: list[tuple[Reject, Source]] = []
@@ -227,16 +224,16 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
         elif batch.fatal:
             outcome = _unparsed(source, data, *batch.fatal)
         else:
-            seconds = batch.limits.seconds + len(data) / SLOWEST_BYTES_PER_S
+            seconds = limits.seconds + len(data) / SLOWEST_BYTES_PER_S
             try:
                 with within(seconds):
-                    outcome = parse_source(data, source.source_path, batch.limits, latest, batch.archive, batch.reading)
+                    outcome = parse_source(data, source.source_path, limits, latest, batch.archive, reading)
             except TookTooLong:
                 outcome = _unparsed(source, data, "too_complex", LATE.format(seconds))
         outcome = left_of(outcome, batch.forgotten) if batch.forgotten else outcome
         if isinstance(outcome, Reject):
             rejects.append((outcome, source))
-        elif source.source_path in batch.required or batch.wanted.takes(outcome.outlet, outcome.dates.published_at):
+        elif source.source_path in batch.required or wanted.takes(outcome.outlet, outcome.dates.published_at):
             accepted.append(_Accepted(outcome, source))
         else:
             left_out += 1
@@ -261,7 +258,7 @@ def _key(source: Source) -> tuple[str, str]:
 
 def _contents(batch: Batch, sources: Sequence[Source]) -> Iterable[tuple[Source, bytes | Reject]]:
     if batch.contents is None:
-        return open_input(batch.address).contents(sources, batch.limits)
+        return open_input(batch.address).contents(sources, batch.settings.limits)
     wanted = {_key(source) for source in sources}
     return [(source, data) for source, data in batch.contents if _key(source) in wanted]
 

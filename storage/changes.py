@@ -18,30 +18,37 @@ from pressmark.storage.errors import SettingsError
 from pressmark.storage.originals import Originals, Revision
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
-from pressmark.storage.search import bounds, rows_about
+from pressmark.storage.search import bounds, rows_about, within
 from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, successions
 from pressmark.transforms.removals import removals
 from pressmark.transforms.wording import WHAT
 
-__all__ = ["changes_between_pairs", "changes_of", "pairs_of", "removals_of"]
+__all__ = ["QUIET", "changes_between_pairs", "changes_of", "pairs_of", "removals_of"]
 
 # So many revisions, and bytes of their sources, are looked at together.
 AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 32 << 20
+# What no reader of corrections looks for, unless asked: markup or white space alone, and page furniture.
+BARE: Final = [pl.col(name).str.replace_all(r"\s+", "") for name in ("old_text", "new_text")]
+QUIET: Final = (
+    (pl.col("what") == ["markup"])
+    | ((pl.col("kind") == "changed") & (BARE[0] == BARE[1]))
+    | pl.coalesce("new_role", "old_role").is_in(["boilerplate", "related"]).fill_null(value=False)
+)
 
 
 def changes_of(
     moment: Output, source: str | None = None, *, outlet: str | None = None, since: date | None = None,
-    until: date | None = None, what: str | None = None, about: str | None = None, read: bool = True,
+    until: date | None = None, what: str | None = None, about: str | None = None,
     progress: Progress = lambda *_: None,
 ) -> Iterator[pl.DataFrame]:  # fmt: skip
-    """Rows of `CHANGES`, some at a time, the latest day first: see `Dataset.changes`. With `read` the archives are
-    read; `source` is the input of each one's latest run. `progress` is called with the revisions looked at, and all.
+    """Rows of `CHANGES`, some at a time, the latest day first: see `Dataset.changes`. `source` is the input of each
+    archive's latest run. `progress` is called with the revisions looked at, and all.
     Raises `SettingsError` for what is no `what` or outlet."""
     if what is not None and what not in WHAT:
         raise SettingsError("this is nothing that a change is told as", what, "name one of " + ", ".join(WHAT))
-    pairs = _within(pairs_of(moment, outlet), "changed_at", since, until)
-    archives = Originals(moment, source) if read else None
+    pairs = pairs_of(moment, outlet).filter(*within("changed_at", *bounds(since, until)))
+    archives = Originals(moment, source)
     done = 0
     sizes = (pairs["old_source_bytes"] + pairs["new_source_bytes"]).to_list()
     for span in cut(sizes, BYTES_AT_ONCE, AT_ONCE):
@@ -78,7 +85,7 @@ def removals_of(
         _with_period(moment, "articles"), _with_period(moment, "revisions"), moment.scan(REJECTS), moment.scan(RUNS)
     )
     found = found if outlet is None else found.filter(pl.col("outlet") == outlet)
-    found = rows_about(_within(found, "removed_at", since, until), about, ("title", "text"))
+    found = rows_about(found.filter(*within("removed_at", *bounds(since, until))), about, ("title", "text"))
     if carried:
         found = found.with_columns(carriers(found, moment.scan(ARTICLES), moment.scan(PARAGRAPHS)))
     if not read:
@@ -93,12 +100,6 @@ def removals_of(
             urls[one] = None if cut is None else cut.url
     known = [urls.get(Revision(*row)) for row in found.select(Revision._fields).iter_rows()]
     return found.with_columns(url=pl.coalesce("url", pl.Series(known, dtype=pl.String)))
-
-
-def _within(frame: pl.DataFrame, column: str, since: date | None, until: date | None) -> pl.DataFrame:
-    start, end = bounds(since, until)
-    return frame.filter(*([] if start is None else [pl.col(column) >= start]),
-                        *([] if end is None else [pl.col(column) < end]))  # fmt: skip
 
 
 def _check_outlet(moment: Output, outlet: str | None) -> None:

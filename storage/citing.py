@@ -82,8 +82,7 @@ def cite(output: Output, paragraph_id: str, source: str | None = None) -> dict[s
 
 def _rows(output: Output, name: str, article_id: str) -> list[dict[str, Any]]:
     table = TABLES[name]
-    keys = [key for key in ("ordinal",) if key in table.schema.names]
-    frame = output.scan(table).filter(pl.col("article_id") == article_id).sort(*keys or ["article_id"]).collect()
+    frame = output.scan(table).filter(pl.col("article_id") == article_id).sort(table.sort_keys).collect()
     if not frame.height:
         return []
     rows = pa.table({field.name: frame[field.name].to_arrow() for field in table.schema}).cast(plain_schema(table))

@@ -29,7 +29,7 @@ from pressmark.transforms.dates import FAR_FUTURE
 from pressmark.transforms.differences import differences
 from pressmark.transforms.records import Article, Limits, Reject
 
-__all__ = ["Dataset", "open_dataset", "parse", "verify"]
+__all__ = ["Dataset", "parse", "verify"]
 
 
 def parse(
@@ -211,8 +211,3 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
     @cached_property
     def _search(self) -> Search:
         return Search(self._moment, index_folder(self._output) if self._output.is_local else None)
-
-
-def open_dataset(output: str | Path) -> Dataset:
-    """An output as it is at this moment; see `Dataset`."""
-    return Dataset(output)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -69,8 +70,7 @@ def looked(area: str, name: str, ok: bool, found: str, remedy: str, worse: State
 def examine_machine(place: Path | None = None) -> Iterator[Finding]:
     """Python, the packages, git, encoding, limits, and the room on the disks of `place` and of temporary files."""
     area = "environment"
-    version, newer = platform.python_version(), "install Python 3.11 or newer"
-    yield looked(area, "python", sys.version_info >= (3, 11), version, newer, State.FAILURE)
+    yield Finding(area, "python", State.OK, platform.python_version())
     packages = list(_packages())
     wrong = "; ".join(f"{name} {has or 'missing'}, not {wanted}" for name, has, wanted in packages if wanted)
     remedy = "install them as the lock has them: `pip install -r requirements.lock`"
@@ -188,14 +188,11 @@ def _leftovers(output: Output, area: str) -> Iterator[Finding]:
 
 def _is_held(root: Path) -> str:
     """Who holds the output's lock; nothing where nobody does."""
-    try:
-        with open(root / PRIVATE / "lock", "rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return lock.read(300).decode(errors="replace").strip() or "an unknown process"
-    except FileNotFoundError:
-        pass
+    with suppress(FileNotFoundError), open(root / PRIVATE / "lock", "rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock.read(300).decode(errors="replace").strip() or "an unknown process"
     return ""
 
 

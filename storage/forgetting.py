@@ -26,14 +26,15 @@ from pressmark.storage.output.snapshot import MOMENTS, drop_moments, kept
 from pressmark.storage.output.staging import OWNER, Staging, open_staging
 from pressmark.storage.output.state import Seen, read_catalog
 from pressmark.storage.output.store import Progress, Replacement
-from pressmark.storage.output.tables import Output, bucket_of
+from pressmark.storage.output.tables import Output
 from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import RunReport, carried_runs, last_runs, latest_of, new_stamp, write_report, write_run
 from pressmark.storage.search_index import drop_segments, keep_index
+from pressmark.storage.settlement import Place, rows_of
 from pressmark.storage.traces import Trace, Wanted, texts_of, traces
 from pressmark.transforms.forgetting import FORGOTTEN, detail_of
 from pressmark.transforms.identity import row_id
-from pressmark.transforms.records import Partition, Reject, Stamp
+from pressmark.transforms.records import Reject, Stamp
 from pressmark.transforms.rows import reject_rows
 
 __all__ = ["Forgetting", "forget", "plan_forgetting"]
@@ -72,8 +73,7 @@ class _Known(NamedTuple):
 def plan_forgetting(output: Output, article_id: str, progress: Progress = lambda *_: None) -> Forgetting:
     """What `forget` would do. Writes nothing and takes no lock. Raises `OutputError` where the output has no such
     article, and where it is forgotten already."""
-    known = _known(output, article_id)
-    return _planned(output, article_id, known, progress)
+    return _planned(output, article_id, _known(output, article_id), progress)
 
 
 def forget(
@@ -89,7 +89,7 @@ def forget(
     with output.store.writing(stamp.run_id, progress), open_staging(output, stamp.run_id, shared=False) as staging:
         known = _known(output, article_id)
         plan = _planned(output, article_id, known, progress)
-        works = list(_works(known, article_id))
+        works = list(_works(known))
         # What was made of the rows goes first: a run that is killed in between may be done again.
         output.store.remove([name for name in plan.files if not name.startswith(MOMENTS)])
         drop_moments(output)
@@ -125,7 +125,7 @@ def _known(output: Output, article_id: str) -> _Known:
         )
     latest_of(output)  # raises where there was no run
     runs = last_runs(output)
-    catalog = read_catalog(output, runs[0].archive, runs[0].archive)
+    catalog = read_catalog(output, runs[0].archive)
     if catalog.outdated or any(run.contract_version != CONTRACT_VERSION for run in runs):
         raise OutputError("some rows are of an older contract", output.address, LOST)
     frame = catalog.frame
@@ -170,17 +170,12 @@ def _sources(known: _Known) -> pl.DataFrame:
     return pl.concat([known.mine.select(columns), known.rejects.select(columns)]).unique(SOURCE).sort(SOURCE)
 
 
-def _works(known: _Known, article_id: str) -> Iterator[PlaceWork]:
-    buckets = int(known.runs[0].argument("buckets") or 1)
-    bucket = bucket_of(article_id, buckets)
-    dropped: dict[tuple[str, Partition], set[str]] = defaultdict(set)
-    for state, outlet, period, *key in known.mine.select(
-        "state", "outlet", "period", *SOURCE, "valid_from"
-    ).iter_rows():
-        for table in OF_ARTICLES if state == "current" else ("revisions",):
-            dropped[table, Partition(outlet, period)].add(article_id if state == "current" else row_id(*key))
-    for (table, partition), keys in sorted(dropped.items()):
-        yield PlaceWork(table, partition, bucket, frozenset(keys))
+def _works(known: _Known) -> Iterator[PlaceWork]:
+    dropped: dict[Place, set[str]] = defaultdict(set)
+    for place, key in rows_of(known.mine, int(known.runs[0].argument("buckets") or 1)):
+        dropped[place].add(key)
+    for place, keys in sorted(dropped.items()):
+        yield PlaceWork(*place, frozenset(keys))
     gone = frozenset(row_id(*key) for key in known.rejects.select(SOURCE).iter_rows())
     yield PlaceWork(REJECTS.name, None, 0, gone)
 
@@ -200,7 +195,7 @@ def _merged(
         places = {work.partition for work in mine}
         parts = tuple(part for part in output.parts(TABLES[table]) if part.partition in places)
         found = merge(MergeTask(
-            output, staging, number, int(last.argument("buckets") or 1), last.archive, last.archive, last=False,
+            output, staging, number, int(last.argument("buckets") or 1), last.archive, last=False,
             works=mine, staged=(left,) if table == REJECTS.name else (), parts=parts, records=roots.known(parts, {}),
         ))  # fmt: skip
         merged += found
@@ -231,8 +226,7 @@ def _audits(output: Output, drafts: str, article_id: str) -> list[Replacement]:
             continue
         staged = f"{drafts}/audits-{entry.name.rpartition('/')[2]}" if kept.num_rows else None
         if staged is not None:
-            with output.store.draft(staged) as path:
-                write_part(path, kept, AUDITS)
+            write_part(output, staged, kept, AUDITS)
         steps.append(Replacement(staged, entry.name))
     return steps
 

@@ -158,6 +158,8 @@ class Run:
         self._input = open_input(address, self._settings.budget, self._settings.keys)
         self._facts = settled_facts(self._settings, self._output, self._runs, address, self._input)
         facts = self._facts
+        older = next((run.archive for run in self._runs if run.contract_version != CONTRACT_VERSION), facts.archive)
+        self._output = self._output._replace(older_archive=older)
         self._seen = Seen(self._output).of(facts.archive, facts.seen_facts)
         self._listing = self._input.listing(
             Request(
@@ -205,7 +207,7 @@ class Run:
         ended_at = self._listing.committed_at or self._stamp.started_at
         facts = self._facts
         now = Round(
-            self._parsed, gone, self._listing.frame, ended_at, facts.archive, facts.carried_archive, facts.history, last
+            self._parsed, gone, self._listing.frame, ended_at, facts.archive, facts.history, last
         )  # fmt: skip
         self._settlement = settle_round(
             self._output, self._staging, self._catalog, now, self._stamp, buckets=facts.buckets,
@@ -302,7 +304,7 @@ class Run:
     @property
     def _catalog(self) -> Catalog:
         if self._known is None:
-            self._known = read_catalog(self._output, self._facts.archive, self._facts.carried_archive)
+            self._known = read_catalog(self._output, self._facts.archive)
             if self._facts.reread:
                 mine = pl.col("archive") == self._facts.archive
                 self._known = self._known._replace(frame=self._known.frame.with_columns(stale=pl.col("stale") | mine))
@@ -312,23 +314,20 @@ class Run:
 
     def _decide(self) -> Decision:
         rows = self._considered
-        listing = rows.with_columns(same=pl.lit(value=False), sha256=pl.lit(None, pl.String))
+        listing = rows.with_columns(same=pl.lit(value=False))
         if self._seen is not None:
             # Of these, the latest run saw the very bytes.
             key = ["source_path", "valid_from", "valid_to", "version"]
-            before = self._seen.frame.filter(pl.col("version") != "").select(key).with_columns(known=pl.lit(value=True))
+            before = self._seen.frame.filter(pl.col("version") != "").select(key).with_columns(same=pl.lit(value=True))
             listing = rows.join(before.unique(), on=key, how="left", nulls_equal=True, maintain_order="left")
-            listing = listing.with_columns(same=pl.col("known").fill_null(value=False), sha256=pl.lit(None, pl.String))
-            listing = listing.drop("known")
+            listing = listing.with_columns(pl.col("same").fill_null(value=False))
             considered = self._seen.frame if self._facts.history else self._seen.frame.filter(STANDING)
             if listing["same"].all() and listing.height == considered.height:
                 self._known = Catalog(pl.DataFrame(schema=CATALOG), set(), set())
-                return Decision(
-                    listing.clear().with_columns(required=pl.lit(value=False)),
-                    pl.DataFrame(schema=CATALOG),
-                    listing.height,
-                )
+                nothing = listing.clear().with_columns(required=pl.lit(value=False))
+                return Decision(nothing, pl.DataFrame(schema=CATALOG), listing.height)
         catalog = self._catalog.frame
+        listing = listing.with_columns(sha256=pl.lit(None, pl.String))
         listing = self._hashed(listing, to_hash(listing, catalog.filter(pl.col("archive") == self._facts.archive)))
         # What the selection does not take is not missed.
         taken = pl.Series(self._settings.selection.taken(catalog["source_path"].to_arrow()), dtype=pl.Boolean)
@@ -366,17 +365,11 @@ class Run:
         forgotten = forgotten_in(self._catalog.frame) if sources else {}
         for position, span in enumerate(cut_batches(sizes, self._pool.workers)):
             some = tuple(sources[span.start : span.stop])
-            limits = self._settings.limits
-            kept = [
-                source.source_path
-                for source, is_required in zip(some, required[span.start :], strict=False)
-                if is_required
-            ]
+            kept = [source.source_path for source, asked in zip(some, required[span.start :], strict=False) if asked]
             yield Batch(
                 f"{number:04d}-{position:06d}", self._facts.address, self._facts.archive, self._staging,
-                limits, self._settings.reading, self._stamp, self._settings.wanted, self._facts.partition, some,
-                frozenset(kept),
-                contents=tuple(self._input.contents(some, limits)) if self._input.streamed else None,
+                self._settings, self._stamp, self._facts.partition, some, frozenset(kept),
+                contents=tuple(self._input.contents(some, self._settings.limits)) if self._input.streamed else None,
                 forgotten=forgotten,
             )  # fmt: skip
 

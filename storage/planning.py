@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from pressmark.schemas.contract import CONTRACT_VERSION, Period
+from pressmark.schemas.contract import Period
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.opening import InputAddress
 from pressmark.storage.inputs.source import Input
@@ -22,13 +22,11 @@ ROUND_BYTES: Final = 1 << 30
 
 
 class Facts(NamedTuple):
-    """What a run has decided of its settings and asked of earlier runs. `carried_archive` is whose the rows of an older
-    contract are. `read_before` is how the latest run over the archive read its sources; where it is now otherwise, they
-    are `reread`."""
+    """What a run has decided of its settings and asked of earlier runs. `read_before` is how the latest run over the
+    archive read its sources; where it is now otherwise, they are `reread`."""
 
     address: InputAddress
     archive: str
-    carried_archive: str
     history: bool
     moves: bool
     deletes: bool
@@ -57,14 +55,11 @@ def settled_facts(
     partition, buckets = _layout(settings, runs, output)
     deletes = archive_input.deletes if settings.sync is None else settings.sync
     arguments = settings.arguments(sync=deletes, history=history, moves=moves, partition=partition, buckets=buckets)
-    older = next((run.archive for run in runs if run.contract_version != CONTRACT_VERSION), archive)
     facts = json.dumps([settings.source, arguments], sort_keys=True)
     arguments["archives"] = sorted({archive, *(run.archive for run in runs)})
     now = {name: arguments[name] for name in READING_NAMES}
     before = now if last is None else {name: last.argument(name) for name in READING_NAMES}
-    return Facts(
-        address, archive, older, history, moves, deletes, partition, buckets, arguments, facts, before, before != now
-    )
+    return Facts(address, archive, history, moves, deletes, partition, buckets, arguments, facts, before, before != now)
 
 
 def check_same_archive(standing: pl.DataFrame, known: pl.DataFrame, archive: str, output: Output) -> None:
@@ -103,9 +98,7 @@ def part_of(parse: pl.DataFrame, limit: int | None) -> pl.DataFrame:
 def rounds_of(parse: pl.DataFrame, *, streamed: bool) -> list[pl.DataFrame]:
     """The sources in the order in which they are parsed, in rounds; at least one."""
     if streamed:
-        order = (
-            parse.with_columns(number=pl.col("locator").cast(pl.String).cast(pl.Int64)).sort("number").drop("number")
-        )
+        order = parse.sort(pl.col("locator").cast(pl.String).cast(pl.Int64))
     else:
         # What was committed together lies together in a repository.
         order = parse.sort(~pl.col("required"), "valid_from", "source_path", "locator", nulls_last=False)

@@ -59,6 +59,8 @@ OF_PARSING: Final = {
                 "fetch them again, or leave them out with `--exclude`"),
 }  # fmt: skip
 RANK: Final = ("published_at", "valid_from", "source_path", "archive")
+# Revisions by when they came, else by when they went, else as they supersede each other; unknown times of going last.
+AGE: Final = ("valid_from", "valid_to", "current", "published_at", "source_path", "source_sha256")
 
 
 class OutletCount(NamedTuple):
@@ -175,8 +177,8 @@ def stages_of(output: Output, article_id: str) -> list[Stage]:
 def stages_in(articles: pl.LazyFrame, revisions: pl.LazyFrame, article_id: str) -> list[Stage]:
     """The same, of rows that are at hand; none where no row is about the article."""
     every = _revisions(articles, revisions).filter(pl.col("article_id") == article_id)
-    rows = _with_texts(every, every).select(*Stage._fields).collect()
-    return sorted((Stage(*row) for row in rows.iter_rows()), key=_age)
+    rows = _with_texts(every, every).select(*Stage._fields).sort(AGE, nulls_last=[name == "valid_to" for name in AGE])
+    return [Stage(*row) for row in rows.collect().iter_rows()]
 
 
 def _revisions(articles: pl.LazyFrame, revisions: pl.LazyFrame) -> pl.LazyFrame:
@@ -197,15 +199,3 @@ def _with_texts(rows: pl.LazyFrame, every: pl.LazyFrame) -> pl.LazyFrame:
     key = ["article_id", "text_sha256"]
     held = every.filter(pl.col("text").is_not_null()).group_by(key).agg(held=pl.col("text").first())
     return rows.join(held, on=key, how="left").with_columns(text=pl.coalesce("text", "held")).drop("held")
-
-
-def _age(stage: Stage) -> tuple[Any, ...]:
-    """Orders revisions by when they came, else by when they went, else as they supersede each other."""
-
-    def key(moment: datetime | None, *, missing: int) -> tuple[int, datetime | None]:
-        return (missing, None) if moment is None else (1, moment)
-
-    return (
-        key(stage.valid_from, missing=0), key(stage.valid_to, missing=2), stage.current,
-        key(stage.published_at, missing=0), stage.source_path, stage.source_sha256,
-    )  # fmt: skip

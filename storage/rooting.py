@@ -63,12 +63,8 @@ class Roots:
         if self._next is None:
             return
         entries = [part.entry for _, part in _parts(self._output)]
-        columns = [[entry.name for entry in entries], [entry.size for entry in entries],
-                   [entry.version for entry in entries], [self._next[entry.name] for entry in entries]]  # fmt: skip
-        rows = pa.Table.from_arrays(
-            [pa.array(values, field.type) for values, field in zip(columns, KEPT, strict=True)], schema=KEPT
-        )
-        self._output.note_rows(RECORDS, rows)
+        kept = [{**entry._asdict(), "records": self._next[entry.name]} for entry in entries]
+        self._output.note_rows(RECORDS, pa.Table.from_pylist(kept, KEPT))
         self._output.store.write(ROOT, f"{_state(entries)} {self._root}".encode())
 
 
@@ -119,8 +115,7 @@ def _kept(output: Output) -> dict[Stored, bytes]:
     rows = output.noted_rows(RECORDS)
     if rows is None or rows.schema != KEPT or rows.schema.metadata != KEPT.metadata:
         return {}
-    columns = [rows[name].to_pylist() for name in KEPT.names]
-    return {Stored(*one): data for *one, data in zip(*columns, strict=True)}
+    return {Stored(*one): records for *one, records in (row.values() for row in rows.to_pylist())}
 
 
 def _state(entries: Iterable[Stored]) -> str:

@@ -95,8 +95,7 @@ def last_runs(output: Output) -> list[RunReport]:
         rows = []
         for entry in some:
             with PartFile(output, entry, TABLES["runs"]) as file:
-                columns = list(RunReport._fields)
-                rows += [RunReport(**row) for row in file.read(columns).select(columns).to_pylist()]
+                rows += [RunReport(**row) for row in file.read().to_pylist()]
         for run in sorted(rows, key=lambda run: (run.started_at, run.run_id), reverse=True):
             latest.setdefault(run.archive, run)
             wanted = wanted or set(run.argument("archives", [run.archive]))
@@ -157,11 +156,9 @@ def write_run(output: Output, staged: str, report: RunReport) -> Replacement:
     """Stage the run's row; the step that publishes it."""
     table = TABLES["runs"]
     row = pa.Table.from_pylist([report._asdict()], schema=table.schema)
-    violations = check_rows(row, table)
-    if violations:
+    if violations := check_rows(row, table):
         raise ValueError(f"a row of `runs` that violates its schema: {violations}")
-    with output.store.draft(staged) as path:
-        write_part(path, row, table)
+    write_part(output, staged, row, table)
     return Replacement(staged, f"{table.name}/{report.run_id}{PART_SUFFIX}", LAST_RANK)
 
 
@@ -176,8 +173,7 @@ def carried_runs(output: Output, latest: list[RunReport], drafts: str) -> list[R
             rows = file.read() if file.outdated else None
         if rows is not None:
             staged = f"{drafts}/runs-{entry.name.rpartition('/')[2]}"
-            with output.store.draft(staged) as path:
-                write_part(path, rows, table)
+            write_part(output, staged, rows, table)
             steps.append(Replacement(staged, entry.name, LAST_RANK))
     return steps
 

@@ -19,7 +19,7 @@ from pressmark.storage.search_index import Index, load_folding
 from pressmark.transforms.folding import Folding
 from pressmark.transforms.query import AllOf, AnyOf, Everything, Not, Phrase, Query, QueryError, parse_query, phrases_of
 
-__all__ = ["HITS", "Search", "bounds", "rows_about"]
+__all__ = ["HITS", "Search", "blocks_of", "bounds", "rows_about", "within"]
 
 SPANS: Final = pl.List(pl.Struct({"start": pl.Int32, "end": pl.Int32}))
 _TEXT: Final = pl.String()
@@ -91,8 +91,7 @@ class Search:
         if oldest_first:
             files = sorted(files, key=lambda file: (not file.period, file.period))
         wanted = [expression_of(tree, folding), *([] if role is None else [pl.col("role") == role])]
-        wanted += [] if start is None else [pl.col("published_at") >= start]
-        wanted += [] if end is None else [pl.col("published_at") < end]
+        wanted += within("published_at", start, end)
         wanted += [] if articles is None else [pl.col("article_id").is_in(articles.implode())]
         found = self._first_of(files, wanted, limit, OLDEST if oldest_first else NEWEST)
         phrases = list(phrases_of(tree))
@@ -169,14 +168,18 @@ def _blocks(moment: Output, files: list[_File], table: str) -> pl.LazyFrame:
     locations = {moment.location(name): name for name in names}
     rows = pl.scan_parquet(list(locations), include_file_paths="file", hive_partitioning=False)
     if table == REVISIONS.name:
-        # Those without a text have that of a later one.
-        blocks = pl.col("text").str.split("\n\n")
-        numbers = pl.int_ranges(blocks.list.len(), dtype=pl.Int32)
-        rows = rows.filter(pl.col("text") != "").with_columns(text=blocks, ordinal=numbers).explode("text", "ordinal")
+        rows = blocks_of(rows)
     rows = rows.with_columns(pl.col("file").replace_strict(locations), current=pl.lit(table == PARAGRAPHS.name))
     has = rows.collect_schema().names()
     lacking = [pl.lit(None, dtype).alias(name) for name, dtype in FOUND.items() if name not in has]
     return rows.with_columns(lacking).select(FOUND.names()).with_columns(pl.col("role").cast(pl.String))
+
+
+def blocks_of(revisions: pl.LazyFrame) -> pl.LazyFrame:
+    """A row for each block of revisions, with its `ordinal`; those without a text have that of a later one."""
+    blocks = pl.col("text").str.split("\n\n")
+    numbers = pl.int_ranges(blocks.list.len(), dtype=pl.Int32)
+    return revisions.filter(pl.col("text") != "").with_columns(text=blocks, ordinal=numbers).explode("text", "ordinal")
 
 
 def _sorted(rows: pl.LazyFrame, down: Sequence[bool]) -> pl.LazyFrame:
@@ -229,6 +232,12 @@ def bounds(since: date | None, until: date | None) -> tuple[datetime | None, dat
     """From when to before when."""
     end = None if until is None else _utc(until) + (A_MOMENT if isinstance(until, datetime) else A_DAY)
     return None if since is None else _utc(since), end
+
+
+def within(column: str, start: datetime | None, end: datetime | None) -> list[pl.Expr]:
+    """What is true of rows whose time in a column is from `start` to before `end`, as far as these are given."""
+    at = pl.col(column)
+    return [*([] if start is None else [at >= start]), *([] if end is None else [at < end])]
 
 
 def _utc(day: date) -> datetime:

@@ -106,10 +106,8 @@ class Index:
 
     def _refreshed(self) -> list[_Segment]:
         for path in sorted(self._folder.glob("*.parquet")) if self._folder is not None else ():
-            if path.name not in self._segments:
-                segment = _opened(path)
-                if segment is not None:
-                    self._segments[path.name] = segment
+            if path.name not in self._segments and (segment := _opened(path)) is not None:
+                self._segments[path.name] = segment
         return list(self._segments.values())
 
 

@@ -234,9 +234,6 @@ class IngestSettings:
     def budget(self) -> Budget:
         return Budget(self.max_ratio, self.max_unpacked_gib * GIB, self.max_files)
 
-    def with_(self, **changes: Any) -> IngestSettings:
-        return replace(self, **changes)
-
     def arguments(self, **settled: Any) -> dict[str, Any]:
         """The settings that can change rows, as JSON has them; `settled` are those that the run decided itself."""
         values = {**{one.name: getattr(self, one.name) for one in options() if one.rows}, **settled}
@@ -298,7 +295,7 @@ def configured(settings: IngestSettings) -> IngestSettings:
         return settings
     defaults = {one.name: one.default for one in options()}
     said = _read(place)
-    return settings.with_(**{name: value for name, value in said.items() if getattr(settings, name) == defaults[name]})
+    return replace(settings, **{name: said[name] for name in said if getattr(settings, name) == defaults[name]})
 
 
 def _read(place: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@ those that are not, and makes the tasks that merge."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -18,12 +18,12 @@ from pressmark.storage.output.parquet import PartFile, plain_schema
 from pressmark.storage.output.partitions import MergeTask, PlaceWork, StagedFile
 from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.output.state import Catalog
-from pressmark.storage.output.tables import Output, bucket_of
+from pressmark.storage.output.tables import Output, bucket_of, by_partition
 from pressmark.transforms import revisions
 from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Partition, Stamp
 
-__all__ = ["Round", "Settlement", "settle_round"]
+__all__ = ["Place", "Round", "Settlement", "rows_of", "settle_round"]
 
 # A merge task holds about so many bytes of sources.
 TASK_BYTES: Final = 8 << 20
@@ -35,15 +35,14 @@ SHARED_BEFORE: Final = pl.col("change_before").is_in(["copy", "markup"]).fill_nu
 
 class Round(NamedTuple):
     """What a round of a run has to settle: the batches that it parsed, the rows of the catalog whose files are gone,
-    and the listing, with the time of what it does not tell (the commit's, else the run's start). `carried_archive` is
-    whose the rows of an older contract are; `last` tells that no other round follows."""
+    and the listing, with the time of what it does not tell (the commit's, else the run's start). `last` tells that no
+    other round follows."""
 
     parsed: Sequence[Parsed]
     gone: pl.DataFrame
     listing: pl.DataFrame
     ended_at: datetime
     archive: str
-    carried_archive: str
     history: bool
     last: bool
 
@@ -57,12 +56,21 @@ class Settlement(NamedTuple):
     disturbed: tuple[str, ...]
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A file of a partition."""
 
     table: str
     partition: Partition | None
     bucket: int
+
+
+def rows_of(revisions_: pl.DataFrame, buckets: int) -> Iterator[tuple[Place, str]]:
+    """The file in which rows of each revision are, and the key that they have there: of a current one its article's."""
+    columns = ("state", "article_id", "outlet", "period", *LOCAL_KEY)
+    for state, article_id, outlet, period, *key in revisions_.select(columns).iter_rows():
+        for table in OF_ARTICLES if state == "current" else ("revisions",):
+            place = Place(table, Partition(outlet, period), bucket_of(article_id, buckets))
+            yield place, article_id if state == "current" else row_id(*key)
 
 
 def settle_round(
@@ -80,7 +88,7 @@ def settle_round(
     settled = revisions.settle(known, now.listing, parsed, rejected, replaced, now.ended_at, stamp.started_at)
     own = known.filter(pl.col("archive") == now.archive)
     rejects, dropped_rejects = revisions.decide_rejects(own, parsed, rejected, now.gone, history=now.history)
-    superseded = _stage_superseded(output, staging, known, settled, stamp, now.carried_archive)
+    superseded = _stage_superseded(output, staging, known, settled, stamp)
     places = _Places(output, buckets)
     places.add_settled(settled)
     places.add_rejects(rejects, dropped_rejects)
@@ -96,8 +104,8 @@ class _Places:
     def __init__(self, output: Output, buckets: int) -> None:
         self._output = output
         self._buckets = buckets
-        self._dropped: dict[_Place, set[str]] = defaultdict(set)
-        self._added: dict[_Place, set[str]] = defaultdict(set)
+        self._dropped: dict[Place, set[str]] = defaultdict(set)
+        self._added: dict[Place, set[str]] = defaultdict(set)
         self._carried: set[tuple[str, Partition | None]] = set()
 
     def add_settled(self, settled: revisions.Settled) -> None:
@@ -105,17 +113,12 @@ class _Places:
         self._note(self._added, settled.superseded.with_columns(state=pl.lit("superseded")))
         self._note(self._dropped, settled.dropped)
 
-    def _note(self, keys: dict[_Place, set[str]], rows: pl.DataFrame) -> None:
-        for state, article_id, outlet, period, *key in rows.select(
-            "state", "article_id", "outlet", "period", *LOCAL_KEY
-        ).iter_rows():
-            bucket = bucket_of(article_id, self._buckets)
-            for table in OF_ARTICLES if state == "current" else ("revisions",):
-                place = _Place(table, Partition(outlet, period), bucket)
-                keys[place].add(article_id if state == "current" else row_id(*key))
+    def _note(self, keys: dict[Place, set[str]], rows: pl.DataFrame) -> None:
+        for place, key in rows_of(rows, self._buckets):
+            keys[place].add(key)
 
     def add_rejects(self, added: pl.DataFrame, dropped: pl.DataFrame) -> None:
-        place = _Place("rejects", None, 0)
+        place = Place("rejects", None, 0)
         for frame, keys in ((added, self._added), (dropped, self._dropped)):
             if frame.height:
                 rows = frame.select("archive", "source_path", "source_sha256").iter_rows()
@@ -126,7 +129,7 @@ class _Places:
         self._carried = outdated
         for table, partition in outdated:
             for bucket in range(self._buckets if partition is not None else 1):
-                self._added[_Place(table, partition, bucket)].update()
+                self._added[Place(table, partition, bucket)].update()
 
     def tasks(self, staging: Staging, staged: dict[str, list[StagedFile]], now: Round, workers: int) -> list[MergeTask]:
         works = self._works()
@@ -135,18 +138,16 @@ class _Places:
         # The longest first, so that no worker waits for it at the end.
         for table in sorted({work.table for work in works}, key=lambda table: (table != "paragraphs", table)):
             mine = [work for work in works if work.table == table]
-            parts = defaultdict(list)
-            for part in self._output.parts(TABLES[table]):
-                parts[part.partition].append(part)
+            parts = by_partition(self._output.parts(TABLES[table]))
             waiting = _by_partition(staged.get(table, ()))
             count = max(1, min(len(mine), max(2 * workers if workers > 1 else 1, total // TASK_BYTES)))
             for number in range(count):
                 some = tuple(mine[len(mine) * number // count : len(mine) * (number + 1) // count])
                 partitions = dict.fromkeys(work.partition for work in some)
-                here = tuple(part for partition in partitions for part in parts[partition])
+                here = tuple(part for partition in partitions for part in parts.get(partition, ()))
                 rows = _those_of(partitions, waiting)
                 found.append(MergeTask(
-                    self._output, staging, number, self._buckets, now.archive, now.carried_archive, now.last, some,
+                    self._output, staging, number, self._buckets, now.archive, now.last, some,
                     rows, here,
                 ))  # fmt: skip
         return found
@@ -210,7 +211,7 @@ def _frame(
 def _partition_columns(batches: Sequence[Parsed]) -> list[pl.DataFrame]:
     frames = []
     for batch in batches:
-        rows = [span.partition for span in batch.article_spans for _ in range(span.start, span.stop)]
+        rows = [span.partition for span in batch.spans["articles"] for _ in range(span.start, span.stop)]
         outlets, periods = zip(*rows, strict=True) if rows else ((), ())
         frames.append(pl.DataFrame({"outlet": outlets, "period": periods}, schema=["outlet", "period"]))
     return frames
@@ -225,8 +226,7 @@ def _staged_files(
     for batch in batches:
         left = frozenset(range(batch.articles.num_rows)) - published[0].get(batch.name, frozenset())
         if len(left) < batch.articles.num_rows:
-            spans_of = (batch.article_spans, batch.paragraph_spans, batch.media_spans)
-            for name, spans in zip(OF_ARTICLES, spans_of, strict=True):
+            for name, spans in batch.spans.items():
                 files[name] += [StagedFile(f"{batch.name}.{name}", spans, left)] if spans else []
         left = frozenset(range(batch.rejects.num_rows)) - published[1].get(batch.name, frozenset())
         if len(left) < batch.rejects.num_rows:
@@ -241,18 +241,18 @@ def _owners(rows: pl.DataFrame) -> dict[str, frozenset[int]]:
 
 
 def _stage_superseded(
-    output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled, stamp: Stamp, archive: str
+    output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled, stamp: Stamp
 ) -> list[StagedFile]:
     """Stage rows of `revisions`, with titles and texts from where the superseded revisions lie, a file at a time."""
-    texts = _shared_texts(output, staging, known, settled, archive)
+    texts = _shared_texts(output, staging, known, settled)
     staged: list[StagedFile] = []
-    for number, rows in enumerate(_carried(output, staging, settled, archive)):
+    for number, rows in enumerate(_carried(output, staging, settled)):
         filled = _with_texts(rows, texts)
         staged.append(_stage_rows(staging, f"superseded-{number:06d}.revisions", filled, stamp))
     return staged
 
 
-def _carried(output: Output, staging: Staging, settled: revisions.Settled, archive: str) -> Iterator[pl.DataFrame]:
+def _carried(output: Output, staging: Staging, settled: revisions.Settled) -> Iterator[pl.DataFrame]:
     """The superseded rows, with what they carry over from the file in which each lies."""
     new = settled.superseded.filter(pl.col("batch").is_not_null())
     for (batch,), rows in sorted(new.partition_by("batch", as_dict=True).items()):
@@ -261,25 +261,23 @@ def _carried(output: Output, staging: Staging, settled: revisions.Settled, archi
         yield rows.join(lies.drop(LOCAL_KEY), on=OWNER)
     before = settled.superseded.filter(pl.col("batch").is_null())
     for (state, *place), rows in sorted(before.partition_by("state", "outlet", "period", as_dict=True).items()):
-        for lies in _published(output, state, {Partition(*place)}, archive):
+        for lies in _published(output, state, {Partition(*place)}):
             found = rows.join(lies, on=LOCAL_KEY, nulls_equal=True, suffix="_there")
             if found.height:
                 yield found
 
 
-def _published(output: Output, state: str, places: set[Partition], archive: str) -> Iterator[pl.DataFrame]:
+def _published(output: Output, state: str, places: set[Partition]) -> Iterator[pl.DataFrame]:
     """What `revisions` carries over, of the published files of some partitions."""
     table = TABLES["articles" if state == "current" else "revisions"]
     seen = "ingested_at" if state == "current" else "first_seen_at"
     for part in output.parts(table):
         if part.partition in places:
-            with PartFile(output, part.entry, table, archive) as file:
+            with PartFile(output, part.entry, table) as file:
                 yield _frame_of(file.read([*CARRIED, "text_sha256", seen])).rename({seen: "first_seen_at"})
 
 
-def _shared_texts(
-    output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled, archive: str
-) -> dict[str, str]:
+def _shared_texts(output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled) -> dict[str, str]:
     """By hash the texts that rows of `revisions` left to the revision that superseded them, and need now, as another
     one did."""
     lacking = settled.superseded.filter(SHARED_BEFORE, ~SHARED)
@@ -290,7 +288,7 @@ def _shared_texts(
     holders = known.join(wanted, on=["article_id", "text_sha256"], how="semi")
     for state in ("current", "superseded"):
         places = {Partition(*place) for place in holders.filter(state=state).select("outlet", "period").iter_rows()}
-        for lies in _published(output, state, places, archive) if places else ():
+        for lies in _published(output, state, places) if places else ():
             rows = lies.filter(pl.col("text").is_not_null()).join(wanted, on="text_sha256", how="semi")
             texts.update(rows.select("text_sha256", "text").iter_rows())
     batches = pl.concat([settled.current, settled.superseded.select(settled.current.columns)])
@@ -325,13 +323,9 @@ def _stage_rows(staging: Staging, name: str, rows: pl.DataFrame, stamp: Stamp) -
         .otherwise("first_seen_at"),
     ).sort("outlet", "period", *(name for name in table.sort_keys), nulls_last=True)
     arrow = rows.select(table.schema.names).to_arrow().cast(plain_schema(table))
-    violations = check_rows(arrow.cast(table.schema), table)
-    if violations:
+    if violations := check_rows(arrow.cast(table.schema), table):
         raise ValueError(f"rows of `revisions` that violate their schema: {violations[:3]}")
-    counts: dict[Partition | None, int] = {}
-    for place in rows.select("outlet", "period").iter_rows():
-        partition = Partition(*place)
-        counts[partition] = counts.get(partition, 0) + 1
+    counts = Counter(Partition(*place) for place in rows.select("outlet", "period").iter_rows())
     return StagedFile(name, staging.write(name, arrow, list(counts.items())))
 
 

@@ -81,11 +81,9 @@ def survey(settings: IngestSettings) -> Survey:
     if settings.map is None and (where := _map(outcomes)):
         found = survey(replace(settings, map=where))
         return found._replace(proposed={**found.proposed, "map": where})
-    encoding = None if settings.encoding else _encoding(outcomes)
-    if encoding is not None:
-        outcomes = _outcomes(contents, settings, settings.reading._replace(encoding=encoding))
     proposed: dict[str, str | list[str]] = {"archive": settings.archive or base_name(settings.source)}
-    if encoding is not None:
+    if not settings.encoding and (encoding := _encoding(outcomes)) is not None:
+        outcomes = _outcomes(contents, settings, settings.reading._replace(encoding=encoding))
         proposed["encoding"] = encoding
     articles = [one for one in outcomes if isinstance(one, Article)]
     if articles and not any(one.host for one in articles):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -134,14 +135,11 @@ def traces(
             continue
         # What a reader holds lies in folders of the same names.
         of_rejects = f"/{REJECTS.name}/" in f"/{entry.name}"
-        try:
-            with output.store.open(entry) as file:
-                for column, is_id in dict.fromkeys(_in_file(file, pieces)):
-                    if not (of_rejects and column == "detail" and is_id):
-                        yield Trace(entry.name, column, is_id)
-        except FileNotFoundError:
-            # A reader has ended, or a run replaced it.
-            continue
+        # A file is gone where a reader has ended, or a run replaced it.
+        with suppress(FileNotFoundError), output.store.open(entry) as file:
+            for column, is_id in dict.fromkeys(_in_file(file, pieces)):
+                if not (of_rejects and column == "detail" and is_id):
+                    yield Trace(entry.name, column, is_id)
 
 
 class _Pieces:

@@ -20,7 +20,7 @@ from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Input, Request, Source, sources_of
 from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.store import Progress
-from pressmark.storage.output.tables import Output, Part
+from pressmark.storage.output.tables import Output, Part, by_partition
 from pressmark.storage.pool import open_pool
 from pressmark.storage.runs import Archive, archive_of, last_runs
 from pressmark.transforms.forgetting import FORGOTTEN
@@ -38,12 +38,13 @@ from pressmark.transforms.laws import (
 from pressmark.transforms.records import Partition, Reject
 
 __all__ = [
-    "Task", "Verification", "added", "archives_of", "by_article", "contents_of", "partition_rows", "read_parts",
-    "second_reading", "tasks_of", "verify_output",
+    "Task", "Verification", "added", "archives_of", "partition_rows", "rows_of", "second_reading", "tasks_of",
+    "verify_output",
 ]  # fmt: skip
 
 # Of an archive that is read as a stream, so much is held at once.
 GROUP_BYTES: Final = 64 << 20
+Row = dict[str, Any]
 
 
 class Task(NamedTuple):
@@ -83,7 +84,7 @@ def tasks_of(
     output: Output, archive: Archive, sources: dict[str, Source], places: dict[str, Partition | None]
 ) -> Iterator[Task]:
     """Those of the sources that have a place: some of one partition together, which `places` gives by path."""
-    parts = {name: by_partition(output, name) for name in OF_ARTICLES}
+    parts = {name: by_partition(output.parts(TABLES[name])) for name in OF_ARTICLES}
     chosen = [source for path, source in sources.items() if path in places]
     groups = _groups(archive.input, chosen) if archive.input.streamed else [(chosen, None)]
     for group, contents in groups:
@@ -111,29 +112,29 @@ def _groups(archive: Input, sources: Sequence[Source]) -> Iterator[tuple[list[So
     yield group, contents
 
 
-def contents_of(task: Task) -> Iterable[tuple[Source, bytes | Reject]]:
-    """Each source of a task with its bytes, or with the reject that says why there are none."""
+def rows_of(
+    task: Task, columns: Sequence[str], of_paragraphs: Sequence[str], of_media: Sequence[str]
+) -> Iterator[tuple[Source, bytes | Reject, Row, list[Row], list[Row]]]:
+    """Each source of a task with its bytes, or the reject that says why there are none, and some columns of its
+    article, paragraphs and media."""
+    rows = read_parts(
+        task.output, "articles", task.parts["articles"], [*columns, "archive"], ("source_path", task.sources)
+    )
+    articles = {row["source_path"]: row for row in rows if row["archive"] == task.archive}
+    ids = {row["article_id"] for row in articles.values()}
+    owned: list[dict[str, list[Row]]] = []
+    for name, some in (("paragraphs", of_paragraphs), ("media", of_media)):
+        owned.append(defaultdict(list))
+        for row in read_parts(task.output, name, task.parts[name], some, ("article_id", ids)):
+            owned[-1][row["article_id"]].append(row)
+    contents: Iterable[tuple[Source, bytes | Reject]]
     if task.contents is None:
-        return open_input(task.address).contents(task.sources.values(), ANY_SIZE)
-    return [(source, task.contents[path]) for path, source in task.sources.items()]
-
-
-def by_article(
-    task: Task, name: str, columns: Sequence[str], only: Collection[str] | None = None
-) -> dict[str, list[dict[str, Any]]]:
-    """Some columns of the partition's rows in a table, by article; those of some articles alone if these are given."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in read_parts(task.output, name, task.parts[name], columns, ("article_id", only) if only else None):
-        found[row["article_id"]].append(row)
-    return found
-
-
-def by_partition(output: Output, name: str) -> dict[Partition | None, list[Part]]:
-    """The files of a table by partition."""
-    found: dict[Partition | None, list[Part]] = defaultdict(list)
-    for part in output.parts(TABLES[name]):
-        found[part.partition].append(part)
-    return found
+        contents = open_input(task.address).contents(task.sources.values(), ANY_SIZE)
+    else:
+        contents = [(source, task.contents[path]) for path, source in task.sources.items()]
+    for source, data in contents:
+        article = articles[source.source_path]
+        yield source, data, article, owned[0][article["article_id"]], owned[1][article["article_id"]]
 
 
 def partition_rows(
@@ -141,7 +142,7 @@ def partition_rows(
 ) -> dict[Partition | None, list[dict[str, Any]]]:
     """Some columns of an archive's rows, by partition."""
     found = {}
-    for partition, parts in by_partition(output, name).items():
+    for partition, parts in by_partition(output.parts(TABLES[name])).items():
         rows = read_parts(output, name, parts, [*columns, "archive"])
         found[partition] = [row for row in rows if row.pop("archive") == archive]
     return found
@@ -164,8 +165,6 @@ def read_parts(
 
 # What belongs to articles, with the columns that are checked.
 OWNED: Final = {"paragraphs": PARAGRAPH_COLUMNS, "media": MEDIA_COLUMNS}
-
-
 Sums = TypeVar("Sums", bound=tuple[Any, ...])
 
 
@@ -254,9 +253,7 @@ def _completeness(
     """Breaches of law 5, and how many sources a run for a part of the archive left out; sources that the check of
     articles did not read are hashed."""
     # Of a current article the bytes were compared with its row already.
-    known = {(row.source_path, row.valid_from): row.source_sha256 for row in articles}
-    if not archive.history:
-        known = {(row.source_path, None): row.source_sha256 for row in articles}
+    known = {_period(archive, row): row.source_sha256 for row in articles}
     unread = [source for source in taken if _period(archive, source) not in known or source.valid_to is not None]
     hashes = {
         (source.source_path, source.locator):
@@ -306,22 +303,14 @@ def _ingested(
     ]
 
 
-def _period(archive: Archive, source: Source) -> tuple[str, Any]:
+def _period(archive: Archive, source: Source | Stood) -> tuple[str, Any]:
     return source.source_path, source.valid_from if archive.history else None
 
 
 def _check_partition(task: Task, cutter: Cutter | None) -> Verification:
-    paragraphs, media = (by_article(task, name, columns) for name, columns in OWNED.items())
-    articles = {
-        row["source_path"]: row
-        for row in read_parts(task.output, "articles", task.parts["articles"], [*ARTICLE_COLUMNS, "archive"])
-        if row["archive"] == task.archive
-    }
     breaches: list[Breach] = []
     count = media_count = total_bytes = 0
-    for source, data in contents_of(task):
-        article = articles[source.source_path]
-        mine, shown = paragraphs[article["article_id"]], media[article["article_id"]]
+    for source, data, article, mine, shown in rows_of(task, ARTICLE_COLUMNS, *OWNED.values()):
         count, media_count = count + len(mine), media_count + len(shown)
         if isinstance(data, Reject):
             breaches.append(Breach(1, source.source_path, None, f"the source can't be read: {data.detail}"))
@@ -334,9 +323,9 @@ def _check_partition(task: Task, cutter: Cutter | None) -> Verification:
 def _strays(output: Output) -> list[Breach]:
     """Rows without an article beside them, and paragraphs that do not stand together."""
     breaches = []
-    articles = by_partition(output, "articles")
+    articles = by_partition(output.parts(TABLES["articles"]))
     for name in OWNED:
-        for partition, parts in by_partition(output, name).items():
+        for partition, parts in by_partition(output.parts(TABLES[name])).items():
             if partition not in articles:
                 breaches.append(Breach(3, str(partition), None, f"{name} without a file of articles"))
                 continue

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["load_outlets", "parse_source", "parser_version"]
 
-
 # What a source says follows from these libraries, and of a record, from what undoes its encodings.
 READERS: Final = ("dateparser", "idna", "py3langid", "pyromark", "pyyaml", "turbohtml")
 OF_RECORDS: Final = ("jsonl.py", "payloads.py", "warc.py")

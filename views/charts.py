@@ -24,6 +24,11 @@ AXIS: Final[dict[str, Any]] = {
     "gridColor": "currentColor", "gridOpacity": 0.15, "domainOpacity": 0.4, "tickOpacity": 0.4, "labelFontSize": 12,
     "title": None, "labelOverlap": True, "labelSeparation": 12, "labelFlush": False,
 }  # fmt: skip
+QUANTITY: Final[dict[str, Any]] = {
+    "field": "count", "type": "quantitative",
+    "axis": {**AXIS, "domain": False, "ticks": False, "tickCount": 4, "format": ",d"},
+}  # fmt: skip
+COLOR: Final = {"value": "var(--series-1)"}
 CONFIG: Final[dict[str, Any]] = {
     "aria": False, "background": None, "font": "system-ui, sans-serif", "view": {"stroke": None},
     "bar": {"binSpacing": 1},
@@ -44,14 +49,14 @@ def can_draw() -> bool:
 
 def columns(rows: pl.DataFrame, unit: Unit) -> Drawing:
     """A column for each period: of `period`, `count`."""
-    return _drawn(rows, "bar", {"x": _time(unit), "y": _quantity(), "color": _series(1)}, 150)
+    return _drawn(rows, "bar", {"x": _time(unit), "y": QUANTITY, "color": COLOR}, 150)
 
 
 def stacked(rows: pl.DataFrame, unit: Unit, kinds: Sequence[str]) -> Drawing:
     """A column for each period, stacked of `kinds` in their order: of `period`, `change`, `count`."""
     scale = {"domain": list(kinds), "range": [f"var(--series-{number})" for number in range(1, len(kinds) + 1)]}
     color = {"field": "change", "type": "nominal", "scale": scale, "legend": None}
-    return _drawn(rows, "bar", {"x": _time(unit), "y": _quantity(), "color": color}, 150)
+    return _drawn(rows, "bar", {"x": _time(unit), "y": QUANTITY, "color": color}, 150)
 
 
 def grid(rows: pl.DataFrame, unit: Unit, labels: Sequence[str]) -> Drawing:
@@ -62,7 +67,7 @@ def grid(rows: pl.DataFrame, unit: Unit, labels: Sequence[str]) -> Drawing:
     }  # fmt: skip
     axis = {**AXIS, "domain": False, "ticks": False, "labelLimit": 130, "labelOverlap": False, "grid": True}
     y = {"field": "outlet", "type": "nominal", "sort": list(labels), "axis": axis}
-    return _drawn(rows, "rect", {"x": _time(unit), "y": y, "opacity": shade, "color": _series(1)}, ROW * len(labels))
+    return _drawn(rows, "rect", {"x": _time(unit), "y": y, "opacity": shade, "color": COLOR}, ROW * len(labels))
 
 
 def line(rows: pl.DataFrame) -> Drawing:
@@ -71,11 +76,7 @@ def line(rows: pl.DataFrame) -> Drawing:
     axis = {**_time_axis("%d %b %H:%M" if last - first < timedelta(days=4) else "%d %b %Y"), "tickCount": 5}
     x = {"field": "moment", "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
     mark = {"type": "line", "interpolate": "step-after", "point": True}
-    return _drawn(rows, mark, {"x": x, "y": _quantity(), "color": _series(1)}, 150)
-
-
-def _series(number: int) -> dict[str, str]:
-    return {"value": f"var(--series-{number})"}
+    return _drawn(rows, mark, {"x": x, "y": QUANTITY, "color": COLOR}, 150)
 
 
 def _time_axis(written: str) -> dict[str, Any]:
@@ -84,14 +85,6 @@ def _time_axis(written: str) -> dict[str, Any]:
 
 def _time(unit: Unit) -> dict[str, Any]:
     return {"field": "period", "type": "temporal", "timeUnit": unit.vega, "axis": _time_axis(unit.axis)}
-
-
-def _quantity() -> dict[str, Any]:
-    return {
-        "field": "count",
-        "type": "quantitative",
-        "axis": {**AXIS, "domain": False, "ticks": False, "tickCount": 4, "format": ",d"},
-    }
 
 
 def _drawn(rows: pl.DataFrame, mark: str | dict[str, Any], encoding: dict[str, Any], height: int) -> Drawing:

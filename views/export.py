@@ -18,16 +18,17 @@ import polars as pl
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import DICTIONARY, UNKNOWN_MONTH, column
+from pressmark.schemas.contract import UNKNOWN_MONTH, column, plain
 from pressmark.schemas.description import About, Described, keys_of, mark_of, texts_of
 from pressmark.schemas.tables import LINK
-from pressmark.storage.dataset import Dataset, open_dataset
+from pressmark.storage.dataset import Dataset
 from pressmark.storage.description import PARQUET, README, plain_words, with_origins
 from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.output.folder import PRIVATE, sync
 from pressmark.storage.output.store import Progress, is_object_address
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
+from pressmark.storage.search import within
 
 __all__ = ["DATABASE", "FORMATS", "LINKS", "Exported", "Format", "Selected", "export", "stored"]
 
@@ -92,7 +93,7 @@ def export(
     byte order mark. Raises `SettingsError` where the folder holds anything else, lies in the output, or an outlet is
     not there."""
     _check_place(output, folder, force=force)
-    with open_dataset(output) as dataset:
+    with Dataset(output) as dataset:
         _check_outlets(dataset, selected)
         flats = [_for(flat, kind, defuse=defuse) for flat in _flat_tables(dataset, selected)]
         counts = pl.collect_all([flat.frame.select(pl.len()) for flat in flats])
@@ -119,11 +120,7 @@ def stored(field: pa.Field, kind: Format) -> pa.Field:
     """A column as a format has it. Times and days are text in all but Parquet; lists are JSON as text in CSV and
     SQLite; bytes are base64 in CSV and JSON Lines. Numbers of 64 bits without a sign are text in SQLite, which has no
     such, and in JSON Lines, whose readers round them."""
-    type_, form, facts = field.type, "", dict(field.metadata)
-    if type_ == DICTIONARY:
-        type_ = pa.string()
-    elif pa.types.is_list(type_) and type_.value_type == DICTIONARY:
-        type_ = pa.list_(pa.string())
+    type_, form, facts = plain(field.type), "", dict(field.metadata)
     if pa.types.is_list(type_) and kind in ("csv", "sqlite"):
         type_, form = pa.string(), "; as JSON"
     elif (pa.types.is_timestamp(type_) or pa.types.is_date(type_)) and kind != "parquet":
@@ -169,7 +166,9 @@ def _flat_tables(dataset: Dataset, selected: Selected) -> Iterator[_Flat]:
         if table.partitioned:
             # Days and years become months, too.
             month = pl.col("published_at").dt.strftime("%Y-%m").fill_null(UNKNOWN_MONTH)
-            frame = _of(frame.with_columns(pl.col("outlet").cast(pl.String), month.alias("month")), selected)
+            wanted = [pl.col("outlet").is_in(selected.outlets)] if selected.outlets else []
+            wanted += within("published_at", selected.since, selected.until)
+            frame = frame.with_columns(pl.col("outlet").cast(pl.String), month.alias("month")).filter(*wanted)
             schema = pa.schema([*keys_of("month"), *schema])
         elif any(selected) and table.name != "runs":
             continue
@@ -186,12 +185,6 @@ def _flat_tables(dataset: Dataset, selected: Selected) -> Iterator[_Flat]:
                 .rename({"start": "text_start", "end": "text_end"})
             )
             yield _Flat("links", "One row per hyperlink of a paragraph.", LINKS, ("paragraph_id", "position"), links)
-
-
-def _of(frame: pl.LazyFrame, selected: Selected) -> pl.LazyFrame:
-    at, (outlets, since, until) = pl.col("published_at"), selected
-    wanted = [pl.col("outlet").is_in(outlets)] if outlets else []
-    return frame.filter(*wanted, *([] if since is None else [at >= since]), *([] if until is None else [at < until]))
 
 
 def _for(flat: _Flat, kind: Format, *, defuse: bool) -> _Flat:

@@ -133,15 +133,14 @@ def outlets(articles: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
     """`outlet`, `articles`, `share of articles`, `first`, `last`, `without date`, `paragraphs`, `median characters`."""
     rows = articles.join(sizes, on="article_id", how="left").group_by("outlet")
     every = rows.agg(
-        articles=pl.len(),
-        first=pl.col("published_at").min().dt.date(),
-        last=pl.col("published_at").max().dt.date(),
-        undated=pl.col("published_at").null_count(),
-        paragraphs=pl.col("paragraph_count").cast(pl.Int64).sum(),
-        characters=pl.col("characters").fill_null(0).median().round().cast(pl.Int64),
+        pl.len().alias("articles"),
+        pl.col("published_at").min().dt.date().alias("first"),
+        pl.col("published_at").max().dt.date().alias("last"),
+        pl.col("published_at").null_count().alias("without date"),
+        pl.col("paragraph_count").cast(pl.Int64).sum().alias("paragraphs"),
+        pl.col("characters").fill_null(0).median().round().cast(pl.Int64).alias("median characters"),
     )
-    named = every.rename({"undated": "without date", "characters": "median characters"})
-    return ranked(named, "articles", share="share of articles")
+    return ranked(every, "articles", share="share of articles")
 
 
 def lengths(articles: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
@@ -153,12 +152,9 @@ def lengths(articles: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
     reached = pl.sum_horizontal((size >= low).cast(pl.Int64) for low in BOUNDS)
     counts = articles.join(sizes, on="article_id", how="left").group_by(range=reached).agg(articles=pl.len())
     every = pl.DataFrame({"range": range(len(labels)), "characters": labels}).join(counts, on="range", how="left")
-    total = max(articles.height, 1)
-    return every.sort("range").select(
-        "characters",
-        pl.col("articles").fill_null(0).cast(pl.Int64),
-        (pl.col("articles").fill_null(0) / total).alias("share of articles"),
-    )
+    found = pl.col("articles").fill_null(0).cast(pl.Int64)
+    share = (found / max(articles.height, 1)).alias("share of articles")
+    return every.sort("range").select("characters", found, share)
 
 
 def roles(blocks: pl.DataFrame) -> pl.DataFrame:
@@ -185,19 +181,15 @@ def flags(articles: pl.DataFrame) -> pl.DataFrame:
     order = pl.DataFrame({"flag": FLAGS, "meaning": [FLAG_MEANINGS[name] for name in FLAGS]})
     rows = articles.select("flags", "source_path").explode("flags").drop_nulls("flags").group_by(flag="flags")
     found = order.join(rows.agg(articles=pl.len(), example=pl.col("source_path").min()), on="flag")
-    return (
-        found.sort("articles", descending=True)
-        .select("flag", pl.col("articles"), share=pl.col("articles") / max(articles.height, 1), meaning="meaning",
-                example="example")
-        .rename({"share": "share of articles", "example": "for example"})
-    )  # fmt: skip
+    share = (pl.col("articles") / max(articles.height, 1)).alias("share of articles")
+    example = pl.col("example").alias("for example")
+    return found.sort("articles", descending=True).select("flag", "articles", share, "meaning", example)
 
 
 def sources_of_dates(articles: pl.DataFrame) -> pl.DataFrame:
     """`the date is from`, `articles`, `share of articles`."""
-    counts = articles.group_by("published_from").agg(articles=pl.len())
-    named = counts.select(pl.col("published_from").replace_strict(DATE_SOURCES).alias("the date is from"), "articles")
-    return ranked(named, "articles", share="share of articles")
+    named = pl.col("published_from").replace_strict(DATE_SOURCES).alias("the date is from")
+    return ranked(articles.group_by(named).agg(articles=pl.len()), "articles", share="share of articles")
 
 
 def conflicts(articles: pl.DataFrame, top: int = 12) -> pl.DataFrame:
@@ -281,11 +273,8 @@ def runs(rows: pl.DataFrame, top: int = 15) -> pl.DataFrame:
 def rows_since(articles: pl.DataFrame, changed: pl.DataFrame, since: list[str]) -> pl.DataFrame:
     """`outlet`, `articles new or rewritten`, `revisions replaced or removed`: what these runs wrote."""
     mine = pl.col("run_id").is_in(since)
-    written = articles.filter(mine).group_by("outlet").agg(written=pl.len())
-    replaced = changed.filter(mine).group_by("outlet").agg(replaced=pl.len())
-    both = written.join(replaced, on="outlet", how="full", coalesce=True).with_columns(
-        pl.col("written", "replaced").fill_null(0).cast(pl.Int64)
-    )
-    return ranked(both, "written").rename(
-        {"written": "articles new or rewritten", "replaced": "revisions replaced or removed"}
-    )
+    new, gone = "articles new or rewritten", "revisions replaced or removed"
+    written = articles.filter(mine).group_by("outlet").agg(pl.len().alias(new))
+    replaced = changed.filter(mine).group_by("outlet").agg(pl.len().alias(gone))
+    both = written.join(replaced, on="outlet", how="full", coalesce=True)
+    return ranked(both.with_columns(pl.col(new, gone).fill_null(0).cast(pl.Int64)), new)

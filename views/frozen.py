@@ -22,6 +22,7 @@ from starlette.routing import Match, Route
 from pressmark.schemas.contract import ROLES
 from pressmark.storage.errors import SettingsError
 from pressmark.storage.output.store import Progress
+from pressmark.storage.search import blocks_of
 from pressmark.storage.search_index import load_folding
 from pressmark.views.pages import BLOCKS
 from pressmark.views.readings import Moment, Refused, Room, counts
@@ -186,12 +187,8 @@ def _write_data(moment: Moment, folder: Path) -> None:
 def _texts(moment: Moment) -> pl.LazyFrame:
     columns = ["article_id", "published_at", "ordinal", "role", "text"]
     current = moment.dataset.paragraphs.with_columns(pl.col("role").cast(pl.String)).select(columns)
-    blocks = pl.col("text").str.split("\n\n")
-    old = moment.dataset.revisions.filter(pl.col("text") != "").select(
-        "article_id", "published_at", text=blocks, role=pl.lit(None, pl.String),
-        ordinal=pl.int_ranges(blocks.list.len(), dtype=pl.Int32),
-    )  # fmt: skip
-    old = old.explode("text", "ordinal").join(current, on=["article_id", "text"], how="anti")
+    old = blocks_of(moment.dataset.revisions).with_columns(role=pl.lit(None, pl.String))
+    old = old.join(current, on=["article_id", "text"], how="anti")
     old = old.sort("published_at", descending=True, nulls_last=True)
     old = old.unique(["article_id", "text"], keep="first", maintain_order=True).select(columns)
     return pl.concat([current.with_columns(current=pl.lit(value=True)), old.with_columns(current=pl.lit(value=False))])

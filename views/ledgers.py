@@ -7,6 +7,7 @@ from typing import Any, Final
 import polars as pl
 from starlette.requests import Request
 
+from pressmark.storage.changes import QUIET
 from pressmark.views.pages import Page
 from pressmark.views.readings import MOST_COMPARED, Moment, Refused, counts, part_of
 
@@ -15,7 +16,6 @@ __all__ = ["changes", "cluster", "copies", "copies_of", "removals"]
 LISTED: Final = 50
 # Each with its paragraphs.
 CHANGED: Final = 20
-FURNITURE: Final = ("boilerplate", "related")
 PAIR: Final = ["article_id", "old_source_sha256", "changed_at"]
 
 
@@ -37,22 +37,17 @@ def changes(moment: Moment, request: Request) -> Page:
     part = part_of(frame, request.query_params, CHANGED)
     pairs = frame.slice(part.first, len(part.rows))
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in moment.changes_between(pairs).iter_rows(named=True):
+    for row in moment.changes_between(pairs).with_columns(quiet=QUIET).iter_rows(named=True):
         found.setdefault(tuple(row[name] for name in PAIR), []).append(row)
     entries = []
     for pair in part.rows:
         rows = found.get(tuple(pair[name] for name in PAIR), [])
-        told = [row for row in rows if (row["new_role"] or row["old_role"]) not in FURNITURE and not _is_spacing(row)]
+        told = [row for row in rows if not row["quiet"]]
         entries.append({**pair, "changes": told, "quiet": len(rows) - len(told)})
     given = {"part": part, "entries": entries, "outlets": outlets, "outlet": outlet}
     shown = ("article_id", "outlet", "changed_at", "old_title", "new_title", "old_source_path", "old_source_sha256",
              "new_source_path", "new_source_sha256")  # fmt: skip
     return Page("changes.html", given, frame.select(shown), "changes")
-
-
-def _is_spacing(row: dict[str, Any]) -> bool:
-    bare = ["".join((row[name] or "").split()) for name in ("old_text", "new_text")]
-    return row["kind"] == "changed" and bare[0] == bare[1]
 
 
 def copies(moment: Moment, request: Request) -> Page:

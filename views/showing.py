@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from pressmark.transforms.comparison import TOKEN
 
-__all__ = ["FLAG_MEANINGS", "HIDDEN", "STATIC", "environment", "is_web_address", "snippet"]
+__all__ = ["FLAG_MEANINGS", "HIDDEN", "STATIC", "environment", "snippet"]
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
@@ -51,7 +51,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {
         "shown": _shown, "named": _named, "snippet": snippet, "web": _web, "linked": _linked, "decoded": _decoded,
-        "moment": _moment, "day": _day, "size": _size, "number": _number, "differing": _differing,
+        "moment": _moment, "day": _day, "size": _size, "number": "{:,}".format, "differing": _differing,
     }  # fmt: skip
     made.globals |= {"FLAGS": FLAG_MEANINGS, "ROLES": ROLE_MEANINGS}
     return made
@@ -92,15 +92,10 @@ def snippet(text: str, spans: Iterable[dict[str, int]]) -> Markup:
     return Markup("{}{}{}").format(before, _marked(text[start:end], inside), after)
 
 
-def is_web_address(text: str | None) -> bool:
-    """Whether a link may lead there."""
-    return bool(text and WEB.fullmatch(text))
-
-
 def _web(address: str | None, text: object = None) -> Markup:
     """A link where the address is one of the web, else its text alone."""
     inner = _shown(address or "" if text is None else text)
-    if not is_web_address(address):
+    if not address or not WEB.fullmatch(address):
         return inner
     return Markup('<a class="out" rel="noreferrer noopener nofollow" href="{}">{}</a>').format(address, inner)
 
@@ -152,7 +147,3 @@ def _size(size: int) -> str:
         if size >= scale:
             return f"{size / scale:.1f} {unit}"
     return f"{size} bytes"
-
-
-def _number(number: int) -> str:
-    return f"{number:,}"

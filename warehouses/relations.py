@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import PARTITION_KEYS, TIMESTAMP
+from pressmark.schemas.contract import PARTITION_KEYS, TIMESTAMP, plain
 from pressmark.schemas.tables import CONTRIBUTOR, LINK
 
 __all__ = [
@@ -112,9 +112,7 @@ def _hashed(column: Column) -> str:
 def _column(field: pa.Field) -> Column:
     description = field.metadata[b"description"].decode()
     unit = field.metadata.get(b"unit")
-    type_ = TEXTS if pa.types.is_list(field.type) else field.type
-    if pa.types.is_dictionary(type_):
-        type_ = type_.value_type
+    type_ = TEXTS if pa.types.is_list(field.type) else plain(field.type)
     return Column(field.name, type_, field.nullable, f"{description} ({unit.decode()})" if unit else description)
 
 

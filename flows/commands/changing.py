@@ -8,12 +8,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
-import polars as pl
-
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, counted, printable, utc
-from pressmark.storage.changes import changes_of
+from pressmark.storage.changes import QUIET, changes_of
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.forgetting import Forgetting, plan_forgetting
 from pressmark.storage.forgetting import forget as forget_article
@@ -27,14 +25,6 @@ BESIDE: Final = 40
 SHOWN: Final = 300
 IN_A_ROW: Final = 3
 REVISION: Final = ("article_id", "old_source_sha256", "changed_at")
-# What no reader of corrections looks for, unless asked.
-FURNITURE: Final = ("boilerplate", "related")
-BARE: Final = [pl.col(name).str.replace_all(r"\s+", "") for name in ("old_text", "new_text")]
-QUIET: Final = (
-    (pl.col("what") == ["markup"])
-    | ((pl.col("kind") == "changed") & (BARE[0] == BARE[1]))
-    | pl.coalesce("new_role", "old_role").is_in(FURNITURE).fill_null(value=False)
-)
 NO_REMOVALS: Final = "; of a folder, what is gone is known only from an ingest with --sync"
 INDENT: Final = " " * 4
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from pressmark.flows import summary
@@ -141,7 +141,7 @@ def serve(arguments: argparse.Namespace) -> int:
     from pressmark.warehouses.address import parse_address
 
     settings = settings_of(arguments)
-    settings = settings.with_(source=absolute(settings.source), output=absolute(settings.output))
+    settings = replace(settings, source=absolute(settings.source), output=absolute(settings.output))
     open_input(parse_input(settings.source))
     destination = parse_address(arguments.destination).absolute() if arguments.destination else None
     crons = [arguments.verify_cron, *([] if arguments.interval else [arguments.cron])]

@@ -92,12 +92,9 @@ def browse(arguments: argparse.Namespace) -> int:
             app, log_level="error", access_log=False, server_header=False, http="h11", ws="none",
             h11_max_incomplete_event_size=LONGEST_REQUEST, timeout_graceful_shutdown=CLOSE_S,
         )  # fmt: skip
-        try:
+        # An interrupt asked it to end, and it has.
+        with contextlib.closing(room), contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
-        except KeyboardInterrupt:
-            pass  # it was asked to end, and has
-        finally:
-            room.close()
     return EXIT_OK
 
 

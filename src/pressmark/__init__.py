@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pressmark.storage.dataset import Dataset, parse, verify
-    from pressmark.storage.dataset import open_dataset as open  # noqa: A004  # read as `pressmark.open`
+    from pressmark.storage.dataset import Dataset as open  # noqa: A004, N813  # read as `pressmark.open`
     from pressmark.storage.errors import (
         InputError,
         LibraryError,
@@ -69,7 +69,7 @@ _MODULES: Final = {
     "pressmark.warehouses.loading": ("LoadReport", "load"),
 }  # fmt: skip
 _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
-_NAMED_THERE: Final = {"open": "open_dataset"}
+_NAMED_THERE: Final = {"open": "Dataset"}
 
 
 def __getattr__(name: str) -> Any:

@@ -75,7 +75,6 @@ class PackedArchive(Input):
     """The files in an archive at `path`; each kind of archive says how its members are opened, which errors of
     reading one are about that member alone, and which are about the archive."""
 
-    deletes = False
     streamed = True
     member_errors: tuple[type[Exception], ...] = ()
     archive_errors: tuple[type[Exception], ...] = (OSError,)

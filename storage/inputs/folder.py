@@ -47,9 +47,6 @@ class Folder(Input):
     """The files below `root`, hidden ones excepted; links are not followed, as what they lead to has a path of its
     own or is no part of the archive."""
 
-    deletes = False
-    streamed = False
-
     def __init__(self, root: Path, budget: Budget) -> None:
         self._root = root
         self.budget = budget

@@ -57,7 +57,6 @@ class GitRepository(Input):
     """The repository at `path` as `ref` (HEAD by default) has it, below the folder `subdir`."""
 
     deletes = True
-    streamed = False
 
     def __init__(self, path: Path, ref: str | None, subdir: str, budget: Budget, *, trusted: bool = False) -> None:
         self._path = path

@@ -26,9 +26,6 @@ READ_BYTES: Final = 1 << 20
 class Objects(Input):
     """The objects at an address such as `s3://bucket/prefix`, hidden ones excepted. Their versions are entity tags."""
 
-    deletes = False
-    streamed = False
-
     def __init__(self, address: str, budget: Budget) -> None:
         self._address = address
         self._store = open_store(address)

@@ -68,9 +68,8 @@ def fault_of(detail: str, data: bytes | None = None, size: int = 0, *, reason: R
 
 def rejected(source: Source, fault: Fault, limits: Limits) -> Reject:
     """The reject of a source whose record has a fault."""
-    if fault.reason == "too_large" and not fault.detail:
-        return source.too_large(fault.size, limits)._replace(source_sha256=fault.sha256)
-    if fault.size > limits.source_bytes and fault.data is not None:
+    above = fault.size > limits.source_bytes and fault.data is not None
+    if above or (fault.reason == "too_large" and not fault.detail):
         return source.too_large(fault.size, limits)._replace(source_sha256=fault.sha256)
     return Reject(
         source.source_path, fault.sha256, fault.size, fault.reason, fault.detail, fault.byte_offset, fault.data

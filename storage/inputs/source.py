@@ -154,8 +154,8 @@ class Input(Protocol):
     """An archive that is open for reading. `deletes`: what is absent from it was deleted. `streamed`: it is read from
     start to end, by one process, and sources are best asked for in the order of their locators as numbers."""
 
-    deletes: bool
-    streamed: bool
+    deletes: bool = False
+    streamed: bool = False
 
     def listing(self, request: Request) -> Listing:
         """What there is; raises `InputError` where the input can't be listed."""

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from pressmark.storage.errors import LockedError, OutputError, PressmarkError
@@ -60,11 +61,9 @@ class Lease:
         self._ended.set()
         self._thread.join()
         if not self._lost:
-            try:
+            # Where the store is out of reach, the lease ends by itself.
+            with suppress(PressmarkError):
                 self._store.write_over(LOCK, self._content(held=False), self._version)
-            except PressmarkError:
-                # The store is out of reach; the lease ends by itself.
-                return
 
     def check(self) -> None:
         """Raise `LockedError` where another writer may have taken over; asks nobody."""

@@ -6,14 +6,13 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pressmark.schemas.contract import CONTRACT_VERSION, Table
+from pressmark.schemas.contract import CONTRACT_VERSION, Table, plain
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output
@@ -43,12 +42,12 @@ CARRY_NEEDS: Final = (
 
 class PartFile(AbstractContextManager["PartFile"]):
     """A partition file that is open for reading. `outdated` ones are of an older contract, or lack a column; their rows
-    are read as this version has them, those of version 2 as of `archive`. `stale` are archives whose rows are by
+    are read as this version has them. `stale` are archives whose rows are by
     another parser; None: all are. Raises `OutputError` for a file, or a contract, that can't be read."""
 
-    def __init__(self, output: Output, entry: Stored, table: Table, archive: str = "") -> None:
+    def __init__(self, output: Output, entry: Stored, table: Table) -> None:
         self._table = table
-        self._archive = archive
+        self._archive = output.older_archive
         self._path = output.location(entry.name)
         try:
             content = str(self._path) if output.is_local else output.store.open(entry)
@@ -88,7 +87,7 @@ class PartFile(AbstractContextManager["PartFile"]):
         return None if value is None else value.decode()
 
 
-def write_part(path: Path, rows: pa.Table, table: Table, stale: Collection[str] = ()) -> int:
+def write_part(output: Output, name: str, rows: pa.Table, table: Table, stale: Collection[str] = ()) -> int:
     """Write rows that are in order as a file; its size in bytes. Rows of the archives in `stale` are by another parser,
     as their own runs have not parsed them again yet."""
     schema = table.schema.with_metadata(
@@ -98,38 +97,31 @@ def write_part(path: Path, rows: pa.Table, table: Table, stale: Collection[str] 
             b"pressmark.stale_archives": json.dumps(sorted(stale)).encode(),
         }
     )
-    pq.write_table(
-        _typed(rows, table, schema.names).cast(schema), path, row_group_size=ROW_GROUP_ROWS, compression="zstd",
-        compression_level=1, use_dictionary=[name for name in REPEATING if name in schema.names],
-        write_statistics=[name for name in schema.names if name not in LONG],
-    )  # fmt: skip
-    return path.stat().st_size
+    with output.store.draft(name) as path:
+        pq.write_table(
+            _typed(rows, table, schema.names).cast(schema), path, row_group_size=ROW_GROUP_ROWS, compression="zstd",
+            compression_level=1, use_dictionary=[name for name in REPEATING if name in schema.names],
+            write_statistics=[name for name in schema.names if name not in LONG],
+        )  # fmt: skip
+        return path.stat().st_size
 
 
 def plain_schema(table: Table) -> pa.Schema:
-    """The table's columns with dictionaries as text, so that rows of all files go together."""
-    return pa.schema([(field.name, _plain(field.type)) for field in table.schema])
-
-
-def _plain(type_: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(type_):
-        return type_.value_type
-    if pa.types.is_list(type_) and pa.types.is_dictionary(type_.value_type):
-        return pa.list_(type_.value_type.value_type)
-    return type_
+    """The table's columns with dictionaries as text."""
+    return pa.schema([(field.name, plain(field.type)) for field in table.schema])
 
 
 def _typed(rows: pa.Table, table: Table, names: Sequence[str]) -> pa.Table:
     """Some columns, dictionaries as text, missing nullable ones as nulls."""
     columns = []
     for name in names:
-        wanted = _plain(table.schema.field(name).type)
+        wanted = plain(table.schema.field(name).type)
         if name not in rows.column_names:
             columns.append(pa.nulls(rows.num_rows, wanted))
         else:
             column = rows[name]
             columns.append(column if column.type == wanted else column.cast(wanted))
-    return pa.Table.from_arrays(columns, schema=pa.schema([(n, _plain(table.schema.field(n).type)) for n in names]))
+    return pa.Table.from_arrays(columns, schema=pa.schema([(n, plain(table.schema.field(n).type)) for n in names]))
 
 
 def _carried(rows: pa.Table, table: Table, archive: str) -> pa.Table:

@@ -3,7 +3,6 @@ follows from its `article_id` alone, so no row ever moves between the files of a
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from pressmark.schemas.contract import Table
 from pressmark.storage.output.parquet import PartFile, plain_schema, write_part
 from pressmark.storage.output.staging import OWNER, PLACE, Span, Staging
 from pressmark.storage.output.store import Replacement
-from pressmark.storage.output.tables import Output, Part, bucket_of, part_name
+from pressmark.storage.output.tables import Output, Part, bucket_of, by_partition, part_name
 from pressmark.transforms.records import Partition
 from pressmark.transforms.roots import ROWS_AT_ONCE, digests_of, records_of
 
@@ -52,16 +51,15 @@ class StagedFile(NamedTuple):
 
 
 class MergeTask(NamedTuple):
-    """Files of one table to write. `archive` is the run's; `carried_archive` is whose the rows of an older contract
-    are; `last` tells that no other round of the run follows; `parts` are the published files of their partitions;
-    `records` is what the output's root is made of where it is known of one of these, by its name."""
+    """Files of one table to write. `archive` is the run's; `last` tells that no other round of the run follows; `parts`
+    are the published files of their partitions; `records` is what the output's root is made of where it is known of one
+    of these, by its name."""
 
     output: Output
     staging: Staging
     number: int
     buckets: int
     archive: str
-    carried_archive: str
     last: bool
     works: tuple[PlaceWork, ...]
     staged: tuple[StagedFile, ...]
@@ -92,9 +90,7 @@ def merge(task: MergeTask) -> list[Merged]:
     """Write the next file of each place to staging. Repeating it gives the same rows. A file whose rows stay as they
     are is left alone."""
     table = TABLES[task.works[0].table]
-    parts: dict[Partition | None, list[Part]] = defaultdict(list)
-    for part in task.parts:
-        parts[part.partition].append(part)
+    parts = by_partition(task.parts)
     found: list[Merged] = []
     waiting: list[tuple[int, pa.Table]] = []
     for index, (work, new) in enumerate(zip(task.works, _new_rows(task, table), strict=True)):
@@ -197,7 +193,7 @@ def _published(task: MergeTask, table: Table, work: PlaceWork, parts: list[Part]
     found, outdated = [plain_schema(table).empty_table()], False
     stale: set[str] = set()
     for part in parts:
-        with PartFile(task.output, part.entry, table, task.carried_archive) as file:
+        with PartFile(task.output, part.entry, table) as file:
             rows = file.read()
             outdated = outdated or file.outdated or file.stale is None
             every = rows["archive"].to_pylist() if "archive" in rows.column_names else ()
@@ -215,9 +211,7 @@ def _written(
     if not rows.num_rows:
         return Replacement(None, target, rank), 0
     staged = f"{task.staging.drafts}/{table.name}-{name}.parquet"
-    with task.output.store.draft(staged) as path:
-        size = write_part(path, rows, table, stale)
-    return Replacement(staged, target, rank), size
+    return Replacement(staged, target, rank), write_part(task.output, staged, rows, table, stale)
 
 
 def _with_run_columns(new: pa.Table, before: pa.Table, table: Table, key: str) -> pa.Table:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -30,7 +31,6 @@ __all__ = [
     "snapshot",
 ]  # fmt: skip
 
-READ_BYTES: Final = 1 << 20
 MOST_TRIES: Final = 5
 MOMENTS: Final = f"{PRIVATE}/moments"
 AT: Final = re.compile(r".+@\d{8}T\d{6}Z-[0-9a-f]+")
@@ -163,8 +163,7 @@ def _digest(paths: Sequence[Path]) -> str:
     state = xxhash.xxh3_128()
     for path in paths:
         with open(path, "rb") as file:
-            while block := file.read(READ_BYTES):
-                state.update(block)
+            hashlib.file_digest(file, lambda: state)
     return state.hexdigest()
 
 

@@ -39,19 +39,16 @@ class Catalog(NamedTuple):
     mixed: set[tuple[str, Partition | None]]
 
 
-def read_catalog(output: Output, archive: str, carried_archive: str) -> Catalog:
-    """The catalog of an output for a run over an archive; empty where there is none. Rows of version 2 are those of
-    `carried_archive`. Raises `OutputError` for files of a contract that can't be carried over."""
+def read_catalog(output: Output, archive: str) -> Catalog:
+    """The catalog of an output for a run over an archive; empty where there is none. Raises `OutputError`
+    for files of a contract that can't be carried over."""
     whole = {(part.partition, part.number): part for part in output.parts(TABLES["paragraphs"])}
     parts = [
         (TABLES[name], part) for name in ("articles", "revisions", "rejects") for part in output.parts(TABLES[name])
     ]
 
-    def read(place: tuple[Table, Part]) -> tuple[pl.DataFrame, bool, bool]:
-        return _known(output, *place, archive, carried_archive, whole)
-
     with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
-        found = list(threads.map(read, parts))
+        found = list(threads.map(lambda one: _known(output, one[0], one[1], archive, whole), parts))
     outdated, mixed = (
         {(name, part.partition) for (table, part), one in zip(parts, found, strict=True) if one[which]
          for name in (OF_ARTICLES if table.name == "articles" else (table.name,))}
@@ -66,20 +63,19 @@ def _known(
     table: Table,
     part: Part,
     archive: str,
-    carried: str,
     whole: dict[tuple[Partition | None, int], Part],
 ) -> tuple[pl.DataFrame, bool, bool]:
     """Rows of a file as the catalog has them, and whether it is outdated, and mixed. Articles of a file that has no
     paragraphs any more are to be parsed again."""
     columns = [name for name in CATALOG if name in table.schema.names]
-    with PartFile(output, part.entry, table, carried) as file:
+    with PartFile(output, part.entry, table) as file:
         rows = file.read(columns)
         archives, outdated = file.stale, file.outdated
     if table.name == "articles":
         beside = whole.get((part.partition, part.number))
         if beside is not None and archives is None and not outdated:
             # Another release may have added a column there alone.
-            with PartFile(output, beside.entry, TABLES["paragraphs"], carried) as file:
+            with PartFile(output, beside.entry, TABLES["paragraphs"]) as file:
                 outdated = file.outdated
         lost = beside is None and any(digest != NO_TEXT for digest in rows["text_sha256"].to_pylist())
         archives = None if lost else archives

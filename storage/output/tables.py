@@ -3,6 +3,8 @@ staging, journal) lies in `.pressmark`, beside them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -18,7 +20,7 @@ from pressmark.transforms.records import Partition
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["PART_SUFFIX", "STAGING", "Output", "Part", "bucket_of", "open_store", "part_name"]
+__all__ = ["PART_SUFFIX", "STAGING", "Output", "Part", "bucket_of", "by_partition", "open_store", "part_name"]
 
 STAGING: Final = ".pressmark/staging"
 PART_SUFFIX: Final = ".parquet"
@@ -35,10 +37,12 @@ class Part(NamedTuple):
 
 
 class Output(NamedTuple):
-    """An output, by the address of its folder or of the objects that it consists of."""
+    """An output, by the address of its folder or of the objects that it consists of. Its rows of an older contract are
+    those of `older_archive`."""
 
     address: str | Path
     single_writer: bool = False
+    older_archive: str = ""
 
     @property
     def store(self) -> Store:
@@ -126,6 +130,14 @@ def part_name(table: Table, partition: Partition | None, number: int = 0) -> str
     if partition is None:
         return f"{table.name}/{file}"
     return f"{table.name}/outlet={partition.outlet}/{partition.period}/{file}"
+
+
+def by_partition(parts: Iterable[Part]) -> dict[Partition | None, list[Part]]:
+    """The files of each partition."""
+    found = defaultdict(list)
+    for part in parts:
+        found[part.partition].append(part)
+    return found
 
 
 def bucket_of(article_id: str, buckets: int) -> int:

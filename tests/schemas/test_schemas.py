@@ -86,8 +86,6 @@ def test_every_column_has_a_meaning_and_no_null_type(name: str) -> None:
     for names in (
         table.sort_keys,
         table.replace_keys,
-        table.size_columns,
-        table.text_columns,
         table.run_columns,
         table.closed_sets,
     ):

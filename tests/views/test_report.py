@@ -18,6 +18,8 @@ import pressmark
 from pressmark.flows.cli import main
 from pressmark.schemas import TABLES
 from pressmark.storage.output.parquet import write_part
+from pressmark.storage.output.tables import Output, part_name
+from pressmark.transforms.records import Partition
 from pressmark.views import figures
 from pressmark.views.report import REPORT, render, visible, write_report
 
@@ -162,9 +164,8 @@ def test_many_outlets_and_months_are_a_short_report(tmp_path: Path, news: News) 
             outlet, month = f"outlet-{number % 100:03}", f"{1990 + number // 12:04}-{number % 12 + 1:02}"
             rows = pl.DataFrame([{**row, "article_id": f"{number:032x}"}]).to_arrow()
             table = TABLES["articles"]
-            part = news.out / "articles" / f"outlet={outlet}" / f"month={month}" / "part-0.parquet"
-            part.parent.mkdir(parents=True)
-            write_part(part, rows.cast(table.schema), table)
+            name = part_name(table, Partition(outlet, f"month={month}"))
+            write_part(Output(news.out), name, rows.cast(table.schema), table)
     with pressmark.open(news.out) as dataset:
         text = render(dataset, "out", None, stamp(1).started_at)
     found = Seen(text)
