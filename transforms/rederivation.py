@@ -419,7 +419,9 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     """The date by the first key that says one; False where what it says can't be understood here."""
     said = {str(key).lower().replace("_", "").replace("-", ""): value for key, value in found.items()}
     keys = DATE_KEYS[:-4] if any(said.get(key, 0) in (None, "") for key in DATE_KEYS[2:-4]) else DATE_KEYS
-    value = next((said[key] for key in keys if said.get(key)), None)
+    if "editor" in said and said.get("published") is True:
+        keys = ("datecreated", *keys)
+    value = next((said[key] for key in keys if said.get(key) and said[key] is not True), None)
     if value is None or isinstance(value, date):
         return value, True
     try:
