@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from pressmark.transforms.page_facts import PageFacts
     from pressmark.transforms.pages import Verdict
 
-__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "is_walled", "open_source", "part_source", "story_of"]
+__all__ = [
+    "AS_IT_IS", "STATEFUL", "Opened", "characters_of", "cut_body", "is_walled", "open_source", "part_source", "story_of",
+]  # fmt: skip
 
 AS_IT_IS: Final = Reading()
 # A whole page says of itself what a header would.
