@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-__all__ = ["DATES", "date_keys", "folded"]
+__all__ = ["DATES", "OF_PUBLICATION", "date_keys", "folded"]
 
 DATES: Final = (
     "date_unixtime", "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished",
@@ -23,7 +23,9 @@ def folded(key: str) -> str:
 
 # Clippers and lists of pages to read say when they saved a page (the last four), and leave open when it was published.
 ALL: Final = tuple(map(folded, DATES))
-OF_PUBLICATION: Final = frozenset(ALL[2:-4])
+OF_PUBLICATION: Final = ALL[:-4]
+# A wiki and a site leave the first two empty, too, of what has a date all the same.
+LEFT_OPEN: Final = frozenset(ALL[2:-4])
 
 
 def date_keys(said: Mapping[str, Any], understood: Collection[str], *, edited: bool) -> tuple[str, ...]:
@@ -34,12 +36,12 @@ def date_keys(said: Mapping[str, Any], understood: Collection[str], *, edited: b
     >>> date_keys({"date": "2024-05-02", "published": True, "datecreated": "2023-01-07"}, (), edited=True)[0]
     'dateCreated'
     """
-    if edited and said.get("published") is True and said.get(folded(CREATED)):
+    if edited and said.get("published") in (True, False) and said.get(folded(CREATED)):
         return (CREATED, *DATES)
     is_open = any(
         name in said
-        and ((name in OF_PUBLICATION and said[name] in (None, ""))
+        and ((name in LEFT_OPEN and said[name] in (None, ""))
              or (name not in understood and HAS_YEAR.search(str(said[name])) is not None))
-        for name in ALL[:-4]
+        for name in OF_PUBLICATION
     )  # fmt: skip
     return DATES[:-4] if is_open else DATES

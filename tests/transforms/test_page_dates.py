@@ -206,6 +206,24 @@ def test_a_post_s_file_names_its_day_where_nothing_else_does(
     assert (dates.local_date, dates.published_from, dates.date_conflict) == (day, origin, conflict)
 
 
+@pytest.mark.parametrize(
+    ("front", "text", "published"),
+    [
+        ("date: 5 Mayıs 2023 14:00", "Fırtınadan sonra nehirdeki köprü için yeni bir ışık bulundu.", "2023-05-05T14:00"),
+        ("date: 1402/10/12", "پس از طوفان، پل روی رودخانه دوباره باز شد و مردم از آن گذشتند.", "2024-01-02T00:00"),
+        ("pub_time: 3 มกราคม 2566", "หลังพายุ สะพานข้ามแม่น้ำเปิดให้ประชาชนใช้อีกครั้งหนึ่ง", "2023-01-03T00:00"),
+        ("published: 12 мая 2023\nlastmod: 2024-01-01", "После бури мост через реку снова открыли для всех.", "2023-05-12T00:00"),
+        ("date: spring 2023", "After the storm the bridge over the river was open again.", None),
+    ],
+    ids=["Turkish", "Iran's calendar", "Thai", "Russian", "no day"],
+)
+def test_a_header_s_date_in_words_or_another_calendar_is_read(front: str, text: str, published: str | None) -> None:
+    article = dates_of(f"---\ntitle: A\n{front}\nedition: 3\n---\n\n{text}\n", "a.md", start="")
+    at = article.dates.published_at
+    assert (at and at.strftime("%Y-%m-%dT%H:%M")) == published
+    assert ("2023" in (article.header.metadata or "")) == (published is None)
+
+
 def test_a_file_s_name_is_no_date_of_a_page() -> None:
     assert dates_of(f"{TITLE}{STORY}", "2021-03-05-saved.html").dates.local_date is None
     assert path_date("2021-02-30-a.md") is None
