@@ -17,7 +17,6 @@ from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
-from pressmark.transforms.date_keys import OF_PUBLICATION, folded
 from pressmark.transforms.dates import FAR_FUTURE, path_date, url_date, weigh
 from pressmark.transforms.doors import (
     AS_IT_IS,
@@ -25,6 +24,7 @@ from pressmark.transforms.doors import (
     Opened,
     characters_of,
     cut_body,
+    dated_in_words,
     is_walled,
     open_source,
     story_of,
@@ -155,7 +155,7 @@ def _parse(
     if header.url is None and (address := original_address(blocks)) is not None:
         header = header._replace(url=address)
     if header.front_matter_at is None and header.header_at is None and opened.titles is None:
-        header = _dated_in_words(header, blocks)
+        header = dated_in_words(header, [block.text for block in blocks])
     canonical = identity.canonical_url(header.url)
     host = identity.host_of(canonical)
     outlet = outlets.find(host, reading.outlet, reading.zone)
@@ -251,22 +251,6 @@ def _parse(
             (WALL_PAGE, is_walled(opened, content, dated=dates.published_from not in ("none", "url"))),
         ) if holds]),
     )  # fmt: skip
-
-
-def _dated_in_words(header: Header, blocks: Sequence[Block]) -> Header:
-    """A header with the date of publication that it gives in words, or by the calendar, of a language."""
-    said = json.loads(header.metadata or "{}")
-    for key in OF_PUBLICATION:
-        written = next((value for name, value in said.items() if folded(name) == key), None)
-        if isinstance(written, str) and written:
-            from pressmark.transforms.page_dates import read_date  # few archives have such dates
-
-            _, spoken = language.detect_all([block.text for block in blocks], [True] * len(blocks))
-            if moment := read_date(written, spoken):
-                left = {name: value for name, value in said.items() if folded(name) != key}
-                metadata = json.dumps(left, ensure_ascii=False, sort_keys=True) if left else None
-                return header._replace(front_matter_at=moment, metadata=metadata)
-    return header
 
 
 def _of_page(

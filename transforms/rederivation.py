@@ -72,7 +72,8 @@ CONTINUATION: Final = 0x80, 0xC0
 LONGEST_SHOWN: Final = 2000
 COMMONMARK: Final = _commonmark()
 BEYOND_COMMONMARK: Final = re.compile(
-    r"^[ \t>]*(?:\[\^[^\]\n]+\]:|:::|\]\()|[ \t]=\d*%?x\d*%?[ \t]*[\")]|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
+    r"^[ \t>]*(?:\[\^[^\]\n]+\]:|:::|\]\()|[ \t]=\d*%?x\d*%?[ \t]*[\")]"
+    r"|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
     re.MULTILINE,
 )
 # Beside ideographs, CommonMark leaves marks that the contract's emphasis takes for what authors meant.

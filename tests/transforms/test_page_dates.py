@@ -209,10 +209,10 @@ def test_a_post_s_file_names_its_day_where_nothing_else_does(
 @pytest.mark.parametrize(
     ("front", "text", "published"),
     [
-        ("date: 5 Mayıs 2023 14:00", "Fırtınadan sonra nehirdeki köprü için yeni bir ışık bulundu.", "2023-05-05T14:00"),
+        ("date: 5 Mayıs 2023 14:00", "Fırtınadan sonra köprü için yeni bir ışık bulundu.", "2023-05-05T14:00"),
         ("date: 1402/10/12", "پس از طوفان، پل روی رودخانه دوباره باز شد و مردم از آن گذشتند.", "2024-01-02T00:00"),
         ("pub_time: 3 มกราคม 2566", "หลังพายุ สะพานข้ามแม่น้ำเปิดให้ประชาชนใช้อีกครั้งหนึ่ง", "2023-01-03T00:00"),
-        ("published: 12 мая 2023\nlastmod: 2024-01-01", "После бури мост через реку снова открыли для всех.", "2023-05-12T00:00"),
+        ("published: 12 мая 2023\nlastmod: 2024-01-01", "После бури мост открыли для всех.", "2023-05-12T00:00"),
         ("date: spring 2023", "After the storm the bridge over the river was open again.", None),
     ],
     ids=["Turkish", "Iran's calendar", "Thai", "Russian", "no day"],
