@@ -6,6 +6,7 @@ No clock, no disk, no look-up of settings: the registry of outlets and the limit
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import traceback
 from collections.abc import Sequence
@@ -17,7 +18,17 @@ from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
 from pressmark.transforms.dates import FAR_FUTURE, path_date, url_date, weigh
-from pressmark.transforms.doors import AS_IT_IS, Opened, characters_of, cut_body, is_walled, open_source, story_of
+from pressmark.transforms.doors import (
+    AS_IT_IS,
+    STATEFUL,
+    Opened,
+    characters_of,
+    cut_body,
+    dated_in_words,
+    is_walled,
+    open_source,
+    story_of,
+)
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.neighbours import LINKS, standfirst, title_among
@@ -50,6 +61,8 @@ FEW: Final = 500
 REPLACED: Final = "\ufffd".encode()
 FEW_MARKS: Final = 2
 ONE_DAY: Final = timedelta(days=1)
+# Where Jekyll, Hugo and Zola are told which path the address of a post has.
+OWN_PATHS: Final = ("permalink", "url", "path", "slug")
 # How files begin that no encoding makes text of.
 NO_TEXT: Final = (
     (b"\x1f\x8b", "a file packed by gzip"), (b"PK\3\4", "a zip"), (b"\xfd7zXZ", "a file packed by xz"),
@@ -109,6 +122,8 @@ def parse(
         offset = error.start + len(data) - len(error.object)
         kind = next((kind for start, kind in NO_TEXT if data.startswith(start)), None)
         remedy = "name the archive's encoding with `--encoding`, or convert the file to UTF-8"
+        if error.reason == STATEFUL:
+            remedy = "convert the file to UTF-8, as `iconv -f ISO-2022-JP -t UTF-8` does"
         if HALF.match(data, offset) and facts is not None:
             remedy = "it is half of a pair of surrogates, and no character; write the dump again without such halves"
         if b"\0" in data[:MARKED]:
@@ -139,14 +154,18 @@ def _parse(
         raise BadSource("no_text", "no visible text after the header, and no medium", header.body_start)
     if header.url is None and (address := original_address(blocks)) is not None:
         header = header._replace(url=address)
+    if header.front_matter_at is None and header.header_at is None and opened.titles is None:
+        header = dated_in_words(header, [block.text for block in blocks])
     canonical = identity.canonical_url(header.url)
     host = identity.host_of(canonical)
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
     url_day = url_date(header.url, outlet.zone, page_day(header))
     if url_day is None and header.dialect == "front_matter":
-        # The address of a post has it from there.
-        url_day = path_date(source_path)
+        # The address of a post has it from there, where its front matter does not set the path of that.
+        said = json.loads(header.metadata or "{}")
+        paths = [said[key] for key in OWN_PATHS if isinstance(said.get(key), str)]
+        url_day = next(filter(None, map(path_date, [*paths, source_path])), None)
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     dated = PageDates(reader, url_day, header.header_at)
     if not header.title and blocks and len(blocks[0].text) < LONGEST_TITLE and blocks[0].path.tag == "h1":

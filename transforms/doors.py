@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pressmark.schemas.contract import Markup
 from pressmark.transforms.blocks import Block, Cut, TooDeep, cut
+from pressmark.transforms.date_keys import OF_PUBLICATION, folded
 from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
 from pressmark.transforms.header import BadSource, commented_header, read_header, record_header
+from pressmark.transforms.language import detect_all
 from pressmark.transforms.records import Header, Reading, RecordFacts
 from pressmark.transforms.reprint import looks_like_markdown
 
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
     from pressmark.transforms.page_facts import PageFacts
     from pressmark.transforms.pages import Verdict
 
-__all__ = ["AS_IT_IS", "Opened", "characters_of", "cut_body", "is_walled", "open_source", "part_source", "story_of"]
+__all__ = [
+    "AS_IT_IS", "STATEFUL", "Opened", "characters_of", "cut_body", "dated_in_words", "is_walled", "open_source",
+    "part_source", "story_of",
+]  # fmt: skip
 
 AS_IT_IS: Final = Reading()
 # A whole page says of itself what a header would.
@@ -163,6 +168,22 @@ def _with_page(header: Header, page: PageFacts) -> Header:
         categories=header.categories or page.categories,
         metadata=json.dumps(said, ensure_ascii=False, sort_keys=True) if said else None,
     )
+
+
+def dated_in_words(header: Header, texts: Sequence[str]) -> Header:
+    """A header with the date of publication that it gives in words, or by a calendar, of its texts' language."""
+    said = json.loads(header.metadata or "{}")
+    for key in OF_PUBLICATION:
+        written = next((value for name, value in said.items() if folded(name) == key), None)
+        if isinstance(written, str) and written:
+            from pressmark.transforms.page_dates import read_date
+
+            _, spoken = detect_all(texts, [True] * len(texts))
+            if moment := read_date(written, spoken):
+                left = {name: value for name, value in said.items() if folded(name) != key}
+                metadata = json.dumps(left, ensure_ascii=False, sort_keys=True) if left else None
+                return header._replace(front_matter_at=moment, metadata=metadata)
+    return header
 
 
 def _stated_day(printed: str | None) -> date | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, NamedTuple
 
+from pressmark.transforms.date_keys import DATES, date_keys, folded
 from pressmark.transforms.dates import parse_date, zoned_day
 from pressmark.transforms.people import credits_in, credits_of
 
@@ -38,10 +39,6 @@ DEEPEST: Final = 32
 
 URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source")
 AUTHORS: Final = ("author", "authors", "byline", "creator")
-DATES: Final = (
-    "date_unixtime", "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished",
-    "datePublish", "publicationDate", "publishingDate", "publishTime", "publishedTime", "pubTime", "created",
-    "created_at", "dateCreated", "lastmod")  # fmt: skip
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
@@ -366,8 +363,9 @@ def _understood(
     url = take(URLS, _address)
     title = take(("title",), _text)
     authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
-    left_open = any(_jsonable(fields[name][1]) in (None, "") for name in PUBLISHED & fields.keys())
-    moment, own_day = take(DATES[:-4] if left_open else DATES, _moment) or (None, None)
+    said = {name: _jsonable(value) for name, (_, value) in fields.items()}
+    understood = [name for name in DATED & said.keys() if _moment(fields[name][1])]
+    moment, own_day = take(date_keys(said, understood, edited="editor" in metadata), _moment) or (None, None)
     description = take(DESCRIPTIONS, _text)
     tags, kinds = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
     for key, value in fields.values():
@@ -379,13 +377,7 @@ def _understood(
     return FrontMatter(url, title, people, own_day, moment, description, tags, kinds, metadata, end, positions, problem)
 
 
-def folded(key: str) -> str:
-    """A key as all its spellings are: in small letters, without what stands between words."""
-    return key.lower().replace("_", "").replace("-", "")
-
-
-# Clippers and lists of pages to read say when they saved a page (the last four), and leave open when it was published.
-PUBLISHED: Final = frozenset(map(folded, DATES[2:-4]))
+DATED: Final = frozenset(map(folded, DATES))
 UNDERSTOOD: Final = frozenset(map(folded, (*URLS, *AUTHORS, *DATES, *DESCRIPTIONS, "title", *sum(MANY.values(), ()))))
 
 

@@ -1,7 +1,7 @@
 """What Markdown holds for a site's generator alone, made harmless: no reader of the site sees it as it is written.
 
-Owns attribute lists, the fences of boxes, comments and values of MDX, and addresses that a template fills in. Each
-answer is as long as the body, so that places in it are those of the body.
+Owns attribute lists, the fences of boxes, sizes of pictures, links around whole blocks, comments and values of MDX, and
+addresses that a template fills in. Each answer is as long as the body, so that places in it are those of the body.
 """
 
 from __future__ import annotations
@@ -9,17 +9,30 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["FILLED_SPACE", "STANDS_FOR", "blanked", "closed", "shielded"]
+__all__ = ["FILLED_SPACE", "STANDS_FOR", "blanked", "closed", "shielded", "unlinked"]
 
 ATTRIBUTE: Final = r"""(?:[#.][\w.:-]+|[\w-]+=(?:"[^"\n]*"|'[^'\n]*'|[^\s{}"'<>]+))"""
 # On a line of its own, behind a span, or at the end of a heading; a colon makes anything one. An index of a formula
 # (`\sum_{i=1}`) is none.
 ATTRIBUTES: Final = re.compile(
-    rf"^[ \t>]*(?P<line>\{{:[^{{}}\n]*\}})[ \t\r]*$"
+    rf"^[ \t>]*(?P<line>\{{:[^{{}}\n]*\}}|\{{[ \t]*(?=[#.]){ATTRIBUTE}(?:[ \t]+{ATTRIBUTE})*[ \t]*\}})[ \t\r]*$"
     rf"|(?<=[)*_`~\]>])(?P<span>\{{:[^{{}}\n]*\}}|(?<!_)\{{[ \t]*{ATTRIBUTE}(?:[ \t]+{ATTRIBUTE})*[ \t]*\}})"
     rf"|^[ \t>]*\#{{1,6}}[ \t][^\n{{]*(?P<heading>\{{:?[ \t]*{ATTRIBUTE}(?:[ \t]+{ATTRIBUTE})*[ \t]*\}})[ \t\r]*$",
     re.MULTILINE,
 )
+# `![a](b.png =500x)`, as Wiki.js and others have it.
+SIZE: Final = re.compile(
+    r"!\[[^\[\]\n]{0,999}\]\([^\s()<>]{1,2000}(?P<size>[ \t]+=\d{0,4}%?x\d{0,4}%?)"
+    r"(?=[ \t]*(?:(?:\"[^\"\n]{0,999}\"|'[^'\n]{0,999}')[ \t]*)?\))"
+)
+# What is made of an element `a` with blocks in it: a bracket on a line of its own, or before a picture, and the rest of
+# the link behind the last block.
+AROUND: Final = re.compile(
+    r"^[ \t>]*(?:(?P<opens>\[)(?=[ \t\r]*$|!\[[^\[\]\n]{0,999}\]\([^()\n]{1,2000}\)[ \t\r]*$)"
+    r"|(?P<closes>\]\((?P<address>[^\s<>]{1,2000}?)(?:[ \t]+\"[^\n]{0,999}\")?\))[ \t\r]*$)",
+    re.MULTILINE,
+)
+LONGEST_LINKED: Final = 4000
 # `:::note` … `:::` of Docusaurus and others, `::: {.note}` of Pandoc; what names a box is a heading to its reader.
 NAME: Final = r":{3,}[ \t]*[a-z][a-z0-9-]*"
 BOX: Final = re.compile(
@@ -89,7 +102,7 @@ def _quoted(found: re.Match[str]) -> str:
 
 
 def blanked(body: str) -> str:
-    """`body` with spaces for attribute lists, fences of boxes and comments of MDX.
+    """`body` with spaces for attribute lists, fences of boxes, sizes of pictures and comments of MDX.
 
     >>> blanked("a{: .b}\\n{/* c */}\\n")
     'a{: .b}\\n         \\n'
@@ -97,8 +110,30 @@ def blanked(body: str) -> str:
     if "{" in body:
         body = REMARK.sub(lambda found: re.sub(r"[^\n\r]", " ", found[0]), body)
         body = ATTRIBUTES.sub(lambda found: _without(found, found.lastgroup or ""), body)
+    if "![" in body:
+        body = SIZE.sub(lambda found: _without(found, "size"), body)
     boxed = ":::" in body and OPENING_BOX.search(body) and CLOSING_BOX.search(body)
     return BOX.sub(_unboxed, body) if boxed else body
+
+
+def unlinked(body: str) -> tuple[str, list[tuple[int, str]]]:
+    """`body` with spaces for the marks of links around whole blocks, and for each the place from which on their
+    address holds, and that from which on none does.
+
+    >>> unlinked("[\\n\\n# a\\n\\n](b)\\n")
+    (' \\n\\n# a\\n\\n    \\n', [(0, 'b'), (8, '')])
+    """
+    links: list[tuple[int, str]] = []
+    pieces, position, opening = [], 0, None
+    for mark in AROUND.finditer(body) if "](" in body else ():
+        if mark["opens"]:
+            opening = mark.start("opens")
+        elif opening is not None and mark.start() - opening <= LONGEST_LINKED:
+            start, end = mark.span("closes")
+            pieces += [body[position:opening], " ", body[opening + 1 : start], " " * (end - start)]
+            links += [(opening, mark["address"]), (end, "")]
+            position, opening = end, None
+    return "".join([*pieces, body[position:]]), links
 
 
 def _without(found: re.Match[str], place: str, instead: str = "") -> str:

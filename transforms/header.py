@@ -52,6 +52,11 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
      "this is a HAR, as browsers save their traffic; make a WARC of it, as `har2warc` does"),
     (r"HTTP/[0-9.]{1,4} [0-9]{3}", "this has the headers of HTTP before its page; take them off, or make a WARC of it"),
     (r"(?:WEBVTT\b|\s*+1\r?\n\d\d:\d\d:\d\d[,.]\d)", "these are subtitles; exclude them"),
+    (r"[\s\ufeff]*+(?:\{\{\w[^{}\n]{0,400}(?:\||\}\})|\{\||\[\[\w{1,20}:|={2,6}[^=\n]{1,200}={2,6}\s*\n|'{3}\w)",
+     "this is wikitext, as of MediaWiki or DokuWiki; convert it to Markdown, as `pandoc` does, with title and date "
+     "between `---` lines before it"),
+    (r"[\s\ufeff]*+(?:<!--\s*)?\.\. (?:title|slug|date): ",
+     "this is a header of Nikola; put title and date between `---` lines before the article's Markdown or HTML"),
     (r"[\s\ufeff]*+\[\s*+[\[{\"]",
      "this is a JSON list, or a broken one; write one object on a line of a `.jsonl` file, as `jq -c '.[]'` does"),
     (r"[\s\ufeff]*+\{",

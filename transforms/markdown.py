@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 from pyromark import Markdown, Options
 
 from pressmark.transforms.blocks import Cut, TooDeep, cut
-from pressmark.transforms.generators import FILLED_SPACE, STANDS_FOR, blanked, closed, shielded
+from pressmark.transforms.generators import FILLED_SPACE, STANDS_FOR, blanked, closed, shielded, unlinked
 
 __all__ = ["Rendering", "cut_markdown", "render"]
 
@@ -141,7 +141,7 @@ class _Renderer:
         self.left: list[list[int]] = []
         # Text and tags are read without what is there for the site's generator, code from the body itself.
         self._tags = closed(body)
-        self._text = blanked(self._tags)
+        self._text, self._around = unlinked(blanked(self._tags))
         # A return alone ends a line, too.
         text, self._stood_for = shielded(self._text)
         self._read = _beside_ideographs(re.sub(r"\r(?!\n)", "\n", text), loose)
@@ -188,6 +188,9 @@ class _Renderer:
         return Rendering("".join(self._out), self._places, self._lengths, self._starts, self._ends)
 
     def _event(self, name: str, value: Any, place: Mapping[str, int]) -> None:
+        while self._around and name != "End" and self._points(place)[0] >= self._around[0][0]:
+            self._flush()
+            self._link_blocks()
         if name == "Text":
             self._add_text(value, *self._points(place))
             return
@@ -234,6 +237,11 @@ class _Renderer:
         self._point += len(self._bytes[self._byte : start].decode("utf-8", "ignore"))
         self._byte = start
         return self._point, self._point + len(self._bytes[start:end].decode("utf-8", "ignore"))
+
+    def _link_blocks(self) -> None:
+        _, address = self._around.pop(0)
+        self._linked += 1 if address else -1
+        self._tag(f'<a href="{html.escape(address)}">' if address else "</a>")
 
     def _start(self, kind: str, value: Any) -> None:
         if kind == "Heading":

@@ -175,6 +175,8 @@ WITHIN_NAME: Final = re.compile(
 )
 # What joins a name to one that was cut off.
 LEFT_OPEN: Final = re.compile(r"\s+(?:with|and|und|et|avec|con|mit)$")
+# As a clipper of notes gives an author, so that a note may be about each.
+NOTE_OF: Final = re.compile(r"\[\[([^\[\]]+)\]\]")
 DOMAIN: Final = re.compile(r"(?:[\w-]+\.)+(?:com|org|net|info|news|[a-z]{2})", re.IGNORECASE)
 LETTER: Final = re.compile(r"[^\W\d_]")
 # What an outlet's system has behind a name: the number of who pressed the button.
@@ -254,7 +256,7 @@ def credits_of(value: Any, role: str = TEXT) -> tuple[tuple[str, str], ...]:
         return credits_of(said.get("name"), _role_of(done) or role)
     if value is None or isinstance(value, bool):
         return ()
-    text = " ".join(str(value).split())
+    text = " ".join(NOTE_OF.sub(r"\1", str(value)).split())
     return ((text, role),) if text else ()
 
 

@@ -67,11 +67,13 @@ DATED_BY_HEADER: Final = ("comment", "bare", "front_matter")
 MARKS: Final = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 WEEK: Final = timedelta(days=7)
+NEWS: Final = range(1500, 2400)
 CONTINUATION: Final = 0x80, 0xC0
 LONGEST_SHOWN: Final = 2000
 COMMONMARK: Final = _commonmark()
 BEYOND_COMMONMARK: Final = re.compile(
-    r"^[ \t>]*(?:\[\^[^\]\n]+\]:|:::)|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
+    r"^[ \t>]*(?:\[\^[^\]\n]+\]:|:::|\]\()|[ \t]=\d*%?x\d*%?[ \t]*[\")]"
+    r"|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
     re.MULTILINE,
 )
 # Beside ideographs, CommonMark leaves marks that the contract's emphasis takes for what authors meant.
@@ -419,14 +421,19 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     """The date by the first key that says one; False where what it says can't be understood here."""
     said = {str(key).lower().replace("_", "").replace("-", ""): value for key, value in found.items()}
     keys = DATE_KEYS[:-4] if any(said.get(key, 0) in (None, "") for key in DATE_KEYS[2:-4]) else DATE_KEYS
-    value = next((said[key] for key in keys if said.get(key)), None)
-    if value is None or isinstance(value, date):
-        return value, True
+    if "editor" in said and said.get("published") in (True, False):
+        keys = ("datecreated", *keys)
+    value = next((said[key] for key in keys if said.get(key) and said[key] is not True), None)
+    if value is None:
+        return None, True
     try:
-        moment = dateutil.parse(str(value))
+        moment = value if isinstance(value, date) else dateutil.parse(str(value))
     except (ValueError, OverflowError):
         return None, False
-    return moment if re.search(r"\d:\d", str(value)) else moment.date(), True
+    # A month alone, and a year of another calendar, are read by the words around them.
+    if re.fullmatch(r"\d{4}\D\d\d?", str(value)) or moment.year not in NEWS:
+        return None, False
+    return moment if isinstance(value, date) or re.search(r"\d:\d", str(value)) else moment.date(), True
 
 
 def _range(start: int, end: int) -> str:

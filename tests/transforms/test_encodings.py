@@ -79,6 +79,8 @@ def test_an_encoding_with_states_is_no_utf_8() -> None:
     reject = parsed(data, None)
     assert isinstance(reject, Reject)
     assert (reject.reason, reject.byte_offset, reject.raw) == ("invalid_utf8", data.index(b"\x1b$"), data)
+    assert "iconv" in reject.detail
+    assert "--encoding" not in reject.detail
 
 
 # Bytes that begin, go on with and break characters of several bytes.

@@ -52,6 +52,13 @@ INDEPENDENT = MarkdownIt("commonmark", {"html": True}).enable(["table", "striket
         (":::info[堰]\n\n一 {/* 不见\n*/}\n\n:::", [("堰", "堰", "h6"), ("一", "一", "p")]),
         ("```\n:::note\n{/* a */}\n:::\n```", [(":::note {/* a */} :::", ":::note\n{/* a */}\n:::", "pre code")]),
         ("::::::\n一 :::二", [(":::::: 一 :::二", "::::::\n一 :::二", "p")]),
+        ("[\n\n### 堰\n\n水`x`\n\n](u_(1) \"a (b)\")\n\n三", [
+            ("堰", "堰", "a h3"), ("水x", "水`x", "a p"), ("三", "三", "p"),
+        ]),
+        ("> [![](a.png)\n>\n> **堰**\n>\n> ](u)\n\n二", [("堰", "堰", "blockquote a p strong"), ("二", "二", "p")]),
+        ("[\n\n堰\n\n](u", [("[", "[", "p"), ("堰", "堰", "p"), ("](u", "](u", "p")]),
+        ("> 堰\n{.is-warning}\n\n{a}", [("堰", "堰", "blockquote p"), ("{a}", "{a}", "p")]),
+        ("![](a.png =50x) ![堰](b.png =1x2 'c') 水", [("水", "水", "p")]),
         ("一\r\r二\r\n三", [("一", "一", "p"), ("二 三", "二\r\n三", "p")]),
     ],
 )  # fmt: skip
@@ -67,6 +74,14 @@ def test_links_are_inline_by_reference_and_bare() -> None:
     links = [(block.text[link.start : link.end], link.href) for link in block.links]
     address = "https://c.example/x_y?a=1&b=(2)"
     assert links == [("一", "/a"), ("二", "/c"), ("https://b.example",) * 2, (address, address)]
+
+
+def test_a_link_around_blocks_is_each_one_s_and_ends_with_the_last() -> None:
+    body = "[\n\n# 堰\n\n水 https://c.example/ 又来\n\n](/a)\n\nhttps://d.example/\n\n![](a.png =50x)"
+    found = cut_markdown(body)
+    assert [[link.href for link in block.links] for block in found.blocks] == [["/a"], ["/a"], ["https://d.example/"]]
+    assert [medium.src for medium in found.media] == ["a.png"]
+    assert check_article(*rows_of(body)) == []
 
 
 def test_shortcodes_stay_in_the_text_as_they_are_written() -> None:

@@ -192,6 +192,9 @@ POST = "---\ntitle: A lamp\n{}---\n\nThe lamp at the end of the pier went out.\n
         ("_posts/2021-03-05-a-lamp.md", "date: 2021-03-06\n", date(2021, 3, 6), "front_matter", False),
         ("_posts/2021-03-05-a-lamp.md", "date: 2021-05-06\n", date(2021, 5, 6), "front_matter", True),
         ("2021-03-05-a.md", "url: https://wick.example/2021/04/01/a\n", date(2021, 4, 1), "url", False),
+        ("lamp.md", "permalink: /news/2021/03/05/a-lamp.html\n", date(2021, 3, 5), "url", False),
+        ("2021-03-06-lamp.md", "path: 2021/03/05/Lamp\n", date(2021, 3, 5), "url", False),
+        ("lamp.md", "url: /lamp/\nslug: [2021-03-05]\n", None, "none", False),
         ("_posts/2021-13-05-a-lamp.md", "", None, "none", False),
         ("a/lamp-20210305.md", "", None, "none", False),
     ],
@@ -201,6 +204,24 @@ def test_a_post_s_file_names_its_day_where_nothing_else_does(
 ) -> None:
     dates = dates_of(POST.format(front), path, start="").dates
     assert (dates.local_date, dates.published_from, dates.date_conflict) == (day, origin, conflict)
+
+
+@pytest.mark.parametrize(
+    ("front", "text", "published"),
+    [
+        ("date: 5 Mayıs 2023 14:00", "Fırtınadan sonra köprü için yeni bir ışık bulundu.", "2023-05-05T14:00"),
+        ("date: 1402/10/12", "پس از طوفان، پل روی رودخانه دوباره باز شد و مردم از آن گذشتند.", "2024-01-02T00:00"),
+        ("pub_time: 3 มกราคม 2566", "หลังพายุ สะพานข้ามแม่น้ำเปิดให้ประชาชนใช้อีกครั้งหนึ่ง", "2023-01-03T00:00"),
+        ("published: 12 мая 2023\nlastmod: 2024-01-01", "После бури мост открыли для всех.", "2023-05-12T00:00"),
+        ("date: spring 2023", "After the storm the bridge over the river was open again.", None),
+    ],
+    ids=["Turkish", "Iran's calendar", "Thai", "Russian", "no day"],
+)
+def test_a_header_s_date_in_words_or_another_calendar_is_read(front: str, text: str, published: str | None) -> None:
+    article = dates_of(f"---\ntitle: A\n{front}\nedition: 3\n---\n\n{text}\n", "a.md", start="")
+    at = article.dates.published_at
+    assert (at and at.strftime("%Y-%m-%dT%H:%M")) == published
+    assert ("2023" in (article.header.metadata or "")) == (published is None)
 
 
 def test_a_file_s_name_is_no_date_of_a_page() -> None:
