@@ -31,9 +31,10 @@ from pressmark.transforms.doors import (
 )
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
-from pressmark.transforms.neighbours import LINKS, standfirst, title_among
+from pressmark.transforms.neighbours import standfirst, title_among
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import amid, outside_findings
+from pressmark.transforms.own_links import LINKS
 from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import (
     INDEX_PAGE,
@@ -83,7 +84,8 @@ HALF: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # The reason of a role that the block's own first words say.
 SAID: Final = (
     "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below",
-    "a name alone", "in a bibliography", "a link below", "an e-mail address", "says by whom", LINKS.reason,
+    "a name alone", "in a bibliography", "a link below", "an e-mail address", "says by whom", "one of several labelled",
+    "an invitation", LINKS.reason,
 )  # fmt: skip
 # What these say holds where a block is little else than links.
 NAMED: Final = (BY_CLASS, "inside `nav`")
@@ -172,7 +174,7 @@ def _parse(
         # A note without a title has it as its first heading.
         header = header._replace(title=" ".join(blocks[0].text.split()))
     evidence = evidence_of(rules, outlets.general)
-    stated = stated_of(header, opened.titles or ())
+    stated = stated_of(header, opened.titles or ())._replace(site=outlets.domain_of(host) or "")
     if opened.titles is None:
         roles, reasons, dateline_at = classify(blocks, evidence, dated, stated, _below_pictures(media))
     else:

@@ -17,6 +17,7 @@ from pressmark.transforms.outlets import Rules, class_words
 
 __all__ = [
     "BY_CLASS",
+    "BY_START",
     "HIDDEN",
     "LONGEST_PLAIN_REMARK",
     "LONGEST_REMARK",
@@ -52,8 +53,9 @@ LONGEST_REMARK: Final = 300
 LONGEST_PLAIN_REMARK: Final = 40
 
 
-# How reasons begin that class words give.
+# How reasons begin that class words and first words give.
 BY_CLASS: Final = "class words"
+BY_START: Final = "starts with"
 
 
 class Finding(NamedTuple):
@@ -89,7 +91,7 @@ class Evidence:
         rules = own + general
         self._starts: dict[str, list[tuple[str, Finding]]] = {}
         for text, role in rules.starts:
-            self._starts.setdefault(text[0], []).append((text, Finding(role, f"starts with `{text}`")))
+            self._starts.setdefault(text[0], []).append((text, Finding(role, f"{BY_START} `{text}`")))
         self._remarks: dict[str, tuple[int, Finding]] = {}
         for order, (text, role) in enumerate(rules.contains):
             self._remarks.setdefault(text, (order, Finding(role, f"contains `{text}`")))

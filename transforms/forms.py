@@ -12,8 +12,8 @@ __all__ = [
     "ADDRESS", "ASKED", "ASKS", "BULLET", "BULLETS", "CONTRIBUTED", "CREDITED", "DATED", "DIGIT", "EDITORS_WORD",
     "EMAIL", "ENDS_SENTENCE", "EXTRACT_HEAD", "FIGURE", "FIGURES", "FOOTNOTE", "FURNITURE", "GALLERY", "INVITES",
     "NAMES_SOURCE", "NUMBERED", "PARENTHESISED", "PHOTO", "PHOTO_CREDIT", "PICTURED", "QUOTED", "REFERENCES",
-    "REPORTERS", "SENTENCE", "SENTENCE_END", "SOURCED", "STARRED", "SUBMITTED", "TEAM", "TELLING_AT_EDGE",
-    "TRANSLATED", "VIA",
+    "REPORTERS", "SENTENCE", "SENTENCE_END", "SIGN_UP_WORDS", "SOURCED", "STARRED", "SUBMITTED", "TEAM",
+    "TELLING_AT_EDGE", "TRANSLATED", "VIA",
 ]  # fmt: skip
 
 DIGIT: Final = re.compile(r"[0-9]")
@@ -103,6 +103,12 @@ INVITES: Final = re.compile(
     r"newsletter|subscri|abonn|inscri[tv]|inscreva|suscr|sign(?:ing)? up|donat|spende|apoi[ae]|souten|unterstütz"
     r"|support (?:us|our|the)|your (?:support|inbox)|become a member|funded|funding|help us|mailing list|tilmeld"
     r"|prenumer|подпис|рассыл|اشترك|订阅|訂閱|捐款|赞助|贊助|メルマガ|購読|구독|후원",
+    re.IGNORECASE,
+)
+# Those of them that are about mail and subscriptions; whoever uses two of these in one breath invites.
+SIGN_UP_WORDS: Final = re.compile(
+    r"newsletter|subscri|abonn|inscri[tv]|inscreva|suscr|sign(?:ing)? up|inbox|mailing list|tilmeld|prenumer"
+    r"|подпис|рассыл|اشترك|订阅|訂閱|订户|メルマガ|購読|구독|뉴스레터",
     re.IGNORECASE,
 )
 # A reference, or a footnote, by its number in brackets.

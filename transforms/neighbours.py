@@ -1,5 +1,5 @@
-"""What blocks make of each other once each is judged by itself: numbers that go on, lists of links that are the story,
-boxes, lines below a title, remarks at the end.
+"""What blocks make of each other once each is judged by itself: numbers that go on, items of one list, tables, lines
+below a title, remarks at the end.
 
 Rules here look at order, at elements that blocks share, and at form; no wording. Each changes findings in place.
 """
@@ -15,23 +15,19 @@ from typing import Final
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import HEADINGS, LABEL, named
-from pressmark.transforms.evidence import HIDDEN, Finding
-from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES
-from pressmark.transforms.path import Path, container, list_around, outwards
+from pressmark.transforms.evidence import BY_START, HIDDEN, Finding
+from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES, SIGN_UP_WORDS
+from pressmark.transforms.own_links import CJK, LINKS, settle_labelled, settle_links, width
+from pressmark.transforms.path import LISTS, Path, container, list_around
 from pressmark.transforms.stated import Stated
 
-__all__ = ["CJK", "LINKS", "NAME", "TITLE", "data_tables", "settle", "standfirst", "title_among"]
+__all__ = ["NAME", "TITLE", "data_tables", "settle", "standfirst", "title_among"]
 
 # A title and what belongs to it stand within so many blocks.
 HEAD_BLOCKS: Final = 12
 LEAST_OF_LEDE: Final = 30
 LONGEST_LEDE: Final = 600
-# Lists of links are a digest's story where they are so much of it.
-# Links that are longer are titles of other stories, and no items of this one.
-LEAST_OF_TITLE: Final = 40
 LEAST_OF_WORDS: Final = 4
-LEAST_ITEMS: Final = 6
-ITEM_SHARE: Final = 0.4
 # A table of data has so many cells at least, none longer than this, and most of them shorter, but in as
 # many rows of several.
 LEAST_CELLS: Final = 4
@@ -39,14 +35,14 @@ LONGEST_CELL: Final = 200
 SHORT_CELL: Final = 40
 CELLS: Final = frozenset({"td", "th"})
 LEAST_QUESTIONS: Final = 4
-# A box beside the story holds less than this of the text, a picture's box no more blocks than that.
-BOX_SHARE: Final = 0.3
+# A picture's box has no more blocks than this.
 PICTURE_BLOCKS: Final = 3
 LONGEST_REMARK: Final = 400
 LONGEST_CAPTION: Final = 250
 SHORT: Final = 45
+LAST_LINES: Final = 6
+LEAST_TO_INVITE: Final = 2
 
-CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 ENDS: Final = re.compile(r"[.。!！?？…:：;；]['\"”’」』)）]*$")
 # Neither a sentence nor what goes on in the next block, nor in parentheses.
 OPEN_ENDS: Final = re.compile(r"[.。!！?？…:：;；,，—)）][\'\"”’」』]*$")
@@ -60,26 +56,22 @@ NUMBER: Final = re.compile(
 )
 CHINESE: Final = {sign: value for value, sign in enumerate("一二三四五六七八九十", 1)}
 
-LINKS: Final = Finding("related", "nothing but links")
 TITLE: Final = Finding("heading", "the article's own title")
 STANDFIRST: Final = Finding("lede", "apart from the paragraphs, below the title")
 LATER: Final = Finding("body", "called a summary, below what is none")
 SUMMARY: Final = Finding("lede", "what the page states as its summary")
-DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
-ANNOUNCED: Final = Finding("list_item", "a list of links that the paragraph above announces")
-AMONG_ITEMS: Final = Finding("list_item", "a link in a list that has other items, too")
-OWN_ITEM: Final = Finding("list_item", "a link in a list below a heading of the story")
-OWN_HEADING: Final = Finding("heading", "a linked heading over a paragraph of the story")
 QUESTION: Final = Finding("body", "one of many questions in headings, as interviews have")
 TITLED: Final = Finding("heading", "named a title, between a picture and a paragraph")
+RIGHTS: Final = re.compile(r"\W*(?:©|\(c\)|copyright|版[权權]|著作[权權])", re.IGNORECASE)
+OF_ONE_LIST: Final = Finding("list_item", "in a list that has other items of the story")
 ITEM: Final = Finding("list_item", "its number goes on from the block before, or to the one behind")
 BULLETED: Final = Finding("heading", "a bulleted line, with paragraphs between it and the next one")
 SECTION: Final = Finding("heading", "a numbered line, with paragraphs between it and the next number")
 BELOW_PICTURE: Final = Finding("caption", "a short line right below a picture")
-BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
 PICTURED: Final = Finding("caption", "alone with a caption in an element")
 REMARK: Final = Finding("note", "italic, below the story")
 CITED: Final = Finding("note", "in a bibliography")
+INVITES_TO: Final = Finding("note", "an invitation to sign up, at the story's end")
 SIGNED: Final = Finding("byline", "a name alone in bold or italic, below the story")
 CELL: Final = Finding("table", "a cell of a table of short texts")
 TABLE_TITLE: Final = Finding("caption", "the caption of a table")
@@ -92,10 +84,10 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
     if not findings:
         return
     if LINKS in findings:
-        linked = [index for index, finding in enumerate(findings) if finding is LINKS]
-        _boxes(findings, blocks, linked)
-        _digest(findings, blocks, linked)
-        _own_links(findings, blocks, linked)
+        settle_links(findings, blocks, stated.site)
+    noted = [index for index, finding in enumerate(findings) if finding.role == "note"]
+    if noted:
+        _items(findings, blocks, noted)
     cells = [index for index, block in enumerate(blocks) if container(block.path).tag in CELLS]
     if len(cells) >= LEAST_CELLS:
         _tables(findings, blocks, cells)
@@ -116,6 +108,9 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
         _pictures(findings, blocks, captions)
     if blocks[-1].italic or blocks[-1].bold or findings[-1].role not in CONTENT_ROLES:
         _closing(findings, blocks, stated)
+    if any(block.links for block in blocks[-LAST_LINES:]):
+        settle_labelled(findings, blocks, stated.site)
+        _invitation(findings, blocks)
     ledes = [index for index, finding in enumerate(findings) if finding.role == "lede"]
     if len(ledes) > 1:
         between = (index for index in range(ledes[0], ledes[-1]) if findings[index].role in TOLD)
@@ -126,13 +121,23 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
         standfirst(findings, blocks, stated, title)
 
 
+def _items(findings: list[Finding], blocks: Sequence[Block], noted: Sequence[int]) -> None:
+    """What the first words of an item say of it is no role where other items of its list are the story's."""
+    plain = {list_around(blocks[index].path) for index, finding in enumerate(findings) if finding.role == "list_item"}
+    for index in noted:
+        around = list_around(blocks[index].path)
+        said = findings[index].reason.startswith(BY_START) and not RIGHTS.match(blocks[index].text)
+        if said and around.tag in LISTS and around in plain:
+            findings[index] = OF_ONE_LIST
+
+
 def _captions(block: Block) -> bool:
     """Whether what follows a picture is a line in italics, or as short as a title and no sentence."""
     text = block.text
     if block.italic and not block.bold:
         return len(text) <= LONGEST_CAPTION
     says = len(text.split()) > 1 or len(CJK.findall(text)) >= LEAST_OF_WORDS
-    return says and not block.bold and not block.links and _width(text) <= 2 * SHORT and not OPEN_ENDS.search(text)
+    return says and not block.bold and not block.links and width(text) <= 2 * SHORT and not OPEN_ENDS.search(text)
 
 
 def title_among(findings: Sequence[Finding], blocks: Sequence[Block]) -> int | None:
@@ -184,100 +189,6 @@ def _interview(findings: list[Finding], blocks: Sequence[Block]) -> None:
 
 def _heads(finding: Finding, block: Block) -> bool:
     return finding is TITLE or (finding.role == "heading" and any(token.tag == "h1" for token in block.path))
-
-
-def _boxes(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
-    """A box of another story in the midst of this one: its date, names and first lines are no part of this."""
-    heads = [index for index in linked if any(token.tag in HEADINGS for token in blocks[index].path)]
-    if not heads:
-        return
-    frame = _frame(findings, blocks)
-    if frame is None:
-        return
-    frames = {id(path) for path in outwards(frame)}
-    total = sum([len(block.text) for block in blocks])
-    boxed: dict[int, list[int]] = {}
-    for head in heads:
-        box = None
-        for path in outwards(container(blocks[head].path)):
-            if id(path) in frames:
-                break
-            box = path
-        if box is not None and id(box) not in boxed:
-            boxed[id(box)] = [
-                index for index, block in enumerate(blocks) if any(path is box for path in outwards(block.path))
-            ]
-    # A page of many such boxes is about them.
-    if sum([len(blocks[index].text) for inside in boxed.values() for index in inside]) > total * BOX_SHARE:
-        return
-    for inside in boxed.values():
-        for index in inside:
-            if findings[index].role in ("body", "byline", "dateline", "heading"):
-                findings[index] = BOXED
-
-
-def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
-    """Several lists of links that are much of an article are what it is about."""
-    items = [index for index in linked if any(token.tag == "li" for token in blocks[index].path)]
-    plain = {list_around(blocks[index].path) for index, finding in enumerate(findings) if finding.role == "list_item"}
-    for index in items:
-        if list_around(blocks[index].path) in plain:
-            findings[index] = AMONG_ITEMS
-    items = [index for index in items if findings[index] is LINKS]
-    for run in _runs(items):
-        before, behind = run[0] - 1, run[-1] + 1
-        short = not any(_width(blocks[index].text) >= LEAST_OF_TITLE for index in run)
-        names = all(" " not in blocks[index].text and blocks[index].text.isascii() for index in run)
-        announced = short and before >= 0 and findings[before].role == "body"
-        announced = announced and (names or blocks[before].text[-1] in ":：")
-        if announced and len(run) > 1 and behind < len(blocks) and findings[behind].role in CONTENT_ROLES:
-            for index in run:
-                findings[index] = ANNOUNCED
-    if len(items) < max(LEAST_ITEMS, ITEM_SHARE * len(blocks)):
-        return
-    lists = 1 + sum(
-        any(findings[between].role in CONTENT_ROLES for between in range(before + 1, index))
-        for before, index in pairwise(items)
-    )
-    if lists > 1 or len(items) == len(blocks):
-        for index in items:
-            findings[index] = DIGEST
-
-
-def _own_links(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
-    """Beside most paragraphs, links in a list below a heading are the story's, and linked headings over a paragraph."""
-    frame = _frame(findings, blocks)
-    for index in linked:
-        path = blocks[index].path
-        if findings[index] is not LINKS or frame is None:
-            continue
-        before = findings[index - 1] if index else LINKS
-        behind = index + 1 < len(blocks) and findings[index + 1].role == "body" and blocks[index + 1].path
-        if any(token.tag == "li" for token in path):
-            if (before is OWN_ITEM or before.role == "heading") and list_around(path).outer is frame:
-                findings[index] = OWN_ITEM
-        elif behind and container(path) is container(behind) is frame and any(token.tag in HEADINGS for token in path):
-            findings[index] = OWN_HEADING
-
-
-def _frame(findings: Sequence[Finding], blocks: Sequence[Block]) -> Path | None:
-    """The element that most paragraphs stand right in."""
-    sizes: Counter[Path] = Counter()
-    for block, finding in zip(blocks, findings, strict=True):
-        if finding.role == "body":
-            sizes[container(block.path)] += len(block.text)
-    return max(sizes, key=lambda path: sizes[path], default=None)
-
-
-def _runs(indices: Sequence[int]) -> list[list[int]]:
-    """Positions that follow each other, together."""
-    runs: list[list[int]] = []
-    for index in indices:
-        if runs and runs[-1][-1] == index - 1:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    return runs
 
 
 def _numbered(text: str) -> tuple[str, int] | None:
@@ -388,6 +299,16 @@ def _closing(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -
         last -= 1
 
 
+def _invitation(findings: list[Finding], blocks: Sequence[Block]) -> None:
+    """The last paragraph, where a link in it signs readers up."""
+    last = next((index for index in range(len(blocks) - 1, 0, -1) if findings[index].role in CONTENT_ROLES), 0)
+    block = blocks[last]
+    if last and findings[last].role == "body" and block.links and len(block.text) <= LONGEST_REMARK:
+        words = {word.casefold() for word in SIGN_UP_WORDS.findall(block.text)}
+        if len(words) >= LEAST_TO_INVITE:
+            findings[last] = INVITES_TO
+
+
 NAME: Final = re.compile(r"[A-ZÀ-ÞĀ-ŽĐ][\w.'’-]+(?: [A-ZÀ-ÞĀ-ŽĐ][\w.'’-]*){1,3}|[\u4e00-\u9fff]{2,4}")
 
 
@@ -407,7 +328,7 @@ def standfirst(findings: list[Finding], blocks: Sequence[Block], stated: Stated,
         could = could or (
             finding.role == "boilerplate" and finding is not HIDDEN and ENDS.search(block.text) is not None
         )
-        if could and not block.links and _width(block.text) >= LEAST_OF_LEDE and len(block.text) <= LONGEST_LEDE:
+        if could and not block.links and width(block.text) >= LEAST_OF_LEDE and len(block.text) <= LONGEST_LEDE:
             summary = stated.is_summary(block.text)
             if (summary or (title is not None and _belongs(blocks[title], block))) and _is_apart(
                 findings, blocks, index
@@ -416,10 +337,6 @@ def standfirst(findings: list[Finding], blocks: Sequence[Block], stated: Stated,
                 return
         if finding.role == "body":
             return
-
-
-def _width(text: str) -> int:
-    return len(text) + len(CJK.findall(text))
 
 
 def _belongs(title: Block, block: Block) -> bool:

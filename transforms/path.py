@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from turbohtml import Token
 
-__all__ = ["NOWHERE", "Path", "container", "list_around", "outwards"]
+__all__ = ["LISTS", "NOWHERE", "Path", "container", "list_around", "outwards"]
 
 INLINE: Final = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span"

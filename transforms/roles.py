@@ -54,7 +54,8 @@ from pressmark.transforms.forms import (
     TRANSLATED,
     VIA,
 )  # fmt: skip
-from pressmark.transforms.neighbours import CJK, LINKS, TITLE, settle
+from pressmark.transforms.neighbours import TITLE, settle
+from pressmark.transforms.own_links import CJK, LINKS
 from pressmark.transforms.path import container
 from pressmark.transforms.people import reports
 from pressmark.transforms.stated import NOTHING_STATED, Stated
@@ -182,7 +183,7 @@ class _Classifier:
             self._open(finding, text)
             return finding
         if context is not None and not context.strong:
-            if context.role in LINKED_ROLES and link_share(block) >= LINK_SHARE:
+            if context.role in ("list_item", "heading") and link_share(block) >= LINK_SHARE:
                 return LINKS
             is_sentence = len(text) > _longest(text, SHORT) or (len(text) > LONGEST_HEADING and SENTENCE.search(text))
             if context.role != "heading" or not is_sentence:
@@ -414,7 +415,6 @@ def link_share(block: Block) -> float:
 
 BOLD: Final = frozenset({"b", "strong"})
 NOTHING: Final[Surrounding] = (None, 0)
-LINKED_ROLES: Final = frozenset({"list_item", "heading"})
 ITEMS: Final = frozenset({("list_item", "lede"), ("list_item", "quote")})
 QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")

@@ -21,12 +21,14 @@ MARKS: Final = 8
 
 
 class Stated(NamedTuple):
-    """Titles, authors and the summary, each folded to letters and digits; no text longer than `longest` is a title."""
+    """Titles, authors and the summary, each folded to letters and digits, and the registrable domain of its address; no
+    text longer than `longest` is a title."""
 
     titles: tuple[str, ...] = ()
     longest: int = 0
     authors: frozenset[str] = frozenset()
     summary: str = ""
+    site: str = ""
 
     def is_title(self, text: str) -> bool:
         """Whether a block repeats a title, or one that goes on with the name of its site."""

@@ -23,7 +23,7 @@ from pressmark.storage.inputs.folder import NO_FILE, Folder
 from pressmark.storage.inputs.payloads import Fault, fault_of, rejected
 from pressmark.storage.inputs.source import OF_RECORDS, Listing, Request, Source, listing_of, path_of, sources_of
 from pressmark.storage.inputs.unpacked import Unpacked
-from pressmark.storage.inputs.wacz import ZIP_ERRORS, is_as_stated, package_of
+from pressmark.storage.inputs.wacz import ZIP_ERRORS, Signature, is_as_stated, package_of
 from pressmark.storage.inputs.warc import Found, LeftOut, read_warc
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import RECORD_FILE
@@ -39,7 +39,12 @@ NO_WACZ: Final = "it holds no WARC below `archive/`, so it is no WACZ, or a dama
 REPEATED: Final = "an earlier file of the WACZ has the same name; pack it again"
 CHANGED: Final = "its bytes do not have the digest that `{}` says; what can be read of it is read"
 LOST: Final = "`datapackage.json` names it, and the WACZ has it not; fetch it again"
-SIGNED: Final = "{} WACZ files are signed, as `{}` by {}; digests are checked, signatures are not: see `wacz validate`"
+FORGED: Final = "its signature, by {}, is none of its `datapackage.json`; what can be read of it is read"
+SIGNED: Final = (
+    "{} WACZ files have signatures that fit, as `{}` by {}; whose the keys are, and whether certificates and time "
+    "stamps hold, is not checked: see `wacz validate --verify-auth`"
+)
+UNCHECKED: Final = "{} WACZ files have signatures that are not checked, as `{}` by {}: {}"
 CUT: Final = "{} pages were not crawled as a whole (WARC-Truncated), such as {}; crawl them again"
 # Of all that a zip says before a file, the lengths of its name and of what else follows.
 LOCAL_HEADER: Final = struct.Struct("<26xHH")
@@ -60,7 +65,7 @@ class RecordFolder(Folder):
         self._open: tuple[int, Iterator[Found | LeftOut], Limits] | None = None
         self._next = 0
         # Who signed which WACZ, and which files in one have the digests that are stated: reading is a second pass.
-        self._signers: dict[str, str] = {}
+        self._signatures: dict[str, Signature] = {}
         self._as_stated: dict[str, bool] = {}
         self._cut: list[str] = []
 
@@ -70,15 +75,14 @@ class RecordFolder(Folder):
         if not is_records.any():
             return listing
         self.streamed, self._files, self._firsts, self._open = True, [], [], None
-        self._signers, self._as_stated, self._cut = {}, {}, []
+        self._signatures, self._as_stated, self._cut = {}, {}, []
         left_out: Counter[str] = Counter()
         sources = request.counted(self._listed(sources_of(listing.frame), left_out), self.budget, self._root)
         found = listing_of(sources, request.selection)
         notes = (*listing.notes, _note(left_out)) if left_out else listing.notes
         if self._cut:
             notes = (*notes, CUT.format(len(self._cut), self._cut[0]))
-        if self._signers:
-            notes = (*notes, SIGNED.format(len(self._signers), *next(iter(self._signers.items()))))
+        notes = (*notes, *_notes_of_signatures(self._signatures))
         others = listing.left_out + found.left_out + left_out.total()
         return found._replace(left_out=others, notes=notes, not_taken=(*listing.not_taken, *found.not_taken))
 
@@ -169,8 +173,8 @@ class RecordFolder(Folder):
         try:
             with zipfile.ZipFile(packed) as archive:
                 package = package_of(archive)
-                if package.signer is not None:
-                    self._signers[file.source_path] = package.signer
+                if package.signature is not None and package.is_whole:
+                    self._signatures[file.source_path] = package.signature
                 for entry in archive.infolist():
                     name = entry.filename.replace("\\", "/")
                     if name.endswith("/") or OF_WACZ.match(name):
@@ -202,6 +206,8 @@ class RecordFolder(Folder):
             yield Found("", None, fault_of(NO_WACZ, size=file.source_bytes))
         elif not package.is_whole:
             yield Found("", None, fault_of(CHANGED.format("datapackage-digest.json"), size=file.source_bytes))
+        elif package.signature and not package.signature.fits and not package.signature.unchecked:
+            yield Found("", None, fault_of(FORGED.format(package.signature.signer), size=file.source_bytes))
 
     def _problem(self, entry: zipfile.ZipInfo, name: str, names: set[str]) -> str | None:
         if OUTSIDE.search(name):
@@ -250,6 +256,16 @@ def _holds_records(file: Source) -> bool:
 
 def _problem_of(file: Source) -> str | None:
     return None if file.problem == OF_RECORDS else file.problem
+
+
+def _notes_of_signatures(found: Mapping[str, Signature]) -> Iterator[str]:
+    """Whose signatures fit, and which are not checked, and why; those that do not fit are rejects."""
+    fits = [(path, one.signer) for path, one in found.items() if one.fits]
+    unchecked = [(path, one.signer, one.unchecked) for path, one in found.items() if one.unchecked]
+    if fits:
+        yield SIGNED.format(len(fits), *fits[0])
+    if unchecked:
+        yield UNCHECKED.format(len(unchecked), *unchecked[0])
 
 
 def _note(left_out: Counter[str]) -> str:

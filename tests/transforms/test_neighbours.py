@@ -263,3 +263,73 @@ def test_an_address_with_a_label_is_an_invitation_and_a_notice_in_a_caption_at_t
     notice = "<figcaption>本文不得转载</figcaption>"
     assert roles(STORY + notice)[3] == "note"
     assert roles(notice + STORY * 2)[0] == "caption"
+
+
+SHOP = "<ul><li><a href='https://lamps.example/{0}'>Buy lamp {0} at Songling Lamps</a></li></ul>"
+SECTIONS = "".join(f"<h2>Lamp {number}</h2>{STORY}{SHOP.format(number)}" for number in range(3))
+
+
+@pytest.mark.parametrize(
+    ("page", "site", "role"),
+    [
+        pytest.param(SECTIONS, "quay.example", "list_item", id="items that lead to another site"),
+        pytest.param(SECTIONS.replace("ul>", "div>").replace("li>", "p>"), "quay.example", "body", id="lines that do"),
+        pytest.param(SECTIONS, "lamps.example", "related", id="to the site itself"),
+        pytest.param(SECTIONS, "lamps.co.example", "related", id="to one of the same name"),
+        pytest.param(SECTIONS, "", "related", id="nobody knows the site"),
+        pytest.param(SECTIONS.replace("h2>", "p>"), "quay.example", "related", id="no sections"),
+    ],
+)
+def test_links_to_other_sites_that_end_sections_are_the_storys(page: str, site: str, role: str) -> None:
+    found = roles(page, Stated(site=site))
+    assert found[4::5] == [role] * 3
+    assert roles(page.partition("<h2>Lamp 2")[0], Stated(site=site))[4] != "list_item"
+
+
+def labelled(*lines: str) -> str:
+    return "".join(f"<p>{line}</p>" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("lines", "site", "role"),
+    [
+        pytest.param(["Roundup: <a href='/lamps'>Lamps</a>", "Tag: <a href='//www.quay.example/x'>Quays</a> (all)"],
+                     "quay.example", "body", id="words behind the link"),
+        pytest.param(["Tag: <a href='/l'>A</a>", "主题：<a href='//www.quay.example/'>码头</a>、<a href='/y'>船</a>"],
+                     "quay.example", "related", id="labels and links"),
+        pytest.param(["Roundup: <a href='/lamps'>Lamps</a>"], "quay.example", "body", id="a single one"),
+        pytest.param(["Tickets: <a href='https://hall.example/'>here</a>", "Map: <a href='https://maps.example/'>Quay</a>"],
+                     "quay.example", "body", id="to other sites"),
+        pytest.param(["Programme: <a href='/a.pdf'>all days</a>", "Poster: <a href='/b.pdf'>the lamp</a>"],
+                     "quay.example", "body", id="files"),
+        pytest.param(["Who spoke <a href='/lamps'>there</a>: Lin", "Tag: <a href='/x'>Quays</a>"],
+                     "quay.example", "body", id="a sentence above"),
+    ],
+)  # fmt: skip
+def test_labelled_links_to_the_sites_own_pages_below_a_story_are_no_part_of_it(
+    lines: list[str], site: str, role: str
+) -> None:
+    stated = Stated(site=site)
+    assert roles(STORY + labelled(*lines), stated)[3:] == [role] * len(lines)
+    assert roles(STORY + labelled(*lines) + STORY, stated)[3:-3] == ["body"] * len(lines)
+
+
+def test_items_of_one_list_are_of_one_role_whatever_their_first_words() -> None:
+    items = "<ul><li>Note: the ferry has no lamp.</li><li>Take the second ferry.</li><li>Copyright 2031</li></ul>"
+    assert roles(STORY + items + STORY) == [*BODY, "list_item", "list_item", "note", *BODY]
+    assert roles(f"{STORY}<p>Note: the ferry has no lamp.</p>{STORY}")[3] == "note"
+    assert roles(f"{STORY}<ul><li>Note: the ferry has no lamp.</li></ul>{STORY}")[3] == "note"
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        pytest.param("Like this? <a href='/x'>Sign up</a> and have our newsletter each day.", "note", id="English"),
+        pytest.param("Mit einem Klick <a href='/x'>abonnieren</a> Sie unseren Newsletter.", "note", id="German"),
+        pytest.param("Sign up and have our newsletter each day, she said.", "body", id="no link"),
+        pytest.param("The <a href='/x'>newsletter</a> of the harbour told of it.", "body", id="one word of it"),
+    ],
+)
+def test_a_last_paragraph_that_signs_readers_up_is_a_note(text: str, role: str) -> None:
+    assert roles(f"{STORY}<p>{text}</p>")[3] == role
+    assert roles(f"{STORY}<p>{text}</p>{STORY}")[3] == "body"

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import pickle
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -18,6 +19,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from archives import ROOT, breaches, ingest, rows_of
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from listings import contents, listed, opened, paths
 
 from pressmark.storage.errors import InputError
@@ -312,6 +317,8 @@ OLDER: dict[str, object] = {
 }  # fmt: skip
 OTHER = "the digest that `datapackage.json` says"
 WRONG: dict[str, object] = {**CRAWL, "hash": f"sha256:{'0' * 64}"}
+Signed = dict[str, str]
+FITS, FORGED, UNCHECKED = "signatures that fit", "none of its `datapackage.json`", "signatures that are not checked"
 SIGNED = {"signedData": {"hash": "sha256:0", "domain": "songling-times.example", "signature": "x"}}
 
 
@@ -325,10 +332,10 @@ SIGNED = {"signedData": {"hash": "sha256:0", "domain": "songling-times.example",
     (sealed([CRAWL, {**CRAWL, "path": "archive/b.warc"}]), {"/archive/b.warc": "has it not"}, None),
     (sealed([CRAWL]) | {"datapackage.json": b"{}"}, {"": "that `datapackage-digest.json` says"}, None),
     (sealed([CRAWL], **SIGNED), {}, "`crawl.wacz` by songling-times.example"),
-    (sealed([CRAWL], signedData={"publicKey": "x"}), {}, "`crawl.wacz` by a key of its own"),
+    (sealed([CRAWL], signedData={"publicKey": "x"}), {}, "`crawl.wacz` by a key of its own: its key"),
 ])  # fmt: skip
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_digests_of_a_wacz_are_checked_and_its_signature_is_named(
+def test_digests_of_a_wacz_are_checked_and_a_signature_that_cant_be_is_named(
     tmp_path: Path, method: int, files: dict[str, bytes], rejects: dict[str, str], signer: str | None
 ) -> None:
     path = tmp_path / "crawl.wacz"
@@ -338,8 +345,71 @@ def test_digests_of_a_wacz_are_checked_and_its_signature_is_named(
     said = {place.removeprefix("crawl.wacz"): one.detail for place, one in found.items() if isinstance(one, Reject)}
     assert said.keys() == rejects.keys()
     assert all(part in said[place] for place, part in rejects.items())
-    notes = [note for note in listed(path).notes if "signatures are not" in note]
+    notes = [note for note in listed(path).notes if "signatures that are not checked" in note]
     assert [str(signer) in note for note in notes] == ([] if signer is None else [True])
+
+
+P384, P256 = ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP256R1())
+RSA = rsa.generate_private_key(65537, 2048)
+PACKAGE_HASH = json.loads(sealed([CRAWL])["datapackage-digest.json"])["hash"]
+NAMED = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "songling-times.example")])
+HELD = [datetime(year, 1, 1, tzinfo=UTC) for year in (2031, 2032)]
+CERTIFICATE = (
+    x509.CertificateBuilder(NAMED, NAMED, P256.public_key(), 7, *HELD)
+    .sign(P256, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+)  # fmt: skip
+
+
+def signature(key: ec.EllipticCurvePrivateKey, of: str, *, raw: bool) -> str:
+    """As servers write it, in DER, or as browsers do, two numbers of the size of the curve."""
+    der = key.sign(of.encode(), ec.ECDSA(hashes.SHA256()))
+    numbers = (number.to_bytes((key.key_size + 7) // 8) for number in utils.decode_dss_signature(der))
+    return base64.b64encode(b"".join(numbers) if raw else der).decode()
+
+
+def anonymous(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, written: str, of: str = PACKAGE_HASH) -> Signed:
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return {"hash": of, "signature": written, "publicKey": base64.b64encode(public).decode()}
+
+
+def by_domain(written: str) -> Signed:
+    return {"hash": PACKAGE_HASH, "signature": written, "domain": "songling-times.example", "domainCert": CERTIFICATE}
+
+
+@pytest.mark.parametrize(("signed", "said"), [
+    pytest.param(anonymous(P384, signature(P384, PACKAGE_HASH, raw=True)), FITS, id="a browser's"),
+    pytest.param(anonymous(P384, signature(P384, PACKAGE_HASH, raw=False)), FITS, id="in DER"),
+    pytest.param(by_domain(signature(P256, PACKAGE_HASH, raw=False)), FITS, id="a certificate's"),
+    pytest.param(by_domain(signature(P384, PACKAGE_HASH, raw=False)), FORGED, id="not the certificate's"),
+    pytest.param(anonymous(P384, signature(P384, "sha256:00", raw=True)), FORGED, id="of another digest"),
+    pytest.param(anonymous(P384, signature(P384, "sha256:00", raw=True), "sha256:00"), FORGED, id="of another package"),
+    pytest.param(anonymous(P384, "AAAA"), FORGED, id="no signature"),
+    pytest.param(anonymous(RSA, "AAAA"), UNCHECKED, id="a key of another kind"),
+    pytest.param(anonymous(P384, "AAAA", "md5:00"), UNCHECKED, id="a digest of another kind"),
+    pytest.param({"hash": PACKAGE_HASH, "signature": "AAAA"}, UNCHECKED, id="no key"),
+])  # fmt: skip
+def test_a_signature_of_a_wacz_is_checked_and_one_that_does_not_fit_is_a_reject(
+    tmp_path: Path, signed: Signed, said: str
+) -> None:
+    path = tmp_path / "crawl.wacz"
+    path.write_bytes(wacz({"archive/a.warc": response(), **sealed([CRAWL], signedData=signed)}))
+    found = contents(path)
+    assert found.pop("crawl.wacz/archive/a.warc#0") == PAGE
+    rejects = {place: one.detail for place, one in found.items() if isinstance(one, Reject)}
+    notes = [note for note in listed(path).notes if "signatures" in note]
+    assert [place for place, detail in rejects.items() if FORGED in detail] == ["crawl.wacz"] * (said == FORGED)
+    assert [said in note for note in notes] == [True] * (said != FORGED)
+
+
+def test_a_signature_is_named_as_unchecked_where_the_library_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = anonymous(P384, signature(P384, PACKAGE_HASH, raw=True))
+    (tmp_path / "crawl.wacz").write_bytes(wacz({"archive/a.warc": response(), **sealed([CRAWL], signedData=signed)}))
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    (note,) = listed(tmp_path / "crawl.wacz").notes
+    assert UNCHECKED in note
+    assert "pip install 'pressmark[sign]'" in note
 
 
 @pytest.mark.parametrize("data", [b"no zip", wacz({"data/x.txt": b"x"}), wacz({"archive/a.warc": response()})[:-30]])

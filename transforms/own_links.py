@@ -1,0 +1,220 @@
+"""Which links are a story's own, and which lead from it: items of its lists, boxes of other stories, links to other
+sites amid its sections, labelled links below it.
+
+Rules here look at order, elements and where links lead; no wording. Each changes findings in place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from pressmark.schemas.contract import CONTENT_ROLES
+from pressmark.transforms.blocks import Block
+from pressmark.transforms.cards import HEADINGS
+from pressmark.transforms.evidence import Finding
+from pressmark.transforms.path import Path, container, list_around, outwards
+
+__all__ = ["CJK", "LINKS", "settle_labelled", "settle_links", "width"]
+
+# Lists of links are a digest's story where they are so much of it.
+# Links that are longer are titles of other stories, and no items of this one.
+LEAST_OF_TITLE: Final = 40
+LEAST_ITEMS: Final = 6
+ITEM_SHARE: Final = 0.4
+# A box beside the story holds less than this of the text.
+BOX_SHARE: Final = 0.3
+# Links to other sites are the story's where they end so many of its sections.
+LEAST_SECTIONS: Final = 3
+LEAST_LABELLED: Final = 2
+# Sites of one house share a name of so many letters.
+LEAST_OF_NAME: Final = 3
+
+CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+HOST: Final = re.compile(r"\s*(?:https?:)?//(?:[^/?#]*@)?([^/?#:]+)", re.IGNORECASE)
+# A label and its colon; what stands beside the links behind it is marks alone.
+LABEL: Final = re.compile(r"[^:：\d\n]{2,30}[:：]\s*")
+MARKS: Final = re.compile(r"[\W_]*")
+FILE: Final = re.compile(r"(?:mailto|tel):|\.(?:pdf|docx?|xlsx?|zip|mp3)(?:[?#]|$)", re.IGNORECASE)
+
+LINKS: Final = Finding("related", "nothing but links")
+
+DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
+
+ANNOUNCED: Final = Finding("list_item", "a list of links that the paragraph above announces")
+
+AMONG_ITEMS: Final = Finding("list_item", "a link in a list that has other items, too")
+
+OWN_ITEM: Final = Finding("list_item", "a link in a list below a heading of the story")
+
+OWN_HEADING: Final = Finding("heading", "a linked heading over a paragraph of the story")
+
+BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
+AWAY: Final = Finding("list_item", "a link to another site, as other sections of the story have")
+AWAY_LINE: Final = Finding("body", AWAY.reason)
+POINTERS: Final = Finding("related", "one of several labelled links to the site's own pages, below the story")
+
+
+def settle_links(findings: list[Finding], blocks: Sequence[Block], site: str) -> None:
+    """Brings blocks that are nothing but links in line with the story around them; `site` is its page's domain."""
+    linked = [index for index, finding in enumerate(findings) if finding is LINKS]
+    _boxes(findings, blocks, linked)
+    _digest(findings, blocks, linked)
+    _own_links(findings, blocks, linked)
+    _ends_of_sections(findings, blocks, [index for index in linked if findings[index] is LINKS], site)
+
+
+def settle_labelled(findings: list[Finding], blocks: Sequence[Block], site: str) -> None:
+    """Several lines below the story that are each a label and a link to the site's own pages lead to other stories."""
+    found = []
+    for index in range(len(blocks) - 1, -1, -1):
+        if findings[index].role != "body" and findings[index].role in CONTENT_ROLES:
+            break
+        if findings[index].role == "body":
+            if not _is_pointer(blocks[index], site):
+                break
+            found.append(index)
+    if len(found) >= LEAST_LABELLED:
+        for index in found:
+            findings[index] = POINTERS
+
+
+def _is_pointer(block: Block, site: str) -> bool:
+    label = LABEL.match(block.text)
+    if not block.links or label is None or label.end() > block.links[0].start:
+        return False
+    rest, end = "", label.end()
+    for link in block.links:
+        if _leads_away(link.href, site) or FILE.search(link.href):
+            return False
+        rest += block.text[end : link.start]
+        end = link.end
+    return MARKS.fullmatch(rest + block.text[end:]) is not None
+
+
+def _leads_away(href: str, site: str) -> bool:
+    """Whether a link leads to another site than `site`, a domain, and to none that is called like it; nothing does
+    where that is not known."""
+    host = HOST.match(href)
+    if host is None or not site:
+        return False
+    own = site.partition(".")[0]
+    labels = host[1].lower().split(".")
+    return not any(label == own or (len(label) >= LEAST_OF_NAME and own.startswith(label)) for label in labels)
+
+
+def _ends_of_sections(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int], site: str) -> None:
+    """Links to other sites that end several sections of a story, below headings, are its own: its deals and tips."""
+    away = [i for i in linked if all(_leads_away(link.href, site) for link in blocks[i].links)]
+    ends, start = [], 0
+    for run in _runs(away):
+        section = [findings[index].role for index in range(start, run[0])]
+        ended = run[-1] + 1 == len(blocks) or findings[run[-1] + 1].role in CONTENT_ROLES
+        if ended and "heading" in section and section[-1] in CONTENT_ROLES:
+            ends.append(run)
+        start = run[-1] + 1
+    if len(ends) >= LEAST_SECTIONS:
+        for index in (index for run in ends for index in run):
+            findings[index] = AWAY if any(token.tag == "li" for token in blocks[index].path) else AWAY_LINE
+
+
+def _boxes(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
+    """A box of another story in the midst of this one: its date, names and first lines are no part of this."""
+    heads = [index for index in linked if any(token.tag in HEADINGS for token in blocks[index].path)]
+    if not heads:
+        return
+    frame = _frame(findings, blocks)
+    if frame is None:
+        return
+    frames = {id(path) for path in outwards(frame)}
+    total = sum([len(block.text) for block in blocks])
+    boxed: dict[int, list[int]] = {}
+    for head in heads:
+        box = None
+        for path in outwards(container(blocks[head].path)):
+            if id(path) in frames:
+                break
+            box = path
+        if box is not None and id(box) not in boxed:
+            boxed[id(box)] = [
+                index for index, block in enumerate(blocks) if any(path is box for path in outwards(block.path))
+            ]
+    # A page of many such boxes is about them.
+    if sum([len(blocks[index].text) for inside in boxed.values() for index in inside]) > total * BOX_SHARE:
+        return
+    for inside in boxed.values():
+        for index in inside:
+            if findings[index].role in ("body", "byline", "dateline", "heading"):
+                findings[index] = BOXED
+
+
+def _digest(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
+    """Several lists of links that are much of an article are what it is about."""
+    items = [index for index in linked if any(token.tag == "li" for token in blocks[index].path)]
+    plain = {list_around(blocks[index].path) for index, finding in enumerate(findings) if finding.role == "list_item"}
+    for index in items:
+        if list_around(blocks[index].path) in plain:
+            findings[index] = AMONG_ITEMS
+    items = [index for index in items if findings[index] is LINKS]
+    for run in _runs(items):
+        before, behind = run[0] - 1, run[-1] + 1
+        short = not any(width(blocks[index].text) >= LEAST_OF_TITLE for index in run)
+        names = all(" " not in blocks[index].text and blocks[index].text.isascii() for index in run)
+        announced = short and before >= 0 and findings[before].role == "body"
+        announced = announced and (names or blocks[before].text[-1] in ":：")
+        if announced and len(run) > 1 and behind < len(blocks) and findings[behind].role in CONTENT_ROLES:
+            for index in run:
+                findings[index] = ANNOUNCED
+    if len(items) < max(LEAST_ITEMS, ITEM_SHARE * len(blocks)):
+        return
+    lists = 1 + sum(
+        any(findings[between].role in CONTENT_ROLES for between in range(before + 1, index))
+        for before, index in pairwise(items)
+    )
+    if lists > 1 or len(items) == len(blocks):
+        for index in items:
+            findings[index] = DIGEST
+
+
+def _own_links(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int]) -> None:
+    """Beside most paragraphs, links in a list below a heading are the story's, and linked headings over a paragraph."""
+    frame = _frame(findings, blocks)
+    for index in linked:
+        path = blocks[index].path
+        if findings[index] is not LINKS or frame is None:
+            continue
+        before = findings[index - 1] if index else LINKS
+        behind = index + 1 < len(blocks) and findings[index + 1].role == "body" and blocks[index + 1].path
+        if any(token.tag == "li" for token in path):
+            if (before is OWN_ITEM or before.role == "heading") and list_around(path).outer is frame:
+                findings[index] = OWN_ITEM
+        elif behind and container(path) is container(behind) is frame and any(token.tag in HEADINGS for token in path):
+            findings[index] = OWN_HEADING
+
+
+def _frame(findings: Sequence[Finding], blocks: Sequence[Block]) -> Path | None:
+    """The element that most paragraphs stand right in."""
+    sizes: Counter[Path] = Counter()
+    for block, finding in zip(blocks, findings, strict=True):
+        if finding.role == "body":
+            sizes[container(block.path)] += len(block.text)
+    return max(sizes, key=lambda path: sizes[path], default=None)
+
+
+def _runs(indices: Sequence[int]) -> list[list[int]]:
+    """Positions that follow each other, together."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return runs
+
+
+def width(text: str) -> int:
+    """The length of a text, where characters of Chinese, Japanese and Korean count twice."""
+    return len(text) + len(CJK.findall(text))
