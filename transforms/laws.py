@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -140,9 +141,10 @@ def _breaches(
     if len(paragraphs) != article["paragraph_count"]:
         yield Breach(3, path, None, f"{len(paragraphs)} rows where `paragraph_count` is {article['paragraph_count']}")
     byte_floor, char_floor = article["header_bytes"], 0
+    written = _Written(data, article["encoding"])
     for ordinal, row in enumerate(paragraphs):
         start, end = row["byte_start"], row["byte_end"]
-        yield from _slice_law(path, row, data[start:end], article["encoding"], shown, cutter)
+        yield from _slice_law(path, row, written, shown, cutter)
         if text[row["char_start"] : row["char_end"]] != row["text"]:
             yield Breach(2, path, start, f"`{row['paragraph_id']}`: the char range is not its text")
         expected_id = f"{article['article_id']}-{ordinal:04d}"
@@ -153,7 +155,39 @@ def _breaches(
         if row["source_sha256"] != article["source_sha256"]:
             yield Breach(1, path, start, f"`{row['paragraph_id']}`: its `source_sha256` is not its article's")
         byte_floor, char_floor = end, row["char_end"]
-    yield from _conservation(article, paragraphs, data, shown)
+    yield from _conservation(article, paragraphs, data, written, shown)
+
+
+class _Written:
+    """The bytes of a source as the characters that they are where they stand."""
+
+    def __init__(self, data: bytes, encoding: str) -> None:
+        self._data = data
+        self._encoding = encoding
+
+    def slice(self, start: int, end: int) -> str:
+        # In other encodings than UTF-8 a byte that means nothing is U+FFFD, and how many bytes that takes hangs on what
+        # comes next.
+        text = self._data[start:end].decode(self._encoding, "strict" if self._encoding == UTF_8 else "replace")
+        if "\ufffd" not in text or self._encoding == UTF_8 or (offsets := self._whole.offsets) is None:
+            return text
+        return self._whole.text[bisect_left(offsets, start) : bisect_left(offsets, end)]
+
+    def outside(self, places: Sequence[tuple[int, int]]) -> Decoded:
+        """What is left of the source without the bytes between these places, joined."""
+        if self._encoding == UTF_8 or (offsets := self._whole.offsets) is None:
+            rest = b"".join([self._data[start:end] for start, end in places])
+            return (
+                Decoded(rest.decode(errors="replace")) if self._encoding == UTF_8 else as_encoded(rest, self._encoding)
+            )
+        points = [range(bisect_left(offsets, start), bisect_left(offsets, end)) for start, end in places]
+        sizes = [offsets[point + 1] - offsets[point] for some in points for point in some]
+        text = "".join([self._whole.text[some.start : some.stop] for some in points])
+        return Decoded(text, self._encoding, offsets=[*accumulate(sizes, initial=0)])
+
+    @cached_property
+    def _whole(self) -> Decoded:
+        return as_encoded(self._data, self._encoding)
 
 
 class _Shown:
@@ -206,12 +240,11 @@ class _Shown:
 
 
 def _slice_law(
-    path: str, row: Mapping[str, Any], source: bytes, encoding: str, shown: _Shown | None, cutter: Cutter
+    path: str, row: Mapping[str, Any], written: _Written, shown: _Shown | None, cutter: Cutter
 ) -> Iterator[Breach]:
     start = row["byte_start"]
     try:
-        # In other encodings a byte that means nothing is U+FFFD, here and in the row.
-        markup = source.decode(encoding, "strict" if encoding == UTF_8 else "replace")
+        markup = written.slice(start, row["byte_end"])
     except UnicodeDecodeError as error:
         yield Breach(1, path, start + error.start, f"`{row['paragraph_id']}`: the byte range splits a character")
         return
@@ -263,8 +296,9 @@ def _media_law(
 
 
 def _conservation(
-    article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes, shown: _Shown | None
-) -> Iterator[Breach]:
+    article: Mapping[str, Any], paragraphs: Sequence[Mapping[str, Any]], data: bytes, written: _Written,
+    shown: _Shown | None,
+) -> Iterator[Breach]:  # fmt: skip
     path = article["source_path"]
     try:
         facts = RecordFacts() if article["dialect"] == "record" else None
@@ -274,9 +308,8 @@ def _conservation(
         return
     starts = [*(row["byte_start"] for row in paragraphs), len(data)]
     ends = [opened.header_bytes, *(row["byte_end"] for row in paragraphs)]
-    rest = b"".join([data[end:start] for end, start in zip(ends, starts, strict=True)])
-    utf_8 = article["encoding"] == UTF_8
-    decoded = Decoded(rest.decode(errors="replace")) if utf_8 else as_encoded(rest, article["encoding"])
+    places = list(zip(ends, starts, strict=True))
+    decoded = written.outside(places)
     markup, skipped_bytes = (decoded.text, 0) if shown is None else shown.rest()
     left = cut(markup, max_depth=ANY_DEPTH)
     for block in left.blocks:
@@ -287,7 +320,7 @@ def _conservation(
         "header_bytes": opened.header_bytes,
         "paragraph_bytes": sum(row["byte_end"] - row["byte_start"] for row in paragraphs),
         "skipped_bytes": skipped_bytes,
-        "markup_bytes": len(rest) - skipped_bytes,
+        "markup_bytes": sum(start - end for end, start in places) - skipped_bytes,
         "source_bytes": len(data),
     }
     for name, value in counted.items():

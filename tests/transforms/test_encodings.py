@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from archives import stamp
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pressmark.storage.versions import load_outlets
@@ -104,6 +104,18 @@ def test_markdown_in_a_damaged_encoding_is_lawful(data: bytes) -> None:
     article = parsed(data, "gb18030")
     assert isinstance(article, Article | Reject)
     assert isinstance(article, Reject) or breaches(article, data) == []
+
+
+# A byte that begins a character of four, before one that cannot go on with it: how much is broken hangs on what follows.
+@pytest.mark.parametrize("end", [b"</p><b>e</b>", b"", b"<script>\xe31</script>\xfe"])
+@pytest.mark.parametrize("codec", ["gb18030", "big5hkscs", "cp949", "johab"])
+@given(data=BREAKING)
+@example(data=b"\xe31")
+def test_a_slice_of_a_damaged_source_is_what_it_is_where_it_stands(codec: str, end: bytes, data: bytes) -> None:
+    data = SOURCE.encode(codec, "replace") + b"<p>" + data + end
+    article = parsed(data, codec)
+    assert isinstance(article, Article)
+    assert breaches(article, data) == []
 
 
 def test_labels_of_the_web() -> None:
