@@ -49,7 +49,7 @@ def describe(output: Output, run: RunReport | None = None) -> list[str]:
     periods = sorted(value for _, _, value in keys if value not in UNKNOWN_PERIODS.values())
     outlets = len({partition.outlet for partition in parts})
     span = f", {periods[0]} to {periods[-1]}" if periods else ""
-    by_run = [name for name in BY_RUN if output.store.entries(name)]
+    by_run = [name for name in BY_RUN if output.files(name)]
     about = _about(last, f" of {outlets} outlets{span}", keys[0][0] if keys else "month", by_run)
     texts = texts_of(with_origins(about, output))
     for name, text in texts.items():

@@ -214,9 +214,7 @@ def _schemas(output: Output, area: str) -> Iterator[Finding]:
     bad: list[OutputError] = []
     files = 0
     for table in TABLES.values():
-        for entry in output.store.entries(table.name):
-            if not entry.name.endswith(PART_SUFFIX):
-                continue
+        for entry in output.files(table.name):
             files += 1
             try:
                 with PartFile(output, entry, table) as part:
@@ -263,7 +261,7 @@ def _sizes(output: Output, area: str) -> Iterator[Finding]:
     sizes: Counter[str] = Counter()
     large = []
     for table in TABLES.values():
-        for entry in output.store.entries(table.name):
+        for entry in output.files(table.name):
             sizes[table.name] += entry.size
             large += [entry.name] if entry.size > LARGE_FILE_BYTES else []
     words = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items())

@@ -218,7 +218,7 @@ def _left(staging: Staging, known: _Known, stamp: Stamp, detail: str) -> StagedF
 
 def _audits(output: Output, drafts: str, article_id: str) -> list[Replacement]:
     steps = []
-    for entry in output.store.entries(AUDITS.name):
+    for entry in output.files(AUDITS.name):
         with PartFile(output, entry, AUDITS) as file:
             rows = file.read()
         kept = rows.filter(pc.not_equal(rows["article_id"], article_id))

@@ -90,7 +90,7 @@ def last_runs(output: Output) -> list[RunReport]:
     latest: dict[str, RunReport] = {}
     wanted: set[str] = set()
     # Names sort by the second, and a run's arguments name all archives, so few of many files are read.
-    entries = reversed(output.store.entries(TABLES["runs"].name))
+    entries = reversed(output.files(TABLES["runs"].name))
     for _, some in groupby(entries, key=lambda entry: entry.name.partition("-")[0]):
         rows = []
         for entry in some:
@@ -168,7 +168,7 @@ def carried_runs(output: Output, latest: list[RunReport], drafts: str) -> list[R
     if not latest or (latest[0].root and all(run.contract_version == CONTRACT_VERSION for run in latest)):
         return []
     table, steps = TABLES["runs"], []
-    for entry in output.store.entries(table.name):
+    for entry in output.files(table.name):
         with PartFile(output, entry, table) as file:
             rows = file.read() if file.outdated else None
         if rows is not None:

@@ -211,8 +211,8 @@ class Moment:
         frames = []
         for outlet, place in places.sort("outlet", "place").iter_rows():
             folder = self.dataset.folder / table / f"outlet={outlet}" / place
-            if folder.is_dir():
-                part = pl.scan_parquet(f"{folder}/", hive_partitioning=False)
+            if files := sorted(folder.glob("part-*.parquet")):
+                part = pl.scan_parquet(files, hive_partitioning=False, glob=False)
                 frames.append(part.filter(pl.col("article_id") == article_id).with_columns(outlet=pl.lit(outlet)))
         every = pl.concat(frames) if frames else pl.LazyFrame(schema=self._schemas[table])
         return _plain(every)
@@ -256,7 +256,7 @@ class Room:
 
     def _latest(self) -> _Held:
         # A run's own row is published last: who sees it sees all that the run did.
-        runs = self._output.store.entries("runs")
+        runs = self._output.files("runs")
         if self._held is None or runs != self._seen:
             if not runs:
                 raise OutputError(

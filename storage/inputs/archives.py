@@ -259,9 +259,14 @@ class _Unpacking(io.RawIOBase):
             self._stream = pa.CompressedInputStream(pa.PythonFile(packed, "r"), codec)
         self.unpacked = 0
         self.chunk = b""
+        self._ended = False
 
     def read(self, size: int = -1) -> bytes:
         data: bytes = self._stream.read(size)
+        if self._ended and not data:
+            # Who skips a member would ask for all that its header says that it has.
+            raise EOFError("it is cut off")
+        self._ended = not data
         self.unpacked += len(data)
         self.chunk = data or self.chunk
         self._archive.budget.check(self.unpacked, self._packed.tell(), self._archive.path)

@@ -65,7 +65,7 @@ def snapshot(output: Output, reader_id: str, *, digested: bool = True) -> Iterat
     their bytes, no partitions are named. Raises `OutputError` where there is no output, or an interrupted run can't be
     completed."""
     # A run's own row comes last, so what was killed while it published has none.
-    if not any(output.store.entries(name) for name in ("runs", *TABLES)):
+    if not any(output.files(name) for name in ("runs", *TABLES)):
         raise OutputError("no run has written to this folder", output.address, "name an output folder, or ingest first")
     with _linked(output, reader_id) if output.is_local else _copied(output) as (folder, held):
         files: dict[tuple[str, str], list[Path]] = {}
@@ -135,7 +135,7 @@ def _files(output: Output) -> Iterator[_File]:
     """Each file's table, its partition as in `Part`, and what is stored."""
     for table in TABLES.values():
         if table.name in BY_RUN:
-            for entry in output.store.entries(table.name):
+            for entry in output.files(table.name):
                 yield table.name, f"run_id={Path(entry.name).stem}", entry
         else:
             yield from ((table.name, _label(part.partition), part.entry) for part in output.parts(table))

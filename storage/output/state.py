@@ -150,6 +150,6 @@ class Seen:
     def _digest(self) -> bytes:
         state = hashlib.sha256()
         for name in OF_RUNS:
-            for entry in self._output.store.entries(name):
+            for entry in self._output.files(name):
                 state.update(f"{entry.name} {entry.size} {entry.version}\n".encode())
         return state.hexdigest().encode()

@@ -88,10 +88,14 @@ class Output(NamedTuple):
             writer.write_table(rows)
         self.store.write(name, sink.getvalue().to_pybytes())
 
+    def files(self, table: str) -> list[Stored]:
+        """What is stored of a table; without what others left in its folder, such as `.DS_Store`."""
+        return _of_table(self.store.entries(table))
+
     def parts(self, table: Table) -> list[Part]:
         """Files of a table that exist, in the order of their partitions and numbers. Files of `runs` have none."""
         found = []
-        for entry in self.store.entries(table.name):
+        for entry in self.files(table.name):
             folders, _, file = entry.name.rpartition("/")
             number = file.removeprefix(PART_STEM).removesuffix(PART_SUFFIX)
             if number.isdigit():
@@ -102,19 +106,22 @@ class Output(NamedTuple):
         """All rows of a table as polars reads them, the partition keys as columns; none where it has no file."""
         import polars as pl
 
-        entries = self.store.entries(table.name)
+        listed = self.store.entries(table.name)
+        entries = _of_table(listed)
         if not entries:
             rows = pl.DataFrame(pl.from_arrow(table.schema.empty_table())).lazy()
             keys = ("outlet", "month") if table.partitioned else ()
             return rows.with_columns(pl.lit("").alias(key) for key in keys)
         # With the `/` at its end an object store knows it for a folder.
-        folder = self.location(f"{table.name}/")
+        # By name only where there are other files: a folder above may have a name like a key's.
+        foreign = len(entries) < len(listed)
+        places = [self.location(one.name) for one in entries] if foreign else self.location(f"{table.name}/")
         options = self.store.reader_options()
         # Types are named, or outlets `007` and `2047` were numbers. Version 2 had `unknown` for days and years, too.
         types = {"outlet": pl.String, "month": pl.String, "day": pl.Date, "year": pl.Int64}
         named = table.partitioned and not any("/day=unknown/" in e.name or "/year=unknown/" in e.name for e in entries)
         return pl.scan_parquet(
-            folder, hive_partitioning=table.partitioned, hive_schema=types if named else None,
+            places, hive_partitioning=table.partitioned, hive_schema=types if named else None, glob=False,
             storage_options=options or None,
         )  # fmt: skip
 
@@ -130,6 +137,10 @@ def part_name(table: Table, partition: Partition | None, number: int = 0) -> str
     if partition is None:
         return f"{table.name}/{file}"
     return f"{table.name}/outlet={partition.outlet}/{partition.period}/{file}"
+
+
+def _of_table(listed: Iterable[Stored]) -> list[Stored]:
+    return [one for one in listed if one.name.endswith(PART_SUFFIX) and "/." not in one.name]
 
 
 def by_partition(parts: Iterable[Part]) -> dict[Partition | None, list[Part]]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from archives import ROOT, STATE, News, WriteArticle, assert_same_rows, breaches, ingest, read_table
 
+import pressmark
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Period
 from pressmark.storage.errors import OutputError
@@ -184,3 +186,21 @@ def test_tables_hold_parquet_files_only(of_seeds: Path) -> None:
         "croissant.json": ".json", "datacontract.yaml": ".yaml", "columns.csv": ".csv",
     }  # fmt: skip
     assert not [name for name in os.listdir(of_seeds) if name.startswith(".") and name != ".pressmark"]
+
+
+def test_what_others_left_in_a_tables_folder_is_passed_over(news: News) -> None:
+    write_news(news.archive, news.write)
+    output = news.out
+    ingest(news.archive, output)
+    before = {table.name: Output(output).scan(table).collect() for table in TABLES.values()}
+    for table in TABLES:
+        folders = [path for path in (output / table, *(output / table).rglob("*")) if path.is_dir()]
+        for folder, name in product(folders, ("notes.txt", ".DS_Store", "._part-0.parquet")):
+            (folder / name).write_bytes(b"left here")
+    (news.archive / "00.md").unlink()
+    ingest(news.archive, output, sync=True)
+    assert breaches(output, news.archive) == []
+    now = {table.name: Output(output).scan(table).collect() for table in TABLES.values()}
+    assert now["articles"].height == before["articles"].height - 1
+    with pressmark.open(output) as dataset:
+        assert dataset.paragraphs.collect().height == now["paragraphs"].height

@@ -106,7 +106,7 @@ def test_markdown_in_a_damaged_encoding_is_lawful(data: bytes) -> None:
     assert isinstance(article, Reject) or breaches(article, data) == []
 
 
-# A byte that begins a character of four, before one that cannot go on with it: how much is broken hangs on what follows.
+# A byte that begins a character of four, before one that cannot go on with it: what follows tells how much is broken.
 @pytest.mark.parametrize("end", [b"</p><b>e</b>", b"", b"<script>\xe31</script>\xfe"])
 @pytest.mark.parametrize("codec", ["gb18030", "big5hkscs", "cp949", "johab"])
 @given(data=BREAKING)

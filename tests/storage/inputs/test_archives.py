@@ -313,3 +313,23 @@ def test_steps_that_read_in_order_open_an_archive_once(tmp_path: Path, monkeypat
         ((_, data),) = archive.contents([source], Limits())
         assert data == MEMBERS[source.source_path]
     assert len(times) == 1
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["tar", "tar.gz"])
+def test_a_member_that_is_said_to_be_larger_than_any_disk_takes_no_longer(
+    tmp_path: Path, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tarfile.TarInfo("a.md")
+    info.size = 1 << 36
+    path = tmp_path / ("a.tar" if pack is bytes else "a.tar.gz")
+    path.write_bytes(pack(tar_of([("b.md", article("b"))])[:1024] + info.tobuf(tarfile.GNU_FORMAT) + b"x" * 512))
+    reads, read = [0], archives._Unpacking.read
+
+    def counted(stream: archives._Unpacking, size: int = -1) -> bytes:
+        reads[0] += 1
+        return read(stream, size)
+
+    monkeypatch.setattr(archives._Unpacking, "read", counted)
+    with pytest.raises(InputError, match="cut off"):
+        listed(path)
+    assert reads[0] < 10
