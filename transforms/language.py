@@ -177,7 +177,7 @@ def _scripts() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     )
 
 
-def detect_all(texts: list[str], story: Sequence[bool] = ()) -> tuple[list[str], str]:
+def detect_all(texts: Sequence[str], story: Sequence[bool] = ()) -> tuple[list[str], str]:
     """Tags of an article's blocks, and the article's own: the one with most characters, of the blocks that are its
     `story`, if these tell.
 
@@ -206,7 +206,7 @@ def detect_all(texts: list[str], story: Sequence[bool] = ()) -> tuple[list[str],
     return tags, main
 
 
-def _main_of(tags: list[str], texts: list[str], counted: Sequence[int]) -> str:
+def _main_of(tags: list[str], texts: Sequence[str], counted: Sequence[int]) -> str:
     """The tag with most characters in the counted blocks; `und` only where there is no other."""
     distinct = {tags[index] for index in counted} - {UNDETERMINED}
     if len(distinct) < SEVERAL:

@@ -55,6 +55,17 @@ RECORD_FILE: Final = r"\.(?:(?:warc|arc|jsonl|ndjson)(?:\.gz|\.zst)?|wacz)"
 _RECORDS: Final = re.compile(rf"({RECORD_FILE})(?:#[^/#]*)?\Z", re.IGNORECASE)
 
 
+# What an expression of pathspec has for `*`, and what stands between two of them in a name.
+STARS: Final = re.compile(r"(?:\[\^/\]\*){2,}")
+BETWEEN: Final = re.compile(
+    r"\[\^/\]\*((?:(?!\[\^/\]\*)(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^/\\()\[]))+)(?=\[\^/\]\*)", re.DOTALL
+)
+# As git has it, no class has the `/`.
+NEGATED: Final = re.compile(r"(?<!\\)\[\^(?!/)")
+# What it has for `**`, within a pattern and at its start.
+SPAN, SPAN_FIRST = "(?:/.+)?/", "^(?:.+/)?"
+
+
 class BadPatternError(ValueError):
     """A pattern that is none; the message names it."""
 
@@ -161,5 +172,17 @@ def _compiled(patterns: Sequence[str]) -> re.Pattern[str] | None:
             raise BadPatternError(f"`{pattern}` is no pattern: {error}") from error
         if expression is None or not includes:
             raise BadPatternError(f"`{pattern}` matches nothing; negated patterns go to the other option")
-        expressions.append(str(expression).replace("?P<ps_d>", "?:"))
-    return re.compile("|".join(expressions))
+        expressions.append(_linear(str(expression).replace("?P<ps_d>", "?:")))
+    return re.compile("|".join(expressions), re.DOTALL)
+
+
+def _linear(expression: str) -> str:
+    """An expression of pathspec that takes what stands between two stars where it is first found: any later place
+    leaves less for what follows, and trying them all takes time without bound."""
+    expression = BETWEEN.sub(r"(?>[^/]*?\1)", STARS.sub("[^/]*", NEGATED.sub("[^/", expression)))
+    start, *rest = expression.split(SPAN)
+    if not rest:
+        return expression
+    if start.startswith(SPAN_FIRST):
+        start = f"^(?>(?:.+?/)??{start.removeprefix(SPAN_FIRST)}(?=/))"
+    return "".join([start, *(f"(?>(?:/.+?)??/{part}(?=/))" for part in rest[:-1]), SPAN, rest[-1]])

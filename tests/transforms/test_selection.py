@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from pressmark.transforms.selection import BadPatternError, Selection
 
@@ -83,3 +86,29 @@ PARTS = st.sampled_from(
 def test_paths_are_judged_together_as_one_by_one(paths: list[str], given_patterns: dict[str, tuple[str, ...]]) -> None:
     selection = Selection(**given_patterns)
     assert selection.taken(pa.array(paths, pa.string())).to_pylist() == [selection.takes(path) for path in paths]
+
+
+PIECES = st.lists(
+    st.sampled_from(["a", "b", "*", "*", "?", "/", "[ab]", "[!a]", "**/", "/**/", ".", "\\*"]), min_size=1, max_size=9
+)
+PLACES = st.lists(st.text("ab.*\n", min_size=1, max_size=5), min_size=1, max_size=5)
+
+
+@given(pattern=PIECES.map("".join), places=st.lists(PLACES.map("/".join), max_size=8))
+def test_patterns_are_those_of_gitignore(pattern: str, places: list[str]) -> None:
+    try:
+        selection = Selection(exclude=(pattern,))
+    except BadPatternError:
+        return
+    # Git has it that no class has the `/`.
+    written = str(GitIgnoreSpecPattern.pattern_to_regex(pattern)[0]).replace("[^a]", "[^a/]")
+    seen = [place for place in places if not re.search(r"(?:\A|/)\.", place)]
+    assert [selection.takes(place) for place in seen] == [not re.search(written, place, re.DOTALL) for place in seen]
+
+
+@pytest.mark.parametrize("pattern", ["*x" * 12 + "*b", "*" * 40 + "b", "*[!b]" * 12 + "b", "**/x/" * 12 + "b"])
+def test_a_pattern_of_many_stars_takes_no_longer(pattern: str) -> None:
+    # Where all ways to share a name out among the stars are tried, none of these ends.
+    selection = Selection(exclude=(pattern,))
+    assert selection.takes("x" * 200)
+    assert selection.takes("x/" * 200 + "c")
