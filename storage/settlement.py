@@ -23,7 +23,7 @@ from pressmark.transforms import revisions
 from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Partition, Stamp
 
-__all__ = ["Place", "Round", "Settlement", "rows_of", "settle_round"]
+__all__ = ["Place", "Round", "Settlement", "places_of", "settle_round"]
 
 # A merge task holds about so many bytes of sources.
 TASK_BYTES: Final = 8 << 20
@@ -64,12 +64,13 @@ class Place(NamedTuple):
     bucket: int
 
 
-def rows_of(revisions_: pl.DataFrame, buckets: int) -> Iterator[tuple[Place, str]]:
-    """The file in which rows of each revision are, and the key that they have there: of a current one its article's."""
+def places_of(rows: pl.DataFrame, buckets: int) -> Iterator[tuple[Place, str]]:
+    """The files in which a revision has rows, and the key of these: of a current one its article's id."""
     columns = ("state", "article_id", "outlet", "period", *LOCAL_KEY)
-    for state, article_id, outlet, period, *key in revisions_.select(columns).iter_rows():
+    for state, article_id, outlet, period, *key in rows.select(columns).iter_rows():
+        bucket = bucket_of(article_id, buckets)
         for table in OF_ARTICLES if state == "current" else ("revisions",):
-            place = Place(table, Partition(outlet, period), bucket_of(article_id, buckets))
+            place = Place(table, Partition(outlet, period), bucket)
             yield place, article_id if state == "current" else row_id(*key)
 
 
@@ -114,7 +115,7 @@ class _Places:
         self._note(self._dropped, settled.dropped)
 
     def _note(self, keys: dict[Place, set[str]], rows: pl.DataFrame) -> None:
-        for place, key in rows_of(rows, self._buckets):
+        for place, key in places_of(rows, self._buckets):
             keys[place].add(key)
 
     def add_rejects(self, added: pl.DataFrame, dropped: pl.DataFrame) -> None:
@@ -147,8 +148,7 @@ class _Places:
                 here = tuple(part for partition in partitions for part in parts.get(partition, ()))
                 rows = _those_of(partitions, waiting)
                 found.append(MergeTask(
-                    self._output, staging, number, self._buckets, now.archive, now.last, some,
-                    rows, here,
+                    self._output, staging, number, self._buckets, now.archive, now.last, some, rows, here,
                 ))  # fmt: skip
         return found
 

@@ -42,8 +42,8 @@ CARRY_NEEDS: Final = (
 
 class PartFile(AbstractContextManager["PartFile"]):
     """A partition file that is open for reading. `outdated` ones are of an older contract, or lack a column; their rows
-    are read as this version has them. `stale` are archives whose rows are by
-    another parser; None: all are. Raises `OutputError` for a file, or a contract, that can't be read."""
+    are read as this version has them. `stale` are archives whose rows are by another parser; None: all are. Raises
+    `OutputError` for a file, or a contract, that can't be read."""
 
     def __init__(self, output: Output, entry: Stored, table: Table) -> None:
         self._table = table
