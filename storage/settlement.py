@@ -256,7 +256,7 @@ def _carried(output: Output, staging: Staging, settled: revisions.Settled) -> It
     """The superseded rows, with what they carry over from the file in which each lies."""
     new = settled.superseded.filter(pl.col("batch").is_not_null())
     for (batch,), rows in sorted(new.partition_by("batch", as_dict=True).items()):
-        lies = _frame_of(staging.read(f"{batch}.articles", [*CARRIED, OWNER, "ingested_at"]))
+        lies = pl.DataFrame(pl.from_arrow(staging.read(f"{batch}.articles", [*CARRIED, OWNER, "ingested_at"])))
         lies = lies.rename({"ingested_at": "first_seen_at"})
         yield rows.join(lies.drop(LOCAL_KEY), on=OWNER)
     before = settled.superseded.filter(pl.col("batch").is_null())
@@ -274,7 +274,8 @@ def _published(output: Output, state: str, places: set[Partition]) -> Iterator[p
     for part in output.parts(table):
         if part.partition in places:
             with PartFile(output, part.entry, table) as file:
-                yield _frame_of(file.read([*CARRIED, "text_sha256", seen])).rename({seen: "first_seen_at"})
+                rows = file.read([*CARRIED, "text_sha256", seen])
+            yield pl.DataFrame(pl.from_arrow(rows)).rename({seen: "first_seen_at"})
 
 
 def _shared_texts(output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled) -> dict[str, str]:
@@ -293,7 +294,7 @@ def _shared_texts(output: Output, staging: Staging, known: pl.DataFrame, settled
             texts.update(rows.select("text_sha256", "text").iter_rows())
     batches = pl.concat([settled.current, settled.superseded.select(settled.current.columns)])
     for batch in batches.join(wanted, on=["article_id", "text_sha256"], how="semi")["batch"].drop_nulls().unique():
-        lies = _frame_of(staging.read(f"{batch}.articles", ["text_sha256", "text"]))
+        lies = pl.DataFrame(pl.from_arrow(staging.read(f"{batch}.articles", ["text_sha256", "text"])))
         texts.update(lies.join(wanted, on="text_sha256", how="semi").iter_rows())
     return texts
 
@@ -305,11 +306,6 @@ def _with_texts(rows: pl.DataFrame, texts: dict[str, str]) -> pl.DataFrame:
         held = pl.col("text_sha256").replace_strict(texts, default=None, return_dtype=pl.String)
         rows = rows.with_columns(text=pl.coalesce("text", held))
     return rows.with_columns(text=pl.when(SHARED).then(None).otherwise("text"))
-
-
-def _frame_of(rows: pa.Table) -> pl.DataFrame:
-    columns = [column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in rows.columns]
-    return pl.DataFrame(pl.from_arrow(pa.table(dict(zip(rows.column_names, columns, strict=True)))))
 
 
 def _stage_rows(staging: Staging, name: str, rows: pl.DataFrame, stamp: Stamp) -> StagedFile:
