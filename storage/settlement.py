@@ -209,12 +209,8 @@ def _frame(
 
 
 def _partition_columns(batches: Sequence[Parsed]) -> list[pl.DataFrame]:
-    frames = []
-    for batch in batches:
-        rows = [span.partition for span in batch.spans["articles"] for _ in range(span.start, span.stop)]
-        outlets, periods = zip(*rows, strict=True) if rows else ((), ())
-        frames.append(pl.DataFrame({"outlet": outlets, "period": periods}, schema=["outlet", "period"]))
-    return frames
+    rows = ([one.partition for one in batch.spans["articles"] for _ in range(one.start, one.stop)] for batch in batches)
+    return [pl.DataFrame(some, ["outlet", "period"], orient="row") for some in rows]
 
 
 def _staged_files(
