@@ -92,9 +92,7 @@ def _look_up(moment: Moment, words: str) -> None:
     if words.startswith(("http://", "https://")) and (address := canonical_url(words)):
         article_id = id_of(address, "", "")
         words = article_id
-    if not ID.fullmatch(article_id):
-        return
-    if moment.is_known(article_id):
+    if ID.fullmatch(article_id) and moment.is_known(article_id):
         raise Elsewhere(f"/article/{article_id}" if words == article_id else f"/paragraph/{words}")
 
 
