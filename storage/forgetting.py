@@ -30,7 +30,7 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import RunReport, carried_runs, last_runs, latest_of, new_stamp, write_report, write_run
 from pressmark.storage.search_index import drop_segments, keep_index
-from pressmark.storage.settlement import Place, rows_of
+from pressmark.storage.settlement import Place, places_of
 from pressmark.storage.traces import Trace, Wanted, texts_of, traces
 from pressmark.transforms.forgetting import FORGOTTEN, detail_of
 from pressmark.transforms.identity import row_id
@@ -172,7 +172,7 @@ def _sources(known: _Known) -> pl.DataFrame:
 
 def _works(known: _Known) -> Iterator[PlaceWork]:
     dropped: dict[Place, set[str]] = defaultdict(set)
-    for place, key in rows_of(known.mine, int(known.runs[0].argument("buckets") or 1)):
+    for place, key in places_of(known.mine, int(known.runs[0].argument("buckets") or 1)):
         dropped[place].add(key)
     for place, keys in sorted(dropped.items()):
         yield PlaceWork(*place, frozenset(keys))

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -25,7 +25,7 @@ from pressmark.storage.errors import OutputError
 from pressmark.storage.output.folder import PRIVATE, replace_file
 from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.snapshot import snapshot
-from pressmark.storage.output.store import Stored
+from pressmark.storage.output.store import Progress, Stored
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
 from pressmark.transforms.folding import Folding, folding_of
@@ -94,15 +94,12 @@ class Index:
     def candidates(self, entries: Iterable[Stored], query: Query) -> set[str]:
         """Names of those files in which the query may find something; no other has a hit."""
         versions = {entry.name: entry.version for entry in entries}
-        found = dict(versions)
+        found = set(versions)
         for segment in self._refreshed():
             live = {part.name for part in segment.parts if versions.get(part.name) == part.version}
-            if live & found.keys():
-                hits = segment.names_of(query)
-                if hits is not None:
-                    for name in live - hits:
-                        found.pop(name, None)
-        return set(found)
+            if live & found and (hits := segment.names_of(query)) is not None:
+                found -= live - hits
+        return found
 
     def _refreshed(self) -> list[_Segment]:
         for path in sorted(self._folder.glob("*.parquet")) if self._folder is not None else ():
@@ -153,11 +150,7 @@ class _Segment:
             known = [part for part in parts if part is not None]
             if not known or (isinstance(query, AnyOf) and len(known) < len(parts)):
                 return None
-            join = np.intersect1d if isinstance(query, AllOf) else np.union1d
-            found = known[0]
-            for part in known[1:]:
-                found = join(found, part)
-            return found
+            return reduce(np.intersect1d if isinstance(query, AllOf) else np.union1d, known)
         return None
 
     def _lookup(self, low: int, high: int) -> Keys | None:
@@ -178,7 +171,7 @@ class _Segment:
         return units if high == low + 1 else np.unique(units)
 
 
-def update_index(output: Output, folder: Path, progress: Callable[[str, int, int], None]) -> int:
+def update_index(output: Output, folder: Path, progress: Progress) -> int:
     """Bring the index in `folder` up to date with the files of an output that nobody changes meanwhile; how many were
     read for it.
 
@@ -211,7 +204,7 @@ def update_index(output: Output, folder: Path, progress: Callable[[str, int, int
     return len(set(waiting))
 
 
-def build_index(output: Output, progress: Callable[[str, int, int], None]) -> tuple[int, int]:
+def build_index(output: Output, progress: Progress) -> tuple[int, int]:
     """Bring the index of an output up to date; how many files were read for it, and its size in bytes. Raises
     `OutputError` where the output is no folder."""
     folder = index_folder(output)
@@ -254,9 +247,7 @@ def folding_version() -> str:
     return f"{FORMAT}-{xxhash.xxh3_64(json.dumps(sorted(load_folding().table.items())).encode()).hexdigest()}"
 
 
-def _write_segments(
-    output: Output, entries: list[Stored], folder: Path, progress: Callable[[str, int, int], None]
-) -> set[Path]:
+def _write_segments(output: Output, entries: list[Stored], folder: Path, progress: Progress) -> set[Path]:
     keys: list[Keys] = []
     parts: list[_Covered] = []
     written: set[Path] = set()

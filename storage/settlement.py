@@ -23,7 +23,7 @@ from pressmark.transforms import revisions
 from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Partition, Stamp
 
-__all__ = ["Place", "Round", "Settlement", "rows_of", "settle_round"]
+__all__ = ["Place", "Round", "Settlement", "places_of", "settle_round"]
 
 # A merge task holds about so many bytes of sources.
 TASK_BYTES: Final = 8 << 20
@@ -64,12 +64,13 @@ class Place(NamedTuple):
     bucket: int
 
 
-def rows_of(revisions_: pl.DataFrame, buckets: int) -> Iterator[tuple[Place, str]]:
-    """The file in which rows of each revision are, and the key that they have there: of a current one its article's."""
+def places_of(rows: pl.DataFrame, buckets: int) -> Iterator[tuple[Place, str]]:
+    """The files in which a revision has rows, and the key of these: of a current one its article's id."""
     columns = ("state", "article_id", "outlet", "period", *LOCAL_KEY)
-    for state, article_id, outlet, period, *key in revisions_.select(columns).iter_rows():
+    for state, article_id, outlet, period, *key in rows.select(columns).iter_rows():
+        bucket = bucket_of(article_id, buckets)
         for table in OF_ARTICLES if state == "current" else ("revisions",):
-            place = Place(table, Partition(outlet, period), bucket_of(article_id, buckets))
+            place = Place(table, Partition(outlet, period), bucket)
             yield place, article_id if state == "current" else row_id(*key)
 
 
@@ -114,7 +115,7 @@ class _Places:
         self._note(self._dropped, settled.dropped)
 
     def _note(self, keys: dict[Place, set[str]], rows: pl.DataFrame) -> None:
-        for place, key in rows_of(rows, self._buckets):
+        for place, key in places_of(rows, self._buckets):
             keys[place].add(key)
 
     def add_rejects(self, added: pl.DataFrame, dropped: pl.DataFrame) -> None:
@@ -147,8 +148,7 @@ class _Places:
                 here = tuple(part for partition in partitions for part in parts.get(partition, ()))
                 rows = _those_of(partitions, waiting)
                 found.append(MergeTask(
-                    self._output, staging, number, self._buckets, now.archive, now.last, some,
-                    rows, here,
+                    self._output, staging, number, self._buckets, now.archive, now.last, some, rows, here,
                 ))  # fmt: skip
         return found
 
@@ -209,12 +209,8 @@ def _frame(
 
 
 def _partition_columns(batches: Sequence[Parsed]) -> list[pl.DataFrame]:
-    frames = []
-    for batch in batches:
-        rows = [span.partition for span in batch.spans["articles"] for _ in range(span.start, span.stop)]
-        outlets, periods = zip(*rows, strict=True) if rows else ((), ())
-        frames.append(pl.DataFrame({"outlet": outlets, "period": periods}, schema=["outlet", "period"]))
-    return frames
+    rows = ([one.partition for one in batch.spans["articles"] for _ in range(one.start, one.stop)] for batch in batches)
+    return [pl.DataFrame(some, ["outlet", "period"], orient="row") for some in rows]
 
 
 def _staged_files(
@@ -256,7 +252,7 @@ def _carried(output: Output, staging: Staging, settled: revisions.Settled) -> It
     """The superseded rows, with what they carry over from the file in which each lies."""
     new = settled.superseded.filter(pl.col("batch").is_not_null())
     for (batch,), rows in sorted(new.partition_by("batch", as_dict=True).items()):
-        lies = _frame_of(staging.read(f"{batch}.articles", [*CARRIED, OWNER, "ingested_at"]))
+        lies = pl.DataFrame(pl.from_arrow(staging.read(f"{batch}.articles", [*CARRIED, OWNER, "ingested_at"])))
         lies = lies.rename({"ingested_at": "first_seen_at"})
         yield rows.join(lies.drop(LOCAL_KEY), on=OWNER)
     before = settled.superseded.filter(pl.col("batch").is_null())
@@ -274,7 +270,8 @@ def _published(output: Output, state: str, places: set[Partition]) -> Iterator[p
     for part in output.parts(table):
         if part.partition in places:
             with PartFile(output, part.entry, table) as file:
-                yield _frame_of(file.read([*CARRIED, "text_sha256", seen])).rename({seen: "first_seen_at"})
+                rows = file.read([*CARRIED, "text_sha256", seen])
+            yield pl.DataFrame(pl.from_arrow(rows)).rename({seen: "first_seen_at"})
 
 
 def _shared_texts(output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled) -> dict[str, str]:
@@ -293,7 +290,7 @@ def _shared_texts(output: Output, staging: Staging, known: pl.DataFrame, settled
             texts.update(rows.select("text_sha256", "text").iter_rows())
     batches = pl.concat([settled.current, settled.superseded.select(settled.current.columns)])
     for batch in batches.join(wanted, on=["article_id", "text_sha256"], how="semi")["batch"].drop_nulls().unique():
-        lies = _frame_of(staging.read(f"{batch}.articles", ["text_sha256", "text"]))
+        lies = pl.DataFrame(pl.from_arrow(staging.read(f"{batch}.articles", ["text_sha256", "text"])))
         texts.update(lies.join(wanted, on="text_sha256", how="semi").iter_rows())
     return texts
 
@@ -305,11 +302,6 @@ def _with_texts(rows: pl.DataFrame, texts: dict[str, str]) -> pl.DataFrame:
         held = pl.col("text_sha256").replace_strict(texts, default=None, return_dtype=pl.String)
         rows = rows.with_columns(text=pl.coalesce("text", held))
     return rows.with_columns(text=pl.when(SHARED).then(None).otherwise("text"))
-
-
-def _frame_of(rows: pa.Table) -> pl.DataFrame:
-    columns = [column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in rows.columns]
-    return pl.DataFrame(pl.from_arrow(pa.table(dict(zip(rows.column_names, columns, strict=True)))))
 
 
 def _stage_rows(staging: Staging, name: str, rows: pl.DataFrame, stamp: Stamp) -> StagedFile:

@@ -14,7 +14,7 @@ from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.storage.queries import OF_PARSING
 from pressmark.storage.settings import IngestSettings, base_name
-from pressmark.storage.versions import load_outlets, parse_source
+from pressmark.storage.versions import parse_source
 from pressmark.transforms.dates import SCHEDULED_AHEAD
 from pressmark.transforms.encodings import UTF_8, as_encoded
 from pressmark.transforms.front_matter import PROBLEM
@@ -109,7 +109,6 @@ def _outcomes(
     contents: Iterable[tuple[str, bytes | Reject]], settings: IngestSettings, reading: Reading
 ) -> list[Article | Reject]:
     latest, name = datetime.now(UTC) + SCHEDULED_AHEAD, settings.archive or ""
-    load_outlets()
     return [
         data if isinstance(data, Reject) else parse_source(data, path, settings.limits, latest, name, reading)
         for path, data in contents

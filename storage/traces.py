@@ -187,7 +187,7 @@ def _in_batch(batch: pa.RecordBatch, pieces: _Pieces) -> Iterator[tuple[str | No
         for leaf in _leaves(column):
             if pa.types.is_string(leaf.type) or pa.types.is_large_string(leaf.type):
                 yield from ((name, is_id) for is_id in pieces.in_text(leaf))
-            else:
+            elif pa.types.is_binary(leaf.type) or pa.types.is_large_binary(leaf.type):
                 for value in leaf:
                     yield from ((name, is_id) for is_id in pieces.in_bytes(value.as_py() or b""))
 
@@ -200,7 +200,5 @@ def _leaves(column: pa.Array) -> Iterator[pa.Array]:
             yield from _leaves(part)
     elif pa.types.is_nested(column.type):
         yield from _leaves(column.flatten())
-    elif any(fits(column.type) for fits in (
-        pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary
-    )):  # fmt: skip
+    else:
         yield column

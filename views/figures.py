@@ -244,10 +244,9 @@ def link_domains(links: pl.DataFrame, articles: pl.DataFrame, top: int = TOP) ->
     named = links.with_columns(pl.col("name").replace_strict(domains, default=NO_HOST, return_dtype=pl.String))
     own = articles.select("outlet", name="host").drop_nulls().unique().with_columns(own=pl.lit(value=True))
     rows = named.join(own, on=["outlet", "name"], how="left").group_by(domain="name")
-    found = rows.agg(
-        links=pl.col("links").sum(), same=pl.col("links").filter("own").sum(), outlets=pl.col("outlet").n_unique()
-    )
-    counts = ranked(found, "links", top, share="share of links").rename({"same": "from the same site"})
+    own_links = pl.col("links").filter("own").sum().alias("from the same site")
+    found = rows.agg(pl.col("links").sum(), own_links, pl.col("outlet").n_unique().alias("outlets"))
+    counts = ranked(found, "links", top, share="share of links")
     # Of outlets, sums would count some twice.
     rest = pl.col("domain").str.ends_with(" others")
     return counts.with_columns(pl.when(~rest).then("outlets").alias("outlets"))

@@ -73,11 +73,8 @@ def start(moment: Moment, request: Request) -> Page:
         heads = frame.unique("article_id", keep="first", maintain_order=True)
         part = part_of(heads, query, FOUND)
         ids = [str(row["article_id"]) for row in part.rows]
-        hits = frame.filter(pl.col("article_id").is_in(ids)).to_dicts()
-        by_article: dict[str, list[dict[str, Any]]] = {one: [] for one in ids}
-        for hit in hits:
-            by_article[hit["article_id"]].append(hit)
-        given["groups"] = [(every[0], every[:SHOWN_HITS], len(every)) for every in by_article.values()]
+        some = frame.filter(pl.col("article_id").is_in(ids)).partition_by("article_id", maintain_order=True)
+        given["groups"] = [(hits[0], hits[:SHOWN_HITS], len(hits)) for hits in map(pl.DataFrame.to_dicts, some)]
         given |= {"part": part, "hits": frame.height, "more": frame.height >= MOST_HITS, "remedy": NO_HITS}
         given["titles"] = moment.titled(asked).head(FOUND).to_dicts() if part.number == 1 else []
         given["facets"]["role"] = counts(frame, "role")
@@ -95,9 +92,7 @@ def _look_up(moment: Moment, words: str) -> None:
     if words.startswith(("http://", "https://")) and (address := canonical_url(words)):
         article_id = id_of(address, "", "")
         words = article_id
-    if not ID.fullmatch(article_id):
-        return
-    if moment.is_known(article_id):
+    if ID.fullmatch(article_id) and moment.is_known(article_id):
         raise Elsewhere(f"/article/{article_id}" if words == article_id else f"/paragraph/{words}")
 
 

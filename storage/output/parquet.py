@@ -42,8 +42,8 @@ CARRY_NEEDS: Final = (
 
 class PartFile(AbstractContextManager["PartFile"]):
     """A partition file that is open for reading. `outdated` ones are of an older contract, or lack a column; their rows
-    are read as this version has them. `stale` are archives whose rows are by
-    another parser; None: all are. Raises `OutputError` for a file, or a contract, that can't be read."""
+    are read as this version has them. `stale` are archives whose rows are by another parser; None: all are. Raises
+    `OutputError` for a file, or a contract, that can't be read."""
 
     def __init__(self, output: Output, entry: Stored, table: Table) -> None:
         self._table = table
@@ -133,11 +133,11 @@ def _carried(rows: pa.Table, table: Table, archive: str) -> pa.Table:
         runs = table.name == "runs"
         named = [base_name(source) for source in rows["source"].to_pylist()] if runs else None
         added["archive"] = pa.array(named or [archive] * len(rows), pa.string())
-        if table.name in ("revisions", "rejects") and "source_path" in names:
+        if table.name in ("revisions", "rejects"):
             added |= _ids(rows, table, archive)
     if table.name == "runs" and "media" not in names:
         added["media"] = pa.array([0] * len(rows), pa.int64())
-    if table.name == "articles" and "canonical_url" in names:
+    if table.name == "articles":
         domain_of, nothing = load_outlets().domain_of, pa.array([[]] * len(rows), pa.list_(pa.string()))
         defaults = {
             "host": pa.array([domain_of(host_of(url)) for url in rows["canonical_url"].to_pylist()], pa.string()),
@@ -155,8 +155,7 @@ def _ids(rows: pa.Table, table: Table, archive: str) -> dict[str, pa.Array]:
     paths, hashes = rows["source_path"].to_pylist(), rows["source_sha256"].to_pylist()
     if table.name == "rejects":
         return {"reject_id": pa.array([row_id(archive, *key) for key in zip(paths, hashes, strict=True)])}
-    since = rows["valid_from"].to_pylist() if "valid_from" in rows.column_names else [None] * len(rows)
-    ids = [row_id(archive, *key) for key in zip(paths, hashes, since, strict=True)]
+    ids = [row_id(archive, *key) for key in zip(paths, hashes, rows["valid_from"].to_pylist(), strict=True)]
     articles = [
         article_id(None, archive, path) if known == hashlib.sha256(path.encode()).hexdigest()[:32] else known
         for path, known in zip(paths, rows["article_id"].to_pylist(), strict=True)

@@ -40,8 +40,8 @@ class Catalog(NamedTuple):
 
 
 def read_catalog(output: Output, archive: str) -> Catalog:
-    """The catalog of an output for a run over an archive; empty where there is none. Raises `OutputError`
-    for files of a contract that can't be carried over."""
+    """The catalog of an output for a run over an archive; empty where there is none. Raises `OutputError` for
+    files of a contract that can't be carried over."""
     whole = {(part.partition, part.number): part for part in output.parts(TABLES["paragraphs"])}
     parts = [
         (TABLES[name], part) for name in ("articles", "revisions", "rejects") for part in output.parts(TABLES[name])
