@@ -220,10 +220,10 @@ def text_of_load_plan(plan: dict[str, Any], destination: str) -> str:
     return "\n".join([*lines, f"nothing was changed in {destination}"])
 
 
-def law_lines(found: Verification) -> list[str]:
-    """Each breach, then each law with what was checked and its breaches, as lines."""
+def law_lines(found: Verification, *, breaches: bool = True) -> list[str]:
+    """Each breach, where these are asked for, then each law with what was checked and its breaches, as lines."""
     lines = []
-    for breach in found.breaches:
+    for breach in found.breaches if breaches else ():
         where = "" if breach.byte_offset is None else f", byte {breach.byte_offset}"
         broken = f"law {breach.law} ({LAWS[breach.law]})"
         lines.append(f"{broken}: {printable(breach.source_path)}{where}: {printable(breach.problem)}")

@@ -49,13 +49,14 @@ def verify(
     log = get_run_logger()
     breaches = [breach._asdict() for breach in found.breaches]
     write_report(folder, f"verify-{stamp.run_id}", {**found._asdict(), "breaches": breaches})
-    for line in law_lines(found)[-5:]:
+    laws = law_lines(found, breaches=False)
+    for line in laws:
         log.info(line)
     broken = counted(len(found.breaches), "breach")
     say(f"verify  {broken} in {counted(found.paragraphs, 'paragraph')} of {counted(found.sources, 'source')}")
     if found.breaches:
         shown = breach_table(found.breaches)
-        create_table_artifact(shown, key="verify-figures", description="  \n".join(law_lines(found)[-5:]))
+        create_table_artifact(shown, key="verify-figures", description="  \n".join(laws))
         first = found.breaches[0]
         raise OutputError(
             f"{broken}; law {first.law} in {first.source_path}: {first.problem}", folder.address,

@@ -65,7 +65,7 @@ def canonical_url(url: str | None) -> str | None:
     if plain and not ODD.search(plain[1]):
         return f"https://{plain[1]}"
     try:
-        parts = urlsplit(unarchived(AMPERSAND.sub("&", AMPERSAND.sub("&", url.strip()))))
+        parts = urlsplit(_slashed(unarchived(AMPERSAND.sub("&", AMPERSAND.sub("&", url.strip())))))
         if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:
             return None
         port = parts.port
@@ -81,6 +81,14 @@ def canonical_url(url: str | None) -> str | None:
     found = f"https://{netloc}{path}" + (f"?{query}" if query else "")
     cached = AMP_CACHE.fullmatch(found)
     return canonical_url(f"https://{cached[2]}") if cached else found
+
+
+def _slashed(address: str) -> str:
+    """An address with slashes where a browser takes a back slash for one, and so for the end of the host."""
+    if "\\" not in address:
+        return address
+    place = len(re.split("[?#]", address, maxsplit=1)[0])
+    return address[:place].replace("\\", "/") + address[place:]
 
 
 def unarchived(address: str) -> str:

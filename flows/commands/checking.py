@@ -150,13 +150,19 @@ def sign(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise UsageError("this is no file", str(path), "name the file itself; what may never end is not read")
+    return path.read_bytes()
+
+
 def check(arguments: argparse.Namespace) -> int:
     """Print what holds of a citation; the exit code."""
     root = None if arguments.root is None else arguments.root.lower()
     if root is not None and not re.fullmatch("[0-9a-f]{64}", root):
         raise UsageError("a root has 64 hexadecimal digits", arguments.root, "copy it from the table `runs`")
-    source = None if arguments.source is None else arguments.source.read_bytes()
-    data = arguments.citation.read_bytes()
+    source = None if arguments.source is None else _content(arguments.source)
+    data = _content(arguments.citation)
     findings = check_citation(data, source, root)
     if arguments.signed is None and (arguments.key or arguments.authority):
         raise UsageError("there is nothing signed to check", "--key", "name the folder with `--signed`")

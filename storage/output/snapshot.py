@@ -115,6 +115,9 @@ def _copied(output: Output) -> Iterator[tuple[Path, list[_File]]]:
         for _ in range(MOST_TRIES):
             files = list(_files(output))
             entries = {entry.name: entry for _, _, entry in files}
+            for gone in have.keys() - entries.keys():
+                Path(folder, gone).unlink()
+                del have[gone]
             for name, entry in entries.items():
                 if have.get(name) != entry.version:
                     target = Path(folder, name)

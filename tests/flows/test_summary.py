@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from pressmark.flows.summary import reject_table, run_line, text_of_run
+from pressmark.flows.summary import law_lines, reject_table, run_line, text_of_run
 from pressmark.storage.queries import RejectLine
 from pressmark.storage.runs import RunReport
+from pressmark.storage.verification import Verification
+from pressmark.transforms.laws import Breach
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,10 @@ def test_a_reject_that_a_history_has_many_times_is_told_once() -> None:
     told = text_of_run(report(141), [], many, {"changes": []}).splitlines()
     assert told[-1] == "  and 32 more; `pressmark status` counts them by reason"
     assert "  a.dat: no_header at byte 0: none (90 revisions)" in told
+
+
+def test_each_law_has_its_line_whatever_was_broken() -> None:
+    found = Verification(breaches=[Breach(1, "a.md", 3, "no block"), Breach(7, "b.md", None, "no picture")])
+    lines = law_lines(found, breaches=False)
+    assert [re.match(r"law \d", line)[0] for line in lines] == [f"law {law}" for law in (1, 2, 3, 4, 5, 7)]  # type: ignore[index]
+    assert law_lines(found)[2:] == lines

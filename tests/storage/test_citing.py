@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -429,3 +430,15 @@ def test_a_run_hashes_only_the_rows_that_it_brings_and_has_the_root_of_all(
     assert run(3) == 1
     story(2, "改期的报道", month=5)
     assert run(4) == 1
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "citation.json").write_text("{}")
+    for given in (
+        [str(tmp_path / "pipe")],
+        [str(tmp_path / "citation.json"), "--source", "/dev/zero"],
+        [str(tmp_path)],
+    ):
+        assert main(["check", *given]) == 2
+        assert "this is no file" in capsys.readouterr().err

@@ -28,6 +28,7 @@ from pressmark.flows.cli import main
 from pressmark.storage.citing import cite
 from pressmark.storage.errors import LockedError, OutputError
 from pressmark.storage.output import lease
+from pressmark.storage.output import snapshot as snapshots
 from pressmark.storage.output.objects import ObjectStore
 from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.store import Store
@@ -213,6 +214,27 @@ def test_a_snapshot_is_a_copy_of_one_moment(news: News, place: str) -> None:
         digests = [(part.table, part.partition, part.digest) for part in remote.parts if part.table != "runs"]
         assert digests == [(part.table, part.partition, part.digest) for part in local.parts if part.table != "runs"]
         assert all(path.exists() for part in remote.parts for path in part.paths)
+
+
+def test_a_snapshot_has_no_file_that_went_while_it_was_copied(
+    news: News, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some_articles(news.write)
+    gone = news.write("gone.md", url="https://songling-times.example/gone", at="2019-01-01T00:00:00")
+    ingest(news.archive, place)
+    listed, looks = snapshots._files, [0]
+
+    def changing(output: Output) -> Iterator[snapshots._File]:
+        looks[0] += 1
+        if looks[0] == 2:
+            gone.unlink()
+            ingest(news.archive, place, 2, sync=True)
+        yield from listed(output)
+
+    monkeypatch.setattr(snapshots, "_files", changing)
+    with snapshot(Output(place), "a") as found:
+        copied = {path.relative_to(found.folder).as_posix() for path in found.folder.rglob("*") if path.is_file()}
+        assert copied == {entry.name for _, _, entry in listed(Output(place))}
 
 
 def assert_whole(place: str, source: Path | str, expected: dict[str, bytes]) -> None:

@@ -225,3 +225,18 @@ def test_links_stay_as_found_without_an_address_to_resolve_against() -> None:
 )
 def test_a_copy_in_a_web_archive_is_the_page_itself(kept: str, canonical: str) -> None:
     assert canonical_url(kept) == canonical
+
+
+@pytest.mark.parametrize(
+    ("url", "canonical"),
+    [
+        (r"https://evil.example\@songling-times.example/a", "https://evil.example/@songling-times.example/a"),
+        (
+            r"https://songling-times.example\.evil.example/a?b=\c",
+            "https://songling-times.example/.evil.example/a?b=\\c",
+        ),
+        (r"https:\\songling-times.example\a", "https://songling-times.example/a"),
+    ],
+)
+def test_a_host_ends_where_a_browser_has_it_end(url: str, canonical: str) -> None:
+    assert canonical_url(url) == canonical
