@@ -427,7 +427,7 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     if value is None:
         return None, True
     try:
-        moment = value if isinstance(value, date) else dateutil.parse(str(value))
+        moment: Any = value if isinstance(value, date) else dateutil.parse(str(value))
     except (ValueError, OverflowError):
         return None, False
     # A month alone, and a year of another calendar, are read by the words around them.
