@@ -18,8 +18,8 @@ from archives import ROOT
 # and removals; forgetting an article, and the proof; who carries what is gone, and pages of changes and copies;
 # signed roots; kept moments and clusters; the evidence for a page's day; roles by what stands amid a story and by
 # likeness.
-MOST_LINES = 33_104
-MOST_MODULES = 154
+MOST_LINES = 33_005
+MOST_MODULES = 155
 LONGEST_MODULE = 450
 
 MAY_IMPORT = {

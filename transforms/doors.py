@@ -170,7 +170,7 @@ def _with_page(header: Header, page: PageFacts) -> Header:
     )
 
 
-def dated_in_words(header: Header, texts: Sequence[str]) -> Header:
+def dated_in_words(header: Header, texts: list[str]) -> Header:
     """A header with the date of publication that it gives in words, or by a calendar, of its texts' language."""
     said = json.loads(header.metadata or "{}")
     for key in OF_PUBLICATION:

@@ -121,7 +121,7 @@ def unlinked(body: str) -> tuple[str, list[tuple[int, str]]]:
     address holds, and that from which on none does.
 
     >>> unlinked("[\\n\\n# a\\n\\n](b)\\n")
-    (' \\n\\n# a\\n\\n    \\n', [(0, 'b'), (8, '')])
+    (' \\n\\n# a\\n\\n    \\n', [(0, 'b'), (12, '')])
     """
     links: list[tuple[int, str]] = []
     pieces, position, opening = [], 0, None

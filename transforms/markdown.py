@@ -141,7 +141,8 @@ class _Renderer:
         self.left: list[list[int]] = []
         # Text and tags are read without what is there for the site's generator, code from the body itself.
         self._tags = closed(body)
-        self._text, self._around = unlinked(blanked(self._tags))
+        self._text, around = unlinked(blanked(self._tags))
+        self._around = around[::-1]
         # A return alone ends a line, too.
         text, self._stood_for = shielded(self._text)
         self._read = _beside_ideographs(re.sub(r"\r(?!\n)", "\n", text), loose)
@@ -188,7 +189,7 @@ class _Renderer:
         return Rendering("".join(self._out), self._places, self._lengths, self._starts, self._ends)
 
     def _event(self, name: str, value: Any, place: Mapping[str, int]) -> None:
-        while self._around and name != "End" and self._points(place)[0] >= self._around[0][0]:
+        while self._around and name != "End" and self._points(place)[0] >= self._around[-1][0]:
             self._flush()
             self._link_blocks()
         if name == "Text":
@@ -239,7 +240,7 @@ class _Renderer:
         return self._point, self._point + len(self._bytes[start:end].decode("utf-8", "ignore"))
 
     def _link_blocks(self) -> None:
-        _, address = self._around.pop(0)
+        _, address = self._around.pop()
         self._linked += 1 if address else -1
         self._tag(f'<a href="{html.escape(address)}">' if address else "</a>")
 
