@@ -18,6 +18,7 @@ from pressmark.transforms.outlets import Rules, class_words
 __all__ = [
     "BY_CLASS",
     "BY_START",
+    "ELEMENT_FINDINGS",
     "HIDDEN",
     "LONGEST_PLAIN_REMARK",
     "LONGEST_REMARK",

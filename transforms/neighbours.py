@@ -15,7 +15,7 @@ from typing import Final
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import HEADINGS, LABEL, named
-from pressmark.transforms.evidence import BY_START, HIDDEN, Finding
+from pressmark.transforms.evidence import BY_START, ELEMENT_FINDINGS, HIDDEN, Finding
 from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES, SIGN_UP_WORDS
 from pressmark.transforms.own_links import CJK, LINKS, settle_labelled, settle_links, width
 from pressmark.transforms.path import LISTS, Path, container, list_around
@@ -74,6 +74,8 @@ CITED: Final = Finding("note", "in a bibliography")
 INVITES_TO: Final = Finding("note", "an invitation to sign up, at the story's end")
 SIGNED: Final = Finding("byline", "a name alone in bold or italic, below the story")
 CELL: Final = Finding("table", "a cell of a table of short texts")
+# Some systems set each table as a figure.
+IN_FIGURE: Final = ELEMENT_FINDINGS["figure"]
 TABLE_TITLE: Final = Finding("caption", "the caption of a table")
 # A story sums itself up before any of these; cards and lists have a summary of each.
 TOLD: Final = ("body", "related", "list_item")
@@ -150,7 +152,7 @@ def _tables(findings: list[Finding], blocks: Sequence[Block], cells: Sequence[in
     """What a table holds is its cells where there are several in a row, and rows, and all are short."""
     for inside in data_tables(blocks, cells):
         for index in inside:
-            if findings[index].role not in ("boilerplate", "caption"):
+            if findings[index] is IN_FIGURE or findings[index].role not in ("boilerplate", "caption"):
                 findings[index] = CELL
         above = inside[0] - 1
         if above >= 0 and blocks[above].path.tag == "caption" and findings[above].role in CONTENT_ROLES:

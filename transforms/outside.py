@@ -221,7 +221,9 @@ def amid(blocks: Sequence[Block], main: Sequence[bool], evidence: Evidence) -> l
     cells = [index for index in behind if container(blocks[index].path).tag in CELLS]
     items = [index for index in between if any(token.tag == "li" for token in blocks[index].path)]
     for index in chain(items, *data_tables(blocks, cells)):
-        tokens = list(blocks[index].path)
+        # Some systems set each table as a figure.
+        figured = "figure" if container(blocks[index].path).tag in CELLS else ""
+        tokens = [token for token in blocks[index].path if token.tag != figured]
         own = [token for token in tokens if id(token) not in frames and named_tag(token) not in like]
         said = [evidence.of_element(token) for token in own]
         if own and own[0].tag in LISTED and all(one is None or one.role in CONTENT_ROLES for one in said):

@@ -45,7 +45,10 @@ SIGNED: Final = (
     "stamps hold, is not checked: see `wacz validate --verify-auth`"
 )
 UNCHECKED: Final = "{} WACZ files have signatures that are not checked, as `{}` by {}: {}"
-CUT: Final = "{} pages were not crawled as a whole (WARC-Truncated), such as {}; crawl them again"
+CUT: Final = (
+    "{} pages were not crawled as a whole (WARC-Truncated, or fewer bytes than Content-Length), such as {}; crawl them "
+    "again, as the latest capture of an address is its current revision, whole or not"
+)
 # Of all that a zip says before a file, the lengths of its name and of what else follows.
 LOCAL_HEADER: Final = struct.Struct("<26xHH")
 # Kinds of what was left out that a note names.

@@ -20,6 +20,7 @@ __all__ = ["ZIP_ERRORS", "Package", "Signature", "is_as_stated", "package_of"]
 
 ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 LARGEST: Final = 1 << 24
+SHA_256: Final = re.compile(r"sha256:[0-9a-fA-F]{2,64}")
 SIGNER: Final = re.compile(r"[\w.:-]{1,100}")
 
 
@@ -62,7 +63,7 @@ def _signature(signed: dict[str, Any], data: bytes) -> Signature:
         from cryptography.hazmat.primitives.asymmetric import ec, utils
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.serialization import load_der_public_key
-        from cryptography.x509 import load_pem_x509_certificate
+        from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
     except ModuleNotFoundError:
         return Signature(signer, unchecked="`cryptography` is not installed: pip install 'pressmark[sign]'")
     digest = str(signed.get("hash", ""))
@@ -72,9 +73,9 @@ def _signature(signed: dict[str, Any], data: bytes) -> Signature:
             key: object = load_der_public_key(base64.b64decode(str(signed["publicKey"]), validate=True))
         else:
             key = load_pem_x509_certificate(str(signed.get("domainCert", "")).encode()).public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, InvalidVersion):
         return Signature(signer, unchecked="its key or its signature can't be read")
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not digest.startswith("sha256:"):
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not SHA_256.fullmatch(digest):
         return Signature(signer, unchecked="it is none of ECDSA over a digest of SHA-256")
     # Browsers write the two numbers one after the other, servers as DER.
     half = (key.key_size + 7) // 8
@@ -83,7 +84,7 @@ def _signature(signed: dict[str, Any], data: bytes) -> Signature:
     for form in forms:
         with suppress(InvalidSignature):
             key.verify(form, digest.encode(), ec.ECDSA(SHA256()))
-            return Signature(signer, fits=digest == f"sha256:{hashlib.sha256(data).hexdigest()}")
+            return Signature(signer, fits=digest.lower() == f"sha256:{hashlib.sha256(data).hexdigest()}")
     return Signature(signer)
 
 

@@ -199,6 +199,7 @@ def _ends(after: bytes) -> bool:
 def _page(record: _Record, block: _Part, place: str, limits: Limits, budget: Budget) -> Found | LeftOut:
     """The page in a record's content, of which what is not needed stays unread."""
     content_type, codings = record.says("Content-Type"), []
+    cut = bool(record.says("WARC-Truncated").strip())
     if record.says("WARC-Segment-Number"):
         return LeftOut("record in segments")
     if content_type.lower().startswith("application/http"):
@@ -218,6 +219,9 @@ def _page(record: _Record, block: _Part, place: str, limits: Limits, budget: Bud
         content_type = http.get_header("Content-Type") or ""
         codings = [coding for name in ENCODINGS for header, value in http.headers if header.lower() == name
                    for coding in value.lower().split(",") if coding.strip() not in ("", "identity")]  # fmt: skip
+        length = (http.get_header("Content-Length") or "").strip()
+        # What has more bytes than the server said is what the crawler has undone the encoding of.
+        cut = cut or (LENGTH.fullmatch(length) is not None and block.left < int(length) and "chunked" not in codings)
     elif record.says("WARC-Type").lower() == "response":
         return LeftOut("response of no HTTP")
     declared = MEDIA_TYPE.match(content_type.strip())
@@ -233,7 +237,7 @@ def _page(record: _Record, block: _Part, place: str, limits: Limits, budget: Bud
     charset = CHARSET.search(content_type)
     url = record.says("WARC-Target-URI").strip().removeprefix("<").removesuffix(">").replace(" ", "%20")
     facts = RecordFacts(url or None, charset[1] if charset else None, content_type or None)
-    return Found(place, _time(record), Payload(data, facts), bool(record.says("WARC-Truncated").strip()))
+    return Found(place, _time(record), Payload(data, facts), cut)
 
 
 def _payload(record: _Record, block: _Part, codings: list[str], limits: Limits, budget: Budget) -> bytes | Fault:

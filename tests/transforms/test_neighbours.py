@@ -333,3 +333,10 @@ def test_items_of_one_list_are_of_one_role_whatever_their_first_words() -> None:
 def test_a_last_paragraph_that_signs_readers_up_is_a_note(text: str, role: str) -> None:
     assert roles(f"{STORY}<p>{text}</p>")[3] == role
     assert roles(f"{STORY}<p>{text}</p>{STORY}")[3] == "body"
+
+
+def test_a_table_that_is_set_as_a_figure_has_cells_and_its_caption() -> None:
+    rows = "".join(f"<tr><td>Lamp {number}</td><td>{number} m</td></tr>" for number in range(3))
+    figure = f"<figure class='wp-block-table'><table>{rows}</table><figcaption>Lamps of the quay</figcaption></figure>"
+    assert roles(STORY + figure + STORY) == [*BODY, *["table"] * 6, "caption", *BODY]
+    assert roles(f"{STORY}<figure><p>Lamps of the quay</p></figure>{STORY}") == [*BODY, "caption", *BODY]

@@ -176,6 +176,10 @@ def test_what_is_named_for_pictures_above_a_pages_story_is_furniture() -> None:
         pytest.param(
             "<table><tr><td>Oil</td><td>3.1</td></tr><tr><td>Wax</td><td>2.0</td></tr></table>", True, id="data"
         ),
+        pytest.param(
+            "<figure><table><tr><td>Oil</td><td>3.1</td></tr><tr><td>Wax</td><td>2.0</td></tr></table></figure>", True,
+            id="data, set as a figure",
+        ),
         pytest.param("<div class='part'><ul><li>The lamp</li></ul></div>", True, id="in a part like the story's"),
         pytest.param("<div class='box'><ul><li>The lamp</li></ul></div>", False, id="in another element"),
         pytest.param("<ul class='tags'><li>The lamp</li></ul>", False, id="named for furniture"),
@@ -183,7 +187,7 @@ def test_what_is_named_for_pictures_above_a_pages_story_is_furniture() -> None:
         pytest.param("<table><tr><td>The lamp</td></tr></table>", False, id="one cell"),
         pytest.param("<p>The lamp</p>", False, id="paragraph"),
     ],
-)
+)  # fmt: skip
 def test_items_and_tables_amid_a_pages_story_are_its_own(between: str, inside: bool) -> None:
     part = "<div class='part'><h4>The lamp</h4></div>"
     blocks = cut(f"<body>{part}{between}{part}</body>").blocks
