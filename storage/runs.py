@@ -18,7 +18,7 @@ from pressmark.storage.inputs.budget import GIB, Budget
 from pressmark.storage.inputs.opening import InputAddress, open_input, parse_address
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.parquet import PartFile, write_part
-from pressmark.storage.output.store import Replacement
+from pressmark.storage.output.store import Replacement, is_object_address
 from pressmark.storage.output.tables import PART_SUFFIX, Output
 from pressmark.storage.settings import keys_of
 from pressmark.transforms.records import Stamp
@@ -124,6 +124,9 @@ def archive_of(output: Output, source: str | None = None, archive: str | None = 
     if archive is None and source is not None:
         archive = next((run.archive for run in runs if run.source == source), None)
     last = latest_of(output, archive)
+    if source is None and output.is_local and is_object_address(last.source):
+        # Whoever made the folder would have this machine's keys used at a place of their choice.
+        raise OutputError(f"the latest run read `{last.source}`", output.address, "name it, if it is to be read again")
     address = parse_address(source or last.source)._replace(trusted=bool(last.argument("trust_repository")))
     if source is None or source == last.source:
         address = address.at(last.commit)

@@ -40,6 +40,7 @@ __all__ = ["PackedArchive", "TarArchive", "ZipArchive"]
 CHUNK_BYTES: Final = 1 << 18
 OUTSIDE: Final = re.compile(r"\A(?:/|[A-Za-z]:[/\\])|(?:\A|/)\.\.(?:/|\Z)")
 UTF8_FLAG: Final = 0x800
+ENCRYPTED_FLAG: Final = 1
 UNIX: Final = 3
 
 NO_FILE: Final = "no regular file; leave it out of the archive"
@@ -48,6 +49,7 @@ REPLACED: Final = "a later member of the archive has the same name and replaces 
 NO_TARGET: Final = "it is linked to a member that is not there"
 SPARSE: Final = "a sparse file, which may unpack to any size; pack it again without `--sparse`"
 METHOD: Final = "it is packed by a method that is not read; pack it again by the usual one (deflate)"
+ENCRYPTED: Final = "it is encrypted; unpack it with its password, and pack it again without one"
 
 
 class Member(NamedTuple):
@@ -311,7 +313,7 @@ def _tar_member(entry: tarfile.TarInfo) -> Member:
 class ZipArchive(PackedArchive):
     """The files in a zip archive, in the order of its directory."""
 
-    # An encrypted member is a RuntimeError, a name or a header that is none a ValueError or `struct.error`.
+    # A name or a header that is none is a ValueError or `struct.error`, what zipfile can't do a RuntimeError.
     member_errors = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
     def opened(self) -> Opened:
@@ -338,7 +340,9 @@ class ZipArchive(PackedArchive):
         problem = None
         if kind not in (0, stat.S_IFREG):
             return Member(name, 0, LINK_PROBLEM if kind == stat.S_IFLNK else NO_FILE)
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        if entry.flag_bits & ENCRYPTED_FLAG:
+            problem = ENCRYPTED
+        elif entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             # The others are unpacked without a limit.
             problem = METHOD
         elif broken := self.budget.broken_by(entry.file_size, entry.compress_size, HARMLESS_PART_BYTES):

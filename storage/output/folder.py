@@ -19,6 +19,7 @@ import shutil
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,9 @@ import pyarrow as pa
 from pressmark.storage.errors import LockedError, OutputError
 from pressmark.storage.output.store import Progress, Replacement, Stored
 
-__all__ = ["JOURNAL", "PRIVATE", "FolderStore", "exclusive", "held_folder", "publishing", "replace_file", "sync"]
+__all__ = [
+    "JOURNAL", "PRIVATE", "FolderStore", "exclusive", "held_folder", "publishing", "replace_file", "sync", "within",
+]  # fmt: skip
 
 # All that is not for readers lies below this folder.
 PRIVATE: Final = ".pressmark"
@@ -60,13 +63,13 @@ class FolderStore:
         return (self._root / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        path = self._root / name
+        path = within(self._root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
 
     @contextlib.contextmanager
     def draft(self, name: str) -> Iterator[Path]:
-        path = self._root / name
+        path = within(self._root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         yield path
 
@@ -75,10 +78,10 @@ class FolderStore:
 
     def remove(self, names: Iterable[str]) -> None:
         for name in names:
-            (self._root / name).unlink(missing_ok=True)
+            within(self._root, name).unlink(missing_ok=True)
 
     def clear(self, prefix: str) -> None:
-        shutil.rmtree(self._root / prefix, ignore_errors=True)
+        shutil.rmtree(within(self._root, prefix), ignore_errors=True)
 
     @contextlib.contextmanager
     def writing(self, run_id: str, progress: Progress) -> Iterator[None]:
@@ -87,6 +90,7 @@ class FolderStore:
             yield
 
     def commit(self, steps: Sequence[Replacement]) -> None:
+        _check(self._root, steps)
         drafts = [self._root / step.staged for step in steps if step.staged is not None]
         _sync_all(drafts)
         targets = {(self._root / step.target).parent for step in steps if step.staged is not None}
@@ -106,6 +110,7 @@ def exclusive(root: Path, run_id: str) -> Iterator[None]:
     """Hold the output's lock, after the run that was killed while it published is completed; raises `LockedError`,
     naming the holder, where another run has it. The kernel drops the lock when its holder dies."""
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
+    within(root, f"{PRIVATE}/lock")
     try:
         (root / PRIVATE).mkdir(parents=True, exist_ok=True)
         _sync_all([folder.parent for folder in made])
@@ -184,17 +189,38 @@ def sync(path: Path) -> None:
 
 
 def _complete(root: Path) -> None:
-    journal = root / JOURNAL
+    journal = within(root, JOURNAL)
     try:
         steps = [Replacement(*step) for step in json.loads(journal.read_bytes())]
     except FileNotFoundError:
         return
+    except (ValueError, TypeError):
+        raise OutputError("its journal is none of a run", journal, "move it away, and ingest again") from None
+    _check(root, steps)
     touched: dict[Path, None] = {}
     for step in steps:
         _apply(root, step, touched)
     _sync_all([folder for folder in touched if folder.exists()])
     journal.unlink()
     sync(journal.parent)
+
+
+def _check(root: Path, steps: Sequence[Replacement]) -> None:
+    """Raises `OutputError` where a step leads out of the output: whoever made a folder could have its readers move or
+    remove other files."""
+    for folder in {os.path.dirname(name) for step in steps for name in step[:2] if name is not None}:
+        within(root, os.path.join(folder, "."))
+
+
+def within(root: Path, name: str) -> Path:
+    """A place in an output's folder; raises `OutputError` for one that leads out of it, also by a link."""
+    *folders, _ = parts = name.split("/")
+    if ".." in parts or name.startswith("/"):
+        raise OutputError(f"`{name}` leads out of the output", root, "move its journal away, and ingest again")
+    for folder in accumulate(folders, os.path.join, initial=str(root)):
+        if folder != str(root) and os.path.islink(folder):
+            raise OutputError("a folder of the output is a link", folder, "put the folder itself there")
+    return root / name
 
 
 def _apply(root: Path, step: Replacement, touched: dict[Path, None]) -> None:
@@ -221,7 +247,7 @@ def _sync_all(places: Sequence[Path]) -> None:
 
 def _clear_readers(root: Path) -> None:
     """Remove what readers left that were killed; under the lock of `publishing`, so that none is just beginning."""
-    for path in (root / PRIVATE / "readers").glob("*"):
+    for path in within(root, f"{PRIVATE}/readers/.").glob("*"):
         try:
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:

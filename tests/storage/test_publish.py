@@ -15,9 +15,11 @@ import polars as pl
 import pytest
 from archives import ROOT, Changed, News, breaches, files_of, ingest
 
-from pressmark.storage.errors import LockedError
+import pressmark
+from pressmark.storage import runs
+from pressmark.storage.errors import LockedError, OutputError
 from pressmark.storage.output.folder import JOURNAL, exclusive
-from pressmark.storage.output.tables import STAGING
+from pressmark.storage.output.tables import STAGING, Output
 
 pytestmark = pytest.mark.slow
 
@@ -195,3 +197,57 @@ def test_the_run_log_has_one_row_per_run_with_its_figures(news: News) -> None:
     assert runs.select(columns).rows() == [("run-1", 2, 0, 2, 1, 1, 1, 2, 1), ("run-2", 2, 2, 0, 0, 0, 1, 2, 1)]
     arguments = json.loads(runs["arguments"][0])
     assert (arguments["sync"], arguments["partition"], arguments["buckets"]) == (False, "month", 1)
+
+
+def test_a_folder_that_is_a_link_is_not_written_through(news: News) -> None:
+    news.write("a.md", url="https://songling-times.example/a")
+    ingest(news.archive, news.out)
+    others = news.folder / "others"
+    for name in (".pressmark/readers", ".pressmark/staging", "runs", "articles/outlet=songling-times-example"):
+        held = news.out / name
+        elsewhere = others / name.replace("/", "-")
+        elsewhere.parent.mkdir(exist_ok=True)
+        if held.exists():
+            held.rename(elsewhere)
+        (elsewhere / "kept").mkdir(parents=True)
+        before = sorted(elsewhere.rglob("*"))
+        held.symlink_to(elsewhere)
+        (news.archive / "a.md").write_bytes((news.archive / "a.md").read_bytes() + b"<p>more</p>")
+        with pytest.raises(OutputError, match="is a link"):
+            ingest(news.archive, news.out, 2)
+        assert sorted(elsewhere.rglob("*")) == before
+        held.unlink()
+        elsewhere.rename(held)
+        (held / "kept").rmdir()
+    assert not ingest(news.archive, news.out, 3).deleted
+
+
+@pytest.mark.parametrize(
+    "journal",
+    ['[[null, "../others/a.txt", 0]]', '[["../others/a.txt", "runs/a.parquet", 0]]', '[["{0}/a.txt", "runs/a", 0]]',
+     '[[null, "linked/a.txt", 0]]', "[1]", "{", "[[]]"],
+)  # fmt: skip
+def test_a_journal_that_leads_out_of_the_output_is_carried_out_by_nobody(news: News, journal: str) -> None:
+    news.write("a.md", url="https://songling-times.example/a")
+    ingest(news.archive, news.out)
+    others = news.folder / "others"
+    others.mkdir()
+    (others / "a.txt").write_text("mine")
+    (news.out / "linked").symlink_to(others)
+    (news.out / JOURNAL).write_text(journal.replace("{0}", str(others)))
+    for use in (lambda: ingest(news.archive, news.out, 2), lambda: pressmark.open(news.out).__enter__()):
+        with pytest.raises(OutputError, match=r"leads out|is a link|none of a run"):
+            use()
+    assert (others / "a.txt").read_text() == "mine"
+
+
+def test_a_store_that_an_output_names_is_asked_only_where_the_user_names_it(
+    news: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news.write("a.md", url="https://songling-times.example/a")
+    ingest(news.archive, news.out)
+    sent = runs.latest_of(Output(news.out))._replace(source="s3://another-bucket/x")
+    monkeypatch.setattr(runs, "latest_of", lambda *_: sent)
+    with pytest.raises(OutputError, match=r"s3://another-bucket/x.*name it"):
+        runs.archive_of(Output(news.out))
+    assert runs.archive_of(Output(news.out), str(news.archive)).address.path == news.archive
