@@ -38,7 +38,7 @@ AGREEMENT: Final = timedelta(days=2)
 TEHRAN: Final = "Asia/Tehran"
 NOON, MIDDAY_FROM, SMALL_HOURS = 12, 10, 6
 
-MORNING: Final = frozenset({"上午", "凌晨", "清晨", "早上", "早晨", "早", "am"})
+MORNING: Final = frozenset({"上午", "午前", "凌晨", "清晨", "早上", "早晨", "早", "am"})
 AFTERNOON: Final = frozenset({"下午", "傍晚", "午后", "午後", "pm"})
 EVENING: Final = frozenset({"晚上", "晚间", "晚間", "晚"})
 NIGHT: Final = frozenset({"深夜", "半夜", "午夜", "夜间", "夜間"})

@@ -17,7 +17,7 @@ from pressmark.schemas.contract import PublishedFrom
 from pressmark.transforms.datelines import LONGEST_DATELINE, day_in_order, parts_of
 from pressmark.transforms.records import Dates
 
-__all__ = ["FAR_FUTURE", "SCHEDULED_AHEAD", "parse_date", "path_date", "url_date", "weigh", "zoned_day"]
+__all__ = ["FAR_FUTURE", "SCHEDULED_AHEAD", "counted_time", "parse_date", "path_date", "url_date", "weigh", "zoned_day"]
 
 CONFLICT: Final = timedelta(days=7)
 AGREEMENT: Final = timedelta(days=2)
@@ -49,6 +49,9 @@ MAIL_DATE: Final = re.compile(
     r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+\S+)?\Z"
 )
 DIGITS_OF_DAY: Final = 8
+# Seconds or milliseconds since 1970, of this century: with another digit first, ten of them are a day and its hour.
+EPOCH: Final = re.compile(r"(1[0-9]{9})(?:\.[0-9]{1,9}|[0-9]{3})?")
+START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HOURS_OF_DAY: Final = 24
 MINUTES_OF_HOUR: Final = 60
 YEAR: Final = re.compile(r"(?:19|20)\d{2}")
@@ -95,6 +98,12 @@ def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | No
     except (ValueError, OverflowError):
         return None
     return None
+
+
+def counted_time(text: str) -> datetime | None:
+    """The time that a number of seconds or milliseconds is, where a key says that it is a time."""
+    match = EPOCH.fullmatch(text)
+    return None if match is None else START + timedelta(seconds=int(match[1]))
 
 
 def zoned_day(text: str) -> date | None:

@@ -25,6 +25,11 @@ WIDE: Final = {**DIGITS, **str.maketrans("／－．：（）　", "/-.:() ", MAR
 HAN_DIGITS: Final = {**{sign: value for value, sign in enumerate("〇一二三四五六七八九")}, "零": 0, "○": 0, "Ｏ": 0}
 HAN_DATE: Final = re.compile(r"[〇零○Ｏ一二三四五六七八九十百]{2,6}\s*年\s*[一二三四五六七八九十]{1,3}\s*月")
 HANGUL_DATE: Final = re.compile(r"(\d{4})년\s*(\d{1,2})월\s*(\d{1,2})일")
+HANGUL_CLOCK: Final = re.compile(r"(\d{1,2})시(?:\s*(\d{1,2})분)?")
+HANGUL_HALVES: Final = {"오전": "上午", "오후": "下午"}
+# Japan counts years by its emperors; the first one has a sign of its own.
+ERAS: Final = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
+ERA: Final = re.compile(rf"({'|'.join(ERAS)})\s*(元|\d{{1,2}}|[一二三四五六七八九十]{{1,3}})\s*年")
 HAN_NUMBER: Final = re.compile(r"[〇零○Ｏ一二三四五六七八九十百]+(?=\s*[年月日号號时時点點分])")
 BRACKETS: Final = {"【": "】", "[": "]", "（": "）", "(": ")", "〔": "〕"}
 IRANIAN: Final = "فروردین اردیبهشت خرداد تیر مرداد شهریور مهر آبان آذر دی بهمن اسفند".split()
@@ -86,11 +91,21 @@ def plain(text: str) -> str:
     """A text with ASCII digits and signs, Chinese numerals of a date as digits, without brackets around it."""
     if not text.isascii():
         text = HANGUL_DATE.sub(r"\1年\2月\3日", text.translate(WIDE))
-        if HAN_DATE.search(text):
+        for half, sign in HANGUL_HALVES.items():
+            text = text.replace(half, sign)
+        text = HANGUL_CLOCK.sub(lambda clock: f"{clock[1]}:{int(clock[2] or 0):02}", text)
+        common = ERA.sub(_common_year, text)
+        if common != text or HAN_DATE.search(text):
+            text = common
             text = HAN_NUMBER.sub(lambda number: str(_han(number[0])), text)
     if text and BRACKETS.get(text[0]) == text[-1]:
         text = text[1:-1].strip()
     return text
+
+
+def _common_year(era: re.Match[str]) -> str:
+    year = 1 if era[2] == "元" else int(era[2]) if era[2].isdigit() else _han(era[2])
+    return f"{ERAS[era[1]] + year}年"
 
 
 def _han(number: str) -> int:

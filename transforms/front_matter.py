@@ -14,7 +14,7 @@ from datetime import date, datetime, time
 from typing import Any, Final, NamedTuple
 
 from pressmark.transforms.date_keys import DATES, date_keys, folded
-from pressmark.transforms.dates import parse_date, zoned_day
+from pressmark.transforms.dates import counted_time, parse_date, zoned_day
 from pressmark.transforms.people import credits_in, credits_of
 
 __all__ = ["AUTHORS", "DATES", "PROBLEM", "UNDERSTOOD", "URLS", "FrontMatter", "folded", "read_front_matter"]
@@ -399,7 +399,7 @@ def _moment(value: Any) -> tuple[date | datetime, date | None] | None:
     if isinstance(value, date):
         return value, value.date() if isinstance(value, datetime) and value.utcoffset() else None
     text = _text(value) or ""
-    moment = parse_date(path[0] if (path := DAY_OF_PATH.match(text)) else text)
+    moment = counted_time(text) or parse_date(path[0] if (path := DAY_OF_PATH.match(text)) else text)
     return None if moment is None else (moment, zoned_day(text))
 
 

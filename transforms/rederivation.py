@@ -426,6 +426,8 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     value = next((said[key] for key in keys if said.get(key) and said[key] is not True), None)
     if value is None:
         return None, True
+    if re.fullmatch(r"1\d{9}(?:\d{3}|\.\d+)?", str(value)):
+        return EPOCH + timedelta(seconds=int(str(value)[:10])), True
     try:
         moment: Any = value if isinstance(value, date) else dateutil.parse(str(value))
     except (ValueError, OverflowError):

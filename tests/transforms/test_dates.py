@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pressmark.transforms.dates import parse_date, url_date, weigh
+from pressmark.transforms.dates import counted_time, parse_date, url_date, weigh
+from pressmark.transforms.front_matter import read_front_matter
 from pressmark.transforms.records import Dates
 
 PARIS, SHANGHAI, NEW_YORK = map(ZoneInfo, ("Europe/Paris", "Asia/Shanghai", "America/New_York"))
@@ -248,3 +249,25 @@ def test_a_number_that_begins_a_title_is_no_day_of_a_url() -> None:
     assert url_date("https://news.example/2020/06/1号") is None
     assert url_date("https://news.example/2020/06/1/") == date(2020, 6, 1)
     assert url_date("https://news.example/2020/06/1") == date(2020, 6, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2023-05-01 오후 3:20", "2023-05-01T15:20:00"), ("2023. 5. 1. 오전 9시 5분", "2023-05-01T09:05:00"),
+        ("2023년 5월 1일 오후 12시", "2023-05-01T12:00:00"), ("令和5年5月1日", "2023-05-01"),
+        ("令和元年五月一日 午前9時", "2019-05-01T09:00:00"), ("平成31年4月30日 午後3時20分", "2019-04-30T15:20:00"),
+        ("昭和六十四年一月七日", "1989-01-07"), ("令和5年2月30日", None),
+    ],
+)  # fmt: skip
+def test_clocks_of_korea_and_years_of_japan(text: str, said: str | None) -> None:
+    found = parse_date(text)
+    assert (None if found is None else found.isoformat()) == said
+
+
+@pytest.mark.parametrize("text", ["1683000000", "1683000000.25", "1683000000123"])
+def test_a_number_of_seconds_is_a_time_where_a_key_says_so(text: str) -> None:
+    found = read_front_matter(f"---\ntitle: Weir\ndate: {text}\n---\n")
+    assert found is not None
+    assert found.date == datetime(2023, 5, 2, 4, tzinfo=UTC)
+    assert counted_time("2023050115") is counted_time("168300000") is None
