@@ -20,9 +20,9 @@ from pressmark.transforms.path import Path, container, list_around, outwards
 
 __all__ = ["CJK", "LINKS", "settle_labelled", "settle_links", "width"]
 
-# Lists of links are a digest's story where they are so much of it.
 # Links that are longer are titles of other stories, and no items of this one.
 LEAST_OF_TITLE: Final = 40
+# Lists of links are a digest's story where they are so much of it.
 LEAST_ITEMS: Final = 6
 ITEM_SHARE: Final = 0.4
 # A box beside the story holds less than this of the text.
@@ -41,17 +41,11 @@ MARKS: Final = re.compile(r"[\W_]*")
 FILE: Final = re.compile(r"(?:mailto|tel):|\.(?:pdf|docx?|xlsx?|zip|mp3)(?:[?#]|$)", re.IGNORECASE)
 
 LINKS: Final = Finding("related", "nothing but links")
-
 DIGEST: Final = Finding("list_item", "links in lists that are most of the article")
-
 ANNOUNCED: Final = Finding("list_item", "a list of links that the paragraph above announces")
-
 AMONG_ITEMS: Final = Finding("list_item", "a link in a list that has other items, too")
-
 OWN_ITEM: Final = Finding("list_item", "a link in a list below a heading of the story")
-
 OWN_HEADING: Final = Finding("heading", "a linked heading over a paragraph of the story")
-
 BOXED: Final = Finding("related", "in a box with a linked heading, beside the story")
 AWAY: Final = Finding("list_item", "a link to another site, as other sections of the story have")
 AWAY_LINE: Final = Finding("body", AWAY.reason)
