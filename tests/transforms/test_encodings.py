@@ -114,7 +114,9 @@ def test_markdown_in_a_damaged_encoding_is_lawful(data: bytes) -> None:
 def test_a_slice_of_a_damaged_source_is_what_it_is_where_it_stands(codec: str, end: bytes, data: bytes) -> None:
     data = SOURCE.encode(codec, "replace") + b"<p>" + data + end
     article = parsed(data, codec)
-    assert isinstance(article, Article)
+    if isinstance(article, Reject):  # as it names an encoding with states
+        assert b"\x1b" in data
+        return
     assert breaches(article, data) == []
 
 
