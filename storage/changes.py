@@ -18,7 +18,7 @@ from pressmark.storage.errors import SettingsError
 from pressmark.storage.originals import Originals, Revision
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
-from pressmark.storage.search import bounds, rows_about, within
+from pressmark.storage.search import between, bounds, rows_about
 from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, successions
 from pressmark.transforms.removals import removals
 from pressmark.transforms.wording import WHAT
@@ -47,7 +47,7 @@ def changes_of(
     Raises `SettingsError` for what is no `what` or outlet."""
     if what is not None and what not in WHAT:
         raise SettingsError("this is nothing that a change is told as", what, "name one of " + ", ".join(WHAT))
-    pairs = pairs_of(moment, outlet).filter(*within("changed_at", *bounds(since, until)))
+    pairs = pairs_of(moment, outlet).filter(*between("changed_at", *bounds(since, until)))
     archives = Originals(moment, source)
     done = 0
     sizes = (pairs["old_source_bytes"] + pairs["new_source_bytes"]).to_list()
@@ -85,7 +85,7 @@ def removals_of(
         _with_period(moment, "articles"), _with_period(moment, "revisions"), moment.scan(REJECTS), moment.scan(RUNS)
     )
     found = found if outlet is None else found.filter(pl.col("outlet") == outlet)
-    found = rows_about(found.filter(*within("removed_at", *bounds(since, until))), about, ("title", "text"))
+    found = rows_about(found.filter(*between("removed_at", *bounds(since, until))), about, ("title", "text"))
     if carried:
         found = found.with_columns(carriers(found, moment.scan(ARTICLES), moment.scan(PARAGRAPHS)))
     if not read:

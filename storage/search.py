@@ -19,7 +19,7 @@ from pressmark.storage.search_index import Index, load_folding
 from pressmark.transforms.folding import Folding
 from pressmark.transforms.query import AllOf, AnyOf, Everything, Not, Phrase, Query, QueryError, parse_query, phrases_of
 
-__all__ = ["HITS", "Search", "blocks_of", "bounds", "rows_about", "within"]
+__all__ = ["HITS", "Search", "between", "blocks_of", "bounds", "rows_about"]
 
 SPANS: Final = pl.List(pl.Struct({"start": pl.Int32, "end": pl.Int32}))
 _TEXT: Final = pl.String()
@@ -91,7 +91,7 @@ class Search:
         if oldest_first:
             files = sorted(files, key=lambda file: (not file.period, file.period))
         wanted = [expression_of(tree, folding), *([] if role is None else [pl.col("role") == role])]
-        wanted += within("published_at", start, end)
+        wanted += between("published_at", start, end)
         wanted += [] if articles is None else [pl.col("article_id").is_in(articles.implode())]
         found = self._first_of(files, wanted, limit, OLDEST if oldest_first else NEWEST)
         phrases = list(phrases_of(tree))
@@ -234,7 +234,7 @@ def bounds(since: date | None, until: date | None) -> tuple[datetime | None, dat
     return None if since is None else _utc(since), end
 
 
-def within(column: str, start: datetime | None, end: datetime | None) -> list[pl.Expr]:
+def between(column: str, start: datetime | None, end: datetime | None) -> list[pl.Expr]:
     """What is true of rows whose time in a column is from `start` to before `end`, as far as these are given."""
     at = pl.col(column)
     return [*([] if start is None else [at >= start]), *([] if end is None else [at < end])]

@@ -50,7 +50,7 @@ MAIL_DATE: Final = re.compile(
 )
 DIGITS_OF_DAY: Final = 8
 # Seconds or milliseconds since 1970, of this century: with another digit first, ten of them are a day and its hour.
-EPOCH: Final = re.compile(r"(1[0-9]{9})(?:\.[0-9]{1,9}|[0-9]{3})?")
+EPOCH: Final = re.compile(r"(?P<seconds>1[0-9]{9})(?:\.?(?P<parts>[0-9]{3})|\.(?P<fraction>[0-9]{1,9}))?")
 START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HOURS_OF_DAY: Final = 24
 MINUTES_OF_HOUR: Final = 60
@@ -101,9 +101,16 @@ def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | No
 
 
 def counted_time(text: str) -> datetime | None:
-    """The time that a number of seconds or milliseconds is, where a key says that it is a time."""
+    """The time that a number of seconds or milliseconds is, where a key says that it is a time.
+
+    >>> counted_time("1683000000123").isoformat(timespec="milliseconds")
+    '2023-05-02T04:00:00.123+00:00'
+    """
     match = EPOCH.fullmatch(text)
-    return None if match is None else START + timedelta(seconds=int(match[1]))
+    if match is None:
+        return None
+    parts = (match["parts"] or match["fraction"] or "").ljust(6, "0")[:6]
+    return START + timedelta(seconds=int(match["seconds"]), microseconds=int(parts))
 
 
 def zoned_day(text: str) -> date | None:

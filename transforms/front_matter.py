@@ -364,8 +364,11 @@ def _understood(
     title = take(("title",), _text)
     authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
     said = {name: _jsonable(value) for name, (_, value) in fields.items()}
-    understood = [name for name in DATED & said.keys() if _moment(fields[name][1])]
-    moment, own_day = take(date_keys(said, understood, edited="editor" in metadata), _moment) or (None, None)
+    moments = {name: found for name in DATED & said.keys() if (found := _moment(fields[name][1]))}
+    wanted = map(folded, date_keys(said, moments, edited="editor" in metadata))
+    key = next((name for name in wanted if name in moments), "")
+    moment, own_day = moments.get(key, (None, None))
+    fields.pop(key, None)
     description = take(DESCRIPTIONS, _text)
     tags, kinds = [take(keys[:1], _words) or take(keys[1:], _parts) or () for keys in MANY.values()]
     for key, value in fields.values():

@@ -9,11 +9,11 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from turbohtml import Document
 
+from pressmark.transforms.dates import counted_time
 from pressmark.transforms.page_features import folded
 
 __all__ = [
@@ -37,9 +37,6 @@ PAGE_TYPE: Final = re.compile(r"(?:Page|VideoObject|Product|Event|Course|Episode
 # Deeper or longer JSON than this is no description of a page.
 MOST_NODES: Final = 20_000
 WRAPPING: Final = re.compile(r"^\s*(?://\s*)?(?:<!--|<!\[CDATA\[)|(?:-->|(?://\s*)?\]\]>)\s*$")
-START: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# Seconds or milliseconds since then, of this century.
-EPOCH: Final = re.compile(r"(?P<seconds>[1-4][0-9]{9})(?:[0-9]{3})?")
 # So many articles, none of them the page's, are a list of others.
 SEVERAL: Final = 2
 # A headline with fewer letters stands in another title by chance.
@@ -81,8 +78,8 @@ def address_of(node: Entry) -> str | None:
 def time_of(value: Any) -> str | None:
     """A time as it is written; a number of seconds or milliseconds as the time that it is."""
     text = str(value) if isinstance(value, int) else text_of(value)
-    found = EPOCH.fullmatch(text or "")
-    return text if found is None else (START + timedelta(seconds=int(found["seconds"]))).isoformat()
+    counted = counted_time(text or "")
+    return text if counted is None else counted.isoformat()
 
 
 def json_ld(document: Document) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from turbohtml import Document, Element, Node, Text
 
 from pressmark.transforms.datelines import dateline_reader
-from pressmark.transforms.dates import parse_date, url_date
+from pressmark.transforms.dates import counted_time, parse_date, url_date
 from pressmark.transforms.days import DIGITS, PRINTED_DATE
 from pressmark.transforms.json_ld import Entry, kind_of, time_of
 from pressmark.transforms.page_words import ASIDE, DATE_WORDS, KEYS, SELECTORS
@@ -35,7 +35,6 @@ DAY_FIRST: Final = ZoneInfo("Europe/London")
 # Whose words for months are read where a page's own language does not say them.
 MONTHS_OF: Final = ("de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr", "ru", "uk", "ar")
 ONE_DAY: Final = timedelta(days=1)
-EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC_ZONE)
 ONE_SECOND: Final = timedelta(seconds=1)
 
 MOST_NODES_NEAR, MOST_STRINGS, MOST_STRINGS_NEAR, MOST_STRINGS_ABOVE = 25, 2000, 16, 4
@@ -263,7 +262,7 @@ class _Dates:
     def _in_data(self) -> Iterator[PageDate]:
         """The day of publication in the data of a page's own scripts, where these name one only."""
         said = [match[1].rstrip("\"'") for match in IN_DATA.finditer(self._markup)]
-        said = [(EPOCH_START + timedelta(seconds=int(one[:10]))).isoformat() if one.isdigit() else one for one in said]
+        said = [counted.isoformat() if (counted := counted_time(one)) else one for one in said]
         if len({text[:10] for text in said}) == 1:
             yield PageDate(said[0], "the page's own data")
 

@@ -427,7 +427,8 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     if value is None:
         return None, True
     if re.fullmatch(r"1\d{9}(?:\d{3}|\.\d+)?", str(value)):
-        return EPOCH + timedelta(seconds=int(str(value)[:10])), True
+        parts = str(value)[10:].lstrip(".").ljust(6, "0")[:6]
+        return EPOCH + timedelta(seconds=int(str(value)[:10]), microseconds=int(parts)), True
     try:
         moment: Any = value if isinstance(value, date) else dateutil.parse(str(value))
     except (ValueError, OverflowError):

@@ -28,7 +28,7 @@ from pressmark.storage.output.folder import PRIVATE, sync
 from pressmark.storage.output.store import Progress, is_object_address
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
-from pressmark.storage.search import within
+from pressmark.storage.search import between
 
 __all__ = ["DATABASE", "FORMATS", "LINKS", "Exported", "Format", "Selected", "export", "stored"]
 
@@ -167,7 +167,7 @@ def _flat_tables(dataset: Dataset, selected: Selected) -> Iterator[_Flat]:
             # Days and years become months, too.
             month = pl.col("published_at").dt.strftime("%Y-%m").fill_null(UNKNOWN_MONTH)
             wanted = [pl.col("outlet").is_in(selected.outlets)] if selected.outlets else []
-            wanted += within("published_at", selected.since, selected.until)
+            wanted += between("published_at", selected.since, selected.until)
             frame = frame.with_columns(pl.col("outlet").cast(pl.String), month.alias("month")).filter(*wanted)
             schema = pa.schema([*keys_of("month"), *schema])
         elif any(selected) and table.name != "runs":

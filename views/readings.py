@@ -22,7 +22,7 @@ from pressmark.storage.dataset import Dataset
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, stages_in
-from pressmark.storage.search import bounds, within
+from pressmark.storage.search import between, bounds
 from pressmark.transforms.days import day_of
 
 __all__ = ["Asked", "Moment", "Part", "Refused", "Room", "asked_in", "counts", "part_of", "with_changes"]
@@ -305,7 +305,7 @@ def _catalogue(table: pl.LazyFrame, columns: tuple[str, ...]) -> pl.DataFrame:
 def _conditions(asked: Asked) -> Iterator[pl.Expr]:
     if asked.outlet:
         yield pl.col("outlet") == asked.outlet
-    yield from within("published_at", *bounds(asked.since, asked.until))
+    yield from between("published_at", *bounds(asked.since, asked.until))
     if asked.language:
         yield pl.col("language") == asked.language
     if asked.flag:

@@ -29,7 +29,7 @@ from pressmark.storage.errors import LockedError, OutputError
 from pressmark.storage.output.store import Progress, Replacement, Stored
 
 __all__ = [
-    "JOURNAL", "PRIVATE", "FolderStore", "exclusive", "held_folder", "publishing", "replace_file", "sync", "within",
+    "JOURNAL", "PRIVATE", "FolderStore", "exclusive", "held_folder", "inside", "publishing", "replace_file", "sync",
 ]  # fmt: skip
 
 # All that is not for readers lies below this folder.
@@ -63,13 +63,13 @@ class FolderStore:
         return (self._root / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        path = within(self._root, name)
+        path = inside(self._root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
 
     @contextlib.contextmanager
     def draft(self, name: str) -> Iterator[Path]:
-        path = within(self._root, name)
+        path = inside(self._root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         yield path
 
@@ -78,10 +78,10 @@ class FolderStore:
 
     def remove(self, names: Iterable[str]) -> None:
         for name in names:
-            within(self._root, name).unlink(missing_ok=True)
+            inside(self._root, name).unlink(missing_ok=True)
 
     def clear(self, prefix: str) -> None:
-        shutil.rmtree(within(self._root, prefix), ignore_errors=True)
+        shutil.rmtree(inside(self._root, prefix), ignore_errors=True)
 
     @contextlib.contextmanager
     def writing(self, run_id: str, progress: Progress) -> Iterator[None]:
@@ -110,7 +110,7 @@ def exclusive(root: Path, run_id: str) -> Iterator[None]:
     """Hold the output's lock, after the run that was killed while it published is completed; raises `LockedError`,
     naming the holder, where another run has it. The kernel drops the lock when its holder dies."""
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
-    within(root, f"{PRIVATE}/lock")
+    inside(root, f"{PRIVATE}/lock")
     try:
         (root / PRIVATE).mkdir(parents=True, exist_ok=True)
         _sync_all([folder.parent for folder in made])
@@ -189,14 +189,14 @@ def sync(path: Path) -> None:
 
 
 def _complete(root: Path) -> None:
-    journal = within(root, JOURNAL)
+    journal = inside(root, JOURNAL)
     try:
         steps = [Replacement(*step) for step in json.loads(journal.read_bytes())]
+        _check(root, steps)
     except FileNotFoundError:
         return
     except (ValueError, TypeError):
         raise OutputError("its journal is none of a run", journal, "move it away, and ingest again") from None
-    _check(root, steps)
     touched: dict[Path, None] = {}
     for step in steps:
         _apply(root, step, touched)
@@ -208,11 +208,15 @@ def _complete(root: Path) -> None:
 def _check(root: Path, steps: Sequence[Replacement]) -> None:
     """Raises `OutputError` where a step leads out of the output: whoever made a folder could have its readers move or
     remove other files."""
-    for folder in {os.path.dirname(name) for step in steps for name in step[:2] if name is not None}:
-        within(root, os.path.join(folder, "."))
+    names = [name for step in steps for name in step[:2] if name is not None]
+    # The links above a folder are looked for once, whatever number of files it gets.
+    for name in {os.path.dirname(name): name for name in names}.values():
+        inside(root, name)
+    if any(os.path.basename(name) in ("", ".", "..") for name in names):
+        raise ValueError("a step that names no file")
 
 
-def within(root: Path, name: str) -> Path:
+def inside(root: Path, name: str) -> Path:
     """A place in an output's folder; raises `OutputError` for one that leads out of it, also by a link."""
     *folders, _ = parts = name.split("/")
     if ".." in parts or name.startswith("/"):
@@ -247,7 +251,7 @@ def _sync_all(places: Sequence[Path]) -> None:
 
 def _clear_readers(root: Path) -> None:
     """Remove what readers left that were killed; under the lock of `publishing`, so that none is just beginning."""
-    for path in within(root, f"{PRIVATE}/readers/.").glob("*"):
+    for path in inside(root, f"{PRIVATE}/readers/.").glob("*"):
         try:
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -20,7 +20,7 @@ import xxhash
 from pressmark.schemas import BY_RUN, TABLES
 from pressmark.schemas.contract import UNKNOWN_PERIODS
 from pressmark.storage.errors import OutputError
-from pressmark.storage.output.folder import JOURNAL, PRIVATE, exclusive, held_folder, publishing, sync, within
+from pressmark.storage.output.folder import JOURNAL, PRIVATE, exclusive, held_folder, inside, publishing, sync
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import latest_of, new_stamp
@@ -80,7 +80,7 @@ def _linked(output: Output, reader_id: str) -> Iterator[tuple[Path, list[_File]]
     """A folder with links to the files of one moment, and these: later ones may be other files."""
     with contextlib.ExitStack() as held, contextlib.ExitStack() as lock:
         lock.enter_context(_unpublished(output.root, reader_id))
-        links = within(output.root, f"{PRIVATE}/readers/{reader_id}")
+        links = inside(output.root, f"{PRIVATE}/readers/{reader_id}")
         try:
             held.enter_context(held_folder(links))
             files = list(_files(output))

@@ -225,7 +225,8 @@ def test_a_folder_that_is_a_link_is_not_written_through(news: News) -> None:
 @pytest.mark.parametrize(
     "journal",
     ['[[null, "../others/a.txt", 0]]', '[["../others/a.txt", "runs/a.parquet", 0]]', '[["{0}/a.txt", "runs/a", 0]]',
-     '[[null, "linked/a.txt", 0]]', "[1]", "{", "[[]]"],
+     '[[null, "linked/a.txt", 0]]', "[1]", "{", "[[]]", "[[1, 2]]", '[[null, ".."]]',
+     '[["runs/..", "runs/a"]]'],
 )  # fmt: skip
 def test_a_journal_that_leads_out_of_the_output_is_carried_out_by_nobody(news: News, journal: str) -> None:
     news.write("a.md", url="https://songling-times.example/a")

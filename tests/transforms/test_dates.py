@@ -265,9 +265,9 @@ def test_clocks_of_korea_and_years_of_japan(text: str, said: str | None) -> None
     assert (None if found is None else found.isoformat()) == said
 
 
-@pytest.mark.parametrize("text", ["1683000000", "1683000000.25", "1683000000123"])
-def test_a_number_of_seconds_is_a_time_where_a_key_says_so(text: str) -> None:
+@pytest.mark.parametrize(("text", "parts"), [("1683000000", 0), ("1683000000.25", 250_000), ("1683000000123", 123_000)])
+def test_a_number_of_seconds_is_a_time_where_a_key_says_so(text: str, parts: int) -> None:
     found = read_front_matter(f"---\ntitle: Weir\ndate: {text}\n---\n")
     assert found is not None
-    assert found.date == datetime(2023, 5, 2, 4, tzinfo=UTC)
+    assert found.date == datetime(2023, 5, 2, 4, 0, 0, parts, tzinfo=UTC)
     assert counted_time("2023050115") is counted_time("168300000") is None
