@@ -56,14 +56,16 @@ def clusters(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
     )
     blocks = _content(paragraphs).join(known, on="article_id").collect()
     blocks = blocks.with_columns(plain=plain_of(blocks["text"], _fold)).drop("text")
-    whole = blocks.sort("article_id", "ordinal").group_by("article_id", maintain_order=True).agg(
+    levels = [_of_level("article", _whole(blocks)), _of_level("paragraph", blocks.with_columns(id="paragraph_id"))]
+    return pl.concat(levels)
+
+
+def _whole(blocks: pl.DataFrame) -> pl.DataFrame:
+    """An article's blocks as one text."""
+    texts = blocks.sort("article_id", "ordinal").group_by("article_id", maintain_order=True).agg(
         pl.col("plain").str.join(""), pl.col("archive", "outlet", "published_at").first()
     )  # fmt: skip
-    levels = [
-        _of_level("article", whole.with_columns(id="article_id", paragraph_id=pl.lit(None, pl.String))),
-        _of_level("paragraph", blocks.with_columns(id="paragraph_id")),
-    ]
-    return pl.concat(levels)
+    return texts.with_columns(id="article_id", paragraph_id=pl.lit(None, pl.String))
 
 
 def clusters_at(output: Output, moment: Output, *, keep: bool = False) -> pl.DataFrame:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Numbers = npt.NDArray[np.uint64]
+    Places = npt.NDArray[np.int64]
 
 __all__ = ["EDITED", "SHORTEST", "clusters_of", "plain_of", "share_in"]
 
@@ -105,46 +106,52 @@ def plain_of(texts: pl.Series, fold: Callable[[str], str]) -> pl.Series:
     return pl.DataFrame({"text": texts}).join(known, on="text", how="left", maintain_order="left")["plain"]
 
 
-def _joined(unique: pl.Series, pairs: pl.DataFrame) -> list[int]:
+def _joined(unique: pl.Series, pairs: pl.DataFrame) -> Places:
     """For each text the first of those that it is an edited copy of, by way of others too."""
-    parents = list(range(len(unique)))
-    # What is together already need not be measured.
+    import numpy as np
+
+    parents = np.arange(len(unique))
     for some in pairs.iter_slices(PAIRS):
-        apart = [pair for pair in some.iter_rows() if _root(parents, pair[0]) != _root(parents, pair[1])]
-        left = pl.DataFrame(apart, PAIR, orient="row")
-        for one, two in left.filter(_similarities(unique, left) >= EDITED).iter_rows():
-            low, high = sorted((_root(parents, one), _root(parents, two)))
-            parents[high] = low
-    return [_root(parents, number) for number in range(len(parents))]
+        # What is together already need not be measured.
+        apart = some.filter(pl.Series(np.not_equal(*_roots_of(parents, some))))
+        alike = apart.filter(_similarities(unique, apart) >= EDITED)
+        while np.not_equal(*(ends := _roots_of(parents, alike))).any():
+            np.minimum.at(parents, np.maximum(*ends), np.minimum(*ends))
+    return _roots(parents, np.arange(len(unique)))
 
 
-def _root(parents: list[int], number: int) -> int:
-    while parents[number] != number:
-        parents[number] = parents[parents[number]]
-        number = parents[number]
-    return number
+def _roots_of(parents: Places, pairs: pl.DataFrame) -> tuple[Places, Places]:
+    return _roots(parents, pairs["one"].to_numpy()), _roots(parents, pairs["two"].to_numpy())
+
+
+def _roots(parents: Places, numbers: Places) -> Places:
+    """Where the way up from each of these ends; it is one step long from then on."""
+    found = parents[numbers]
+    while (found != (above := parents[found])).any():
+        found = above
+    parents[numbers] = found
+    return found
 
 
 def _near(unique: pl.Series, signatures: Signatures) -> pl.DataFrame:
     """Pairs that share a band of their signatures and may be alike by their lengths."""
     import numpy as np
 
-    parts = [np.zeros((0, PERMUTATIONS // ROWS), np.uint64)]
+    bands = np.empty((PERMUTATIONS // ROWS, len(unique)), np.uint64)
     # A byte of each value tells whether two of them are equal, but for one in 256.
-    bytes_of = [np.zeros((0, PERMUTATIONS), np.uint8)]
-    for _, part in _chunks(unique):
+    sketches = np.empty((len(unique), PERMUTATIONS), np.uint8)
+    for start, part in _chunks(unique):
         values = signatures(*_shingles(part))
         keys = values[:, ::ROWS]
         for row in range(1, ROWS):
             keys = keys * np.uint64(BASE) + values[:, row::ROWS]
-        parts.append(keys)
-        bytes_of.append(values.astype(np.uint8))
-    bands, sketches = np.concatenate(parts), np.concatenate(bytes_of)
+        bands[:, start : start + len(part)] = keys.T
+        sketches[start : start + len(part)] = values
     texts = pl.DataFrame({"text": range(len(unique)), "length": unique.str.len_chars()})
     telling = unique.str.len_bytes() >= TELLING_BYTES
     found = [pl.DataFrame(schema=PAIR)]
-    for band in range(bands.shape[1]):
-        keyed = texts.with_columns(key=pl.Series(bands[:, band])).filter(telling)
+    for band in bands:
+        keyed = texts.with_columns(key=pl.Series(band)).filter(telling)
         keyed = keyed.with_columns(size=pl.len().over("key"))
         small = keyed.filter(pl.col("size").is_between(2, SMALL_BUCKET))
         beside = [small.join(small, on="key").filter(pl.col("text") < pl.col("text_right"))]
@@ -180,7 +187,7 @@ def _holders(unique: pl.Series) -> pl.DataFrame:
     # By their size the hashes of heads, how many texts hold each, and which first bits they have.
     hashes = {size: some["hash"].unique().sort().to_numpy() for (size,), some in heads.group_by("length")}
     counts = {size: np.zeros(len(some), np.int64) for size, some in hashes.items()}
-    shifts = {size: np.uint64(64 - (64 * len(some)).bit_length()) for size, some in hashes.items()}
+    shifts = {size: np.uint64(64 - (16 * len(some)).bit_length()) for size, some in hashes.items()}
     known = {size: np.zeros(1 << (64 - int(shift)), np.bool_) for size, shift in shifts.items()}
     for size, some in hashes.items():
         known[size][some >> shifts[size]] = True
@@ -218,7 +225,7 @@ def _chunks(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
         start = after
 
 
-def _codes(texts: pl.Series) -> tuple[Numbers, npt.NDArray[np.int64]]:
+def _codes(texts: pl.Series) -> tuple[Numbers, Places]:
     """The code points of texts, and how many there are from each to its text's end."""
     import numpy as np
 
@@ -251,8 +258,8 @@ def _heads(texts: pl.Series, size: int) -> Numbers:
 
 
 def _runs(
-    texts: pl.Series, sizes: npt.NDArray[np.int64]
-) -> Iterator[tuple[int, int, Numbers, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    texts: pl.Series, sizes: Places
+) -> Iterator[tuple[int, int, Numbers, Places, Places]]:
     """Of parts of the texts, for each size that a head has and that their runs may have: the first one's number, the
     size, the hashes of runs from each character on, how many there are to the text's end, and where texts start."""
     import numpy as np
@@ -284,8 +291,7 @@ def _shingles(texts: pl.Series) -> tuple[Numbers, list[int]]:
 def _similarities(texts: pl.Series, pairs: pl.DataFrame) -> pl.Series:
     """Of each pair its shared shingles of all shingles of the two, less where their lengths differ more than these; 0
     where these differ very much."""
-    length = texts.str.len_chars().cast(pl.Int64)
-    sizes = [length.gather(pairs[name]).alias(f"size_{name}") for name in PAIR]
+    sizes = [texts.gather(pairs[name]).str.len_chars().cast(pl.Int64).alias(f"size_{name}") for name in PAIR]
     least, most = pl.min_horizontal(pl.col("^size_.*$")), pl.max_horizontal(pl.col("^size_.*$"))
     apart = pairs.with_columns(sizes).filter(pl.col("one") != pl.col("two"), least >= FAR * most)
     parts = apart.unique(maintain_order=True).with_columns(
