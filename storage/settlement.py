@@ -256,22 +256,23 @@ def _carried(output: Output, staging: Staging, settled: revisions.Settled) -> It
         lies = lies.rename({"ingested_at": "first_seen_at"})
         yield rows.join(lies.drop(LOCAL_KEY), on=OWNER)
     before = settled.superseded.filter(pl.col("batch").is_null())
-    for (state, *place), rows in sorted(before.partition_by("state", "outlet", "period", as_dict=True).items()):
-        for lies in _published(output, state, {Partition(*place)}):
-            found = rows.join(lies, on=LOCAL_KEY, nulls_equal=True, suffix="_there")
+    for (state,), rows in sorted(before.partition_by("state", as_dict=True).items()):
+        lying = rows.partition_by("outlet", "period", as_dict=True)
+        for place, lies in _published(output, state, {Partition(*place) for place in lying}):
+            found = lying[place].join(lies, on=LOCAL_KEY, nulls_equal=True, suffix="_there")
             if found.height:
                 yield found
 
 
-def _published(output: Output, state: str, places: set[Partition]) -> Iterator[pl.DataFrame]:
-    """What `revisions` carries over, of the published files of some partitions."""
+def _published(output: Output, state: str, places: set[Partition]) -> Iterator[tuple[Partition, pl.DataFrame]]:
+    """What `revisions` carries over, of each published file of some partitions."""
     table = TABLES["articles" if state == "current" else "revisions"]
     seen = "ingested_at" if state == "current" else "first_seen_at"
     for part in output.parts(table):
-        if part.partition in places:
+        if part.partition is not None and part.partition in places:
             with PartFile(output, part.entry, table) as file:
                 rows = file.read([*CARRIED, "text_sha256", seen])
-            yield pl.DataFrame(pl.from_arrow(rows)).rename({seen: "first_seen_at"})
+            yield part.partition, pl.DataFrame(pl.from_arrow(rows)).rename({seen: "first_seen_at"})
 
 
 def _shared_texts(output: Output, staging: Staging, known: pl.DataFrame, settled: revisions.Settled) -> dict[str, str]:
@@ -285,7 +286,7 @@ def _shared_texts(output: Output, staging: Staging, known: pl.DataFrame, settled
     holders = known.join(wanted, on=["article_id", "text_sha256"], how="semi")
     for state in ("current", "superseded"):
         places = {Partition(*place) for place in holders.filter(state=state).select("outlet", "period").iter_rows()}
-        for lies in _published(output, state, places) if places else ():
+        for _, lies in _published(output, state, places) if places else ():
             rows = lies.filter(pl.col("text").is_not_null()).join(wanted, on="text_sha256", how="semi")
             texts.update(rows.select("text_sha256", "text").iter_rows())
     batches = pl.concat([settled.current, settled.superseded.select(settled.current.columns)])

@@ -257,9 +257,7 @@ def _heads(texts: pl.Series, size: int) -> Numbers:
     return np.concatenate(parts)
 
 
-def _runs(
-    texts: pl.Series, sizes: Places
-) -> Iterator[tuple[int, int, Numbers, Places, Places]]:
+def _runs(texts: pl.Series, sizes: Places) -> Iterator[tuple[int, int, Numbers, Places, Places]]:
     """Of parts of the texts, for each size that a head has and that their runs may have: the first one's number, the
     size, the hashes of runs from each character on, how many there are to the text's end, and where texts start."""
     import numpy as np

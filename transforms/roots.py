@@ -5,6 +5,7 @@ docs/citing.md has both for other languages. Owns what of a row a root leaves ou
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import groupby, pairwise
@@ -32,8 +33,8 @@ TAKEN_ANEW: Final = {
 }  # fmt: skip
 # The id that a table's rows are gathered by: rows of an article go together.
 GATHERED_BY: Final = {"revisions": "revision_id", "rejects": "reject_id"}
-ID_BYTES: Final = 16
-RECORD_BYTES: Final = ID_BYTES + 32
+# An id, and the root over its rows.
+RECORD: Final = struct.Struct("16s32s")
 ROWS_AT_ONCE: Final = 8192
 
 
@@ -84,8 +85,7 @@ def digests_of(files: Sequence[tuple[str | None, pa.Table]], table: Table) -> li
 def records_of(records: bytes, keys: Collection[str]) -> bytes:
     """Those of a file's records that belong to some of the ids that its rows are gathered by."""
     wanted = set(map(bytes.fromhex, keys))
-    every = (records[start : start + RECORD_BYTES] for start in range(0, len(records), RECORD_BYTES))
-    return b"".join(one for one in every if one[:ID_BYTES] in wanted)
+    return b"".join(key + root for key, root in RECORD.iter_unpack(records) if key in wanted)
 
 
 class Moment:
@@ -95,10 +95,10 @@ class Moment:
     def __init__(self, records: Iterable[tuple[str, bytes]]) -> None:
         self._of: dict[str, dict[bytes, bytes]] = {name: {} for name in (*OF_ARTICLES, *GATHERED_BY)}
         for name, data in records:
-            starts = range(0, len(data), RECORD_BYTES)
-            self._of[name] |= {data[at : at + ID_BYTES]: data[at + ID_BYTES : at + RECORD_BYTES] for at in starts}
+            self._of[name].update(RECORD.iter_unpack(data))
         self._articles = sorted(set().union(*(self._of[name] for name in OF_ARTICLES)))
-        self._entries = [tree_root(list(self._nodes(key).values())) for key in self._articles]
+        of_articles = [self._of[name] for name in OF_ARTICLES]
+        self._entries = [tree_root([of[key] for of in of_articles if key in of]) for key in self._articles]
         self._entries += [root for name in GATHERED_BY for _, root in sorted(self._of[name].items())]
 
     @property

@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from archives import STATE, News, WriteArticle, breaches, files_of, ingest, rows_of, writer
 
+from pressmark.storage.output.folder import FolderStore
+from pressmark.storage.output.store import Stored
+
 pytestmark = pytest.mark.slow
 
 COUNT = 8
@@ -32,6 +35,27 @@ def test_one_changed_source_rewrites_only_its_partition(news: News) -> None:
     place = PLACE.replace("03", "04")
     assert changed == {f"articles/{place}", f"paragraphs/{place}", f"revisions/{place}"}
     assert report.partitions_written == 3
+
+
+def test_tables_are_listed_as_often_however_many_partitions_change(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[str] = []
+    entries = FolderStore.entries
+
+    def counted(store: FolderStore, prefix: str) -> list[Stored]:
+        listed.append(prefix)
+        return entries(store, prefix)
+
+    monkeypatch.setattr(FolderStore, "entries", counted)
+    counts = []
+    for run, changed in enumerate((COUNT, 1, COUNT)):
+        for month in range(1, 1 + changed):
+            address, at = f"https://songling-times.example/{month}", f"2022-{month:02d}-01T00:00:00"
+            news.write(f"{month}.md", url=address, at=at, body=f"<p>第{run}版</p>")
+        listed.clear()
+        news.ingest(1 + run)
+        counts.append(len(listed))
+    assert len(news.rows("revisions", "revision_id")) == 1 + COUNT
+    assert counts[2] == counts[1]
 
 
 def test_a_source_that_moves_to_another_month_leaves_the_old_one(news: News) -> None:
