@@ -49,6 +49,8 @@ MAIL_DATE: Final = re.compile(
     r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+\S+)?\Z"
 )
 DIGITS_OF_DAY: Final = 8
+# As wikis, notes and web archives number moments, up to the minute or the second.
+DIGITS_OF_TIME: Final = re.compile(r"((?:19|20)\d{6})(\d{4}(?:\d\d)?)", re.ASCII)
 # Seconds or milliseconds since 1970, of this century: with another digit first, ten of them are a day and its hour.
 EPOCH: Final = re.compile(r"(?P<seconds>1[0-9]{9})(?:\.?(?P<parts>[0-9]{3})|\.(?P<fraction>[0-9]{1,9}))?")
 START: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,6 +89,8 @@ def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | No
             return _stamped(match)
         if len(text) == DIGITS_OF_DAY and text.isascii() and text.isdigit():
             return date.fromisoformat(text)
+        if digits := DIGITS_OF_TIME.fullmatch(text):
+            return datetime.fromisoformat("T".join(digits.groups()))
         text = C_TIME.sub(r"\2 \1 \5 \3\4", text)
         if MAIL_DATE.match(text):
             moment = parsedate_to_datetime(text)

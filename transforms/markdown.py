@@ -18,7 +18,7 @@ import html
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from pyromark import Markdown, Options
@@ -135,7 +135,7 @@ def render(body: str) -> Rendering:
 class _Renderer:
     """One walk over the reader's events."""
 
-    def __init__(self, body: str, loose: Collection[int] = ()) -> None:
+    def __init__(self, body: str, loose: Mapping[int, bool] | None = None) -> None:
         self._body = body
         # Where `**` is left over, by paragraph.
         self.left: list[list[int]] = []
@@ -145,7 +145,7 @@ class _Renderer:
         self._around = around[::-1]
         # A return alone ends a line, too.
         text, self._stood_for = shielded(self._text)
-        self._read = _beside_ideographs(re.sub(r"\r(?!\n)", "\n", text), loose)
+        self._read = _beside_ideographs(re.sub(r"\r(?!\n)", "\n", text), loose or {})
         self._bytes = self._read.encode("utf-8", "replace")
         self._ascii = len(self._bytes) == len(body)
         self._byte = self._point = 0
@@ -245,6 +245,8 @@ class _Renderer:
         self._tag(f'<a href="{html.escape(address)}">' if address else "</a>")
 
     def _start(self, kind: str, value: Any) -> None:
+        if kind not in SPANS:
+            self.left.append([])
         if kind == "Heading":
             level = value["level"] if isinstance(value, dict) else value
             self._heading = int(str(level).lstrip("Hh"))
@@ -264,8 +266,6 @@ class _Renderer:
             if kind == "TableHead":
                 self._cell = "th"
             self._tag("".join(f"<{tag}>" for tag in TAGS[kind]))
-            if kind not in SPANS:
-                self.left.append([])
 
     def _end(self, kind: str, *, ordered: bool) -> None:
         if kind == "Heading":
@@ -319,13 +319,13 @@ class _Renderer:
         if "**" in text[start:end] and not self._in_code and self.left:
             self.left[-1] += [found.start() for found in LEFT_OVER.finditer(text, start, end)]
 
-    def left_over(self) -> set[int]:
-        """Where a `**` is that should have opened or closed something."""
+    def left_over(self) -> dict[int, bool]:
+        """Where a `**` is that should have opened (true) or closed something."""
         return {
-            place
+            place: number % 2 == 0
             for places in self.left
             if len(places) % 2 == 0
-            for place in places
+            for number, place in enumerate(places)
             if max(self._body[max(place - 2, 0) : place + 4]) >= FIRST_IDEOGRAPHIC
         }
 
@@ -390,10 +390,10 @@ def _end_of_address(text: str) -> int:
     return end
 
 
-def _beside_ideographs(body: str, loose: Collection[int]) -> str:
+def _beside_ideographs(body: str, loose: Mapping[int, bool]) -> str:
     """`body` as the reader gets it: what stands beside a run of `*` or `~` is replaced where it would keep the run from
-    opening or closing next to Chinese, Japanese or Korean, and a tilde alone is no marker. Runs at `loose` do both,
-    whatever is beside them."""
+    opening or closing next to Chinese, Japanese or Korean, and a tilde alone is no marker. Runs at `loose` open (true)
+    or close, whatever is on their inner side."""
     if body.isascii() and "~" not in body:
         return body
     changed: dict[int, str] = {}
@@ -404,8 +404,14 @@ def _beside_ideographs(body: str, loose: Collection[int]) -> str:
             continue
         left, right = body[max(start - 1, 0) : start], body[end : end + 1]
         if start in loose:
-            sides = {start - 1: left, end: right}
-            changed |= {place: LETTER for place, character in sides.items() if character and _may_change(character)}
+            # A space on the outer side may be what makes a line an item or a heading.
+            inner, outer, beside, other = (
+                (end, start - 1, right, left) if loose[start] else (start - 1, end, left, right)
+            )
+            if beside in (" ", "\t") or (not beside.isascii() and (beside.isspace() or _is_mark(beside))):
+                changed[inner] = LETTER
+            elif other.isalnum() and beside.isascii():
+                changed[outer] = MARK
             continue
         if not left.strip() or not right.strip() or left == "\\" or max(left, right) < FIRST_IDEOGRAPHIC:
             continue
@@ -422,10 +428,6 @@ def _beside_ideographs(body: str, loose: Collection[int]) -> str:
         pieces += [body[position:place], changed[place]]
         position = place + 1
     return "".join([*pieces, body[position:]])
-
-
-def _may_change(character: str) -> bool:
-    return character in " \t" or (not character.isascii() and (character.isspace() or _is_mark(character)))
 
 
 def _is_mark(character: str) -> bool:

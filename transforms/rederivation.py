@@ -436,7 +436,8 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     # A month alone, and a year of another calendar, are read by the words around them.
     if re.fullmatch(r"\d{4}\D\d\d?", str(value)) or moment.year not in NEWS:
         return None, False
-    return moment if isinstance(value, date) or re.search(r"\d:\d", str(value)) else moment.date(), True
+    timed = isinstance(value, date) or re.search(r"\d:\d|^\d{12}(?:\d\d)?$", str(value))
+    return moment if timed else moment.date(), True
 
 
 def _range(start: int, end: int) -> str:

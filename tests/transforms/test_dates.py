@@ -83,6 +83,7 @@ def test_eight_digits_that_may_begin_with_either_are_a_date_where_place_or_heade
         ("Sun, 26 Jul 2020 22:52:06 -0000", "2020-07-26T22:52:06+00:00"),
         ("26 Jul 2020 22:52", "2020-07-26T22:52:00"), ("2020年7月26日", "2020-07-26"),
         ("2020年7月26日 下午3:05", "2020-07-26T15:05:00"), ("民國109年7月26日", "2020-07-26"),
+        ("202007262252", "2020-07-26T22:52:00"), ("20200726225206", "2020-07-26T22:52:06"),
     ],
 )  # fmt: skip
 def test_a_date_is_a_day_or_a_time_with_or_without_a_zone(text: str, iso: str) -> None:
@@ -94,7 +95,8 @@ def test_a_date_is_a_day_or_a_time_with_or_without_a_zone(text: str, iso: str) -
 @pytest.mark.parametrize(
     "text",
     ["", "today", "2020-13-01", "0001-01-01T00:00:00+08:00", "9999-12-31T23:00:00-08:00", "2020-07-26 25:00",
-     "2020-07-26 10:00 +30", "1580000000", "7 Foo 2020 10:00"],
+     "2020-07-26 10:00 +30", "1580000000", "7 Foo 2020 10:00", "202013262252",
+     "140007262252", "2020072622520"],
 )  # fmt: skip
 def test_what_is_no_date_is_none(text: str) -> None:
     assert parse_date(text) is None

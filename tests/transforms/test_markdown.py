@@ -60,6 +60,14 @@ INDEPENDENT = MarkdownIt("commonmark", {"html": True}).enable(["table", "striket
         ("> 堰\n{.is-warning}\n\n{a}", [("堰", "堰", "blockquote p"), ("{a}", "{a}", "p")]),
         ("![](a.png =50x) ![堰](b.png =1x2 'c') 水", [("水", "水", "p")]),
         ("一\r\r二\r\n三", [("一", "一", "p"), ("二 三", "二\r\n三", "p")]),
+        # What closes or opens with a space inside, or beside words of another script, leaves lists and headings be.
+        (
+            "1. **潮位:**PC室\n2. **水门 **开",
+            [("潮位:PC室", "潮位:**PC室", "ol li strong"), ("水门 开", "水门 **开", "ol li strong")],
+        ),
+        ("- **潮位 **表\n- 二", [("潮位 表", "潮位 **表", "ul li strong"), ("二", "二", "ul li")]),
+        ("## **🌊 **Tides\n\n潮", [("🌊 Tides", "🌊 **Tides", "h2 strong"), ("潮", "潮", "p")]),
+        ("潮**\n\n## 水 **门", [("潮**", "潮**", "p"), ("水 **门", "水 **门", "h2")]),
     ],
 )  # fmt: skip
 def test_blocks_have_the_text_that_is_seen(body: str, expected: list[tuple[str, str, str]]) -> None:

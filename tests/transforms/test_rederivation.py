@@ -42,6 +42,7 @@ def differing(data: bytes, reading: Reading = Reading(), facts: RecordFacts | No
         AT.replace("渡轮", "渡\n[轮] (1)") + BODY, AT.replace("------\n\n", "---") + BODY,
         "[渡轮](u)\n---\n日期：Fri, 04 Mar 2022 13:06:07 +0800\n\n" + BODY,
         "---\ntitle: a\ndate: 2022-03-04 13:06:07 +0800\n---\n" + BODY,
+        "---\ntitle: a\ncreated: 202203041306\n---\n1. **潮位:**PC室\n2. **水门 **开\n",
         "---\ntitle: a\ndate: 2022-03-04\nfrom: https://rfi.fr/a\n---\n" + AT + BODY,
         "---\ntitle: [a\npublished: 2022-03-04 13:06\ndate: '2022-03-05'\n...\n" + BODY,
         "+++\ntitle = 'a'\ndate = 2022-03-04T13:06:07+08:00\n+++\n" + BODY,
