@@ -97,8 +97,8 @@ def original_address(blocks: Sequence[Block], below: Collection[int] = ()) -> st
     for index, block in enumerate(islice(blocks, FIRST_BLOCKS)):
         credit = index in below and LABEL.match(block.text)
         for link in block.links if len(block.text) <= LONGEST_ORIGIN and not credit else ():
-            named = any(found.end() >= link.start for found in ORIGIN.finditer(block.text, 0, link.end))
-            named = named or (ENGLISH_ORIGIN.fullmatch(block.text[: link.start]) and not OWN.search(block.text))
+            in_english = ENGLISH_ORIGIN.fullmatch(block.text[: link.start]) and not OWN.search(block.text)
+            named = in_english or any(one.end() >= link.start for one in ORIGIN.finditer(block.text, 0, link.end))
             if named and (address := _original(link.href)) is not None:
                 return address
         if len(block.text) > LONGEST_ABOVE:
