@@ -94,8 +94,14 @@ MARKS: Final = re.compile(
     rb"\]\((?:https?:|/)[^\s()]+\)|(?<![A-Za-z*])\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
     rb"|\[\[[^\[\]\n]{1,200}\]\]"
 )
-# What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid.
-TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}")
+# What AsciiDoc, Org, reStructuredText and Textile have for links, headings and directives.
+FOREIGN: Final = re.compile(
+    rb"(?:link:|https?://)[^\s\[\]<>\"']{3,500}\[[^\]\[\d\n][^\]\[\n]{0,300}\]|\[\[[^\[\]\n]{1,500}\]\[[^\[\]\n]{1,500}\]\]"
+    rb"|\w <https?://[^<>\s]{3,500}>_|\"[^\"\n]{1,200}\":https?://"
+    rb"|(?:\A|\n\n)(?:={2,5} \S|\#\+[A-Za-z_]{3,20}\b|\.\. [a-z-]{3,20}::|(?:h[1-6]|bq)\. \S)"
+)
+# What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid, calls of Go's templates.
+TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}|\{\{\w{2,20} \"[^\"{}\n]{1,300}\"")
 # What MDX has for its components, where a text begins.
 MDX: Final = re.compile(
     rb"(?:\A|\n\n)(?:import\s[^\n]{1,300}\sfrom\s[\"'][^\"'\n]{1,200}[\"']|export\s(?:const|default|function)\s)"
@@ -334,9 +340,9 @@ def _has_markup(text: bytes) -> bool:
         return True
     if (b"import" in text or b"export" in text) and MDX.search(text):
         return True
-    if b"](" not in text and b"**" not in text and b"</" not in text and b"[[" not in text:
-        return False
-    return len(MARKS.findall(text)) >= FEW_MARKS
+    if (b"](" in text or b"**" in text or b"</" in text or b"[[" in text) and len(MARKS.findall(text)) >= FEW_MARKS:
+        return True
+    return len(FOREIGN.findall(text)) >= FEW_MARKS
 
 
 def page_day(header: Header) -> date | None:

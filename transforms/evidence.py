@@ -74,7 +74,9 @@ ALOUD: Final = re.compile(r"(?:^|\s)(?:sr-only|screen-reader(?:-only|-text)?|vis
 
 # What a site's generator puts in the place of a block; a block that has words of its own beside that is none.
 FILLED: Final = Finding("boilerplate", "filled in by the site's generator")
-GENERATED: Final = re.compile(r"(?:(?:\{\{[<%][^{}]{1,2000}[%>]\}\}|\{%[^{}]{1,500}%\})\s?){1,99}+")
+GENERATED: Final = re.compile(
+    r"(?:(?:\{\{(?:[<%][^{}]{1,2000}[%>]|\w{2,20} \"[^{}]{1,500})\}\}|\{%[^{}]{1,500}%\})\s?){1,99}+"
+)
 
 ELEMENT_FINDINGS: Final = {
     tag: Finding(role, f"inside `{tag}`", strong) for role, strong, tags in ELEMENTS for tag in tags.split()

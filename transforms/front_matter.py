@@ -37,8 +37,12 @@ MOST_CHARACTERS: Final = {"---": 1 << 16, "+++": 1 << 14, ";;;": 1 << 16}
 MOST_VALUES: Final = 10_000
 DEEPEST: Final = 32
 
-URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source")
-AUTHORS: Final = ("author", "authors", "byline", "creator")
+# The last three are by what Jekyll's importers know a post of a former site.
+URLS: Final = (
+    "url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source", "blogger_orig_url",
+    "wordpress_url", "tumblr_url",
+)  # fmt: skip
+AUTHORS: Final = ("author", "authors", "byline", "creator", "by")
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
 MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}

@@ -78,14 +78,17 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
     (r"[\s\ufeff]*+(?i:title|date|authors?|slug|category|tags|status|modified|lang): [^\n]{0,1000}\n\w[\w-]{0,40}:",
      "its header is no lines of a key and a value, `title` among the keys, with an empty line or `---` behind; mend "
      "it, put it between `---` lines, or name the title's key, as `--map title=headline` does"),
-    (r"\s*+(?:\.\. |:[A-Za-z]{1,40}: |[^\n]{1,300}\n[#*=~-]{3,}\s*\n\s*:[A-Za-z]{1,40}: )",
+    (r"\s*+(?:\.\. |:[A-Za-z]{1,40}: |(?:[#*=~-]{3,}\s*\n)?[^\n]{1,300}\n[#*=~-]{3,}\s*\n\s*:[A-Za-z]{1,40}: )",
      "this is reStructuredText; convert it to Markdown, with front matter"),
-    (r"#\+[A-Za-z_]{1,40}:", "this is an Org file; convert it to Markdown, with front matter"),
+    (r"\s*+(?:= \S[^\n]{0,300}\n(?:[^\n:]{0,300}\n){0,3}:[\w-]{1,40}!?:|={1,2} \S[^\n=]{0,300}\n\s*+[^\s=])",
+     "this is AsciiDoc; convert it to Markdown, with front matter"),
+    (r"(?:\# [^\n]{0,300}\n){0,3}\#\+[A-Za-z_]{1,40}:",
+     "this is an Org file; convert it to Markdown, with front matter"),
     (r"\s*+(?:[^\n]{1,300}\n(?:={3,}|~{3,}|-{3,})\s*\n|#{1,6} )",
      "this is markup without a header; put its title and date between `---` lines before it, as Markdown has them"),
     (r"\s*+(?:import\s[^\n]{1,300}[\"'];?[ \t]*\r?\n|export\s(?:const|default|function)\s|\{/\*)",
      "this is MDX without front matter; put its title and date between `---` lines before it"),
-    (r"(?:[\w \"-]{1,40}[,;\t]){2,99}[\w \"-]{1,40}\r?\n",
+    (r"(?:[\w \"-]{1,40}[,;\t](?! )){2,99}[\w \"-]{1,40}\r?\n",
      "this looks like a table (CSV); write its rows as JSON Lines"),
 ))  # fmt: skip
 # A header without lines around it is lines of a key and a value, and then one of dashes, as Hexo may have it, or an

@@ -43,7 +43,7 @@ LONGEST_ORIGIN: Final = 300
 LONGEST_ABOVE: Final = 120
 # Right before the link, or in it; not what a picture or figures are from, nor where a file is.
 ORIGIN: Final = re.compile(
-    r"(?:原文|(?<![图圖片照频頻据據料])(?:[来來源出][自于於]|[来來]源)|信息源|[转轉][载載自]|首[发發]|[刊登载載][发發于於]|出[处處]"
+    r"(?:原文(?!作者)|(?<![图圖片照频頻据據料])(?:[来來源出][自于於]|[来來]源)|信息源|[转轉][载載自]|首[发發]|[刊登载載][发發于於]|出[处處]"
     r"|(?<!下[载載])(?:链接|鏈接))[^。！？]{0,60}"
 )
 # Words of English that stories use too tell of an original where they alone stand before its link.

@@ -49,6 +49,13 @@ def test_a_title_is_what_was_written(block: str, title: str | None) -> None:
         (f"link: {URL}", "url", URL),
         (f"source: 松岭时报\nurl: /a\nfrom: {URL}", "url", URL),
         ("permalink: /a/b", "url", None),
+        (
+            "url: /2031/05/lamp.html\nblogger_orig_url: http://quay.example/2031/05/lamp.html",
+            "url",
+            "http://quay.example/2031/05/lamp.html",
+        ),
+        ("wordpress_url: https://quay.example/?p=1", "url", "https://quay.example/?p=1"),
+        ("by:\n- Jane Roe\n- John Doe", "authors", ("Jane Roe", "John Doe")),
         ("authors: [林帆, 乔一苇]", "authors", ("林帆", "乔一苇")),
         ("author:\n  name: 林帆\n  email: a@b.example", "authors", ("林帆",)),
         ("creator:\n- name: 林帆\n- 乔一苇", "authors", ("林帆", "乔一苇")),
