@@ -179,7 +179,7 @@ def _any_of(rules: Rules) -> re.Pattern[str]:
 
 
 # Behind a word of Latin letters a name begins with none that is small: `Editor settings` names nobody.
-SPACE: Final = r"\s(?:(?<![A-Za-z]\s)(?![$>])|(?=[^a-z$>]))"
+SPACE: Final = r"\s(?:(?<![A-Za-z]\s)(?![$>])|(?=[^a-z0-9$>]|in.[Cc]hief))"
 
 
 def _credits(words: tuple[str, ...]) -> re.Pattern[str]:

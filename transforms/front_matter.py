@@ -37,15 +37,15 @@ MOST_CHARACTERS: Final = {"---": 1 << 16, "+++": 1 << 14, ";;;": 1 << 16}
 MOST_VALUES: Final = 10_000
 DEEPEST: Final = 32
 
-# The last three are by what Jekyll's importers know a post of a former site.
+# The last four are by what importers of Jekyll and feeds know a post of a former site.
 URLS: Final = (
     "url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source", "blogger_orig_url",
-    "wordpress_url", "tumblr_url",
+    "wordpress_url", "tumblr_url", "guid",
 )  # fmt: skip
 AUTHORS: Final = ("author", "authors", "byline", "creator", "by")
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
-MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
+MANY: Final = {"tags": ("tags", "tag", "topics", "keywords"), "categories": ("categories", "category")}
 ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/]", re.IGNORECASE)
 # Sites keep a post's day in its path, which `--map date=path` names.
 DAY_OF_PATH: Final = re.compile(r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}(?=/[^/\s])")

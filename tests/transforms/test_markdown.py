@@ -240,7 +240,8 @@ def test_markdown_is_told_by_what_it_holds(body: str, markdown: bool) -> None:
         ("The ferry's source is at <https://a.example/x>.", None),
         ("The open quay project is [three years old](https://a.example/x).", None),
         ("渡轮的灯亮了，" + "乘客从清晨开始排队，" * 20 + "\n\n来源：<https://a.example/x>", None),
-        ("原文作者：[林帆](https://a.example/x)", None), ("图片来自：<https://a.example/x>", None), ("数据来源：[统计局](https://a.example/x)", None),
+        ("原文作者：[林帆](https://a.example/x)", None), ("图片来自：<https://a.example/x>", None),
+        ("数据来源：[统计局](https://a.example/x)", None),
         ("见[别处](https://a.example/y)，原文来自「渡口」：[题](https://a.example/x)", "https://a.example/x"),
     ],
 )  # fmt: skip

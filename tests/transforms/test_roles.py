@@ -239,7 +239,8 @@ def test_items_of_news_with_an_agency_behind_them_are_no_captions() -> None:
 @pytest.mark.parametrize(
     ("line", "is_byline"),
     [
-        ("Editor specific settings", False), ("Author Jane Roe", True), ("作者 hulk", True), ("编译 $ make", False),
+        ("Editor specific settings", False), ("Ferry Editor 3.0", False), ("Ada Lock, Editor in Chief", True),
+        ("Author Jane Roe", True), ("作者 hulk", True), ("编译 $ make", False),
         ("<code>ferryctl update_account --email crew@quay.example</code>", False),
         ("You can reach the crew at crew@quay.example", False), ("Jane Roe jane@quay.example", True),
         ("Thanks to everyone who contributed to this release", False), ("Jane Roe contributed to this report", True),
