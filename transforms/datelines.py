@@ -34,8 +34,8 @@ __all__ = [
     "parse_dateline", "parts_of",
 ]  # fmt: skip
 
-LONGEST_DATELINE, AGREEMENT = 80, timedelta(days=2)
-TEHRAN: Final = "Asia/Tehran"
+LONGEST_DATELINE: Final = 80
+AGREEMENT, TEHRAN = timedelta(days=2), "Asia/Tehran"
 NOON, MIDDAY_FROM, SMALL_HOURS = 12, 10, 6
 
 MORNING: Final = frozenset({"上午", "午前", "凌晨", "清晨", "早上", "早晨", "早", "am"})
