@@ -26,6 +26,10 @@ SEPARATED: Final = re.compile(
 )
 
 
+# Where the name of a site leads, and no title of an article does.
+FRONT: Final = re.compile(r"\s*(?:https?://[^/?#\s]+)?(?:\.{0,2}/)*(?:\.|index\.\w{2,5})?\s*")
+
+
 def line_of(element: Element) -> str:
     """What an element prints, on one line."""
     return " ".join(element.text.split())
@@ -50,7 +54,8 @@ def article_title(document: Document, stated: Sequence[str], site: str | None) -
     ]
     if agreed:
         _, text, element = max(agreed, key=lambda one: one[0])
-        return _below_site(document, folded(text), folds) or (text, element)
+        own_link = any(FRONT.fullmatch(link.attr("href") or "") for link in element.select("a[href]"))
+        return (own_link and _below_site(document, folded(text), folds)) or (text, element)
     if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
         return headings[0]
     lower = _lower_heading(document, folds)
@@ -62,7 +67,7 @@ def article_title(document: Document, stated: Sequence[str], site: str | None) -
 
 
 def _below_site(document: Document, top: str, folds: Sequence[str]) -> tuple[str, Element] | None:
-    """The one lower heading that is the rest of a title which begins with the heading above, the site's name."""
+    """The one lower heading that is the rest of a title which begins with the heading above, a link to the site."""
     rests = {title.removeprefix(top) for title in folds if title.startswith(top)}
     lower = [(text, element) for element in document.select(LOWER)[:MOST_LOWER] if (text := line_of(element))]
     found = [one for one in lower if folded(one[0]) in rests]
