@@ -339,7 +339,7 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
     [
         ("<title>Quay Notes: A lamp</title><h1><a href=/>Quay Notes</a></h1><h3>A lamp</h3>", "A lamp"),
         (
-            "<title>Quay Notes &raquo; A lamp</title><h1><a href=https://quay.example>Quay Notes</a></h1><h2>A lamp</h2>"
+            "<title>Quay Notes » A lamp</title><h1><a href=https://quay.example>Quay Notes</a></h1><h2>A lamp</h2>"
             "<p>It went out.</p><h2>Archives</h2>",
             "A lamp",
         ),
