@@ -52,6 +52,11 @@ ENGLISH_ORIGIN: Final = re.compile(
     r"cross-?posted)\b[^.!?]{0,40}|\W*(?:(?:original|article|news)\s)?(?:source|via|original)\W*",
     re.IGNORECASE,
 )
+# A link that is called the original.
+CALLED: Final = re.compile(
+    r"\W*(?:(?:read|view|see|open)\s)?(?:the\s)?original(?:\s(?:article|post|story|page|source|link|version))?\W*",
+    re.IGNORECASE,
+)
 # The credit of a picture right above it begins so, too.
 LABEL: Final = re.compile(r"\W*(?:[来來]源|[来來源出][自于於]|source|via)", re.IGNORECASE)
 # What the publisher's own report holds is no page of its own.
@@ -97,7 +102,8 @@ def original_address(blocks: Sequence[Block], below: Collection[int] = ()) -> st
     for index, block in enumerate(islice(blocks, FIRST_BLOCKS)):
         credit = index in below and LABEL.match(block.text)
         for link in block.links if len(block.text) <= LONGEST_ORIGIN and not credit else ():
-            in_english = ENGLISH_ORIGIN.fullmatch(block.text[: link.start]) and not OWN.search(block.text)
+            called = CALLED.fullmatch(block.text, link.start, link.end)
+            in_english = called or (ENGLISH_ORIGIN.fullmatch(block.text[: link.start]) and not OWN.search(block.text))
             named = in_english or any(one.end() >= link.start for one in ORIGIN.finditer(block.text, 0, link.end))
             if named and (address := _original(link.href)) is not None:
                 return address

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import CONTENT_ROLES, Role
-from pressmark.transforms.beside_dates import STOPS, beside_date, looks_dated
+from pressmark.transforms.beside_dates import STOPS, beside_date, looks_dated, without_lead
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, Printed
 from pressmark.transforms.evidence import BY_CLASS, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
@@ -268,7 +268,7 @@ class _Classifier:
 
     def _dated(self, block: Block, context: Finding | None) -> Finding | None:
         """A dateline, or a byline with a dateline in it."""
-        text = block.text
+        text = without_lead(block.text)
         if found := self._dates.read(text):
             if self._dateline_at is not None and block.bold:
                 return None

@@ -195,6 +195,7 @@ def test_offices_agencies_places_dates_and_handles_are_no_part_of_a_name(byline:
         ("摄影记者 林一帆", "林一帆:photo"),
         ("By Jane Roe", "Jane_Roe:text"),
         ("BY JANE ROE AND JOHN DOE", "Jane_Roe:text John_Doe:text"),
+        ("2031-08-14 · Original →", ""), ("Full text →", ""),
         ("By Jane Roe, Staff Writer", "Jane_Roe:text"), ("By Jane Roe, Quay developer", "Jane_Roe:text"),
         ("By Jane Roe, Senior Lamp Engineer, and John Doe", "Jane_Roe:text John_Doe:text"),
         ("By Jane Roe, Staff Writer, and John Doe, Special to The Wick", "Jane_Roe:text John_Doe:text"),

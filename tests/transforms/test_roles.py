@@ -254,3 +254,10 @@ def test_a_summary_above_a_story_is_its_lede_and_one_below_is_its_end() -> None:
     summary = "<h2>Summary</h2><p>The quay has two lamps and a third one soon, and the ferries will go at night.</p>"
     assert classified(summary + STORY)[0][:2] == ["heading", "lede"]
     assert classified(f"{STORY}{STORY}{summary}")[0][6:] == ["heading", "body"]
+
+
+def test_where_a_link_beside_a_date_leads_is_no_name() -> None:
+    roles, at = classified(f"<p>2031-08-14 · <a href='https://a.example/x'>Original →</a></p>{STORY}")
+    assert roles[0] == "dateline"
+    assert at is not None
+    assert classified(f"<p>2031-08-14 · <a href='/people/jane'>Jane Roe</a></p>{STORY}")[0][0] == "byline"
