@@ -160,8 +160,8 @@ def _parse(
     blocks, skipped, media = cut_body(opened, limits.depth)
     if not blocks and not media:
         raise BadSource("no_text", "no visible text after the header, and no medium", header.body_start)
-    if header.url is None and (address := original_address(blocks, _below_pictures(media))) is not None:
-        header = header._replace(url=address)
+    if header.url is None:
+        header = header._replace(url=original_address(blocks, _below_pictures(media), page=opened.titles is not None))
     if header.front_matter_at is None and header.header_at is None and opened.titles is None:
         header = dated_in_words(header, [block.text for block in blocks])
     canonical = identity.canonical_url(header.url)

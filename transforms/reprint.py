@@ -96,13 +96,14 @@ def looks_like_markdown(body: str) -> bool:
     return MARK.search(body) is not None or (parted and (begun > 2 * tagged + 1 or not TAG.search(body)))
 
 
-def original_address(blocks: Sequence[Block], below: Collection[int] = ()) -> str | None:
+def original_address(blocks: Sequence[Block], below: Collection[int] = (), *, page: bool = False) -> str | None:
     """The address that the first blocks of a reprint name as its original, taken out of a web archive's, or None.
-    `below` are the blocks right behind a picture."""
+    `below` are the blocks right behind a picture. A whole `page` that has a link to its original is another one, such
+    as a translation, where it does not say that it is a reprint."""
     for index, block in enumerate(islice(blocks, FIRST_BLOCKS)):
         credit = index in below and LABEL.match(block.text)
         for link in block.links if len(block.text) <= LONGEST_ORIGIN and not credit else ():
-            called = CALLED.fullmatch(block.text, link.start, link.end)
+            called = not page and CALLED.fullmatch(block.text, link.start, link.end)
             in_english = called or (ENGLISH_ORIGIN.fullmatch(block.text[: link.start]) and not OWN.search(block.text))
             named = in_english or any(one.end() >= link.start for one in ORIGIN.finditer(block.text, 0, link.end))
             if named and (address := _original(link.href)) is not None:

@@ -258,6 +258,16 @@ def test_a_source_named_right_below_a_picture_is_the_pictures() -> None:
     assert original_address(label.blocks, {0}) == "https://a.example/x"
 
 
+def test_a_whole_page_with_a_link_to_its_original_is_another_page() -> None:
+    called, said = (
+        cut_markdown("[Original](https://a.example/x)"),
+        cut_markdown("First published at <https://a.example/x>"),
+    )
+    assert original_address(called.blocks) == "https://a.example/x"
+    assert original_address(called.blocks, page=True) is None
+    assert original_address(said.blocks, page=True) == "https://a.example/x"
+
+
 RAW_MARK = re.compile(r"\*\*|~~|^#{1,6} |^> |!\[|\]\(|```|\{:|\[\^", re.MULTILINE)
 MOST_RAW = 0.005
 
