@@ -96,7 +96,7 @@ MARKS: Final = re.compile(
 )
 # What AsciiDoc, Org, reStructuredText and Textile have for links, headings and directives.
 FOREIGN: Final = re.compile(
-    rb"(?:link:|https?://)[^\s\[\]<>\"']{3,500}\[[^\]\[\d\n][^\]\[\n]{0,300}\]|\[\[[^\[\]\n]{1,500}\]\[[^\[\]\n]{1,500}\]\]"
+    rb"(?<![^\s(*_])(?:link:|https?://)[^\s\[\]<>\"']{3,500}\[[^\]\[\d\n][^\]\[\n]{0,300}\]|\[\[[^\[\]\n]{1,500}\]\[[^\[\]\n]{1,500}\]\]"
     rb"|\w <https?://[^<>\s]{3,500}>_|\"[^\"\n]{1,200}\":https?://"
     rb"|(?:\A|\n\n)(?:={2,5} \S|\#\+[A-Za-z_]{3,20}\b|\.\. [a-z-]{3,20}::|(?:h[1-6]|bq)\. \S)"
 )

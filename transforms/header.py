@@ -78,7 +78,7 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
     (r"[\s\ufeff]*+(?i:title|date|authors?|slug|category|tags|status|modified|lang): [^\n]{0,1000}\n\w[\w-]{0,40}:",
      "its header is no lines of a key and a value, `title` among the keys, with an empty line or `---` behind; mend "
      "it, put it between `---` lines, or name the title's key, as `--map title=headline` does"),
-    (r"\s*+(?:\.\. |:[A-Za-z]{1,40}: |(?:[#*=~-]{3,}\s*\n)?[^\n]{1,300}\n[#*=~-]{3,}\s*\n\s*:[A-Za-z]{1,40}: )",
+    (r"\s*+(?:\.\. |:[A-Za-z]+: |(?:[#*=~-]{3,}[ \r]*+\n)?[^\n]{1,300}\n[#*=~-]{3,}[ \r]*+\n\s*+:[A-Za-z]+: )",
      "this is reStructuredText; convert it to Markdown, with front matter"),
     (r"\s*+(?:= \S[^\n]{0,300}\n(?:[^\n:]{0,300}\n){0,3}:[\w-]{1,40}!?:|={1,2} \S[^\n=]{0,300}\n\s*+[^\s=])",
      "this is AsciiDoc; convert it to Markdown, with front matter"),

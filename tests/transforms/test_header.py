@@ -195,11 +195,13 @@ MEGABYTE = 1_000_000
         '{"a":' * (MEGABYTE // 5), "[" + ")\n" * 4000 + "\n" * MEGABYTE,
         "[t](u)\n" + "-" * MEGABYTE + " " * MEGABYTE + "x", " \n" * (MEGABYTE // 2),
         "[&#" + "9" * 7000 + ";](u)\n---\n", "title: a\n" + " b\n" * (MEGABYTE // 3), "a:" * (MEGABYTE // 2),
+        "a\n===\n" + "\n" * MEGABYTE, "===\na\n===\n" + "\n" * MEGABYTE,
     ],
     ids=[
         "comment not ended", "comment of spaces", "spaces before a return", "spaces in a title", "dashes and text",
         "broken entries", "nested lists", "dotted keys", "nested objects", "parentheses", "dashes and spaces",
         "white space", "a reference of 7,000 digits", "a value of many lines", "colons",
+        "a line below a title", "a line above it, too",
     ],
 )  # fmt: skip
 def test_a_hostile_header_of_a_megabyte_ends(text: str) -> None:
