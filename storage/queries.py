@@ -32,7 +32,8 @@ TENTH: Final = 10
 # What is wrong where more than a share of an archive's articles have it, and the remedy.
 DOUBTFUL: Final = (
     ("show marks of Markdown, HTML, a wiki or templates in their text", 0.01,
-     "say what they are written in with `--markup`; what a site's generator fills in is kept as it is written",
+     "say what they are written in with `--markup`, and make Markdown of AsciiDoc, Org, Textile and reStructuredText; "
+     "what a site's generator fills in is kept as it is written",
      pl.col("flags").list.contains("markup_in_text")),
     ("have broken characters", 0.01,
      "name their encoding with `--encoding`; what was broken when it was written, as in a dump, stays so",

@@ -94,8 +94,14 @@ MARKS: Final = re.compile(
     rb"\]\((?:https?:|/)[^\s()]+\)|(?<![A-Za-z*])\*\*[^*\n]{1,200}\*\*|</(?:p|div|span|a|b|i|strong|em|li|h[1-6])>"
     rb"|\[\[[^\[\]\n]{1,200}\]\]"
 )
-# What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid.
-TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}")
+# What AsciiDoc, Org, reStructuredText and Textile have for links, headings and directives.
+FOREIGN: Final = re.compile(
+    rb"(?<![^\s(*_])(?:link:|https?://)[^\s\[\]<>\"']{3,500}\[[^\]\[\d\n][^\]\[\n]{0,300}\]|\[\[[^\[\]\n]{1,500}\]\[[^\[\]\n]{1,500}\]\]"
+    rb"|\w <https?://[^<>\s]{3,500}>_|\"[^\"\n]{1,200}\":https?://"
+    rb"|(?:\A|\n\n)(?:={2,5} \S|\#\+[A-Za-z_]{3,20}\b|\.\. [a-z-]{3,20}::|(?:h[1-6]|bq)\. \S)"
+)
+# What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid, calls of Go's templates.
+TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}|\{\{\w{2,20} \"[^\"{}\n]{1,300}\"")
 # What MDX has for its components, where a text begins.
 MDX: Final = re.compile(
     rb"(?:\A|\n\n)(?:import\s[^\n]{1,300}\sfrom\s[\"'][^\"'\n]{1,200}[\"']|export\s(?:const|default|function)\s)"
@@ -154,8 +160,8 @@ def _parse(
     blocks, skipped, media = cut_body(opened, limits.depth)
     if not blocks and not media:
         raise BadSource("no_text", "no visible text after the header, and no medium", header.body_start)
-    if header.url is None and (address := original_address(blocks)) is not None:
-        header = header._replace(url=address)
+    if header.url is None:
+        header = header._replace(url=original_address(blocks, _below_pictures(media), page=opened.titles is not None))
     if header.front_matter_at is None and header.header_at is None and opened.titles is None:
         header = dated_in_words(header, [block.text for block in blocks])
     canonical = identity.canonical_url(header.url)
@@ -334,9 +340,9 @@ def _has_markup(text: bytes) -> bool:
         return True
     if (b"import" in text or b"export" in text) and MDX.search(text):
         return True
-    if b"](" not in text and b"**" not in text and b"</" not in text and b"[[" not in text:
-        return False
-    return len(MARKS.findall(text)) >= FEW_MARKS
+    if (b"](" in text or b"**" in text or b"</" in text or b"[[" in text) and len(MARKS.findall(text)) >= FEW_MARKS:
+        return True
+    return len(FOREIGN.findall(text)) >= FEW_MARKS
 
 
 def page_day(header: Header) -> date | None:

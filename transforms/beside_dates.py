@@ -10,7 +10,7 @@ from typing import Final
 
 from pressmark.transforms.datelines import WITHIN, PageDates
 
-__all__ = ["STOPS", "beside_date", "looks_dated"]
+__all__ = ["STOPS", "beside_date", "looks_dated", "without_lead"]
 
 LONGEST_NAME: Final = 45
 MONTH: Final = r"[^\W\d_]{3,10}\.?"
@@ -43,6 +43,8 @@ OPENS: Final = " \xa0\u3000[(（【"
 AROUND_DATE: Final = " \xa0\u3000,，.。|｜丨/／·•-–—:：()（）[]【】@"
 # No name has these.
 STOPS: Final = re.compile(r"[，。！？!?;；]|\d")
+# Where a link behind a date leads, with an arrow.
+LEAD: Final = re.compile(r"(?:\s*[·•|–—-])?\s*[^\d·•|\n]{1,30}[→↗➔⟶›»]\s*$")
 
 
 # Names of elements that say "time" are loose: what is in them is a date or a time of day by its form.
@@ -57,9 +59,15 @@ def looks_dated(text: str) -> bool:
     return len(text) <= LONGEST_DATE and text[-1] not in "?!？！" and DATED.search(text) is not None
 
 
+def without_lead(text: str) -> str:
+    """A line without where it leads at its end: `2031-08-14 · Original →`."""
+    return LEAD.sub("", text) if text[-1:] in "→↗➔⟶›»" else text
+
+
 def beside_date(text: str, dates: PageDates) -> str | None:
     """What stands beside the one date of a line: nothing where that is its label, a name, or None where the text is
     none of these."""
+    text = without_lead(text)
     if dates.read(text) is not None:
         return ""
     text = WEEKDAY.sub("", COUNTED.sub("", text)).strip(AROUND_DATE)

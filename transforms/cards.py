@@ -57,8 +57,9 @@ UNNUMBERED: Final = re.compile(r"[\W\d_]+")
 
 
 def named(token: Token) -> str:
-    """The words of an element's class, `id`, `rel` and what else names it, in spaces."""
-    return _words(" ".join([value for key, value in token.attrs or () if key in NAMING and value]))
+    """The words of an element's class, `id`, `rel` and what else names it, in spaces; a heading's `id` does not."""
+    left = "id" if token.tag in HEADINGS else ""
+    return _words(" ".join([value for key, value in token.attrs or () if key in NAMING and key != left and value]))
 
 
 @lru_cache(maxsize=10_000)

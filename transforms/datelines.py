@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pressmark.transforms.days import (
+    ANY_LABEL,
     CLOCK_WORDS,
     DAY_WORDS,
     FREE_FORM,
@@ -34,8 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 LONGEST_DATELINE: Final = 80
-AGREEMENT: Final = timedelta(days=2)
-TEHRAN: Final = "Asia/Tehran"
+AGREEMENT, TEHRAN = timedelta(days=2), "Asia/Tehran"
 NOON, MIDDAY_FROM, SMALL_HOURS = 12, 10, 6
 
 MORNING: Final = frozenset({"上午", "午前", "凌晨", "清晨", "早上", "早晨", "早", "am"})
@@ -76,7 +76,7 @@ ZONE_BEFORE: Final = rf"(?:(?P<before>{ZONE_NAMES}){ZONE_WORDS}[:：]?\s*)?"
 
 UPDATED: Final = re.compile(f"更新|修改|修订|修訂|(?i:{UPDATED_WORDS})")
 LABEL: Final = (
-    r"(?:[^\d\n]{0,16}[:：]\s*|(?:发布|發布|发表|發表|更新|刊登)(?:时间|時間|日期|于|於)?\s*|"
+    rf"(?:{ANY_LABEL}|(?:发布|發布|发表|發表|更新|刊登)(?:时间|時間|日期|于|於)?\s*|"
     r"(?i:(?:first |last )?(?:published|posted|updated|modified|created)(?: on| at)? |on |"
     rf"(?:{PUBLISHED_WORDS}|{UPDATED_WORDS}) (?:(?:le|el|em|il|am|vom|op|den) )?|(?:{DAY_WORDS}) ))?"
 )

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from typing import Final
 
 __all__ = [
-    "CLOCK_WORDS", "DAY_WORDS", "DIGITS", "FREE_FORM", "IRANIAN_MONTH", "PRINTED_DATE", "PUBLISHED_WORDS",
-    "UPDATED_WORDS", "day_in", "day_of", "in_common_words", "iranian_month", "plain",
+    "ANY_LABEL", "CLOCK_WORDS", "DAY_WORDS", "DIGITS", "FREE_FORM", "IRANIAN_MONTH", "PRINTED_DATE",
+    "PUBLISHED_WORDS", "UPDATED_WORDS", "day_in", "day_of", "in_common_words", "iranian_month", "plain",
 ]  # fmt: skip
 
 # Lengths of a year and of a month.
@@ -59,6 +59,11 @@ PUBLISHED_WORDS: Final = (
 UPDATED_WORDS: Final = (
     "updated|modified|revised|aktualisiert|mis à jour|modifié|actualizado|atualizado|aggiornato|bijgewerkt|uppdaterad|"
     "oppdatert|opdateret|обновлено|оновлено|güncelleme|aktualizacja|cập nhật|تحديث"
+)
+# A label says of a date what it likes, but not that something else than the article happens on it.
+ANY_LABEL: Final = (
+    r"(?!(?i:when|wann|wo|where|quand|quando|cu[aá]ndo|starts?|stops?|ends?|begins?|beginn|deadline|due|expires|born|died)\b|"
+    r".{0,4}(?:活动|活動|会议|會議|讲座|講座|报名|報名|截止|开始|開始|结束|結束|出生|生于))[^\d\n]{0,16}[:：]\s*"
 )
 DAY_WORDS: Final = r"le|am|ngày|วันที่|thứ [^\W\d_]{2,4},?|chủ nhật,?|(?:mon|diens|donners|frei|sams|sonn)tag,?|mittwoch,?"
 CLOCK_WORDS: Final = r"at|um|à|às|a las|alle|ore|om|kl\.?|ساعت"

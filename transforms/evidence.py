@@ -74,7 +74,9 @@ ALOUD: Final = re.compile(r"(?:^|\s)(?:sr-only|screen-reader(?:-only|-text)?|vis
 
 # What a site's generator puts in the place of a block; a block that has words of its own beside that is none.
 FILLED: Final = Finding("boilerplate", "filled in by the site's generator")
-GENERATED: Final = re.compile(r"(?:(?:\{\{[<%][^{}]{1,2000}[%>]\}\}|\{%[^{}]{1,500}%\})\s?){1,99}+")
+GENERATED: Final = re.compile(
+    r"(?:(?:\{\{(?:[<%][^{}]{1,2000}[%>]|\w{2,20} \"[^{}]{1,500})\}\}|\{%[^{}]{1,500}%\})\s?){1,99}+"
+)
 
 ELEMENT_FINDINGS: Final = {
     tag: Finding(role, f"inside `{tag}`", strong) for role, strong, tags in ELEMENTS for tag in tags.split()
@@ -132,7 +134,8 @@ class Evidence:
         for key, value in token.attrs or ():
             if key in HIDING and _hides(key, value or ""):
                 return HIDDEN
-            if key in NAMING:
+            # The id of a heading is its own words, for others to lead to.
+            if key in NAMING and (key != "id" or tag not in ANCHORED):
                 names += f"{value} "
             elif key.startswith(NAMING_BY_NAME):
                 names += f"{key} "
@@ -155,6 +158,7 @@ class Evidence:
 
 
 HIDING: Final = frozenset({"hidden", "style", "aria-hidden", "class"})
+ANCHORED: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 def _hides(key: str, value: str) -> bool:
@@ -174,11 +178,15 @@ def _any_of(rules: Rules) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(text) for text, _ in rules.contains) or NEVER)
 
 
+# Behind a word of Latin letters a name begins with none that is small: `Editor settings` names nobody.
+SPACE: Final = r"\s(?:(?<![A-Za-z]\s)(?![$>])|(?=[^a-z0-9$>]|in.[Cc]hief))"
+
+
 def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
     """Blocks that say what people did for an article, and their names."""
     word = "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or NEVER
     longer = "|".join(sorted((re.escape(one) for one in words if len(one) > 1), key=len, reverse=True)) or NEVER
-    credit = rf"(?:{word})\s*(?:[:：/︱|｜丨]|\s)\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
+    credit = rf"(?:{word})\s*(?:[:：/︱|｜丨]|{SPACE})\s*[^\s，。！？；;:：][^，。！？;；\n]{{0,60}}"
     return re.compile(
         rf"(?:[^，。！？：:\n]{{1,16}}\s)?{credit}(?:，[^，。！？\n]{{2,30}})?(?:[;；\n]\s*[^，。！？;；\n]{{1,60}})*"
         rf"|[^，。！？：:\n]{{2,30}}\s*[|｜︱丨/]\s*(?:{word})"

@@ -75,10 +75,10 @@ REPORTERS: Final = re.compile(
     r" (?:by|von|par|por|da|af|av)(?: [\w.'’-]+){1,4}(?: (?:on|am|le|el|em|il) .{4,40})?"
     r"|(?:[A-Z][a-z]+ ){1,2}by:"
     r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}"
-    r"|[^。\n]{2,60} contributed (?:to this|reporting).{0,20}"
+    r"|[^。\n]{2,60}(?<! who) contributed (?:to this|reporting).{0,20}"
 )
 EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
-CONTRIBUTED: Final = re.compile(r"[^\n]{2,300} contributed (?:to this|reporting|from)[^\n]{0,40}")
+CONTRIBUTED: Final = re.compile(r"[^\n]{2,300}(?<! who) contributed (?:to this|reporting|from)[^\n]{0,40}")
 ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 TEAM: Final = re.compile(r"[/／].*[（(]|[综綜]合报[道導导]")
 TRANSLATED: Final = re.compile(r"^(?:翻译|翻譯|译者|譯者|編譯|编译)\s*[：:]", re.MULTILINE)

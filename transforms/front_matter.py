@@ -37,12 +37,17 @@ MOST_CHARACTERS: Final = {"---": 1 << 16, "+++": 1 << 14, ";;;": 1 << 16}
 MOST_VALUES: Final = 10_000
 DEEPEST: Final = 32
 
-URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "permalink", "from", "source")
-AUTHORS: Final = ("author", "authors", "byline", "creator")
+# Those of the second line may name a site, whose front page is no article; the last four are of importers and feeds.
+URLS: Final = (
+    "url", "link", "source_url", "original_url", "canonical_url", "permalink",
+    "from", "source", "blogger_orig_url", "wordpress_url", "tumblr_url", "guid",
+)  # fmt: skip
+AUTHORS: Final = ("author", "authors", "byline", "creator", "by")
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
-MANY: Final = {"tags": ("tags", "tag"), "categories": ("categories", "category")}
+MANY: Final = {"tags": ("tags", "tag", "topics", "keywords"), "categories": ("categories", "category")}
 ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/]", re.IGNORECASE)
+BELOW: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/?#]+(?:/+[^\s/#]|\?)", re.IGNORECASE)
 # Sites keep a post's day in its path, which `--map date=path` names.
 DAY_OF_PATH: Final = re.compile(r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}(?=/[^/\s])")
 COMMAS: Final = re.compile(r"[,，、;；]")
@@ -360,7 +365,7 @@ def _understood(
                 return found
         return None
 
-    url = take(URLS, _address)
+    url = take(URLS[:6], _address) or take(URLS[6:], lambda value: _address(value, BELOW))
     title = take(("title",), _text)
     authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
     said = {name: _jsonable(value) for name, (_, value) in fields.items()}
@@ -393,8 +398,8 @@ def _text(value: Any) -> str | None:
     return _characters(value.isoformat() if isinstance(value, date | time) else str(value)).strip() or None
 
 
-def _address(value: Any) -> str | None:
-    return text if (text := _text(value)) and ADDRESS.match(text) else None
+def _address(value: Any, form: re.Pattern[str] = ADDRESS) -> str | None:
+    return text if (text := _text(value)) and form.match(text) else None
 
 
 def _moment(value: Any) -> tuple[date | datetime, date | None] | None:

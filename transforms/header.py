@@ -16,7 +16,16 @@ from typing import Any, Final
 
 from pressmark.schemas.contract import Reason
 from pressmark.transforms.dates import parse_date
-from pressmark.transforms.front_matter import AUTHORS, DATES, PROBLEM, URLS, FrontMatter, read_front_matter
+from pressmark.transforms.front_matter import (
+    AUTHORS,
+    DATES,
+    PROBLEM,
+    UNDERSTOOD,
+    URLS,
+    FrontMatter,
+    folded,
+    read_front_matter,
+)
 from pressmark.transforms.records import Header, RecordFacts
 
 __all__ = ["BadSource", "commented_header", "read_header", "record_header"]
@@ -67,17 +76,27 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
     (r"[\s\ufeff]*+[a-z_]{1,40}:[^\n]{0,400}\n---[ \t]*\r?\n",
      "this is a page of Lektor; put its fields between two `---` lines, and its body behind them"),
     (r"[\s\ufeff]*+(?i:title|date|authors?|slug|category|tags|status|modified|lang): [^\n]{0,1000}\n\w[\w-]{0,40}:",
-     "its header has no `---` lines, as of Pelican; put one before and one behind it"),
-    (r"\s*+(?:\.\. |:[A-Za-z]{1,40}: |[^\n]{1,300}\n[#*=~-]{3,}\s*\n\s*:[A-Za-z]{1,40}: )",
+     "its header is no lines of a key and a value, `title` among the keys, with an empty line or `---` behind; mend "
+     "it, put it between `---` lines, or name the title's key, as `--map title=headline` does"),
+    (r"\s*+(?:\.\. |:[A-Za-z]+: |(?:[#*=~-]{3,}[ \r]*+\n)?[^\n]{1,300}\n[#*=~-]{3,}[ \r]*+\n\s*+:[A-Za-z]+: )",
      "this is reStructuredText; convert it to Markdown, with front matter"),
-    (r"#\+[A-Za-z_]{1,40}:", "this is an Org file; convert it to Markdown, with front matter"),
+    (r"\s*+(?:= \S[^\n]{0,300}\n(?:[^\n:]{0,300}\n){0,3}:[\w-]{1,40}!?:|={1,2} \S[^\n=]{0,300}\n\s*+[^\s=])",
+     "this is AsciiDoc; convert it to Markdown, with front matter"),
+    (r"(?:\# [^\n]{0,300}\n){0,3}\#\+[A-Za-z_]{1,40}:",
+     "this is an Org file; convert it to Markdown, with front matter"),
     (r"\s*+(?:[^\n]{1,300}\n(?:={3,}|~{3,}|-{3,})\s*\n|#{1,6} )",
      "this is markup without a header; put its title and date between `---` lines before it, as Markdown has them"),
     (r"\s*+(?:import\s[^\n]{1,300}[\"'];?[ \t]*\r?\n|export\s(?:const|default|function)\s|\{/\*)",
      "this is MDX without front matter; put its title and date between `---` lines before it"),
-    (r"(?:[\w \"-]{1,40}[,;\t]){2,99}[\w \"-]{1,40}\r?\n",
+    (r"(?:[\w \"-]{1,40}[,;\t](?! )){2,99}[\w \"-]{1,40}\r?\n",
      "this looks like a table (CSV); write its rows as JSON Lines"),
 ))  # fmt: skip
+# A header without lines around it is lines of a key and a value, and then one of dashes, as Hexo may have it, or an
+# empty one, as Pelican, MultiMarkdown and many a scraper have it.
+LINE: Final = re.compile(r"(?P<said>[^\r\n]*+)(?:\r\n|\n|\r|\Z)")
+SAYS: Final = re.compile(r"(?P<key>[^\W\d][\w.-]{0,39}(?: [\w.-]{1,40})?)[ \t]*[:：](?!//)[ \t]*(?P<value>.*)")
+LONGEST_HEADER: Final = 1 << 14
+LEAST_SAID: Final = 2
 OPENING_BRACE: Final = re.compile(r"[\s\ufeff]*+\{")
 NEXT_OBJECT: Final = re.compile(r"\s*+\{\s*+\"")
 JSON_LINES: Final = "these are JSON Lines; let the file's name end in `.jsonl`, or exclude it"
@@ -121,6 +140,8 @@ def read_header(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
         return _front_matter(text, front)
     epoch = EPOCH.match(text)
     line = _title_line(text, epoch.end() if epoch else 0)
+    if line is None and epoch is None and (front := _unfenced(text, keys)) is not None:
+        return _front_matter(text, front)
     if line is None:
         raise BadSource("no_header", _other(text), 0)
     header_at = _epoch_time(epoch[1]) if epoch else None
@@ -137,6 +158,33 @@ def read_header(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
         front_matter_at=None,
         body_start=body_start,
     )
+
+
+def _unfenced(text: str, keys: Sequence[tuple[str, str]]) -> FrontMatter | None:
+    """What the lines of keys and values say that a text begins with: a title, and something else that is understood.
+    It is text, or, where a line of dashes ends them, YAML."""
+    start = position = len(text) - len(text.lstrip("\ufeff \t\r\n"))
+    said: list[list[str]] = []
+    while (line := LINE.match(text, position)) and line["said"].strip().strip("-"):
+        found = SAYS.fullmatch(line["said"].rstrip())
+        if found:
+            said.append([found["key"], found["value"]])
+        elif said and line["said"].startswith((" ", "\t", "- ")):
+            said[-1][1] += f" {line['said'].strip()}"
+        else:
+            return None
+        position = line.end()
+        if position - start > LONGEST_HEADER:
+            return None
+    mapped = {key: field for field, key in keys}
+    names = {folded(mapped.get(key, key)) for key, _ in said}
+    if "title" not in names or len(names & UNDERSTOOD) < LEAST_SAID or line is None or position == len(text):
+        return None
+    block = "{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in said) + "}"
+    if line["said"].strip():
+        block = f"---\n{text[start:position]}---\n"
+    front = read_front_matter(block, keys)
+    return front and front._replace(end=line.end(), positions={})
 
 
 def _other(text: str) -> str:

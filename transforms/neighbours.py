@@ -353,7 +353,8 @@ def _is_apart(findings: Sequence[Finding], blocks: Sequence[Block], index: int) 
     block = blocks[index]
     here = container(block.path)
     heading = any(token.tag in HEADINGS for token in block.path)
-    following = next((other for other in range(index + 1, len(blocks)) if findings[other].role == "body"), None)
+    later = (other for other in range(index + 1, len(blocks)) if container(blocks[other].path).tag != "pre")
+    following = next((other for other in later if findings[other].role == "body"), None)
     if following is None:
         return False
     if heading:

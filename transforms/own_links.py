@@ -18,7 +18,7 @@ from pressmark.transforms.cards import HEADINGS
 from pressmark.transforms.evidence import Finding
 from pressmark.transforms.path import Path, container, list_around, outwards
 
-__all__ = ["CJK", "LINKS", "settle_labelled", "settle_links", "width"]
+__all__ = ["CJK", "LINKS", "leads_here", "settle_labelled", "settle_links", "width"]
 
 # Links that are longer are titles of other stories, and no items of this one.
 LEAST_OF_TITLE: Final = 40
@@ -59,6 +59,13 @@ def settle_links(findings: list[Finding], blocks: Sequence[Block], site: str) ->
     _digest(findings, blocks, linked)
     _own_links(findings, blocks, linked)
     _ends_of_sections(findings, blocks, [index for index in linked if findings[index] is LINKS], site)
+
+
+def leads_here(block: Block) -> bool:
+    """Whether all links of a block lead to the block itself, as headings have them for whoever wants to cite them."""
+    marks = {value for token in block.path for key, value in token.attrs or () if key == "id" or key == "name"}
+    marks |= {re.sub(r"\W+", "-", block.text.casefold()).strip("-")}
+    return all(link.href.rpartition("#")[2] in marks and "#" in link.href for link in block.links)
 
 
 def settle_labelled(findings: list[Finding], blocks: Sequence[Block], site: str) -> None:

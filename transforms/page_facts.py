@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -27,6 +27,7 @@ from pressmark.transforms.json_ld import (
 )
 from pressmark.transforms.page_dates import Region, modified_times, page_date
 from pressmark.transforms.page_features import folded
+from pressmark.transforms.page_titles import LONGEST_TITLE, article_title, line_of
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
 from pressmark.transforms.people import ORGANISED, credits_in, people_in
 
@@ -38,9 +39,6 @@ LONGEST_NAMED: Final = 24
 LONGEST_UNCASED: Final = 12
 FRONT_PAGE: Final = re.compile(r"https?://[^/]+/?")
 MARKUP: Final = re.compile(r"</?[a-zA-Z][^<>]{0,300}>")
-LONGEST_TITLE: Final = 400
-# A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
-AGREES: Final = 0.3
 MOST_NODES_NEAR: Final = 25
 MOST_STRINGS_NEAR: Final = 16
 LONGEST_NEAR: Final = 200
@@ -64,10 +62,6 @@ TECHNICAL: Final = re.compile(
     r"referrer|fb:|al:|twitter:app|http-equiv|.*token|next-head|color-scheme|mobile-web|handheld|renderer|x-ua|google|.*image:"
 )
 
-SEPARATED: Final = re.compile(
-    r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_ㅣ│]\s*|\s+[«<]\s+|"
-    r"(?<=[^\x00-\xff])[-–—]{1,2}(?=[^-–—]{1,12}(?:[网網报報社台]|新闻|新聞|频道|頻道|传媒|傳媒|公众号)$)"
-)
 NAMES: Final = re.compile(r"\s*(?:[,;、，；/|\n]|\s&\s|\b(?:and|und|et|y|e|og|och|en)\s(?=[A-Z])|\s和\s)\s*")
 WROTE: Final = re.compile(
     r"(?:(?:story|article|words?|post|posted|published|written|reported|reviewed|review|text|"
@@ -132,7 +126,7 @@ class _Page:
         self._document, self._markup, self._kept_address = document, markup, kept_address
         self._meta = _meta(document)
         nodes = list(nodes_of(json_ld(document)))
-        printed = [_plain(element) for element in document.select("h1, title")[:20]] + self._all(KEYS["titles"])
+        printed = [line_of(element) for element in document.select("h1, title")[:20]] + self._all(KEYS["titles"])
         self._address = self._stated_address()
         self._articles = own_articles(nodes, printed, self._address)
         self._pages = [node for node in nodes if PAGE_TYPE.search(kind_of(node))]
@@ -151,10 +145,13 @@ class _Page:
         titles = [
             *(text_of(node.get("headline")) for node in articles),
             *(meta[key][0] for key in KEYS["titles"] if key in meta),
-            _plain(head) if head is not None else None,
+            line_of(head) if head is not None else None,
         ]  # fmt: skip
         stated = tuple(dict.fromkeys([title for title in titles if title and len(title) <= LONGEST_TITLE]))
-        title, heading = self._title(stated)
+        title, heading = article_title(document, stated, self._site)
+        if title and heading is not None and heading.tag != "h1":
+            # What else begins a title is the site's name, which may stand above the article's.
+            stated = tuple(one for one in stated if one == title or not folded(one).endswith(folded(title)))
         self._titles = frozenset(folded(text) for text in (title or "", *stated) if len(text) > LONGEST_NAMED)
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
         language = self._language()
@@ -190,43 +187,6 @@ class _Page:
     def _all(self, keys: Iterable[str]) -> list[str]:
         """Values of the first of the keys that the page has."""
         return next((self._meta[key] for key in keys if key in self._meta), [])
-
-    def _title(self, stated: Sequence[str]) -> tuple[str | None, Element | None]:
-        """The printed heading that what the page states agrees with, else what it states without the site's name; and
-        the heading."""
-        folds, own = [folded(title) for title in stated], folded(self._site or "")
-        headings = [
-            (text, element)
-            for element in self._document.select("h1")[:20]
-            if (text := _plain(element))
-            and len(text) <= LONGEST_TITLE
-            and folded(text) not in ("", own)
-            and not _is_ending(folded(text), folds, own)
-        ]
-        agreed = [
-            (len(text), text, element)
-            for text, element in headings
-            if any(folded(text) in title for title in folds) and len(folded(text)) > AGREES * min(map(len, folds))
-        ]
-        if agreed:
-            return max(agreed, key=lambda one: one[0])[1:]
-        if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
-            return headings[0]
-        lower = self._lower_heading(stated)
-        heading = lower or (headings[0][1] if headings else None)
-        title = _without_site(stated, own) if stated else headings[0][0] if headings else None
-        if title and lower is not None and folded(title).startswith(text := folded(_plain(lower))):
-            title = _plain(lower) if 2 * len(text) > len(folded(title)) else title
-        return title, heading
-
-    def _lower_heading(self, stated: Sequence[str]) -> Element | None:
-        """Of a page without a heading of the first level the one that repeats what the page states as its title."""
-        folds = [folded(title) for title in stated]
-        for element in self._document.select("h2, h3, h4")[:30]:
-            text = folded(_plain(element))
-            if any(text in title and len(text) > AGREES * len(title) for title in folds):
-                return element
-        return None
 
     def _stated_address(self) -> str | None:
         """What the page calls its address, else what saved it; of relative ones those below a stated base are whole."""
@@ -313,13 +273,9 @@ class _Page:
         return [*printed[:1], *said, *printed]
 
 
-def _plain(element: Element) -> str:
-    return " ".join(element.text.split())
-
-
 def _names_apart(element: Element) -> str:
     """What an element prints; of a name in an element of its own, and what stands glued to it, names alone."""
-    plain = _plain(element)
+    plain = line_of(element)
     if len(plain) > LONGEST_BYLINE or not HAN_NAME.match(plain):
         return plain
     texts = [one for one in element.descendants if isinstance(one, Text) and one.data.strip()]
@@ -341,12 +297,6 @@ def _meta(document: Document) -> dict[str, list[str]]:
             if value and (name := element.attr(key)):
                 found.setdefault(name.strip().lower(), []).append(html.unescape(value))
     return found
-
-
-def _shares_words(heading: str, stated: Sequence[str]) -> bool:
-    words = set(heading.casefold().split())
-    shared = [len(words & set(title.casefold().split())) for title in stated]
-    return len(words) > 3 and any(2 * count > len(words) for count in shared)
 
 
 def _strings_of(nodes: Iterable[Node], most: int) -> list[str]:
@@ -375,33 +325,8 @@ def _is_quoted(element: Element) -> bool:
     return False
 
 
-def _without_site(stated: Sequence[str], own: str) -> str:
-    """The part of the stated titles that is the article's; `own` is the site's name, folded."""
-    title = stated[0]
-    folds = {folded(other) for other in stated}
-    ends = [match.span() for match in SEPARATED.finditer(title)]
-    if not ends:
-        return title
-    for start, end in reversed(ends):
-        if folded(title[:start]) in folds or (own and folded(title[end:]) == own):
-            return title[:start]
-    if own and folded(title[: ends[0][0]]) == own:
-        return title[ends[0][1] :]
-    start = ends[-1][0]
-    last = title[ends[-1][1] :]
-    # A short ending is the site's name, a long one may be a second half of the title.
-    return title[:start] if len(last) <= 40 and len(last) < start else title
-
-
 def _host(address: str) -> str:
     return address.partition("://")[2].partition("/")[0].lower().removeprefix("www.")
-
-
-def _is_ending(text: str, titles: Sequence[str], own: str) -> bool:
-    """Whether a heading is only what titles end with, as the site's name is where they do not begin with it."""
-    longer = [title for title in titles if text in title]
-    ends = all(title.endswith(text) and 2 * len(text) < len(title) for title in longer)
-    return bool(longer) and ends and not (own and any(title.startswith(own) for title in longer))
 
 
 def _is_like_a_name(name: str) -> bool:

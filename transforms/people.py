@@ -190,7 +190,7 @@ SECTION: Final = re.compile(
 CAPITALS: Final = re.compile(r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]+(?: [A-ZÀ-Þ][A-ZÀ-Þ.'’-]*)+")
 VOWELS: Final = frozenset("AEIOUYÀÁÂÃÄÅÆÈÉÊËÌÍÎÏÒÓÔÕÖØÙÚÛÜÝ")
 SENTENCE: Final = re.compile(
-    r"[时時][间間]$|\b(?:is|was|are|were|has|have)\s|[，。！？“”《》：:!?]|\.\s+[A-Z][a-z]+ [a-z]"
+    r"[时時][间間]$|\b(?:is|was|are|were|has|have)\s|[，。！？“”《》：:!?→↗➔»›]|\.\s+[A-Z][a-z]+ [a-z]"
 )
 # A line at a story's edge that is a reporter's name with what stands around it.
 REPORT: Final = re.compile(

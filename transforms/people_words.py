@@ -102,7 +102,8 @@ ENDINGS: Final = (
 JOBS: Final = tuple(
     "editor|editor-in-chief|editor in chief|editor-at-large|reporter|correspondent|writer|journalist|contributor|"
     "columnist|staff|producer|photographer|bureau chief|founder|ceo|director|manager|analyst|critic|intern|fellow|"
-    "expert|professor|reviewer|consultant|specialist|president|officer|redakteur|redakteurin|journaliste|periodista|기자|"
+    "expert|professor|reviewer|consultant|specialist|president|officer|engineer|developer|scientist|researcher|chairman|"
+    "economist|historian|lecturer|attorney|adviser|advisor|coordinator|designer|maintainer|curator|strategist|redakteur|redakteurin|journaliste|periodista|기자|"
     "칼럼니스트|특파원|教授|研究员|研究員|律师|律師|博士|社长|社長|主任|院长|院長|先生|女士|老师|老師".split("|")
 )
 # What a scraper or a system writes where it knows nobody, and what stands among names and is none.

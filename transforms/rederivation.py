@@ -94,8 +94,7 @@ class Disagreement(NamedTuple):
 
 class _Source(NamedTuple):
     """A source as this reading has it: its characters, the first byte of each (then the number of all bytes), where its
-    body begins, and the times in its header: by the comment, and by front matter, a day or without a zone as written.
-    """
+    body begins, and the times in its header: by the comment, and by front matter, a day or without a zone as it is."""
 
     text: str
     places: Sequence[int]
@@ -397,6 +396,10 @@ def _front_matter(text: str) -> tuple[int, datetime | date | None, bool]:
     first = len(text) - len(text.lstrip("\ufeff \t\r\n"))
     opening = LINE.match(text, first)
     fence = opening[0].strip() if opening else ""
+    if (opening is None or fence not in FENCES) and not text.startswith("{", first):
+        # Without lines around it, a header ends at one of dashes or at an empty one.
+        line = next(line for line in LINE.finditer(text, first) if not line[0].strip().strip("-"))
+        return line.end(), *_dated_block(text[first : line.start()], "---")
     if opening is None or fence not in FENCES:
         found, end = json.JSONDecoder().raw_decode(text, first)
         rest = LINE.match(text, end)

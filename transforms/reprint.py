@@ -6,7 +6,7 @@ Both by what a body holds, as a file's name says nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Final
 
@@ -39,15 +39,28 @@ MARK: Final = re.compile(
 
 FIRST_BLOCKS: Final = 4
 LONGEST_ORIGIN: Final = 300
+# Behind a longer block the story has begun, and what it names from then on is what it cites.
+LONGEST_ABOVE: Final = 120
+# Right before the link, or in it; not what a picture or figures are from, nor where a file is.
 ORIGIN: Final = re.compile(
-    r"原文|[来來源出][自于於]|[来來]源|信息源|[转轉][载載自]|首[发發]|[刊登载載][发發于於]|出[处處]|链接|鏈接"
+    r"(?:原文(?!作者)|(?<![图圖片照频頻据據料])(?:[来來源出][自于於]|[来來]源)|信息源|[转轉][载載自]|首[发發]|[刊登载載][发發于於]|出[处處]"
+    r"|(?<!下[载載])(?:链接|鏈接))[^。！？]{0,60}"
 )
 # Words of English that stories use too tell of an original where they alone stand before its link.
 ENGLISH_ORIGIN: Final = re.compile(
-    r"\W*(?:(?:this|the)\s(?:\w+\s){1,4})?(?:via|source|original(?:ly)?|re-?(?:posted|published|printed)|"
-    r"first\s(?:published|appeared)|cross-?posted)\b[^.!?]{0,40}",
+    r"\W*(?:(?:this|the)\s(?:\w+\s){1,4})?(?:originally|re-?(?:posted|published|printed)|first\s(?:published|appeared)|"
+    r"cross-?posted)\b[^.!?]{0,40}|\W*(?:(?:original|article|news)\s)?(?:source|via|original)\W*",
     re.IGNORECASE,
 )
+# A link that is called the original.
+CALLED: Final = re.compile(
+    r"\W*(?:(?:read|view|see|open)\s)?(?:the\s)?original(?:\s(?:article|post|story|page|source|link|version))?\W*",
+    re.IGNORECASE,
+)
+# The credit of a picture right above it begins so, too.
+LABEL: Final = re.compile(r"\W*(?:[来來]源|[来來源出][自于於]|source|via)", re.IGNORECASE)
+# What the publisher's own report holds is no page of its own.
+OWN: Final = re.compile(r"\bour\b", re.IGNORECASE)
 # Archives whose addresses hide the archived one.
 OPAQUE: Final = re.compile(r"https?://(?:archive\.(?:fo|is|li|md|ph|today|vn)|perma\.cc)/", re.IGNORECASE)
 # A site's front page, or one that no story is on: taken for the original, it would make many articles one.
@@ -83,16 +96,20 @@ def looks_like_markdown(body: str) -> bool:
     return MARK.search(body) is not None or (parted and (begun > 2 * tagged + 1 or not TAG.search(body)))
 
 
-def original_address(blocks: Sequence[Block]) -> str | None:
-    """The address that the first blocks of a reprint name as its original, taken out of a web archive's, or None."""
-    for block in islice(blocks, FIRST_BLOCKS):
-        if len(block.text) > LONGEST_ORIGIN:
-            continue
-        in_chinese = ORIGIN.search(block.text)
-        for link in block.links:
-            named = in_chinese or ENGLISH_ORIGIN.fullmatch(block.text[: link.start])
+def original_address(blocks: Sequence[Block], below: Collection[int] = (), *, page: bool = False) -> str | None:
+    """The address that the first blocks of a reprint name as its original, taken out of a web archive's, or None.
+    `below` are the blocks right behind a picture. A whole `page` that has a link to its original is another one, such
+    as a translation, where it does not say that it is a reprint."""
+    for index, block in enumerate(islice(blocks, FIRST_BLOCKS)):
+        credit = index in below and LABEL.match(block.text)
+        for link in block.links if len(block.text) <= LONGEST_ORIGIN and not credit else ():
+            called = not page and CALLED.fullmatch(block.text, link.start, link.end)
+            in_english = called or (ENGLISH_ORIGIN.fullmatch(block.text[: link.start]) and not OWN.search(block.text))
+            named = in_english or any(one.end() >= link.start for one in ORIGIN.finditer(block.text, 0, link.end))
             if named and (address := _original(link.href)) is not None:
                 return address
+        if len(block.text) > LONGEST_ABOVE:
+            break
     return None
 
 

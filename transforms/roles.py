@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import CONTENT_ROLES, Role
-from pressmark.transforms.beside_dates import STOPS, beside_date, looks_dated
+from pressmark.transforms.beside_dates import STOPS, beside_date, looks_dated, without_lead
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, Printed
 from pressmark.transforms.evidence import BY_CLASS, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
@@ -55,7 +55,7 @@ from pressmark.transforms.forms import (
     VIA,
 )  # fmt: skip
 from pressmark.transforms.neighbours import TITLE, settle
-from pressmark.transforms.own_links import CJK, LINKS
+from pressmark.transforms.own_links import CJK, LINKS, leads_here
 from pressmark.transforms.path import container
 from pressmark.transforms.people import reports
 from pressmark.transforms.stated import NOTHING_STATED, Stated
@@ -113,9 +113,10 @@ class _Classifier:
         # Most blocks share their ancestors, so each start tag is judged once: by its number, what holds inside it.
         self._judged: dict[int, Surrounding] = {}
         self._frames: frozenset[int] = frozenset()
+        self._pictures: Collection[int] = ()
 
     def run(self, pictures: Collection[int]) -> Classified:
-        blocks = self._blocks
+        blocks, self._pictures = self._blocks, pictures
         inside = [self._inside(block) for block in blocks]
         while frames := self._frames_among(inside):
             self._judged.clear()
@@ -159,7 +160,7 @@ class _Classifier:
         heads = context is None or context.role == "heading"
         if heads and index < TOP_BLOCKS and self._stated.is_title(text):
             return TITLE
-        after = self._continued(block, strong) if self._after is not None else None
+        after = self._continued(index, block, strong) if self._after is not None else None
         if after is not None:
             return after
         if strong is not None and self._fits(strong, text):
@@ -178,12 +179,14 @@ class _Classifier:
             finding = CREDITS if is_credit else finding
         # Most blocks end like a sentence, which none of the short forms does.
         if finding is None and len(text) <= LONGEST_CREDIT and text[-1] not in ENDS_SENTENCE:
-            finding = self._of_short_form(index, block, at_edge=at_edge)
+            # Items of news have their agency behind them, too.
+            item = context is not None and context.role == "list_item" and index not in self._pictures
+            finding = self._of_short_form(index, block, at_edge=at_edge, item=item)
         if finding is not None:
             self._open(finding, text)
             return finding
         if context is not None and not context.strong:
-            if context.role in ("list_item", "heading") and link_share(block) >= LINK_SHARE:
+            if context.role in ("list_item", "heading") and link_share(block) >= LINK_SHARE and not leads_here(block):
                 return LINKS
             is_sentence = len(text) > _longest(text, SHORT) or (len(text) > LONGEST_HEADING and SENTENCE.search(text))
             if context.role != "heading" or not is_sentence:
@@ -244,7 +247,7 @@ class _Classifier:
             number for number, size in held.items() if size > total * FRAME_SHARE and items[number] >= ITEM_BLOCKS
         )
 
-    def _continued(self, block: Block, strong: Finding | None) -> Finding | None:
+    def _continued(self, index: int, block: Block, strong: Finding | None) -> Finding | None:
         """What the block before makes of this one, as a heading over links or over pictures does."""
         after, finding = self._after, None
         if after is LINKS and link_share(block) >= LINK_SHARE:
@@ -252,7 +255,7 @@ class _Classifier:
         if strong is None:
             if after is PICTURES and any(token.tag in BOLD for token in block.path):
                 return PICTURES
-            if after is EXTRACT and len(block.text) > LONGEST_HEADING:
+            if after is EXTRACT and index <= TOP_BLOCKS and len(block.text) > LONGEST_HEADING:
                 finding = EXTRACT
         self._after = None
         return finding
@@ -265,7 +268,7 @@ class _Classifier:
 
     def _dated(self, block: Block, context: Finding | None) -> Finding | None:
         """A dateline, or a byline with a dateline in it."""
-        text = block.text
+        text = without_lead(block.text)
         if found := self._dates.read(text):
             if self._dateline_at is not None and block.bold:
                 return None
@@ -300,7 +303,7 @@ class _Classifier:
                 return self._dates.read(stated.strip()) if stated else None
         return None
 
-    def _of_short_form(self, index: int, block: Block, *, at_edge: bool) -> Finding | None:
+    def _of_short_form(self, index: int, block: Block, *, at_edge: bool, item: bool) -> Finding | None:
         text = block.text
         if FURNITURE.fullmatch(text):
             return FURNISHING
@@ -312,11 +315,8 @@ class _Classifier:
             return REPORTER
         if text[0] in FIGURES and FIGURE.fullmatch(text):
             return FIGURE_TITLE
-        if (
-            ("(" in text or "（" in text)
-            and PHOTO_CREDIT.fullmatch(text)
-            and (len(text) <= SHORT or not SENTENCE.search(text))
-        ):
+        credited = not item and ("(" in text or "（" in text) and PHOTO_CREDIT.fullmatch(text)
+        if credited and (len(text) <= SHORT or not SENTENCE.search(text)):
             return PICTURE_CREDIT
         if PHOTO.fullmatch(text) or (NAMES_SOURCE.search(text) and CREDITED.fullmatch(text)):
             return PICTURE_CREDIT
@@ -349,13 +349,8 @@ class _Classifier:
             return SECTION
         if block.bold:
             alone = not any(one.bold and not ASKS.search(one.text) for one in self._blocks[index + 1 : index + 2])
-            if (
-                not self._story_started
-                and index < TOP_BLOCKS
-                and alone
-                and len(text) > 20
-                and SENTENCE_END.search(text)
-            ):
+            above = not self._story_started and index < TOP_BLOCKS
+            if above and alone and len(text) > 20 and SENTENCE_END.search(text):
                 return BOLD_TOP
             if _heads(text):
                 self._open(BOLD_LINE, text)
@@ -418,7 +413,8 @@ NOTHING: Final[Surrounding] = (None, 0)
 ITEMS: Final = frozenset({("list_item", "lede"), ("list_item", "quote")})
 QUOTING: Final = CONTENT_ROLES - {"lede"}
 NAME_ENDS: Final = re.compile(r"[,，/、]")
-LABELLED_MAIL: Final = re.compile(r"[:：]\s*[\w.+-]+@")
+# An address with a label, or amid words that are in no name.
+LABELLED_MAIL: Final = re.compile(r"[:：]\s*[\w.+-]+@|(?<![\w@.+-])[a-z_]{4,}(?![\w@.+-])")
 SPEAKS: Final = re.compile(r"\s*[：:]")
 
 DATELINE: Final = Finding("dateline", "a date and nothing else, above the story")

@@ -194,12 +194,14 @@ MEGABYTE = 1_000_000
         "---\na: " + "[" * MEGABYTE + "\n---\n", "+++\n" + "a." * (MEGABYTE // 2) + "\n+++\n",
         '{"a":' * (MEGABYTE // 5), "[" + ")\n" * 4000 + "\n" * MEGABYTE,
         "[t](u)\n" + "-" * MEGABYTE + " " * MEGABYTE + "x", " \n" * (MEGABYTE // 2),
-        "[&#" + "9" * 7000 + ";](u)\n---\n",
+        "[&#" + "9" * 7000 + ";](u)\n---\n", "title: a\n" + " b\n" * (MEGABYTE // 3), "a:" * (MEGABYTE // 2),
+        "a\n===\n" + "\n" * MEGABYTE, "===\na\n===\n" + "\n" * MEGABYTE,
     ],
     ids=[
         "comment not ended", "comment of spaces", "spaces before a return", "spaces in a title", "dashes and text",
         "broken entries", "nested lists", "dotted keys", "nested objects", "parentheses", "dashes and spaces",
-        "white space", "a reference of 7,000 digits",
+        "white space", "a reference of 7,000 digits", "a value of many lines", "colons",
+        "a line below a title", "a line above it, too",
     ],
 )  # fmt: skip
 def test_a_hostile_header_of_a_megabyte_ends(text: str) -> None:
@@ -225,6 +227,11 @@ def test_a_hostile_header_of_a_megabyte_ends(text: str) -> None:
         ("---\ntitle: open\n", "no closing"),
         ("Rar!\x1a\x07\0", "no characters"),
         ("#+TITLE: x\n", "Org"),
+        ("# -*- mode: org -*-\n#+title: x\n", "Org"),
+        ("= The weir\nAda Lock\n:tags: river\n\nIt opened.\n", "AsciiDoc"),
+        ("== The weir\n\nIt opened.\n", "AsciiDoc"),
+        ("======\n堰\n======\n:date: 2020-01-01\n", "reStructuredText"),
+        ("Ferries, weirs, and a lamp\nThey are open.\n", "starts with neither"),
         ("Title\n=====\n", "between `---` lines"),
         (".. title: x\n", "Nikola"),
         ("<!--\n.. title: x\n.. date: 2020-01-01\n-->\n\n水", "Nikola"),
@@ -233,7 +240,10 @@ def test_a_hostile_header_of_a_megabyte_ends(text: str) -> None:
         ("====== Weir ======\n\nIt opened.", "wikitext"),
         ("[[Datei:Weir.jpg|thumb]]\nIt opened.", "wikitext"),
         ("堰\n####\n\n:date: 2020-01-01\n", "reStructuredText"),
-        ("Title: 堰\nDate: 2020-01-01\n\n水", "before and one behind"),
+        ("Date: 2020-01-01\nStatus: open\n\n水", "--map title=headline"),
+        ("Title: 堰\nThe weir: open\n水", "whole HTML page"),
+        ("Title: 堰\n\nDate: 2020-01-01", "whole HTML page"),
+        ("Title: 堰\nDate: 2020-01-01\n水\n\n火", "--map title=headline"),
         ("title: 堰\n---\nbody:\n\n水", "Lektor"),
         ('{"news": [{"title": "堰"}]}\n', "'.KEY[]'"),
         ("url,title,text\na,b,c\n", "CSV"),
@@ -259,3 +269,20 @@ def test_what_no_door_reads_is_called_what_it_is(text: str, said: str) -> None:
 def test_a_title_has_no_markup_of_its_line(written: str, title: str) -> None:
     assert read_header(f"[{written}](https://news.example/a)\n------\n<p>a</p>").title == title
     assert read_header(f"---\ntitle: '{written}'\n---\n\na").title == title
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "url", "at", "rest"),
+    [
+        (f"URL: {URL}\r\nTitle: #1 - Lamp: on\r\nDate: 2 May 2030\r\n\r\nx", "#1 - Lamp: on", URL, "2030-05-02", "x"),
+        ("\ufeffTitle: 堰\nSummary: a\n    b\nDate: 2030-05-02 10:11\n\n\nx", "堰", None, "2030-05-02T10:11:00", "\nx"),
+        ("title: '堰'\ntags:\n- a\n- b\ndate: 2030-05-02\n---\nx: y\n", "堰", None, "2030-05-02", "x: y\n"),
+        (f"标题：堰\n时间：2030-05-02 10:11\n链接: {URL}\n\nx", "堰", URL, "2030-05-02T10:11:00", "x"),
+    ],
+    ids=["as scrapers write it", "as Pelican has it", "as Hexo may have it", "with keys that are mapped"],
+)  # fmt: skip
+def test_a_header_may_have_no_lines_around_it(text: str, title: str, url: str | None, at: str, rest: str) -> None:
+    header = read_header(text, (("title", "标题"), ("date", "时间"), ("url", "链接")))
+    assert header.front_matter_at is not None
+    assert (header.dialect, header.title, header.url) == ("front_matter", title, url)
+    assert (header.front_matter_at.isoformat(), text[header.body_start :]) == (at, rest)

@@ -244,10 +244,36 @@ def test_markdown_is_told_by_what_it_holds(body: str, markdown: bool) -> None:
         ("原文：[题](/x)", None),
         ("This article first appeared in A, [B](https://b.example/)'s letter.", None),
         ("This was originally published in [our letter](https://b.example/newsletters/#a).", None),
+        ("This was first published in [our report of 2030](https://b.example/report.pdf).", None),
+        ("The ferry's source is at <https://a.example/x>.", None),
+        ("The open quay project is [three years old](https://a.example/x).", None),
+        ("渡轮的灯亮了，" + "乘客从清晨开始排队，" * 20 + "\n\n来源：<https://a.example/x>", None),
+        ("2031-08-14 · [Original →](https://a.example/x)", "https://a.example/x"),
+        ("[Read the original post](https://a.example/x)", "https://a.example/x"),
+        ("The [original lamp](https://a.example/x) is lit.", None),
+        ("原文作者：[林帆](https://a.example/x)", None), ("图片来自：<https://a.example/x>", None),
+        ("数据来源：[统计局](https://a.example/x)", None),
+        ("见[别处](https://a.example/y)，原文来自「渡口」：[题](https://a.example/x)", "https://a.example/x"),
     ],
 )  # fmt: skip
 def test_a_reprint_names_its_original(body: str, address: str | None) -> None:
     assert original_address(cut_markdown(body).blocks) == address
+
+
+def test_a_source_named_right_below_a_picture_is_the_pictures() -> None:
+    named, label = cut_markdown("Source: <https://a.example/x>"), cut_markdown("原文：<https://a.example/x>")
+    assert (original_address(named.blocks, {0}), original_address(named.blocks, {1})) == (None, "https://a.example/x")
+    assert original_address(label.blocks, {0}) == "https://a.example/x"
+
+
+def test_a_whole_page_with_a_link_to_its_original_is_another_page() -> None:
+    called, said = (
+        cut_markdown("[Original](https://a.example/x)"),
+        cut_markdown("First published at <https://a.example/x>"),
+    )
+    assert original_address(called.blocks) == "https://a.example/x"
+    assert original_address(called.blocks, page=True) is None
+    assert original_address(said.blocks, page=True) == "https://a.example/x"
 
 
 RAW_MARK = re.compile(r"\*\*|~~|^#{1,6} |^> |!\[|\]\(|```|\{:|\[\^", re.MULTILINE)

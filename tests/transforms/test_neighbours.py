@@ -340,3 +340,9 @@ def test_a_table_that_is_set_as_a_figure_has_cells_and_its_caption() -> None:
     figure = f"<figure class='wp-block-table'><table>{rows}</table><figcaption>Lamps of the quay</figcaption></figure>"
     assert roles(STORY + figure + STORY) == [*BODY, *["table"] * 6, "caption", *BODY]
     assert roles(f"{STORY}<figure><p>Lamps of the quay</p></figure>{STORY}") == [*BODY, "caption", *BODY]
+
+
+def test_a_paragraph_before_a_listing_is_no_summary() -> None:
+    body = "<h1>Lamps of the quay</h1><p>The quay has three lamps, and this is how they are lit:</p><pre>light 1</pre>"
+    assert roles(f"<div>{body}</div>") == ["heading", "body", "body"]
+    assert roles(f"<div>{body}{STORY}</div>") == ["heading", "body", "body", *BODY]

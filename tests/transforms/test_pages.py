@@ -332,3 +332,40 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
         f'<meta property="og:url" content="{one}">' for one in rest
     )
     assert page_facts(markup).url == url
+
+
+@pytest.mark.parametrize(
+    ("markup", "title"),
+    [
+        ("<title>Quay Notes: A lamp</title><h1><a href=/>Quay Notes</a></h1><h3>A lamp</h3>", "A lamp"),
+        (
+            "<title>Quay Notes » A lamp</title><h1><a href=https://quay.example>Quay Notes</a></h1><h2>A lamp</h2>"
+            "<p>It went out.</p><h2>Archives</h2>",
+            "A lamp",
+        ),
+        ("<title>Quay Notes: A lamp</title><h1><a href=./>Quay Notes</a></h1><p>A lamp</p>", "Quay Notes"),
+        ("<title>Lamps: A lamp</title><h1><a href=/>Lamps</a></h1><h2>A lamp</h2><p>It.</p><h2>A lamp</h2>", "Lamps"),
+        ("<title>Three lamps: how they went out</title><h1>Three lamps</h1><h2>How they went out</h2>", "Three lamps"),
+        (
+            "<title>Three lamps: how they went out</title><h1><a href=/2031/lamps>Three lamps</a></h1>"
+            "<h2>How they went out</h2>",
+            "Three lamps",
+        ),
+        ("<title>Quay Notes</title><h1>Quay Notes</h1><h2>A lamp</h2>", "Quay Notes"),
+    ],
+    ids=[
+        "a colon",
+        "a sign",
+        "no heading below",
+        "two headings below",
+        "a second half below",
+        "a link to itself",
+        "a title alone",
+    ],
+)
+def test_a_heading_that_only_begins_a_title_is_the_sites_where_the_rest_is_a_heading_below(
+    markup: str, title: str
+) -> None:
+    facts = page_facts(markup)
+    assert facts.title == title
+    assert ("Quay Notes: A lamp" in facts.titles) == (title == "Quay Notes" and ":" in markup)

@@ -48,6 +48,8 @@ def differing(data: bytes, reading: Reading = Reading(), facts: RecordFacts | No
         "+++\ntitle = 'a'\ndate = 2022-03-04T13:06:07+08:00\n+++\n" + BODY,
         "---\ntitle: a\npublished:\ncreated: 2022-03-04\n---\n" + BODY, "---\npubTime: 2022-03-04\n---\n" + BODY,
         ";;;\n{\"pubDate\": \"2022-03-04\"}\n;;;\n" + BODY, '{"created": "2022-03-04T13:06:07Z"}\n' + BODY,
+        "Title: a\nURL: https://a.example/x\nDate: 4 Mar 2022 13:06\n  +0800\n\n" + BODY,
+        "title: a\ndate: 2022-03-04\n----\n" + BODY,
         '<!-- {"url": "a.example/x", "created_at": "2022-03-04"} -->\n' + PAGE, PAGE,
         AT + "# 堰\n\n- **水**又来，<https://a.example/%E6%B0%B4>\n- ~~二~~&amp;\n\n> 三",
         AT + "| a | b |\n|---|---|\n| c | d |\n",

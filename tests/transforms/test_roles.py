@@ -210,3 +210,54 @@ def test_notes_of_publishers_and_labels_are_told_by_how_they_begin(block: str, r
 def test_an_item_that_holds_the_whole_story_is_no_item() -> None:
     assert classified(f"<ul><li>{STORY}{STORY}</li></ul>")[0] == ["body"] * 6
     assert classified(f"{STORY}<ul><li>苹果</li><li>梨</li></ul>")[0][3:] == ["list_item"] * 2
+
+
+@pytest.mark.parametrize(
+    ("heading", "role"),
+    [
+        ("<h3 id='1-2-time-to-share-the-ads'>渡轮的一天</h3>", "heading"),
+        ("<h3 id='H-Lamps'><a href='/2031/01/quay#H-Lamps'>渡轮的灯</a></h3>", "heading"),
+        ("<h3><a name='lamps' href='#lamps'>渡轮的灯</a></h3>", "heading"),
+        ("<h3><a href='#lamps-of-the-quay'>Lamps of the quay</a></h3>", "heading"),
+        ("<h3><a href='/2031/01/quay#comments'>渡轮的灯</a></h3>", "related"),
+        ("<h3 class='related'>渡轮的灯</h3>", "related"),
+    ],
+)
+def test_what_leads_to_a_heading_itself_says_nothing_of_it(heading: str, role: str) -> None:
+    assert classified(f"{STORY}{heading}<blockquote>船长说，明年再来。</blockquote>{STORY}")[0][3:5] == [role, "quote"]
+
+
+def test_items_of_news_with_an_agency_behind_them_are_no_captions() -> None:
+    items = "<ul><li>The quay opens for ferries in the morning. (AP)</li><li>A lamp is lit. (Quay Gazette)</li></ul>"
+    assert classified(STORY + items)[0][3:] == ["list_item", "list_item"]
+    blocks = cut(f"{STORY}{items}").blocks
+    dates = PageDates(DatelineReader(SHANGHAI))
+    found = classify(blocks, evidence_of(NO_RULES, load_outlets().general), dates, pictures={3})
+    assert found.roles[3:] == ["caption", "list_item"]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_byline"),
+    [
+        ("Editor specific settings", False), ("Ferry Editor 3.0", False), ("Ada Lock, Editor in Chief", True),
+        ("Author Jane Roe", True), ("作者 hulk", True), ("编译 $ make", False),
+        ("<code>ferryctl update_account --email crew@quay.example</code>", False),
+        ("You can reach the crew at crew@quay.example", False), ("Jane Roe jane@quay.example", True),
+        ("Thanks to everyone who contributed to this release", False), ("Jane Roe contributed to this report", True),
+    ],
+)  # fmt: skip
+def test_a_byline_names_somebody(line: str, is_byline: bool) -> None:
+    assert (classified(f"{STORY}<p>{line}</p>")[0][3] == "byline") == is_byline
+
+
+def test_a_summary_above_a_story_is_its_lede_and_one_below_is_its_end() -> None:
+    summary = "<h2>Summary</h2><p>The quay has two lamps and a third one soon, and the ferries will go at night.</p>"
+    assert classified(summary + STORY)[0][:2] == ["heading", "lede"]
+    assert classified(f"{STORY}{STORY}{summary}")[0][6:] == ["heading", "body"]
+
+
+def test_where_a_link_beside_a_date_leads_is_no_name() -> None:
+    roles, at = classified(f"<p>2031-08-14 · <a href='https://a.example/x'>Original →</a></p>{STORY}")
+    assert roles[0] == "dateline"
+    assert at is not None
+    assert classified(f"<p>2031-08-14 · <a href='/people/jane'>Jane Roe</a></p>{STORY}")[0][0] == "byline"
