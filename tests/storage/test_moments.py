@@ -51,6 +51,18 @@ def rows(address: str | Path) -> dict[str, pl.DataFrame]:
         return {name: table.collect() for name, table in dataset.tables().items()}
 
 
+def test_a_dataset_that_is_closed_says_so(tmp_path: Path) -> None:
+    (tmp_path / "news").mkdir()
+    (tmp_path / "news" / "1.md").write_text(PAGE.format(number=1, text="渡轮。"))
+    pressmark.ingest(tmp_path / "news", tmp_path / "out", workers=1)
+    with pressmark.open(tmp_path / "out") as dataset:
+        assert dataset.root() == dataset.runs.collect()["root"][-1]
+    for call in (dataset.root, dataset.changes, dataset.removals, dataset.originals):
+        with pytest.raises(OutputError, match="closed"):
+            call()
+    dataset.close()
+
+
 def test_a_kept_moment_has_the_rows_of_a_copy_and_compares_like_it(
     outputs: Kept, capsys: pytest.CaptureFixture[str]
 ) -> None:
