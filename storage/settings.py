@@ -165,10 +165,15 @@ class IngestSettings:
     )
 
     def __post_init__(self) -> None:
-        for name in ("source", "output"):
+        for name, what in (("source", "archive"), ("output", "output")):
             object.__setattr__(self, name, str(getattr(self, name)))
+            if not getattr(self, name).strip():
+                # As a script gives it whose variable is not set; no library may take it for the working folder.
+                raise SettingsError(f"the {what} has no address", "", "name a place; `.` is the working folder")
         for name in ("include", "exclude", "outlets"):
-            object.__setattr__(self, name, tuple(getattr(self, name) or ()))
+            # A text is one pattern; its characters are none.
+            given = getattr(self, name) or ()
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
         for name in ("workers", "limit", "buckets", "max_source_mib", "max_ratio", "max_unpacked_gib", "max_files"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -34,6 +34,37 @@ def test_help_has_an_example_and_the_exit_codes(command: str, capsys: pytest.Cap
     assert "exit codes:" in text
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["ingest", "", "out"], ["ingest", "news", ""], ["ingest", "news", "", "--dry-run"], ["serve", "news", ""],
+     ["status", ""], ["verify", ""], ["search", "lamp", ""], ["export", "", "--to", "../files", "--format", "csv"],
+     ["keep", ""], ["load", "", "duckdb:a.duckdb"], ["browse", ""], ["changes", " "]],
+    ids=" ".join,
+)  # fmt: skip
+def test_an_empty_address_is_refused_and_never_the_working_folder(
+    words: list[str], news: News, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    news.write("a.md")
+    monkeypatch.chdir(news.archive)
+    assert main(words) == 2
+    assert "has no address" in capsys.readouterr().err
+    assert [path.name for path in news.archive.iterdir()] == ["a.md"]
+
+
+def test_arguments_in_the_wrong_order_write_nothing_into_the_archive(
+    news: News, capsys: pytest.CaptureFixture[str]
+) -> None:
+    news.write("a.md")
+    assert main(["ingest", str(news.archive), str(news.out)]) == 0
+    assert main(["ingest", str(news.out), str(news.archive)]) == 3
+    assert "this is an output, and no archive" in capsys.readouterr().err
+    assert main(["ingest", str(news.archive / "nowhere"), str(news.archive)]) == 3
+    assert [path.name for path in news.archive.iterdir()] == ["a.md"]
+    # An output may lie in its archive's folder, though.
+    assert main(["ingest", str(news.archive), str(news.archive)]) == 0
+    assert main(["ingest", str(news.archive), str(news.archive)]) == 0
+
+
 def test_strict_turns_rejects_into_an_exit_code(news: News) -> None:
     news.write("a.md")
     assert main(["ingest", str(news.archive), str(news.out), "--strict"]) == 0

@@ -86,3 +86,7 @@ def test_periods_are_those_of_the_contract() -> None:
 def test_a_setting_that_can_not_be_used_is_named(wrong: dict[str, object], what: str) -> None:
     with pytest.raises(SettingsError, match=what):
         IngestSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_text_is_one_pattern() -> None:
+    assert IngestSettings(include="*.md").include == ("*.md",)  # type: ignore[arg-type]
