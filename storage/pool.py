@@ -20,7 +20,7 @@ from concurrent.futures import (
     wait,
 )
 from itertools import chain, islice
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from time import monotonic
@@ -235,7 +235,14 @@ def preload() -> None:
 def _start_server() -> None:
     """Start the server that workers are forked from."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
-    forkserver.ensure_running()
+    # It ignores Ctrl-C, but only once all is loaded: till then it has this mask, and shows no traceback. What it starts
+    # with it would undo the mask.
+    resource_tracker.ensure_running()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextlib.contextmanager

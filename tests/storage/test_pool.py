@@ -60,6 +60,16 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     assert not any(map(alive, workers))
 
 
+def test_ctrl_c_while_workers_load_shows_no_traceback() -> None:
+    script = (
+        "import os, signal\nfrom multiprocessing import forkserver\nfrom pressmark.storage.pool import open_pool, preload\n"
+        "preload()\nos.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)\n"
+        "with open_pool(2) as pool:\n    print(list(pool.map(abs, [-1])))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[1]\n", "")
+
+
 def test_workers_that_are_renewed_have_ended_and_others_take_their_place() -> None:
     with open_pool(2) as pool:
         before = set(pool.map(_process, range(8)))
