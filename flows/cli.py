@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import errno
 import importlib
+import io
 import logging
 import os
 import signal
@@ -108,6 +109,10 @@ def script() -> NoReturn:
     """The program `pressmark`: runs a command and exits with its code."""
     # Arrow reads this when it is loaded: its own choice of a memory pool keeps 20 to 30 MB of what was freed.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # JSON is UTF-8; a terminal that is not gets the numbers of the characters that it lacks.
+            stream.reconfigure(encoding="utf-8" if "--json" in sys.argv else None, errors="backslashreplace")
     sys.exit(main())
 
 
@@ -124,10 +129,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _warnings_shown():
             importlib.import_module("pressmark.storage.arrow")
             module = importlib.import_module(f"pressmark.flows.commands.{COMMANDS[arguments.command].module}")
-            return int(getattr(module, arguments.command)(arguments))
+            code = int(getattr(module, arguments.command)(arguments))
+            print(end="", flush=True)
+            return code
     except BrokenPipeError:
         # What read the output, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         return EXIT_OK
     except KeyboardInterrupt:
         return _fail(StoppedError("stopped", "pressmark", "what was published is whole; run again to go on"), words)
@@ -141,6 +148,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         remedy = "free memory, raise the limit (`ulimit -v`, `ulimit -u`), or use fewer workers; run again"
         return _fail(MachineError("memory or threads are not enough", "this machine", remedy), words)
+
+
+def _print_no_more() -> None:
+    """Let go of what waits to be printed, and of all that follows."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _find_moments(arguments: argparse.Namespace) -> None:
@@ -188,12 +200,18 @@ def _warnings_shown() -> Iterator[None]:
 
 
 def _fail(error: PressmarkError, words: Sequence[str]) -> int:
+    shown = ""
     if "--json" in words:
         import json
 
-        shown = {"code": error.code, "message": error.what, "where": error.where, "remedy": error.remedy}
-        print(json.dumps(shown, ensure_ascii=False))
-    else:
+        facts = {"code": error.code, "message": error.what, "where": error.where, "remedy": error.remedy}
+        shown = json.dumps(facts, ensure_ascii=False) + "\n"
+    try:
+        print(shown, end="", flush=True)
+    except OSError:
+        _print_no_more()
+        shown = ""
+    if not shown:
         print(f"pressmark: {error}", file=sys.stderr)
     return EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED
 

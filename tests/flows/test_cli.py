@@ -355,6 +355,28 @@ def test_the_program_has_one_pool_of_memory_for_all_that_arrow_does(output: Path
     assert done.stdout.splitlines()[-1] == "system"
 
 
+def test_a_terminal_without_the_characters_gets_their_numbers(output: Path) -> None:
+    command = [sys.executable, "-m", "pressmark.flows.cli", "search", "渡轮", str(output), "--limit", "1"]
+    plain, as_json = (
+        subprocess.run(words, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True).stdout
+        for words in (command, [*command, "--json"])
+    )
+    assert "渡轮" in plain.decode("unicode_escape")
+    assert "渡轮" in json.loads(as_json)["text"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["status"], "No space left on device"), (["status", "nowhere", "--json"], "no run has written")]
+)
+def test_what_can_not_be_printed_ends_with_3_and_says_why(output: Path, words: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "pressmark.flows.cli", *words, *([] if words[1:] else [str(output)])]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
+    assert said in done.stderr
+
+
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     for command in COMMANDS:
