@@ -183,6 +183,9 @@ def _parsed(words: list[str]) -> argparse.Namespace:
         kind = "option" if unknown[0].startswith("-") else "argument"
         remedy = instead(unknown[0].partition("=")[0], known, f"see `pressmark {arguments.command} --help`")
         raise UsageError(f"`{arguments.command}` takes no such {kind}", unknown[0], remedy)
+    since, until = (str(getattr(arguments, name, None) or "")[:10] for name in ("since", "until"))
+    if until and since > until:
+        raise UsageError("no day is in this span", f"{since} to {until}", "give the earlier one to --since")
     return arguments
 
 
