@@ -39,7 +39,7 @@ exit codes:
      with --max-reject-share: more than that;
      `verify`: a law does not hold; `audit`: something differs; `explain`: the source is a reject;
      `doctor`, `check`: something fails; `forget`: something of it is left; `compare`: rows differ;
-     `search`: nothing is found
+     `search`, `clusters`: nothing is found; `init`: no article is found
   2  the arguments are wrong
   3  could not run; the message says why and what to do
 """

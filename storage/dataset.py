@@ -52,7 +52,7 @@ def parse(
 def verify(
     output: str | Path, source: str | Path | None = None, *, archive: str | None = None, workers: int | None = None
 ) -> Verification:
-    """What re-reading the sources shows: laws 1 to 5 on every row. `source` is the input of the latest run."""
+    """What re-reading the sources shows: laws 1 to 5 and 7 on every row. `source` is the input of the latest run."""
     count = workers or os.cpu_count() or 1
     return verify_output(Output(output), source, archive=archive, workers=count, progress=lambda *_: None)
 
