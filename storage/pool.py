@@ -252,11 +252,18 @@ def _dask_pool(address: str) -> Iterator[Pool]:
         from distributed.scheduler import KilledWorker
     except ModuleNotFoundError as error:
         raise PoolError(f"`{error.name}` is not installed", address, "pip install 'pressmark[dask]'") from None
+
+    class Connection(Client):  # type: ignore[misc]
+        """A client that waits for nobody when it goes, as one does that got no answer: all others are closed."""
+
+        def __del__(self) -> None:
+            return
+
     try:
         try:
-            client = Client(address, timeout=CONNECT_S, set_as_default=False)
+            client = Connection(address, timeout=CONNECT_S, set_as_default=False)
         except AssertionError:  # its own thread did not start within ten seconds, as a busy machine stood still
-            client = Client(address, timeout=CONNECT_S, set_as_default=False)
+            client = Connection(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise PoolError(
             "the Dask scheduler does not answer", address, "start it with `dask scheduler`, or mend the address"
