@@ -409,6 +409,14 @@ def test_a_full_disk_ends_with_3_and_changes_nothing(
     assert read_table(news.out, "articles").num_rows == 2
 
 
+def test_explain_of_a_file_of_records_says_what_shows_them(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (archive / "a.jsonl").write_text("{}\n")
+    assert main(["explain", str(archive / "a.jsonl")]) == 3
+    assert "this holds many sources" in capsys.readouterr().err
+
+
 def test_explain_takes_no_date_to_come_for_a_fact_and_shows_no_control_characters(
     archive: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -49,6 +50,17 @@ def outputs(tmp_path: Path) -> Kept:
 def rows(address: str | Path) -> dict[str, pl.DataFrame]:
     with pressmark.open(address) as dataset:
         return {name: table.collect() for name, table in dataset.tables().items()}
+
+
+def test_several_may_keep_a_moment_at_once(tmp_path: Path) -> None:
+    (tmp_path / "news").mkdir()
+    (tmp_path / "news" / "1.md").write_text(PAGE.format(number=1, text="渡轮。"))
+    run = pressmark.ingest(tmp_path / "news", tmp_path / "out", workers=1).run_id
+    output = Output(tmp_path / "out")
+    for _ in range(5):
+        with ThreadPoolExecutor(4) as threads:
+            assert {one.run_id for one in threads.map(keep, [output] * 4)} == {run}
+        drop_moments(output)
 
 
 def test_a_dataset_that_is_closed_says_so(tmp_path: Path) -> None:
