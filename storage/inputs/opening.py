@@ -121,8 +121,10 @@ def look_at(address: InputAddress, output: Path | None) -> None:
     _must_be_there(address.path)
     is_output = (address.path / PRIVATE).is_dir() and next(address.path.glob("runs/*.parquet"), None)
     if is_output and address.kind == "folder" and not (output and output.exists() and output.samefile(address.path)):
-        remedy = "name the archive first, then the output; where its tables lie among articles, move them elsewhere"
-        raise InputError("this is an output, and no archive", address.path, remedy)
+        raise InputError(
+            "this is an output, and no archive", address.path,
+            "name the archive first, then the output; where its tables lie among articles, move them elsewhere",
+        )  # fmt: skip
 
 
 def _must_be_there(path: Path) -> None:

@@ -50,6 +50,14 @@ def test_the_flow_has_each_setting_once_with_its_type_default_and_help() -> None
     assert properties["since"]["anyOf"][0]["format"] == "date-time"
 
 
+@pytest.mark.parametrize("given", ["2025", 2025, "2025-01", "2025-01-01T00:00:00Z"])
+def test_the_flow_takes_a_year_for_one_and_not_for_seconds(given: object) -> None:
+    from pressmark.flows.ingest import ingest
+
+    assert ingest.validate_parameters({"since": given})["since"] == datetime(2025, 1, 1, tzinfo=UTC)
+    assert ingest.validate_parameters({"since": None})["since"] is None
+
+
 def test_a_run_writes_down_each_setting_that_can_change_rows(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
