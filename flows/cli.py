@@ -137,7 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_no_more()
         return EXIT_OK
     except KeyboardInterrupt:
-        return _fail(StoppedError("stopped", "pressmark", "what was published is whole; run again to go on"), words)
+        remedy = "what was published is whole; run again to go on"
+        return _fail(StoppedError("stopped", " ".join(words[:1]), remedy), words)
     except PressmarkError as error:
         return _fail(error, words)
     except OSError as error:

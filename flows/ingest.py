@@ -87,7 +87,7 @@ def _whole_years(value: Any) -> Any:
 def _with_settings(function: Callable[..., RunReport]) -> Callable[..., RunReport]:
     """The function with each setting as a parameter, with type, default and help, as Prefect's pages show them."""
     types = get_type_hints(IngestSettings, localns={"Period": Period, "Markup": Markup, "datetime": datetime})
-    types["since"] = Annotated[types["since"], BeforeValidator(_whole_years)]
+    types |= {"since": Annotated[datetime | None, BeforeValidator(_whole_years)]}
     described = [(option.name, types[option.name], option.default, option.help) for option in options()]
     described += [
         ("then_run", str | None, None, "deployment that is run after an ingest that changed something"),

@@ -110,8 +110,11 @@ def load_output(
 def plan_load(output: Output, address: DestinationAddress, load_id: str, *, full: bool = False) -> LoadPlan:
     """What a load would do; writes nothing to the destination."""
     with (
-        interruptible(), snapshot(output, load_id) as files, Source(files) as source, open_destination(address) as destination,
-    ):  # fmt: skip
+        interruptible(),
+        snapshot(output, load_id) as files,
+        Source(files) as source,
+        open_destination(address) as destination,
+    ):
         return plan_changes(source, destination, RELATIONS, full=full)
 
 
@@ -129,7 +132,7 @@ def plan_changes(
 ) -> LoadPlan:
     """Compare the output's files with what the destination says it has; raises `OutputError` where it has years."""
     if any("/year=" in part.partition for part in source.parts):
-        where = source.parts[0].paths[0].parent
+        where = next(part.partition for part in source.parts if "/year=" in part.partition)
         raise OutputError("years can't be loaded, as destinations hold months", where, "ingest by month or by day")
     found = {relation.name: destination.found(relation.name) for relation in (LOADS, *relations)}
     before = _known(found, destination)

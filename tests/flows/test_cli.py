@@ -372,8 +372,9 @@ def test_a_terminal_without_the_characters_gets_their_numbers(output: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(["status"], "No space left on device"), (["status", "nowhere", "--json"], "no run has written")]
-)
+    ("words", "said"),
+    [(["status"], "No space left on device"), (["status", "nowhere", "--json"], "no run has written")],
+)  # fmt: skip
 def test_what_can_not_be_printed_ends_with_3_and_says_why(output: Path, words: list[str], said: str) -> None:
     command = [sys.executable, "-m", "pressmark.flows.cli", *words, *([] if words[1:] else [str(output)])]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
@@ -409,9 +410,7 @@ def test_a_full_disk_ends_with_3_and_changes_nothing(
     assert read_table(news.out, "articles").num_rows == 2
 
 
-def test_explain_of_a_file_of_records_says_what_shows_them(
-    archive: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_explain_of_a_file_of_records_says_what_shows_them(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (archive / "a.jsonl").write_text("{}\n")
     assert main(["explain", str(archive / "a.jsonl")]) == 3
     assert "this holds many sources" in capsys.readouterr().err

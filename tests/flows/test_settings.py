@@ -96,5 +96,20 @@ def test_a_setting_that_can_not_be_used_is_named(wrong: dict[str, object], what:
         IngestSettings(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"workers": "2"}, "a whole number"), ({"workers": True}, "a whole number"), ({"workers": 1.5}, "a whole number"),
+     ({"history": "no"}, "true or false"), ({"since": "2025"}, "a time"), ({"archive": 3}, "a text")],
+    ids=str,
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused_with_the_one_that_is_meant(given: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=f"`{next(iter(given))}` must be {said}"):
+        IngestSettings(**given)  # type: ignore[arg-type]
+
+
+def test_a_map_is_taken_as_pressmark_toml_has_it() -> None:
+    assert IngestSettings(map={"url": "link"}).keys == {"url": "link"}  # type: ignore[arg-type]
+
+
 def test_a_text_is_one_pattern() -> None:
     assert IngestSettings(include="*.md").include == ("*.md",)  # type: ignore[arg-type]

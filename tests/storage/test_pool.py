@@ -62,8 +62,9 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
 
 def test_ctrl_c_while_workers_load_shows_no_traceback() -> None:
     script = (
-        "import os, signal\nfrom multiprocessing import forkserver\nfrom pressmark.storage.pool import open_pool, preload\n"
-        "preload()\nos.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)\n"
+        "import os, signal\nfrom multiprocessing import forkserver\n"
+        "from pressmark.storage.pool import open_pool, preload\npreload()\n"
+        "os.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)\n"
         "with open_pool(2) as pool:\n    print(list(pool.map(abs, [-1])))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
