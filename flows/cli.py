@@ -163,7 +163,8 @@ def _find_moments(arguments: argparse.Namespace) -> None:
         if not named or "@" not in named:
             continue
         moments = importlib.import_module("pressmark.storage.output.snapshot")
-        if arguments.command in CHANGING and moments.names_moment(named):
+        changes = arguments.command in CHANGING or getattr(arguments, "keep", False)
+        if changes and moments.names_moment(named):
             raise UsageError("this names a moment, which stays as it is", named, "name the output without `@` and run")
         setattr(arguments, name, str(moments.output_at(named).address))
 

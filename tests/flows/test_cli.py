@@ -58,6 +58,8 @@ def test_arguments_in_the_wrong_order_write_nothing_into_the_archive(
     assert main(["ingest", str(news.archive), str(news.out)]) == 0
     assert main(["ingest", str(news.out), str(news.archive)]) == 3
     assert "this is an output, and no archive" in capsys.readouterr().err
+    assert main(["init", str(news.out)]) == 3
+    assert not (news.out / "pressmark.toml").exists()
     assert main(["ingest", str(news.archive / "nowhere"), str(news.archive)]) == 3
     assert [path.name for path in news.archive.iterdir()] == ["a.md"]
     # An output may lie in its archive's folder, though.

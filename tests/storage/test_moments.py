@@ -123,6 +123,7 @@ def test_commands_read_a_moment_and_change_none(outputs: Kept, capsys: pytest.Ca
     for words in (
         ["ingest", str(outputs.news), moment],
         ["describe", moment],
+        ["clusters", moment, "--keep"],
         ["forget", "0" * 32, moment, "--reason", "x"],
     ):
         assert main(words) == 2
