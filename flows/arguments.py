@@ -15,6 +15,8 @@ from pressmark.transforms.days import day_of
 
 __all__ = ["COMMANDS", "SETTINGS", "SHELLS", "Argument", "Command"]
 
+# More than an archive has of anything; what libraries count by holds more.
+MOST: Final = 2**31 - 1
 SHELLS: Final = ("bash", "zsh", "tcsh", "fish", "powershell")
 
 
@@ -34,22 +36,23 @@ class Command(NamedTuple):
     arguments: tuple[Argument, ...]
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
-    return number
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"must be from 1 to 65535, not {number}")
+def _whole(text: str, *, least: int = 1, most: int = MOST) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is no whole number") from None
+    if number < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, not {number}")
+    if number > most:
+        raise argparse.ArgumentTypeError(f"must be at most {most}, not {number}")
     return number
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number") from None
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {text}")
     return share
@@ -98,7 +101,7 @@ def _from_setting(option: Option) -> Argument:
         return Argument(option.flag, **facts)
     if kind.startswith("tuple"):
         facts |= {"action": "append", "default": None}
-    types = {"int": _positive, "datetime": _moment}
+    types = {"int": _whole, "datetime": _moment}
     return Argument(option.flag, type=types.get(kind), metavar=option.metavar, choices=option.choices, **facts)
 
 
@@ -197,7 +200,11 @@ COMMANDS: Final = {
             Argument("paragraph_id", help="as in the column `paragraph_id`"), OUTPUT, SOURCE,
             _archive("that of the paragraph"),
             Argument("--hexdump", action="store_true", help="show the bytes in hexadecimal as well"),
-            Argument("--context", type=int, default=80, metavar="N", help="bytes to show before and after [80]"), JSON,
+            Argument(
+                "--context", type=partial(_whole, least=0), default=80, metavar="N",
+                help="bytes to show before and after [80]"
+            ),
+            JSON,
         ),
     ),
     "cite": Command(
@@ -252,7 +259,7 @@ COMMANDS: Final = {
             NAMED_OUTPUT,
             Argument("time", type=_moment, help="date or time as in ISO 8601; UTC where it names no zone"),
             Argument("--to", type=Path, metavar="FILE", help="write all of them, with their texts, as Parquet"),
-            Argument("--limit", type=_positive, default=20, metavar="N", help="articles to print [20]"),
+            Argument("--limit", type=_whole, default=20, metavar="N", help="articles to print [20]"),
             Argument("--json", action="store_true", help="print all of them, with their texts, as JSON lines"),
         ),
     ),
@@ -262,7 +269,7 @@ COMMANDS: Final = {
         (
             Argument("article_id", help="as in the column `article_id`"), OUTPUT,
             Argument(
-                "--revisions", nargs=2, type=_positive, metavar=("N", "M"),
+                "--revisions", nargs=2, type=_whole, metavar=("N", "M"),
                 help="the two to compare, as `--list` numbers them [the latest two whose texts differ]",
             ),
             Argument("--list", action="store_true", help="only list the article's revisions"),
@@ -282,7 +289,10 @@ COMMANDS: Final = {
         "pressmark browse output archive",
         (
             OUTPUT, SOURCE,
-            Argument("--port", type=_port, metavar="N", help="the port of 127.0.0.1 to serve at [a free one]"),
+            Argument(
+                "--port", type=partial(_whole, most=65535), metavar="N",
+                help="the port of 127.0.0.1 to serve at [a free one]"
+            ),
             Argument(
                 "--static", type=Path, metavar="FOLDER",
                 help="write the pages into a new folder instead, for any web server or for opening from a disk",
@@ -299,7 +309,7 @@ COMMANDS: Final = {
             Argument("--across", action="store_true", help="only clusters of more than one outlet"),
             Argument("--to", type=Path, metavar="FILE", help="write every member of every cluster as Parquet"),
             Argument("--keep", action="store_true", help="keep them, and let each ingest bring them up to date"),
-            Argument("--limit", type=_positive, default=20, metavar="N", help="clusters to print [20]"),
+            Argument("--limit", type=_whole, default=20, metavar="N", help="clusters to print [20]"),
             Argument("--json", action="store_true", help="print the members as JSON lines"),
         ),
     ),
@@ -310,7 +320,7 @@ COMMANDS: Final = {
             Argument("old", help="folder or address of an output, or OUTPUT@RUN: its moment after the latest run "
                      "or one that `keep` kept"),
             Argument("new", help="another one"),
-            Argument("--limit", type=_positive, default=20, metavar="N", help="rows to print [20]"),
+            Argument("--limit", type=_whole, default=20, metavar="N", help="rows to print [20]"),
             Argument("--json", action="store_true", help="print all of them as JSON lines"),
         ),
     ),
@@ -331,7 +341,7 @@ COMMANDS: Final = {
             Argument("--role", help="only blocks of this role, such as heading or quote [all]"),
             *PUBLISHED,
             Argument("--current", action="store_true", help="leave out superseded and deleted revisions"),
-            Argument("--limit", type=_positive, metavar="N", help="blocks to give [20; all with --json]"),
+            Argument("--limit", type=_whole, metavar="N", help="blocks to give [20; all with --json]"),
             Argument("--json", action="store_true", help="print them as JSON lines, and errors as JSON"),
         ),
     ),
@@ -407,7 +417,7 @@ COMMANDS: Final = {
             _destination("where to load after an ingest that changed something", "; without either nothing is loaded"),
             Argument("--cron", default="0 * * * *", help="when to ingest, in UTC [`0 * * * *`, hourly]"),
             Argument(
-                "--interval", type=_positive, metavar="S", help="ingest every S seconds instead of by --cron"
+                "--interval", type=_whole, metavar="S", help="ingest every S seconds instead of by --cron"
             ),
             Argument(
                 "--verify-cron", default="30 3 * * *", help="when to verify, in UTC [`30 3 * * *`, nightly]"

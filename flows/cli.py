@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import errno
 import importlib
+import io
 import logging
 import os
 import signal
@@ -38,7 +39,7 @@ exit codes:
      with --max-reject-share: more than that;
      `verify`: a law does not hold; `audit`: something differs; `explain`: the source is a reject;
      `doctor`, `check`: something fails; `forget`: something of it is left; `compare`: rows differ;
-     `search`: nothing is found
+     `search`, `clusters`: nothing is found; `init`: no article is found
   2  the arguments are wrong
   3  could not run; the message says why and what to do
 """
@@ -108,6 +109,10 @@ def script() -> NoReturn:
     """The program `pressmark`: runs a command and exits with its code."""
     # Arrow reads this when it is loaded: its own choice of a memory pool keeps 20 to 30 MB of what was freed.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # JSON is UTF-8; a terminal that is not gets the numbers of the characters that it lacks.
+            stream.reconfigure(encoding="utf-8" if "--json" in sys.argv else None, errors="backslashreplace")
     sys.exit(main())
 
 
@@ -124,13 +129,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _warnings_shown():
             importlib.import_module("pressmark.storage.arrow")
             module = importlib.import_module(f"pressmark.flows.commands.{COMMANDS[arguments.command].module}")
-            return int(getattr(module, arguments.command)(arguments))
+            code = int(getattr(module, arguments.command)(arguments))
+            print(end="", flush=True)
+            return code
     except BrokenPipeError:
         # What read the output, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         return EXIT_OK
     except KeyboardInterrupt:
-        return _fail(StoppedError("stopped", "pressmark", "what was published is whole; run again to go on"), words)
+        remedy = "what was published is whole; run again to go on"
+        return _fail(StoppedError("stopped", " ".join(words[:1]), remedy), words)
     except PressmarkError as error:
         return _fail(error, words)
     except OSError as error:
@@ -143,6 +151,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(MachineError("memory or threads are not enough", "this machine", remedy), words)
 
 
+def _print_no_more() -> None:
+    """Let go of what waits to be printed, and of all that follows."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _find_moments(arguments: argparse.Namespace) -> None:
     """Put the folder of a kept moment in the place of `OUTPUT@RUN`; raises `UsageError` where it would be changed."""
     for name in ("output", "old", "new"):
@@ -150,7 +163,8 @@ def _find_moments(arguments: argparse.Namespace) -> None:
         if not named or "@" not in named:
             continue
         moments = importlib.import_module("pressmark.storage.output.snapshot")
-        if arguments.command in CHANGING and moments.names_moment(named):
+        changes = arguments.command in CHANGING or getattr(arguments, "keep", False)
+        if changes and moments.names_moment(named):
             raise UsageError("this names a moment, which stays as it is", named, "name the output without `@` and run")
         setattr(arguments, name, str(moments.output_at(named).address))
 
@@ -171,6 +185,9 @@ def _parsed(words: list[str]) -> argparse.Namespace:
         kind = "option" if unknown[0].startswith("-") else "argument"
         remedy = instead(unknown[0].partition("=")[0], known, f"see `pressmark {arguments.command} --help`")
         raise UsageError(f"`{arguments.command}` takes no such {kind}", unknown[0], remedy)
+    since, until = (str(getattr(arguments, name, None) or "")[:10] for name in ("since", "until"))
+    if until and since > until:
+        raise UsageError("no day is in this span", f"{since} to {until}", "give the earlier one to --since")
     return arguments
 
 
@@ -188,12 +205,18 @@ def _warnings_shown() -> Iterator[None]:
 
 
 def _fail(error: PressmarkError, words: Sequence[str]) -> int:
+    shown = ""
     if "--json" in words:
         import json
 
-        shown = {"code": error.code, "message": error.what, "where": error.where, "remedy": error.remedy}
-        print(json.dumps(shown, ensure_ascii=False))
-    else:
+        facts = {"code": error.code, "message": error.what, "where": error.where, "remedy": error.remedy}
+        shown = json.dumps(facts, ensure_ascii=False) + "\n"
+    try:
+        print(shown, end="", flush=True)
+    except OSError:
+        _print_no_more()
+        shown = ""
+    if not shown:
         print(f"pressmark: {error}", file=sys.stderr)
     return EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, Final, ParamSpec, TypeVar, get_type_hints
+from datetime import UTC, datetime, time
+from typing import Annotated, Any, Final, ParamSpec, TypeVar, get_type_hints
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_link_artifact, create_table_artifact
@@ -17,7 +17,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
 from prefect.runtime import deployment, flow_run
 from prefect.tasks import Task
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pressmark.flows import lineage, recording, summary
 from pressmark.flows.progress import ProgressDisplay
@@ -29,6 +29,7 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import doubts_about, outlet_counts, reject_lines
 from pressmark.storage.runs import RunReport, new_stamp, read_report
 from pressmark.storage.settings import IngestSettings, base_name, options
+from pressmark.transforms.days import day_of
 from pressmark.views.charts import can_draw
 from pressmark.views.report import REPORT, write_report
 
@@ -75,9 +76,18 @@ def _run_name() -> str:
     return f"ingest {archive} into {base_name(given['output'])}"
 
 
+def _whole_years(value: Any) -> Any:
+    """Years and months as the command line has them; else 2025 were so many seconds after 1970."""
+    given = str(value)
+    if len(given) not in (len("2025"), len("2025-03")) or value is None:
+        return value
+    return datetime.combine(day_of(given, end=False), time(), UTC)
+
+
 def _with_settings(function: Callable[..., RunReport]) -> Callable[..., RunReport]:
     """The function with each setting as a parameter, with type, default and help, as Prefect's pages show them."""
     types = get_type_hints(IngestSettings, localns={"Period": Period, "Markup": Markup, "datetime": datetime})
+    types |= {"since": Annotated[datetime | None, BeforeValidator(_whole_years)]}
     described = [(option.name, types[option.name], option.default, option.help) for option in options()]
     described += [
         ("then_run", str | None, None, "deployment that is run after an ingest that changed something"),

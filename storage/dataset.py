@@ -13,6 +13,7 @@ import polars as pl
 from pressmark.schemas import TABLES
 from pressmark.storage.changes import changes_of, removals_of
 from pressmark.storage.copies import clusters_at, kept_clusters, same_story
+from pressmark.storage.errors import OutputError
 from pressmark.storage.originals import Originals, Trace, trace_paragraph
 from pressmark.storage.output.snapshot import output_at, snapshot
 from pressmark.storage.output.tables import Output
@@ -51,7 +52,7 @@ def parse(
 def verify(
     output: str | Path, source: str | Path | None = None, *, archive: str | None = None, workers: int | None = None
 ) -> Verification:
-    """What re-reading the sources shows: laws 1 to 5 on every row. `source` is the input of the latest run."""
+    """What re-reading the sources shows: laws 1 to 5 and 7 on every row. `source` is the input of the latest run."""
     count = workers or os.cpu_count() or 1
     return verify_output(Output(output), source, archive=archive, workers=count, progress=lambda *_: None)
 
@@ -71,7 +72,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         self._output = output_at(output)
         self._held = contextlib.ExitStack()
         held = self._held.enter_context(snapshot(self._output, f"dataset-{new_stamp().run_id}", digested=False))
-        self._moment = Output(held.folder)
+        self._held_moment: Output | None = Output(held.folder)
         # Once, as finding all files of many partitions takes a while.
         self._tables = {name: self._moment.scan(table) for name, table in TABLES.items()}
         (
@@ -83,7 +84,15 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
 
     def close(self) -> None:
         """Let go of the files."""
+        self._held_moment = None
         self._held.close()
+
+    @property
+    def _moment(self) -> Output:
+        """The moment's files: without them each table would look like one without rows."""
+        if self._held_moment is None:
+            raise OutputError("this dataset is closed", self._output.address, "open it again")
+        return self._held_moment
 
     @property
     def folder(self) -> Path:

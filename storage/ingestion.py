@@ -19,7 +19,7 @@ from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, parse_batch, seconds_of, split_batch
 from pressmark.storage.copies import keep_clusters
 from pressmark.storage.description import describe
-from pressmark.storage.inputs.opening import open_input, parse_address
+from pressmark.storage.inputs.opening import look_at, open_input, parse_address
 from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.source import LISTING, Input, Listing, Request, sources_of
 from pressmark.storage.output.partitions import Merged, merge
@@ -105,6 +105,8 @@ def open_run(settings: IngestSettings, stamp: Stamp, progress: Progress) -> Iter
     """A run that holds the output's lock, after what a killed run left is completed or cleared."""
     settings = configured(settings)
     output = Output(settings.output, settings.single_writer)
+    # Before anything is written: a lock in a folder that was named by mistake makes it an output.
+    look_at(parse_address(settings.source), output.folder)
     with (
         open_pool(settings.workers, settings.dask) as pool,
         output.store.writing(stamp.run_id, progress),
@@ -117,6 +119,7 @@ def plan_ingest(settings: IngestSettings, stamp: Stamp, progress: Progress) -> I
     """What a run would do. Writes nothing and takes no lock, so it may see an output while that changes."""
     settings = configured(settings)
     output = Output(settings.output, settings.single_writer)
+    look_at(parse_address(settings.source), output.folder)
     run = Run(settings, stamp, output, progress, Pool(None, 1, ()), Staging("", "", ""))
     run.discover()
     return run.plan()

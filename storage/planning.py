@@ -45,7 +45,8 @@ def settled_facts(
     input."""
     archive = named_archive(output, runs, settings.archive, base_name(settings.source))
     last = next((run for run in runs if run.archive == archive), None)
-    earlier = last if last is not None and last.source == settings.source else None
+    # A repository may be named in many ways, and its history is kept up by all of them.
+    earlier = last if address.kind == "git" else None
     if settings.history and address.kind != "git":
         raise InputError(
             "only a git repository has a history", settings.source, "leave out `--history`, or name the repository"

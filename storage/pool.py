@@ -20,7 +20,7 @@ from concurrent.futures import (
     wait,
 )
 from itertools import chain, islice
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from time import monotonic
@@ -235,7 +235,14 @@ def preload() -> None:
 def _start_server() -> None:
     """Start the server that workers are forked from."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
-    forkserver.ensure_running()
+    # It ignores Ctrl-C, but only once all is loaded: till then it has this mask, and shows no traceback. What it starts
+    # with it would undo the mask.
+    resource_tracker.ensure_running()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextlib.contextmanager
@@ -245,11 +252,18 @@ def _dask_pool(address: str) -> Iterator[Pool]:
         from distributed.scheduler import KilledWorker
     except ModuleNotFoundError as error:
         raise PoolError(f"`{error.name}` is not installed", address, "pip install 'pressmark[dask]'") from None
+
+    class Connection(Client):  # type: ignore[misc]
+        """A client that waits for nobody when it goes, as one does that got no answer: all others are closed."""
+
+        def __del__(self) -> None:
+            return
+
     try:
         try:
-            client = Client(address, timeout=CONNECT_S, set_as_default=False)
+            client = Connection(address, timeout=CONNECT_S, set_as_default=False)
         except AssertionError:  # its own thread did not start within ten seconds, as a busy machine stood still
-            client = Client(address, timeout=CONNECT_S, set_as_default=False)
+            client = Connection(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise PoolError(
             "the Dask scheduler does not answer", address, "start it with `dask scheduler`, or mend the address"

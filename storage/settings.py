@@ -36,7 +36,10 @@ ABOUT_THE_ARCHIVE: Final = (
     "archive", "include", "exclude", "history", "moves", "sync", "encoding", "markup", "zone", "single_outlet", "map",
     "max_source_mib", "max_ratio", "max_unpacked_gib",
 )  # fmt: skip
-KINDS: Final = {"bool": bool, "int": int, "str": str, "tuple": list}
+KINDS: Final = {"bool": bool, "int": int, "str": str, "tuple": list, "datetime": datetime}
+SHAPES: Final = {
+    list: "a list of texts", str: "a text", int: "a whole number", bool: "true or false", datetime: "a time (datetime)"
+}  # fmt: skip
 READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet", "map")
 
 
@@ -165,10 +168,24 @@ class IngestSettings:
     )
 
     def __post_init__(self) -> None:
-        for name in ("source", "output"):
+        for name, what in (("source", "archive"), ("output", "output")):
             object.__setattr__(self, name, str(getattr(self, name)))
+            if not getattr(self, name).strip():
+                # As a script gives it whose variable is not set; no library may take it for the working folder.
+                raise SettingsError(f"the {what} has no address", "", "name a place; `.` is the working folder")
         for name in ("include", "exclude", "outlets"):
-            object.__setattr__(self, name, tuple(getattr(self, name) or ()))
+            # A text is one pattern; its characters are none.
+            given = getattr(self, name) or ()
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+        keys: object = self.map
+        if isinstance(keys, dict):
+            object.__setattr__(self, "map", _in_one_text(keys))
+        for one in options():
+            value, kind = getattr(self, one.name), KINDS.get(one.type.partition(" ")[0])
+            # To Python true and false are numbers.
+            fits = isinstance(value, kind or object) and (kind is not int or not isinstance(value, bool))
+            if kind and value is not None and not fits:
+                raise SettingsError(f"`{one.name}` must be {SHAPES[kind]}", repr(value), "give one")
         for name in ("workers", "limit", "buckets", "max_source_mib", "max_ratio", "max_unpacked_gib", "max_files"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -271,6 +288,11 @@ def keys_of(text: str | None) -> dict[str, str]:
     return found
 
 
+def _in_one_text(keys: dict[str, Any]) -> str:
+    """Keys by field as the command line has them."""
+    return ",".join(f"{name}={key}" for name, key in keys.items())
+
+
 def base_name(address: str) -> str:
     """The last name in an address: what an archive is called that has no other name.
 
@@ -310,8 +332,7 @@ def _read(place: Path) -> dict[str, Any]:
             f"it is no TOML ({error})", place, "correct it, or write it anew with `pressmark init`"
         ) from None
     if isinstance(keys := said.get("map"), dict):
-        # On the command line all stand in one text.
-        said["map"] = ",".join(f"{name}={key}" for name, key in keys.items())
+        said["map"] = _in_one_text(keys)
     types = {one.name: "str" if one.type.startswith("Markup") else one.type for one in options()}
     for name, value in said.items():
         if name not in ABOUT_THE_ARCHIVE:
@@ -320,6 +341,5 @@ def _read(place: Path) -> dict[str, Any]:
         kind = KINDS[types[name].partition(" ")[0].partition("[")[0]]
         texts = kind is not list or (isinstance(value, list) and all(isinstance(item, str) for item in value))
         if type(value) is not kind or not texts:
-            shape = {list: "a list of texts", str: "a text", int: "a whole number", bool: "true or false"}[kind]
-            raise SettingsError(f"`{name}` must be {shape}", place, "correct it")
+            raise SettingsError(f"`{name}` must be {SHAPES[kind]}", place, "correct it")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}

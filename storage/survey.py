@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from pressmark.storage.inputs.opening import open_input, parse_address
+from pressmark.storage.inputs.opening import look_at, open_input, parse_address
 from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.storage.queries import OF_PARSING
 from pressmark.storage.settings import IngestSettings, base_name
@@ -69,9 +69,9 @@ class Survey(NamedTuple):
 
 def survey(settings: IngestSettings) -> Survey:
     """Parse up to 200 sources, spread over the archive, and say what they are. Writes nothing."""
-    archive = open_input(
-        parse_address(settings.source)._replace(trusted=settings.trust_repository), settings.budget, settings.keys
-    )
+    address = parse_address(settings.source)._replace(trusted=settings.trust_repository)
+    look_at(address, None)
+    archive = open_input(address, settings.budget, settings.keys)
     listing = archive.listing(Request(settings.selection))
     frame = listing.frame.filter(listing.frame["valid_to"].is_null())
     looked_at = min(frame.height, MOST_SOURCES)

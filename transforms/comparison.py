@@ -21,9 +21,10 @@ MOST_ALIGNED: Final = 400_000_000
 MOST_PAIRS: Final = 250_000
 MOST_PAIRS_OF_WORDS: Final = 4_000_000_000
 MOST_WORDS: Final = 10_000
-# Words of letters and digits; each Chinese, Japanese or Korean character; white space; any other character.
+# Numbers with their points and commas; words of letters and digits; each Chinese, Japanese or Korean character; white
+# space; any other character.
 TOKEN: Final = re.compile(
-    r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]|[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+|\s+|."
+    r"\d+(?:[.,]\d+)+|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]|[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+|\s+|."
 )
 
 
@@ -151,6 +152,8 @@ def marked(old: str, new: str, context: int | None = None) -> str:
 
     >>> marked("The bridge opens on Monday.", "The bridge opens on Friday.")
     'The bridge opens on [-Monday-]{+Friday+}.'
+    >>> marked("1,200 boats", "1,500 boats")
+    '[-1,200-]{+1,500+} boats'
     """
     before, after = TOKEN.findall(old), TOKEN.findall(new)
     parts = []

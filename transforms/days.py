@@ -177,6 +177,8 @@ def day_of(text: str, *, end: bool) -> date:
     """
     if len(text) == YEAR:
         text = f"{text}-12" if end else f"{text}-01"
+    if "W" in text:
+        raise ValueError(f"`{text}` is a week, and of one the first day would be no end")
     if len(text) != MONTH:
         return date.fromisoformat(text)
     first = date.fromisoformat(f"{text}-01")

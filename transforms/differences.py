@@ -68,6 +68,10 @@ def _with_reasons(
     run_old = pl.when(one_side).then(pl.col("reader was")).otherwise(pl.col("reader"))
     run_new = pl.when(one_side).then(pl.col("reader new")).otherwise(pl.coalesce("reader new", "reader seen"))
     there = pl.when(pl.col("kind") == "changed").then(same).otherwise(run_old.is_not_null() & run_new.is_not_null())
+    # A source that was current is so no more, or the other way round: the archive has another one, or lost it.
+    own = pl.when(pl.col("table") == "revisions").then(pl.lit("revisions")).otherwise(pl.lit("articles"))
+    other = pl.when(one_side).then(pl.col("standing was")).otherwise(pl.col("standing"))
+    moved = (pl.col("kind") != "changed") & (pl.col("table") != "rejects") & (other != own) & (other != "rejects")
 
     def field(name: str) -> pl.Expr:
         return run_old.struct.field(name).ne_missing(run_new.struct.field(name))
@@ -79,7 +83,7 @@ def _with_reasons(
     )  # fmt: skip
     why = (
         pl.when("forgotten").then(pl.lit("forgotten"))
-        .when(~there.fill_null(value=False)).then(pl.lit("source"))
+        .when(~there.fill_null(value=False) | moved.fill_null(value=False)).then(pl.lit("source"))
         .when(field("contract_version")).then(pl.lit("contract"))
         .when(field("parser_version")).then(pl.lit("parser"))
         .otherwise(pl.lit("settings"))
@@ -106,8 +110,9 @@ def _sources(frames: Frames, name: str, key: str) -> pl.LazyFrame:
 
 
 def _seen(frames: Frames) -> pl.LazyFrame:
-    """Every source of a moment once, and what read it."""
-    rows = [_plain(frames[name]).select(*SOURCE, "run_id") for name in ("articles", "revisions", "rejects")]
+    """Every source of a moment once, what read it, and its `standing`: the table that it is in."""
+    names = ("articles", "revisions", "rejects")
+    rows = [_plain(frames[name]).select(*SOURCE, "run_id", standing=pl.lit(name)) for name in names]
     once = pl.concat(rows).filter(pl.col("source_sha256").is_not_null()).unique(SOURCE, keep="first")
     return _read_by(once, frames)
 

@@ -76,7 +76,6 @@ BEYOND_COMMONMARK: Final = re.compile(
     r"|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
     re.MULTILINE,
 )
-TIMED: Final = re.compile(r"\d:\d|^\d{12}(?:\d\d)?$")
 # Beside ideographs, CommonMark leaves marks that the contract's emphasis takes for what authors meant.
 MARKUP_OF_TEXT: Final = re.compile(r"[\s*~_]+")
 
@@ -440,7 +439,7 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     # A month alone, and a year of another calendar, are read by the words around them.
     if re.fullmatch(r"\d{4}\D\d\d?", str(value)) or moment.year not in NEWS:
         return None, False
-    return moment if isinstance(value, date) or TIMED.search(str(value)) else moment.date(), True
+    return moment if isinstance(value, date) or re.search(r"\d:\d|^\d{12}(\d\d)?$", str(value)) else moment.date(), True
 
 
 def _range(start: int, end: int) -> str:

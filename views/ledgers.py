@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from pressmark.storage.changes import QUIET
 from pressmark.views.pages import Page
-from pressmark.views.readings import MOST_COMPARED, Moment, Refused, counts, part_of
+from pressmark.views.readings import MOST_COMPARED, Moment, Refused, asked_in, counts, part_of
 
 __all__ = ["changes", "cluster", "copies", "copies_of", "removals"]
 
@@ -21,7 +21,7 @@ PAIR: Final = ["article_id", "old_source_sha256", "changed_at"]
 
 def removals(moment: Moment, request: Request) -> Page:
     """What left the archive, or is said to be removed, and who still carries it."""
-    frame, outlet = moment.carried_removals(), request.query_params.get("outlet", "")
+    frame, outlet = moment.carried_removals(), asked_in(request.query_params, moment).outlet
     kinds, outlets = counts(frame, "kind"), counts(frame, "outlet")
     frame = frame.filter(pl.col("outlet") == outlet) if outlet else frame
     part = part_of(frame, request.query_params, LISTED)
@@ -31,7 +31,7 @@ def removals(moment: Moment, request: Request) -> Page:
 
 def changes(moment: Moment, request: Request) -> Page:
     """What revisions changed, as a newspaper of corrections."""
-    frame, outlet = moment.changes(), request.query_params.get("outlet", "")
+    frame, outlet = moment.changes(), asked_in(request.query_params, moment).outlet
     outlets = counts(frame, "outlet")
     frame = frame.filter(pl.col("outlet") == outlet) if outlet else frame
     part = part_of(frame, request.query_params, CHANGED)

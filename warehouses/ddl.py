@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple, get_args
 import pyarrow as pa
 
 from pressmark.schemas.contract import CONTRACT_VERSION
+from pressmark.storage.errors import SettingsError
 from pressmark.warehouses.relations import PARTITION, RELATIONS, TEXTS, Column, Relation
 
 __all__ = ["DIALECTS", "Dialect", "statements"]
@@ -64,7 +65,10 @@ class _Words(NamedTuple):
 
 
 def statements(dialect: Dialect, location: str | None = None) -> list[str]:
-    """The statements in their order, without semicolons; a first load and each later one run the same."""
+    """The statements in their order, without semicolons; a first load and each later one run the same. Raises
+    `SettingsError` for a location that would end the text that it stands in."""
+    if location is not None and not (location.isprintable() and {*"'\\"}.isdisjoint(location)):
+        raise SettingsError("this can't stand in a statement", location, "name a place without `'` and backslashes")
     words = _WORDS[dialect]
     place = (location or PLACES[dialect]).rstrip("/")
     sources = [relation for relation in RELATIONS if relation.name == relation.source]

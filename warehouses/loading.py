@@ -30,7 +30,7 @@ from pressmark.warehouses.destination import Change, Destination, FoundColumn, L
 from pressmark.warehouses.relations import CHECKSUM_METHOD, LOADS, RELATIONS, Checked, Column, Relation
 from pressmark.warehouses.source import Source
 
-__all__ = ["LoadPlan", "LoadReport", "Progress", "TableLoad", "load", "load_output", "plan_load"]
+__all__ = ["LoadPlan", "LoadReport", "Progress", "TableLoad", "interruptible", "load", "load_output", "plan_load"]
 
 NEVER: Final = datetime.fromtimestamp(0, UTC)
 ELSEWHERE: Final = "name another database, schema or folder, or rename that table"
@@ -90,7 +90,7 @@ def load_output(
     """Load the partitions that changed since the last load; with `full`, all of them, in one transaction. Raises
     `SourceError`, `DestinationError` or `ReconciliationError`, after which the destination is as it was."""
     started_at = datetime.now(UTC)
-    with snapshot(output, load_id) as files, Source(files) as source:
+    with interruptible(), snapshot(output, load_id) as files, Source(files) as source:
         _check_apart(output, address)
         with open_destination(address) as destination:
             plan = plan_changes(source, destination, relations, full=full)
@@ -109,8 +109,22 @@ def load_output(
 
 def plan_load(output: Output, address: DestinationAddress, load_id: str, *, full: bool = False) -> LoadPlan:
     """What a load would do; writes nothing to the destination."""
-    with snapshot(output, load_id) as files, Source(files) as source, open_destination(address) as destination:
+    with (
+        interruptible(),
+        snapshot(output, load_id) as files,
+        Source(files) as source,
+        open_destination(address) as destination,
+    ):
         return plan_changes(source, destination, RELATIONS, full=full)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is one, also where DuckDB had it in its own words."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise KeyboardInterrupt if str(error) == "Query interrupted" else error from None
 
 
 def plan_changes(
@@ -118,7 +132,7 @@ def plan_changes(
 ) -> LoadPlan:
     """Compare the output's files with what the destination says it has; raises `OutputError` where it has years."""
     if any("/year=" in part.partition for part in source.parts):
-        where = source.parts[0].paths[0].parent
+        where = next(part.partition for part in source.parts if "/year=" in part.partition)
         raise OutputError("years can't be loaded, as destinations hold months", where, "ingest by month or by day")
     found = {relation.name: destination.found(relation.name) for relation in (LOADS, *relations)}
     before = _known(found, destination)

@@ -20,7 +20,7 @@ from pressmark.flows.summary import as_json, counted, law_lines, printable, tabl
 from pressmark.schemas import TABLES
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.folder import Folder
-from pressmark.storage.inputs.source import Request, sources_of
+from pressmark.storage.inputs.source import OF_RECORDS, Request, sources_of
 from pressmark.storage.originals import Trace, trace_paragraph
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, articles_at, stages_of
@@ -260,6 +260,8 @@ def explain(arguments: argparse.Namespace) -> int:
     file = Folder(path, settings.budget)
     ((source, data),) = file.contents(sources_of(file.listing(Request()).frame), limits)
     found: Explanation | Reject | bytes = data
+    if isinstance(found, Reject) and found.detail == OF_RECORDS:
+        raise InputError("this holds many sources", path, "ingest it, and see `pressmark trace` and `pressmark browse`")
     if isinstance(found, bytes):
         latest = datetime.now(UTC) + SCHEDULED_AHEAD
         # Folders may name a post's day, and one file alone has none.

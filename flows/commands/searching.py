@@ -40,8 +40,9 @@ def search(arguments: argparse.Namespace) -> int:
     for hit in hits.iter_rows(named=True):
         print(as_json(hit) if arguments.json else "\n".join(_lines(hit)))
     if not arguments.json:
-        more = f"; these are the newest {limit}, `--limit` gives more" if found.height > hits.height else ""
-        print(f"{counted(hits.height, 'block')} found{more}" if hits.height else "nothing found")
+        more = "more than " if found.height > hits.height else ""
+        shown = "; `--limit` shows more" if more else ""
+        print(f"{more}{counted(hits.height, 'block')} found{shown}" if hits.height else "nothing found")
     return EXIT_OK if hits.height else EXIT_NOTHING
 
 

@@ -15,9 +15,10 @@ from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.objects import Objects
 from pressmark.storage.inputs.recordfiles import RecordFolder
 from pressmark.storage.inputs.source import Input
+from pressmark.storage.output.folder import PRIVATE
 from pressmark.storage.output.store import is_object_address
 
-__all__ = ["InputAddress", "absolute", "open_input", "parse_address"]
+__all__ = ["InputAddress", "absolute", "look_at", "open_input", "parse_address"]
 
 GIT_SCHEME: Final = "git+file:"
 FILE_SCHEME: Final = "file:"
@@ -102,8 +103,7 @@ def open_input(address: InputAddress, budget: Budget | None = None, keys: Mappin
     budget = budget or Budget()
     if address.kind == "objects":
         return Objects(address.url, budget)
-    if not os.path.lexists(address.path):
-        raise InputError("there is no such file or folder", address.path, "give the folder that holds the archive")
+    _must_be_there(address.path)
     if address.kind == "git":
         # The only input that needs polars, which no worker has a use for.
         from pressmark.storage.inputs.git import GitRepository
@@ -112,6 +112,24 @@ def open_input(address: InputAddress, budget: Budget | None = None, keys: Mappin
     if address.kind in ("tar", "zip"):
         return (TarArchive if address.kind == "tar" else ZipArchive)(address.path, budget)
     return RecordFolder(address.path, budget, keys or {})
+
+
+def look_at(address: InputAddress, output: Path | None) -> None:
+    """Raise `InputError` where nothing is there, or the folder is an output, but for the one that is written to."""
+    if address.kind == "objects":
+        return
+    _must_be_there(address.path)
+    is_output = (address.path / PRIVATE).is_dir() and next(address.path.glob("runs/*.parquet"), None)
+    if is_output and address.kind == "folder" and not (output and output.exists() and output.samefile(address.path)):
+        raise InputError(
+            "this is an output, and no archive", address.path,
+            "name the archive first, then the output; where its tables lie among articles, move them elsewhere",
+        )  # fmt: skip
+
+
+def _must_be_there(path: Path) -> None:
+    if not os.path.lexists(path):
+        raise InputError("there is no such file or folder", path, "give the folder that holds the archive")
 
 
 def _path_behind(text: str, scheme: str) -> str:

@@ -153,8 +153,10 @@ class Git:
         except InputError as error:
             if error.remedy in (INSTALL, WHOLE):
                 raise
+            # That is git's word for a name that stands for nothing.
+            why = "" if "Needed a single revision" in error.what else f" ({error.what})"
             raise InputError(
-                f"the repository has no commit `{ref}` ({error.what})", self.path,
+                f"the repository has no commit `{ref}`{why}", self.path,
                 "name a branch, a tag or a commit that it has, after an `@`; see `git fsck` if it should be there",
             ) from error  # fmt: skip
 

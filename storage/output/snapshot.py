@@ -187,12 +187,16 @@ def keep(output: Output) -> KeptMoment:
         target = moments / run_id
         if held.folder == output.root:
             raise OutputError("no hard links can be made here", output.address, "copy the output's folder instead")
-        if not target.exists():
-            moments.mkdir(exist_ok=True)
-            for folder, _, _ in os.walk(held.folder):
-                sync(Path(folder))
+        moments.mkdir(exist_ok=True)
+        for folder, _, _ in os.walk(held.folder):
+            sync(Path(folder))
+        try:
             held.folder.rename(target)
-            sync(moments)
+        except OSError:
+            # It is kept already; by another process maybe, a moment ago.
+            if not target.is_dir():
+                raise
+        sync(moments)
     return _moment(target)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pyarrow as pa
 
 from pressmark.schemas.contract import UNKNOWN_PERIODS, Table
-from pressmark.storage.errors import OutputError
+from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.output.folder import FolderStore
 from pressmark.storage.output.store import Store, Stored, is_object_address
 from pressmark.transforms.records import Partition
@@ -169,7 +169,9 @@ def _partition(folders: str, table: Table) -> Partition | None:
 @lru_cache(maxsize=16)
 def open_store(address: str, *, single_writer: bool = False) -> Store:
     """The store at an address: a path, or `s3://bucket/prefix` (`gs://`, `az://container/prefix`). `single_writer`
-    promises that no other process writes there, for stores that can't tell."""
+    promises that no other process writes there, for stores that can't tell. Raises `SettingsError` for an empty one."""
+    if not address.strip():
+        raise SettingsError("the output has no address", address, "name a place; `.` is the working folder")
     if is_object_address(address):
         from pressmark.storage.output.objects import ObjectStore
 

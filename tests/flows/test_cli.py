@@ -34,6 +34,39 @@ def test_help_has_an_example_and_the_exit_codes(command: str, capsys: pytest.Cap
     assert "exit codes:" in text
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["ingest", "", "out"], ["ingest", "news", ""], ["ingest", "news", "", "--dry-run"], ["serve", "news", ""],
+     ["status", ""], ["verify", ""], ["search", "lamp", ""], ["export", "", "--to", "../files", "--format", "csv"],
+     ["keep", ""], ["load", "", "duckdb:a.duckdb"], ["browse", ""], ["changes", " "]],
+    ids=" ".join,
+)  # fmt: skip
+def test_an_empty_address_is_refused_and_never_the_working_folder(
+    words: list[str], news: News, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    news.write("a.md")
+    monkeypatch.chdir(news.archive)
+    assert main(words) == 2
+    assert "has no address" in capsys.readouterr().err
+    assert [path.name for path in news.archive.iterdir()] == ["a.md"]
+
+
+def test_arguments_in_the_wrong_order_write_nothing_into_the_archive(
+    news: News, capsys: pytest.CaptureFixture[str]
+) -> None:
+    news.write("a.md")
+    assert main(["ingest", str(news.archive), str(news.out)]) == 0
+    assert main(["ingest", str(news.out), str(news.archive)]) == 3
+    assert "this is an output, and no archive" in capsys.readouterr().err
+    assert main(["init", str(news.out)]) == 3
+    assert not (news.out / "pressmark.toml").exists()
+    assert main(["ingest", str(news.archive / "nowhere"), str(news.archive)]) == 3
+    assert [path.name for path in news.archive.iterdir()] == ["a.md"]
+    # An output may lie in its archive's folder, though.
+    assert main(["ingest", str(news.archive), str(news.archive)]) == 0
+    assert main(["ingest", str(news.archive), str(news.archive)]) == 0
+
+
 def test_strict_turns_rejects_into_an_exit_code(news: News) -> None:
     news.write("a.md")
     assert main(["ingest", str(news.archive), str(news.out), "--strict"]) == 0
@@ -66,7 +99,13 @@ def test_a_dry_run_changes_nothing(seeds: Path, tmp_path: Path, capsys: pytest.C
     ("arguments", "what"),
     [
         (["ingest", "--workers", "0"], "must be at least 1, not 0"),
-        (["ingest", "--workers", "many"], "invalid _positive value: 'many'"),
+        (["ingest", "--workers", "many"], "`many` is no whole number"),
+        (["search", "lamp", "--limit", "9" * 20], f"must be at most {2**31 - 1}, not"),
+        (["browse", "--port", "65536"], "must be at most 65535, not 65536"),
+        (["trace", "a-0000", "--context", "-5"], "must be at least 0, not -5"),
+        (["audit", "--share", "half"], "`half` is no number"),
+        (["changes", "--until", "2025-W02"], "`2025-W02` is no date; write 2025-03-01, 2025-03 or 2025"),
+        (["search", "lamp", "--since", "2026", "--until", "2020"], "no day is in this span"),
         (["ingest", "a", "b", "c"], "`ingest` takes no such argument: `c`"),
         (["ingest", "--include", "!x"], "write it as in `.gitignore`"),
         (["ingest", "--wrkers", "2"], "did you mean `--workers`?"),
@@ -324,6 +363,29 @@ def test_the_program_has_one_pool_of_memory_for_all_that_arrow_does(output: Path
     assert done.stdout.splitlines()[-1] == "system"
 
 
+def test_a_terminal_without_the_characters_gets_their_numbers(output: Path) -> None:
+    command = [sys.executable, "-m", "pressmark.flows.cli", "search", "渡轮", str(output), "--limit", "1"]
+    plain, as_json = (
+        subprocess.run(words, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True).stdout
+        for words in (command, [*command, "--json"])
+    )
+    assert "渡轮" in plain.decode("unicode_escape")
+    assert "渡轮" in json.loads(as_json)["text"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["status"], "No space left on device"), (["status", "nowhere", "--json"], "no run has written")],
+)  # fmt: skip
+def test_what_can_not_be_printed_ends_with_3_and_says_why(output: Path, words: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "pressmark.flows.cli", *words, *([] if words[1:] else [str(output)])]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
+    assert said in done.stderr
+
+
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     for command in COMMANDS:
@@ -348,6 +410,12 @@ def test_a_full_disk_ends_with_3_and_changes_nothing(
     assert news.files() == before
     assert main(["ingest", str(news.archive), str(news.out)]) == 0
     assert read_table(news.out, "articles").num_rows == 2
+
+
+def test_explain_of_a_file_of_records_says_what_shows_them(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (archive / "a.jsonl").write_text("{}\n")
+    assert main(["explain", str(archive / "a.jsonl")]) == 3
+    assert "this holds many sources" in capsys.readouterr().err
 
 
 def test_explain_takes_no_date_to_come_for_a_fact_and_shows_no_control_characters(

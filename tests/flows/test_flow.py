@@ -85,11 +85,12 @@ def test_a_flow_that_cannot_run_fails_in_one_line_with_the_remedy_and_no_retry(
 ) -> None:
     from pressmark.flows.ingest import ingest as ingest_flow
 
-    state = ingest_flow(source=str(tmp_path / "nowhere"), output=str(tmp_path / "out"), return_state=True)
+    (tmp_path / "empty.tar").write_bytes(b"")
+    state = ingest_flow(source=str(tmp_path / "empty.tar"), output=str(tmp_path / "out"), return_state=True)
     assert state.is_failed()  # type: ignore[attr-defined]
-    assert "give the folder that holds the archive" in str(state.message)  # type: ignore[attr-defined]
+    assert "it is truncated or corrupt; fetch it again" in str(state.message)  # type: ignore[attr-defined]
     assert [(task["name"], task["run_count"]) for task in ask("task_runs", **of_run(state))] == [("discover", 1)]
-    assert any("give the folder that holds the archive" in record.getMessage() for record in logged)
+    assert any("fetch it again" in record.getMessage() for record in logged)
     assert not any(record.exc_info or "Traceback" in record.getMessage() for record in logged)
 
 

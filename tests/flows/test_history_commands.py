@@ -57,6 +57,17 @@ def test_asof_prints_a_table_and_writes_parquet(
     assert pl.read_parquet(tmp_path / "then.parquet")["text"].to_list() == ["松岭市图书馆明天开放。\n\n馆长林帆致辞。"]
 
 
+def test_a_history_is_kept_up_by_whatever_name_its_repository_has(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.git", "./a.git", f"git+file://{tmp_path}/a.git"):
+        assert main(["ingest", name, str(output)]) == 0
+        capsys.readouterr()
+        assert main(["asof", str(output), at(1), "--json"]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_asof_needs_a_time_and_a_history(tmp_path: Path, seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["asof", str(tmp_path), "yesterday"]) == 2
     assert "is no date or time" in capsys.readouterr().err

@@ -30,7 +30,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("words", "code", "shown"),
     [
         (["高超"], 0, ["2023-01-01  songling-times-example  松岭市举行读书节", "  别的»高超«", "4 blocks found"]),
-        (["高超", "--limit", "1"], 0, ["1 block found; these are the newest 1, `--limit` gives more"]),
+        (["高超", "--limit", "1"], 0, ["more than 1 block found; `--limit` shows more"]),
         (["高超", "--since", "2023-01-01", "--until", "2023-01-01"], 0, ["1 block found"]),
         (["高超", "--since", "2023", "--until", "2023-01"], 0, ["1 block found"]),
         (["高超", "--until", "2022-12-31", "--role", "heading"], 0, ["  标题»高超«", "(heading)", "1 block found"]),

@@ -50,6 +50,14 @@ def test_the_flow_has_each_setting_once_with_its_type_default_and_help() -> None
     assert properties["since"]["anyOf"][0]["format"] == "date-time"
 
 
+@pytest.mark.parametrize("given", ["2025", 2025, "2025-01", "2025-01-01T00:00:00Z"])
+def test_the_flow_takes_a_year_for_one_and_not_for_seconds(given: object) -> None:
+    from pressmark.flows.ingest import ingest
+
+    assert ingest.validate_parameters({"since": given})["since"] == datetime(2025, 1, 1, tzinfo=UTC)
+    assert ingest.validate_parameters({"since": None})["since"] is None
+
+
 def test_a_run_writes_down_each_setting_that_can_change_rows(
     archive: Path, write_article: WriteArticle, tmp_path: Path
 ) -> None:
@@ -86,3 +94,22 @@ def test_periods_are_those_of_the_contract() -> None:
 def test_a_setting_that_can_not_be_used_is_named(wrong: dict[str, object], what: str) -> None:
     with pytest.raises(SettingsError, match=what):
         IngestSettings(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"workers": "2"}, "a whole number"), ({"workers": True}, "a whole number"), ({"workers": 1.5}, "a whole number"),
+     ({"history": "no"}, "true or false"), ({"since": "2025"}, "a time"), ({"archive": 3}, "a text")],
+    ids=str,
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused_with_the_one_that_is_meant(given: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=f"`{next(iter(given))}` must be {said}"):
+        IngestSettings(**given)  # type: ignore[arg-type]
+
+
+def test_a_map_is_taken_as_pressmark_toml_has_it() -> None:
+    assert IngestSettings(map={"url": "link"}).keys == {"url": "link"}  # type: ignore[arg-type]
+
+
+def test_a_text_is_one_pattern() -> None:
+    assert IngestSettings(include="*.md").include == ("*.md",)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -49,6 +50,29 @@ def outputs(tmp_path: Path) -> Kept:
 def rows(address: str | Path) -> dict[str, pl.DataFrame]:
     with pressmark.open(address) as dataset:
         return {name: table.collect() for name, table in dataset.tables().items()}
+
+
+def test_several_may_keep_a_moment_at_once(tmp_path: Path) -> None:
+    (tmp_path / "news").mkdir()
+    (tmp_path / "news" / "1.md").write_text(PAGE.format(number=1, text="渡轮。"))
+    run = pressmark.ingest(tmp_path / "news", tmp_path / "out", workers=1).run_id
+    output = Output(tmp_path / "out")
+    for _ in range(5):
+        with ThreadPoolExecutor(4) as threads:
+            assert {one.run_id for one in threads.map(keep, [output] * 4)} == {run}
+        drop_moments(output)
+
+
+def test_a_dataset_that_is_closed_says_so(tmp_path: Path) -> None:
+    (tmp_path / "news").mkdir()
+    (tmp_path / "news" / "1.md").write_text(PAGE.format(number=1, text="渡轮。"))
+    pressmark.ingest(tmp_path / "news", tmp_path / "out", workers=1)
+    with pressmark.open(tmp_path / "out") as dataset:
+        assert dataset.root() == dataset.runs.collect()["root"][-1]
+    for call in (dataset.root, dataset.changes, dataset.removals, dataset.originals):
+        with pytest.raises(OutputError, match="closed"):
+            call()
+    dataset.close()
 
 
 def test_a_kept_moment_has_the_rows_of_a_copy_and_compares_like_it(
@@ -99,6 +123,7 @@ def test_commands_read_a_moment_and_change_none(outputs: Kept, capsys: pytest.Ca
     for words in (
         ["ingest", str(outputs.news), moment],
         ["describe", moment],
+        ["clusters", moment, "--keep"],
         ["forget", "0" * 32, moment, "--reason", "x"],
     ):
         assert main(words) == 2

@@ -60,6 +60,25 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     assert not any(map(alive, workers))
 
 
+def test_ctrl_c_while_workers_load_shows_no_traceback() -> None:
+    script = (
+        "import os, signal\nfrom multiprocessing import forkserver\n"
+        "from pressmark.storage.pool import open_pool, preload\npreload()\n"
+        "os.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)\n"
+        "with open_pool(2) as pool:\n    print(list(pool.map(abs, [-1])))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[1]\n", "")
+
+
+def test_a_scheduler_that_is_not_there_is_named_in_one_line() -> None:
+    pytest.importorskip("distributed")
+    script = "from pressmark.flows.cli import script; script()"
+    command = [sys.executable, "-c", script, "ingest", "seeds", "nowhere", "--dask", "nonsense://there"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
+
+
 def test_workers_that_are_renewed_have_ended_and_others_take_their_place() -> None:
     with open_pool(2) as pool:
         before = set(pool.map(_process, range(8)))

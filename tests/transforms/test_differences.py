@@ -73,6 +73,20 @@ def test_they_are_those_of_a_comparison_row_by_row(outputs: tuple[Path, Path]) -
     assert differences(old, old).collect().height == 0
 
 
+def test_a_revision_that_another_source_took_the_place_of_came_because_of_that_source(tmp_path: Path) -> None:
+    archive, output = tmp_path / "news", tmp_path / "output"
+    write(archive, {1: "<p>渡轮晚点。</p>", 2: "<p>灯塔。</p>"})
+    pressmark.ingest(archive, output, workers=1, sync=True)
+    old = tables(output)
+    (archive / "1.md").write_text(HEAD.format(number=1) + "<p>渡轮准点。</p>")
+    (archive / "2.md").unlink()
+    pressmark.ingest(archive, output, workers=1, sync=True)
+    found = differences(old, tables(output)).collect()
+    assert found.filter(table="revisions")["kind"].to_list() == ["came", "came"]
+    assert found.filter(kind="went")["source_path"].unique().to_list() == ["2.md"]
+    assert set(found["why"]) == {"source"}
+
+
 @pytest.mark.parametrize(
     ("versions", "why"),
     [({}, "settings"), ({"parser_version": "another"}, "parser"),

@@ -179,6 +179,7 @@ DIGITS = "9" * 5_000
         (f"/?page={DIGITS}", 400), ("/?page=²", 400), ("/?since=yesterday", 400), ("/?since=2022-02-30", 400),
         ("/?until=9999", 400), ("/?until=9999-12", 400), ("/?until=9999-12-31", 400), ("/?since=0000", 400),
         ("/?since=0001&q=松岭", 200), ("/?since=2022-03-04&until=2022-03-01", 400), ("/?outlet=<script>", 400),
+        ("/changes?outlet=x", 400), ("/removals?outlet=x", 400),
         ("/?role=x", 400), ("/?language=x", 400), ("/?flag=x", 400), ("/?order=x", 400), ("/?what=x", 400),
         ("/rejects?reason=x", 400), ("/?format=exe", 400), ("/?format=<script>", 400), ("/static/", 404),
         ("/static/../room.py", 404), ("/static/..%2froom.py", 404), ("/static/%2e%2e/%2e%2e/etc/passwd", 404),

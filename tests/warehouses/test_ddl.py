@@ -77,3 +77,8 @@ def test_the_command_prints_them_with_the_place_of_the_files(
     assert "s3://mine/news/articles/" in printed
     assert "BUCKET" not in printed
     assert len(sqlglot.parse(printed, read=dialect)) >= len(statements(dialect))
+
+
+@pytest.mark.parametrize("location", ["s3://mine/o'clock", "s3://mine/a\\", "s3://mine/a\nb"])
+def test_a_place_that_would_end_its_text_is_refused(location: str) -> None:
+    assert main(["ddl", "--dialect", "bigquery", "--location", location]) == 2

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from destinations import Warehouse, load
@@ -16,6 +20,7 @@ from written_outputs import Story, read_rows, write_output
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.warehouses.address import DestinationError, parse_address
 from pressmark.warehouses.destination import LoadedPartition, open_destination
+from pressmark.warehouses.loading import interruptible
 from pressmark.warehouses.relations import LOADS, RELATIONS, Relation
 
 pytestmark = pytest.mark.slow
@@ -379,3 +384,9 @@ def test_a_clock_that_was_set_back_does_not_hide_a_load(database: Warehouse, tmp
     assert load(write_output(output, [Story("a", blocks=("新。",))], 2), database.address, 2).changed
     assert load(output, database.address, 3).changed == 0
     assert_equal(output, database)
+
+
+def test_ctrl_c_in_a_statement_is_ctrl_c() -> None:
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt), interruptible(), duckdb.connect() as connection:
+        connection.execute("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b").fetchall()

@@ -63,7 +63,7 @@ def test_a_folder_with_a_repository_is_listed_from_its_commits(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("address", "problem"),
     [
-        ("git+file://{path}@nope", "the repository has no commit `nope`"),
+        ("git+file://{path}@nope", "the repository has no commit `nope`: "),
         ("git+file://{path}@--all", "the repository has no commit `--all`"),
         ("git+file://{path}@main..main", "the repository has no commit `main..main`"),
         ("git+file://{path}@HEAD^{{tree}}", "the repository has no commit"),
