@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -45,6 +45,9 @@ BESIDE: Final = re.compile(
     re.IGNORECASE,
 )
 PAGES: Final = (".html", ".htm", ".xhtml")
+# The page that a site has for what it lacks, unless pages beside it have numbers that no server has for a fault.
+FAULT: Final = re.compile(r"(?:\A|/)(404)(?:\.[^/]*)?\Z")
+NO_FAULTS: Final = range(390, 400)
 HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
 # As Arrow has it, ten times as fast: what `HIDDEN` and `LEFT_OUT` match, and a little more.
 DOUBTFUL: Final = r"(?s)(?:\A|/)\.|" + re.sub(r"\s", "", LEFT_OUT.pattern).replace(r"\Z", r"\z")
@@ -132,9 +135,10 @@ class Selection:
 
     def taken(self, paths: pa.StringArray) -> pa.BooleanArray:
         """`takes` of each of the paths of an archive, but where there is no `include` no file that a browser saved with
-        a page."""
+        a page, and number 404 of numbered pages."""
         taken = self._taken(paths)
-        if self.include or not pc.any(pc.match_substring_regex(paths, BESIDE.pattern, ignore_case=True)).as_py():
+        doubtful = f"{BESIDE.pattern}|{FAULT.pattern}".replace(r"\Z", r"\z")
+        if self.include or not pc.any(pc.match_substring_regex(paths, doubtful, ignore_case=True)).as_py():
             return taken
         names = paths.to_pylist()
         known = set(names)
@@ -142,7 +146,14 @@ class Selection:
             any(path[: found.start()] + end in known for found in BESIDE.finditer(path) for end in PAGES)
             for path in names
         ]
-        return pc.and_not(taken, pa.array(saved_with, pa.bool_()))
+        numbered = [any(one in known and self.takes(one) for one in self._numbered_as(path)) for path in names]
+        return pc.and_not(pc.or_(taken, pa.array(numbered, pa.bool_())), pa.array(saved_with, pa.bool_()))
+
+    def _numbered_as(self, path: str) -> Iterator[str]:
+        """The paths of pages that tell by their numbers that this one is no page of a fault."""
+        found = FAULT.search(path)
+        if found and not (self._excluded is not None and self._excluded.search(path)):
+            yield from (f"{path[: found.start(1)]}{number}{path[found.end(1) :]}" for number in NO_FAULTS)
 
     def _taken(self, paths: pa.StringArray) -> pa.BooleanArray:
         if self.include or self.exclude:

@@ -58,6 +58,23 @@ def test_globs_are_those_of_gitignore(
     assert Selection(include, exclude).takes(path) is taken
 
 
+@pytest.mark.parametrize(
+    ("beside", "given_patterns", "taken"),
+    [
+        ("399.md", {}, True), ("390.md", {}, True), ("403.md", {}, False), ("x/399.md", {}, False),
+        ("399.html", {}, False), ("399.md", {"exclude": ("404.md",)}, False),
+        ("399.md", {"exclude": ("399.md",)}, False),
+    ],
+)  # fmt: skip
+def test_number_404_of_numbered_articles_is_one(
+    beside: str, given_patterns: dict[str, tuple[str, ...]], taken: bool
+) -> None:
+    selection = Selection(**given_patterns)
+    assert selection.taken(pa.array(["404.md", beside, "405.md"])).to_pylist()[0] == taken
+    folders = ["_layouts/399.md", "_layouts/404.md", "lamp.html", "lamp_files/399.md", "lamp_files/404.md"]
+    assert selection.taken(pa.array(folders)).to_pylist() == [False, False, True, False, False]
+
+
 @pytest.mark.parametrize("word", ["_files", "-Dateien", ".files", "_fichiers", "_文件"])
 def test_what_a_browser_saved_with_a_page_is_left_out(word: str) -> None:
     saved = [f"x/A lamp{word}/{name}" for name in ("ad.html", "a", "b_data/c.html")]
