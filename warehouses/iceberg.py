@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 from pyiceberg import types
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.exceptions import NoSuchTableError, ValidationException
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo, In, Or
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
@@ -41,6 +41,9 @@ TYPES: Final[dict[pa.DataType, types.IcebergType]] = {
 LIST_IDS: Final = 1_000  # the items of a list are a field with a number of its own, which the catalog then gives anew
 # Rows are written from memory, so a load of any size goes in portions of about this much Parquet.
 PORTION_BYTES: Final = 32 << 20
+# Threads of pyiceberg 0.12 share what tells which manifests name a file that goes, so that it may overlook one; it sees
+# that before anything is committed.
+TRIES: Final = 5
 
 
 class Iceberg(Destination):
@@ -126,6 +129,13 @@ class Iceberg(Destination):
                 update.add_column(column.name, _type(column), doc=column.description)
 
     def replace(self, change: Change, source: Source) -> None:
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(ValidationException):
+                self._replace(change, source)
+                return
+        self._replace(change, source)
+
+    def _replace(self, change: Change, source: Source) -> None:
         relation = change.relation
         table = self._table(relation.name)
         with self._explained(), table.transaction() as writing:

@@ -15,6 +15,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 from destinations import Warehouse, load
+from pyiceberg.exceptions import ValidationException
+from pyiceberg.table.update.snapshot import _OverwriteFiles
 from written_outputs import Story, read_rows, write_output
 
 from pressmark.schemas.contract import CONTRACT_VERSION
@@ -27,6 +29,8 @@ pytestmark = pytest.mark.slow
 
 BY_NAME = {relation.name: relation for relation in RELATIONS}
 KEYS = ("outlet", "month", "paragraph_id", "article_id")
+# Iceberg keeps the first 16 characters of a value as a bound.
+LONG_NAME = "harbour-gazette-example"
 
 
 def expected_rows(output: Path, name: str) -> list[dict[str, Any]]:
@@ -333,6 +337,27 @@ def test_iceberg_keeps_what_was_before(tmp_path: Path) -> None:
     table = warehouse.iceberg("paragraphs")
     assert table.scan(snapshot_id=first).to_arrow()["text"].to_pylist() == ["旧文。"]
     assert table.scan().to_arrow()["text"].to_pylist() == ["新文。"]
+
+
+def test_a_load_into_iceberg_goes_on_where_a_manifest_was_overlooked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = Warehouse("iceberg", f"iceberg:///{tmp_path / 'lake'}")
+    output = write_output(tmp_path / "out", [Story("a", outlet=LONG_NAME, blocks=("旧文。",))])
+    load(output, warehouse.address)
+    entries, overlooked = _OverwriteFiles._deleted_entries, []
+
+    def deleted_entries(update: _OverwriteFiles) -> list[Any]:
+        overlooked.append(len(entries(update)))
+        if len(overlooked) in (1, 2):
+            raise ValidationException("Missing required files to delete")
+        return entries(update)
+
+    monkeypatch.setattr(_OverwriteFiles, "_deleted_entries", deleted_entries)
+    output = write_output(output, [Story("a", outlet=LONG_NAME, blocks=("新文。",))], 2)
+    load(output, warehouse.address, 2)
+    assert len(overlooked) > 2
+    assert_equal(output, warehouse)
 
 
 def test_an_output_without_one_of_its_tables_loads(warehouse: Warehouse, tmp_path: Path) -> None:
