@@ -278,7 +278,7 @@ def _placed(rows: pl.DataFrame) -> pl.DataFrame:
     """Each source with whether it is current, and by which one it is superseded, and what that changed. Sources that
     exist, of articles of which none can be current, are left out."""
     able = LIVE & (pl.col("known").is_null() | (pl.col("state") == "current"))
-    rows = rows.sort(*RANK, nulls_last=False).with_row_index("rank")
+    rows = rows.sort(*RANK, "source_sha256", nulls_last=False).with_row_index("rank")
     latest = rows.filter(able).group_by("article_id").agg(pl.col("row").get(pl.col("rank").arg_max()))
     rows = rows.join(latest.rename({"row": "current"}), on="article_id", how="left")
     rows = rows.with_columns(is_current=(pl.col("row") == pl.col("current")).fill_null(value=False))
@@ -306,8 +306,13 @@ def _successors(rows: pl.DataFrame) -> pl.DataFrame:
         "article_id", "came_at", other="row", path="source_path", of="archive", until="valid_to",
         superseded_by="source_sha256", text_after="text_sha256", rank="rank",
     )  # fmt: skip
-    ended = rows.filter(~LIVE).select("article_id", "row", "source_path", "archive", came_at="valid_to")
-    pairs = ended.join(came, on=["article_id", "came_at"]).filter(pl.col("row") != pl.col("other"))
+    ended = rows.filter(~LIVE).select(
+        "article_id", "row", "source_path", "archive", came_at="valid_to", own="rank",
+        at_once=pl.col("came_at").eq_missing(pl.col("valid_to")),
+    )  # fmt: skip
+    # Of those that came and went within a second, none is before one that is before it.
+    follows = (pl.col("row") != pl.col("other")) & (~pl.col("at_once") | (pl.col("rank") > pl.col("own")))
+    pairs = ended.join(came, on=["article_id", "came_at"]).filter(follows)
     here = (pl.col("path") == pl.col("source_path")) & (pl.col("of") == pl.col("archive"))
     pairs = pairs.with_columns(here=here).sort("here", "until", "rank", nulls_last=True)
     return pairs.group_by("row", maintain_order=True).agg(pl.col("superseded_by", "text_after").last())

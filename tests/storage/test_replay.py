@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archives import STATE, assert_same_rows, files_of, ingest, read_table
+from archives import STATE, assert_same_rows, files_of, ingest, read_table, rows_of
+from repositories import FIRST_COMMIT_S, Files, Repository, article
 
 from pressmark.storage import batches
 from pressmark.transforms.records import Article
@@ -131,3 +132,16 @@ def test_only_rows_that_changed_name_the_run_that_changed_them(
         stamped = all(row[name] == was[name] for name in ("run_id", "ingested_at"))
         assert stamped == (row["title"] != "改"), row["source_path"]
     assert {row["run_id"] for row in read_table(output, "articles").to_pylist()} == {"run-1", "run-4"}
+
+
+def test_what_came_and_went_within_a_second_keeps_its_text(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "archive.git")
+    second = FIRST_COMMIT_S + 60
+    kept: Files = {"b.md": article("b")}
+    bodies = ("<p>潮钟响。</p>", "<p class='x'>潮钟响。</p>", "<div>潮钟响。</div>")
+    for body in bodies:
+        repository.commit({"a.md": article("a", body=body), **kept}, at=second)
+    repository.commit(kept, at=second)
+    ingest(repository.path, tmp_path / "out", history=True)
+    found = rows_of(tmp_path / "out", "revisions", "change", "text")
+    assert sorted(found, key=repr) == [("markup", None), ("markup", None), (None, "潮钟响。")]
