@@ -100,6 +100,9 @@ FOREIGN: Final = re.compile(
     rb"|\w <https?://[^<>\s]{3,500}>_|\"[^\"\n]{1,200}\":https?://"
     rb"|(?:\A|\n\n)(?:={2,5} \S|\#\+[A-Za-z_]{3,20}\b|\.\. [a-z-]{3,20}::|(?:h[1-6]|bq)\. \S)"
 )
+# What at least one of two such marks has, and hardly any other text: to look for the marks themselves takes long.
+FOREIGN_LINK: Final = re.compile(rb"\]\[|[^\s\[\]<>\"']\[")
+FOREIGN_BLOCK: Final = re.compile(rb"\n\n(?:==|\#\+|\.\. |h\d\. |bq\. )")
 # What a site's generator would have replaced: shortcodes of Hugo, tags of Liquid, calls of Go's templates.
 TEMPLATE: Final = re.compile(rb"\{\{[<%][^{}]{1,500}[%>]\}\}|\{%[^{}]{1,500}%\}|\{\{\w{2,20} \"[^\"{}\n]{1,300}\"")
 # What MDX has for its components, where a text begins.
@@ -342,7 +345,8 @@ def _has_markup(text: bytes) -> bool:
         return True
     if (b"](" in text or b"**" in text or b"</" in text or b"[[" in text) and len(MARKS.findall(text)) >= FEW_MARKS:
         return True
-    return len(FOREIGN.findall(text)) >= FEW_MARKS
+    linked = b">_" in text or b'":http' in text or (b"[" in text and FOREIGN_LINK.search(text))
+    return bool(linked or FOREIGN_BLOCK.search(text)) and len(FOREIGN.findall(text)) >= FEW_MARKS
 
 
 def page_day(header: Header) -> date | None:

@@ -15,17 +15,16 @@ from typing import Final
 from turbohtml import Token
 
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.evidence import NAMING
+from pressmark.transforms.evidence import HEADINGS, NAMING
 from pressmark.transforms.outlets import class_words
 from pressmark.transforms.path import Path, outwards
 
 __all__ = [
-    "ADVERT", "BUTTON", "HEADINGS", "LABEL", "MENU", "MENUS", "MOST_TITLES", "STEP", "beside_titles", "in_menu",
+    "ADVERT", "BUTTON", "LABEL", "MENU", "MENUS", "MOST_TITLES", "STEP", "beside_titles", "in_menu",
     "in_rows", "is_called", "labels", "like_others", "named", "named_tag", "page_numbers",
 ]  # fmt: skip
 
 MENUS: Final = frozenset({"nav", "footer", "form", "button", "menu", "select"})
-HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 FRAMES: Final = frozenset({"html", "body", "main"})
 # What elements of menus, links that are no titles, steps and labels are called.
 MENU: Final = re.compile(

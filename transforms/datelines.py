@@ -35,7 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 LONGEST_DATELINE: Final = 80
-AGREEMENT, TEHRAN = timedelta(days=2), "Asia/Tehran"
+AGREEMENT: Final = timedelta(days=2)
 NOON, MIDDAY_FROM, SMALL_HOURS = 12, 10, 6
 
 MORNING: Final = frozenset({"上午", "午前", "凌晨", "清晨", "早上", "早晨", "早", "am"})
@@ -212,7 +212,7 @@ def parts_of(text: str, zone: ZoneInfo | None = None, near: date | None = None) 
             day, name = ordered
         else:
             if "iranian" in groups:
-                month, place = iranian_month(groups["iranian"]), TEHRAN
+                month, place = iranian_month(groups["iranian"]), "Asia/Tehran"
             else:
                 month = int(groups["M"]) if "M" in groups else MONTHS.index(groups["month"][:3].lower()) + 1
                 place = zone.key if zone else ""

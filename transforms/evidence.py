@@ -19,6 +19,7 @@ __all__ = [
     "BY_CLASS",
     "BY_START",
     "ELEMENT_FINDINGS",
+    "HEADINGS",
     "HIDDEN",
     "LONGEST_PLAIN_REMARK",
     "LONGEST_REMARK",
@@ -135,7 +136,7 @@ class Evidence:
             if key in HIDING and _hides(key, value or ""):
                 return HIDDEN
             # The id of a heading is its own words, for others to lead to.
-            if key in NAMING and (key != "id" or tag not in ANCHORED):
+            if key in NAMING and (key != "id" or tag not in HEADINGS):
                 names += f"{value} "
             elif key.startswith(NAMING_BY_NAME):
                 names += f"{key} "
@@ -158,7 +159,7 @@ class Evidence:
 
 
 HIDING: Final = frozenset({"hidden", "style", "aria-hidden", "class"})
-ANCHORED: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 def _hides(key: str, value: str) -> bool:

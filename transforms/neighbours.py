@@ -14,8 +14,8 @@ from typing import Final
 
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.cards import HEADINGS, LABEL, named
-from pressmark.transforms.evidence import BY_START, ELEMENT_FINDINGS, HIDDEN, Finding
+from pressmark.transforms.cards import LABEL, named
+from pressmark.transforms.evidence import BY_START, ELEMENT_FINDINGS, HEADINGS, HIDDEN, Finding
 from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES, SIGN_UP_WORDS
 from pressmark.transforms.own_links import CJK, LINKS, settle_labelled, settle_links, width
 from pressmark.transforms.path import LISTS, Path, container, list_around

@@ -16,7 +16,6 @@ from pressmark.transforms.blocks import Block
 from pressmark.transforms.cards import (
     ADVERT,
     BUTTON,
-    HEADINGS,
     MENU,
     MENUS,
     MOST_TITLES,
@@ -32,7 +31,7 @@ from pressmark.transforms.cards import (
     page_numbers,
 )
 from pressmark.transforms.datelines import PageDates
-from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding
+from pressmark.transforms.evidence import BY_CLASS, HEADINGS, HIDDEN, Evidence, Finding
 from pressmark.transforms.forms import CREDITED, EMAIL, INVITES, PHOTO, REPORTERS
 from pressmark.transforms.neighbours import NAME, TITLE, data_tables
 from pressmark.transforms.path import Path, container, list_around

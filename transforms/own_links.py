@@ -14,8 +14,7 @@ from typing import Final
 
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.cards import HEADINGS
-from pressmark.transforms.evidence import Finding
+from pressmark.transforms.evidence import HEADINGS, Finding
 from pressmark.transforms.path import Path, container, list_around, outwards
 
 __all__ = ["CJK", "LINKS", "leads_here", "settle_labelled", "settle_links", "width"]

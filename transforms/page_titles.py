@@ -24,8 +24,6 @@ SEPARATED: Final = re.compile(
     r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_ㅣ│]\s*|\s+[«<]\s+|"
     r"(?<=[^\x00-\xff])[-–—]{1,2}(?=[^-–—]{1,12}(?:[网網报報社台]|新闻|新聞|频道|頻道|传媒|傳媒|公众号)$)"
 )
-
-
 # Where the name of a site leads, and no title of an article does.
 FRONT: Final = re.compile(r"\s*(?:https?://[^/?#\s]+)?(?:\.{0,2}/)*(?:\.|index\.\w{2,5})?\s*")
 

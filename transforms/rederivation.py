@@ -94,7 +94,7 @@ class Disagreement(NamedTuple):
 
 class _Source(NamedTuple):
     """A source as this reading has it: its characters, the first byte of each (then the number of all bytes), where its
-    body begins, and the times in its header: by the comment, and by front matter, a day or without a zone as it is."""
+    body begins, and the times in its header: by the comment, and by front matter as written (a day, or no zone)."""
 
     text: str
     places: Sequence[int]

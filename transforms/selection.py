@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -46,7 +46,7 @@ BESIDE: Final = re.compile(
 )
 PAGES: Final = (".html", ".htm", ".xhtml")
 # The page that a site has for what it lacks, unless pages beside it have numbers that no server has for a fault.
-FAULT: Final = re.compile(r"(?:\A|/)(404)(?:\.[^/]*)?\Z")
+FAULT: Final = re.compile(r"(\A|/)404(\.[^/]*)?\Z")
 NO_FAULTS: Final = range(390, 400)
 HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
 # As Arrow has it, ten times as fast: what `HIDDEN` and `LEFT_OUT` match, and a little more.
@@ -123,7 +123,7 @@ class Selection:
         """Whether a file with this path, relative to the input's root, is taken."""
         if records := _RECORDS.search(path):
             path = path[: records.end(1)]
-        if HIDDEN.search(path) or (self._excluded is not None and self._excluded.search(path)):
+        if HIDDEN.search(path) or self._excludes(path):
             return False
         if self._included is not None:
             return self._included.search(path) is not None
@@ -133,12 +133,17 @@ class Selection:
             or (BUNDLE.search(path) is not None and LEFT_OUT.match(path.rpartition("/")[0] + "/_") is None)
         )
 
+    def _excludes(self, path: str) -> bool:
+        return self._excluded is not None and self._excluded.search(path) is not None
+
     def taken(self, paths: pa.StringArray) -> pa.BooleanArray:
         """`takes` of each of the paths of an archive, but where there is no `include` no file that a browser saved with
         a page, and number 404 of numbered pages."""
         taken = self._taken(paths)
-        doubtful = f"{BESIDE.pattern}|{FAULT.pattern}".replace(r"\Z", r"\z")
-        if self.include or not pc.any(pc.match_substring_regex(paths, doubtful, ignore_case=True)).as_py():
+        if self.include:
+            return taken
+        taken = self._with_numbered(taken, paths)
+        if not pc.any(pc.match_substring_regex(paths, BESIDE.pattern, ignore_case=True)).as_py():
             return taken
         names = paths.to_pylist()
         known = set(names)
@@ -146,14 +151,24 @@ class Selection:
             any(path[: found.start()] + end in known for found in BESIDE.finditer(path) for end in PAGES)
             for path in names
         ]
-        numbered = [any(one in known and self.takes(one) for one in self._numbered_as(path)) for path in names]
-        return pc.and_not(pc.or_(taken, pa.array(numbered, pa.bool_())), pa.array(saved_with, pa.bool_()))
+        return pc.and_not(taken, pa.array(saved_with, pa.bool_()))
 
-    def _numbered_as(self, path: str) -> Iterator[str]:
-        """The paths of pages that tell by their numbers that this one is no page of a fault."""
-        found = FAULT.search(path)
-        if found and not (self._excluded is not None and self._excluded.search(path)):
-            yield from (f"{path[: found.start(1)]}{number}{path[found.end(1) :]}" for number in NO_FAULTS)
+    def _with_numbered(self, taken: pa.BooleanArray, paths: pa.StringArray) -> pa.BooleanArray:
+        """What is taken, with each page 404 beside which pages stand whose numbers no server has for a fault."""
+        faults = pc.match_substring_regex(paths, FAULT.pattern.replace(r"\Z", r"\z"))
+        if not faults.true_count:
+            return taken
+        names = paths.filter(faults).to_pylist()
+        beside = {
+            path: [one for number in NO_FAULTS if self.takes(one := FAULT.sub(rf"\g<1>{number}\g<2>", path))]
+            for path in names
+        }
+        every = pa.array([one for some in beside.values() for one in some], pa.string())
+        known = set(paths.filter(pc.is_in(paths, every)).to_pylist())
+        numbered = [
+            self.takes(path) or (not self._excludes(path) and not known.isdisjoint(beside[path])) for path in names
+        ]
+        return pc.replace_with_mask(taken, faults, pa.array(numbered, pa.bool_()))
 
     def _taken(self, paths: pa.StringArray) -> pa.BooleanArray:
         if self.include or self.exclude:

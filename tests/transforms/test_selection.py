@@ -70,7 +70,8 @@ def test_number_404_of_numbered_articles_is_one(
     beside: str, given_patterns: dict[str, tuple[str, ...]], taken: bool
 ) -> None:
     selection = Selection(**given_patterns)
-    assert selection.taken(pa.array(["404.md", beside, "405.md"])).to_pylist()[0] == taken
+    # A path stands in a history as often as it had other bytes.
+    assert selection.taken(pa.array(["404.md", beside, "405.md", "404.md"])).to_pylist()[::3] == [taken, taken]
     folders = ["_layouts/399.md", "_layouts/404.md", "lamp.html", "lamp_files/399.md", "lamp_files/404.md"]
     assert selection.taken(pa.array(folders)).to_pylist() == [False, False, True, False, False]
 
