@@ -37,11 +37,10 @@ MOST_CHARACTERS: Final = {"---": 1 << 16, "+++": 1 << 14, ";;;": 1 << 16}
 MOST_VALUES: Final = 10_000
 DEEPEST: Final = 32
 
-# Those of the second line may name a site, whose front page is no article; the last four are of importers and feeds.
-URLS: Final = (
-    "url", "link", "source_url", "original_url", "canonical_url", "permalink",
-    "from", "source", "blogger_orig_url", "wordpress_url", "tumblr_url", "guid",
-)  # fmt: skip
+OWN_URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "permalink")
+# May name a site, whose front page is no article; the last four are of importers and feeds.
+SITE_URLS: Final = ("from", "source", "blogger_orig_url", "wordpress_url", "tumblr_url", "guid")
+URLS: Final = (*OWN_URLS, *SITE_URLS)
 AUTHORS: Final = ("author", "authors", "byline", "creator", "by")
 DESCRIPTIONS: Final = ("description", "summary", "excerpt")
 # Of one, a text with spaces is one value, as Jekyll has it.
@@ -365,7 +364,7 @@ def _understood(
                 return found
         return None
 
-    url = take(URLS[:6], _address) or take(URLS[6:], lambda value: _address(value, BELOW))
+    url = take(OWN_URLS, _address) or take(SITE_URLS, lambda value: _address(value, BELOW))
     title = take(("title",), _text)
     authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
     said = {name: _jsonable(value) for name, (_, value) in fields.items()}
