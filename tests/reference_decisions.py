@@ -181,7 +181,11 @@ def _successor(ended: Row, members: Sequence[Row]) -> Row | None:
     followers = [other for other in members if other is not ended and other.came_at == ended.valid_to]
     if ended.came_at == ended.valid_to:
         own = (*_rank(ended), ended.source_sha256)
-        followers = [other for other in followers if (*_rank(other), other.source_sha256) > own]
+        followers = [
+            other
+            for other in followers
+            if other.valid_to != ended.valid_to or (*_rank(other), other.source_sha256) > own
+        ]
     return max(
         followers, default=None, key=lambda other: (other.place == ended.place, other.valid_to or LATEST, _rank(other))
     )

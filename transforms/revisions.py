@@ -307,12 +307,12 @@ def _successors(rows: pl.DataFrame) -> pl.DataFrame:
         superseded_by="source_sha256", text_after="text_sha256", rank="rank",
     )  # fmt: skip
     ended = rows.filter(~LIVE).select(
-        "article_id", "row", "source_path", "archive", came_at="valid_to", own="rank",
-        at_once=pl.col("came_at").eq_missing(pl.col("valid_to")),
-    )  # fmt: skip
-    # Of those that came and went within a second, none is before one that is before it.
-    follows = (pl.col("row") != pl.col("other")) & (~pl.col("at_once") | (pl.col("rank") > pl.col("own")))
-    pairs = ended.join(came, on=["article_id", "came_at"]).filter(follows)
+        "article_id", "row", "source_path", "archive", came_at="valid_to", own="rank", began="came_at"
+    )
+    pairs = ended.join(came, on=["article_id", "came_at"]).filter(pl.col("row") != pl.col("other"))
+    # Of two that both came and went within this second, one follows the other, and not that one it, too.
+    both_at_once = pl.all_horizontal(pl.col("began", "until").eq_missing(pl.col("came_at")))
+    pairs = pairs.filter(~both_at_once | (pl.col("rank") > pl.col("own")))
     here = (pl.col("path") == pl.col("source_path")) & (pl.col("of") == pl.col("archive"))
     pairs = pairs.with_columns(here=here).sort("here", "until", "rank", nulls_last=True)
     return pairs.group_by("row", maintain_order=True).agg(pl.col("superseded_by", "text_after").last())

@@ -141,7 +141,11 @@ def test_what_came_and_went_within_a_second_keeps_its_text(tmp_path: Path) -> No
     bodies = ("<p>潮钟响。</p>", "<p class='x'>潮钟响。</p>", "<div>潮钟响。</div>")
     for body in bodies:
         repository.commit({"a.md": article("a", body=body), **kept}, at=second)
-    repository.commit(kept, at=second)
+    # What stands follows all that went, whatever their bytes.
+    for body in ("<p>一</p>", "<p>二</p>", "<p>三</p>"):
+        repository.commit({"c.md": article("c", body=body), **kept}, at=second)
+    repository.commit({"c.md": article("c", body="<p>潮</p>"), **kept}, at=second)
     ingest(repository.path, tmp_path / "out", history=True)
     found = rows_of(tmp_path / "out", "revisions", "change", "text")
-    assert sorted(found, key=repr) == [("markup", None), ("markup", None), (None, "潮钟响。")]
+    went = [("markup", None), ("markup", None), ("text", "一"), ("text", "三"), ("text", "二"), (None, "潮钟响。")]
+    assert sorted(found, key=repr) == went
