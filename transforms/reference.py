@@ -152,14 +152,9 @@ def _taken_out(soup: BeautifulSoup, size: int) -> Iterator[tuple[int, int]]:
     for element in outermost:
         start, end = int(str(element["at"])), int(str(element["to"]))
         if element.name != COMMENT_MARK and "alone" not in element.attrs:
+            # One without an end tag ends with the source.
             follower = element.next_sibling
-            if isinstance(follower, Tag) and follower.get("of") == element.name:
-                end = int(str(follower["to"]))
-            else:
-                # It ends where its parent does.
-                above = next((one for one in element.parents if one.next_sibling is not None), None)
-                rest = follower or (above and above.next_sibling)
-                end = int(str(rest["at"])) if isinstance(rest, Tag) else size
+            end = int(str(follower["to"])) if isinstance(follower, Tag) and follower.get("of") else size
         yield start, end
         element.extract()
 
@@ -219,6 +214,7 @@ class _MarkingParser(HTMLParser):
         self.soup = soup
         self.source = source
         self.line_starts = [0, *accumulate(len(line) + 1 for line in source.split("\n"))]
+        self.hiding = ""
 
     def place(self) -> int:
         line, column = self.getpos()
@@ -243,6 +239,8 @@ class _MarkingParser(HTMLParser):
         name = _unglued(tag)
         if self.start(name, self.place() + len(self.get_starttag_text() or ""), **facts):
             self.soup.handle_endtag(name)
+        elif name in SKIPPED:
+            self.hiding = self.hiding or name
         if name != tag and name in RAW_TEXT:
             self.set_cdata_mode(name)
 
@@ -251,17 +249,25 @@ class _MarkingParser(HTMLParser):
         alone = _unglued(tag) == "svg"
         self.handle_starttag(tag, attrs, **({"alone": ""} if alone else {}))
         if alone:
-            self.soup.handle_endtag("svg")
+            self.end("svg")
         elif tag in RAW_TEXT:
             self.set_cdata_mode(tag)
 
     def handle_endtag(self, tag: str) -> None:
         tag = _unglued(tag)
+        # Only the skipped element's own tags matter until it ends.
+        if self.hiding and tag != self.hiding:
+            return
         if tag == "br":
             self.mark_tag(tag)
             return
-        self.soup.handle_endtag(tag)
+        self.end(tag)
         self.mark_tag(END_MARK, of=tag)
+
+    def end(self, name: str) -> None:
+        self.soup.handle_endtag(name)
+        if name == self.hiding and not self.soup.open_tag_counter[name]:
+            self.hiding = ""
 
     def handle_data(self, data: str) -> None:
         self.mark(TEXT_MARK, self.place() + len(data))

@@ -78,6 +78,12 @@ CASES: Final = [
     ("alternative text", "<img alt='x'>", []),
     ("self-closing script", "⟦One<script src='x'/><p>x</p></script>two⟧", ["Onetwo"]),
     ("unclosed script", "⟦One⟧<script>x<p>y</p>", ["One"]),
+    (
+        "end tags in what is skipped",
+        "<div>⟦One<svg></div>x</svg>two⟧</div>⟦three<template></p></svg><br></template>.⟧",
+        ["Onetwo", "three."],
+    ),
+    ("an svg that never ends", "<div>⟦One⟧<svg></div>two", ["One"]),
     ("svg", "⟦One<svg><text>x</text><svg>y</svg>z</svg>two<svg/>three⟧", ["Onetwothree"]),
     ("block tags in a template", "⟦One<template><p>x<br><br>y</p></template>two⟧", ["Onetwo"]),
     ("comments", "⟦One<!-- <p> -- > -->two<!---->three<!-->4<!--->5<!--x--!>6⟧", ["Onetwothree456"]),
