@@ -163,9 +163,11 @@ def _find_moments(arguments: argparse.Namespace) -> None:
         if not named or "@" not in named:
             continue
         moments = importlib.import_module("pressmark.storage.output.snapshot")
-        changes = arguments.command in CHANGING or getattr(arguments, "keep", False)
+        report = arguments.command == "report" and arguments.to is None
+        changes = arguments.command in CHANGING or getattr(arguments, "keep", False) or report
         if changes and moments.names_moment(named):
-            raise UsageError("this names a moment, which stays as it is", named, "name the output without `@` and run")
+            remedy = "give the report a place with `--to`" if report else "name the output without `@` and run"
+            raise UsageError("this names a moment, which stays as it is", named, remedy)
         setattr(arguments, name, str(moments.output_at(named).address))
 
 

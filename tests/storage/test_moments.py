@@ -116,19 +116,21 @@ def test_moments_are_listed_dropped_and_named_where_one_is_missing(
 def test_commands_read_a_moment_and_change_none(outputs: Kept, capsys: pytest.CaptureFixture[str]) -> None:
     moment, before = outputs.at(0), sorted(outputs.out.parent.iterdir())
     exported = outputs.out.parent / "exported"
-    for words in (["report", moment], ["status", moment], ["export", moment, "--to", str(exported), "--format", "csv"]):
+    report = ["report", moment, "--to", str(exported.with_suffix(".html"))]
+    for words in (report, ["status", moment], ["export", moment, "--to", str(exported), "--format", "csv"]):
         assert main(words) == 0
     assert "旧的渡轮。" in (exported / "paragraphs.csv").read_text("utf-8")
     capsys.readouterr()
     for words in (
         ["ingest", str(outputs.news), moment],
         ["describe", moment],
+        ["report", moment],
         ["clusters", moment, "--keep"],
         ["forget", "0" * 32, moment, "--reason", "x"],
     ):
         assert main(words) == 2
         assert "stays as it is" in capsys.readouterr().err
-    assert sorted(outputs.out.parent.iterdir()) == sorted([*before, exported])
+    assert sorted(outputs.out.parent.iterdir()) == sorted([*before, exported, exported.with_suffix(".html")])
 
 
 def test_a_folder_whose_name_looks_like_a_moment_is_itself(outputs: Kept, tmp_path: Path) -> None:
