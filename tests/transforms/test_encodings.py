@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Final
 
 import pytest
 from archives import stamp
@@ -106,11 +107,15 @@ def test_markdown_in_a_damaged_encoding_is_lawful(data: bytes) -> None:
     assert isinstance(article, Reject) or breaches(article, data) == []
 
 
+ENDS: Final = (b"</p><b>e</b>", b"", b"<script>\xe31</script>\xfe")
+
+
 # A byte that begins a character of four, before one that cannot go on with it: what follows tells how much is broken.
-@pytest.mark.parametrize("end", [b"</p><b>e</b>", b"", b"<script>\xe31</script>\xfe"])
 @pytest.mark.parametrize("codec", ["gb18030", "big5hkscs", "cp949", "johab"])
-@given(data=BREAKING)
-@example(data=b"\xe31")
+@given(end=st.sampled_from(ENDS), data=BREAKING)
+@example(end=ENDS[0], data=b"\xe31")
+@example(end=ENDS[1], data=b"\xe31")
+@example(end=ENDS[2], data=b"\xe31")
 def test_a_slice_of_a_damaged_source_is_what_it_is_where_it_stands(codec: str, end: bytes, data: bytes) -> None:
     data = SOURCE.encode(codec, "replace") + b"<p>" + data + end
     article = parsed(data, codec)
