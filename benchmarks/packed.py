@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import os
+import plistlib
 import struct
 import tarfile
 import tempfile
@@ -196,6 +197,23 @@ LINE_MARKS: Final = (
     b'"a{i}":1,', b'{"html":"<p>a</p>"}\n',
     b"\\ud800", b"null", b" ", b'{"text":"a","x":{"y":[1]}}\n',
 )  # fmt: skip
+SAVED: Final = (
+    b"Snapshot-Content-Location: https://songling-times.example/a\r\nDate: Fri, 4 Mar 2022 21:06:07 +0800\r\n"
+    b"Content-Type: multipart/related; boundary=\"b\"\r\n\r\n--b\r\nContent-Type: text/html\r\n"
+    b"Content-Transfer-Encoding: 8bit\r\n\r\n" + PAGE + b"\r\n--b\r\nContent-Type: image/png\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\niVBO\r\n--b--\r\n"
+)  # fmt: skip
+SAVED_MARKS: Final = (
+    SAVED, b"\r\n--b\r\n", b"\n--b--", b"\r\n", b"\n", b"Content-Type: text/html\r\n", b"a: b\r\n", b" c\r\n", b"--b",
+    b"x", b"Content-Type: multipart/mixed; boundary=c{i}\r\n\r\n--c{i}\r\n",
+    b"Content-Transfer-Encoding: base64\r\n", b";", b'"',
+)  # fmt: skip
+LISTS: Final = tuple(
+    plistlib.dumps({"WebMainResource": {
+        "WebResourceURL": "https://a.example/a", "WebResourceMIMEType": "text/html", "WebResourceData": PAGE,
+    }}, fmt=form)
+    for form in (plistlib.FMT_BINARY, plistlib.FMT_XML)
+)  # fmt: skip
 
 TARS: Final = (
     _tar([("a.md", b"0", ARTICLE), ("b/松.md", b"0", ARTICLE), ("l", b"2", b""), ("h", b"1", b"")]),
@@ -217,6 +235,8 @@ PACKED_DOORS: Final = (
     PackedDoor("warc", "a.warc", (CRAWL,), WARC_MARKS),
     PackedDoor("warc.gz", "a.warc.gz", (b"".join(map(_gzip, RECORDS)),), (*GZIPPED, *map(_gzip, RECORDS))),
     PackedDoor("wacz", "a.wacz", WACZ),
+    PackedDoor("mhtml", "a.mhtml", (SAVED,), SAVED_MARKS),
+    PackedDoor("webarchive", "a.webarchive", LISTS),
     PackedDoor("json lines", "a.jsonl", (LINES,), LINE_MARKS),
     PackedDoor("git", "git", (OBJECTS,)),
 )

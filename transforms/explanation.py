@@ -12,7 +12,7 @@ from pressmark.transforms.dates import FAR_FUTURE
 from pressmark.transforms.doors import AS_IT_IS, cut_body, open_source
 from pressmark.transforms.identity import host_of
 from pressmark.transforms.outlets import NO_RULES, Outlet, Outlets
-from pressmark.transforms.records import Article, Limits, Paragraph, Reading, Reject
+from pressmark.transforms.records import Article, Limits, Paragraph, Reading, RecordFacts, Reject
 
 __all__ = ["ExplainedBlock", "Explanation", "explain"]
 
@@ -38,13 +38,13 @@ class Explanation(NamedTuple):
 
 def explain(
     data: bytes, source_path: str, outlets: Outlets, limits: Limits, latest: datetime = FAR_FUTURE,
-    reading: Reading = AS_IT_IS,
+    reading: Reading = AS_IT_IS, facts: RecordFacts | None = None,
 ) -> Explanation | Reject:  # fmt: skip
     """The article in `data` with the evidence for each of its blocks, or the reject that it would become."""
-    article = parse(data, source_path, outlets, limits, latest, reading=reading)
+    article = parse(data, source_path, outlets, limits, latest, reading=reading, facts=facts)
     if isinstance(article, Reject):
         return article
-    blocks = cut_body(open_source(data, reading), limits.depth).blocks
+    blocks = cut_body(open_source(data, reading, facts), limits.depth).blocks
     outlet = outlets.find(host_of(article.canonical_url), reading.outlet, reading.zone)
     return Explanation(
         article,

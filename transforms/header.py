@@ -56,7 +56,7 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
      "articles as JSON Lines"),
     (r"(?:From [^\n]{1,300}\n)?(?:[A-Z][\w-]{1,40}: [^\n]{0,1000}\n(?:[ \t][^\n]{0,1000}\n)?){0,20}"
      r"(?i:MIME-Version|Content-Type|Subject): ",
-     "this is a message or a page saved as MHTML; save the page as HTML"),
+     "this is a message, or a page saved as MHTML; name the page `.mhtml`, and write messages as JSON Lines"),
     (r"[\s\ufeff]*+\{\s*+\"log\"\s*+:\s*+\{\s*+\"(?:version|creator|pages|entries)\"",
      "this is a HAR, as browsers save their traffic; make a WARC of it, as `har2warc` does"),
     (r"HTTP/[0-9.]{1,4} [0-9]{3}", "this has the headers of HTTP before its page; take them off, or make a WARC of it"),

@@ -23,7 +23,7 @@ LEFT_OUT: Final = re.compile(
         | (?:_?layouts|_includes|_sass|_data|archetypes|templates|assets|node_modules|vendor|__pycache__)/.*
         | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|bmp|avif|css|scss|js|mjs|ts|map|woff2?|ttf|eot|otf|mp[34]|webm|m4a|pdf
                    |zip|gz|zst|py|rb|sh|json|ya?ml|toml|xml|csv|lock|parquet|rs|go|java|c|cc|cpp|h|php|sql|prisma|ipynb|vue
-                   |jsx|tsx|less|sass|webmanifest|wasm|ini|cfg|bat|exe|docx?|xlsx?|pptx?|db|sqlite|7z|rar|xz|bz2|tar|tgz|mht|mhtml|webarchive|epub|rss|atom|tsv|bib|iso|bin
+                   |jsx|tsx|less|sass|webmanifest|wasm|ini|cfg|bat|exe|docx?|xlsx?|pptx?|db|sqlite|7z|rar|xz|bz2|tar|tgz|epub|rss|atom|tsv|bib|iso|bin
                    |cdxj?|log|conf|sqlite3|orig|download)
         | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|css|js|woff2?|ttf|eot|otf|json|xml)[?@][\w%-]+=[^/\s]*
     )\Z""",
@@ -53,8 +53,8 @@ HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
 DOUBTFUL: Final = r"(?s)(?:\A|/)\.|" + re.sub(r"\s", "", LEFT_OUT.pattern).replace(r"\Z", r"\z")
 
 
-# Files of records; a record's path is its file's, `#`, and its place there.
-RECORD_FILE: Final = r"\.(?:(?:warc|arc|jsonl|ndjson)(?:\.gz|\.zst)?|wacz)"
+# Files of records; a record's path is its file's, `#`, and its place there, where there is more than one.
+RECORD_FILE: Final = r"\.(?:(?:warc|arc|jsonl|ndjson)(?:\.gz|\.zst)?|wacz|mht|mhtml|webarchive)"
 _RECORDS: Final = re.compile(rf"({RECORD_FILE})(?:#[^/#]*)?\Z", re.IGNORECASE)
 
 

@@ -20,6 +20,7 @@ from pressmark.flows.summary import as_json, counted, law_lines, printable, tabl
 from pressmark.schemas import TABLES
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.folder import Folder
+from pressmark.storage.inputs.recordfiles import IS_SAVED, RecordFolder
 from pressmark.storage.inputs.source import OF_RECORDS, Request, sources_of
 from pressmark.storage.originals import Trace, trace_paragraph
 from pressmark.storage.output.tables import Output
@@ -257,16 +258,21 @@ def explain(arguments: argparse.Namespace) -> int:
         raise InputError("this is a folder", path, f"name one file of it, {example}")
     if not path.is_file():
         raise InputError("there is no such file", path, "name one file of an archive")
-    file = Folder(path, settings.budget)
+    saved = IS_SAVED.search(path.name) is not None
+    file = RecordFolder(path, settings.budget, {}) if saved else Folder(path, settings.budget)
     ((source, data),) = file.contents(sources_of(file.listing(Request()).frame), limits)
     found: Explanation | Reject | bytes = data
     if isinstance(found, Reject) and found.detail == OF_RECORDS:
-        raise InputError("this holds many sources", path, "ingest it, and see `pressmark trace` and `pressmark browse`")
+        raise InputError(
+            "this is a file of records", path, "ingest it, and see `pressmark trace` and `pressmark browse`"
+        )
     if isinstance(found, bytes):
         latest = datetime.now(UTC) + SCHEDULED_AHEAD
         # Folders may name a post's day, and one file alone has none.
         name = path.as_posix() if path_date(path.as_posix()) else source.source_path
-        found = explain_source(found, name, load_outlets(), limits, latest, settings.reading)
+        found = explain_source(
+            found, name, load_outlets(), limits, latest, settings.reading, getattr(found, "facts", None)
+        )
     if isinstance(found, Reject):
         where = "" if found.byte_offset is None else f" at byte {found.byte_offset}"
         record = {name: getattr(found, name) for name in ("source_path", "reason", "byte_offset", "detail")}

@@ -28,11 +28,12 @@ from pressmark.storage.inputs.warc import Found, LeftOut, read_warc
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import RECORD_FILE
 
-__all__ = ["RecordFolder"]
+__all__ = ["IS_SAVED", "RecordFolder"]
 
 IS_RECORDS: Final = re.compile(rf"{RECORD_FILE}\Z", re.IGNORECASE)
 AT_PLACE: Final = re.compile(rf"{RECORD_FILE}#[^/#]*\Z", re.IGNORECASE)
 IS_LINES: Final = re.compile(r"\.(?:jsonl|ndjson)(?:\.gz|\.zst)?\Z", re.IGNORECASE)
+IS_SAVED: Final = re.compile(r"\.(?:mht|mhtml|webarchive)\Z", re.IGNORECASE)
 IN_WACZ: Final = re.compile(r"archive/.+\.w?arc(?:\.gz|\.zst)?\Z", re.IGNORECASE | re.DOTALL)
 OF_WACZ: Final = re.compile(r"(?:datapackage(?:-digest)?\.json|(?:pages|indexes|logs)/.*)\Z", re.DOTALL)
 NO_WACZ: Final = "it holds no WARC below `archive/`, so it is no WACZ, or a damaged one; fetch it again"
@@ -161,6 +162,12 @@ class RecordFolder(Folder):
         self, packed: IO[bytes], name: str, limits: Limits, *, seeks: bool = True
     ) -> Iterator[Found | LeftOut]:
         stream = Unpacked(packed, self.budget, seeks=seeks)
+        if IS_SAVED.search(name):
+            # Few inputs have such files, and property lists and mail take a while to load.
+            from pressmark.storage.inputs.saved import read_saved
+
+            yield from read_saved(stream, limits)
+            return
         if IS_LINES.search(name):
             # It knows the names of front matter, which takes the parser of dates to load; few inputs have such files.
             from pressmark.storage.inputs.jsonl import read_json_lines

@@ -33,9 +33,6 @@ CONFIGURATION: Final = "pressmark.toml"
 GZIP: Final = b"\x1f\x8b"
 LINK_PROBLEM: Final = "a symbolic link is not followed; what it leads to is ingested by its own path"
 PROGRESS_EVERY: Final = 1000
-# Pages that browsers saved in forms that no reader here has.
-SAVED_WHOLE: Final = r"(?i)\.(?:mht(?:ml)?|webarchive)$"
-NOT_READ: Final = "{} pages saved as MHTML or web archives are not read, such as {}; save them as HTML"
 # Files that are left out are named, up to so many.
 MOST_NAMED: Final = 1000
 T = TypeVar("T")
@@ -239,6 +236,4 @@ def listing_of(sources: Iterable[Source] | pl.DataFrame, selection: Selection = 
     frame = rows.filter(taken).sort("source_path", "valid_from", "locator", nulls_last=False)
     others = rows.filter(~taken & pl.col("valid_to").is_null() & (pl.col("source_path") != CONFIGURATION))
     names = others["source_path"].sort()
-    saved = names.filter(names.str.contains(SAVED_WHOLE))
-    notes = (NOT_READ.format(len(saved), saved[0]),) if len(saved) else ()
-    return Listing(frame, frame, len(names), notes=notes, not_taken=tuple(names.head(MOST_NAMED)))
+    return Listing(frame, frame, len(names), not_taken=tuple(names.head(MOST_NAMED)))

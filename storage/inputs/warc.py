@@ -14,7 +14,7 @@ from pressmark.storage.inputs.payloads import Fault, Payload, decoded, fault_of,
 from pressmark.storage.inputs.unpacked import CHUNK_BYTES, Broken, TooMuch, Unpacked
 from pressmark.transforms.records import Limits, RecordFacts
 
-__all__ = ["Found", "LeftOut", "read_warc"]
+__all__ = ["CHARSET", "HTML", "MEDIA_TYPE", "Found", "LeftOut", "read_warc"]
 
 # A file with so many broken records, and no more others, is no archive.
 MOST_BROKEN: Final = 1000

@@ -415,7 +415,18 @@ def test_a_full_disk_ends_with_3_and_changes_nothing(
 def test_explain_of_a_file_of_records_says_what_shows_them(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (archive / "a.jsonl").write_text("{}\n")
     assert main(["explain", str(archive / "a.jsonl")]) == 3
-    assert "this holds many sources" in capsys.readouterr().err
+    assert "this is a file of records" in capsys.readouterr().err
+
+
+def test_explain_of_a_page_that_a_browser_saved_is_of_the_page(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = b"Content-Type: text/html\nContent-Location: https://songling-times.example/a\nMIME-Version: 1.0\n\n"
+    (archive / "a.mhtml").write_bytes(head + "<html><body><p>水门开了，渡轮过河。</p></body></html>".encode())
+    assert main(["explain", str(archive / "a.mhtml")]) == 0
+    said = capsys.readouterr().out
+    assert "outlet      songling-times-example" in said
+    assert "水门开了，渡轮过河。" in said
 
 
 def test_explain_takes_no_date_to_come_for_a_fact_and_shows_no_control_characters(

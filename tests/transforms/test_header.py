@@ -215,7 +215,7 @@ def test_a_hostile_header_of_a_megabyte_ends(text: str) -> None:
         ('<?xml version="1.0"?>\n<rss version="2.0">', "XML"),
         ("<feed xmlns='x'>", "XML"),
         ("HTTP/2 200 \r\nDate: Sat, 05 Mar 2022\r\nContent-Type: text/html\r\n\r\n<html>", "headers of HTTP"),
-        ("From: <Saved by Blink>\r\nSubject: a\r\n b\r\nMIME-Version: 1.0\r\n", "MHTML"),
+        ("From: <Saved by Blink>\r\nSubject: a\r\n b\r\nMIME-Version: 1.0\r\n", "name the page `.mhtml`"),
         ("From ada@a.example Thu Jan  2 2020\nFrom: ada@a.example\nSubject: Bells\n\nThe weir opened.", "a message"),
         ('<nitf version="x"><head>', "NITF"),
         ('<!DOCTYPE lewis SYSTEM "lewis.dtd">\n<REUTERS TOPICS="YES">', "SGML"),

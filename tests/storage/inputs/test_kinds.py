@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 from archives import ROOT, ingest, read_table, rows_of
-from listings import KINDS, Pack, as_git, listed
+from listings import KINDS, Pack, as_git
 from repositories import article
 
 from pressmark.storage.originals import trace_paragraph
 from pressmark.storage.output.tables import Output
 from pressmark.storage.verification import verify_output
-from pressmark.transforms.selection import Selection
 
 pytestmark = pytest.mark.slow
 
@@ -125,15 +124,3 @@ def test_what_a_later_selection_leaves_out_stays(source: Path, tmp_path: Path) -
     (source / "README.md").write_bytes(article("c"))
     report = ingest(source, tmp_path / "out", 2, include=("*.md",), exclude=("b.md",), sync=True)
     assert (report.sources, report.deleted, report.articles, report.left_out) == (2, 0, 3, 1)
-
-
-@pytest.mark.parametrize("pack", PACKS)
-def test_pages_that_browsers_saved_as_a_whole_are_told_by_name(tmp_path: Path, pack: Pack) -> None:
-    folder = tmp_path / "saved"
-    folder.mkdir()
-    for name in ("a.mhtml", "b.MHT", "c.webarchive", "d.css", "e.md"):
-        (folder / name).write_text("一")
-    listing = listed(pack(folder, tmp_path), selection=Selection())
-    said = "3 pages saved as MHTML or web archives are not read, such as a.mhtml; save them as HTML"
-    assert said in listing.notes
-    assert listing.left_out == 4
