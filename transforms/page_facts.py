@@ -198,9 +198,10 @@ class _Page:
         found = [site[0] + address if site and re.match(r"/[^/]", address) else address for address in found]
         whole = [address for address in found if WHOLE.match(address)]
         if whole and FRONT_PAGE.fullmatch(whole[0]):
-            # Some systems call the front page the canonical one of all their pages.
-            host = _host(whole[0])
-            whole = [one for one in whole if _host(one) == host and not FRONT_PAGE.fullmatch(one)] or whole
+            # Some systems call the front page, or their site's, the canonical one of all their pages.
+            host = f".{_host(whole[0])}"
+            within = [one for one in whole if f".{_host(one)}".endswith(host) and not FRONT_PAGE.fullmatch(one)]
+            whole = within or whole
         return next(iter(whole or found), None)
 
     def _base(self) -> str:

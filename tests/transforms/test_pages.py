@@ -320,11 +320,14 @@ def test_a_saved_page_has_the_address_that_it_was_saved_from(markup: str, url: s
     [
         (["https://wick.example/", "https://wick.example/a"], "https://wick.example/a"),
         (["https://www.wick.example", "https://wick.example/a"], "https://wick.example/a"),
+        (["https://wick.example/", "https://post.wick.example/a"], "https://post.wick.example/a"),
+        (["https://wick.example/", "https://candlewick.example/a"], "https://wick.example/"),
         (["https://wick.example/", "https://other.example/a"], "https://wick.example/"),
         (["https://wick.example/"], "https://wick.example/"),
         (["https://wick.example/b", "https://wick.example/a"], "https://wick.example/b"),
     ],
-    ids=["another of the page", "with and without www", "another site's", "nothing else", "a page's own"],
+    ids=["another of the page", "with and without www", "of a part of the site", "of one that ends alike",
+         "another site's", "nothing else", "a page's own"],
 )
 def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[str], url: str) -> None:
     first, *rest = links
