@@ -24,6 +24,7 @@ from pressmark.transforms.json_ld import (
     own_articles,
     text_of,
     texts_of,
+    values_of,
 )
 from pressmark.transforms.page_dates import Region, modified_times, page_date
 from pressmark.transforms.page_features import folded
@@ -54,6 +55,8 @@ WHOLE: Final = re.compile(r"https?://[^/]+")
 SAVED_WITHIN: Final = 1 << 13
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
+PARSELY: Final = {"title": "title", "link": "link", "pub_date": "pub-date", "authors": "author", "author": "author",
+                  "section": "section", "tags": "tags"}  # fmt: skip
 USED: Final = frozenset({key for keys in KEYS.values() for key in keys} | {"og:url"})
 BYLINES = SELECTORS["bylines"]
 # Meta elements that tell a browser or a crawler what to do say nothing of the article.
@@ -192,7 +195,8 @@ class _Page:
         """What the page calls its address, else what saved it; of relative ones those below a stated base are whole."""
         links = self._document.select('link[rel~="canonical" i][href]')
         savers = [one.attr("data-scrapbook-source") or one.attr("content") for one in self._document.select(SAVERS)]
-        given = [*(one.attr("href") for one in links), *self._meta.get("og:url", ()), self._kept_address, *savers]
+        stated = [url for key in ("og:url", "parsely-link") for url in self._meta.get(key, ())]
+        given = [*(one.attr("href") for one in links), *stated, self._kept_address, *savers]
         site = WHOLE.match(self._base())
         found = [address.strip() for address in given if address]
         found = [site[0] + address if site and re.match(r"/[^/]", address) else address for address in found]
@@ -297,6 +301,11 @@ def _meta(document: Document) -> dict[str, list[str]]:
         for key in ("property", "name", "itemprop"):
             if value and (name := element.attr(key)):
                 found.setdefault(name.strip().lower(), []).append(html.unescape(value))
+    # An older form has the elements of a name in one, as an object.
+    for node in nodes_of(value for text in found.get("parsely-page", ())[:1] for value in values_of(text)):
+        for key, name in PARSELY.items():
+            if texts := texts_of(node.get(key)):
+                found.setdefault(f"parsely-{name}", texts)
     return found
 
 

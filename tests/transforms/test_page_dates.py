@@ -47,6 +47,10 @@ PAGES = {
         LD.format('{"@type": "VideoObject", "uploadDate": "2019-02-02"}') + BESIDE.format("5 March 2021"),
         "2021-03-05",
     ),
+    "in one element with all the rest": (
+        """<meta name='parsely-page' content='{"pub_date":"2021-03-05T10:00:00Z"}'>""" + BESIDE.format("9 March 2021"),
+        "2021-03-05",
+    ),
     "another calendar's": (
         '<meta property="article:published_time" content="1399-12-15">' + stated(datePublished="2021-03-05") + STORY,
         "2021-03-05",
@@ -140,6 +144,13 @@ PAGES = {
     "a heading that is the site's": (
         "<title>A lamp goes out at the pier</title><h1>The Wick of the harbour</h1><p>19 August 2019</p>"
         f"<h2>A lamp goes out at the pier</h2><p>5 March 2021</p>{PROSE}", "2021-03-05",
+    ),
+    "the address's, beside another story's": (
+        '<link rel=canonical href="https://wick.example/2021/03/05/lamp">' + STORY
+        + "<div class=sidebar><p>A ferry is late</p><p>19 August 2019</p></div>", "2021-03-05",
+    ),
+    "another story's, as nothing else is": (
+        STORY + "<div class=sidebar><p>A ferry is late</p><p>19 August 2019</p></div>", "2019-08-19",
     ),
     "an address with the day first": (
         f'<link rel=canonical href="https://wick.example/news/25-03-2021">{STORY}', "2021-03-25",
