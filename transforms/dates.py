@@ -68,9 +68,10 @@ URL_DATES: Final = tuple(map(re.compile, (
     # RFA ends its paths in month, day, year and time of day without a separator.
     r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?P<clock>\d{6})?(?!\d)",
 )))  # fmt: skip
-# As Jekyll, Hugo and Hexo name posts and their folders.
+# As Jekyll, Hugo and Hexo name posts and their folders; with hyphens, as Jekyll reads them, one digit is enough.
 PATH_DATE: Final = re.compile(
-    r"(?:^|/)(?P<Y>(?:19|20)\d{2})(?P<sep>[-_./])(?P<M>0[1-9]|1[0-2])(?P=sep)(?P<D>0[1-9]|[12]\d|3[01])(?=[-_./]|\Z)"
+    r"(?:^|/)(?P<Y>(?:19|20)\d{2})(?P<sep>[-_./])(?P<M>0[1-9]|1[0-2]|(?<=-)[1-9])(?P=sep)"
+    r"(?P<D>0[1-9]|[12]\d|3[01]|(?<=-)[1-9])(?=[-_./]|\Z)"
 )
 
 

@@ -85,6 +85,8 @@ NO_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['jobs'])})s?$", re.IGNORECASE)
+# Where an outlet has its seat, behind its name: town and country.
+OF_A_PLACE: Final = re.compile(r",\s*[^\W\d_]+,\s*[^\W\d_]+\s*\Z")
 SEVERAL: Final = 2
 HAN_NAME: Final = re.compile(r"[\u4e00-\u9fff·]{2,4}")
 CREDENTIALS: Final = frozenset(NOT_NAMES["credentials"])
@@ -234,6 +236,7 @@ class _Page:
         spaced = (self._language() or "").startswith("ja")
         for texts in self._stated_authors():
             # The outlet's own name is one, whatever joins its words.
+            texts = [name if folded(name := OF_A_PLACE.sub("", text)) in own else text for text in texts]
             whole = tuple(text for text in texts if folded(text) in own or ORGANISED.search(text))
             names = (*_people((text for text in texts if text not in whole), spaced=spaced), *whole)
             if people := tuple(name for name in names if folded(name) not in own):

@@ -73,7 +73,7 @@ LONGEST_SHOWN: Final = 2000
 COMMONMARK: Final = _commonmark()
 BEYOND_COMMONMARK: Final = re.compile(
     r"^[ \t>]*(?:\[\^[^\]\n]+\]:|:::|\]\()|[ \t]=\d*%?x\d*%?[ \t]*[\")]"
-    r"|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
+    r"|%\}[ \t\r]*\n {0,3}\[|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
     re.MULTILINE,
 )
 # Beside ideographs, CommonMark leaves marks that the contract's emphasis takes for what authors meant.
@@ -257,9 +257,9 @@ def _of_markdown(
     if BEYOND_COMMONMARK.search(body):
         return
     given = [row for row in rows if _unmarked(row["text"])]
-    # A shortcode of Hugo is text, and no element.
-    html = COMMONMARK.render(body.replace("{{<", "{{\ufdd0").replace(">}}", "\ufdd1}}"))
-    texts = (block.text.replace("\ufdd0", "<").replace("\ufdd1", ">") for block in reference_cut(html).blocks)
+    # A shortcode of Hugo is text, and no element; so is what is no character.
+    html = COMMONMARK.render(body.replace("{{<", "{{\ufdd0").replace(">}}", "\ufdd1}}").replace("\0", "\ufdd2"))
+    texts = (one.text.translate({0xFDD0: "<", 0xFDD1: ">", 0xFDD2: "\0"}) for one in reference_cut(html).blocks)
     blocks = [text for text in texts if _unmarked(text)]
     plain = [_unmarked(row["text"]) for row in given], [_unmarked(text) for text in blocks]
     for change, low, high, first, last in SequenceMatcher(None, *plain, autojunk=False).get_opcodes():

@@ -200,6 +200,8 @@ POST = "---\ntitle: A lamp\n{}---\n\nThe lamp at the end of the pier went out.\n
         ("posts/2021/03/05/a-lamp/index.md", "", date(2021, 3, 5), "url", False),
         ("content/2021-03-05_lamp/index.md", "", date(2021, 3, 5), "url", False),
         ("2021.03.05.md", "", date(2021, 3, 5), "url", False),
+        ("_posts/2021-3-5-a-lamp.md", "", date(2021, 3, 5), "url", False),
+        ("lamps/2021.3.5.md", "", None, "none", False),
         ("_posts/2021-03-05-a-lamp.md", "date: 2021-03-06\n", date(2021, 3, 6), "front_matter", False),
         ("_posts/2021-03-05-a-lamp.md", "date: 2021-05-06\n", date(2021, 5, 6), "front_matter", True),
         ("2021-03-05-a.md", "url: https://wick.example/2021/04/01/a\n", date(2021, 4, 1), "url", False),
@@ -224,9 +226,10 @@ def test_a_post_s_file_names_its_day_where_nothing_else_does(
         ("date: 1402/10/12", "پس از طوفان، پل روی رودخانه دوباره باز شد و مردم از آن گذشتند.", "2024-01-02T00:00"),
         ("pub_time: 3 มกราคม 2566", "หลังพายุ สะพานข้ามแม่น้ำเปิดให้ประชาชนใช้อีกครั้งหนึ่ง", "2023-01-03T00:00"),
         ("published: 12 мая 2023\nlastmod: 2024-01-01", "После бури мост открыли для всех.", "2023-05-12T00:00"),
+        ("posted_at: 12 May 2023\ncreated: 2024-01-01", "After the storm the bridge was open.", "2023-05-12T00:00"),
         ("date: spring 2023", "After the storm the bridge over the river was open again.", None),
     ],
-    ids=["Turkish", "Iran's calendar", "Thai", "Russian", "no day"],
+    ids=["Turkish", "Iran's calendar", "Thai", "Russian", "when it was posted", "no day"],
 )
 def test_a_header_s_date_in_words_or_another_calendar_is_read(front: str, text: str, published: str | None) -> None:
     article = dates_of(f"---\ntitle: A\n{front}\nedition: 3\n---\n\n{text}\n", "a.md", start="")

@@ -157,6 +157,8 @@ def described(*articles: Mapping[str, object]) -> str:
         ('<meta name="author" content="ada@wick.example">', ()),
         ('<meta name="author" content="The Wick"><a rel="author" href="/a">Ada Moth</a>', ("Ada Moth",)),
         ('<meta name="author" content="The Wick">', ("The Wick",)),
+        ('<meta name="author" content="The Wick, Wickhaven, Germany">', ("The Wick",)),
+        ('<meta name="author" content="The Wick, Wickhaven, Germany"><p class=author>Ada Moth</p>', ("Ada Moth",)),
         (
             """<meta name='parsely-page' content='{"authors": ["Ada Moth"], "tags": []}'><p class=author>A B</p>""",
             ("Ada Moth",),

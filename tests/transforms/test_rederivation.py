@@ -84,6 +84,10 @@ def test_both_derive_the_same_of_generated_markdown(body: str) -> None:
 def test_both_derive_the_same_of_shortcodes_and_of_a_day_in_its_own_zone() -> None:
     body = 'The {{<lamp "a">}} burns.\n\n{{<quay\n  name="b"\n>}}\n\n- It is {{</lamp>}}\n'
     assert differing(f"{AT}松岭\n\n{body}".encode(), Reading(markup="markdown")) == []
+    behind = f"{body}\n\0The pier\0 is [open][p].\n\n{{% include ends.md %}}\n[p]: /pier\n"
+    assert differing(f"{AT}松岭\n\n{behind}".encode(), Reading(markup="markdown")) == []
+    nothing = f"{AT}松岭\n\nThe pier\0 is open.\n"
+    assert differing(nothing.encode(), Reading(markup="markdown")) == []
     post = f"---\ndate: 2022-03-07 21:30:00 -0500\n---\n{body}"
     assert differing(post.encode(), Reading(markup="markdown")) == []
 
