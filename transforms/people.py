@@ -128,8 +128,8 @@ BESIDE: Final = re.compile(
     r"\b\d{1,2}/\d{1,2}/\d{2,4}(?:\s+\d{1,2}:\d{2}(?:\s*[AP]M)?(?:\s+[A-Z]{2,4}\b)?)?|\bnull\s|^\s*\d{1,2}[:：]\d{2}\s",
     re.IGNORECASE,
 )
-# A word of one or two lines that a scraper or a browser glues to the name in an element of its own.
-GLUED_BY: Final = re.compile(r"^By(?=[A-ZÀ-Þ][a-zà-ÿ])")
+# What stands in an element of its own before a name, which is glued to it then.
+GLUED_BY: Final = re.compile(r"^(?:(?:Written|Posted|Published|Story|Words) )?[Bb]y(?=[A-ZÀ-Þ])")
 # Where a report was sent from, where the date behind it was.
 SENT_FROM: Final = re.compile(r"[A-ZÀ-Þ]{3,}")
 JOB: Final = rf"(?:{'|'.join(sorted(JOBS, key=len, reverse=True))})s?"
