@@ -128,9 +128,8 @@ BESIDE: Final = re.compile(
     r"\b\d{1,2}/\d{1,2}/\d{2,4}(?:\s+\d{1,2}:\d{2}(?:\s*[AP]M)?(?:\s+[A-Z]{2,4}\b)?)?|\bnull\s|^\s*\d{1,2}[:：]\d{2}\s",
     re.IGNORECASE,
 )
-# What stands in an element of its own before a name, which is glued to it then.
+# What is glued to a name that is in an element of its own; and where a report was sent from, before its date.
 GLUED_BY: Final = re.compile(r"^(?:(?:Written|Posted|Published|Story|Words) )?[Bb]y(?=[A-ZÀ-Þ])")
-# Where a report was sent from, where the date behind it was.
 SENT_FROM: Final = re.compile(r"[A-ZÀ-Þ]{3,}")
 JOB: Final = rf"(?:{'|'.join(sorted(JOBS, key=len, reverse=True))})s?"
 # An office behind a comma, and for whom somebody writes.
@@ -194,6 +193,7 @@ SECTION: Final = re.compile(
 CAPITALS: Final = re.compile(r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]+(?: [A-ZÀ-Þ][A-ZÀ-Þ.'’-]*)+")
 VOWELS: Final = frozenset("AEIOUYÀÁÂÃÄÅÆÈÉÊËÌÍÎÏÒÓÔÕÖØÙÚÛÜÝ")
 SENTENCE: Final = re.compile(
+    r"^(?:View (?:[Aa]uthor|[Aa]ll|[Pp]rofile)|See [Aa]ll|More (?:[Aa]bout|[Ff]rom|[Bb]y))\b|"
     r"[时時][间間]$|\b(?:the|of|to)$|\b(?:is|was|are|were|has|have)\s|[，。！？“”《》：:!?→↗➔»›]|\.\s+[A-Z][a-z]+ [a-z]"
 )
 # A line at a story's edge that is a reporter's name with what stands around it.

@@ -115,7 +115,7 @@ NOBODY: Final = frozenset(
     "redacción|redaccion|redação|redazione|la redazione|rédaction|la rédaction|redakcja|redactie|редакция|"
     "anónimo|anonyme|"
     "twitter|facebook|instagram|linkedin|youtube|whatsapp|telegram|pinterest|tiktok|"
-    "print|about|bio|the author|see all articles|all articles|all posts|more articles|view profile|ข่าว|"
+    "print|about|bio|the author|all articles|all posts|more articles|ข่าว|"
     "end|webmaster|root|user|post|guest|完|网络转载|转载|网络整理|举报|舉報|"
     "媒体|媒體|专题|專題|独家|獨家|系列|连续|連續|新闻|新聞|相关|相關|最新".split("|")
 )

@@ -104,12 +104,12 @@ def test_the_first_byline_that_names_a_writer_decides(bylines: list[str], author
     "byline",
     [
         "", "作者", "作者：", "By", "、，", "2022-01-07 13:38", "作者：第3组", "林" * 81,
-        "WICKHAVEN Fri Jan 7, 2022 1:38pm GMT", "Print", "See All Articles",
+        "WICKHAVEN Fri Jan 7, 2022 1:38pm GMT", "Print", "See All Articles", "View Author Page",
         "Letters to the Editor Email lamp@wick.example",
     ],
     ids=[
         "empty", "no name", "no name behind the colon", "no name behind by", "commas", "date", "digit", "too long",
-        "a place and a date", "a button", "a link to all", "a column for readers",
+        "a place and a date", "a button", "a link to all", "a link to the author", "a column for readers",
     ],
 )  # fmt: skip
 def test_a_byline_without_a_name_names_nobody(byline: str) -> None:

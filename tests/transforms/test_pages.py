@@ -186,6 +186,7 @@ def described(*articles: Mapping[str, object]) -> str:
         ('<meta name="author" content="anónimo">', ()),
         ('<meta itemprop="author" content="(Image: Wick Pictures)"><p class="author">Ada Moth</p>', ("Ada Moth",)),
         ('<p class="author">Twitter Facebook</p>', ()),
+        ('<a rel=author href=/a>More About Moth</a><p class="author">Ada Moth</p>', ("Ada Moth",)),
         ('<html lang="ja"><meta name="author" content="松岡 美帆">', ("松岡 美帆",)),
         (described({"author": [{"givenName": "Ada", "familyName": "Moth"}]}), ("Ada Moth",)),
         ('<p class="author">Themen bearbeiten</p>', ()),
