@@ -59,8 +59,8 @@ DATE_LINE: Final = re.compile(r"^(\w+)[ \t]*[:=][ \t]*[\"']?([^\"'\r\n]+)", re.M
 # The contract's keys of a date, in its order.
 DATE_KEYS: Final = (
     "dateunixtime", "date", "pubdate", "publishdate", "published", "publishedat", "publisheddate", "datepublished",
-    "datepublish", "publicationdate", "publishingdate", "publishtime", "publishedtime", "pubtime", "created",
-    "createdat", "datecreated", "lastmod",
+    "datepublish", "publicationdate", "publishingdate", "publishtime", "publishedtime", "pubtime",
+    "pubdatetime", "publishedon", "posted", "postedat", "postdate", "created", "createdat", "datecreated", "lastmod",
 )  # fmt: skip
 PAGE: Final = re.compile(r"(?si)\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b")
 DATED_BY_HEADER: Final = ("comment", "bare", "front_matter")
@@ -433,7 +433,7 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
         parts = str(value)[10:].lstrip(".").ljust(6, "0")[:6]
         return EPOCH + timedelta(seconds=int(str(value)[:10]), microseconds=int(parts)), True
     try:
-        moment: Any = value if isinstance(value, date) else dateutil.parse(str(value))
+        moment: Any = value if isinstance(value, date) else dateutil.parse(re.sub("GMT(?=[-+])", "", str(value)))
     except (ValueError, OverflowError):
         return None, False
     # A month alone, and a year of another calendar, are read by the words around them.
