@@ -52,7 +52,6 @@ TWO_DIGITS: Final = re.compile(r"(\d{1,2})([./])\s?(\d{1,2})[./]\s?(\d\d)")
 SLASHED: Final = re.compile(r"(?<![\d/])(0?[1-9]|[12]\d|3[01])/(0?[1-9]|[12]\d|3[01])/((?:19|20)\d\d)(?![\d/])")
 MONTHS, LETTERS_BESIDE, LONGEST_LABELLED = 12, 8, 120
 LONG_AGO: Final = timedelta(days=400)
-# So much of a time is its day, hour and minute.
 MINUTE: Final = len("2021-03-05T18:11")
 CLOCK: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 IN_DATA: Final = re.compile(
@@ -114,7 +113,8 @@ class Region:
     def _is_beside(self, element: Element) -> bool:
         if element.tag in ASIDE_TAGS or (element.tag == "article" and self._others_are_articles):
             return True
-        return element.tag not in ("body", "html") and IS_ASIDE.search(_names(element)) is not None
+        named = element.tag not in ("body", "html") and IS_ASIDE.search(_names(element)) is not None
+        return named or element.attr("itemprop") == "itemListElement"
 
     def strings(self, nodes: Iterable[Node], most: int) -> Iterator[tuple[str, str]]:
         """The printed strings in `nodes`, at most `most` of them, each with the names of its element, without those

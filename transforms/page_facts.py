@@ -65,6 +65,7 @@ TECHNICAL: Final = re.compile(
     r"referrer|fb:|al:|twitter:app|http-equiv|.*token|next-head|color-scheme|mobile-web|handheld|renderer|x-ua|google|.*image:"
 )
 
+MAIL: Final = re.compile(r"(?<=\s)[\w.+-]{1,99}@(?:[\w-]{1,99}\.){1,9}\w{2,20}\Z")
 NAMES: Final = re.compile(r"\s*(?:[,;、，；/|\n]|\s&\s|\b(?:and|und|et|y|e|og|och|en)\s(?=[A-Z])|\s和\s)\s*")
 WROTE: Final = re.compile(
     r"(?:(?:story|article|words?|post|posted|published|written|reported|reviewed|review|text|"
@@ -299,8 +300,10 @@ def _names_apart(element: Element) -> str:
 def _meta(document: Document) -> dict[str, list[str]]:
     """Values of meta elements by their small-letter names, in order."""
     found: dict[str, list[str]] = {}
+    # Entries of a list tell of other stories.
+    listed = set(document.select("[itemprop~=itemListElement] meta[content]"))
     for element in document.select("meta[content]"):
-        value = (element.attr("content") or "").strip()
+        value = "" if element in listed else (element.attr("content") or "").strip()
         for key in ("property", "name", "itemprop"):
             if value and (name := element.attr(key)):
                 found.setdefault(name.strip().lower(), []).append(html.unescape(value))
@@ -361,7 +364,7 @@ def _people(texts: Iterable[str], *, spaced: bool = False) -> tuple[str, ...]:
     """
     found: list[str] = []
     for text in texts:
-        line = " ".join(MARKUP.sub(" ", text[:LONGEST_STATEMENT]).split())
+        line = " ".join(MAIL.sub("|", MARKUP.sub(" ", text[:LONGEST_STATEMENT])).split())
         if NO_NAME.match(line):
             continue
         if wrote := WROTE.match(line):

@@ -47,6 +47,10 @@ PAGES = {
         LD.format('{"@type": "VideoObject", "uploadDate": "2019-02-02"}') + BESIDE.format("5 March 2021"),
         "2021-03-05",
     ),
+    "that of an entry of a list": (
+        "<ul><li itemprop=itemListElement>A ferry is late<meta itemprop=datePublished content=2019-08-19></ul>"
+        + BESIDE.format("5 March 2021"), "2021-03-05",
+    ),
     "in one element with all the rest": (
         """<meta name='parsely-page' content='{"pub_date":"2021-03-05T10:00:00Z"}'>""" + BESIDE.format("9 March 2021"),
         "2021-03-05",

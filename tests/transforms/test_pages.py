@@ -155,6 +155,8 @@ def described(*articles: Mapping[str, object]) -> str:
     [
         ('<meta name="author" content="By Ada Moth and Ben Wick, Staff Writer">', ("Ada Moth", "Ben Wick")),
         ('<meta name="author" content="ada@wick.example">', ()),
+        ('<meta name="author" content="Ada Moth | ada@wick.example">', ("Ada Moth",)),
+        ('<meta name="author" content="Ada Moth ada@wick.example">', ("Ada Moth",)),
         ('<meta name="author" content="The Wick"><a rel="author" href="/a">Ada Moth</a>', ("Ada Moth",)),
         ('<meta name="author" content="The Wick">', ("The Wick",)),
         ('<meta name="author" content="The Wick, Wickhaven, Germany">', ("The Wick",)),
