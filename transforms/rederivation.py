@@ -436,8 +436,8 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
         moment: Any = value if isinstance(value, date) else dateutil.parse(re.sub("GMT(?=[-+])", "", str(value)))
     except (ValueError, OverflowError):
         return None, False
-    # A month alone, and a year of another calendar, are read by the words around them.
-    if re.fullmatch(r"\d{4}\D\d\d?", str(value)) or moment.year not in NEWS:
+    # A month alone, a day that may be the month, and a year of another calendar are read by what is around them.
+    if re.match(r"\d{4}\D\d\d?\Z|(?:0?\d|1[0-2])[/-](?:0?\d|1[0-2])[/-]\d", str(value)) or moment.year not in NEWS:
         return None, False
     return moment if isinstance(value, date) or re.search(r"\d:\d|^\d{12}(\d\d)?$", str(value)) else moment.date(), True
 

@@ -24,7 +24,8 @@ from pressmark.transforms.records import Article, Contributor, Limits, Reading
         ("编译 林帆", "林帆"), ("特约记者：林帆", "林帆"), ("松岭时报记者林帆", "林帆"), ("采访、撰文：林帆", "林帆"),
         ("翻译/撰文：林帆", "林帆"), ("林帆｜文", "林帆"), ("林帆 | 撰稿", "林帆"), ("林帆/报道", "林帆"),
         ("By Maud Ellery", "Maud Ellery"), ("BY Maud Ellery", "Maud Ellery"), ("by: Maud Ellery", "Maud Ellery"),
-        ("ByMaud Ellery", "Maud Ellery"), ("Written byMAUD ELLERY", "Maud Ellery"),
+        ("ByMaud Ellery", "Maud Ellery"), ("Maud Ellery <mellery>", "Maud Ellery"),
+        ("Written byMAUD ELLERY", "Maud Ellery"),
         ("Maud Ellery Fri Jan 7, 2022", "Maud Ellery"),
         ("Written by Maud Ellery", "Maud Ellery"), ("Reported by Maud Ellery", "Maud Ellery"),
     ],
@@ -33,7 +34,7 @@ from pressmark.transforms.records import Article, Contributor, Limits, Reading
          "half-width colon", "no sign", "reporter", "traditional", "full-width bar", "slash", "text",
          "text and bar", "compiled", "special reporter", "outlet before", "interview and text",
          "translation and text", "what was done behind the name", "with spaces around the bar",
-         "report behind the name", "by", "BY", "by with a colon", "by glued to the name",
+         "report behind the name", "by", "BY", "by with a colon", "by glued to the name", "a handle",
          "written by glued to the name",
          "a day of the week", "written by", "reported by"],
 )  # fmt: skip

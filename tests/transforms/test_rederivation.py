@@ -44,6 +44,7 @@ def differing(data: bytes, reading: Reading = Reading(), facts: RecordFacts | No
         "---\ntitle: a\ndate: 2022-03-04 13:06:07 +0800\n---\n" + BODY,
         "---\ntitle: a\ncreated: 202203041306\n---\n1. **潮位:**PC室\n2. **水门 **开\n",
         "---\ntitle: a\ndatePublished: Fri Mar 04 2022 13:06:07 GMT-0300 (Wickhaven Time)\n---\n" + BODY,
+        "---\ntitle: a\nurl: https://wick.example/2022/07/03/a\ndate: 03/07/2022\n---\n" + BODY,
         "---\ntitle: a\npubDatetime: 2022-03-04T13:06:07+08:00\nposted: 2022-03-05\n---\n" + BODY,
         "---\ntitle: a\ndate: 2022-03-04\nfrom: https://rfi.fr/a\n---\n" + AT + BODY,
         "---\ntitle: [a\npublished: 2022-03-04 13:06\ndate: '2022-03-05'\n...\n" + BODY,
