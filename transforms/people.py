@@ -293,7 +293,7 @@ def people_in(line: str) -> tuple[Contributor, ...]:
     if not line or len(line) > LONGEST_LINE or parse_dateline(line, UTC_ZONE) is not None:
         return ()
     rest = BESIDE.sub(" ", GLUED_BY.sub("By ", line)).strip()
-    if rest != line.strip() and SENT_FROM.fullmatch(rest) and not _is_organisation(rest):
+    if re.search(r"\d", line) and SENT_FROM.fullmatch(rest) and not _is_organisation(rest):
         return ()
     line = WIDE.sub(" ", re.sub("(?<=[A-Za-z])：", ":", rest))
     if contributed := CONTRIBUTED.match(line):
