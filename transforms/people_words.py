@@ -93,7 +93,7 @@ AGENCIES: Final = (
 )  # fmt: skip
 ENDINGS: Final = (
     r".*(?:\b(?:news|times|post|press|agency|daily|herald|journal|tribune|magazine|network|television|tv|radio|insider|"
-    r"gazette|chronicle|observer|broadcasting|newspapers?|media|wire|weekly|service)"
+    r"gazette|chronicle|observer|broadcasting|newspapers?|media(?:\s+group)?|wire|weekly|service)"
     r"|通讯社|通訊社|日报|日報|晚报|晚報|周刊|週刊|周报|週報|早报|早報|时报|時報|电台|電台|电视台|電視台"
     r"|新闻网|新聞網|新闻社|新聞社|新京报|周末|網站|网站|综合|綜合"
     r"|[\u4e00-\u9fff]{2}[报報社网網])$"

@@ -133,6 +133,7 @@ def test_a_name_that_a_word_announces_may_be_as_long_as_eighty_characters() -> N
         ("By Maud Ellery maud@paper.example", "Maud Ellery"), ("By MAUD ELLERY, Staff Writer", "Maud Ellery"),
         ("By Maud Ellery Updated January 7, 2022", "Maud Ellery"), ("By Maud Ellery Follow @maud", "Maud Ellery"),
         ("By Maud Ellery | Email the author", "Maud Ellery"), ("By The Wire Agency", "The Wire Agency"),
+        ("Maud Ellery, Wickhaven Media Group", "Maud Ellery"),
         ("By Maud Ellery, Ada Reed and Tom Moth", "Maud Ellery、Ada Reed、Tom Moth"),
         ("By Maud Ellery, Senior Political Correspondent", "Maud Ellery"), ("By Maud Ellery, Special to The Wick",
         "Maud Ellery"),
