@@ -23,7 +23,7 @@ from pressmark.flows import lineage, recording, summary
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import RETRIED, UNCACHED
 from pressmark.schemas.contract import Markup, Period
-from pressmark.schemas.tables import ARTICLES
+from pressmark.schemas.tables import ARTICLES, REVISIONS
 from pressmark.storage.ingestion import Run, open_run
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import doubts_about, outlet_counts, reject_lines
@@ -179,7 +179,8 @@ def _show(settings: IngestSettings, done: RunReport) -> None:
     if problem is not None:
         get_run_logger().warning(problem)
     if done.partitions_written:
-        for line in summary.doubt_lines(doubts_about(output.scan(ARTICLES), done.archive, details["doubts"])):
+        found = doubts_about(output.scan(ARTICLES), output.scan(REVISIONS), done.archive, details["doubts"])
+        for line in summary.doubt_lines(found):
             get_run_logger().warning(line)
     rejects, files = summary.counted(done.rejects, "reject"), summary.counted(done.partitions_written, "file")
     line = f"{summary.changes_line(changes)}; {rejects}; {files} written"

@@ -17,8 +17,8 @@ from pressmark.transforms.outlets import UNKNOWN
 from pressmark.transforms.records import INDEX_PAGE, NO_ZONE, WALL_PAGE
 
 __all__ = [
-    "Doubt", "OutletCount", "RejectLine", "Stage", "articles_at", "doubts_about", "outlet_counts", "reject_lines",
-    "stages_in", "stages_of",
+    "JOINED", "TITLES", "Doubt", "OutletCount", "RejectLine", "Stage", "articles_at", "doubts_about", "outlet_counts",
+    "reject_lines", "stages_in", "stages_of",
 ]  # fmt: skip
 
 AT_COLUMNS: Final = (
@@ -50,6 +50,12 @@ DOUBTFUL: Final = (
     ("are skipped for more than a half", 0.02, "look for an element that is never closed",
      pl.col("flags").list.contains("mostly_skipped") & ~pl.col("dialect").is_in(["page", "json_comment", "record"])),
 )  # fmt: skip
+# Files of so many titles that are all there are hardly those of one article.
+TITLES: Final = 5
+JOINED: Final = (
+    "stand for files of five titles or more that state one address",
+    "see `pressmark explain` on some of them, and say with `--map url=KEY` where each has its own",
+)
 # What a parser doubts, in the same words; rows do not hold it, so a run says it of what it read.
 OF_PARSING: Final = {
     NO_ZONE: ("that were read say a time without a zone, which was taken for UTC",
@@ -126,7 +132,9 @@ def reject_lines(output: Output) -> list[RejectLine]:
     return [RejectLine(*row) for row in rejects.with_columns(pl.col("reason").cast(pl.String)).collect().iter_rows()]
 
 
-def doubts_about(articles: pl.LazyFrame, archive: str, parsed: Iterable[Mapping[str, Any]] = ()) -> list[Doubt]:
+def doubts_about(
+    articles: pl.LazyFrame, revisions: pl.LazyFrame, archive: str, parsed: Iterable[Mapping[str, Any]] = ()
+) -> list[Doubt]:
     """What looks wrong with the articles of an archive, the most frequent first: each is a share above its bound. What
     `parsed` counts, the `doubts` of a run's report, is told where it is more than a few."""
     figures = [pl.len().alias("articles")]
@@ -143,6 +151,12 @@ def doubts_about(articles: pl.LazyFrame, archive: str, parsed: Iterable[Mapping[
         what, remedy = OF_PARSING[one["doubt"]]
         if one["articles"] >= FEW or one["articles"] * TENTH >= one["of"]:
             doubts.append(Doubt(what, one["articles"], one["of"], ", ".join(one["for_example"][:EXAMPLES]), remedy))
+    standing = revisions.filter(pl.col("archive") == archive, pl.col("valid_to").is_null())
+    titled = standing.group_by("article_id").agg(pl.col("source_path").min(), titles=pl.col("title").n_unique())
+    several = titled.filter(pl.col("titles") >= TITLES - 1).select(pl.len(), pl.col("source_path").min()).collect()
+    count, example = several.row(0)
+    if count and (count >= FEW or count * TENTH >= total):
+        doubts.append(Doubt(JOINED[0], count, total, example, JOINED[1]))
     return sorted(doubts, key=lambda doubt: -doubt.articles)
 
 

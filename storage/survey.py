@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from pressmark.storage.inputs.opening import look_at, open_input, parse_address
 from pressmark.storage.inputs.source import Request, sources_of
-from pressmark.storage.queries import OF_PARSING
+from pressmark.storage.queries import JOINED, OF_PARSING, TITLES
 from pressmark.storage.settings import IngestSettings, base_name
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.dates import SCHEDULED_AHEAD
@@ -140,6 +140,9 @@ def _encoding(outcomes: Iterable[Article | Reject]) -> str | None:
 
 def _of_articles(articles: list[Article]) -> list[Found]:
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    titles: dict[str, set[str]] = defaultdict(set)
+    for one in articles:
+        titles[one.article_id].add(one.header.title)
     for one in articles:
         path, dates = one.source_path, one.dates
         year = "no date" if dates.published_at is None else f"{dates.published_at.year}"
@@ -154,6 +157,8 @@ def _of_articles(articles: list[Article]) -> list[Found]:
                 groups["without", what].append(path)
         for doubt in one.doubts:
             groups["doubtful", OF_PARSING[doubt][0].removeprefix("that were read ")].append(path)
+        if len(titles[one.article_id]) >= TITLES:
+            groups["doubtful", JOINED[0]].append(path)
         for flag in one.flags:
             groups["flags", flag].append(path)
         said = json.loads(one.header.metadata or "{}")

@@ -10,8 +10,8 @@ __all__ = ["DATES", "OF_PUBLICATION", "date_keys", "folded"]
 
 DATES: Final = (
     "date_unixtime", "date", "pubDate", "publishDate", "published", "published_at", "publishedDate", "datePublished",
-    "datePublish", "publicationDate", "publishingDate", "publishTime", "publishedTime", "pubTime", "created",
-    "created_at", "dateCreated", "lastmod")  # fmt: skip
+    "datePublish", "publicationDate", "publishingDate", "publishTime", "publishedTime", "pubTime", "pubDatetime",
+    "publishedOn", "posted", "posted_at", "postDate", "created", "created_at", "dateCreated", "lastmod")  # fmt: skip
 CREATED: Final = "dateCreated"
 HAS_YEAR: Final = re.compile(r"[12]\d{3}")
 

@@ -45,6 +45,10 @@ BASIC_STAMP: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d):?(\d\d):?(\d\d)(?=\
 C_TIME: Final = re.compile(
     r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d:\d\d:\d\d)( [+-]\d{4}| [A-Z]{3,4})? (\d{4})\Z"
 )
+# As JavaScript writes out its dates: `Wed Oct 10 2018 20:19:24 GMT+0000 (Coordinated Universal Time)`.
+SCRIPT_TIME: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d{1,2}) (\d{4} \d\d:\d\d:\d\d) (?:GMT|UTC)([+-]\d{4})(?: \([^()]{1,60}\))?\Z"
+)
 MAIL_DATE: Final = re.compile(
     r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+\S+)?\Z"
 )
@@ -68,9 +72,10 @@ URL_DATES: Final = tuple(map(re.compile, (
     # RFA ends its paths in month, day, year and time of day without a separator.
     r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?P<clock>\d{6})?(?!\d)",
 )))  # fmt: skip
-# As Jekyll, Hugo and Hexo name posts and their folders.
+# As Jekyll, Hugo and Hexo name posts and their folders; with hyphens, as Jekyll reads them, one digit is enough.
 PATH_DATE: Final = re.compile(
-    r"(?:^|/)(?P<Y>(?:19|20)\d{2})(?P<sep>[-_./])(?P<M>0[1-9]|1[0-2])(?P=sep)(?P<D>0[1-9]|[12]\d|3[01])(?=[-_./]|\Z)"
+    r"(?:^|/)(?P<Y>(?:19|20)\d{2})(?P<sep>[-_./]?)(?P<M>0[1-9]|1[0-2]|(?<=-)[1-9])(?P=sep)"
+    r"(?P<D>0[1-9]|[12]\d|3[01]|(?<=-)[1-9])(?=[-_./]|\Z)"
 )
 
 
@@ -91,7 +96,7 @@ def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | No
             return date.fromisoformat(text)
         if digits := DIGITS_OF_TIME.fullmatch(text):
             return datetime.fromisoformat("T".join(digits.groups()))
-        text = C_TIME.sub(r"\2 \1 \5 \3\4", text)
+        text = C_TIME.sub(r"\2 \1 \5 \3\4", SCRIPT_TIME.sub(r"\2 \1 \3 \4", text))
         if MAIL_DATE.match(text):
             moment = parsedate_to_datetime(text)
             # Of whatever zone its writer is, this is a time in UTC.

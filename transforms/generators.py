@@ -58,6 +58,11 @@ FILLED_SPACE: Final = "\u00a0"
 # Shortcodes of Hugo, whose `<` opens no element, and whose `>` on a line of its own no quotation. Their stand-ins are
 # noncharacters of Unicode; a text that has some all the same is left as it is.
 SHORTCODE: Final = re.compile(r"(?<=\{\{)<(?P<said>[^{}]{0,2000}?)>(?=\}\})")
+# A tag of Liquid on the line before a definition, which is one for the site, as what the tag gives ends with its line.
+# To the reader of Markdown it is an instruction of XML, behind whose line a block may begin.
+TAG_BEFORE: Final = re.compile(
+    r"^([ \t]{0,3})\{%([^{}<>&\n]{1,500})%\}(?=[ \t\r]*\n {0,3}\[[^\[\]\n]{1,99}\]:[ \t]+\S)", re.MULTILINE
+)
 STANDS_FOR: Final = {"<": "\ufdd0", ">": "\ufdd1"}
 STOOD_FOR: Final = {ord(stand_in): sign for sign, stand_in in STANDS_FOR.items()}
 # Values of MDX: braces with code in them, up to two levels deeper.
@@ -85,7 +90,11 @@ def shielded(body: str) -> tuple[str, dict[int, str]]:
 
     >>> shielded("<b>"), [text.translate(stood_for) for text, stood_for in [shielded("{{<lamp>}} <b>")]]
     (('<b>', {}), ['{{<lamp>}} <b>'])
+    >>> shielded("{% include ends.md %}\\n[pier]: /pier")[0]
+    '<? include ends.md ?>\\n[pier]: /pier'
     """
+    if "%}" in body and "]: " in body:
+        body = TAG_BEFORE.sub(r"\1<?\2?>", body)
     if "{{<" not in body or any(stand_in in body for stand_in in STANDS_FOR.values()):
         return body, {}
     return SHORTCODE.sub(rf"{STANDS_FOR['<']}\g<said>{STANDS_FOR['>']}", body), STOOD_FOR

@@ -68,7 +68,7 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
      "this is a header of Nikola; put title and date between `---` lines before the article's Markdown or HTML"),
     (r"[\s\ufeff]*+\[\s*+[\[{\"]",
      "this is a JSON list, or a broken one; write one object on a line of a `.jsonl` file, as `jq -c '.[]'` does"),
-    (r"[\s\ufeff]*+\{",
+    (r"[\s\ufeff]*+\{(?![{%#])",
      "this is one JSON document, or a broken one; write one object on a line of a `.jsonl` file, as `jq -c . *.json` "
      "does, or `jq -c '.KEY[]'` where the articles are a list under a key"),
     (r"[\s\ufeff]*+---[ \t]*\r?\n", "its front matter has no closing `---` line, or no key that can be read; mend it"),

@@ -28,6 +28,7 @@ __all__ = [
     "text_of",
     "texts_of",
     "time_of",
+    "values_of",
 ]
 
 Entry = Mapping[str, Any]
@@ -85,10 +86,10 @@ def time_of(value: Any) -> str | None:
 def json_ld(document: Document) -> Iterator[Any]:
     """The values of a page's JSON-LD, in order."""
     for script in document.select('script[type*="ld+json" i]'):
-        yield from _values(WRAPPING.sub("", script.text).strip(" ;\n\t\r"))
+        yield from values_of(WRAPPING.sub("", script.text).strip(" ;\n\t\r"))
 
 
-def _values(text: str) -> Iterator[Any]:
+def values_of(text: str) -> Iterator[Any]:
     """The JSON values in `text`, one after the other; commas too many are taken out, what is broken ends it."""
     decoder = json.JSONDecoder(strict=False)
     for attempt in (text, re.sub(r",(\s*[}\]])", r"\1", text), html.unescape(text)):

@@ -34,8 +34,8 @@ PLACES: Final = {
 DAY_FIRST: Final = ZoneInfo("Europe/London")
 # Whose words for months are read where a page's own language does not say them.
 MONTHS_OF: Final = ("de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr", "ru", "uk", "ar")
-ONE_DAY: Final = timedelta(days=1)
-ONE_SECOND: Final = timedelta(seconds=1)
+ONE_DAY, ONE_SECOND = timedelta(days=1), timedelta(seconds=1)
+BESIDE: Final = ", beside the story"
 
 MOST_NODES_NEAR, MOST_STRINGS, MOST_STRINGS_NEAR, MOST_STRINGS_ABOVE = 25, 2000, 16, 4
 LONGEST_NEAR, LONGEST_DATELINE, LONGEST_LABEL = 200, 60, 30
@@ -52,7 +52,6 @@ TWO_DIGITS: Final = re.compile(r"(\d{1,2})([./])\s?(\d{1,2})[./]\s?(\d\d)")
 SLASHED: Final = re.compile(r"(?<![\d/])(0?[1-9]|[12]\d|3[01])/(0?[1-9]|[12]\d|3[01])/((?:19|20)\d\d)(?![\d/])")
 MONTHS, LETTERS_BESIDE, LONGEST_LABELLED = 12, 8, 120
 LONG_AGO: Final = timedelta(days=400)
-# So much of a time is its day, hour and minute.
 MINUTE: Final = len("2021-03-05T18:11")
 CLOCK: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 IN_DATA: Final = re.compile(
@@ -114,7 +113,8 @@ class Region:
     def _is_beside(self, element: Element) -> bool:
         if element.tag in ASIDE_TAGS or (element.tag == "article" and self._others_are_articles):
             return True
-        return element.tag not in ("body", "html") and IS_ASIDE.search(_names(element)) is not None
+        named = element.tag not in ("body", "html") and IS_ASIDE.search(_names(element)) is not None
+        return named or element.attr("itemprop") == "itemListElement"
 
     def strings(self, nodes: Iterable[Node], most: int) -> Iterator[tuple[str, str]]:
         """The printed strings in `nodes`, at most `most` of them, each with the names of its element, without those
@@ -209,13 +209,13 @@ class _Dates:
         yield from self._printed(strings, "printed with a label", form="label")
         yield from self._printed(strings, "printed by itself", form="alone")
         own, self._region = self._region, EVERYWHERE
-        yield from self._marked(TIMES, "an element for times, beside the story")
-        yield from self._printed(self._named(), "printed in an element for dates, beside the story")
+        yield from self._marked(TIMES, f"an element for times{BESIDE}")
+        yield from self._printed(self._named(), f"printed in an element for dates{BESIDE}")
         everything = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
         self._region = own
         yield from self._printed(strings, "printed in a line of its own")
-        yield from self._printed(everything, "printed with a label, beside the story", form="label")
-        yield from self._printed(everything, "printed by itself, beside the story", form="alone")
+        yield from self._printed(everything, f"printed with a label{BESIDE}", form="label")
+        yield from self._printed(everything, f"printed by itself{BESIDE}", form="alone")
         yield from (PageDate(text, "stated in words") for text in loose)
         if url_date(self._address) is None:
             yield from self._printed(strings, "updated, in a line of its own", updates=True)
@@ -403,11 +403,13 @@ def page_date(
 ) -> PageDate:  # fmt: skip
     """When the article was published, as its page writes it: the first that can be read."""
     dates = _Dates(document, meta, articles, pages, heading, language, address, markup)
-    return next((one for one in dates.found() if _is_of_the_web(read_date(one.written, language))), PageDate())
-
-
-def _is_of_the_web(moment: datetime | date | None) -> bool:
-    return moment is not None and moment.year >= FIRST_YEAR
+    for one in dates.found():
+        moment = read_date(one.written, language)
+        # What stands beside the story is mostly another's; the address says whose.
+        is_own = BESIDE not in one.evidence or _distance(moment, url_date(address) or moment) <= 2 * ONE_DAY
+        if is_own and moment is not None and moment.year >= FIRST_YEAR:
+            return one
+    return PageDate()
 
 
 def _distance(one: datetime | date | None, other: datetime | date | None) -> timedelta:

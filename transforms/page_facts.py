@@ -24,6 +24,7 @@ from pressmark.transforms.json_ld import (
     own_articles,
     text_of,
     texts_of,
+    values_of,
 )
 from pressmark.transforms.page_dates import Region, modified_times, page_date
 from pressmark.transforms.page_features import folded
@@ -54,6 +55,8 @@ WHOLE: Final = re.compile(r"https?://[^/]+")
 SAVED_WITHIN: Final = 1 << 13
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
+PARSELY: Final = {"title": "title", "link": "link", "pub_date": "pub-date", "authors": "author", "author": "author",
+                  "section": "section", "tags": "tags"}  # fmt: skip
 USED: Final = frozenset({key for keys in KEYS.values() for key in keys} | {"og:url"})
 BYLINES = SELECTORS["bylines"]
 # Meta elements that tell a browser or a crawler what to do say nothing of the article.
@@ -62,6 +65,7 @@ TECHNICAL: Final = re.compile(
     r"referrer|fb:|al:|twitter:app|http-equiv|.*token|next-head|color-scheme|mobile-web|handheld|renderer|x-ua|google|.*image:"
 )
 
+MAIL: Final = re.compile(r"(?<=\s)[\w.+-]{1,99}@(?:[\w-]{1,99}\.){1,9}\w{2,20}\Z")
 NAMES: Final = re.compile(r"\s*(?:[,;、，；/|\n]|\s&\s|\b(?:and|und|et|y|e|og|och|en)\s(?=[A-Z])|\s和\s)\s*")
 WROTE: Final = re.compile(
     r"(?:(?:story|article|words?|post|posted|published|written|reported|reviewed|review|text|"
@@ -82,6 +86,8 @@ NO_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['jobs'])})s?$", re.IGNORECASE)
+# Where an outlet has its seat, behind its name: town and country.
+OF_A_PLACE: Final = re.compile(r",\s*[^\W\d_]+,\s*[^\W\d_]+\s*\Z")
 SEVERAL: Final = 2
 HAN_NAME: Final = re.compile(r"[\u4e00-\u9fff·]{2,4}")
 CREDENTIALS: Final = frozenset(NOT_NAMES["credentials"])
@@ -192,15 +198,17 @@ class _Page:
         """What the page calls its address, else what saved it; of relative ones those below a stated base are whole."""
         links = self._document.select('link[rel~="canonical" i][href]')
         savers = [one.attr("data-scrapbook-source") or one.attr("content") for one in self._document.select(SAVERS)]
-        given = [*(one.attr("href") for one in links), *self._meta.get("og:url", ()), self._kept_address, *savers]
+        stated = [url for key in ("og:url", "parsely-link") for url in self._meta.get(key, ())]
+        given = [*(one.attr("href") for one in links), *stated, self._kept_address, *savers]
         site = WHOLE.match(self._base())
         found = [address.strip() for address in given if address]
         found = [site[0] + address if site and re.match(r"/[^/]", address) else address for address in found]
         whole = [address for address in found if WHOLE.match(address)]
         if whole and FRONT_PAGE.fullmatch(whole[0]):
-            # Some systems call the front page the canonical one of all their pages.
-            host = _host(whole[0])
-            whole = [one for one in whole if _host(one) == host and not FRONT_PAGE.fullmatch(one)] or whole
+            # Some systems call the front page, or their site's, the canonical one of all their pages.
+            host = f".{_host(whole[0])}"
+            within = [one for one in whole if f".{_host(one)}".endswith(host) and not FRONT_PAGE.fullmatch(one)]
+            whole = within or whole
         return next(iter(whole or found), None)
 
     def _base(self) -> str:
@@ -229,6 +237,7 @@ class _Page:
         spaced = (self._language() or "").startswith("ja")
         for texts in self._stated_authors():
             # The outlet's own name is one, whatever joins its words.
+            texts = [name if folded(name := OF_A_PLACE.sub("", text)) in own else text for text in texts]
             whole = tuple(text for text in texts if folded(text) in own or ORGANISED.search(text))
             names = (*_people((text for text in texts if text not in whole), spaced=spaced), *whole)
             if people := tuple(name for name in names if folded(name) not in own):
@@ -291,11 +300,18 @@ def _names_apart(element: Element) -> str:
 def _meta(document: Document) -> dict[str, list[str]]:
     """Values of meta elements by their small-letter names, in order."""
     found: dict[str, list[str]] = {}
+    # Entries of a list tell of other stories.
+    listed = set(document.select("[itemprop~=itemListElement] meta[content]"))
     for element in document.select("meta[content]"):
-        value = (element.attr("content") or "").strip()
+        value = "" if element in listed else (element.attr("content") or "").strip()
         for key in ("property", "name", "itemprop"):
             if value and (name := element.attr(key)):
                 found.setdefault(name.strip().lower(), []).append(html.unescape(value))
+    # An older form has the elements of a name in one, as an object.
+    for node in nodes_of(value for text in found.get("parsely-page", ())[:1] for value in values_of(text)):
+        for key, name in PARSELY.items():
+            if texts := texts_of(node.get(key)):
+                found.setdefault(f"parsely-{name}", texts)
     return found
 
 
@@ -348,7 +364,7 @@ def _people(texts: Iterable[str], *, spaced: bool = False) -> tuple[str, ...]:
     """
     found: list[str] = []
     for text in texts:
-        line = " ".join(MARKUP.sub(" ", text[:LONGEST_STATEMENT]).split())
+        line = " ".join(MAIL.sub("|", MARKUP.sub(" ", text[:LONGEST_STATEMENT])).split())
         if NO_NAME.match(line):
             continue
         if wrote := WROTE.match(line):

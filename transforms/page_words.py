@@ -190,6 +190,8 @@ NOT_NAMES: Final = {
     "nobody": (
         "admin", "administrator", "unknown", "none", "null", "n/a", "anonymous", "author", "authors", "editor",
         "view", "post", "posts", "undefined", "false", "true", "user", "webmaster", "root", "share", "follow",
+        "print", "bio", "(?:see |view )?(?:all|more) (?:articles|posts|stories)",
+        "(?:view (?:author|all|profile|full)|see all|more (?:about|from|by)|all (?:posts|articles) by)\\b.*",
         "read more", "about", "comment", "comments", "more", "home", "name", "redaktion", "posted on",
         "匿名", "佚名", "未知", "an[oó]nimo", "anonyme?", "publié(?: par)?", "publicado(?: por)?", "facebook\\.com",
         "twitter\\.com",

@@ -117,17 +117,20 @@ HAN_NAMES: Final = re.compile(r"[\u4e00-\u9fff·]{2,}(?:\s+[\u4e00-\u9fff·]{2,}
 MONTH: Final = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?"
 # What stands beside names and is none.
 BESIDE: Final = re.compile(
-    rf"(?:https?://|www\.)\S+|\S+@\S+\.\S+|(?:\bfollow\s+)?@\w+|\bfollow(?=\s*$)|\bemail the author\b|"
+    rf"(?:https?://|www\.)\S+|<[\w.-]{{1,39}}>|\S+@\S+\.\S+|(?:\bfollow\s+)?@\w+|\bfollow(?=\s*$)|\bemail the author\b|"
     r"\b\d+\s+min(?:ute)?s?(?:\s+read)?\b|\b(?:\d+|no|keine?)\s+(?:comments?|kommentare?)\b|"
     r"\b(?:am|on)\s+(?:(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b|"
     r"\b\d{1,2}\.\s?\d{1,2}\.\s?(?:20)?\d\d\b|\b(?:le|am|il|el|den)\s+\d{1,2}\.?\s+[^\W\d_]{3,10}\.?\s+20\d\d\b|"
     r"(?:,?\s*(?:first |last )?(?:updated|published|publiziert|posted|on)\b:?\s*)?"
-    rf"(?:{MONTH}\s+\d{{1,2}},?\s+\d{{4}}|\d{{1,2}}\s+{MONTH}\s+\d{{4}})"
+    rf"(?:\b(?:mon|tues?|wed|thu|fri|sat|sun)\.?,?\s+)?(?:{MONTH}\s+\d{{1,2}},?\s+\d{{4}}|\d{{1,2}}\s+{MONTH}\s+\d{{4}})"
     r"(?:,?\s*(?:at\s*)?\d{1,2}:\d{2}(?:\s*[ap]\.?m\.?)?(?:\s+[A-Z]{2,4}\b)?)?|"
     r"\d{4}\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}\s*日?(?:[T\s]*\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:\.\d+)?Z?)?|"
     r"\b\d{1,2}/\d{1,2}/\d{2,4}(?:\s+\d{1,2}:\d{2}(?:\s*[AP]M)?(?:\s+[A-Z]{2,4}\b)?)?|\bnull\s|^\s*\d{1,2}[:：]\d{2}\s",
     re.IGNORECASE,
 )
+# What is glued to a name that is in an element of its own; and where a report was sent from, before its date.
+GLUED_BY: Final = re.compile(r"^(?:(?:Written|Posted|Published|Story|Words) )?[Bb]y(?=[A-ZÀ-Þ])")
+SENT_FROM: Final = re.compile(r"[A-ZÀ-Þ]{3,}")
 JOB: Final = rf"(?:{'|'.join(sorted(JOBS, key=len, reverse=True))})s?"
 # An office behind a comma, and for whom somebody writes.
 OFFICE: Final = re.compile(
@@ -190,7 +193,8 @@ SECTION: Final = re.compile(
 CAPITALS: Final = re.compile(r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]+(?: [A-ZÀ-Þ][A-ZÀ-Þ.'’-]*)+")
 VOWELS: Final = frozenset("AEIOUYÀÁÂÃÄÅÆÈÉÊËÌÍÎÏÒÓÔÕÖØÙÚÛÜÝ")
 SENTENCE: Final = re.compile(
-    r"[时時][间間]$|\b(?:is|was|are|were|has|have)\s|[，。！？“”《》：:!?→↗➔»›]|\.\s+[A-Z][a-z]+ [a-z]"
+    r"^(?:View (?:[Aa]uthor|[Aa]ll|[Pp]rofile)|See [Aa]ll|More (?:[Aa]bout|[Ff]rom|[Bb]y))\b|"
+    r"[时時][间間]$|\b(?:the|of|to)$|\b(?:is|was|are|were|has|have)\s|[，。！？“”《》：:!?→↗➔»›]|\.\s+[A-Z][a-z]+ [a-z]"
 )
 # A line at a story's edge that is a reporter's name with what stands around it.
 REPORT: Final = re.compile(
@@ -288,7 +292,10 @@ def people_in(line: str) -> tuple[Contributor, ...]:
     """The people whom one line of a byline names, each once for each role."""
     if not line or len(line) > LONGEST_LINE or parse_dateline(line, UTC_ZONE) is not None:
         return ()
-    line = WIDE.sub(" ", re.sub("(?<=[A-Za-z])：", ":", BESIDE.sub(" ", line).strip()))
+    rest = BESIDE.sub(" ", GLUED_BY.sub("By ", line)).strip()
+    if re.search(r"\d", line) and SENT_FROM.fullmatch(rest) and not _is_organisation(rest):
+        return ()
+    line = WIDE.sub(" ", re.sub("(?<=[A-Za-z])：", ":", rest))
     if contributed := CONTRIBUTED.match(line):
         return _people(POSSESSIVE.sub("", contributed["names"]), ("contribution",), labelled=False)
     if contributed := CONTRIBUTED_HAN.fullmatch(line.strip(BRACKETS)):

@@ -93,7 +93,7 @@ AGENCIES: Final = (
 )  # fmt: skip
 ENDINGS: Final = (
     r".*(?:\b(?:news|times|post|press|agency|daily|herald|journal|tribune|magazine|network|television|tv|radio|insider|"
-    r"gazette|chronicle|observer|broadcasting|newspapers?|media|wire|weekly|service)"
+    r"gazette|chronicle|observer|broadcasting|newspapers?|media(?:\s+group)?|wire|weekly|service)"
     r"|通讯社|通訊社|日报|日報|晚报|晚報|周刊|週刊|周报|週報|早报|早報|时报|時報|电台|電台|电视台|電視台"
     r"|新闻网|新聞網|新闻社|新聞社|新京报|周末|網站|网站|综合|綜合"
     r"|[\u4e00-\u9fff]{2}[报報社网網])$"
@@ -115,6 +115,7 @@ NOBODY: Final = frozenset(
     "redacción|redaccion|redação|redazione|la redazione|rédaction|la rédaction|redakcja|redactie|редакция|"
     "anónimo|anonyme|"
     "twitter|facebook|instagram|linkedin|youtube|whatsapp|telegram|pinterest|tiktok|"
+    "print|about|bio|the author|all articles|all posts|more articles|ข่าว|"
     "end|webmaster|root|user|post|guest|完|网络转载|转载|网络整理|举报|舉報|"
     "媒体|媒體|专题|專題|独家|獨家|系列|连续|連續|新闻|新聞|相关|相關|最新".split("|")
 )

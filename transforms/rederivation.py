@@ -59,8 +59,8 @@ DATE_LINE: Final = re.compile(r"^(\w+)[ \t]*[:=][ \t]*[\"']?([^\"'\r\n]+)", re.M
 # The contract's keys of a date, in its order.
 DATE_KEYS: Final = (
     "dateunixtime", "date", "pubdate", "publishdate", "published", "publishedat", "publisheddate", "datepublished",
-    "datepublish", "publicationdate", "publishingdate", "publishtime", "publishedtime", "pubtime", "created",
-    "createdat", "datecreated", "lastmod",
+    "datepublish", "publicationdate", "publishingdate", "publishtime", "publishedtime", "pubtime",
+    "pubdatetime", "publishedon", "posted", "postedat", "postdate", "created", "createdat", "datecreated", "lastmod",
 )  # fmt: skip
 PAGE: Final = re.compile(r"(?si)\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b")
 DATED_BY_HEADER: Final = ("comment", "bare", "front_matter")
@@ -73,7 +73,7 @@ LONGEST_SHOWN: Final = 2000
 COMMONMARK: Final = _commonmark()
 BEYOND_COMMONMARK: Final = re.compile(
     r"^[ \t>]*(?:\[\^[^\]\n]+\]:|:::|\]\()|[ \t]=\d*%?x\d*%?[ \t]*[\")]"
-    r"|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
+    r"|%\}[ \t\r]*\n {0,3}\[|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
     re.MULTILINE,
 )
 # Beside ideographs, CommonMark leaves marks that the contract's emphasis takes for what authors meant.
@@ -257,9 +257,9 @@ def _of_markdown(
     if BEYOND_COMMONMARK.search(body):
         return
     given = [row for row in rows if _unmarked(row["text"])]
-    # A shortcode of Hugo is text, and no element.
-    html = COMMONMARK.render(body.replace("{{<", "{{\ufdd0").replace(">}}", "\ufdd1}}"))
-    texts = (block.text.replace("\ufdd0", "<").replace("\ufdd1", ">") for block in reference_cut(html).blocks)
+    # A shortcode of Hugo is text, and no element; so is what is no character.
+    html = COMMONMARK.render(body.replace("{{<", "{{\ufdd0").replace(">}}", "\ufdd1}}").replace("\0", "\ufdd2"))
+    texts = (one.text.translate({0xFDD0: "<", 0xFDD1: ">", 0xFDD2: "\0"}) for one in reference_cut(html).blocks)
     blocks = [text for text in texts if _unmarked(text)]
     plain = [_unmarked(row["text"]) for row in given], [_unmarked(text) for text in blocks]
     for change, low, high, first, last in SequenceMatcher(None, *plain, autojunk=False).get_opcodes():
@@ -433,11 +433,11 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
         parts = str(value)[10:].lstrip(".").ljust(6, "0")[:6]
         return EPOCH + timedelta(seconds=int(str(value)[:10]), microseconds=int(parts)), True
     try:
-        moment: Any = value if isinstance(value, date) else dateutil.parse(str(value))
+        moment: Any = value if isinstance(value, date) else dateutil.parse(re.sub("GMT(?=[-+])", "", str(value)))
     except (ValueError, OverflowError):
         return None, False
-    # A month alone, and a year of another calendar, are read by the words around them.
-    if re.fullmatch(r"\d{4}\D\d\d?", str(value)) or moment.year not in NEWS:
+    # A month alone, a day that may be the month, and a year of another calendar are read by what is around them.
+    if re.match(r"\d{4}\D\d\d?\Z|(?:0?\d|1[0-2])[/-](?:0?\d|1[0-2])[/-]\d", str(value)) or moment.year not in NEWS:
         return None, False
     return moment if isinstance(value, date) or re.search(r"\d:\d|^\d{12}(\d\d)?$", str(value)) else moment.date(), True
 

@@ -127,7 +127,7 @@ def read_output(dataset: Dataset) -> Read:
             "flags", one.example, one.remedy,
         )
         for name in articles["archive"].unique().sort()
-        for one in doubts_about(articles.lazy(), name)
+        for one in doubts_about(articles.lazy(), dataset.revisions, name)
     ]  # fmt: skip
     changed = figures.changes(revisions)
     return Read(articles, blocks, sizes, linked, media, changed, rejects, runs, audits, doubts)

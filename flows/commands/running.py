@@ -16,7 +16,7 @@ from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError, settings_of
 from pressmark.flows.lineage import ingest_told, load_told
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.server import one_server, prefect_server
-from pressmark.schemas.tables import ARTICLES
+from pressmark.schemas.tables import ARTICLES, REVISIONS
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, read_report
@@ -55,7 +55,10 @@ def ingest(arguments: argparse.Namespace) -> int:
     else:
         print(summary.text_of_run(report, outlets, rejects, details))
     problem = summary.why_nothing_came(settings, report, outlets)
-    doubts = doubts_about(output.scan(ARTICLES), report.archive, details["doubts"]) if report.partitions_written else []
+    doubts = (
+        doubts_about(output.scan(ARTICLES), output.scan(REVISIONS), report.archive, details["doubts"])
+        if report.partitions_written else []
+    )  # fmt: skip
     share = len(rejects) / max(report.sources, 1)
     if not problem and arguments.max_reject_share is not None and share > arguments.max_reject_share:
         problem = f"{share:.1%} of the sources are rejects, more than --max-reject-share allows; see the reasons"

@@ -25,7 +25,10 @@ __all__ = [
     "Request", "Source", "listing_of", "listing_schema", "named", "path_of", "source_paths", "sources_of",
 ]  # fmt: skip
 
-OF_RECORDS: Final = "its records are read from a folder, or where it is named itself; unpack or fetch it first"
+OF_RECORDS: Final = (
+    "a crawl or a dump is read where it is named itself, or in a folder that is no repository; unpack or copy it, and "
+    "name it"
+)
 EVERYTHING: Final = Selection(include=("**",))
 ANY_SIZE: Final = Limits(source_bytes=1 << 62)
 # What is said of an archive beside it is no file of it.

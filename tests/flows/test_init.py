@@ -137,6 +137,21 @@ def test_times_that_name_no_zone_and_index_pages_are_told_by_name(
     }
 
 
+def test_files_of_many_titles_that_state_one_address_are_told_of(
+    news: News, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(5):
+        url = "https://wick.example/" if number else "https://wick.example/a"
+        news.write(f"{number}.md", url=url, title=f"The {number}th lamp goes out", body=f"<p>Lamp {number}.</p>")
+    assert main(["ingest", str(news.archive), str(news.out)]) == 0
+    assert "one address" not in caplog.text
+    news.write("5.md", url="https://wick.example/", title="The fifth lamp goes out", body="<p>Lamp five.</p>")
+    assert main(["init", str(news.archive), "--dry-run"]) == 0
+    assert "5  stand for files of five titles or more that state one address" in capsys.readouterr().out
+    assert main(["ingest", str(news.archive), str(news.out)]) == 0
+    assert "1 of 2 articles stand for files of five titles or more that state one address, such as " in caplog.text
+
+
 def test_an_outlet_that_is_named_is_no_unknown_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "archive").mkdir()
     (tmp_path / "archive" / "a.md").write_text("---\ntitle: a\ndate: 2021-03-05\n---\n\nThe lamp went out.\n", "utf-8")

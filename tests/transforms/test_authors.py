@@ -24,6 +24,9 @@ from pressmark.transforms.records import Article, Contributor, Limits, Reading
         ("编译 林帆", "林帆"), ("特约记者：林帆", "林帆"), ("松岭时报记者林帆", "林帆"), ("采访、撰文：林帆", "林帆"),
         ("翻译/撰文：林帆", "林帆"), ("林帆｜文", "林帆"), ("林帆 | 撰稿", "林帆"), ("林帆/报道", "林帆"),
         ("By Maud Ellery", "Maud Ellery"), ("BY Maud Ellery", "Maud Ellery"), ("by: Maud Ellery", "Maud Ellery"),
+        ("ByMaud Ellery", "Maud Ellery"), ("Maud Ellery <mellery>", "Maud Ellery"),
+        ("Written byMAUD ELLERY", "Maud Ellery"),
+        ("Maud Ellery Fri Jan 7, 2022", "Maud Ellery"),
         ("Written by Maud Ellery", "Maud Ellery"), ("Reported by Maud Ellery", "Maud Ellery"),
     ],
     ids=["a name alone", "in parentheses", "reporter in parentheses", "two kinds of reporters",
@@ -31,7 +34,9 @@ from pressmark.transforms.records import Article, Contributor, Limits, Reading
          "half-width colon", "no sign", "reporter", "traditional", "full-width bar", "slash", "text",
          "text and bar", "compiled", "special reporter", "outlet before", "interview and text",
          "translation and text", "what was done behind the name", "with spaces around the bar",
-         "report behind the name", "by", "BY", "by with a colon", "written by", "reported by"],
+         "report behind the name", "by", "BY", "by with a colon", "by glued to the name", "a handle",
+         "written by glued to the name",
+         "a day of the week", "written by", "reported by"],
 )  # fmt: skip
 def test_a_byline_names_who_wrote(byline: str, author: str) -> None:
     assert author_of([byline]) == author
@@ -98,9 +103,16 @@ def test_the_first_byline_that_names_a_writer_decides(bylines: list[str], author
 
 @pytest.mark.parametrize(
     "byline",
-    ["", "作者", "作者：", "By", "、，", "2022-01-07 13:38", "作者：第3组", "林" * 81],
-    ids=["empty", "no name", "no name behind the colon", "no name behind by", "commas", "date", "digit", "too long"],
-)
+    [
+        "", "作者", "作者：", "By", "、，", "2022-01-07 13:38", "作者：第3组", "林" * 81,
+        "WICKHAVEN Fri Jan 7, 2022 1:38pm GMT", "Print", "See All Articles", "View Author Page",
+        "Letters to the Editor Email lamp@wick.example",
+    ],
+    ids=[
+        "empty", "no name", "no name behind the colon", "no name behind by", "commas", "date", "digit", "too long",
+        "a place and a date", "a button", "a link to all", "a link to the author", "a column for readers",
+    ],
+)  # fmt: skip
 def test_a_byline_without_a_name_names_nobody(byline: str) -> None:
     assert author_of([byline]) is None
 
@@ -121,6 +133,7 @@ def test_a_name_that_a_word_announces_may_be_as_long_as_eighty_characters() -> N
         ("By Maud Ellery maud@paper.example", "Maud Ellery"), ("By MAUD ELLERY, Staff Writer", "Maud Ellery"),
         ("By Maud Ellery Updated January 7, 2022", "Maud Ellery"), ("By Maud Ellery Follow @maud", "Maud Ellery"),
         ("By Maud Ellery | Email the author", "Maud Ellery"), ("By The Wire Agency", "The Wire Agency"),
+        ("Maud Ellery, Wickhaven Media Group", "Maud Ellery"),
         ("By Maud Ellery, Ada Reed and Tom Moth", "Maud Ellery、Ada Reed、Tom Moth"),
         ("By Maud Ellery, Senior Political Correspondent", "Maud Ellery"), ("By Maud Ellery, Special to The Wick",
         "Maud Ellery"),

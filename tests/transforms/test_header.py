@@ -249,6 +249,7 @@ def test_a_hostile_header_of_a_megabyte_ends(text: str) -> None:
         ("url,title,text\na,b,c\n", "CSV"),
         ("[a](https://b.example/)\nx", "starts with neither"),
         ("A text.", "whole HTML page"),
+        ("{% extends 'lamp.html' %}\n{% block a %}The weir.\n", "whole HTML page"),
     ],
 )
 def test_what_no_door_reads_is_called_what_it_is(text: str, said: str) -> None:

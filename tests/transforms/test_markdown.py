@@ -135,6 +135,15 @@ def test_what_a_generator_fills_in_is_an_address_and_no_text() -> None:
     assert check_article(*rows_of(body)) == []
 
 
+def test_a_tag_of_liquid_on_the_line_before_definitions_is_no_part_of_a_paragraph_with_them() -> None:
+    body = '堰又[开][p]了。\n\n{% include ends.md %}\n{% include more.md b="c" %}\n[p]: /pier\n[q]: /quay\n'
+    found = cut_markdown(body)
+    assert [(block.text, [link.href for link in block.links]) for block in found.blocks] == [
+        ("堰又开了。", ["/pier"]), ("{% include ends.md %}", []), ('{% include more.md b="c" %}', []),
+    ]  # fmt: skip
+    assert check_article(*rows_of(body)) == []
+
+
 def test_form_is_told() -> None:
     found = cut_markdown("**一**\n\n*二*\n\n**三**四").blocks
     assert [(block.bold, block.italic) for block in found] == [(True, False), (False, True), (False, False)]

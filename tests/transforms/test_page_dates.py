@@ -47,6 +47,14 @@ PAGES = {
         LD.format('{"@type": "VideoObject", "uploadDate": "2019-02-02"}') + BESIDE.format("5 March 2021"),
         "2021-03-05",
     ),
+    "that of an entry of a list": (
+        "<ul><li itemprop=itemListElement>A ferry is late<meta itemprop=datePublished content=2019-08-19></ul>"
+        + BESIDE.format("5 March 2021"), "2021-03-05",
+    ),
+    "in one element with all the rest": (
+        """<meta name='parsely-page' content='{"pub_date":"2021-03-05T10:00:00Z"}'>""" + BESIDE.format("9 March 2021"),
+        "2021-03-05",
+    ),
     "another calendar's": (
         '<meta property="article:published_time" content="1399-12-15">' + stated(datePublished="2021-03-05") + STORY,
         "2021-03-05",
@@ -141,6 +149,13 @@ PAGES = {
         "<title>A lamp goes out at the pier</title><h1>The Wick of the harbour</h1><p>19 August 2019</p>"
         f"<h2>A lamp goes out at the pier</h2><p>5 March 2021</p>{PROSE}", "2021-03-05",
     ),
+    "the address's, beside another story's": (
+        '<link rel=canonical href="https://wick.example/2021/03/05/lamp">' + STORY
+        + "<div class=sidebar><p>A ferry is late</p><p>19 August 2019</p></div>", "2021-03-05",
+    ),
+    "another story's, as nothing else is": (
+        STORY + "<div class=sidebar><p>A ferry is late</p><p>19 August 2019</p></div>", "2019-08-19",
+    ),
     "an address with the day first": (
         f'<link rel=canonical href="https://wick.example/news/25-03-2021">{STORY}', "2021-03-25",
     ),
@@ -189,6 +204,11 @@ POST = "---\ntitle: A lamp\n{}---\n\nThe lamp at the end of the pier went out.\n
         ("posts/2021/03/05/a-lamp/index.md", "", date(2021, 3, 5), "url", False),
         ("content/2021-03-05_lamp/index.md", "", date(2021, 3, 5), "url", False),
         ("2021.03.05.md", "", date(2021, 3, 5), "url", False),
+        ("_posts/2021-3-5-a-lamp.md", "", date(2021, 3, 5), "url", False),
+        ("lamps/2021.3.5.md", "", None, "none", False),
+        ("20210305-a-lamp/index.md", "", date(2021, 3, 5), "url", False),
+        ("20210305123-a-lamp.md", "", None, "none", False),
+        ("2021-3-5-lamp.md", "pubDatetime: 2021-03-06T18:11:00Z\n", date(2021, 3, 6), "front_matter", False),
         ("_posts/2021-03-05-a-lamp.md", "date: 2021-03-06\n", date(2021, 3, 6), "front_matter", False),
         ("_posts/2021-03-05-a-lamp.md", "date: 2021-05-06\n", date(2021, 5, 6), "front_matter", True),
         ("2021-03-05-a.md", "url: https://wick.example/2021/04/01/a\n", date(2021, 4, 1), "url", False),
@@ -213,9 +233,10 @@ def test_a_post_s_file_names_its_day_where_nothing_else_does(
         ("date: 1402/10/12", "پس از طوفان، پل روی رودخانه دوباره باز شد و مردم از آن گذشتند.", "2024-01-02T00:00"),
         ("pub_time: 3 มกราคม 2566", "หลังพายุ สะพานข้ามแม่น้ำเปิดให้ประชาชนใช้อีกครั้งหนึ่ง", "2023-01-03T00:00"),
         ("published: 12 мая 2023\nlastmod: 2024-01-01", "После бури мост открыли для всех.", "2023-05-12T00:00"),
+        ("posted_at: 12 May 2023\ncreated: 2024-01-01", "After the storm the bridge was open.", "2023-05-12T00:00"),
         ("date: spring 2023", "After the storm the bridge over the river was open again.", None),
     ],
-    ids=["Turkish", "Iran's calendar", "Thai", "Russian", "no day"],
+    ids=["Turkish", "Iran's calendar", "Thai", "Russian", "when it was posted", "no day"],
 )
 def test_a_header_s_date_in_words_or_another_calendar_is_read(front: str, text: str, published: str | None) -> None:
     article = dates_of(f"---\ntitle: A\n{front}\nedition: 3\n---\n\n{text}\n", "a.md", start="")

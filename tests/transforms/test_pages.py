@@ -155,8 +155,16 @@ def described(*articles: Mapping[str, object]) -> str:
     [
         ('<meta name="author" content="By Ada Moth and Ben Wick, Staff Writer">', ("Ada Moth", "Ben Wick")),
         ('<meta name="author" content="ada@wick.example">', ()),
+        ('<meta name="author" content="Ada Moth | ada@wick.example">', ("Ada Moth",)),
+        ('<meta name="author" content="Ada Moth ada@wick.example">', ("Ada Moth",)),
         ('<meta name="author" content="The Wick"><a rel="author" href="/a">Ada Moth</a>', ("Ada Moth",)),
         ('<meta name="author" content="The Wick">', ("The Wick",)),
+        ('<meta name="author" content="The Wick, Wickhaven, Germany">', ("The Wick",)),
+        ('<meta name="author" content="The Wick, Wickhaven, Germany"><p class=author>Ada Moth</p>', ("Ada Moth",)),
+        (
+            """<meta name='parsely-page' content='{"authors": ["Ada Moth"], "tags": []}'><p class=author>A B</p>""",
+            ("Ada Moth",),
+        ),
         ("<h1>A lamp</h1><p>By</p><p><a>Ada Moth</a></p>", ("Ada Moth",)),
         ('<span class="author">作者：林帆 乔一苇</span>', ("林帆", "乔一苇")),
         ('<meta property="article:author" content="https://wick.example/ada">', ()),
@@ -180,6 +188,7 @@ def described(*articles: Mapping[str, object]) -> str:
         ('<meta name="author" content="anónimo">', ()),
         ('<meta itemprop="author" content="(Image: Wick Pictures)"><p class="author">Ada Moth</p>', ("Ada Moth",)),
         ('<p class="author">Twitter Facebook</p>', ()),
+        ('<a rel=author href=/a>More About Moth</a><p class="author">Ada Moth</p>', ("Ada Moth",)),
         ('<html lang="ja"><meta name="author" content="松岡 美帆">', ("松岡 美帆",)),
         (described({"author": [{"givenName": "Ada", "familyName": "Moth"}]}), ("Ada Moth",)),
         ('<p class="author">Themen bearbeiten</p>', ()),
@@ -303,11 +312,13 @@ def test_facts_are_those_of_the_page_s_own_article(
         ("<base href=https://wick.example/><link rel=canonical href=/a><h1>A</h1>", "/a"),
         ("<!-- saved from url=(0024)https://wick.example/a -->\n<link rel=canonical href=index.html><h1>A</h1>", "/a"),
         ("<!-- saved from url=(0024)https://wick.example/a -->\n<meta property=og:url content=//wick.example/>", "/a"),
+        ("""<meta name=parsely-page content='{"link": "https://wick.example/a"}'><h1>A</h1>""", "/a"),
         (f"<link rel=canonical href=../lamp.html>{described(LAMP)}<h1>A lamp goes out</h1>", "/lamp"),
     ],
     ids=[
         "monolith's", "SingleFile's first", "HTTrack's", "Save Page WE's", "a scrapbook's", "a base", "a folder",
-        "a site", "below a base", "saved, rewritten", "saved, and a front page", "of its article",
+        "a site", "below a base", "saved, rewritten", "saved, and a front page",
+        "in one element with all the rest", "of its article",
     ],
 )  # fmt: skip
 def test_a_saved_page_has_the_address_that_it_was_saved_from(markup: str, url: str | None) -> None:
@@ -320,11 +331,21 @@ def test_a_saved_page_has_the_address_that_it_was_saved_from(markup: str, url: s
     [
         (["https://wick.example/", "https://wick.example/a"], "https://wick.example/a"),
         (["https://www.wick.example", "https://wick.example/a"], "https://wick.example/a"),
+        (["https://wick.example/", "https://post.wick.example/a"], "https://post.wick.example/a"),
+        (["https://wick.example/", "https://candlewick.example/a"], "https://wick.example/"),
         (["https://wick.example/", "https://other.example/a"], "https://wick.example/"),
         (["https://wick.example/"], "https://wick.example/"),
         (["https://wick.example/b", "https://wick.example/a"], "https://wick.example/b"),
     ],
-    ids=["another of the page", "with and without www", "another site's", "nothing else", "a page's own"],
+    ids=[
+        "another of the page",
+        "with and without www",
+        "of a part of the site",
+        "of one that ends alike",
+        "another site's",
+        "nothing else",
+        "a page's own",
+    ],
 )
 def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[str], url: str) -> None:
     first, *rest = links

@@ -43,6 +43,9 @@ def differing(data: bytes, reading: Reading = Reading(), facts: RecordFacts | No
         "[渡轮](u)\n---\n日期：Fri, 04 Mar 2022 13:06:07 +0800\n\n" + BODY,
         "---\ntitle: a\ndate: 2022-03-04 13:06:07 +0800\n---\n" + BODY,
         "---\ntitle: a\ncreated: 202203041306\n---\n1. **潮位:**PC室\n2. **水门 **开\n",
+        "---\ntitle: a\ndatePublished: Fri Mar 04 2022 13:06:07 GMT-0300 (Wickhaven Time)\n---\n" + BODY,
+        "---\ntitle: a\nurl: https://wick.example/2022/07/03/a\ndate: 03/07/2022\n---\n" + BODY,
+        "---\ntitle: a\npubDatetime: 2022-03-04T13:06:07+08:00\nposted: 2022-03-05\n---\n" + BODY,
         "---\ntitle: a\ndate: 2022-03-04\nfrom: https://rfi.fr/a\n---\n" + AT + BODY,
         "---\ntitle: [a\npublished: 2022-03-04 13:06\ndate: '2022-03-05'\n...\n" + BODY,
         "+++\ntitle = 'a'\ndate = 2022-03-04T13:06:07+08:00\n+++\n" + BODY,
@@ -84,6 +87,10 @@ def test_both_derive_the_same_of_generated_markdown(body: str) -> None:
 def test_both_derive_the_same_of_shortcodes_and_of_a_day_in_its_own_zone() -> None:
     body = 'The {{<lamp "a">}} burns.\n\n{{<quay\n  name="b"\n>}}\n\n- It is {{</lamp>}}\n'
     assert differing(f"{AT}松岭\n\n{body}".encode(), Reading(markup="markdown")) == []
+    behind = f"{body}\n\0The pier\0 is [open][p].\n\n{{% include ends.md %}}\n[p]: /pier\n"
+    assert differing(f"{AT}松岭\n\n{behind}".encode(), Reading(markup="markdown")) == []
+    nothing = f"{AT}松岭\n\nThe pier\0 is open.\n"
+    assert differing(nothing.encode(), Reading(markup="markdown")) == []
     post = f"---\ndate: 2022-03-07 21:30:00 -0500\n---\n{body}"
     assert differing(post.encode(), Reading(markup="markdown")) == []
 
