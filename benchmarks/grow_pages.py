@@ -14,14 +14,14 @@ import argparse
 import importlib
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from benchmarks.whole_pages import SETS, Page, f1, half, page_of, pages_of, words
 from pressmark.transforms.page_features import FEATURES, features
 
-__all__ = ["extra", "grow", "labels"]
+__all__ = ["extra", "forest", "grow", "labels", "written"]
 
 MODEL: Final = Path(__file__).parents[1] / "transforms" / "page_model.py"
 SHINGLE: Final = 4
@@ -40,8 +40,8 @@ PARAMETERS: Final[dict[str, Any]] = {
 
 
 # The first trees decide most: after so many, no later ones bring back what is below that.
-SURELY_FURNITURE: Final = {30: -2.4, 40: -2.5, 70: -2.6}
-HEAD: Final = '''"""The forest of `pages.py`, as `benchmarks/grow_pages.py` wrote it: change nothing here by hand.
+SURELY_FURNITURE: Final = {30: "score < -2.4", 40: "score < -2.5", 70: "score < -2.6"}
+HEAD: Final = '''"""The forest of `{forest}.py`, as `benchmarks/grow_{forest}.py` wrote it: change nothing here by hand.
 
 Each line is a tree: a choice by one of the numbers of a block, whose names are `NAMES`, at each of its nodes.
 """
@@ -118,7 +118,7 @@ def sample(page: Page, weight: float = 1) -> Sample:
     texts = [block.text for block in page.blocks]
     least = max(60, len(words(page.truth["text"])))
     weights = [weight * min(LARGEST_WEIGHT, max(1, len(words(text)))) / least + 1e-4 for text in texts]
-    return Sample(features(page.blocks, page.facts.titles), labels(texts, page.truth["text"]), weights)
+    return Sample(features(page.blocks, page.facts.titles).rows, labels(texts, page.truth["text"]), weights)
 
 
 def extra(folder: Path, weight: float) -> list[Sample]:
@@ -137,6 +137,11 @@ def _fits(page: Page, one: Sample) -> bool:
 
 def grow(samples: Sequence[Sample], rounds: int = ROUNDS) -> dict[str, Any]:
     """The forest as the model's file has it."""
+    return forest(samples, FEATURES, PARAMETERS, rounds)
+
+
+def forest(samples: Sequence[Sample], names: Sequence[str], parameters: dict[str, Any], rounds: int) -> dict[str, Any]:
+    """The trees that tell the rows that are `main` from the rest, and the names of their numbers."""
     lightgbm: Any = importlib.import_module("lightgbm")
     numpy: Any = importlib.import_module("numpy")
     weights = numpy.array([weight for one in samples for weight in one.weights])
@@ -145,20 +150,20 @@ def grow(samples: Sequence[Sample], rounds: int = ROUNDS) -> dict[str, Any]:
         numpy.array([main for one in samples for main in one.main], dtype=float),
         weight=weights / weights.mean(),
     )
-    booster = lightgbm.train(PARAMETERS, data, rounds)
+    booster = lightgbm.train(parameters, data, rounds)
     return {
-        "features": list(FEATURES),
+        "features": list(names),
         "trees": [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]],
     }
 
 
-def _module(model: dict[str, Any]) -> str:
-    """The model as a module of Python, one tree a line."""
+def written(of: str, model: dict[str, Any], ends: Mapping[int, str]) -> str:
+    """The model as a module of Python, one tree a line; after so many trees, what `ends` says is sure enough."""
     names = textwrap.fill(" ".join(model["features"]), 116)
     lines = [f"    score += {_tree(tree)}\n" for tree in model["trees"]]
-    for trees, least in SURELY_FURNITURE.items():
-        lines[trees - 1] += f"    if score < {least}:\n        return score\n"
-    return HEAD.format(names=names) + "".join(lines) + "    return score\n"
+    for trees, sure in ends.items():
+        lines[trees - 1] += f"    if {sure}:\n        return score\n"
+    return HEAD.format(forest=of, names=names) + "".join(lines) + "    return score\n"
 
 
 def _tree(node: dict[str, Any]) -> str:
@@ -181,7 +186,7 @@ def main() -> None:
     pages = [page for name in SETS for page in pages_of(name) if given.half is None or half(page) == given.half]
     others = [one for folder, weight in given.extra for one in extra(Path(folder), float(weight))]
     model = grow([*map(sample, pages), *others])
-    given.out.write_text(_module(model), "utf-8")
+    given.out.write_text(written("pages", model, SURELY_FURNITURE), "utf-8")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from pressmark.transforms.doors import (
     dated_in_words,
     is_walled,
     open_source,
+    others_of,
     story_of,
 )
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
@@ -285,6 +286,8 @@ def _of_page(
     for index, finding in outside_findings(blocks, verdict.main, evidence, dated, stated).items():
         findings[index] = finding
     standfirst(findings, blocks, stated, title_among(findings, blocks))
+    for index, finding in others_of(blocks, findings, verdict, stated.site):
+        findings[index] = finding
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
     return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown
 

@@ -22,12 +22,13 @@ from pressmark.transforms.records import Header, Reading, RecordFacts
 from pressmark.transforms.reprint import looks_like_markdown
 
 if TYPE_CHECKING:
+    from pressmark.transforms.evidence import Finding
     from pressmark.transforms.page_facts import PageFacts
     from pressmark.transforms.pages import Verdict
 
 __all__ = [
     "AS_IT_IS", "STATEFUL", "Opened", "characters_of", "cut_body", "dated_in_words", "is_walled", "open_source",
-    "part_source", "story_of",
+    "others_of", "part_source", "story_of",
 ]  # fmt: skip
 
 AS_IT_IS: Final = Reading()
@@ -123,6 +124,15 @@ def story_of(opened: Opened, blocks: Sequence[Block]) -> Verdict:
     from pressmark.transforms.pages import main_blocks
 
     return main_blocks(blocks, opened.titles or ())
+
+
+def others_of(
+    blocks: Sequence[Block], findings: Sequence[Finding], verdict: Verdict, site: str
+) -> list[tuple[int, Finding]]:
+    """Where a whole page's `findings` of other stories and furniture are taken back, and what is there."""
+    from pressmark.transforms.other_stories import corrections
+
+    return list(corrections(blocks, findings, verdict, site))
 
 
 def is_walled(opened: Opened, content: Sequence[str], *, dated: bool) -> bool:

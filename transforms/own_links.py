@@ -17,7 +17,7 @@ from pressmark.transforms.blocks import Block
 from pressmark.transforms.evidence import HEADINGS, Finding
 from pressmark.transforms.path import Path, container, list_around, outwards
 
-__all__ = ["CJK", "LINKS", "leads_here", "settle_labelled", "settle_links", "width"]
+__all__ = ["CJK", "LINKS", "leads_away", "leads_here", "settle_labelled", "settle_links", "width"]
 
 # Links that are longer are titles of other stories, and no items of this one.
 LEAST_OF_TITLE: Final = 40
@@ -88,14 +88,14 @@ def _is_pointer(block: Block, site: str) -> bool:
         return False
     rest, end = "", label.end()
     for link in block.links:
-        if _leads_away(link.href, site) or FILE.search(link.href):
+        if leads_away(link.href, site) or FILE.search(link.href):
             return False
         rest += block.text[end : link.start]
         end = link.end
     return MARKS.fullmatch(rest + block.text[end:]) is not None
 
 
-def _leads_away(href: str, site: str) -> bool:
+def leads_away(href: str, site: str) -> bool:
     """Whether a link leads to another site than `site`, a domain, and to none that is called like it; nothing does
     where that is not known."""
     host = HOST.match(href)
@@ -108,7 +108,7 @@ def _leads_away(href: str, site: str) -> bool:
 
 def _ends_of_sections(findings: list[Finding], blocks: Sequence[Block], linked: Sequence[int], site: str) -> None:
     """Links to other sites that end several sections of a story, below headings, are its own: its deals and tips."""
-    away = [i for i in linked if all(_leads_away(link.href, site) for link in blocks[i].links)]
+    away = [i for i in linked if all(leads_away(link.href, site) for link in blocks[i].links)]
     ends, start = [], 0
     for run in _runs(away):
         section = [findings[index].role for index in range(start, run[0])]

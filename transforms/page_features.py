@@ -1,8 +1,8 @@
 """What a page's layout says of each block: the numbers by which `pages.py` tells the article from the rest.
 
 Owns the numbers and their order, `FEATURES`. All follow from elements, place, form and neighbours, and from words that
-pages in general use (`page_words.py`); no number stands for a text. Each element and block is looked at a fixed
-number of times, so that the cost grows with the page.
+pages in general use (`page_words.py`); no number stands for a text. Each element and block is looked at a fixed number
+of times, so that the cost grows with the page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pressmark.transforms.blocks import Block, element_name
 from pressmark.transforms.page_words import CLASSES, LABELS
 from pressmark.transforms.path import Path
 
-__all__ = ["CJK", "FEATURES", "features", "folded"]
+__all__ = ["CJK", "FEATURES", "Layout", "features", "folded", "since"]
 
 CLASS_GROUPS: Final = tuple(CLASSES)
 # Elements whose distance upwards counts; several names are one kind.
@@ -105,6 +105,14 @@ class _Element(NamedTuple):
     distances: bytes
 
 
+class Layout(NamedTuple):
+    """For each block a row of numbers, the kind of its element (names and classes, up to the root), and that around."""
+
+    rows: list[list[float]]
+    kinds: list[int]
+    outer_kinds: list[int]
+
+
 class _Sums(NamedTuple):
     """What is added up over the blocks of one element or shape."""
 
@@ -127,9 +135,9 @@ def folded(text: str) -> str:
     return NOT_A_LETTER.sub("", text).casefold()
 
 
-def features(blocks: Sequence[Block], titles: Sequence[str] = ()) -> list[list[float]]:
-    """One row of numbers for each block, in the order of `FEATURES`; `titles` are what the page states as its title."""
-    return _Page(blocks, titles).rows() if blocks else []
+def features(blocks: Sequence[Block], titles: Sequence[str] = ()) -> Layout:
+    """What a page's layout says of its blocks; `titles` are what the page states as its title."""
+    return _Page(blocks, titles).layout() if blocks else Layout([], [], [])
 
 
 class _Page:
@@ -150,13 +158,14 @@ class _Page:
         self._frame = self._find_frame()
         self._labels = [_is_label(block.text) for block in blocks]
 
-    def rows(self) -> list[list[float]]:
+    def layout(self) -> Layout:
         parts = (self._of_form(), self._of_place(), self._of_repetition(), self._of_elements(), self._of_neighbours())
-        page = self._of_page()
-        return [
-            [*element.distances, element.heading, *chain.from_iterable(part), *page]
-            for element, *part in zip(self._inner, *parts, strict=True)
+        page, inner, known = self._of_page(), self._inner, self._tree.elements
+        rows = [
+            [*one.distances, one.heading, *chain.from_iterable(part), *page]
+            for one, *part in zip(inner, *parts, strict=True)
         ]
+        return Layout(rows, [one.shape for one in inner], [known[one.parent].shape for one in inner])
 
     def _told(self) -> list[int]:
         """The size of each block that is prose, else 0; comments are none where a story stands beside them."""
@@ -175,10 +184,8 @@ class _Page:
                 if fold in titles:
                     return index
                 first = index if first < 0 else first
-        if first >= 0:
-            return first
         headings = (i for i, fold in enumerate(self._folds) if fold in titles and self._inner[i].heading)
-        return next(headings, 0)
+        return first if first >= 0 else next(headings, 0)
 
     def _by_element(self) -> list[_Sums]:
         """For each element, the sums over all blocks inside it."""
@@ -221,8 +228,8 @@ class _Page:
 
     def _of_place(self) -> list[tuple[float, ...]]:
         count, total, all_prose = len(self._blocks), sum(self._chars), max(1, sum(self._prose))
-        ago = _since(self._prose)
-        ahead = _since(self._prose[::-1])[::-1]
+        ago = since(self._prose)
+        ahead = since(self._prose[::-1])[::-1]
         rows: list[tuple[float, ...]] = []
         seen_chars = seen_prose = titles = 0
         label = heading = MOST
@@ -433,10 +440,10 @@ def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text) + 2 * len(CJK.findall(text))
 
 
-def _since(prose: Sequence[int]) -> list[int]:
+def since(prose: Sequence[int]) -> list[int]:
     """How many blocks ago prose stood."""
-    found, since = [], MOST
+    found, ago = [], MOST
     for size in prose:
-        found.append(since)
-        since = 0 if size else min(MOST, since + 1)
+        found.append(ago)
+        ago = 0 if size else min(MOST, ago + 1)
     return found

@@ -15,11 +15,11 @@ from math import exp
 from typing import Final, NamedTuple
 
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.page_features import CJK, features, folded
+from pressmark.transforms.page_features import CJK, Layout, features, folded
 from pressmark.transforms.page_model import score
 from pressmark.transforms.page_words import WALLS
 
-__all__ = ["Verdict", "declared_inside", "is_wall", "main_blocks"]
+__all__ = ["UNSHOWN", "Verdict", "declared_inside", "is_wall", "main_blocks"]
 
 # A page says the same long text twice where it repeats its summary or shows the article for another device.
 LONG_ENOUGH_TO_REPEAT: Final = 60
@@ -43,11 +43,13 @@ WALL_TITLE, WALL_TEXT = (re.compile("|".join(WALLS[of]), re.IGNORECASE | re.MULT
 
 
 class Verdict(NamedTuple):
-    """For each block whether it is the article's, and how likely; `bar` is the likelihood from which on blocks are."""
+    """For each block whether it is the article's, and how likely; `bar` is the likelihood from which on blocks are, and
+    `layout` says why."""
 
     main: list[bool]
     likely: list[float]
     bar: float
+    layout: Layout
 
     def reason(self, index: int) -> str:
         """What `explain` prints of a block that is none of the story."""
@@ -59,15 +61,15 @@ def main_blocks(blocks: Sequence[Block], titles: Sequence[str] = ()) -> Verdict:
 
     `titles` are those that the page states (`PageFacts.titles`). A page without a story may have no such block.
     """
+    layout = features(blocks, titles)
     likely = [
-        0.0 if block.path.tag in UNSHOWN else _likely(row)
-        for block, row in zip(blocks, features(blocks, titles), strict=True)
+        0.0 if block.path.tag in UNSHOWN else _likely(row) for block, row in zip(blocks, layout.rows, strict=True)
     ]
     for index in _repeated(blocks, likely):
         likely[index] = 0.0
     sizes = [_words(block.text) for block in blocks]
     bar = _bar(likely, sizes)
-    return Verdict([chance >= bar for chance in likely], likely, bar)
+    return Verdict([chance >= bar for chance in likely], likely, bar, layout)
 
 
 def _repeated(blocks: Sequence[Block], likely: Sequence[float]) -> list[int]:

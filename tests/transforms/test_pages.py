@@ -82,7 +82,7 @@ def test_of_a_long_text_that_stands_twice_one_is_the_articles() -> None:
 )
 def test_every_block_gets_a_verdict_and_a_full_row(parts: list[str]) -> None:
     blocks = cut("".join(parts)).blocks
-    assert all(len(row) == len(FEATURES) for row in features(blocks))
+    assert all(len(row) == len(FEATURES) for row in features(blocks).rows)
     verdict = main_blocks(blocks)
     assert len(verdict.main) == len(verdict.likely) == len(blocks)
     assert verdict == main_blocks(blocks)
