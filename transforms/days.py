@@ -22,15 +22,22 @@ DIGITS: Final = {zero + digit: ord("0") + digit for zero in ZEROS for digit in r
 # Marks of direction are no part of what is written.
 MARKS_OF_DIRECTION: Final = "\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
 WIDE: Final = {**DIGITS, **str.maketrans("／－．：（）　", "/-.:() ", MARKS_OF_DIRECTION)}
-HAN_DIGITS: Final = {**{sign: value for value, sign in enumerate("〇一二三四五六七八九")}, "零": 0, "○": 0, "Ｏ": 0}
-HAN_DATE: Final = re.compile(r"[〇零○Ｏ一二三四五六七八九十百]{2,6}\s*年\s*[一二三四五六七八九十]{1,3}\s*月")
+HAN_DIGITS: Final = {
+    **{sign: value for value, sign in enumerate("〇一二三四五六七八九")}, "零": 0, "○": 0, "Ｏ": 0, "两": 2, "兩": 2,
+}  # fmt: skip
+HAN_UNITS: Final = {"十": 10, "百": 100, "千": 1000}
+HAN_SIGNS: Final = "".join((*HAN_DIGITS, *HAN_UNITS))
+# A date with its year, in numerals or digits, and a numeral behind it.
+HAN_DATE: Final = re.compile(
+    rf"[{HAN_SIGNS}]{{2,8}}\s*年\s*[{HAN_SIGNS}]{{1,3}}\s*月|\d{{4}}\s*[-/.年].{{0,40}}[{HAN_SIGNS}]"
+)
 HANGUL_DATE: Final = re.compile(r"(\d{4})년\s*(\d{1,2})월\s*(\d{1,2})일")
 HANGUL_CLOCK: Final = re.compile(r"(\d{1,2})시(?:\s*(\d{1,2})분)?")
 HANGUL_HALVES: Final = {"오전": "上午", "오후": "下午"}
 # Japan counts years by its emperors; the first one has a sign of its own.
 ERAS: Final = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
 ERA: Final = re.compile(rf"({'|'.join(ERAS)})\s*(元|\d{{1,2}}|[一二三四五六七八九十]{{1,3}})\s*年")
-HAN_NUMBER: Final = re.compile(r"[〇零○Ｏ一二三四五六七八九十百]+(?=\s*[年月日号號时時点點分])")
+HAN_NUMBER: Final = re.compile(rf"[{HAN_SIGNS}]+(?=\s*[年月日号號时時点點分])")
 BRACKETS: Final = {"【": "】", "[": "]", "（": "）", "(": ")", "〔": "〕"}
 IRANIAN: Final = "فروردین اردیبهشت خرداد تیر مرداد شهریور مهر آبان آذر دی بهمن اسفند".split()
 # With the letters of Persian, or those of Arabic.
@@ -114,13 +121,13 @@ def _common_year(era: re.Match[str]) -> str:
 
 
 def _han(number: str) -> int:
-    """A Chinese numeral: digit by digit (二〇二二), or with tens and hundreds (一百一十一)."""
-    if not {"十", "百"} & set(number):
+    """A Chinese numeral: digit by digit (二〇二二), or with tens, hundreds and thousands (一百一十一)."""
+    if HAN_UNITS.keys().isdisjoint(number):
         return int("".join(str(HAN_DIGITS[sign]) for sign in number))
     total = digit = 0
     for sign in number:
-        if sign in "十百":
-            total += (digit or 1) * (10 if sign == "十" else 100)
+        if sign in HAN_UNITS:
+            total += (digit or 1) * HAN_UNITS[sign]
             digit = 0
         else:
             digit = HAN_DIGITS[sign]
