@@ -1,6 +1,7 @@
 """A folder, or a single file, in which files of records may lie: each record of these is a source. Its path is its
 file's (in a WACZ below its own), `#`, and its place: the byte at which it starts in a WARC or ARC (of gzip, its
-member's; `+` and a place in that where it is not the first), or its line in unpacked JSON Lines."""
+member's; `+` and a place in that where it is not the first), or its line in unpacked JSON Lines. A page that a browser
+saved with all that it shows is one source, at its file's path."""
 
 from __future__ import annotations
 

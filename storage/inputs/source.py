@@ -26,8 +26,8 @@ __all__ = [
 ]  # fmt: skip
 
 OF_RECORDS: Final = (
-    "a crawl or a dump is read where it is named itself, or in a folder that is no repository; unpack or copy it, and "
-    "name it"
+    "a crawl, a dump or a page saved with all that it shows is read where it is named itself, or in a folder that is "
+    "no repository; unpack or copy it, and name it"
 )
 EVERYTHING: Final = Selection(include=("**",))
 ANY_SIZE: Final = Limits(source_bytes=1 << 62)
