@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from pressmark.schemas.contract import CONTENT_ROLES, Role
 from pressmark.transforms.beside_dates import STOPS, beside_date, looks_dated, without_lead
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.datelines import PageDates, Printed
+from pressmark.transforms.datelines import FOUR_DIGITS, PageDates, Printed
 from pressmark.transforms.evidence import BY_CLASS, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
 from pressmark.transforms.forms import (
     ADDRESS,
@@ -269,12 +269,12 @@ class _Classifier:
     def _dated(self, block: Block, context: Finding | None) -> Finding | None:
         """A dateline, or a byline with a dateline in it."""
         text = without_lead(block.text)
-        if found := self._dates.read(text):
-            if self._dateline_at is not None and block.bold:
-                return None
-            self._keep(found)
-            return Finding(DATELINE.role, f"{DATELINE.reason}: {found.evidence}")
-        if found := self._in_attribute(block):
+        found = self._dates.read(text)
+        if found and self._dateline_at is not None and block.bold:
+            return None
+        if found is None or not FOUR_DIGITS.search(text):
+            found = self._in_attribute(block) or found  # "3 hours ago" says less
+        if found:
             self._keep(found)
             return Finding(DATELINE.role, f"{DATELINE.reason}: {found.evidence}")
         lines = [line.strip() for line in text.split("\n")]

@@ -51,6 +51,15 @@ def classified(body: str, zone: ZoneInfo = SHANGHAI) -> tuple[list[str], datetim
             datetime(2021, 3, 20, 10, 2, 14, 628000, tzinfo=UTC),
             id="dateline after a br, heading",
         ),
+        *(
+            pytest.param(
+                f"<div><time datetime=2020-07-17T16:57:45+09:00>{said}</time></div>{STORY}",
+                ["dateline", "body", "body", "body"],
+                datetime(2020, 7, 17, 7, 57, 45, tzinfo=UTC),
+                id=f"a time element that says {said}",
+            )
+            for said in ("5小时前", "2 days ago", "昨天 16:57", "Jul 17")
+        ),
         pytest.param(
             f"<div><i>林帆<br>2020-07-17 16:57:45</i></div><div><small></small></div>{STORY}"
             "<footer><p>翻译：乔一苇</p></footer>",
