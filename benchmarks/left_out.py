@@ -22,7 +22,7 @@ from benchmarks import scoring
 from benchmarks.labels import __main__ as labels
 from benchmarks.labels.__main__ import labelled, score, sources
 from pressmark.storage.versions import load_outlets
-from pressmark.transforms import article, neighbours, outside, roles
+from pressmark.transforms import article, neighbours, outside, own_links, roles
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.stated import Stated
 
@@ -46,8 +46,8 @@ KINDS: Final[dict[str, tuple[tuple[object, str, object], ...]]] = {
     "the article's own title": ((Stated, "is_title", _no),),
     "a sentence apart below the title": ((neighbours, "standfirst", _nothing), (article, "standfirst", _nothing)),
     "numbers that go on": ((neighbours, "_numbers", _nothing),),
-    "lists of links as the story": ((neighbours, "_digest", _nothing),),
-    "boxes with a linked heading": ((neighbours, "_boxes", _nothing),),
+    "lists of links as the story": ((own_links, "_digest", _nothing),),
+    "boxes with a linked heading": ((own_links, "_boxes", _nothing),),
     "alone with a caption": ((neighbours, "_pictures", _nothing),),
     "italic and bold lines at the end": ((neighbours, "_closing", _nothing),),
     "stated authors": ((Stated, "is_author", _no),),
@@ -70,7 +70,7 @@ KINDS: Final[dict[str, tuple[tuple[object, str, object], ...]]] = {
     "sentences in menus": ((outside, "_sentences", _empty),),
     "pleas": ((outside, "_asks", _no),),
     "bibliographies": ((neighbours, "_references", _nothing),),
-    "links that are the story's": ((neighbours, "_own_links", _nothing),),
+    "links that are the story's": ((own_links, "_own_links", _nothing),),
     "lines that are links": ((outside, "LINE_SHARE", 0.8),),
     "authors named beside dates and the story": ((Stated, "names_author", _no),),
     "an interview's questions": ((neighbours, "_interview", _nothing),),
@@ -85,7 +85,7 @@ WORDS: Final = {
 
 
 @contextmanager
-def _without(kind: str) -> Iterator[None]:
+def without(kind: str) -> Iterator[None]:
     undo = [patch.object(owner, name, instead) for owner, name, instead in KINDS[kind]]
     for each in undo:
         each.start()
@@ -116,7 +116,7 @@ def main() -> int:
     print("|---|---:|---:|---:|---:|---:|---:|")
     row("nothing", outlets)
     for kind in KINDS:
-        with _without(kind):
+        with without(kind):
             row(kind, outlets)
     for kind, parts in WORDS.items():
         changes: Any = parts
