@@ -10,21 +10,40 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 __all__ = ["absolute", "article_id", "canonical_url", "host_of", "resolve", "row_id", "unarchived"]
 
-# Parameters that say how a reader came to an address, by whoever adds them; names that say what is read are not here.
+# Parameters that say how a reader came to an address, by whoever adds them, as the lists of ClearURLs, AdGuard and ural
+# have them for all sites; names that say what is read are not here. Of some all that begins so, with `_` or a dot:
+TRACKING_FAMILIES: Final = (
+    "utm pk piwik mtm matomo hsa trk vero oly wt et cm_mmc elq guce s_kwcid __hs _hs __twitter fb_action fb_source "
+    "action_object action_type action_ref share itm otm ga hmb bsft dpg adjust _sgm _bta sfmc pd_rd pf_rd nr_email "
+    "ml_subscriber"
+)
+TRACKING_NAMES: Final = (
+    "_hsenc _hsmi utm fbclid wbraid gbraid gclid gclsrc dclid msclkid yclid ysclid twclid ttclid li_fat_id epik irclickid "
+    "irgwc ir_campaignid ir_adid ir_partnerid zanpid wickedid srsltid igsh igshid mc_cid mc_eid mc_tc mkt_tok _openstat "
+    "openstat hsctatracking guccounter _guc_consent_skip _branch_match_id _ga _gl spm spm_id_from scm ref_ ref_src ref_url "
+    "ocid icid ncid cmpid taid ito smid smtyp s_campaign s_cid s_kwcid sc_channel sc_campaign sc_cid ef_id intcmp int_cmp "
+    "xtor from_source vd_source wfr isappinstalled nsukey maca emci emdi fb_ref fb_comment_id fbadid fref mibextid sfnsn "
+    "__tn__ hootpostid echobox tracking_source wtrid rb_clickid clickid rdt_cid sccid tblci dicbo _kx _ke ck_subscriber_id "
+    "ml_subscriber sb_referer_host os_ehash ceneo_spo gs_l tduid sscid awc erid admitad_uid aiad_clid ebisadid vc_lpp "
+    "oprtrack nx_source adfrom adgroupid campaignid _clde _cldee cx_click cx_campaign cx_recsorder cx_recswidget gdfms gdftrk "
+    "mbid cndid bxid soc_src soc_trk usqp amp_js_v amp_gsa hpt cn-reloaded trk trkcampaign trkinfo linkcode ascsubtag "
+    "tt_from share_token jsessionid phpsessid"
+)
 TRACKING: Final = re.compile(
-    r"(?:(?:utm|pk|piwik|mtm|matomo|hsa|trk|vero|oly|wt|et|cm_mmc|elq|guce|s_kwcid|__hs|_hs|__twitter|fb_action|"
-    r"fb_source|action_object|action_type|share)[_.].+|(?:at|ns)_[a-z_]+|_hsenc|_hsmi|__hs[a-z]+|utm|"
-    r"fbclid|[wg]braid|gclid|gclsrc|gad_[a-z]+|dclid|msclkid|yclid|ysclid|twclid|ttclid|li_fat_id|epik|irclickid|irgwc|"
-    r"zanpid|wickedid|srsltid|igsh|igshid|mc_cid|mc_eid|mkt_tok|_openstat|openstat|hsctatracking|guccounter|"
-    r"_branch_match_id|_ga|_gl|spm|scm|ref_src|ref_url|ocid|icid|ncid|cmpid|taid|ito|smid|smtyp|s_campaign|s_cid|"
-    r"intcmp|int_cmp|xtor|from_source|vd_source|wfr|isappinstalled|nsukey|maca|emci|emdi|fb_action_ids)",
+    rf"(?:{'|'.join(TRACKING_FAMILIES.split())})[_.].+|{'|'.join(map(re.escape, TRACKING_NAMES.split()))}|"
+    r"(?:at|ns)_[a-z_]+|__hs[a-z]+|gad_[a-z]+|__(?:cft|xts)__.*",
     re.IGNORECASE,
 )
 # These may also name what is read: only such a value is a mark of the way to it.
 TRACKING_VALUES: Final = re.compile(
     r"CMP=.*|ref=[a-z_.-]*|rss=(?:1|true)?|from=(?:timeline|singlemessage|groupmessage|rss|share|weixin)|"
-    r"feature=(?:share|youtu\.be|related|emb_[a-z_]+)"
+    r"feature=(?:share|youtu\.be|related|emb_[a-z_]+)|__s=[A-Za-z0-9]{6,}|source=[a-z_]*-{3,}.*|"
+    r"share=(?:facebook|twitter|linkedin|pinterest|reddit|tumblr|telegram|(?:jetpack-)?whatsapp|pocket|email|print|"
+    r"skype|mastodon|bluesky|threads)"
 )
+# Where an address has all of these, they name the article (those of WeChat), whatever else it has.
+ENOUGH: Final = frozenset({"__biz", "mid", "idx", "sn"})
+SESSION: Final = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)
 # The same page for readers with slow machines.
 AMP_PARAMETER: Final = re.compile(r"amp(?:=(?:1|true|yes)?)?|output(?:type)?=amp", re.IGNORECASE)
 AMP_PATH: Final = re.compile(r"^/amp(?=/.)|(?<=.)/amp(?=/?\Z)|\.amp(?=\.html?\Z|\Z)", re.IGNORECASE)
@@ -34,8 +53,12 @@ AMP_CACHE: Final = re.compile(
 # Archives whose addresses hold the archived one.
 ARCHIVED: Final = re.compile(
     r"https?://(?:web\.archive\.org/(?:web/)?[0-9*]+[a-z_]*|archive\.(?:fo|is|li|md|ph|today|vn)/(?:[0-9.-]+|o/\w+)(?=/)"
-    r"|webcache\.googleusercontent\.com/search\?q=cache:(?:\w+:)?)/?(?P<address>(?:https?(?::|%3A))?/{0,2}[^/].*)",
+    r")/?(?P<address>(?:https?(?::|%3A))?/{0,2}[^/].*)",
     re.IGNORECASE,
+)
+# What was searched for follows, and how.
+CACHED: Final = re.compile(
+    r"https?://webcache\.googleusercontent\.com/search\?q=cache:(?:[\w-]+(?::|%3A))?/*(?P<address>[^/+&][^+&]*)", re.IGNORECASE
 )
 HTTP: Final = re.compile(r"(https?):/+", re.IGNORECASE)
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -47,7 +70,7 @@ UNRESERVED: Final = frozenset(map(ord, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 AMPERSAND: Final = re.compile(r"&(?:amp|#38|#x26);", re.IGNORECASE)
 # Most addresses need no more than https and single slashes.
 PLAIN: Final = re.compile(r"https?://([a-z0-9.-]+[a-z0-9]/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)")
-ODD: Final = re.compile(r"/\.|//|amp(?![a-z0-9])|ampproject", re.IGNORECASE)
+ODD: Final = re.compile(r"/\.|//|amp(?![a-z0-9])|ampproject|;jsessionid", re.IGNORECASE)
 SLASHES: Final = re.compile(r"/{2,}")
 
 
@@ -76,8 +99,11 @@ def canonical_url(url: str | None) -> str | None:
         return None
     # What is left is https, whose own port says nothing either.
     netloc = host if port in (None, DEFAULT_PORTS[parts.scheme.lower()], DEFAULT_PORTS["https"]) else f"{host}:{port}"
-    path = AMP_PATH.sub("", SLASHES.sub("/", _without_dots(_escape(parts.path or "/")))) or "/"
-    query = "&".join(sorted((part for part in _escape(parts.query).split("&") if _names_content(part)), key=_name))
+    path = SESSION.sub("", SLASHES.sub("/", _without_dots(_escape(parts.path or "/"))))
+    path = AMP_PATH.sub("", path) or "/"
+    asked = sorted((part for part in _escape(parts.query).split("&") if _names_content(part)), key=_name)
+    enough = ENOUGH.issubset(map(_name, asked))
+    query = "&".join(part for part in asked if not enough or _name(part) in ENOUGH)
     found = f"https://{netloc}{path}" + (f"?{query}" if query else "")
     cached = AMP_CACHE.fullmatch(found)
     return canonical_url(f"https://{cached[2]}") if cached else found
@@ -98,9 +124,13 @@ def unarchived(address: str) -> str:
     'https://news.example/a'
     """
     archived = ARCHIVED.match(address)
-    if archived is None:
+    cached = None if archived else CACHED.match(address)
+    if archived:
+        inner = unquote(archived["address"]) if "%3a" in archived["address"][:12].lower() else archived["address"]
+    elif cached:
+        inner = unquote(cached["address"])
+    else:
         return address
-    inner = unquote(archived["address"]) if "%3a" in archived["address"][:12].lower() else archived["address"]
     scheme = HTTP.match(inner)
     return f"{scheme[1]}://{inner[scheme.end() :]}" if scheme else f"http://{inner.lstrip('/')}"
 

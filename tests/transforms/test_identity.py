@@ -103,6 +103,15 @@ def test_canonical_urls(url: str | None, canonical: str | None) -> None:
          "/a?id=7&et_rid=9&vero_conv=2&mtm_kwd=x", "/x/../a?id=7", "/./a?id=7#frag", "/%61?id=7", "/a/amp?id=7"],
         ["/~anna/b", "/%7Eanna/b", "/%7eanna/./b", "/amp/~anna/b", "/~anna/b?outputType=amp"],
         ["/90%25/a", "/90%/a"],
+        ["/b/c?n=3", "/b/c;jsessionid=A1.n2?n=3", "/b/c;JSESSIONID=A1?n=3&PHPSESSID=9"],
+        ["/d?n=3", *(f"/d?n=3&{name}=x1" for name in (
+            "itm_source", "ga_campaign", "Echobox", "spm_id_from", "mibextid", "_kx", "rdt_cid", "ScCid", "tblci", "dicbo",
+            "bsft_eid", "s_kwcid", "ml_subscriber_hash", "tracking_source", "trk", "ref_", "pd_rd_r", "sfmc_id", "usqp",
+            "__tn__", "__cft__[0]", "mc_tc", "tduid", "cx_recsOrder", "dpg_medium", "tt_from", "_sgm_action",
+        ))],
+        ["/e", "/e?__s=k3jd9x2m", "/e?share=facebook", "/e?share=jetpack-whatsapp", "/e?source=post_page---byline--0c1d", "/e?source=-----0c1d"],
+        ["/s?__biz=MzA1==&idx=1&mid=26&sn=ab", "/s?__biz=MzA1==&mid=26&idx=1&sn=ab&chksm=8b&scene=21&key=9#wechat_redirect",
+         "/s?sn=ab&from=groupmessage&mid=26&__biz=MzA1==&idx=1&sharer_shareid=3&lang=zh_CN"],
     ],
 )  # fmt: skip
 def test_equal_addresses_are_one(spellings: list[str]) -> None:
@@ -116,7 +125,7 @@ def test_equal_addresses_are_one(spellings: list[str]) -> None:
     "query",
     ["page=2", "gallery=3", "id=7", "p=1", "aid=5", "newsid=9", "ref=12345", "from=2", "cid=44", "share=x", "sn=1",
      "s=0", "v=abc", "ampere=1", "rss=7", "etag=1", "at=2", "nsid=3", "wtf=1", "feature=culture",
-     "idx=1&mid=2", "pkey=1"],
+     "idx=1&mid=2", "pkey=1", "source=press", "share=7", "__s=2", "scene=3", "mid=2&scene=3&sn=4", "cx=1", "gas=2"],
 )  # fmt: skip
 def test_what_names_the_page_stays(query: str) -> None:
     assert canonical_url(f"https://news.example/a?{query}") == f"https://news.example/a?{query}"
