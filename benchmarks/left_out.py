@@ -1,9 +1,9 @@
 """Scores roles with each kind of rule left out: what every kind is worth on layouts that no rule was written beside.
 
-    python -m benchmarks.left_out [--git REPOSITORY]
+    python -m benchmarks.left_out [--half HALF...] [--git REPOSITORY...]
 
-Uses the labels' half `tune` and the hand-labelled articles of `../shared/gold`; `benchmarks/labels/GUIDE.md` says where
-the articles come from.
+Uses halves of the labels (`tune`, if none is named) and the hand-labelled articles of `../shared/gold`;
+`benchmarks/labels/GUIDE.md` says where the articles come from.
 """
 
 from __future__ import annotations
@@ -98,9 +98,10 @@ def without(kind: str) -> Iterator[None]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--git", action="append", default=[], type=Path, help="a repository with labelled blobs")
+    parser.add_argument("--half", nargs="+", choices=labels.HALVES, default=["tune"], help="halves of the labels [tune]")
+    parser.add_argument("--git", nargs="+", default=[], type=Path, help="repositories with labelled blobs")
     arguments = parser.parse_args()
-    tune = labelled("tune")
+    tune = [one for half in arguments.half for one in labelled(half)]
     found = sources(tune, [scoring.SHARED], arguments.git)
     tune = [one for one in tune if one["source_sha256"] in found]
     gold = scoring.gold_articles()
