@@ -109,7 +109,7 @@ def article(moment: Moment, request: Request) -> Page:
     reasons = {} if data is None else _reasons(data, found["source_path"])
     captions = dict(media.filter(pl.col("caption_ordinal").is_not_null()).select("caption_ordinal", "media_id").rows())
     blocks = [_block(row, data, reasons, captions) for row in part.rows]
-    before, after = moment.neighbours(article_id, found["outlet"])
+    before, after = moment.neighbours(article_id)
     links = [link for row in paragraphs["links"].to_list() for link in row or []]
     given = {
         "article": found, "part": part, "blocks": blocks, "absent": absent, "media": media.to_dicts(),

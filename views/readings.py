@@ -199,17 +199,21 @@ class Moment:
                 self._made[name] = made()
             return self._made[name]
 
-    def neighbours(self, article_id: str, outlet: str) -> tuple[str | None, str | None]:
+    def neighbours(self, article_id: str) -> tuple[str | None, str | None]:
         """The articles of the outlet before and after this one in time."""
-        ids = _ordered(self.articles.filter(pl.col("outlet") == outlet))["article_id"].to_list()
-        at = ids.index(article_id)
-        return ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None
+        beside = self._once("neighbours", self._all_neighbours)
+        before, after = beside.row(by_predicate=pl.col("article_id") == article_id)[1:]
+        return before, after
+
+    def _all_neighbours(self) -> pl.DataFrame:
+        beside = {name: pl.col("article_id").shift(step).over("outlet") for name, step in (("before", 1), ("after", -1))}
+        return _ordered(self.articles).select("article_id", **beside)
 
     def _rows(self, table: str, catalogue: pl.DataFrame, article_id: str) -> pl.LazyFrame:
         """Rows of a table about an article, of the partitions alone in which the catalogue has it."""
-        places = catalogue.filter(pl.col("article_id") == article_id).select("outlet", "place").unique()
+        found = catalogue.lazy().filter(pl.col("article_id") == article_id).select("outlet", "place").unique()
         frames = []
-        for outlet, place in places.sort("outlet", "place").iter_rows():
+        for outlet, place in found.sort("outlet", "place").collect().iter_rows():
             folder = self.dataset.folder / table / f"outlet={outlet}" / place
             if files := sorted(folder.glob("part-*.parquet")):
                 part = pl.scan_parquet(files, hive_partitioning=False, glob=False)
