@@ -1,5 +1,5 @@
-"""What canonical addresses join: of all addresses of outputs' articles and links, how many change, by what, and how many
-are joined that differ in more than scheme and fragment.
+"""What canonical addresses join: of all addresses of outputs' articles and links, how many change, by what, and how
+many are joined that differ in more than scheme and fragment.
 
     python -m benchmarks.addresses OUTPUT... [--show N]
 

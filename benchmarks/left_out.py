@@ -98,7 +98,7 @@ def without(kind: str) -> Iterator[None]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--half", nargs="+", choices=labels.HALVES, default=["tune"], help="halves of the labels [tune]")
+    parser.add_argument("--half", nargs="+", choices=labels.HALVES, default=["tune"], help="of the labels [tune]")
     parser.add_argument("--git", nargs="+", default=[], type=Path, help="repositories with labelled blobs")
     arguments = parser.parse_args()
     tune = [one for half in arguments.half for one in labelled(half)]

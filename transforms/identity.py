@@ -18,16 +18,17 @@ TRACKING_FAMILIES: Final = (
     "ml_subscriber"
 )
 TRACKING_NAMES: Final = (
-    "_hsenc _hsmi utm fbclid wbraid gbraid gclid gclsrc dclid msclkid yclid ysclid twclid ttclid li_fat_id epik irclickid "
-    "irgwc ir_campaignid ir_adid ir_partnerid zanpid wickedid srsltid igsh igshid mc_cid mc_eid mc_tc mkt_tok _openstat "
-    "openstat hsctatracking guccounter _guc_consent_skip _branch_match_id _ga _gl spm spm_id_from scm ref_ ref_src ref_url "
-    "ocid icid ncid cmpid taid ito smid smtyp s_campaign s_cid s_kwcid sc_channel sc_campaign sc_cid ef_id intcmp int_cmp "
-    "xtor from_source vd_source wfr isappinstalled nsukey maca emci emdi fb_ref fb_comment_id fbadid fref mibextid sfnsn "
-    "__tn__ hootpostid echobox tracking_source wtrid rb_clickid clickid rdt_cid sccid tblci dicbo _kx _ke ck_subscriber_id "
-    "ml_subscriber sb_referer_host os_ehash ceneo_spo gs_l tduid sscid awc erid admitad_uid aiad_clid ebisadid vc_lpp "
-    "oprtrack nx_source adfrom adgroupid campaignid _clde _cldee cx_click cx_campaign cx_recsorder cx_recswidget gdfms gdftrk "
-    "mbid cndid bxid soc_src soc_trk usqp amp_js_v amp_gsa hpt cn-reloaded trk trkcampaign trkinfo linkcode ascsubtag "
-    "tt_from share_token jsessionid phpsessid"
+    "_hsenc _hsmi utm fbclid wbraid gbraid gclid gclsrc dclid msclkid yclid ysclid twclid ttclid li_fat_id epik "
+    "irclickid irgwc ir_campaignid ir_adid ir_partnerid zanpid wickedid srsltid igsh igshid mc_cid mc_eid mc_tc "
+    "mkt_tok _openstat openstat hsctatracking guccounter _guc_consent_skip _branch_match_id _ga _gl spm spm_id_from "
+    "scm ref_ ref_src ref_url ocid icid ncid cmpid taid ito smid smtyp s_campaign s_cid s_kwcid sc_channel "
+    "sc_campaign sc_cid ef_id intcmp int_cmp xtor from_source vd_source wfr isappinstalled nsukey maca emci emdi "
+    "fb_ref fb_comment_id fbadid fref mibextid sfnsn __tn__ hootpostid echobox tracking_source wtrid rb_clickid "
+    "clickid rdt_cid sccid tblci dicbo _kx _ke ck_subscriber_id ml_subscriber sb_referer_host os_ehash ceneo_spo "
+    "gs_l tduid sscid awc erid admitad_uid aiad_clid ebisadid vc_lpp oprtrack nx_source adfrom adgroupid campaignid "
+    "_clde _cldee cx_click cx_campaign cx_recsorder cx_recswidget gdfms gdftrk mbid cndid bxid soc_src soc_trk usqp "
+    "amp_js_v amp_gsa hpt cn-reloaded trk trkcampaign trkinfo linkcode ascsubtag tt_from share_token jsessionid "
+    "phpsessid"
 )
 TRACKING: Final = re.compile(
     rf"(?:{'|'.join(TRACKING_FAMILIES.split())})[_.].+|{'|'.join(map(re.escape, TRACKING_NAMES.split()))}|"
@@ -58,7 +59,8 @@ ARCHIVED: Final = re.compile(
 )
 # What was searched for follows, and how.
 CACHED: Final = re.compile(
-    r"https?://webcache\.googleusercontent\.com/search\?q=cache:(?:[\w-]+(?::|%3A))?/*(?P<address>[^/+&][^+&]*)", re.IGNORECASE
+    r"https?://webcache\.googleusercontent\.com/search\?q=cache:(?:[\w-]+(?::|%3A))?/*(?P<address>[^/+&][^+&]*)",
+    re.IGNORECASE,
 )
 HTTP: Final = re.compile(r"(https?):/+", re.IGNORECASE)
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}

@@ -206,8 +206,8 @@ class Moment:
         return before, after
 
     def _all_neighbours(self) -> pl.DataFrame:
-        beside = {name: pl.col("article_id").shift(step).over("outlet") for name, step in (("before", 1), ("after", -1))}
-        return _ordered(self.articles).select("article_id", **beside)
+        before, after = (pl.col("article_id").shift(step).over("outlet") for step in (1, -1))
+        return _ordered(self.articles).select("article_id", before=before, after=after)
 
     def _rows(self, table: str, catalogue: pl.DataFrame, article_id: str) -> pl.LazyFrame:
         """Rows of a table about an article, of the partitions alone in which the catalogue has it."""

@@ -81,7 +81,8 @@ def test_the_wheel_is_pure_and_holds_the_package_and_nothing_else(built: Built) 
         (about,) = (name for name in wheel.namelist() if name.endswith(".dist-info/WHEEL"))
         assert message_from_bytes(wheel.read(about))["Root-Is-Purelib"] == "true"
     tracked = run("git", "ls-files", *PACKAGES, cwd=ROOT).split()
-    assert names == {f"pressmark/{name}" for name in tracked} | {"pressmark/__init__.py", "pressmark/py.typed"}
+    own = ("__init__.py", "__main__.py", "py.typed")
+    assert names == {f"pressmark/{name}" for name in (*tracked, *own)}
 
 
 def test_the_sdist_holds_what_the_package_is_built_from(built: Built) -> None:
@@ -92,7 +93,9 @@ def test_the_sdist_holds_what_the_package_is_built_from(built: Built) -> None:
 
 
 def test_the_program_runs_outside_the_repository(clean: Path) -> None:
-    assert run(clean / "venv" / "bin" / "pressmark", "--version", cwd=clean) == "pressmark 0.1.0\n"
+    programs = clean / "venv" / "bin"
+    assert run(programs / "pressmark", "--version", cwd=clean) == "pressmark 0.1.0\n"
+    assert run(programs / "python", "-m", "pressmark", "--version", cwd=clean) == "pressmark 0.1.0\n"
 
 
 def test_an_article_is_parsed_with_the_registry_of_the_package(clean: Path) -> None:

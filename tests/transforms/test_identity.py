@@ -105,12 +105,15 @@ def test_canonical_urls(url: str | None, canonical: str | None) -> None:
         ["/90%25/a", "/90%/a"],
         ["/b/c?n=3", "/b/c;jsessionid=A1.n2?n=3", "/b/c;JSESSIONID=A1?n=3&PHPSESSID=9"],
         ["/d?n=3", *(f"/d?n=3&{name}=x1" for name in (
-            "itm_source", "ga_campaign", "Echobox", "spm_id_from", "mibextid", "_kx", "rdt_cid", "ScCid", "tblci", "dicbo",
-            "bsft_eid", "s_kwcid", "ml_subscriber_hash", "tracking_source", "trk", "ref_", "pd_rd_r", "sfmc_id", "usqp",
-            "__tn__", "__cft__[0]", "mc_tc", "tduid", "cx_recsOrder", "dpg_medium", "tt_from", "_sgm_action",
+            "itm_source", "ga_campaign", "Echobox", "spm_id_from", "mibextid", "_kx", "rdt_cid", "ScCid", "tblci",
+            "dicbo", "bsft_eid", "s_kwcid", "ml_subscriber_hash", "tracking_source", "trk", "ref_", "pd_rd_r",
+            "sfmc_id", "usqp", "__tn__", "__cft__[0]", "mc_tc", "tduid", "cx_recsOrder", "dpg_medium", "tt_from",
         ))],
-        ["/e", "/e?__s=k3jd9x2m", "/e?share=facebook", "/e?share=jetpack-whatsapp", "/e?source=post_page---byline--0c1d", "/e?source=-----0c1d"],
-        ["/s?__biz=MzA1==&idx=1&mid=26&sn=ab", "/s?__biz=MzA1==&mid=26&idx=1&sn=ab&chksm=8b&scene=21&key=9#wechat_redirect",
+        ["/e", *(f"/e?{value}" for value in (
+            "__s=k3jd9x2m", "share=facebook", "share=jetpack-whatsapp", "source=post_page---by--0c1d", "source=-----0c",
+        ))],
+        ["/s?__biz=MzA1==&idx=1&mid=26&sn=ab",
+         "/s?__biz=MzA1==&mid=26&idx=1&sn=ab&chksm=8b&scene=21&key=9#wechat_redirect",
          "/s?sn=ab&from=groupmessage&mid=26&__biz=MzA1==&idx=1&sharer_shareid=3&lang=zh_CN"],
     ],
 )  # fmt: skip
