@@ -21,7 +21,7 @@ from pressmark.transforms.datelines import dateline_reader
 from pressmark.transforms.dates import counted_time, parse_date, url_date
 from pressmark.transforms.days import DIGITS, PRINTED_DATE
 from pressmark.transforms.json_ld import Entry, kind_of, time_of
-from pressmark.transforms.page_words import ASIDE, DATE_WORDS, KEYS, SELECTORS
+from pressmark.transforms.page_words import ASIDE, DATE_WORDS, DOCUMENT_DATE, KEYS, SELECTORS
 
 __all__ = ["PageDate", "Region", "modified_times", "page_date", "read_date"]
 
@@ -196,7 +196,7 @@ class _Dates:
             yield self._of_utc(text, sure)
         yield from self._marked(TIMES[:1])
         yield from self._printed(near, "printed beside the title")
-        loose = [text for name in KEYS["document"] for text in self._meta.get(name, ())[:1]]
+        loose = [texts[0] for name, texts in self._meta.items() if DOCUMENT_DATE.fullmatch(name)]
         yield from (self._of_utc(text, loose) for text in loose if ISO.match(text))
         yield from self._marked(TIMES[1:])
         yield from self._printed(near, "updated beside the title", updates=True)

@@ -3,9 +3,10 @@
 Owns lists alone, in several languages. No outlet stands here; what is known of one is in the registry.
 """
 
+import re
 from typing import Final
 
-__all__ = ["ASIDE", "CLASSES", "DATE_WORDS", "KEYS", "LABELS", "NOT_NAMES", "SELECTORS", "WALLS"]
+__all__ = ["ASIDE", "CLASSES", "DATE_WORDS", "DOCUMENT_DATE", "KEYS", "LABELS", "NOT_NAMES", "SELECTORS", "WALLS"]
 
 # How short blocks start that stand over or in furniture.
 LABELS: Final = (
@@ -83,6 +84,9 @@ CLASSES: Final = {
     "product": "product price cart buy shop sku rating ratings review reviews qty stock add shipping",
 }  # fmt: skip
 
+# Meta elements with a date of the document, whoever names it: with some pages the day of publication, with others that
+# of the last change.
+DOCUMENT_DATE: Final = re.compile(r"(?:[a-z]+[.:])?date|created|timestamp")
 # Names of meta elements, the surest first.
 KEYS: Final = {
     "titles": (
@@ -97,8 +101,6 @@ KEYS: Final = {
         "cxenseparse:recs:publishtime", "datecreated", "release_date", "weibo:article:create_at", "firstpublishedtime",
         "apub:time",
     ),
-    # Of the document: with some pages the day of publication, with others that of the last change.
-    "document": ("dc.date", "dc:date", "dcterms.date", "date", "created", "timestamp"),
     "modified": (
         "article:modified_time", "og:updated_time", "datemodified", "dcterms.modified", "dc.date.modified",
         "last-modified", "lastmod", "dateupdate", "article.updated", "modified_time", "revised", "updated",
