@@ -25,7 +25,7 @@ from pressmark.transforms.selection import BadPatternError, Selection
         ("blog/2021-08-26-welcome/index.md", True), ("tag/local-news/index.html", False), ("zh-cn/index.html", False),
         ("_layouts/a-b-c/index.html", False), (".a/the-ferry-waits/index.md", False),
         ("the-ferry-waits/index.css", False),
-        ("a.7z", False), ("a.mhtml", True),
+        ("a.7z", False), ("a.mhtml", True), ("SUMMARY.md", False), ("x/summary.txt", True), ("news/summary.md", True),
         ("wick.example/index.html?p=12", True), ("wick.example/index.html@p=12.html", True),
         ("wick.example/index.html?C=N;O=D", False), ("wick.example/index.html.1", False),
         ("wick.example/a.css?ver=5.9", False), ("wick.example/a.jpg?w=300&h=2", False), ("a.php?id=7", True),
