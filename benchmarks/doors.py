@@ -35,9 +35,10 @@ from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.inputs.source import Request, sources_of
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.dates import FAR_FUTURE
-from pressmark.transforms.doors import cut_body, open_source, story_of
+from pressmark.transforms.doors import cut_body, open_source
 from pressmark.transforms.front_matter import read_front_matter
 from pressmark.transforms.markdown import READER
+from pressmark.transforms.pages import main_blocks
 from pressmark.transforms.records import Limits, Reading
 
 __all__ = ["Article", "articles", "markdown", "page", "write_crawl", "write_dump"]
@@ -202,7 +203,7 @@ def _size(texts: Iterable[str]) -> int:
 
 def _told(data: bytes) -> object:
     opened = open_source(data)
-    return story_of(opened, cut_body(opened, LIMITS.depth).blocks)
+    return main_blocks(cut_body(opened, LIMITS.depth).blocks, opened.titles or ())
 
 
 def _contents(path: Path) -> Iterable[tuple[str, Any]]:

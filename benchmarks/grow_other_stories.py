@@ -23,8 +23,9 @@ from benchmarks.scoring import SHARED
 from pressmark.schemas.contract import Role
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse
-from pressmark.transforms.doors import AS_IT_IS, cut_body, open_source, story_of
+from pressmark.transforms.doors import AS_IT_IS, cut_body, open_source
 from pressmark.transforms.other_stories import NAMES, doubted
+from pressmark.transforms.pages import main_blocks
 from pressmark.transforms.records import Article, Limits
 
 __all__ = ["LETTERS", "samples"]
@@ -57,7 +58,7 @@ def samples(label: dict[str, Any], data: bytes, said: Sequence[str]) -> list[Sam
         raise TypeError(f"`{sha256}` is labelled and no article: {article.detail}")
     opened = open_source(data, AS_IT_IS)
     blocks = cut_body(opened, Limits().depth).blocks
-    verdict, site = story_of(opened, blocks), article.host or ""
+    verdict, site = main_blocks(blocks, opened.titles or ()), article.host or ""
     spans = [(paragraph.byte_start, paragraph.byte_end) for paragraph in article.paragraphs]
     right = {(start, end): role for start, end, role in label["blocks"]}
     found = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import signal
 import threading
@@ -10,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -23,7 +23,7 @@ from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.settings import IngestSettings
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.forgetting import left_of
-from pressmark.transforms.records import Article, Reject, Stamp
+from pressmark.transforms.records import Article, Partition, Reject, Stamp
 from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, partition_of, reject_rows, sort_key
 
 __all__ = [
@@ -100,8 +100,9 @@ def _joined(*counted: tuple[int, tuple[str, ...]] | None) -> tuple[int, tuple[st
 
 
 class Parsed(NamedTuple):
-    """A batch whose rows are staged: its name, what identifies its articles and rejects, with their `owner` and the
-    time at which each ended, and where each partition's rows lie in the files of articles, paragraphs and media."""
+    """A batch whose rows are staged: its name, what identifies its articles (with their partitions) and rejects, with
+    their `owner` and the time at which each ended, and where each partition's rows lie in the files of articles,
+    paragraphs and media."""
 
     name: str
     counts: ParseCounts
@@ -150,17 +151,6 @@ def split_batch(batch: Batch, *, late: bool) -> list[Batch]:
 def parse_batch(batch: Batch) -> Parsed:
     """Read, parse and validate a batch, and stage its rows. Repeating it gives the same rows. No source raises; a row
     that violates its schema makes its source a reject."""
-    # The records of a batch hold no cycles; looking for some takes a quarter of the time.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return _parse_batch(batch)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _parse_batch(batch: Batch) -> Parsed:
     accepted, rejects, total_bytes, left_out = _outcomes(batch)
     accepted.sort(key=lambda one: (
         partition_of(one.article, batch.partition_by), sort_key(one.article), one.source.source_path, one.source.locator
@@ -178,11 +168,15 @@ def _parse_batch(batch: Batch) -> Parsed:
         rows = _rows(accepted, batch.stamp)
     articles, paragraphs, owners, media, media_owners = rows
     rejects.sort(key=lambda reject: (reject[0].source_path, reject[0].source_sha256 or ""))
+    partitions = [partition_of(one.article, batch.partition_by) for one in accepted]
     spans = {
-        "articles": _stage(batch, accepted, "articles", articles, pa.array(range(len(accepted)), pa.int32())),
-        "paragraphs": _stage(batch, accepted, "paragraphs", paragraphs, owners),
-        "media": _stage(batch, accepted, "media", media, media_owners),
+        "articles": _stage(batch, partitions, "articles", articles, pa.array(range(len(accepted)), pa.int32())),
+        "paragraphs": _stage(batch, partitions, "paragraphs", paragraphs, owners),
+        "media": _stage(batch, partitions, "media", media, media_owners),
     }
+    identities = _identities(articles, IDENTITY_COLUMNS, [one.source for one in accepted])
+    identities = identities.append_column("outlet", pa.array([one.outlet for one in partitions], pa.string()))
+    identities = identities.append_column("period", pa.array([one.period for one in partitions], pa.string()))
     rejected = reject_rows([reject for reject, _ in rejects], batch.stamp, batch.archive)
     if rejects:
         if wrong := check_rows(rejected, TABLES["rejects"]):
@@ -193,7 +187,7 @@ def _parse_batch(batch: Batch) -> Parsed:
     return Parsed(
         batch.name,
         ParseCounts(len(batch.sources), total_bytes, len(accepted), left_out, dict(reasons), _doubts(accepted)),
-        _identities(articles, IDENTITY_COLUMNS, [one.source for one in accepted]),
+        identities,
         _identities(rejected, REJECT_COLUMNS, [source for _, source in rejects]),
         spans,
     )
@@ -240,14 +234,12 @@ def _outcomes(batch: Batch) -> tuple[list[_Accepted], list[tuple[Reject, Source]
     return accepted, rejects, total_bytes, left_out
 
 
-def _stage(
-    batch: Batch, accepted: Sequence[_Accepted], name: str, rows: pa.Table, owners: pa.Array
-) -> tuple[Span, ...]:
+def _stage(batch: Batch, places: Sequence[Partition], name: str, rows: pa.Table, owners: pa.Array) -> tuple[Span, ...]:
     """Stage rows of a table of articles; where each partition's lie in the file, which is not written without rows."""
     if not rows.num_rows:
         return ()
     counts = Counter(owners.to_pylist())
-    members = groupby(enumerate(accepted), key=lambda one: partition_of(one[1].article, batch.partition_by))
+    members = groupby(enumerate(places), key=itemgetter(1))
     partitions = [(key, sum(counts[owner] for owner, _ in of)) for key, of in members]
     return batch.staging.write(f"{batch.name}.{name}", rows.append_column(OWNER, owners), partitions)
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import polars as pl
@@ -26,7 +27,8 @@ from pressmark.transforms.records import Article, Reading, Reject
 
 __all__ = ["Cut", "Originals", "Revision", "Trace", "trace_paragraph"]
 
-HELD_BYTES: Final = 64 << 20
+# A source has 16 MiB at most, by default.
+HELD: Final = 4
 MOST_CUTS: Final = 4096
 
 log = logging.getLogger(__name__)
@@ -76,19 +78,14 @@ class Originals:
         self._output, self._source = output, source
         self._opened: dict[str, _Opened] = {}
         self._unread: set[str] = set()
-        self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._held = lru_cache(maxsize=HELD)(self._read)
         self._cuts: dict[Revision, Cut | None] = {}
         self._lock = threading.Lock()
 
     def bytes_of(self, archive: str, source_path: str, sha256: str) -> bytes:
         """A current source's bytes; raises `InputError` where it is gone, or is no longer what was ingested."""
         with self._lock:
-            if sha256 not in self._held:
-                self._held[sha256] = self._read(archive, source_path, sha256)
-                while len(self._held) > 1 and sum(map(len, self._held.values())) > HELD_BYTES:
-                    self._held.popitem(last=False)
-            self._held.move_to_end(sha256)
-            return self._held[sha256]
+            return self._held(archive, source_path, sha256)
 
     def contents(self, asked: Iterable[Revision]) -> dict[Revision, bytes]:
         """The bytes of revisions, those left out that are not there, or not what was ingested."""

@@ -4,7 +4,7 @@ those that are not, and makes the tasks that merge."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -79,8 +79,8 @@ def settle_round(
 ) -> Settlement:
     """Settle which revision of each touched article is current, and name the files that change."""
     known = catalog.frame
-    parsed = _frame([(one.name, one.articles) for one in now.parsed], revisions.PARSED, _partition_columns(now.parsed))
-    rejected = _frame([(one.name, one.rejects) for one in now.parsed], revisions.REJECTED)
+    parsed = _frame(((one.name, one.articles) for one in now.parsed), revisions.PARSED)
+    rejected = _frame(((one.name, one.rejects) for one in now.parsed), revisions.REJECTED)
     replaced = pl.concat([
         frame.select("archive", "source_path")
         for frame in (parsed.filter(pl.col("valid_to").is_null()), now.gone,
@@ -140,13 +140,12 @@ class _Places:
         for table in sorted({work.table for work in works}, key=lambda table: (table != "paragraphs", table)):
             mine = [work for work in works if work.table == table]
             parts = by_partition(self._output.parts(TABLES[table]))
-            waiting = _by_partition(staged.get(table, ()))
             count = max(1, min(len(mine), max(2 * workers if workers > 1 else 1, total // TASK_BYTES)))
             for number in range(count):
                 some = tuple(mine[len(mine) * number // count : len(mine) * (number + 1) // count])
                 partitions = dict.fromkeys(work.partition for work in some)
                 here = tuple(part for partition in partitions for part in parts.get(partition, ()))
-                rows = _those_of(partitions, waiting)
+                rows = _those_of(partitions, staged.get(table, ()))
                 found.append(MergeTask(
                     self._output, staging, number, self._buckets, now.archive, now.last, some, rows, here,
                 ))  # fmt: skip
@@ -174,43 +173,19 @@ class _Places:
         ]  # fmt: skip
 
 
-def _by_partition(staged: Iterable[StagedFile]) -> dict[Partition | None, list[tuple[StagedFile, Span]]]:
-    found = defaultdict(list)
-    for file in staged:
-        for span in file.spans:
-            found[span.partition].append((file, span))
-    return found
-
-
-def _those_of(
-    partitions: Iterable[Partition | None], waiting: dict[Partition | None, list[tuple[StagedFile, Span]]]
-) -> tuple[StagedFile, ...]:
+def _those_of(partitions: Collection[Partition | None], staged: Iterable[StagedFile]) -> tuple[StagedFile, ...]:
     """The staged files with rows of some partitions, each with no other rows."""
-    spans: dict[str, list[Span]] = defaultdict(list)
-    files: dict[str, StagedFile] = {}
-    for partition in partitions:
-        for file, span in waiting.get(partition, ()):
-            spans[file.name].append(span)
-            files[file.name] = file
-    return tuple(files[name]._replace(spans=tuple(sorted(some, key=lambda span: span.start)))
-                 for name, some in sorted(spans.items()))  # fmt: skip
+    found = (file._replace(spans=tuple(one for one in file.spans if one.partition in partitions)) for file in staged)
+    return tuple(file for file in found if file.spans)
 
 
-def _frame(
-    batches: Sequence[tuple[str, pa.Table]], schema: pl.Schema, more: Sequence[pl.DataFrame] | None = None
-) -> pl.DataFrame:
+def _frame(batches: Iterable[tuple[str, pa.Table]], schema: pl.Schema) -> pl.DataFrame:
     frames = [pl.DataFrame(schema=schema)]
-    for position, (name, rows) in enumerate(batches):
+    for name, rows in batches:
         if rows.num_rows:
             frame = pl.DataFrame(pl.from_arrow(rows)).with_columns(batch=pl.lit(name))
-            frame = frame if more is None else pl.concat([frame, more[position]], how="horizontal")
             frames.append(frame.select(schema.names()).cast(schema))
     return pl.concat(frames)
-
-
-def _partition_columns(batches: Sequence[Parsed]) -> list[pl.DataFrame]:
-    rows = ([one.partition for one in batch.spans["articles"] for _ in range(one.start, one.stop)] for batch in batches)
-    return [pl.DataFrame(some, ["outlet", "period"], orient="row") for some in rows]
 
 
 def _staged_files(

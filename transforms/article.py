@@ -25,17 +25,16 @@ from pressmark.transforms.doors import (
     characters_of,
     cut_body,
     dated_in_words,
-    is_walled,
     open_source,
-    others_of,
-    story_of,
 )
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import BadSource
 from pressmark.transforms.neighbours import standfirst, title_among
+from pressmark.transforms.other_stories import corrections
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import amid, outside_findings
 from pressmark.transforms.own_links import LINKS
+from pressmark.transforms.pages import is_wall, main_blocks
 from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import (
     INDEX_PAGE,
@@ -214,6 +213,9 @@ def _parse(
     ends = [end[1] for title in opened.titles or () if (end := SITE.search(title.lower()))]
     own = {name for name, _ in header.credits if any(end.startswith(name.lower()) for end in ends)}
 
+    # A page with a date of its own is a wall by its text alone.
+    wall_titles = (opened.titles or ()) if dates.published_from in ("none", "url") else ()
+
     def is_label(name: str) -> bool:
         return name in own or outlet.is_called(name)
 
@@ -260,7 +262,7 @@ def _parse(
         doubts=tuple([doubt for doubt, holds in (
             (NO_ZONE, not outlet.known and _has_no_zone(header, dates, dated, blocks, roles)),
             (INDEX_PAGE, opened.titles is not None and _is_index(header, canonical, blocks, roles)),
-            (WALL_PAGE, is_walled(opened, content, dated=dates.published_from not in ("none", "url"))),
+            (WALL_PAGE, opened.titles is not None and is_wall(wall_titles, content)),
         ) if holds]),
     )  # fmt: skip
 
@@ -269,7 +271,7 @@ def _of_page(
     opened: Opened, blocks: list[Block], media: Sequence[Medium], evidence: Evidence, dated: PageDates, stated: Stated
 ) -> tuple[Classified, list[Medium]]:
     """The roles of a whole page's blocks, and the media of its story: what is no part of that is furniture."""
-    verdict = story_of(opened, blocks)
+    verdict = main_blocks(blocks, opened.titles or ())
     verdict = verdict._replace(main=amid(blocks, verdict.main, evidence))
     places = [index for index, main in enumerate(verdict.main) if main]
     below = _below_pictures(media)
@@ -286,7 +288,7 @@ def _of_page(
     for index, finding in outside_findings(blocks, verdict.main, evidence, dated, stated).items():
         findings[index] = finding
     standfirst(findings, blocks, stated, title_among(findings, blocks))
-    for index, finding in others_of(blocks, findings, verdict, stated.site):
+    for index, finding in [*corrections(blocks, findings, verdict, stated.site)]:
         findings[index] = finding
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
     return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown

@@ -1,4 +1,4 @@
-"""Cuts an HTML fragment into blocks with exact spans: the fast path of the contract's section 2.
+"""Cuts an HTML fragment into blocks with exact spans: the contract's section 2.
 
 Owns where a block starts and ends and what its text is. Knows nothing of headers, bytes, outlets or
 roles; it hands on the open elements of each block as evidence for whoever judges it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
 from turbohtml import TokenType, tokenize
@@ -36,7 +37,6 @@ SKIPPED: Final = frozenset({"script", "style", "template", "svg"})
 VOID: Final = frozenset(
     "area base basefont bgsound col embed hr img input keygen link meta param source track wbr".split()
 )
-WHOLE_BLOCK: Final = BLOCK_LEVEL - VOID
 # An open element of these ends where another of the same name starts; a `p` ends at any block-level start.
 IMPLIED_END: Final = frozenset({"p", "li", "dd", "dt", "option", "tr", "td", "th"})
 
@@ -171,28 +171,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         kind = token.type
         position = token.col
         if text is not None:
-            # Most blocks are one text between two tags.
-            if (
-                kind is _END
-                and not draft.open
-                and draft.href is None
-                and token.tag in WHOLE_BLOCK
-                and len(text) == position - text_start
-            ):
-                stripped = text.strip(STRIPPED)
-                if stripped:
-                    start = text_start if stripped == text else text_start + text.index(stripped)
-                    blocks.append(
-                        Block(_collapse(stripped), start, start + len(stripped), here, here.bold, here.italic, ())
-                    )
-                # The element holds nothing else, so that its end asks for nothing more.
-                if names and names[-1] == token.tag:
-                    names.pop()
-                    here = here.outer
-                    text = None
-                    continue
-            else:
-                draft.add_text(text, text_start, position, here)
+            draft.add_text(text, text_start, position, here)
             text = None
         if skip_ended:
             skipped.append((skip_start, _end_of(source, skip_end, position)))
@@ -215,10 +194,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             skip_start, skip_ended, skip_end = position, True, position
             continue
         tag = token.tag or ""
-        try:
-            treatment, name = _TREATMENTS[tag]
-        except KeyError:
-            treatment, name = _treatment(tag)
+        treatment, name = _treatment(tag)
         if treatment == _BREAK:
             if draft.open:
                 draft.add_break()
@@ -280,6 +256,7 @@ def _end_of(source: str, start: int, limit: int) -> int:
     return limit
 
 
+@lru_cache(maxsize=1024)
 def _treatment(tag: str) -> tuple[int, str]:
     """How the loop treats a tag, and the name of the element that it stands for."""
     name = element_name(tag)
@@ -290,10 +267,6 @@ def _treatment(tag: str) -> tuple[int, str]:
     if name in VOID:
         return _VOID, name
     return {"br": _BREAK, "a": _LINK}.get(name, _INLINE), name
-
-
-# Names outside HTML are not kept, as an archive can hold any number of them.
-_TREATMENTS: Final = {tag: _treatment(tag) for tag in (*BLOCK_LEVEL, *SKIPPED, *VOID, *RENAMED, *INLINE)}
 
 
 class _Draft:

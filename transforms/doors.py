@@ -10,25 +10,23 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import Markup
-from pressmark.transforms.blocks import Block, Cut, TooDeep, cut
+from pressmark.transforms.blocks import Cut, TooDeep, cut
 from pressmark.transforms.date_keys import OF_PUBLICATION, folded
 from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
 from pressmark.transforms.header import BadSource, commented_header, read_header, record_header
 from pressmark.transforms.language import detect_all
+from pressmark.transforms.markdown import cut_markdown
+from pressmark.transforms.page_dates import read_date
+from pressmark.transforms.page_facts import PageFacts, page_facts
+from pressmark.transforms.pages import declared_inside
 from pressmark.transforms.records import Header, Reading, RecordFacts
 from pressmark.transforms.reprint import looks_like_markdown
 
-if TYPE_CHECKING:
-    from pressmark.transforms.evidence import Finding
-    from pressmark.transforms.page_facts import PageFacts
-    from pressmark.transforms.pages import Verdict
-
 __all__ = [
-    "AS_IT_IS", "STATEFUL", "Opened", "characters_of", "cut_body", "dated_in_words", "is_walled", "open_source",
-    "others_of", "part_source", "story_of",
+    "AS_IT_IS", "STATEFUL", "Opened", "characters_of", "cut_body", "dated_in_words", "open_source", "part_source",
 ]  # fmt: skip
 
 AS_IT_IS: Final = Reading()
@@ -73,9 +71,6 @@ def open_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
     text in the encoding that was declared, UTF-8 where none was."""
     found = part_source(data, reading, facts)
     if found.header.dialect == "page" or PAGE.match(found.body):
-        # Readers of what most archives have none of are loaded when they are needed.
-        from pressmark.transforms.page_facts import page_facts
-
         page = page_facts(found.body)
         return found._replace(header=_with_page(found.header, page), titles=page.titles)
     markup = reading.markup
@@ -108,8 +103,6 @@ def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts |
         return decode(data, declared)
     except UnicodeDecodeError:
         # What a page says of its own encoding counts where nobody else says anything.
-        from pressmark.transforms.pages import declared_inside
-
         label = declared_inside(data)
         codec = codec_of(label) if label else None
         if codec in (None, UTF_8) and facts is not None and facts.charset:
@@ -117,31 +110,6 @@ def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts |
         if codec in (None, UTF_8):
             raise
         return decode(data, codec)
-
-
-def story_of(opened: Opened, blocks: Sequence[Block]) -> Verdict:
-    """Which blocks of a whole page are its story's."""
-    from pressmark.transforms.pages import main_blocks
-
-    return main_blocks(blocks, opened.titles or ())
-
-
-def others_of(
-    blocks: Sequence[Block], findings: Sequence[Finding], verdict: Verdict, site: str
-) -> list[tuple[int, Finding]]:
-    """Where a whole page's `findings` of other stories and furniture are taken back, and what is there."""
-    from pressmark.transforms.other_stories import corrections
-
-    return list(corrections(blocks, findings, verdict, site))
-
-
-def is_walled(opened: Opened, content: Sequence[str], *, dated: bool) -> bool:
-    """Whether a whole page, of which this is the content, stands in place of a story."""
-    if opened.titles is None:
-        return False
-    from pressmark.transforms.pages import is_wall
-
-    return is_wall(() if dated else opened.titles, content)
 
 
 def _json_comment(text: str, keys: Sequence[tuple[str, str]]) -> Header | None:
@@ -159,8 +127,6 @@ def _json_comment(text: str, keys: Sequence[tuple[str, str]]) -> Header | None:
 
 def _with_page(header: Header, page: PageFacts) -> Header:
     """A header with what the page says, where the header itself says nothing."""
-    from pressmark.transforms.page_dates import read_date
-
     said = json.loads(header.metadata) if header.metadata else {}
     more = {**page.metadata, "modified": page.modified, "published": page.published, "site_name": page.site_name}
     said = {**{key: value for key, value in more.items() if value}, **said}
@@ -186,8 +152,6 @@ def dated_in_words(header: Header, texts: list[str]) -> Header:
     for key in OF_PUBLICATION:
         written = next((value for name, value in said.items() if folded(name) == key), None)
         if isinstance(written, str) and written:
-            from pressmark.transforms.page_dates import read_date
-
             _, spoken = detect_all(texts, [True] * len(texts))
             if moment := read_date(written, spoken):
                 left = {name: value for name, value in said.items() if folded(name) != key}
@@ -206,11 +170,7 @@ def _stated_day(printed: str | None) -> date | None:
 
 def cut_body(opened: Opened, max_depth: int) -> Cut:
     """The blocks of a body. Raises `BadSource` where more elements are open than `max_depth`."""
-    read: Callable[..., Cut] = cut
-    if opened.markup == "markdown":
-        from pressmark.transforms.markdown import cut_markdown
-
-        read = cut_markdown
+    read: Callable[..., Cut] = cut_markdown if opened.markup == "markdown" else cut
     try:
         return read(opened.body, max_depth=max_depth)
     except TooDeep as deep:

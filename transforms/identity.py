@@ -70,9 +70,6 @@ ESCAPES: Final = re.compile(r"%(?=[0-9a-fA-F]{2})([2-7][0-9a-fA-F]|[a-f][0-9a-fA
 NO_ESCAPE: Final = re.compile(r"%(?![0-9a-fA-F]{2})")
 UNRESERVED: Final = frozenset(map(ord, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"))
 AMPERSAND: Final = re.compile(r"&(?:amp|#38|#x26);", re.IGNORECASE)
-# Most addresses need no more than https and single slashes.
-PLAIN: Final = re.compile(r"https?://([a-z0-9.-]+[a-z0-9]/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)")
-ODD: Final = re.compile(r"/\.|//|amp(?![a-z0-9])|ampproject|;jsessionid", re.IGNORECASE)
 SLASHES: Final = re.compile(r"/{2,}")
 
 
@@ -86,9 +83,6 @@ def canonical_url(url: str | None) -> str | None:
     """
     if url is None:
         return None
-    plain = PLAIN.fullmatch(url)
-    if plain and not ODD.search(plain[1]):
-        return f"https://{plain[1]}"
     try:
         parts = urlsplit(_slashed(unarchived(AMPERSAND.sub("&", AMPERSAND.sub("&", url.strip())))))
         if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:

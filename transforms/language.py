@@ -152,14 +152,7 @@ def _every_language() -> Any:
     # Takes longer to load than a thousand articles to parse, and archives in Chinese and English never ask.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
-    whole = LanguageIdentifier.from_model_file(MODEL_FILE)
-    wanted = {*LATIN_LANGUAGES, *(language for _, languages in SCRIPTS for language in languages.split())}
-    columns = [number for number, language in enumerate(whole.nb_classes) if language in wanted]
-    # Two fifths of its numbers are of languages that no text is asked for.
-    return LanguageIdentifier(
-        whole.nb_ptc[:, columns], whole.nb_pc[columns], [whole.nb_classes[number] for number in columns],
-        whole.tk_nextmove, whole.tk_output, norm_probs=True, tk_row=whole.tk_row,
-    )  # fmt: skip
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 @lru_cache(maxsize=1)

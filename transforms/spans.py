@@ -11,7 +11,6 @@ from pressmark.schemas.contract import Role
 from pressmark.transforms import identity
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.doors import Opened
-from pressmark.transforms.encodings import UTF_8
 from pressmark.transforms.records import Link, Medium, Paragraph
 
 __all__ = ["SEPARATOR", "media_of", "paragraphs_of", "skipped_sizes"]
@@ -24,20 +23,13 @@ def paragraphs_of(
 ) -> list[Paragraph]:
     """Paragraphs with char spans in the article's text and byte spans in the source."""
     paragraphs = []
-    body, is_utf_8 = opened.body, opened.decoded.encoding == UTF_8
     char_start = position = 0
     byte_end = opened.header_bytes
     for (text, start, end, _, _, _, links), role, tag in zip(blocks, roles, languages, strict=True):
         data = text.encode()
         char_end = char_start + len(text)
-        if is_utf_8:
-            gap, source = body[position:start], body[start:end]
-            byte_start = byte_end + (len(gap) if gap.isascii() else len(gap.encode()))
-            size = len(data) if source == text else len(source) if source.isascii() else len(source.encode())
-            byte_end = byte_start + size
-        else:
-            byte_start = byte_end + opened.size(position, start)
-            byte_end = byte_start + opened.size(start, end)
+        byte_start = byte_end + opened.size(position, start)
+        byte_end = byte_start + opened.size(start, end)
         if links:
             links = tuple([Link(identity.resolve(link.href, base), link.start, link.end) for link in links])
         paragraphs.append(

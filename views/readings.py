@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -79,8 +79,8 @@ class Moment:
             raise
         # Asked once, as every file has the same and finding them all takes a while.
         self._schemas = {name: table.collect_schema() for name, table in self.dataset.tables().items()}
-        self._lock = threading.Lock()
-        self._searches: dict[Asked, pl.DataFrame] = {}
+        # Paragraphs with the words, of articles that are as asked; at most `MOST_HITS`.
+        self.found = lru_cache(maxsize=HELD_SEARCHES)(self._found)
         self._making = threading.Lock()
         self._made: dict[str, pl.DataFrame] = {}
         self._output = Output(self.dataset.folder)
@@ -120,11 +120,7 @@ class Moment:
         """Current articles that are as asked, whatever their words."""
         return _ordered(self.articles.filter(*_conditions(asked)), newest_first=asked.newest_first)
 
-    def found(self, asked: Asked) -> pl.DataFrame:
-        """Paragraphs with the words, of articles that are as asked; at most `MOST_HITS`."""
-        with self._lock:
-            if asked in self._searches:
-                return self._searches[asked]
+    def _found(self, asked: Asked) -> pl.DataFrame:
         # Of superseded revisions no language or flag is known, but by their articles.
         some = self.articles.filter(*_conditions(Asked(language=asked.language, flag=asked.flag)))["article_id"]
         hits = self.dataset.search(
@@ -133,12 +129,7 @@ class Moment:
             limit=MOST_HITS,
         )  # fmt: skip
         known = self.articles.select("article_id", "language", "flags", "author")
-        hits = hits.join(known, on="article_id", how="left", maintain_order="left")
-        with self._lock:
-            while len(self._searches) >= HELD_SEARCHES:
-                self._searches.pop(next(iter(self._searches)))
-            self._searches[asked] = hits
-        return hits
+        return hits.join(known, on="article_id", how="left", maintain_order="left")
 
     def titled(self, asked: Asked) -> pl.DataFrame:
         """Current articles whose title has the words as they stand, in capitals or not."""
