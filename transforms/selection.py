@@ -16,7 +16,8 @@ __all__ = ["EVERY_ARTICLE", "PACKED_PAGE", "RECORD_FILE", "BadPatternError", "Se
 # What accompanies articles: pages about the archive, indexes, the folders and files that make a site of it.
 LEFT_OUT: Final = re.compile(
     r"""(?:\A|.*/)(?:
-        (?:readme|licen[cs]e(?:-[^/.]*)?|copying|contributing|changelog|code_of_conduct|404)(?:\.[^/]*)? | (?-i:SUMMARY\.md)
+        (?:readme|licen[cs]e(?:-[^/.]*)?|copying|contributing|changelog|code_of_conduct|404)(?:\.[^/]*)?
+        | (?-i:SUMMARY\.md)
         | _?index(?:\.[^/?@]*)?(?:[?@]C=[NMSD][^/]*)? | hts-log\.txt | cookies\.txt | hts-cache/.*
         | _config\.ya?ml | gemfile[^/]* | rakefile | makefile | dockerfile | cname | robots\.txt
         | package(?:-lock)?\.json | requirements[^/]*\.txt

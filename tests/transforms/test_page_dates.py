@@ -72,7 +72,8 @@ PAGES = {
         f'{STORY}<script>[{{"publishedAt": "2021-03-05"}}, {{"publishedAt": "2021-03-06"}}]</script>', None,
     ),
     "a vendor's name for the document's date": (
-        '<meta name="vx.date" content="2021-03-05T00:00:00Z">' + STORY + "<p>Last updated on 2021-03-09</p>", "2021-03-05",
+        '<meta name="vx.date" content="2021-03-05T00:00:00Z">' + STORY + "<p>Last updated on 2021-03-09</p>",
+        "2021-03-05",
     ),
     "only when it was modified": ('<meta name="last-modified" content="2021-03-09">' + STORY, "2021-03-09"),
     "modified, and the address names a day": (
