@@ -31,7 +31,7 @@ from pressmark.storage.planning import Facts, check_same_archive, part_of, round
 from pressmark.storage.pool import Pool, open_pool
 from pressmark.storage.queries import reject_lines
 from pressmark.storage.rooting import Roots
-from pressmark.storage.runs import RunReport, carried_runs, last_runs, new_stamp, write_report, write_run
+from pressmark.storage.runs import RunReport, behind, carried_runs, last_runs, new_stamp, write_report, write_run
 from pressmark.storage.search_index import keep_index
 from pressmark.storage.settings import IngestSettings, configured
 from pressmark.storage.settlement import Round, Settlement, settle_round
@@ -132,12 +132,12 @@ class Run:
         self, settings: IngestSettings, stamp: Stamp, output: Output, progress: Progress, pool: Pool, staging: Staging
     ) -> None:
         self._settings = settings
-        self._stamp = stamp
         self._output = output
         self._progress = progress
         self._pool = pool
         self._staging = staging
         self._runs = last_runs(output)
+        self._stamp = behind(self._runs, stamp)
         self._counts = {name: getattr(self._runs[0], name) if self._runs else 0 for name in OF_RUNS}
         self._facts: Facts
         self._input: Input
@@ -382,7 +382,7 @@ class Run:
             run_id=self._stamp.run_id,
             archive=self._facts.archive,
             started_at=self._stamp.started_at,
-            finished_at=datetime.now(UTC),
+            finished_at=max(datetime.now(UTC), self._stamp.started_at),
             source=self._settings.source,
             commit=self._listing.commit,
             committed_at=self._listing.committed_at,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -25,12 +26,14 @@ from pressmark.transforms.records import Stamp
 from pressmark.transforms.selection import Selection
 
 __all__ = [
-    "Archive", "RunReport", "archive_of", "carried_runs", "last_runs", "latest_of", "named_archive", "new_stamp",
-    "read_report", "write_report", "write_run",
+    "Archive", "RunReport", "archive_of", "behind", "carried_runs", "last_runs", "latest_of", "named_archive",
+    "new_stamp", "read_report", "write_report", "write_run",
 ]  # fmt: skip
 
 # Whoever sees a run's row sees all of its files.
 LAST_RANK: Final = 9
+
+log = logging.getLogger(__name__)
 
 
 class RunReport(NamedTuple):
@@ -193,7 +196,17 @@ def read_report(output: Output, run_id: str) -> dict[str, Any]:
     return content
 
 
-def new_stamp() -> Stamp:
-    """A run id that sorts by time, and the time."""
-    now = datetime.now(UTC)
-    return Stamp(f"{now:%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}", now)
+def new_stamp(at: datetime | None = None) -> Stamp:
+    """A run id that sorts by time, and the time: now, where none is given."""
+    at = at or datetime.now(UTC)
+    return Stamp(f"{at:%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}", at)
+
+
+def behind(runs: list[RunReport], stamp: Stamp) -> Stamp:
+    """The stamp of the run that comes next: where the clock was set back, the first moment behind the latest of `runs`,
+    as which one is the latest, and holds the counts and the root, is told by their times."""
+    if not runs or runs[0].started_at <= stamp.started_at:
+        return stamp
+    last = runs[0].started_at
+    log.warning("the latest run started at %s, which this machine's clock has not reached: this one counts as next", last)
+    return new_stamp(last + timedelta(microseconds=1))
