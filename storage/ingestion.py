@@ -346,7 +346,9 @@ class Run:
             most_bytes=self._settings.limits.source_bytes,
         )  # fmt: skip
         if not self._facts.deletes and self._settings.sync is None:
-            mine = known.filter(STANDING, ~REJECT, pl.col("archive") == self._facts.archive).select("source_path").unique()
+            mine = (
+                known.filter(STANDING, ~REJECT, pl.col("archive") == self._facts.archive).select("source_path").unique()
+            )
             self._absent = mine.join(listing, on="source_path", how="anti").height
         if self._settings.sync is None and decision.gone.height:
             known = self._catalog.frame.filter(pl.col("archive") == self._facts.archive)

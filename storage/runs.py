@@ -216,5 +216,7 @@ def behind(runs: list[RunReport], stamp: Stamp) -> Stamp:
     if not runs or runs[0].started_at <= stamp.started_at:
         return stamp
     last = runs[0].started_at
-    log.warning("the latest run started at %s, which this machine's clock has not reached: this one counts as next", last)
+    log.warning(
+        "the latest run started at %s, which this machine's clock has not reached: this one counts as next", last
+    )
     return new_stamp(last + timedelta(microseconds=1))

@@ -383,7 +383,7 @@ def test_a_run_counts_as_the_next_one_though_the_clock_was_set_back(
     assert again.started_at <= again.finished_at
     monkeypatch.setattr("pressmark.storage.forgetting.new_stamp", lambda: new_stamp(datetime(2026, 1, 4, tzinfo=UTC)))
     (article_id,) = next(row for row in news.rows("articles", "article_id"))
-    run_id = forget(str(article_id), news.out, reason="asked for").run_id
+    run_id = forget(str(article_id), str(news.out), reason="asked for").run_id
     last = latest_of(Output(news.out))
     assert (last.run_id, last.articles) == (run_id, 1)
     with Dataset(news.out) as dataset:
