@@ -43,6 +43,7 @@ exit codes:
   2  the arguments are wrong
   3  could not run; the message says why and what to do
 """
+FULL: Final = os.strerror(errno.ENOSPC)
 ADDRESSES: Final = """\
 addresses:
   news, /data/news                      a path: relative to the working folder, or absolute
@@ -142,6 +143,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PressmarkError as error:
         return _fail(error, words)
     except OSError as error:
+        if FULL in str(error):  # also where a library gives no number, or a list of files
+            where, remedy = str(error.filename or "this machine"), "free some space, and run again"
+            return _fail(MachineError(FULL, where, remedy), words)
         where = str(error.filename or errno.errorcode.get(error.errno or 0, "this machine"))
         return _fail(MachineError(error.strerror or str(error), where, "correct that and run again"), words)
     except BaseException as error:

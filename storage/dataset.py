@@ -181,7 +181,8 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         return moment_of(self._moment, anew=True).root
 
     def asof(self, moment: datetime) -> pl.DataFrame:
-        """The articles as they stood at a moment (UTC where it names no zone), of an output with its history."""
+        """The articles as they stood at a moment (UTC where it names no zone), of archives that are there with their
+        history."""
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return articles_at(self._moment, aware, text=True)[0]
 

@@ -31,14 +31,14 @@ from pressmark.storage.planning import Facts, check_same_archive, part_of, round
 from pressmark.storage.pool import Pool, open_pool
 from pressmark.storage.queries import reject_lines
 from pressmark.storage.rooting import Roots
-from pressmark.storage.runs import RunReport, carried_runs, last_runs, new_stamp, write_report, write_run
+from pressmark.storage.runs import RunReport, behind, carried_runs, last_runs, new_stamp, write_report, write_run
 from pressmark.storage.search_index import keep_index
 from pressmark.storage.settings import IngestSettings, configured
 from pressmark.storage.settlement import Round, Settlement, settle_round
 from pressmark.storage.versions import parser_version
 from pressmark.transforms.forgetting import forgotten_in
 from pressmark.transforms.records import Reject, Stamp
-from pressmark.transforms.revisions import CATALOG, Decision, decide, to_hash
+from pressmark.transforms.revisions import CATALOG, REJECT, Decision, decide, to_hash
 
 __all__ = ["IngestPlan", "MergeCounts", "Progress", "Run", "ingest", "open_run", "plan_ingest", "run_steps"]
 
@@ -132,18 +132,19 @@ class Run:
         self, settings: IngestSettings, stamp: Stamp, output: Output, progress: Progress, pool: Pool, staging: Staging
     ) -> None:
         self._settings = settings
-        self._stamp = stamp
         self._output = output
         self._progress = progress
         self._pool = pool
         self._staging = staging
         self._runs = last_runs(output)
+        self._stamp = behind(self._runs, stamp)
         self._counts = {name: getattr(self._runs[0], name) if self._runs else 0 for name in OF_RUNS}
         self._facts: Facts
         self._input: Input
         self._listing: Listing
         self._seen: SeenBefore | None = None
         self._decision: Decision
+        self._absent = 0
         self._rounds: list[pl.DataFrame] = []
         self._parsed: list[Parsed] = []
         self._settlement: Settlement | None = None
@@ -182,7 +183,7 @@ class Run:
         return IngestPlan(
             self._facts.archive, self._considered.height, self._listing.left_out, self._decision.unchanged,
             parse.height, int(parse["source_bytes"].sum() or 0), self._decision.gone.height, len(self._rounds),
-            self._listing.notes,
+            self._notes,
         )  # fmt: skip
 
     def parse(self, number: int) -> ParseCounts:
@@ -272,7 +273,7 @@ class Run:
         first = {reject.reason: reject.source_path for reject in reversed(rejects)}
         changes = [{"outlet": one, **{kind: of[kind] for kind in KINDS}} for one, of in sorted(self._changes.items())]
         content = {
-            "run": self._report._asdict(), "notes": list(self._listing.notes), "changes": changes,
+            "run": self._report._asdict(), "notes": list(self._notes), "changes": changes,
             "doubts": [
                 {"doubt": doubt, "articles": count, "of": self._total.accepted, "for_example": list(paths)}
                 for doubt, (count, paths) in sorted(self._total.doubts.items())
@@ -285,6 +286,11 @@ class Run:
         keep_clusters(self._output)
         describe(self._output, self._report)
         return self._report
+
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        absent = f"sources of earlier runs that are not in this input, and stay without `--sync`: {self._absent:,}"
+        return (*self._listing.notes, absent) if self._absent else self._listing.notes
 
     @property
     def _to_parse(self) -> int:
@@ -339,6 +345,11 @@ class Run:
             listing, known, self._facts.archive, deletes=self._facts.deletes,
             most_bytes=self._settings.limits.source_bytes,
         )  # fmt: skip
+        if not self._facts.deletes and self._settings.sync is None:
+            mine = (
+                known.filter(STANDING, ~REJECT, pl.col("archive") == self._facts.archive).select("source_path").unique()
+            )
+            self._absent = mine.join(listing, on="source_path", how="anti").height
         if self._settings.sync is None and decision.gone.height:
             known = self._catalog.frame.filter(pl.col("archive") == self._facts.archive)
             check_same_archive(self._listing.frame.filter(STANDING), known, self._facts.archive, self._output)
@@ -382,7 +393,7 @@ class Run:
             run_id=self._stamp.run_id,
             archive=self._facts.archive,
             started_at=self._stamp.started_at,
-            finished_at=datetime.now(UTC),
+            finished_at=max(datetime.now(UTC), self._stamp.started_at),
             source=self._settings.source,
             commit=self._listing.commit,
             committed_at=self._listing.committed_at,

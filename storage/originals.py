@@ -18,7 +18,7 @@ from pressmark.schemas import TABLES
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Request, Source, sources_of
 from pressmark.storage.output.tables import Output
-from pressmark.storage.runs import Archive, archive_of, last_runs
+from pressmark.storage.runs import Archive, archive_of, ingested_as, last_runs
 from pressmark.storage.settings import READING_NAMES, IngestSettings
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.changes import Place
@@ -156,7 +156,7 @@ class Originals:
         if name not in self._opened:
             runs = last_runs(self._output)
             # Where the input that was given is another archive's, this one is read from its own.
-            owner = next((run.archive for run in runs if run.source == self._source), name)
+            owner = ingested_as(runs, self._source) or name
             archive = archive_of(self._output, self._source if owner == name else None, name)
             request = Request(EVERYTHING, history=archive.history, moves=archive.moves)
             sources = sources_of(archive.input.listing(request).frame)

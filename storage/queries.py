@@ -12,7 +12,7 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import PERIODS, UNKNOWN_PERIODS
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
-from pressmark.storage.runs import RunReport, latest_of
+from pressmark.storage.runs import RunReport, last_runs, latest_of
 from pressmark.transforms.outlets import UNKNOWN
 from pressmark.transforms.records import INDEX_PAGE, NO_ZONE, WALL_PAGE
 
@@ -160,17 +160,20 @@ def doubts_about(
     return sorted(doubts, key=lambda doubt: -doubt.articles)
 
 
-def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, RunReport]:
-    """The articles of the archive as it stood at `moment`, by `published_at` and `article_id`, and the latest run; with
-    `text`, also those that revisions share. Raises `OutputError` where the output holds no history."""
-    run = latest_of(output)
-    if not run.argument("history"):
+def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, list[RunReport]]:
+    """The articles of archives with their history as they stood at `moment`, by `published_at` and `article_id`, and the
+    latest run of each archive; with `text`, also those that revisions share. Raises `OutputError` where the output holds
+    no history."""
+    runs = last_runs(output) or [latest_of(output)]
+    known = [run.archive for run in runs if run.argument("history")]
+    if not known:
         raise OutputError(
             "this output does not hold the archive's history", output.address,
             "run `pressmark ingest --history` on the git repository",
         )  # fmt: skip
     every = _revisions(output.scan(TABLES["articles"]), output.scan(TABLES["revisions"]))
     standing = every.filter(
+        pl.col("archive").is_in(known),
         pl.col("valid_from").is_null() | (pl.col("valid_from") <= moment),
         pl.col("valid_to").is_null() | (pl.col("valid_to") > moment),
     )
@@ -178,7 +181,7 @@ def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.Dat
     if text:
         latest = _with_texts(latest, every)
     columns = [name for name in AT_COLUMNS if text or name != "text"]
-    return latest.select(columns).sort("published_at", "article_id", nulls_last=True).collect(), run
+    return latest.select(columns).sort("published_at", "article_id", nulls_last=True).collect(), runs
 
 
 def stages_of(output: Output, article_id: str) -> list[Stage]:

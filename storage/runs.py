@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -20,17 +21,19 @@ from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.parquet import PartFile, write_part
 from pressmark.storage.output.store import Replacement, is_object_address
 from pressmark.storage.output.tables import PART_SUFFIX, Output
-from pressmark.storage.settings import keys_of
+from pressmark.storage.settings import base_name, keys_of
 from pressmark.transforms.records import Stamp
 from pressmark.transforms.selection import Selection
 
 __all__ = [
-    "Archive", "RunReport", "archive_of", "carried_runs", "last_runs", "latest_of", "named_archive", "new_stamp",
-    "read_report", "write_report", "write_run",
+    "Archive", "RunReport", "archive_of", "behind", "carried_runs", "ingested_as", "last_runs", "latest_of",
+    "named_archive", "new_stamp", "read_report", "write_report", "write_run",
 ]  # fmt: skip
 
 # Whoever sees a run's row sees all of its files.
 LAST_RANK: Final = 9
+
+log = logging.getLogger(__name__)
 
 
 class RunReport(NamedTuple):
@@ -121,8 +124,7 @@ def archive_of(output: Output, source: str | None = None, archive: str | None = 
     Without a name it is the archive that this input was ingested as, else the latest run's. Raises `OutputError` where
     no run was."""
     runs = last_runs(output)
-    if archive is None and source is not None:
-        archive = next((run.archive for run in runs if run.source == source), None)
+    archive = archive or ingested_as(runs, source)
     last = latest_of(output, archive)
     if source is None and output.is_local and is_object_address(last.source):
         # Whoever made the folder would have this machine's keys used at a place of their choice.
@@ -140,6 +142,15 @@ def archive_of(output: Output, source: str | None = None, archive: str | None = 
     history = address.kind == "git" and bool(last.argument("history"))
     found = open_input(address, budget, keys_of(last.argument("map")))
     return Archive(last.archive, address, found, selection, history, bool(last.argument("moves")), last.partial)
+
+
+def ingested_as(runs: list[RunReport], source: str | None) -> str | None:
+    """The archive that an input was ingested as: by its address, else by its base name, as it has other addresses
+    elsewhere; None where no archive has either."""
+    base = base_name(source or "")
+    ways = ((run.source == source, run.archive == base, base_name(run.source) == base) for run in runs)
+    found = [(fits.index(True), number) for number, fits in enumerate(ways) if source is not None and any(fits)]
+    return runs[min(found)[1]].archive if found else None
 
 
 def named_archive(output: Output, runs: list[RunReport], archive: str | None, base: str) -> str:
@@ -193,7 +204,19 @@ def read_report(output: Output, run_id: str) -> dict[str, Any]:
     return content
 
 
-def new_stamp() -> Stamp:
-    """A run id that sorts by time, and the time."""
-    now = datetime.now(UTC)
-    return Stamp(f"{now:%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}", now)
+def new_stamp(at: datetime | None = None) -> Stamp:
+    """A run id that sorts by time, and the time: now, where none is given."""
+    at = at or datetime.now(UTC)
+    return Stamp(f"{at:%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}", at)
+
+
+def behind(runs: list[RunReport], stamp: Stamp) -> Stamp:
+    """The stamp of the run that comes next: where the clock was set back, the first moment behind the latest of `runs`,
+    as which one is the latest, and holds the counts and the root, is told by their times."""
+    if not runs or runs[0].started_at <= stamp.started_at:
+        return stamp
+    last = runs[0].started_at
+    log.warning(
+        "the latest run started at %s, which this machine's clock has not reached: this one counts as next", last
+    )
+    return new_stamp(last + timedelta(microseconds=1))

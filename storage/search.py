@@ -121,7 +121,9 @@ class Search:
         beside = {f"{ARTICLES.name}/{name.partition('/')[2]}" for name in found["file"].unique()}
         near = [self._moment.location(name) for name in sorted(beside & self._articles)]
         articles = (
-            _articles(pl.scan_parquet(near, hive_partitioning=False), ids) if near else pl.DataFrame(schema=ABOUT)
+            _articles(pl.scan_parquet(near, hive_partitioning=False, glob=False), ids)
+            if near
+            else pl.DataFrame(schema=ABOUT)
         )
         missing = ids.filter(~ids.is_in(articles["article_id"].implode()))
         if len(missing):
@@ -166,7 +168,7 @@ def _blocks(moment: Output, files: list[_File], table: str) -> pl.LazyFrame:
     if not names:
         return pl.LazyFrame(schema=FOUND)
     locations = {moment.location(name): name for name in names}
-    rows = pl.scan_parquet(list(locations), include_file_paths="file", hive_partitioning=False)
+    rows = pl.scan_parquet(list(locations), include_file_paths="file", hive_partitioning=False, glob=False)
     if table == REVISIONS.name:
         rows = blocks_of(rows)
     rows = rows.with_columns(pl.col("file").replace_strict(locations), current=pl.lit(table == PARAGRAPHS.name))

@@ -221,7 +221,9 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Progress, 
             checked = added(checked, result)
             progress("verify", checked.articles, len(articles))
     breaches = checked.breaches + [
-        Breach(1, row.source_path, None, "the source is not in the input; name the input that was ingested")
+        Breach(
+            1, row.source_path, None, "the source is not in the input: name that of its ingest, or ingest with `--sync`"
+        )
         for row in articles
         if row.source_path not in sources
     ]

@@ -18,8 +18,8 @@ import polars as pl
 from pressmark.transforms.forgetting import FORGOTTEN
 
 __all__ = [
-    "CATALOG", "KEY", "PARSED", "REJECTED", "Decision", "Settled", "changed_articles", "decide", "decide_rejects",
-    "disturbed", "settle", "to_hash",
+    "CATALOG", "KEY", "PARSED", "REJECT", "REJECTED", "Decision", "Settled", "changed_articles", "decide",
+    "decide_rejects", "disturbed", "settle", "to_hash",
 ]  # fmt: skip
 
 TIME: Final = pl.Datetime("us", "UTC")

@@ -166,9 +166,12 @@ def _hexdump(data: bytes, offset: int) -> list[str]:
 def asof(arguments: argparse.Namespace) -> int:
     """Print or write the articles; the exit code."""
     moment = arguments.time
-    found, last = articles_at(Output(arguments.output), moment, text=arguments.json or arguments.to is not None)
-    if last.committed_at is not None and moment > last.committed_at:
-        log.warning("the archive is known up to its commit of %s", utc(last.committed_at))
+    found, runs = articles_at(Output(arguments.output), moment, text=arguments.json or arguments.to is not None)
+    for last in runs:
+        if not last.argument("history"):
+            log.warning("`%s` is left out, as it was ingested without its history", printable(last.archive))
+        elif last.committed_at is not None and moment > last.committed_at:
+            log.warning("the archive is known up to its commit of %s", utc(last.committed_at))
     if arguments.to is not None:
         found.write_parquet(arguments.to)
         print(f"{counted(found.height, 'article')} as of {utc(moment)} written to {arguments.to}")

@@ -173,8 +173,12 @@ def held_folder(path: Path) -> Iterator[None]:
 def replace_file(target: Path, content: bytes) -> None:
     """Replace a file whole and durably."""
     draft = target.with_name(target.name + ".new")
-    draft.write_bytes(content)
-    sync(draft)
+    try:
+        draft.write_bytes(content)
+        sync(draft)
+    except OSError:
+        draft.unlink(missing_ok=True)  # half of it would go on filling a full disk
+        raise
     os.replace(draft, target)
     sync(target.parent)
 

@@ -3,11 +3,13 @@ staging, journal) lies in `.pressmark`, beside them."""
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -36,13 +38,20 @@ class Part(NamedTuple):
     entry: Stored
 
 
-class Output(NamedTuple):
-    """An output, by the address of its folder or of the objects that it consists of. Its rows of an older contract are
-    those of `older_archive`."""
-
+class _Output(NamedTuple):
     address: str | Path
     single_writer: bool = False
     older_archive: str = ""
+
+
+class Output(_Output):
+    """An output, by the address of its folder or of the objects that it consists of. Its rows of an older contract are
+    those of `older_archive`. Raises `SettingsError` for an address of another kind."""
+
+    __slots__ = ()
+
+    def __new__(cls, address: str | Path, single_writer: bool = False, older_archive: str = "") -> Output:
+        return super().__new__(cls, _place(str(address)) or address, single_writer, older_archive)
 
     @property
     def store(self) -> Store:
@@ -164,6 +173,23 @@ def _partition(folders: str, table: Table) -> Partition | None:
     key, _, value = period.partition("=")
     period = f"{key}={UNKNOWN_PERIODS[key]}" if value == UNKNOWN_PERIODS["month"] and key in UNKNOWN_PERIODS else period
     return Partition(outlet.removeprefix("outlet="), period)
+
+
+def _place(address: str) -> str:
+    """The whole path of a folder behind `file:`, or of one with a `:` in its name, whose beginning libraries would take
+    for a scheme; of others nothing.
+
+    >>> _place("file:///data/news"), _place("/data/12:30"), _place("news")
+    ('/data/news', '/data/12:30', '')
+    """
+    scheme, _, rest = address.partition("://")
+    if ":" not in address or is_object_address(address):
+        return ""
+    if rest and not (scheme == "file" and rest.startswith("/")):
+        remedy = "give a folder, or s3://bucket/prefix (gs://, az://)"
+        raise SettingsError(f"outputs of the kind `{scheme}` can't be written", address, remedy)
+    behind = address.removeprefix("file:")
+    return os.path.abspath(address if behind == address else unquote(behind.removeprefix("//")))
 
 
 @lru_cache(maxsize=16)

@@ -6,10 +6,12 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from archives import ROOT, News, WriteArticle, ingest, read_table
@@ -392,6 +394,16 @@ def test_every_command_is_in_the_readme() -> None:
         assert f"pressmark {command}" in readme
 
 
+def test_a_full_disk_is_told_in_the_same_words_whoever_met_it(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = os.strerror(errno.ENOSPC)
+    for error in (OSError(f"{full} (os error 28)"), shutil.Error([("a", "b", f"[Errno 28] {full}: 'a' -> 'b'")])):
+        monkeypatch.setattr(shutil, "copytree", Mock(side_effect=error))
+        assert main(["browse", str(output), "--static", str(tmp_path / "static")]) == 3
+        assert f"pressmark: {full}: `this machine`; free some space, and run again\n" in capsys.readouterr().err
+
+
 def test_a_full_disk_ends_with_3_and_changes_nothing(
     news: News, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -406,7 +418,7 @@ def test_a_full_disk_ends_with_3_and_changes_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         assert main(["ingest", str(news.archive), str(news.out)]) == 3
-    assert "No space left on device: `ENOSPC`; correct that and run again" in capsys.readouterr().err
+    assert "No space left on device: `this machine`; free some space, and run again" in capsys.readouterr().err
     assert news.files() == before
     assert main(["ingest", str(news.archive), str(news.out)]) == 0
     assert read_table(news.out, "articles").num_rows == 2

@@ -68,6 +68,23 @@ def test_a_history_is_kept_up_by_whatever_name_its_repository_has(
         assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+def test_asof_tells_of_archives_with_a_history_whichever_was_ingested_last(
+    output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "c.md").write_bytes(article("c", body="<p>云港的灯塔。</p>"))
+    assert main(["ingest", str(folder), str(output), "--archive", "folder"]) == 0
+    assert main(["ingest", str(tmp_path / "a.git"), str(output)]) == 0
+    for _ in range(2):
+        capsys.readouterr()
+        assert main(["asof", str(output), at(1), "--json"]) == 0
+        printed = capsys.readouterr()
+        assert [json.loads(line)["archive"] for line in printed.out.splitlines()] == ["a.git", "a.git"]
+        assert "`folder` is left out" in printed.err
+        assert main(["ingest", str(folder), str(output)]) == 0
+
+
 def test_asof_needs_a_time_and_a_history(tmp_path: Path, seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["asof", str(tmp_path), "yesterday"]) == 2
     assert "is no date or time" in capsys.readouterr().err

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from archives import News, breaches, ingest, verified
+from archives import News, breaches, ingest, verified, writer
 
+from pressmark.storage.dataset import Dataset
 from pressmark.storage.errors import OutputError
 
 URL = "https://songling-times.example/"
@@ -39,6 +40,21 @@ def test_a_second_archive_is_refused_with_both_names_unless_it_is_named(news: Ne
         ingest(moved, news.out, 4)
     report = ingest(moved, news.out, 4, archive="archive")
     assert (report.archive, report.parsed, report.unchanged) == ("archive", 0, 1)
+
+
+def test_an_input_is_known_as_its_archive_by_another_address(news: News, monkeypatch: pytest.MonkeyPatch) -> None:
+    news.write("a.md", url=URL + "a")
+    other = west(news.archive, "west")
+    writer(other)("b.md", url=URL + "b")
+    monkeypatch.chdir(news.folder)
+    ingest(other.name, news.out, 1, archive="abroad")
+    ingest(news.archive.name, news.out, 2, archive="archive")
+    for name in ("west", "abroad"):
+        path = other = other.rename(news.folder / name)
+        assert verified(news.out, path) == verified(news.out, path, archive="abroad")
+        with Dataset(news.out) as dataset:
+            ids = dataset.paragraphs.filter(ordinal=0).collect()["paragraph_id"]
+            assert [dataset.trace(one, str(path)).span.decode() for one in ids] == ["松岭市图书馆今天开放。"] * 2
 
 
 def test_each_run_ends_only_what_its_own_archive_lost(news: News) -> None:

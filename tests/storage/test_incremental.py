@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from archives import STATE, News, WriteArticle, breaches, files_of, ingest, rows_of, writer
 
+from pressmark.storage.dataset import Dataset
+from pressmark.storage.forgetting import forget
 from pressmark.storage.output.folder import FolderStore
 from pressmark.storage.output.store import Stored
+from pressmark.storage.output.tables import Output
+from pressmark.storage.runs import latest_of, new_stamp
 
 pytestmark = pytest.mark.slow
 
@@ -361,3 +366,25 @@ def test_a_partition_file_that_was_touched_by_hand_is_healed(
 def sorted_texts(output: Path, table: str) -> list[tuple[object, ...]]:
     columns = {"articles": ("source_path", "text"), "paragraphs": ("paragraph_id", "text")}
     return sorted(rows_of(output, table, *columns.get(table, ("source_path", "source_sha256"))), key=repr)
+
+
+def test_a_run_counts_as_the_next_one_though_the_clock_was_set_back(
+    news: News, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("archives.stamp", lambda number: new_stamp(datetime(2026, 1, number, tzinfo=UTC)))
+    for name in ("a", "b", "c"):
+        news.write(f"{name}.md", url=f"https://songling-times.example/{name}", title=name)
+    news.ingest(9)
+    (news.archive / "c.md").unlink()
+    assert news.ingest(2, sync=True).articles == 2
+    assert "which this machine's clock has not reached" in caplog.text
+    again = news.ingest(3, sync=True)
+    assert (again.articles, again.revisions, again.deleted) == (2, 1, 0)
+    assert again.started_at <= again.finished_at
+    monkeypatch.setattr("pressmark.storage.forgetting.new_stamp", lambda: new_stamp(datetime(2026, 1, 4, tzinfo=UTC)))
+    (article_id,) = next(row for row in news.rows("articles", "article_id"))
+    run_id = forget(str(article_id), str(news.out), reason="asked for").run_id
+    last = latest_of(Output(news.out))
+    assert (last.run_id, last.articles) == (run_id, 1)
+    with Dataset(news.out) as dataset:
+        assert dataset.root() == last.root

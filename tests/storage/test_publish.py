@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
@@ -18,7 +19,7 @@ from archives import ROOT, Changed, News, breaches, files_of, ingest
 import pressmark
 from pressmark.storage import runs
 from pressmark.storage.errors import LockedError, OutputError
-from pressmark.storage.output.folder import JOURNAL, exclusive
+from pressmark.storage.output.folder import JOURNAL, exclusive, replace_file
 from pressmark.storage.output.tables import STAGING, Output
 
 pytestmark = pytest.mark.slow
@@ -169,6 +170,16 @@ def test_a_full_disk_leaves_the_output_as_it_was_or_to_be_completed(
     report = ingest(changed.archive, base, 2, sync=True)
     assert files_of(base) == expected
     assert (report.parsed == 0) == (place == "folder._apply")
+
+
+def test_a_file_that_can_not_be_replaced_stays_and_leaves_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        replace_file(tmp_path / "a", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
 
 
 def test_a_second_writer_is_refused_by_name(news: News) -> None:

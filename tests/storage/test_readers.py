@@ -22,9 +22,10 @@ from archives import ROOT, STATE, News, WriteArticle, assert_same_rows, breaches
 import pressmark
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Period
-from pressmark.storage.errors import OutputError
+from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.originals import trace_paragraph
 from pressmark.storage.output.tables import Output, bucket_of
+from pressmark.storage.search_index import build_index
 
 pytestmark = pytest.mark.slow
 
@@ -204,3 +205,28 @@ def test_what_others_left_in_a_tables_folder_is_passed_over(news: News) -> None:
     assert now["articles"].height == before["articles"].height - 1
     with pressmark.open(output) as dataset:
         assert dataset.paragraphs.collect().height == now["paragraphs"].height
+
+
+@pytest.mark.parametrize("name", ["[ab]", "out:1", "file:named"])
+def test_an_output_may_have_a_name_that_libraries_take_for_more(
+    news: News, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    news.write("a.md", body="<p>灯塔今天开放。</p>")
+    monkeypatch.chdir(news.folder)
+    for indexed in (False, True):
+        ingest(news.archive.name, name, 1 + indexed)
+        with pressmark.open(name) as dataset:
+            assert dataset.search("灯塔").height == dataset.articles.collect().height == 1
+        build_index(Output(name), lambda *_: None)
+    assert pressmark.load(name, "duckdb:news.duckdb").tables[0].rows == 1
+    assert (news.folder / name.removeprefix("file:") / "articles").is_dir()
+
+
+def test_an_output_of_another_kind_is_refused_before_anything_is_written(
+    news: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(news.folder)
+    for address in ("gcs://news/output", "S3://news/output", "file://output"):
+        with pytest.raises(SettingsError, match="can't be written"):
+            ingest(news.archive, address)
+    assert {path.name for path in news.folder.iterdir()} == {"archive"}

@@ -13,6 +13,7 @@ from archives import STATE, News, breaches, ingest, read_table, rows_of, stamp
 from pressmark.storage.output import folder
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import stages_of
+from pressmark.storage.runs import read_report
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +86,10 @@ def test_absence_is_deletion_only_with_sync(news: News) -> None:
     news.write("b.md", url="https://songling-times.example/b")
     news.ingest(2)
     assert len(news.rows("articles", "source_path")) == 2
+    assert ["or ingest with `--sync`" in breach.problem for breach in news.breaches()] == [True]
     assert news.ingest(3, sync=True).deleted == 1
+    notes = [read_report(Output(news.out), f"run-{number}")["notes"] for number in (1, 2, 3)]
+    assert notes == [[], ["sources of earlier runs that are not in this input, and stay without `--sync`: 1"], []]
     assert news.rows("articles", "source_path") == [("b.md",)]
     assert news.rows("revisions", *STANDING, "superseded_by") == [("a.md", None, stamp(3).started_at, None)]
     assert news.breaches() == []
