@@ -11,6 +11,7 @@ from typing import Final
 
 from turbohtml import Document, Element
 
+from pressmark.transforms.identity import unarchived
 from pressmark.transforms.page_features import folded
 
 __all__ = ["LONGEST_TITLE", "article_title", "line_of"]
@@ -53,7 +54,7 @@ def article_title(document: Document, stated: Sequence[str], site: str | None) -
     ]
     if agreed:
         _, text, element = max(agreed, key=lambda one: one[0])
-        own_link = any(FRONT.fullmatch(link.attr("href") or "") for link in element.select("a[href]"))
+        own_link = any(FRONT.fullmatch(unarchived(link.attr("href") or "")) for link in element.select("a[href]"))
         return (own_link and _below_site(document, folded(text), folds)) or (text, element)
     if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
         return _without_kicker(*headings[0], stated), headings[0][1]

@@ -379,6 +379,11 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
             "<p>It went out.</p><h2>Archives</h2>",
             "A lamp",
         ),
+        (
+            "<title>Quay Notes » A lamp</title><h1><a href=https://web.archive.org/web/20310305/http://quay.example/>"
+            "Quay Notes</a></h1><h2>A lamp</h2>",
+            "A lamp",
+        ),
         ("<title>Quay Notes: A lamp</title><h1><a href=./>Quay Notes</a></h1><p>A lamp</p>", "Quay Notes"),
         ("<title>Lamps: A lamp</title><h1><a href=/>Lamps</a></h1><h2>A lamp</h2><p>It.</p><h2>A lamp</h2>", "Lamps"),
         ("<title>Three lamps: how they went out</title><h1>Three lamps</h1><h2>How they went out</h2>", "Three lamps"),
@@ -392,6 +397,7 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
     ids=[
         "a colon",
         "a sign",
+        "a link within a web archive",
         "no heading below",
         "two headings below",
         "a second half below",
