@@ -61,11 +61,13 @@ START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HOURS_OF_DAY: Final = 24
 MINUTES_OF_HOUR: Final = 60
 YEAR: Final = re.compile(r"(?:19|20)\d{2}")
+MONTH_NAMES: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _Y, _M, _D = r"(?P<Y>(?:19|20)\d{2})", r"(?P<M>0?[1-9]|1[0-2])", r"(?P<D>0?[1-9]|[12]\d|3[01])"
 # The surest first: folders of their own, then what a name begins with, then what stands in it.
 URL_DATES: Final = tuple(map(re.compile, (
     rf"(?:^|/){_Y}(?:[-_./]{_M}[-_./]{_D}|(?P<M2>0[1-9]|1[0-2])(?P<D2>0[1-9]|[12]\d|3[01]))(?=/|\.[a-z]{{2,5}}\Z|\Z)",
     rf"(?:^|/){_Y}/{_M}/(?P<D>0[1-9]|[12]\d|3[01])[-_](?=\D)",
+    rf"(?:^|/){_Y}/(?P<name>(?i:{'|'.join(MONTH_NAMES)}))/{_D}(?=/)",
     r"(?<!\d)(?P<Y>(?:19|20)\d{2})([-/]?)(?P<M>0[1-9]|1[0-2])\2(?P<D>0[1-9]|[12]\d|3[01])(?!\d)",
     # Day and month of a whole part of the path where it can be only that order.
     r"/(?P<D>1[3-9]|2\d|3[01])-(?P<M>0[1-9]|1[0-2])-(?P<Y>20\d{2})(?=/|\.[a-z]{2,5}\Z|\Z)",
@@ -161,6 +163,8 @@ def url_date(url: str | None, place: ZoneInfo | None = None, near: date | None =
         for match in shape.finditer(path):
             try:
                 groups = match.groupdict()
+                if name := groups.get("name"):
+                    groups["M"] = str(MONTH_NAMES.index(name.lower()) + 1)
                 found = date(*(int(groups[name] or groups[f"{name}2"] or "") for name in ("Y", "M", "D")))
             except ValueError:
                 continue

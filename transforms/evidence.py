@@ -6,6 +6,8 @@ Gives each finding with its reason, which `pressmark explain` shows. Knows nothi
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -14,6 +16,7 @@ from turbohtml import Token
 from pressmark.schemas.contract import Role
 from pressmark.transforms.blocks import RENAMED, element_name
 from pressmark.transforms.outlets import Rules, class_words
+from pressmark.transforms.page_features import PAID
 
 __all__ = [
     "BY_CLASS",
@@ -26,6 +29,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "evidence_of",
+    "telling",
 ]
 
 # Content of the strong ones is never running text, whatever is around it; what the others say counts where neither an
@@ -69,6 +73,12 @@ class Finding(NamedTuple):
 
 
 HIDDEN: Final = Finding("boilerplate", "hidden from readers")
+# What shows pictures holds no more paragraphs of several sentences than this, where it does not tell the story.
+SHOWING: Final = frozenset(
+    Finding("caption", f"{BY_CLASS} `{word}`") for word in ("chart", "gallery", "slideshow", "graphic", "infographic")
+)
+MOST_TOLD: Final = 4
+TOLD: Final = re.compile(r"\w{4}[.!?][\"”’)]?(?=\s|$)|[。！？]")
 # What hides an element: an attribute, words of a style, and class words for what is only read aloud.
 HIDING_STYLE: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 ALOUD: Final = re.compile(r"(?:^|\s)(?:sr-only|screen-reader(?:-only|-text)?|visually-?hidden)(?=\s|$)")
@@ -133,7 +143,7 @@ class Evidence:
         tag = token.tag or ""
         names = ""
         for key, value in token.attrs or ():
-            if key in HIDING and _hides(key, value or ""):
+            if key in HIDING and _hides(key, value or "") and not PAID.search(names):
                 return HIDDEN
             # The id of a heading is its own words, for others to lead to.
             if key in NAMING and (key != "id" or tag not in HEADINGS):
@@ -194,6 +204,12 @@ def _credits(words: tuple[str, ...]) -> re.Pattern[str]:
         rf"|[（(\[［【]\s*{credit}[）)\]］】]"
         rf"|(?=[\u4e00-\u9fff]{{3,14}}\s*[:：])[\u4e00-\u9fff]{{1,6}}(?:{longer})\s*[:：]\s*[^，。！？；;:：\n]{{2,30}}"
     )
+
+
+def telling(said: Iterable[tuple[Finding | None, str]]) -> frozenset[Finding]:
+    """Of findings by classes that show pictures those in which the story itself is told, as in reviews."""
+    found = Counter(finding for finding, text in said if finding in SHOWING and len(TOLD.findall(text)) > 1)
+    return frozenset(finding for finding, count in found.items() if finding is not None and count >= MOST_TOLD)
 
 
 # Rules are compared by identity.

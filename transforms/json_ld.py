@@ -140,7 +140,12 @@ def texts_of(value: Any) -> list[str]:
     """Texts in a JSON value: a string, a map with `name`, or a list of these."""
     found = []
     for part in value if isinstance(value, list) else [value]:
-        text = text_of((part.get("name") or part.get("@value")) if isinstance(part, dict) else part)
+        said = (part.get("name") or part.get("@value")) if isinstance(part, dict) else part
+        # A system gives all of its writers as the names of one person.
+        if isinstance(said, list) and said is not part:
+            found += texts_of([one for one in said if isinstance(one, str)])
+            continue
+        text = text_of(said)
         if text is None and isinstance(part, dict):
             text = " ".join(filter(None, (text_of(part.get(key)) for key in ("givenName", "familyName")))) or None
         if text:

@@ -63,7 +63,7 @@ IN_DATA: Final = re.compile(
 UPDATED, LABELLED, WEAKLY_LABELLED, NOT_PUBLISHED = (
     re.compile("|".join(words), re.IGNORECASE) for words in DATE_WORDS.values()
 )
-RANGE: Final = re.compile(r"\W{0,3}(?:[-–~～]|bis|to|au)\W{0,2}\d")
+RANGE: Final = re.compile(r"\W{0,3}(?:[-–~～]|bis|to|au)\W{0,2}(?!\d\d?:\d\d)\d")
 SEPARATED: Final = re.compile(r"[|•·/｜]|\s[-–—]\s")
 IS_ASIDE: Final = re.compile(rf"(?<![A-Za-z])(?i:{'|'.join(ASIDE)})(?![a-z])")
 ASIDE_TAGS: Final = frozenset({"nav", "aside", "select", "template", "option", "button", "textarea"})

@@ -81,7 +81,7 @@ NAME_ENDS: Final = re.compile(
     re.IGNORECASE,
 )
 NO_NAME: Final = re.compile(
-    rf"https?:|www\.|[@#/]|[(\[]?(?:image|photo|picture|credit)s?\s*:|[\W\d_]+$|.*@.*\.|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
+    rf"https?:|www\.|[@#/]|[(\[]?(?:image|photo|picture|credit)s?\s*:|[\W\d_]+$|.*@.*\.|(?:[\w-]+\.)+\d+$|(?:{'|'.join(NOT_NAMES['nobody'])})$|"
     rf".*\b(?:{'|'.join(NOT_NAMES['elsewhere'])})\b",
     re.IGNORECASE,
 )
@@ -90,6 +90,7 @@ JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['
 OF_A_PLACE: Final = re.compile(r",\s*[^\W\d_]+,\s*[^\W\d_]+\s*\Z")
 SEVERAL: Final = 2
 HAN_NAME: Final = re.compile(r"[\u4e00-\u9fff·]{2,4}")
+INITIAL: Final = re.compile(r"\w\W+(?:[A-Z]|[JS]r)\Z|\.[A-Z]\Z")
 CREDENTIALS: Final = frozenset(NOT_NAMES["credentials"])
 
 
@@ -154,6 +155,8 @@ class _Page:
             line_of(head) if head is not None else None,
         ]  # fmt: skip
         stated = tuple(dict.fromkeys([title for title in titles if title and len(title) <= LONGEST_TITLE]))
+        # Some systems state the site's name as the headline of all their pages.
+        stated = tuple(title for title in stated if folded(title) != folded(self._site or "")) or stated
         title, heading = article_title(document, stated, self._site)
         if title and heading is not None and heading.tag != "h1":
             # What else begins a title is the site's name, which may stand above the article's.
@@ -240,7 +243,9 @@ class _Page:
             texts = [name if folded(name := OF_A_PLACE.sub("", text)) in own else text for text in texts]
             whole = tuple(text for text in texts if folded(text) in own or ORGANISED.search(text))
             names = (*_people((text for text in texts if text not in whole), spaced=spaced), *whole)
-            if people := tuple(name for name in names if folded(name) not in own):
+            people = tuple(name for name in names if folded(name) not in own)
+            # What begins with a comma is for whom somebody writes whose name is missing.
+            if people and not all(text.startswith(",") for text in texts):
                 return people
             outlets = outlets or names
         for text in self._bylines():
@@ -376,6 +381,8 @@ def _people(texts: Iterable[str], *, spaced: bool = False) -> tuple[str, ...]:
             pieces = part.split() if parted else [part]
             for piece in pieces:
                 name = piece.strip(" .:,;-–—")
+                # The stop behind an initial is part of the name.
+                name += "." if INITIAL.search(name) and f"{name}." in piece else ""
                 if wrote := WROTE.match(name):
                     name = name[wrote.end() :]
                 if found and name.lower().replace(".", "") in CREDENTIALS:

@@ -74,6 +74,8 @@ ENDS: Final = re.compile(r"[.!?。！？…:：][\"”’」』）)\]]*$")
 DIGIT: Final = re.compile(r"\d")
 NOT_A_LETTER: Final = re.compile(r"[\W_]+")
 HIDING_STYLE: Final = re.compile(r"display:\s*none|visibility:\s*hidden")
+# What a script shows to those who pay is the story, and hidden from nobody who may read it.
+PAID: Final = re.compile(r"(?:^|[\s_-])(?:subscribers?|members?|premium|paid)[_-]?(?:only|content)(?=[\s_-]|$)")
 
 # What stands in each row of numbers, in order.
 FEATURES: Final = (
@@ -401,9 +403,8 @@ class _Tree:
     def _groups_of(self, said: str) -> frozenset[int]:
         known = self._groups.get(said)
         if known is None:
-            parts = NAME_PART.findall(said[:LONGEST_CLASSES])
-            known = frozenset(chain.from_iterable(GROUPS_OF_WORD.get(part.lower(), ()) for part in parts))
-            self._groups[said] = known
+            groups = (GROUPS_OF_WORD.get(part.lower(), ()) for part in NAME_PART.findall(said[:LONGEST_CLASSES]))
+            known = self._groups[said] = frozenset(chain.from_iterable(groups))
         return known
 
 
@@ -423,7 +424,7 @@ def _attributes(token: Token) -> tuple[str, str, tuple[int, ...]]:
             said += value + " "
         elif key == "role" and value in KIND_OF_ROLE:
             here.append(KIND_OF_ROLE[value])
-        elif key == "style" and HIDING_STYLE.search(value):
+        elif key == "style" and HIDING_STYLE.search(value) and not PAID.search(said):
             here.append(len(DISTANCES) - 1)
         elif key == "itemprop" and value.lower() in BODY_PROPERTIES:
             here.append(KINDS.index("body_property"))

@@ -11,6 +11,7 @@ from typing import Final
 
 from turbohtml import Document, Element
 
+from pressmark.transforms.identity import unarchived
 from pressmark.transforms.page_features import folded
 
 __all__ = ["LONGEST_TITLE", "article_title", "line_of"]
@@ -20,6 +21,7 @@ LONGEST_TITLE: Final = 400
 AGREES: Final = 0.3
 LOWER: Final = "h2, h3, h4"
 MOST_LOWER: Final = 30
+LONGEST_KICKER: Final = 24
 SEPARATED: Final = re.compile(
     r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_ㅣ│]\s*|\s+[«<]\s+|"
     r"(?<=[^\x00-\xff])[-–—]{1,2}(?=[^-–—]{1,12}(?:[网網报報社台]|新闻|新聞|频道|頻道|传媒|傳媒|公众号)$)"
@@ -52,10 +54,10 @@ def article_title(document: Document, stated: Sequence[str], site: str | None) -
     ]
     if agreed:
         _, text, element = max(agreed, key=lambda one: one[0])
-        own_link = any(FRONT.fullmatch(link.attr("href") or "") for link in element.select("a[href]"))
+        own_link = any(FRONT.fullmatch(unarchived(link.attr("href") or "")) for link in element.select("a[href]"))
         return (own_link and _below_site(document, folded(text), folds)) or (text, element)
     if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
-        return headings[0]
+        return _without_kicker(*headings[0], stated), headings[0][1]
     lower = _lower_heading(document, folds)
     heading = lower or (headings[0][1] if headings else None)
     title = _without_site(stated, own) if stated else headings[0][0] if headings else None
@@ -70,6 +72,16 @@ def _below_site(document: Document, top: str, folds: Sequence[str]) -> tuple[str
     lower = [(text, element) for element in document.select(LOWER)[:MOST_LOWER] if (text := line_of(element))]
     found = [one for one in lower if folded(one[0]) in rests]
     return found[0] if len(found) == 1 and top not in folds else None
+
+
+def _without_kicker(text: str, heading: Element, stated: Sequence[str]) -> str:
+    """The stated title where the heading has only a section's name before it, in an element of its own."""
+    for title in stated:
+        kicker = text.removesuffix(title).strip()
+        if text.endswith(title) and 0 < len(kicker) <= LONGEST_KICKER < len(title):
+            parts = [folded(line_of(one)) for one in heading.select("*")]
+            return title if folded(kicker) in parts else text
+    return text
 
 
 def _lower_heading(document: Document, folds: Sequence[str]) -> Element | None:

@@ -187,14 +187,14 @@ NOT_NAMES: Final = {
     ),
     "credentials": (
         "phd", "md", "ma", "ms", "ba", "rd", "rn", "jd", "dds", "mba", "cpa", "cfp", "esq", "jr", "sr", "fand", "ii",
-        "iii", "np", "do", "dmd", "facp", "rdn", "cscs", "smt",
+        "iii", "np", "do", "dmd", "facp", "rdn", "ld", "ldn", "cdn", "cscs", "smt",
     ),
     "nobody": (
         "admin", "administrator", "unknown", "none", "null", "n/a", "anonymous", "author", "authors", "editor",
         "view", "post", "posts", "undefined", "false", "true", "user", "webmaster", "root", "share", "follow",
         "print", "bio", "(?:see |view )?(?:all|more) (?:articles|posts|stories)",
         "(?:view (?:author|all|profile|full)|see all|more (?:about|from|by)|all (?:posts|articles) by)\\b.*",
-        "read more", "about", "comment", "comments", "more", "home", "name", "redaktion", "posted on",
+        "read more", "about(?: the author)?", "comment", "comments", "more", "home", "name", "redaktion", "posted on",
         "匿名", "佚名", "未知", "an[oó]nimo", "anonyme?", "publié(?: par)?", "publicado(?: por)?", "facebook\\.com",
         "twitter\\.com",
         "(?:(?:twitter|facebook|instagram|linkedin|youtube|whatsapp|telegram|pinterest|tiktok)[\\s,|/]*)+",

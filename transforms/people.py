@@ -118,11 +118,11 @@ MONTH: Final = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*
 # What stands beside names and is none.
 BESIDE: Final = re.compile(
     rf"(?:https?://|www\.)\S+|<[\w.-]{{1,39}}>|\S+@\S+\.\S+|(?:\bfollow\s+)?@\w+|\bfollow(?=\s*$)|\bemail the author\b|"
-    r"\b\d+\s+min(?:ute)?s?(?:\s+read)?\b|\b(?:\d+|no|keine?)\s+(?:comments?|kommentare?)\b|"
+    r",\s(?-i:(?:[A-Z][\w.]*\s){0,4}(?:University|Institute|College)\b)[^,;|\n]*|\b\d+\s+min(?:ute)?s?(?:\s+read)?\b|\b(?:\d+|no|keine?)\s+(?:comments?|kommentare?)\b|"
     r"\b(?:am|on)\s+(?:(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b|"
     r"\b\d{1,2}\.\s?\d{1,2}\.\s?(?:20)?\d\d\b|\b(?:le|am|il|el|den)\s+\d{1,2}\.?\s+[^\W\d_]{3,10}\.?\s+20\d\d\b|"
     r"(?:,?\s*(?:first |last )?(?:updated|published|publiziert|posted|on)\b:?\s*)?"
-    rf"(?:\b(?:mon|tues?|wed|thu|fri|sat|sun)\.?,?\s+)?(?:{MONTH}\s+\d{{1,2}},?\s+\d{{4}}|\d{{1,2}}\s+{MONTH}\s+\d{{4}})"
+    rf"(?:\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?(?:{MONTH}\s+\d{{1,2}},?\s+\d{{4}}|\d{{1,2}}\s+{MONTH}\s+\d{{4}})"
     r"(?:,?\s*(?:at\s*)?\d{1,2}:\d{2}(?:\s*[ap]\.?m\.?)?(?:\s+[A-Z]{2,4}\b)?)?|"
     r"\d{4}\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}\s*日?(?:[T\s]*\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:\.\d+)?Z?)?|"
     r"\b\d{1,2}/\d{1,2}/\d{2,4}(?:\s+\d{1,2}:\d{2}(?:\s*[AP]M)?(?:\s+[A-Z]{2,4}\b)?)?|\bnull\s|^\s*\d{1,2}[:：]\d{2}\s",
@@ -145,9 +145,10 @@ GLUED_JOB: Final = re.compile(
 )
 GLUED_AGENCY: Final = re.compile(
     rf"(?<=[A-Za-z])(?:{'|'.join(name.title() for name in AGENCIES if name.isascii() and len(name) > 5)})$"
+    r"|(?<=[a-z]{2})(?<!The)\s(?:The )?(?:Associated Press|Agence France-Presse|Canadian Press)$"
 )
 IS_JOB: Final = re.compile(
-    rf"(?:the\s+|a\s+)?(?:[\w&-]+\s+){{0,5}}{JOB}(?:\s+(?:of|at|for|in|on)\s.*)?|special to .*|for the .*|"
+    rf"(?:the\s+|a\s+)?(?:[\w&-]+\s+){{0,5}}{JOB}(?:\s+(?:of|at|for|in|on)\s.*)?|head of .*|special to .*|for the .*|"
     rf"\w*(?:{_any(job for job in JOBS if not job.isascii())})",
     re.IGNORECASE,
 )
@@ -236,11 +237,11 @@ def contributors_of(
     lines = [people_in(line.strip()) for byline in bylines for line in byline.split("\n")]
     writers = [one for one in said if one.role == TEXT]
     writers = [one for one in writers if not IS_JOB.fullmatch(one.name)] or writers
+    named = [[one for one in line if one.role == TEXT and not is_label(one.name)] for line in lines]
     if not writers:
-        named = ([one for one in line if one.role == TEXT and not is_label(one.name)] for line in lines)
         writers = next(filter(None, named), [one for one in every if one.role == TEXT and or_label])
-    # A statement often leaves out whom the byline has beside the first.
-    printed = ([one for one in line if one.role == TEXT] for line in lines)
+    # A statement often leaves out whom the byline has beside the first, and rightly for whom they write.
+    printed = ([one for one in line if not _is_organisation(one.name)] for line in named)
     writers = next((line for line in printed if set(writers) < set(line)), writers) if writers else writers
     others = [one for one in (*said, *(one for line in lines for one in line)) if one.role != TEXT]
     found = (*writers, *others)
@@ -425,7 +426,7 @@ def _name(part: str) -> str:
     """A name as people write it: without office and place, not in capitals."""
     part = part.strip(ENDS.replace(".", "") + "‘’'\"“”")
     half = part[: len(part) // 2]
-    part = half if part == half + half and " " in half else part
+    part = half if " " in half and part in (half + half, f"{half} {half}") else part
     part = CODE.sub("", PLACED.sub("", GLUED_AGENCY.sub("", part)))
     if sent := SENT.match(part):
         part = sent["name"]
@@ -439,8 +440,7 @@ def _name(part: str) -> str:
 
 
 def _is_organisation(name: str) -> bool:
-    known = name.lower() in ORGANISATIONS or IS_ORGANISATION.match(name) is not None
-    return known or DOMAIN.fullmatch(name) is not None
+    return name.lower() in ORGANISATIONS or bool(IS_ORGANISATION.match(name) or DOMAIN.fullmatch(name))
 
 
 def _is_like_a_name(name: str) -> bool:

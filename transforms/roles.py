@@ -16,7 +16,7 @@ from pressmark.schemas.contract import CONTENT_ROLES, Role
 from pressmark.transforms.beside_dates import STOPS, beside_date, looks_dated, without_lead
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import FOUR_DIGITS, PageDates, Printed
-from pressmark.transforms.evidence import BY_CLASS, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding
+from pressmark.transforms.evidence import BY_CLASS, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding, telling
 from pressmark.transforms.forms import (
     ADDRESS,
     ASKED,
@@ -235,6 +235,9 @@ class _Classifier:
         # Most articles have no element that could be one.
         if not any(_is_framing(finding) for finding, _ in self._judged.values()):
             return frozenset()
+        pairs = zip(self._blocks, inside, strict=True)
+        told = telling((one[0], block.text) for at, (block, one) in enumerate(pairs) if at not in self._pictures)
+        shown = {number for finding, number in inside if finding in told}
         held: dict[int, int] = {}
         # A single item of a list that holds most paragraphs of a page is no item of the story.
         items: Counter[int] = Counter()
@@ -243,9 +246,10 @@ class _Classifier:
                 held[number] = held.get(number, 0) + len(block.text)
                 items[number] += 1 if finding is not None and finding.role == "list_item" else ITEM_BLOCKS
         total = sum([len(block.text) for block in self._blocks])
-        return frozenset(
+        framing = (
             number for number, size in held.items() if size > total * FRAME_SHARE and items[number] >= ITEM_BLOCKS
         )
+        return frozenset(shown.union(framing))
 
     def _continued(self, index: int, block: Block, strong: Finding | None) -> Finding | None:
         """What the block before makes of this one, as a heading over links or over pictures does."""

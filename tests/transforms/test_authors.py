@@ -327,6 +327,23 @@ def test_a_space_is_a_part_of_japanese_names(byline: str, names: str) -> None:
     assert [one.name for one in contributors_of((), ["林帆 乔一苇"])] == ["林帆", "乔一苇"]
 
 
+@pytest.mark.parametrize(
+    ("stated", "byline", "names"),
+    [
+        ("Ada Moth", "By Ada Moth, National Institute of Lamps and Wicks", "Ada Moth"),
+        ("Ada Moth", "By Ada Moth, Contributor, Lamp World", "Ada Moth"),
+        ("Ada Moth, Chief Lamp Officer and Head of Wicks", "", "Ada Moth"),
+        ("Ada Moth The Associated Press", "", "Ada Moth"),
+        ("The Associated Press", "", "The Associated Press"),
+        ("Associated Press Associated Press", "", "Associated Press"),
+        ("", "Saturday March 6, 2021 09:30 PM EST 3/6/2021 9:30 PM", ""),
+    ],
+)
+def test_for_whom_people_write_and_when_are_no_people(stated: str, byline: str, names: str) -> None:
+    found = contributors_of([(stated, "text")], [byline], lambda name: name == "Lamp World")
+    assert "、".join(one.name for one in found) == names
+
+
 def test_addresses_and_loose_ends_of_bylines_are_no_people() -> None:
     assert author_of(["By Ada Moth / WICK.EXAMPLE.COM / Mar 5, 2021"]) == "Ada Moth"
     assert author_of(["By Ada Moth with\xa0agencies"]) == "Ada Moth"

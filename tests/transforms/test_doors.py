@@ -93,6 +93,12 @@ def test_days_with_slashes_are_read_by_the_pages_language(language: str, printed
     assert (found and found.isoformat()) == day
 
 
+def test_what_is_shown_to_those_who_pay_is_part_of_a_pages_story() -> None:
+    page = PAGE.format(charset="utf-8")
+    paid = page.replace("<p>松岭市图书馆", "<p class='subscriber-only' style='display:none'>松岭市图书馆")
+    assert texts(parsed(paid), "body") == texts(parsed(page), "body") != []
+
+
 def test_what_is_hidden_is_no_part_of_a_pages_story() -> None:
     page = PAGE.format(charset="utf-8")
     hidden = page.replace("今天第3次", "今天第九次").replace(

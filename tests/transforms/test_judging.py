@@ -63,6 +63,12 @@ def test_text_with_a_link_in_it_below_a_header_is_body() -> None:
     assert roles(STORY + "<p>相关报道</p>" + text + STORY) == [*BODY, "related", "body", *BODY]
 
 
+@pytest.mark.parametrize(("paragraphs", "role"), [(4, "body"), (3, "caption")])
+def test_a_story_that_is_told_in_a_gallery_is_no_caption(paragraphs: int, role: str) -> None:
+    told = "<div class='gallery-item'><p>又一艘船今天进港。船长在甲板上挥手。</p></div>"
+    assert judged(STORY * 3 + told * paragraphs).roles[-paragraphs:] == [role] * paragraphs
+
+
 def test_blocks_with_a_bold_title_below_the_header_of_a_gallery_are_captions() -> None:
     gallery = "<p>相关图集</p><p><b>起航</b>船长林帆在甲板上挥手。</p><p><b>岸边</b>居民在码头上观看。</p>"
     found = judged(STORY + gallery + STORY + "<p><b>起航</b>船长在甲板上挥手。</p>" + STORY)

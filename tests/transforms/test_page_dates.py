@@ -64,6 +64,10 @@ PAGES = {
     ),
     "Iran's calendar, printed": ('<html lang="fa">' + BESIDE.format("۱۵ اسفند ۱۳۹۹ - ۰۸:۳۰"), "2021-03-05"),
     "Thailand's calendar": ('<html lang="th">' + BESIDE.format("5 มี.ค. 2564"), "2021-03-05"),
+    "a time behind a dash": (
+        BESIDE.format("Quay post by <a>Maud Ellery</a> on March 5, 2021 - 1:16pm; <i>tagged</i> lamps"), "2021-03-05",
+    ),
+    "a range of days": (BESIDE.format("<a>Maud Ellery</a> on March 5, 2021 - 16 March 2021; <i>tagged</i>"), None),
     "digits of Bengal": ('<html lang="bn">' + BESIDE.format("৫ মার্চ ২০২১"), "2021-03-05"),
     "Vietnam's months": ('<html lang="vi">' + BESIDE.format("5 tháng 3, 2021"), "2021-03-05"),
     "RDFa": (f'{STORY}<span property="schema:dateCreated" content="2021-03-05T10:00:00+01:00"></span>', "2021-03-05"),

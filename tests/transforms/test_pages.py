@@ -195,6 +195,12 @@ def described(*articles: Mapping[str, object]) -> str:
         ('<p class="author">Ada van der Moth</p>', ("Ada van der Moth",)),
         ('<p class="author">ลงโฆษณากับประชาคมริมน้ำ</p>', ()),
         ('<p class="author">สมชาย ใจดี</p>', ("สมชาย ใจดี",)),
+        (described({"author": {"name": ["Ada Moth", "Ben Wick"]}}), ("Ada Moth", "Ben Wick")),
+        (described({"author": {"name": ", The Pier Daily"}}) + "<p class=author>Ada Moth</p>", ("Ada Moth",)),
+        (described({"author": {"name": ", The Pier Daily"}}), ("The Pier Daily",)),
+        ('<meta property="article:author" content="ada.moth.12"><p class=author>Ada Moth</p>', ("Ada Moth",)),
+        (described({"author": [{"name": "Ada M.K."}, {"name": "Ben Wick Jr."}]}), ("Ada M.K.", "Ben Wick Jr.")),
+        ('<meta name="author" content="Ada Moth MS, RDN, LD">', ("Ada Moth MS, RDN, LD",)),
     ],
 )
 def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
@@ -225,6 +231,15 @@ def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
         ("<title>港口的灯在夜里熄灭了-一个故事</title>", "港口的灯在夜里熄灭了-一个故事"),
         ("<title>港口的灯在夜里熄灭了-EDN 电子</title><h4>港口的灯在夜里熄灭了</h4>", "港口的灯在夜里熄灭了"),
         ("<title>港口的灯在夜里熄灭了-一个故事</title><h4>港口的灯</h4>", "港口的灯在夜里熄灭了-一个故事"),
+        (
+            "<title>A lamp at the pier goes out</title><h1><a href=/h>Harbour |</a> A lamp at the pier goes out</h1>",
+            "A lamp at the pier goes out",
+        ),
+        (
+            "<title>A lamp at the pier goes out</title><h1>Harbour: A lamp at the pier goes out</h1>",
+            "Harbour: A lamp at the pier goes out",
+        ),
+        (described({"headline": "The Wick"}) + "<title>A lamp goes out</title><h1>Old lamps</h1>", "A lamp goes out"),
     ],
 )
 def test_the_title_is_the_articles_and_not_the_sites(markup: str, title: str | None) -> None:
@@ -364,6 +379,11 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
             "<p>It went out.</p><h2>Archives</h2>",
             "A lamp",
         ),
+        (
+            "<title>Quay Notes » A lamp</title><h1><a href=https://web.archive.org/web/20310305/http://quay.example/>"
+            "Quay Notes</a></h1><h2>A lamp</h2>",
+            "A lamp",
+        ),
         ("<title>Quay Notes: A lamp</title><h1><a href=./>Quay Notes</a></h1><p>A lamp</p>", "Quay Notes"),
         ("<title>Lamps: A lamp</title><h1><a href=/>Lamps</a></h1><h2>A lamp</h2><p>It.</p><h2>A lamp</h2>", "Lamps"),
         ("<title>Three lamps: how they went out</title><h1>Three lamps</h1><h2>How they went out</h2>", "Three lamps"),
@@ -377,6 +397,7 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
     ids=[
         "a colon",
         "a sign",
+        "a link within a web archive",
         "no heading below",
         "two headings below",
         "a second half below",

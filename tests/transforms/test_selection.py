@@ -34,6 +34,8 @@ from pressmark.transforms.selection import BadPatternError, Selection
         ("2022/03/index.html", False), ("2022/index.html", False), ("2022/03/page/2/index.html", False),
         ("news/1234567/index.html", True), ("news/lamp-12345/index.html", True), ("news/page/12/index.html", False),
         ("20220305/index.html", False), ("202203/index.html", False),
+        ("blog/港口的灯昨夜熄灭了/index.md", True), ("港口/index.md", False), ("blog/2021/0305-灯/index.md", True),
+        ("blog/2021/1305-灯/index.md", False), ("A lamp goes out/index.md", True), ("Lamps Quay/index.md", False),
     ],
 )  # fmt: skip
 def test_what_accompanies_articles_is_left_out(path: str, taken: bool) -> None:
