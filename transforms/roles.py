@@ -159,6 +159,8 @@ class _Classifier:
         strong = context if context is not None and context.strong else None
         heads = context is None or context.role == "heading"
         if heads and index < TOP_BLOCKS and self._stated.is_title(text):
+            # No story starts above its own title: a section's name does, or a series'.
+            self._story_started = False
             return TITLE
         after = self._continued(index, block, strong) if self._after is not None else None
         if after is not None:

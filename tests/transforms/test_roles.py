@@ -261,3 +261,12 @@ def test_where_a_link_beside_a_date_leads_is_no_name() -> None:
     assert roles[0] == "dateline"
     assert at is not None
     assert classified(f"<p>2031-08-14 · <a href='/people/jane'>Jane Roe</a></p>{STORY}")[0][0] == "byline"
+
+
+def test_a_story_begins_below_its_own_title() -> None:
+    body = f"<p>Harbour Notes</p><h1>The lamp at the quay</h1><p>Nov 19, 2031</p>{STORY}{STORY}"
+    data = f"---\ntitle: The lamp at the quay\n---\n{body}".encode()
+    article = parse(data, "a.md", load_outlets(), Limits())
+    assert isinstance(article, Article)
+    assert [paragraph.role for paragraph in article.paragraphs[:4]] == ["body", "heading", "dateline", "body"]
+    assert article.dates.dateline_at == datetime(2031, 11, 19, tzinfo=UTC)
