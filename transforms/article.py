@@ -50,8 +50,8 @@ from pressmark.transforms.records import (
     RecordFacts,
     Reject,
 )  # fmt: skip
-from pressmark.transforms.reprint import original_address
-from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_share
+from pressmark.transforms.reprint import LONGEST_ABOVE, original_address
+from pressmark.transforms.roles import LINK_SHARE, TOP_BLOCKS, Classified, classify, link_share
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 from pressmark.transforms.stated import Stated, stated_of
 
@@ -76,6 +76,12 @@ NO_TEXT: Final = (
 # In so many bytes what is no text has some that are zero.
 MARKED: Final = 2000
 LONGEST_TITLE: Final = 400
+# The name of a post's file, or of its folder: a day, what may be a title, and perhaps a language.
+NAME: Final = re.compile(
+    r"(?:^|/)(?:(?:19|20)\d\d[-_./]?\d\d?[-_./]?\d\d?(?=\D)[-_.\s]*)?(?P<name>[^/]*?)(?:/_?(?i:index|readme))?"
+    r"(?:\.[a-z]{2}(?:-[A-Za-z]{2,4})?)?\.\w{1,8}\Z"
+)
+WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]{2,}(?![^\W_])")
 # The site's name, behind the title of a page's article.
 SITE: Final = re.compile(r"[-_|｜ㅣ│–—]\s{0,3}([^-_|｜ㅣ│–—\s][^-_|｜ㅣ│–—]{1,40})$")
 FRONT_PAGE: Final = re.compile(r"https://[^/]+/")
@@ -180,9 +186,10 @@ def _parse(
         url_day = next(filter(None, map(path_date, [*paths, source_path])), None)
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     dated = PageDates(reader, url_day, header.header_at)
-    if not header.title and blocks and len(blocks[0].text) < LONGEST_TITLE and blocks[0].path.tag == "h1":
-        # A note without a title has it as its first heading.
-        header = header._replace(title=" ".join(blocks[0].text.split()))
+    if not header.title:
+        headed = _first_heading(blocks[:1] if opened.unsaid is None else blocks[:TOP_BLOCKS])
+        of_post = header.dialect == "front_matter" and opened.unsaid is None
+        header = header._replace(title=headed or (_named(source_path) if of_post else ""))
     evidence = evidence_of(rules, outlets.general)
     stated = stated_of(header, opened.titles or ())._replace(site=outlets.domain_of(host) or "")
     if opened.titles is None:
@@ -193,6 +200,8 @@ def _parse(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
         url_day=url_day, zone=outlet.zone, latest=latest,
     )  # fmt: skip
+    if opened.unsaid is not None and (not header.title or (canonical is None and dates.published_from == "none")):
+        raise opened.unsaid
     stated_by = "header" if facts is not None and header.header_at is not None else "front_matter"
     if not outlet.known and header.stated_day is not None and dates.published_from == stated_by:
         # A page's address, else a time's own offset, tells its day where nothing is known of its outlet's zone.
@@ -263,6 +272,28 @@ def _parse(
             (WALL_PAGE, is_walled(opened, content, dated=dates.published_from not in ("none", "url"))),
         ) if holds]),
     )  # fmt: skip
+
+
+def _first_heading(blocks: Sequence[Block]) -> str:
+    """The title that a note without one has as its first heading, of level one, below short lines at most."""
+    for block in blocks:
+        if any(token.tag == "h1" for token in block.path) and len(block.text) < LONGEST_TITLE:
+            return " ".join(block.text.split())
+        if len(block.text) > LONGEST_ABOVE:
+            break
+    return ""
+
+
+def _named(source_path: str) -> str:
+    """The title that the name of a post's file is: several words, or some in a script that needs no spaces.
+
+    >>> _named("_posts/2019-03-05-a-lamp-in-the-fog.md"), _named("news/2021-03-04 渡口的灯.txt"), _named("p/7f3a-12.md")
+    ('a lamp in the fog', '渡口的灯', '')
+    """
+    name = found["name"].strip() if (found := NAME.search(source_path)) else ""
+    if name.isascii() and " " not in name:
+        name = " ".join(re.split(r"[-_]+", name))
+    return name if len(WORD.findall(name)) >= (2 if name.isascii() else 1) else ""
 
 
 def _of_page(

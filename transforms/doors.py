@@ -16,7 +16,7 @@ from pressmark.schemas.contract import Markup
 from pressmark.transforms.blocks import Block, Cut, TooDeep, cut
 from pressmark.transforms.date_keys import OF_PUBLICATION, folded
 from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
-from pressmark.transforms.header import BadSource, commented_header, read_header, record_header
+from pressmark.transforms.header import NO_LINES, BadSource, commented_header, read_header, record_header
 from pressmark.transforms.language import detect_all
 from pressmark.transforms.records import Header, Reading, RecordFacts
 from pressmark.transforms.reprint import looks_like_markdown
@@ -53,8 +53,9 @@ END_OF_COMMENT: Final = re.compile(r"\s*-->[ \t]*(?:\r\n|\n|\r)?")
 
 
 class Opened(NamedTuple):
-    """A source that is read: its characters, its header, the bytes of that, its body, the language of the body, and, of
-    a whole page, the titles that it states."""
+    """A source that is read: its characters, its header, the bytes of that, its body, the language of the body, of a
+    whole page, the titles that it states, and, of Markdown without a header, why it is no article where its blocks and
+    its path say neither when nor where it was published."""
 
     decoded: Decoded
     header: Header
@@ -62,6 +63,7 @@ class Opened(NamedTuple):
     body: str
     markup: Markup = "html"
     titles: tuple[str, ...] | None = None
+    unsaid: BadSource | None = None
 
     def size(self, start: int, end: int) -> int:
         """Bytes of the characters `[start, end)` of the body."""
@@ -91,9 +93,16 @@ def part_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
     header = record_header(facts) if facts is not None else _json_comment(decoded.text, reading.keys)
     if header is None and (PAGE.match(decoded.text) or LATE_PAGE.match(decoded.text)):
         header = Header("page", "", None, None, None, None, 0)
-    header = header or read_header(decoded.text, reading.keys)
+    unsaid = None
+    try:
+        header = header or read_header(decoded.text, reading.keys)
+    except BadSource as bad:
+        if bad.detail != NO_LINES:
+            raise
+        # A post whose title is its first heading.
+        header, unsaid = Header("front_matter", "", None, None, None, None, 0), bad
     size = decoded.mark + decoded.size(0, header.body_start)
-    return Opened(decoded, header, size, decoded.text[header.body_start :])
+    return Opened(decoded, header, size, decoded.text[header.body_start :], unsaid=unsaid)
 
 
 def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | None = None) -> Decoded:

@@ -397,16 +397,16 @@ def _front_matter(text: str) -> tuple[int, datetime | date | None, bool]:
     opening = LINE.match(text, first)
     fence = opening[0].strip() if opening else ""
     if (opening is None or fence not in FENCES) and not text.startswith("{", first):
-        # Without lines around it, a header ends at one of dashes or at an empty one.
+        # Without lines around it, a header ends at one of dashes or at an empty one; Markdown without any has headings.
         line = next(line for line in LINE.finditer(text, first) if not line[0].strip().strip("-"))
-        return line.end(), *_dated_block(text[first : line.start()], "---")
+        block = text[first : line.start()]
+        is_none = re.search(r"(?m)^(?:#|==+\s*$)", text) and not re.search(r"(?im)^title\s*[:=：]", block)
+        return (0, None, True) if is_none else (line.end(), *_dated_block(block, "---"))
     if opening is None or fence not in FENCES:
         found, end = json.JSONDecoder().raw_decode(text, first)
         rest = LINE.match(text, end)
         return rest.end() if rest else end, *_dated(found)
     for line in LINE.finditer(text, opening.end()):
-        if line.start() == len(text):
-            break
         if line[0].rstrip() in FENCES[fence]:
             return line.end(), *_dated_block(text[opening.end() : line.start()], fence)
     raise ValueError("front matter without an end")
