@@ -31,7 +31,7 @@ from pressmark.transforms.doors import (
     story_of,
 )
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
-from pressmark.transforms.header import BadSource
+from pressmark.transforms.header import NO_LINES, BadSource
 from pressmark.transforms.neighbours import standfirst, title_among
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import amid, outside_findings
@@ -78,10 +78,12 @@ MARKED: Final = 2000
 LONGEST_TITLE: Final = 400
 # The name of a post's file, or of its folder: a day, what may be a title, and perhaps a language.
 NAME: Final = re.compile(
-    r"(?:^|/)(?:(?:19|20)\d\d[-_./]?\d\d?[-_./]?\d\d?(?=\D)[-_.\s]*)?(?P<name>[^/]*?)(?:/_?(?i:index|readme))?"
-    r"(?:\.[a-z]{2}(?:-[A-Za-z]{2,4})?)?\.\w{1,8}\Z"
+    r"(?:^|/)(?:(?:19|20)\d\d(?P<sep>[-_./]?)(?:0?[1-9]|1[0-2])(?P=sep)(?:0?[1-9]|[12]\d|3[01])(?=\D)[-_.\s]*)?"
+    r"(?P<name>[^/]*?)(?:/_?(?i:index|readme))?(?:\.[a-z]{2}(?:-[A-Za-z]{2,4})?)?\.\w{1,8}\Z"
 )
-WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]{2,}(?![^\W_])")
+WORD: Final = re.compile(r"\b[A-Za-z]{2,}\b")
+LEAST_WORDS: Final = 2
+LETTERS: Final = re.compile(r"[^\W\d_]{2}")
 # The site's name, behind the title of a page's article.
 SITE: Final = re.compile(r"[-_|｜ㅣ│–—]\s{0,3}([^-_|｜ㅣ│–—\s][^-_|｜ㅣ│–—]{1,40})$")
 FRONT_PAGE: Final = re.compile(r"https://[^/]+/")
@@ -169,7 +171,9 @@ def _parse(
     header = opened.header
     blocks, skipped, media = cut_body(opened, limits.depth)
     if not blocks and not media:
-        raise BadSource("no_text", "no visible text after the header, and no medium", header.body_start)
+        raise opened.unsaid or BadSource(
+            "no_text", "no visible text after the header, and no medium", header.body_start
+        )
     if header.url is None:
         header = header._replace(url=original_address(blocks, _below_pictures(media), page=opened.titles is not None))
     if header.front_matter_at is None and header.header_at is None and opened.titles is None:
@@ -187,9 +191,7 @@ def _parse(
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     dated = PageDates(reader, url_day, header.header_at)
     if not header.title:
-        headed = _first_heading(blocks[:1] if opened.unsaid is None else blocks[:TOP_BLOCKS])
-        of_post = header.dialect == "front_matter" and opened.unsaid is None
-        header = header._replace(title=headed or (_named(source_path) if of_post else ""))
+        header = header._replace(title=_title_of(opened, blocks, source_path, dated=url_day is not None))
     evidence = evidence_of(rules, outlets.general)
     stated = stated_of(header, opened.titles or ())._replace(site=outlets.domain_of(host) or "")
     if opened.titles is None:
@@ -274,26 +276,34 @@ def _parse(
     )  # fmt: skip
 
 
-def _first_heading(blocks: Sequence[Block]) -> str:
-    """The title that a note without one has as its first heading, of level one, below short lines at most."""
-    for block in blocks:
+def _title_of(opened: Opened, blocks: Sequence[Block], source_path: str, *, dated: bool) -> str:
+    """The title of a note whose header has none: its first heading, of level one, else its name. Where it has no header
+    at all, short lines may stand above the heading; its name must have its day too, and, where it is no Markdown, be
+    one that people give."""
+    unsaid = opened.unsaid
+    for block in blocks[: 1 if unsaid is None else TOP_BLOCKS]:
         if any(token.tag == "h1" for token in block.path) and len(block.text) < LONGEST_TITLE:
             return " ".join(block.text.split())
         if len(block.text) > LONGEST_ABOVE:
             break
-    return ""
+    if opened.header.dialect != "front_matter" or (unsaid is not None and not dated):
+        return ""
+    return _named(source_path, slug=unsaid is None or unsaid.detail == NO_LINES)
 
 
-def _named(source_path: str) -> str:
-    """The title that the name of a post's file is: several words, or some in a script that needs no spaces.
+def _named(source_path: str, *, slug: bool = True) -> str:
+    """The title that the name of a post's file is: several words, or some in a script that needs no spaces; a `slug`
+    has hyphens for spaces.
 
     >>> _named("_posts/2019-03-05-a-lamp-in-the-fog.md"), _named("news/2021-03-04 渡口的灯.txt"), _named("p/7f3a-12.md")
     ('a lamp in the fog', '渡口的灯', '')
     """
     name = found["name"].strip() if (found := NAME.search(source_path)) else ""
-    if name.isascii() and " " not in name:
+    if slug and name.isascii() and " " not in name:
         name = " ".join(re.split(r"[-_]+", name))
-    return name if len(WORD.findall(name)) >= (2 if name.isascii() else 1) else ""
+    if name.isascii() and (" " not in name or len(WORD.findall(name)) < LEAST_WORDS):
+        return ""
+    return name if LETTERS.search(name) else ""
 
 
 def _of_page(

@@ -16,7 +16,7 @@ from pressmark.schemas.contract import Markup
 from pressmark.transforms.blocks import Block, Cut, TooDeep, cut
 from pressmark.transforms.date_keys import OF_PUBLICATION, folded
 from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
-from pressmark.transforms.header import NO_LINES, BadSource, commented_header, read_header, record_header
+from pressmark.transforms.header import NO_HEADER, NO_LINES, BadSource, commented_header, read_header, record_header
 from pressmark.transforms.language import detect_all
 from pressmark.transforms.records import Header, Reading, RecordFacts
 from pressmark.transforms.reprint import looks_like_markdown
@@ -54,8 +54,8 @@ END_OF_COMMENT: Final = re.compile(r"\s*-->[ \t]*(?:\r\n|\n|\r)?")
 
 class Opened(NamedTuple):
     """A source that is read: its characters, its header, the bytes of that, its body, the language of the body, of a
-    whole page, the titles that it states, and, of Markdown without a header, why it is no article where its blocks and
-    its path say neither when nor where it was published."""
+    whole page, the titles that it states, and, of a text without a header, why it is no article where its blocks and
+    its path do not say what it is called, and when or where it was published."""
 
     decoded: Decoded
     header: Header
@@ -97,9 +97,9 @@ def part_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
     try:
         header = header or read_header(decoded.text, reading.keys)
     except BadSource as bad:
-        if bad.detail != NO_LINES:
+        if bad.detail not in (NO_LINES, NO_HEADER):
             raise
-        # A post whose title is its first heading.
+        # A post whose title is its first heading, or its name.
         header, unsaid = Header("front_matter", "", None, None, None, None, 0), bad
     size = decoded.mark + decoded.size(0, header.body_start)
     return Opened(decoded, header, size, decoded.text[header.body_start :], unsaid=unsaid)

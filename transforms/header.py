@@ -28,7 +28,7 @@ from pressmark.transforms.front_matter import (
 )
 from pressmark.transforms.records import Header, RecordFacts
 
-__all__ = ["NO_LINES", "BadSource", "commented_header", "read_header", "record_header"]
+__all__ = ["NO_HEADER", "NO_LINES", "BadSource", "commented_header", "read_header", "record_header"]
 
 LINE_END: Final = r"(?:\r\n|\n|\r)"
 SPACES: Final = r"[ \t]*"

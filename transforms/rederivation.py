@@ -400,7 +400,8 @@ def _front_matter(text: str) -> tuple[int, datetime | date | None, bool]:
         # Without lines around it, a header ends at one of dashes or at an empty one; Markdown without any has headings.
         line = next(line for line in LINE.finditer(text, first) if not line[0].strip().strip("-"))
         block = text[first : line.start()]
-        is_none = re.search(r"(?m)^(?:#|==+\s*$)", text) and not re.search(r"(?im)^title\s*[:=：]", block)
+        said = re.search(r"(?im)^title\s*[:=：]", block)
+        is_none = not said and re.search(r"(?m)\A(?![^\W\d][\w .-]*[:：])|^(?:#|==+\s*$)", text[first:])
         return (0, None, True) if is_none else (line.end(), *_dated_block(block, "---"))
     if opening is None or fence not in FENCES:
         found, end = json.JSONDecoder().raw_decode(text, first)
@@ -424,8 +425,7 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     """The date by the first key that says one; False where what it says can't be understood here."""
     said = {str(key).lower().replace("_", "").replace("-", ""): value for key, value in found.items()}
     keys = DATE_KEYS[:-4] if any(said.get(key, 0) in (None, "") for key in DATE_KEYS[2:-4]) else DATE_KEYS
-    if "editor" in said and said.get("published") in (True, False):
-        keys = ("datecreated", *keys)
+    keys = ("datecreated", *keys) if "editor" in said and said.get("published") in (True, False) else keys
     value = next((said[key] for key in keys if said.get(key) and said[key] is not True), None)
     if value is None:
         return None, True

@@ -60,6 +60,7 @@ def differing(data: bytes, reading: Reading = Reading(), facts: RecordFacts | No
         "<!--996595200000-->\n[a](https://a.example/2023/05/06/x)\n---\n<p>2023-05-06 12:00</p><p>一</p>",
         "<!--1-->\n[a](https://a.example/x)\n---\n一",
         "首发于：https://a.example/x\n\n# 堰\n\n水又来。\n", "堰\n===\n\n2022年3月4日\n\n水又来。\n",
+        "- 译者：林帆\n\n# 堰\n\n2022年3月4日\n",
     ],
 )  # fmt: skip
 def test_both_derive_the_same_by_every_door(text: str) -> None:
