@@ -50,8 +50,8 @@ from pressmark.transforms.records import (
     RecordFacts,
     Reject,
 )  # fmt: skip
-from pressmark.transforms.reprint import LONGEST_ABOVE, original_address
-from pressmark.transforms.roles import LINK_SHARE, TOP_BLOCKS, Classified, classify, link_share
+from pressmark.transforms.reprint import LONGEST_ORIGIN, original_address
+from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_share
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 from pressmark.transforms.stated import Stated, stated_of
 
@@ -76,6 +76,8 @@ NO_TEXT: Final = (
 # In so many bytes what is no text has some that are zero.
 MARKED: Final = 2000
 LONGEST_TITLE: Final = 400
+# What may stand above that says where a text is from and who translated it.
+LINES_ABOVE: Final = 12
 # The name of a post's file, or of its folder: a day, what may be a title, and perhaps a language.
 NAME: Final = re.compile(
     r"(?:^|/)(?:(?:19|20)\d\d(?P<sep>[-_./]?)(?:0?[1-9]|1[0-2])(?P=sep)(?:0?[1-9]|[12]\d|3[01])(?=\D)[-_.\s]*)?"
@@ -281,10 +283,10 @@ def _title_of(opened: Opened, blocks: Sequence[Block], source_path: str, *, date
     at all, short lines may stand above the heading; its name must have its day too, and, where it is no Markdown, be
     one that people give."""
     unsaid = opened.unsaid
-    for block in blocks[: 1 if unsaid is None else TOP_BLOCKS]:
+    for block in blocks[: 1 if unsaid is None else LINES_ABOVE]:
         if any(token.tag == "h1" for token in block.path) and len(block.text) < LONGEST_TITLE:
             return " ".join(block.text.split())
-        if len(block.text) > LONGEST_ABOVE:
+        if len(block.text) > LONGEST_ORIGIN:
             break
     if opened.header.dialect != "front_matter" or (unsaid is not None and not dated):
         return ""

@@ -14,7 +14,7 @@ from pressmark.transforms.blocks import Block
 from pressmark.transforms.generators import shielded
 from pressmark.transforms.identity import HTTP, unarchived
 
-__all__ = ["LONGEST_ABOVE", "looks_like_markdown", "original_address"]
+__all__ = ["LONGEST_ORIGIN", "looks_like_markdown", "original_address"]
 
 # At least this share of the text stands in paragraphs without any block-level tag. Bodies of HTML have a seventh at
 # most, of Markdown a half at least.

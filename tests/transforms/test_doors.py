@@ -218,13 +218,14 @@ def test_a_note_without_a_title_has_its_first_heading() -> None:
 
 
 ADDRESS = "https://songling-times.example/2022/lamp"
+ABOVE = f"> * 永久链接：{'https://songling-times.example/' + 'lamp' * 30}\n" + "> * 译者：林帆\n" * 6 + "\n"
 
 
 @pytest.mark.parametrize(
     ("source", "path", "url", "day"),
     [
         (f"# 渡口的灯\n\n> 原文：<{ADDRESS}>\n\n灯又亮了。\n", "a.md", ADDRESS, None),
-        (f"- 原文：{ADDRESS}\n- 译者：林帆\n\n# 渡口的灯\n\n灯又亮了。\n", "a.md", ADDRESS, None),
+        (f"> * 原文：[灯]({ADDRESS})\n{ABOVE}# 渡口的灯\n\n灯又亮了。\n", "a.md", ADDRESS, None),
         ("渡口的灯\n===\n\n2022年3月4日\n\n灯又亮了。\n", "a.md", None, "2022-03-04"),
         ("# 渡口的灯\n\n<div>灯又亮了。</div><p>灯又灭了。</p>\n", "news/20220304.md", None, "2022-03-04"),
         ("# 渡口的灯\n\n灯又亮了。\n", "2022-03-04 - 渡口的灯.md", None, "2022-03-04"),

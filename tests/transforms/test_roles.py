@@ -243,7 +243,7 @@ def test_items_of_news_with_an_agency_behind_them_are_no_captions() -> None:
         ("Author Jane Roe", True), ("作者 hulk", True), ("编译 $ make", False),
         ("<code>ferryctl update_account --email crew@quay.example</code>", False),
         ("You can reach the crew at crew@quay.example", False), ("Jane Roe jane@quay.example", True),
-        ("船期查询/航线变更", False), ("林帆/乔一苇", True), ("本刊记者/林一帆", True),
+        ("船期查询/航线变更", False), ("林帆/乔一苇", True), ("本刊记者/林一帆", True), ("校对者：林一帆", True),
         ("Thanks to everyone who contributed to this release", False), ("Jane Roe contributed to this report", True),
     ],
 )  # fmt: skip
