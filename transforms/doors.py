@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pressmark.schemas.contract import Markup
 from pressmark.transforms.blocks import Block, Cut, TooDeep, cut
-from pressmark.transforms.date_keys import OF_PUBLICATION, folded
 from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
 from pressmark.transforms.header import NO_HEADER, NO_LINES, BadSource, commented_header, read_header, record_header
+from pressmark.transforms.header_keys import OF_PUBLICATION, folded
 from pressmark.transforms.language import detect_all
 from pressmark.transforms.records import Header, Reading, RecordFacts
 from pressmark.transforms.reprint import looks_like_markdown

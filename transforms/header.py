@@ -16,16 +16,8 @@ from typing import Any, Final
 
 from pressmark.schemas.contract import Reason
 from pressmark.transforms.dates import parse_date
-from pressmark.transforms.front_matter import (
-    AUTHORS,
-    DATES,
-    PROBLEM,
-    UNDERSTOOD,
-    URLS,
-    FrontMatter,
-    folded,
-    read_front_matter,
-)
+from pressmark.transforms.front_matter import PROBLEM, FrontMatter, read_front_matter
+from pressmark.transforms.header_keys import AUTHORS, DATES, TITLES, UNDERSTOOD, URLS, folded
 from pressmark.transforms.records import Header, RecordFacts
 
 __all__ = ["NO_HEADER", "NO_LINES", "BadSource", "commented_header", "read_header", "record_header"]
@@ -182,7 +174,7 @@ def _unfenced(text: str, keys: Sequence[tuple[str, str]]) -> FrontMatter | None:
             return None
     mapped = {key: field for field, key in keys}
     names = {folded(mapped.get(key, key)) for key, _ in said}
-    if "title" not in names or len(names & UNDERSTOOD) < LEAST_SAID or line is None or position == len(text):
+    if not names.intersection(TITLES) or len(names & UNDERSTOOD) < LEAST_SAID or line is None or position == len(text):
         return None
     block = "{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in said) + "}"
     if line["said"].strip():
