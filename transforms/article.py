@@ -28,7 +28,7 @@ from pressmark.transforms.doors import (
     open_source,
 )
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
-from pressmark.transforms.header import BadSource
+from pressmark.transforms.header import NO_LINES, BadSource
 from pressmark.transforms.neighbours import standfirst, title_among
 from pressmark.transforms.other_stories import corrections
 from pressmark.transforms.outlets import Outlets
@@ -49,7 +49,7 @@ from pressmark.transforms.records import (
     RecordFacts,
     Reject,
 )  # fmt: skip
-from pressmark.transforms.reprint import original_address
+from pressmark.transforms.reprint import LONGEST_ORIGIN, original_address
 from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_share
 from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 from pressmark.transforms.stated import Stated, stated_of
@@ -75,6 +75,16 @@ NO_TEXT: Final = (
 # In so many bytes what is no text has some that are zero.
 MARKED: Final = 2000
 LONGEST_TITLE: Final = 400
+# What may stand above that says where a text is from and who translated it.
+LINES_ABOVE: Final = 12
+# The name of a post's file, or of its folder: a day, what may be a title, and perhaps a language.
+NAME: Final = re.compile(
+    r"(?:^|/)(?:(?:19|20)\d\d(?P<sep>[-_./]?)(?:0?[1-9]|1[0-2])(?P=sep)(?:0?[1-9]|[12]\d|3[01])(?=\D)[-_.\s]*)?"
+    r"(?P<name>[^/]*?)(?:/_?(?i:index|readme))?(?:\.[a-z]{2}(?:-[A-Za-z]{2,4})?)?\.\w{1,8}\Z"
+)
+WORD: Final = re.compile(r"\b[A-Za-z]{2,}\b")
+LEAST_WORDS: Final = 2
+LETTERS: Final = re.compile(r"[^\W\d_]{2}")
 # The site's name, behind the title of a page's article.
 SITE: Final = re.compile(r"[-_|｜ㅣ│–—]\s{0,3}([^-_|｜ㅣ│–—\s][^-_|｜ㅣ│–—]{1,40})$")
 FRONT_PAGE: Final = re.compile(r"https://[^/]+/")
@@ -162,7 +172,9 @@ def _parse(
     header = opened.header
     blocks, skipped, media = cut_body(opened, limits.depth)
     if not blocks and not media:
-        raise BadSource("no_text", "no visible text after the header, and no medium", header.body_start)
+        raise opened.unsaid or BadSource(
+            "no_text", "no visible text after the header, and no medium", header.body_start
+        )
     if header.url is None:
         header = header._replace(url=original_address(blocks, _below_pictures(media), page=opened.titles is not None))
     if header.front_matter_at is None and header.header_at is None and opened.titles is None:
@@ -179,9 +191,8 @@ def _parse(
         url_day = next(filter(None, map(path_date, [*paths, source_path])), None)
     reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
     dated = PageDates(reader, url_day, header.header_at)
-    if not header.title and blocks and len(blocks[0].text) < LONGEST_TITLE and blocks[0].path.tag == "h1":
-        # A note without a title has it as its first heading.
-        header = header._replace(title=" ".join(blocks[0].text.split()))
+    if not header.title:
+        header = header._replace(title=_title_of(opened, blocks, source_path, dated=url_day is not None))
     evidence = evidence_of(rules, outlets.general)
     stated = stated_of(header, opened.titles or ())._replace(site=outlets.domain_of(host) or "")
     if opened.titles is None:
@@ -192,6 +203,8 @@ def _parse(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
         url_day=url_day, zone=outlet.zone, latest=latest,
     )  # fmt: skip
+    if opened.unsaid is not None and (not header.title or (canonical is None and dates.published_from == "none")):
+        raise opened.unsaid
     stated_by = "header" if facts is not None and header.header_at is not None else "front_matter"
     if not outlet.known and header.stated_day is not None and dates.published_from == stated_by:
         # A page's address, else a time's own offset, tells its day where nothing is known of its outlet's zone.
@@ -265,6 +278,36 @@ def _parse(
             (WALL_PAGE, opened.titles is not None and is_wall(wall_titles, content)),
         ) if holds]),
     )  # fmt: skip
+
+
+def _title_of(opened: Opened, blocks: Sequence[Block], source_path: str, *, dated: bool) -> str:
+    """The title of a note whose header has none: its first heading, of level one, else its name. Where it has no header
+    at all, short lines may stand above the heading; its name must have its day too, and, where it is no Markdown, be
+    one that people give."""
+    unsaid = opened.unsaid
+    for block in blocks[: 1 if unsaid is None else LINES_ABOVE]:
+        if any(token.tag == "h1" for token in block.path) and len(block.text) < LONGEST_TITLE:
+            return " ".join(block.text.split())
+        if len(block.text) > LONGEST_ORIGIN:
+            break
+    if opened.header.dialect != "front_matter" or (unsaid is not None and not dated):
+        return ""
+    return _named(source_path, slug=unsaid is None or unsaid.detail == NO_LINES)
+
+
+def _named(source_path: str, *, slug: bool = True) -> str:
+    """The title that the name of a post's file is: several words, or some in a script that needs no spaces; a `slug`
+    has hyphens for spaces.
+
+    >>> _named("_posts/2019-03-05-a-lamp-in-the-fog.md"), _named("news/2021-03-04 渡口的灯.txt"), _named("p/7f3a-12.md")
+    ('a lamp in the fog', '渡口的灯', '')
+    """
+    name = found["name"].strip() if (found := NAME.search(source_path)) else ""
+    if slug and name.isascii() and " " not in name:
+        name = " ".join(re.split(r"[-_]+", name))
+    if name.isascii() and (" " not in name or len(WORD.findall(name)) < LEAST_WORDS):
+        return ""
+    return name if LETTERS.search(name) else ""
 
 
 def _of_page(

@@ -70,6 +70,7 @@ def beside_date(text: str, dates: PageDates) -> str | None:
     text = without_lead(text)
     if dates.read(text) is not None:
         return ""
+    is_sentence = text.endswith("。")
     text = WEEKDAY.sub("", COUNTED.sub("", text)).strip(AROUND_DATE)
     found = {match[0] for match in WITHIN.finditer(text)} or {match[0] for match in NAMED_MONTH.finditer(text)}
     if len(found) != 1:
@@ -85,4 +86,5 @@ def beside_date(text: str, dates: PageDates) -> str | None:
     rest = DATE_LABEL.sub("", f"{before} {behind}")
     said = text.replace(date, " ", 1)
     is_name = len(rest) <= LONGEST_NAME and not STOPS.search(TIME.sub("", said)) and not (before and behind)
-    return rest.strip(AROUND_DATE) if is_name else None
+    rest = rest.strip(AROUND_DATE)
+    return rest if is_name and not (rest and is_sentence) else None

@@ -77,7 +77,7 @@ URL_DATES: Final = tuple(map(re.compile, (
 # As Jekyll, Hugo and Hexo name posts and their folders; with hyphens, as Jekyll reads them, one digit is enough.
 PATH_DATE: Final = re.compile(
     r"(?:^|/)(?P<Y>(?:19|20)\d{2})(?P<sep>[-_./]?)(?P<M>0[1-9]|1[0-2]|(?<=-)[1-9])(?P=sep)"
-    r"(?P<D>0[1-9]|[12]\d|3[01]|(?<=-)[1-9])(?=[-_./]|\Z)"
+    r"(?P<D>0[1-9]|[12]\d|3[01]|(?<=-)[1-9])(?=[-_./\s(]|[^\x00-\x7f]|\Z)"
 )
 
 

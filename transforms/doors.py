@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import Markup
 from pressmark.transforms.blocks import Cut, TooDeep, cut
-from pressmark.transforms.date_keys import OF_PUBLICATION, folded
 from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
-from pressmark.transforms.header import BadSource, commented_header, read_header, record_header
+from pressmark.transforms.header import NO_HEADER, NO_LINES, BadSource, commented_header, read_header, record_header
+from pressmark.transforms.header_keys import OF_PUBLICATION, folded
 from pressmark.transforms.language import detect_all
 from pressmark.transforms.markdown import cut_markdown
 from pressmark.transforms.page_dates import read_date
@@ -51,8 +51,9 @@ END_OF_COMMENT: Final = re.compile(r"\s*-->[ \t]*(?:\r\n|\n|\r)?")
 
 
 class Opened(NamedTuple):
-    """A source that is read: its characters, its header, the bytes of that, its body, the language of the body, and, of
-    a whole page, the titles that it states."""
+    """A source that is read: its characters, its header, the bytes of that, its body, the language of the body, of a
+    whole page, the titles that it states, and, of a text without a header, why it is no article where its blocks and
+    its path do not say what it is called, and when or where it was published."""
 
     decoded: Decoded
     header: Header
@@ -60,6 +61,7 @@ class Opened(NamedTuple):
     body: str
     markup: Markup = "html"
     titles: tuple[str, ...] | None = None
+    unsaid: BadSource | None = None
 
     def size(self, start: int, end: int) -> int:
         """Bytes of the characters `[start, end)` of the body."""
@@ -86,9 +88,16 @@ def part_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
     header = record_header(facts) if facts is not None else _json_comment(decoded.text, reading.keys)
     if header is None and (PAGE.match(decoded.text) or LATE_PAGE.match(decoded.text)):
         header = Header("page", "", None, None, None, None, 0)
-    header = header or read_header(decoded.text, reading.keys)
+    unsaid = None
+    try:
+        header = header or read_header(decoded.text, reading.keys)
+    except BadSource as bad:
+        if bad.detail not in (NO_LINES, NO_HEADER):
+            raise
+        # A post whose title is its first heading, or its name.
+        header, unsaid = Header("front_matter", "", None, None, None, None, 0), bad
     size = decoded.mark + decoded.size(0, header.body_start)
-    return Opened(decoded, header, size, decoded.text[header.body_start :])
+    return Opened(decoded, header, size, decoded.text[header.body_start :], unsaid=unsaid)
 
 
 def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | None = None) -> Decoded:

@@ -68,7 +68,7 @@ REPORTERS: Final = re.compile(
     r"[^，。：:！？（）()0-9\n]{2,24}(?:/[^，。/\n]{2,20})*/?\s*[（(][^（）()]*"
     r"(?:报道|报导|報導|報道|摘编|摘編|编译|編譯|社|编辑|整理)[^（）()]*[）)]"
     r"|[（(][^（）()，。！？]{0,20}(?:记者|記者|撰稿人)[^（）()，。！？]{2,30}[）)]"
-    r"|[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
+    r"|(?!(?:[\u4e00-\u9fff]{4,5}(?:/|\Z)){2})[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
     r"|[^，。！？：:\n\u3041-\u30fa]{2,60}(?:对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
     r"|(?:Von|Par|Por|Di|Door|Av|Af|Oleh|Text|Words|Story|Texto|Texte)(?::| by)?(?: [A-ZÀ-Þ][\w.'’-]+){2,4}"
     r"|(?:Posted|Submitted|Erstellt|Geschrieben|Verfasst|Veröffentlicht|Publié|Publicado|Escrito|Pubblicato|Scritto|Skrevet|Skriven)"

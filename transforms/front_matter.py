@@ -13,11 +13,22 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, NamedTuple
 
-from pressmark.transforms.date_keys import DATES, date_keys, folded
 from pressmark.transforms.dates import counted_time, parse_date, zoned_day
+from pressmark.transforms.header_keys import (
+    AUTHORS,
+    DATED,
+    DESCRIPTIONS,
+    MANY,
+    OWN_URLS,
+    SITE_URLS,
+    TITLES,
+    UNDERSTOOD,
+    date_keys,
+    folded,
+)
 from pressmark.transforms.people import credits_in, credits_of
 
-__all__ = ["AUTHORS", "DATES", "PROBLEM", "UNDERSTOOD", "URLS", "FrontMatter", "folded", "read_front_matter"]
+__all__ = ["PROBLEM", "FrontMatter", "read_front_matter"]
 
 OPENING: Final = re.compile(r"[\s\ufeff]*(---|\+\+\+|;;;)[ \t]*(?:\r\n|\n|\r)")
 CLOSING: Final = {
@@ -37,14 +48,6 @@ MOST_CHARACTERS: Final = {"---": 1 << 16, "+++": 1 << 14, ";;;": 1 << 16}
 MOST_VALUES: Final = 10_000
 DEEPEST: Final = 32
 
-OWN_URLS: Final = ("url", "link", "source_url", "original_url", "canonical_url", "permalink")
-# May name a site, whose front page is no article; the last four are of importers and feeds.
-SITE_URLS: Final = ("from", "source", "blogger_orig_url", "wordpress_url", "tumblr_url", "guid")
-URLS: Final = (*OWN_URLS, *SITE_URLS)
-AUTHORS: Final = ("author", "authors", "byline", "creator", "by")
-DESCRIPTIONS: Final = ("description", "summary", "excerpt")
-# Of one, a text with spaces is one value, as Jekyll has it.
-MANY: Final = {"tags": ("tags", "tag", "topics", "keywords"), "categories": ("categories", "category")}
 ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/]", re.IGNORECASE)
 BELOW: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/?#]+(?:/+[^\s/#]|\?)", re.IGNORECASE)
 # Sites keep a post's day in its path, which `--map date=path` names.
@@ -365,7 +368,7 @@ def _understood(
         return None
 
     url = take(OWN_URLS, _address) or take(SITE_URLS, lambda value: _address(value, BELOW))
-    title = take(("title",), _text)
+    title = take(TITLES, _text)
     authors = take(AUTHORS, lambda value: credits_of(_jsonable(value)))
     said = {name: _jsonable(value) for name, (_, value) in fields.items()}
     moments = {name: found for name in DATED & said.keys() if (found := _moment(fields[name][1]))}
@@ -382,10 +385,6 @@ def _understood(
         metadata[key] = [metadata[key], *values] if key in metadata else values if len(values) > 1 else values[0]
     people = (*(authors or ()), *credits_in(metadata))
     return FrontMatter(url, title, people, own_day, moment, description, tags, kinds, metadata, end, positions, problem)
-
-
-DATED: Final = frozenset(map(folded, DATES))
-UNDERSTOOD: Final = frozenset(map(folded, (*URLS, *AUTHORS, *DATES, *DESCRIPTIONS, "title", *sum(MANY.values(), ()))))
 
 
 def _text(value: Any) -> str | None:

@@ -16,19 +16,11 @@ from typing import Any, Final
 
 from pressmark.schemas.contract import Reason
 from pressmark.transforms.dates import parse_date
-from pressmark.transforms.front_matter import (
-    AUTHORS,
-    DATES,
-    PROBLEM,
-    UNDERSTOOD,
-    URLS,
-    FrontMatter,
-    folded,
-    read_front_matter,
-)
+from pressmark.transforms.front_matter import PROBLEM, FrontMatter, read_front_matter
+from pressmark.transforms.header_keys import AUTHORS, DATES, TITLES, UNDERSTOOD, URLS, folded
 from pressmark.transforms.records import Header, RecordFacts
 
-__all__ = ["BadSource", "commented_header", "read_header", "record_header"]
+__all__ = ["NO_HEADER", "NO_LINES", "BadSource", "commented_header", "read_header", "record_header"]
 
 LINE_END: Final = r"(?:\r\n|\n|\r)"
 SPACES: Final = r"[ \t]*"
@@ -45,6 +37,10 @@ NO_HEADER: Final = (
     "the file starts with neither `[TITLE](URL)` and a line of dashes, nor a comment with the time before these, nor "
     "front matter between `---` lines, and is no whole HTML page; put its title, date and address between `---` lines "
     "before it, or exclude it"
+)
+NO_LINES: Final = (
+    "this is markup without a header, and neither what stands at its top nor its path says when or where it was "
+    "published; put its title and date between `---` lines before it, as Markdown has them"
 )
 # What else a file may be by how it starts, and what to do with that.
 OTHERS: Final = tuple((re.compile(start), said) for start, said in (
@@ -84,12 +80,12 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
      "this is AsciiDoc; convert it to Markdown, with front matter"),
     (r"(?:\# [^\n]{0,300}\n){0,3}\#\+[A-Za-z_]{1,40}:",
      "this is an Org file; convert it to Markdown, with front matter"),
-    (r"\s*+(?:[^\n]{1,300}\n(?:={3,}|~{3,}|-{3,})\s*\n|#{1,6} )",
-     "this is markup without a header; put its title and date between `---` lines before it, as Markdown has them"),
+    (r"\s*+(?:[^\n]{1,300}\n(?:={3,}|~{3,}|-{3,})\s*\n|#{1,6} )", NO_LINES),
     (r"\s*+(?:import\s[^\n]{1,300}[\"'];?[ \t]*\r?\n|export\s(?:const|default|function)\s|\{/\*)",
      "this is MDX without front matter; put its title and date between `---` lines before it"),
     (r"(?:[\w \"-]{1,40}[,;\t](?! )){2,99}[\w \"-]{1,40}\r?\n",
      "this looks like a table (CSV); write its rows as JSON Lines"),
+    (r"(?:[^\n]{0,300}\n){1,12}\# ", NO_LINES),
 ))  # fmt: skip
 # A header without lines around it is lines of a key and a value, and then one of dashes, as Hexo may have it, or an
 # empty one, as Pelican, MultiMarkdown and many a scraper have it.
@@ -178,7 +174,7 @@ def _unfenced(text: str, keys: Sequence[tuple[str, str]]) -> FrontMatter | None:
             return None
     mapped = {key: field for field, key in keys}
     names = {folded(mapped.get(key, key)) for key, _ in said}
-    if "title" not in names or len(names & UNDERSTOOD) < LEAST_SAID or line is None or position == len(text):
+    if not names.intersection(TITLES) or len(names & UNDERSTOOD) < LEAST_SAID or line is None or position == len(text):
         return None
     block = "{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in said) + "}"
     if line["said"].strip():

@@ -37,8 +37,13 @@ TAGS: Final = {
 SPANS: Final = frozenset({"Emphasis", "Strong", "Strikethrough", "Link"})
 ENDS: Final = {name: "".join(f"</{tag}>" for tag in reversed(tags)) for name, tags in TAGS.items()}
 
-# Runs of markers whose neighbours decide what they open and close, and a tilde alone, which strikes nothing.
-MARKERS: Final = re.compile(r"\*+|~+")
+# Runs of markers whose neighbours decide what they open and close, and a tilde alone, which strikes nothing; addresses
+# and what is in a link's brackets with one, where none of them is a marker, come before these.
+MARKERS: Final = re.compile(
+    r"^[ \t>]{0,99}\[(?!\^)[^\[\]\n]{1,200}\]:[ \t]+\S+[^\n]*+|\]\((?:[^()\n]|\([^()\n]{0,400}\)){0,2000}\)"
+    r"|<[A-Za-z][\w+.-]{1,31}:[^<>\s]*>|\*+|~+",
+    re.MULTILINE,
+)
 # What containers put before a line.
 LONGEST_PREFIX: Final = 4096
 LEFT_OVER: Final = re.compile(r"(?<!\*)\*\*(?!\*)")
@@ -399,6 +404,8 @@ def _beside_ideographs(body: str, loose: Mapping[int, bool]) -> str:
     changed: dict[int, str] = {}
     for run in MARKERS.finditer(body):
         start, end = run.span()
+        if run[0][0] not in "*~":
+            continue
         if run[0] == "~":
             changed[start] = LETTER if not body.isascii() else "="
             continue

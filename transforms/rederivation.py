@@ -397,16 +397,17 @@ def _front_matter(text: str) -> tuple[int, datetime | date | None, bool]:
     opening = LINE.match(text, first)
     fence = opening[0].strip() if opening else ""
     if (opening is None or fence not in FENCES) and not text.startswith("{", first):
-        # Without lines around it, a header ends at one of dashes or at an empty one.
+        # Without lines around it, a header ends at one of dashes or at an empty one; Markdown without any has headings.
         line = next(line for line in LINE.finditer(text, first) if not line[0].strip().strip("-"))
-        return line.end(), *_dated_block(text[first : line.start()], "---")
+        block = text[first : line.start()]
+        said = re.search(r"(?im)^(?:t[ií]t\w+|标题|標題)\s*[:=：]", block)
+        is_none = not said and re.search(r"(?m)\A(?![^\W\d][\w .-]*[:：])|^(?:#|==+\s*$)", text[first:])
+        return (0, None, True) if is_none else (line.end(), *_dated_block(block.replace("：", ": "), "---"))
     if opening is None or fence not in FENCES:
         found, end = json.JSONDecoder().raw_decode(text, first)
         rest = LINE.match(text, end)
         return rest.end() if rest else end, *_dated(found)
     for line in LINE.finditer(text, opening.end()):
-        if line.start() == len(text):
-            break
         if line[0].rstrip() in FENCES[fence]:
             return line.end(), *_dated_block(text[opening.end() : line.start()], fence)
     raise ValueError("front matter without an end")
@@ -422,13 +423,12 @@ def _dated_block(block: str, fence: str) -> tuple[datetime | date | None, bool]:
 
 def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     """The date by the first key that says one; False where what it says can't be understood here."""
-    said = {str(key).lower().replace("_", "").replace("-", ""): value for key, value in found.items()}
+    said = {re.sub("[_ -]", "", str(key).lower()): value for key, value in found.items()}
     keys = DATE_KEYS[:-4] if any(said.get(key, 0) in (None, "") for key in DATE_KEYS[2:-4]) else DATE_KEYS
-    if "editor" in said and said.get("published") in (True, False):
-        keys = ("datecreated", *keys)
+    keys = ("datecreated", *keys) if "editor" in said and said.get("published") in (True, False) else keys
     value = next((said[key] for key in keys if said.get(key) and said[key] is not True), None)
-    if value is None:
-        return None, True
+    if not (told := all(key.isascii() and key not in ("fecha", "datum", "tarih") for key in said)) or value is None:
+        return None, told
     if re.fullmatch(r"1\d{9}(?:\d{3}|\.\d+)?", str(value)):
         parts = str(value)[10:].lstrip(".").ljust(6, "0")[:6]
         return EPOCH + timedelta(seconds=int(str(value)[:10]), microseconds=int(parts)), True

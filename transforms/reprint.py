@@ -14,7 +14,7 @@ from pressmark.transforms.blocks import Block
 from pressmark.transforms.generators import shielded
 from pressmark.transforms.identity import HTTP, unarchived
 
-__all__ = ["looks_like_markdown", "original_address"]
+__all__ = ["LONGEST_ORIGIN", "looks_like_markdown", "original_address"]
 
 # At least this share of the text stands in paragraphs without any block-level tag. Bodies of HTML have a seventh at
 # most, of Markdown a half at least.
@@ -37,6 +37,9 @@ MARK: Final = re.compile(
     re.MULTILINE,
 )
 
+# No HTML begins so.
+HEADED: Final = re.compile(r"\s*\#{1,3}[ \t]+[^\s#]")
+
 FIRST_BLOCKS: Final = 4
 LONGEST_ORIGIN: Final = 300
 # Behind a longer block the story has begun, and what it names from then on is what it cites.
@@ -54,7 +57,7 @@ ENGLISH_ORIGIN: Final = re.compile(
 )
 # A link that is called the original.
 CALLED: Final = re.compile(
-    r"\W*(?:(?:read|view|see|open)\s)?(?:the\s)?original(?:\s(?:article|post|story|page|source|link|version))?\W*",
+    r"\W*(?:(?:read|view|see|open)\s)?(?:the\s)?original(?:\s(?:article|post|story|page|source|link|version|url))?\W*",
     re.IGNORECASE,
 )
 # The credit of a picture right above it begins so, too.
@@ -76,6 +79,8 @@ def looks_like_markdown(body: str) -> bool:
     >>> looks_like_markdown("# 堰\\n\\n**水**又来。"), looks_like_markdown("<p>一</p>\\n\\n<p>* 二</p>")
     (True, False)
     """
+    if HEADED.match(body):
+        return True
     body, _ = shielded(body[:SAMPLE])
     parted = BLANK_LINE.search(body) is not None
     if not parted and BLOCK_TAG.search(body):

@@ -152,13 +152,16 @@ class _Classifier:
 
     def _judge(self, index: int, block: Block, context: Finding | None) -> Finding:
         text = block.text
+        heads = context is None or context.role == "heading"
+        titled = heads and index < TOP_BLOCKS and self._stated.is_title(text)
         if index < TOP_BLOCKS and not self._story_started and len(text) <= LONGEST_CREDIT and DATED.search(text):
             dated = self._dated(block, context)
-            if dated is not None:
+            if dated is not None and not (titled and any(token.tag == "h1" for token in block.path)):
                 return dated
         strong = context if context is not None and context.strong else None
-        heads = context is None or context.role == "heading"
-        if heads and index < TOP_BLOCKS and self._stated.is_title(text):
+        if titled:
+            # No story starts above its own title: a section's name does, or a series'.
+            self._story_started = False
             return TITLE
         after = self._continued(index, block, strong) if self._after is not None else None
         if after is not None:

@@ -14,7 +14,8 @@ from pressmark.storage.inputs.budget import LONGEST_LINE_BYTES
 from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
 from pressmark.storage.inputs.unpacked import Broken, Unpacked
 from pressmark.storage.inputs.warc import Found, LeftOut
-from pressmark.transforms.front_matter import DATES, DESCRIPTIONS, UNDERSTOOD, URLS, folded, read_front_matter
+from pressmark.transforms.front_matter import read_front_matter
+from pressmark.transforms.header_keys import DATES, DESCRIPTIONS, UNDERSTOOD, URLS, folded
 from pressmark.transforms.records import Limits, RecordFacts
 
 __all__ = ["CONTENT", "read_json_lines", "suggested"]

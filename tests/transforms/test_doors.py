@@ -221,3 +221,64 @@ def test_a_note_without_a_title_has_its_first_heading() -> None:
     assert parsed("---\ntitle: a\ncategories: [[新闻, 本地], 科技]\n---\n\nA text.\n").header.categories == (
         "新闻", "本地", "科技",
     )  # fmt: skip
+
+
+ADDRESS = "https://songling-times.example/2022/lamp"
+ABOVE = f"> * 永久链接：{'https://songling-times.example/' + 'lamp' * 30}\n" + "> * 译者：林帆\n" * 6 + "\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "url", "day"),
+    [
+        (f"# 渡口的灯\n\n> 原文：<{ADDRESS}>\n\n灯又亮了。\n", "a.md", ADDRESS, None),
+        (f"> * 原文：[灯]({ADDRESS})\n{ABOVE}# 渡口的灯\n\n灯又亮了。\n", "a.md", ADDRESS, None),
+        ("渡口的灯\n===\n\n2022年3月4日\n\n灯又亮了。\n", "a.md", None, "2022-03-04"),
+        ("# 渡口的灯\n\n<div>灯又亮了。</div><p>灯又灭了。</p>\n", "news/20220304.md", None, "2022-03-04"),
+        ("# 渡口的灯\n\n灯又亮了。\n", "2022-03-04 - 渡口的灯.md", None, "2022-03-04"),
+        ("# 渡口的灯\n\n灯又亮了，2022年3月4日也亮过，那天风很大，船都停在港里。\n", "a.md", None, ""),
+        ("灯又亮了。\n\n* 灯\n* 船\n", "2022-03-04 渡口的灯.txt", None, "2022-03-04"),
+        ("## 夜里\n\n灯又亮了。\n", "2022/2022-03-04-渡口的灯/index.md", None, "2022-03-04"),
+        ("灯又亮了。\n\n* 灯\n* 船\n", "渡口的灯.txt", None, ""),
+        ("灯又亮了。\n\n* 灯\n", "2022-03-04-all-logs.txt", None, ""),
+    ],
+    ids=[
+        "an address",
+        "an address above",
+        "a day",
+        "HTML below",
+        "a day in the name",
+        "neither",
+        "a name",
+        "a folder",
+        "a name without a day",
+        "no title",
+    ],
+)
+def test_markdown_without_a_header_says_when_or_where(source: str, path: str, url: str | None, day: str | None) -> None:
+    outcome = parse(source.encode(), path, load_outlets(), Limits())
+    if not isinstance(outcome, Article):
+        assert (outcome.reason, day) == ("no_header", "")
+        return
+    local = outcome.dates.local_date
+    assert (outcome.header.title, outcome.header.url, local and str(local)) == ("渡口的灯", url, day)
+    assert (outcome.header_bytes, outcome.markup, outcome.header.dialect) == (0, "markdown", "front_matter")
+    assert "灯又亮了。" in texts(outcome, "body")
+    assert texts(outcome, "heading") in (["渡口的灯"], ["夜里"], [])
+
+
+def test_a_title_with_a_day_and_a_name_is_no_byline() -> None:
+    outcome = parse("# 2022-03-04 - 林帆\n\n灯又亮了。\n".encode(), "a.md", load_outlets(), Limits())
+    assert isinstance(outcome, Article), outcome.detail
+    assert (outcome.author, texts(outcome, "heading")) == (None, ["2022-03-04 - 林帆"])
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [("_posts/2022-03-04-the-lamp.md", "the lamp"), ("2022-03-04 渡口的灯.md", "渡口的灯"), ("index.md", ""),
+     ("the-lamp/index.en.md", "the lamp"), ("Clippings/The lamp at the pier.md", "The lamp at the pier"),
+     ("2022-03-04.md", ""), ("p/7f3a-12.md", "")],
+)  # fmt: skip
+def test_a_post_without_a_title_has_the_words_of_its_name(path: str, title: str) -> None:
+    outcome = parse(b"---\ntags: [a]\n---\n\nThe lamp went out.\n", path, load_outlets(), Limits())
+    assert isinstance(outcome, Article), outcome.detail
+    assert outcome.header.title == title

@@ -207,3 +207,22 @@ def test_fields_are_where_the_map_says_and_else_under_their_usual_keys(fence: st
     assert (found.title, found.authors, found.date, found.url) == ("堰", ("林帆",), date(2022, 1, 7), URL)
     assert (found.description, found.tags, found.problem) == (None, (), None)
     assert found.metadata == {"meta": {"by": {"who": "林帆"}, "n": 1}, "unmapped_title": "T"}
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("标题: 渡口的灯\n作者: 林帆\n发布时间: 2022-03-04\n原文链接: https://songling-times.example/a\n标签: [港口]",
+         ("渡口的灯", ("林帆",), URL, date(2022, 3, 4), ("港口",), {})),
+        ("titulo: La lámpara\nautor: Ana Ruiz\nfecha: 2022-03-04\nfuente: El Muelle",
+         ("La lámpara", ("Ana Ruiz",), None, date(2022, 3, 4), (), {"fuente": "El Muelle"})),
+        ("链接: /a\nurl: https://songling-times.example/a\n日期: 2021-01-01\ndate: 2022-03-04\n标题: b\ntitle: a",
+         ("a", (), URL, date(2022, 3, 4), (), {"链接": "/a", "日期": "2021-01-01", "标题": "b"})),
+        ("Title: a\nPublish Date: 2022-03-04\ndata: data/2021.json",
+         ("a", (), None, date(2022, 3, 4), (), {"data": "data/2021.json"})),
+    ],
+    ids=["Chinese", "Spanish", "English goes first", "with a space"],
+)  # fmt: skip
+def test_keys_are_read_in_other_languages(block: str, expected: tuple[Any, ...]) -> None:
+    found = read(block)
+    assert (found.title, found.authors, found.url, found.date, found.tags, found.metadata) == expected

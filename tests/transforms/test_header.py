@@ -287,3 +287,9 @@ def test_a_header_may_have_no_lines_around_it(text: str, title: str, url: str | 
     assert header.front_matter_at is not None
     assert (header.dialect, header.title, header.url) == ("front_matter", title, url)
     assert (header.front_matter_at.isoformat(), text[header.body_start :]) == (at, rest)
+
+
+def test_lines_of_keys_in_chinese_are_a_header() -> None:
+    header = read_header(f"标题：渡口的灯\n来源：松岭时报\n时间：2022-03-04 10:30\n链接：{URL}\n\n灯又亮了。\n")
+    assert (header.title, header.url, str(header.front_matter_at)) == ("渡口的灯", URL, "2022-03-04 10:30:00")
+    assert header.metadata == '{"来源": "松岭时报"}'

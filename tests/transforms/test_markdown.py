@@ -149,6 +149,15 @@ def test_form_is_told() -> None:
     assert [(block.bold, block.italic) for block in found] == [(True, False), (False, True), (False, False)]
 
 
+@pytest.mark.parametrize("word", ["lamp", "灯"])
+def test_addresses_keep_the_signs_that_are_markers_in_a_text(word: str) -> None:
+    body = f'{word}～[a](/~b/(c)~d "e ~ f") <https://g.example/~h> [i][1] 3~5, 10~20\n\n![](/~j.png "~")\n\n[1]: /~k\n'
+    found = cut_markdown(body)
+    assert [block.text for block in found.blocks] == [f"{word}～a https://g.example/~h i 3~5, 10~20"]
+    assert [link.href for link in found.blocks[0].links] == ["/~b/(c)~d", "https://g.example/~h", "/~k"]
+    assert [(medium.src, medium.title) for medium in found.media] == [("/~j.png", "~")]
+
+
 def test_media_are_told_with_their_places() -> None:
     picture, embed = '![a *b*](x.png "t")', '<iframe src="v"></iframe>'
     body = f"一\n\n{picture}\n*图注*\n\n> <img src=y>二\n\n{embed}\n\n<!-- <img src=n> -->"
@@ -203,6 +212,7 @@ MANY = 20_000
         "){: " * MANY, "http://a.example/" + ")." * MANY, "|" * MANY + "\n" + "|-" * MANY, "字" * 1_000_000,
         "<div>\n" * MANY,
         "<a b={" * MANY, "<a b " * MANY + "={", "](a{{b " * MANY, "](" + "{{a}}" * MANY, "{/* " * MANY,
+        "](" + "(a" * MANY, "](()" * MANY, "](a~" * MANY, "[a]: " * MANY,
         "<a b={" + "{a}" * MANY, ":::a " * MANY + "\n:::\n" * MANY, "a=\"{{ " * MANY,
     ],
 )  # fmt: skip

@@ -59,6 +59,9 @@ def differing(data: bytes, reading: Reading = Reading(), facts: RecordFacts | No
         AT + "堰[^1]\n\n[^1]: 注\n\n水\n{: .x}\n",
         "<!--996595200000-->\n[a](https://a.example/2023/05/06/x)\n---\n<p>2023-05-06 12:00</p><p>一</p>",
         "<!--1-->\n[a](https://a.example/x)\n---\n一",
+        "首发于：https://a.example/x\n\n# 堰\n\n水又来。\n", "堰\n===\n\n2022年3月4日\n\n水又来。\n",
+        "- 译者：林帆\n\n# 堰\n\n2022年3月4日\n", "标题：堰\n时间：2022-03-04\n作者：林帆\n\n# 水又来\n\n二。\n",
+        "---\ntitle: a\nfecha: 2022-03-04\ncreated: 2022-03-09\n---\n水\n", "---\nPublish Date: 2022-03-04\n---\n水\n",
     ],
 )  # fmt: skip
 def test_both_derive_the_same_by_every_door(text: str) -> None:

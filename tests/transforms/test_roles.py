@@ -252,6 +252,7 @@ def test_items_of_news_with_an_agency_behind_them_are_no_captions() -> None:
         ("Author Jane Roe", True), ("作者 hulk", True), ("编译 $ make", False),
         ("<code>ferryctl update_account --email crew@quay.example</code>", False),
         ("You can reach the crew at crew@quay.example", False), ("Jane Roe jane@quay.example", True),
+        ("船期查询/航线变更", False), ("林帆/乔一苇", True), ("本刊记者/林一帆", True), ("校对者：林一帆", True),
         ("Thanks to everyone who contributed to this release", False), ("Jane Roe contributed to this report", True),
     ],
 )  # fmt: skip
@@ -270,3 +271,17 @@ def test_where_a_link_beside_a_date_leads_is_no_name() -> None:
     assert roles[0] == "dateline"
     assert at is not None
     assert classified(f"<p>2031-08-14 · <a href='/people/jane'>Jane Roe</a></p>{STORY}")[0][0] == "byline"
+
+
+def test_a_sentence_with_a_date_names_nobody() -> None:
+    assert classified(f"<p>2031/12/19(金)の回です。</p>{STORY}")[0][0] == "body"
+    assert classified(f"<p>2031/12/19 林帆</p>{STORY}")[0][0] == "byline"
+
+
+def test_a_story_begins_below_its_own_title() -> None:
+    body = f"<p>Harbour Notes</p><h1>The lamp at the quay</h1><p>Nov 19, 2031</p>{STORY}{STORY}"
+    data = f"---\ntitle: The lamp at the quay\n---\n{body}".encode()
+    article = parse(data, "a.md", load_outlets(), Limits())
+    assert isinstance(article, Article)
+    assert [paragraph.role for paragraph in article.paragraphs[:4]] == ["body", "heading", "dateline", "body"]
+    assert article.dates.dateline_at == datetime(2031, 11, 19, tzinfo=UTC)
