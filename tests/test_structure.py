@@ -19,7 +19,7 @@ from archives import ROOT
 # signed roots; kept moments and clusters; the evidence for a page's day; roles by what stands amid a story and by
 # likeness; which links are a story's own; signatures of a WACZ;
 # saved pages, and other stories told from furniture by a forest.
-MOST_LINES = 34_046
+MOST_LINES = 34_107
 MOST_MODULES = 160
 LONGEST_MODULE = 450
 
@@ -43,7 +43,6 @@ LATE = {
 MAY_IMPORT_OURS_LATE = {
     "flows/cli.py", "flows/commands", "src/pressmark/__init__.py", "storage/batches.py", "storage/inputs/opening.py",
     "storage/inputs/recordfiles.py", "storage/output/tables.py", "storage/settings.py", "storage/versions.py",
-    "transforms/doors.py",
 }  # fmt: skip
 IMPURE = {
     "asyncio", "concurrent", "ctypes", "ftplib", "glob", "http", "importlib", "io", "logging", "mmap",

@@ -241,18 +241,16 @@ class _Classifier:
         pairs = zip(self._blocks, inside, strict=True)
         told = telling((one[0], block.text) for at, (block, one) in enumerate(pairs) if at not in self._pictures)
         shown = {number for finding, number in inside if finding in told}
-        held: dict[int, int] = {}
+        held: Counter[int] = Counter()
         # A single item of a list that holds most paragraphs of a page is no item of the story.
         items: Counter[int] = Counter()
         for block, (finding, number) in zip(self._blocks, inside, strict=True):
             if _is_framing(finding):
-                held[number] = held.get(number, 0) + len(block.text)
+                held[number] += len(block.text)
                 items[number] += 1 if finding is not None and finding.role == "list_item" else ITEM_BLOCKS
         total = sum([len(block.text) for block in self._blocks])
-        framing = (
-            number for number, size in held.items() if size > total * FRAME_SHARE and items[number] >= ITEM_BLOCKS
-        )
-        return frozenset(shown.union(framing))
+        large = (number for number, size in held.items() if size > total * FRAME_SHARE and items[number] >= ITEM_BLOCKS)
+        return frozenset(shown.union(large))
 
     def _continued(self, index: int, block: Block, strong: Finding | None) -> Finding | None:
         """What the block before makes of this one, as a heading over links or over pictures does."""
@@ -304,11 +302,9 @@ class _Classifier:
 
     def _in_attribute(self, block: Block) -> Printed | None:
         """What the `datetime` of a `time` element around a short block says, which is exact where the text is not."""
-        for token in reversed(block.path):
-            if token.tag == "time":
-                stated = next((value for name, value in token.attrs or () if name == "datetime"), None)
-                return self._dates.read(stated.strip()) if stated else None
-        return None
+        around = next((token for token in reversed(block.path) if token.tag == "time"), None)
+        stated = around.attr("datetime") if around is not None else None
+        return self._dates.read(stated.strip()) if stated else None
 
     def _of_short_form(self, index: int, block: Block, *, at_edge: bool, item: bool) -> Finding | None:
         text = block.text
