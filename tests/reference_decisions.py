@@ -113,7 +113,7 @@ def settle(known: Iterable[Row], parsed: Sequence[Row], rejected: Sequence[Row],
     keys |= {row.key for row in rows if (*row.place, row.source_sha256) in refused}
     # What moved unchanged goes on at its later path.
     keys |= {
-        row.key for row in rows for one in parsed
+        row.key for row in rows for one in (*parsed, *rejected)
         if row.valid_from and (row.source_path, row.valid_from) not in listed
         and (row.archive, row.source_sha256, row.valid_from) == (one.archive, one.source_sha256, one.valid_from)
     }  # fmt: skip

@@ -133,7 +133,9 @@ def settle(
     catalog = catalog.filter(~REJECT).with_row_index("known").with_columns(pl.col("known").cast(pl.Int64))
     again = catalog.join(parsed, on=KEY, how="semi", nulls_equal=True)
     # What moved unchanged goes on at its later path, and has no row at the one that it left.
-    moved = catalog.join(parsed, on=["archive", "source_sha256", "valid_from"], how="semi")
+    content = ["archive", "source_sha256", "valid_from"]
+    read = pl.concat([parsed.select(content), rejected.join(listing, on="source_path").select(content)])
+    moved = catalog.join(read, on=content, how="semi")
     moved = moved.join(listing, on=["source_path", "valid_from"], how="anti")
     # What another parser refuses never was an article.
     refused = catalog.join(rejected, on=["archive", "source_path", "source_sha256"], how="semi")
