@@ -116,13 +116,10 @@ class Moment:
         """The steps from the root of an article's paragraphs and from its own row to its entry, and from that to the
         tree's root."""
         key = bytes.fromhex(article_id)
-        nodes = self._nodes(key)
+        nodes = {name: self._of[name][key] for name in OF_ARTICLES if key in self._of[name]}
         names, every = list(nodes), list(nodes.values())
         found = {name: path_to(every, names.index(name)) for name in ("paragraphs", "articles")}
         return found | {"entry": path_to(self._entries, self._articles.index(key))}
-
-    def _nodes(self, key: bytes) -> dict[str, bytes]:
-        return {name: self._of[name][key] for name in OF_ARTICLES if key in self._of[name]}
 
 
 def root_of(head: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
+from rich.filesize import decimal
 
 from pressmark.transforms.comparison import TOKEN
 
@@ -51,7 +52,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {
         "shown": _shown, "named": _named, "snippet": snippet, "web": _web, "linked": _linked, "decoded": _decoded,
-        "moment": _moment, "day": _day, "size": _size, "number": "{:,}".format, "differing": _differing,
+        "moment": _moment, "day": _day, "size": decimal, "number": "{:,}".format, "differing": _differing,
     }  # fmt: skip
     made.globals |= {"FLAGS": FLAG_MEANINGS, "ROLES": ROLE_MEANINGS}
     return made
@@ -140,10 +141,3 @@ def _day(at: datetime | date | None, without: str = "no date") -> Markup:
     if at is None:
         return Markup('<span class="none">{}</span>').format(without)
     return Markup('<time datetime="{0:%Y-%m-%d}">{0:%Y-%m-%d}</time>').format(at)
-
-
-def _size(size: int) -> str:
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= scale:
-            return f"{size / scale:.1f} {unit}"
-    return f"{size} bytes"

@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pressmark.storage.versions import parse_source
+from pressmark.transforms import page_model
 from pressmark.transforms.blocks import cut
 from pressmark.transforms.dates import FAR_FUTURE
 from pressmark.transforms.page_facts import page_facts
@@ -86,6 +87,10 @@ def test_every_block_gets_a_verdict_and_a_full_row(parts: list[str]) -> None:
     verdict = main_blocks(blocks)
     assert len(verdict.main) == len(verdict.likely) == len(blocks)
     assert verdict == main_blocks(blocks)
+
+
+def test_the_trees_were_grown_on_these_numbers() -> None:
+    assert tuple(page_model.NAMES) == FEATURES
 
 
 @given(
