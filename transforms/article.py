@@ -35,6 +35,7 @@ from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import amid, outside_findings
 from pressmark.transforms.own_links import LINKS
 from pressmark.transforms.pages import is_wall, main_blocks
+from pressmark.transforms.path import is_inside
 from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import (
     INDEX_PAGE,
@@ -286,7 +287,7 @@ def _title_of(opened: Opened, blocks: Sequence[Block], source_path: str, *, date
     one that people give."""
     unsaid = opened.unsaid
     for block in blocks[: 1 if unsaid is None else LINES_ABOVE]:
-        if any(token.tag == "h1" for token in block.path) and len(block.text) < LONGEST_TITLE:
+        if is_inside(block.path, "h1") and len(block.text) < LONGEST_TITLE:
             return " ".join(block.text.split())
         if len(block.text) > LONGEST_ORIGIN:
             break

@@ -15,7 +15,15 @@ from typing import Final, NamedTuple
 from pressmark.schemas.contract import Markup
 from pressmark.transforms.blocks import Cut, TooDeep, cut
 from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
-from pressmark.transforms.header import NO_HEADER, NO_LINES, BadSource, commented_header, read_header, record_header
+from pressmark.transforms.header import (
+    NO_HEADER,
+    NO_LINES,
+    BadSource,
+    commented_header,
+    read_header,
+    record_header,
+    stated_at_top,
+)
 from pressmark.transforms.header_keys import OF_PUBLICATION, folded
 from pressmark.transforms.language import detect_all
 from pressmark.transforms.markdown import cut_markdown
@@ -95,7 +103,7 @@ def part_source(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts | N
         if bad.detail not in (NO_LINES, NO_HEADER):
             raise
         # A post whose title is its first heading, or its name.
-        header, unsaid = Header("front_matter", "", None, None, None, None, 0), bad
+        header, unsaid = stated_at_top(decoded.text, reading.keys), bad
     size = decoded.mark + decoded.size(0, header.body_start)
     return Opened(decoded, header, size, decoded.text[header.body_start :], unsaid=unsaid)
 

@@ -28,7 +28,7 @@ from pressmark.transforms.header_keys import (
 )
 from pressmark.transforms.people import credits_in, credits_of
 
-__all__ = ["PROBLEM", "FrontMatter", "read_front_matter"]
+__all__ = ["BELOW", "PROBLEM", "FrontMatter", "read_front_matter"]
 
 OPENING: Final = re.compile(r"[\s\ufeff]*(---|\+\+\+|;;;)[ \t]*(?:\r\n|\n|\r)")
 CLOSING: Final = {

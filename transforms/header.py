@@ -16,11 +16,13 @@ from typing import Any, Final
 
 from pressmark.schemas.contract import Reason
 from pressmark.transforms.dates import parse_date
-from pressmark.transforms.front_matter import PROBLEM, FrontMatter, read_front_matter
+from pressmark.transforms.front_matter import BELOW, PROBLEM, FrontMatter, read_front_matter
 from pressmark.transforms.header_keys import AUTHORS, DATES, TITLES, UNDERSTOOD, URLS, folded
 from pressmark.transforms.records import Header, RecordFacts
 
-__all__ = ["NO_HEADER", "NO_LINES", "BadSource", "commented_header", "read_header", "record_header"]
+__all__ = [
+    "NO_HEADER", "NO_LINES", "BadSource", "commented_header", "read_header", "record_header", "stated_at_top",
+]  # fmt: skip
 
 LINE_END: Final = r"(?:\r\n|\n|\r)"
 SPACES: Final = r"[ \t]*"
@@ -91,6 +93,16 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
 # empty one, as Pelican, MultiMarkdown and many a scraper have it.
 LINE: Final = re.compile(r"(?P<said>[^\r\n]*+)(?:\r\n|\n|\r|\Z)")
 SAYS: Final = re.compile(r"(?P<key>[^\W\d][\w.-]{0,39}(?: [\w.-]{1,40})?)[ \t]*[:：](?!//)[ \t]*(?P<value>.*)")
+# A text without a header may say the same in its first lines, as scrapers and translators set them around its title:
+# `**Published:** 2031-03-04 | **Source:** [a](b)`.
+TOLD: Final = re.compile(
+    r"[ \t>*+-]*?(?:\*\*|__)?([^\W\d][\w .-]{0,39}?)[ \t]*(?:\*\*|__)?[ \t]*[:：](?!//)(?:\*\*|__)?[ \t]*(\S.*)"
+)
+BESIDE: Final = re.compile(r"[ \t]+[|｜·•][ \t]+(?=\*\*|__)")
+LINKED: Final = re.compile(r"\[([^\[\]]*)\]\(([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()]*\)|<(https?://[^<>\s]+)>")
+TITLE_OR_RULE: Final = re.compile(r"\# .*|[=-]{3,}[ \t]*")
+MOST_TOLD, LONGEST_TOLD = 14, 600
+ADDRESSES: Final = frozenset(map(folded, URLS))
 LONGEST_HEADER: Final = 1 << 14
 LEAST_SAID: Final = 2
 OPENING_BRACE: Final = re.compile(r"[\s\ufeff]*+\{")
@@ -154,6 +166,31 @@ def read_header(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
         front_matter_at=None,
         body_start=body_start,
     )
+
+
+def stated_at_top(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
+    """What the first lines of a text without a header say by the keys of one; all of it is body.
+
+    >>> stated_at_top("# Lamps\\n\\n**Author:** Ada Reed\\n> Link: <https://a.example/b>\\n\\nNote: text").url
+    'https://a.example/b'
+    """
+    said: dict[str, str] = {}
+    mapped = {key: field for field, key in keys}
+    lines = [line.strip() for line in text[:LONGEST_HEADER].splitlines() if line.strip()][:MOST_TOLD]
+    for index, line in enumerate(lines):
+        told = [TOLD.fullmatch(part) for part in BESIDE.split(line)]
+        if len(line) > LONGEST_TOLD or (index > 0 and not all(told) and not TITLE_OR_RULE.fullmatch(line)):
+            break
+        for key, value in (one.groups() for one in told if one):
+            if (name := folded(mapped.get(key, key))) not in UNDERSTOOD:
+                continue
+            linked = LINKED.search(value) if name in ADDRESSES else None
+            said.setdefault(key, (linked[2] or linked[3]) if linked else LINKED.sub(r"\1\3", value))
+    front = read_front_matter(json.dumps(said), keys)
+    if front is None:
+        return Header("front_matter", "", None, None, None, None, 0)
+    # A site's front page is no article, whatever it is called.
+    return _front_matter("", front._replace(url=front.url if BELOW.match(front.url or "") else None, end=0))
 
 
 def _unfenced(text: str, keys: Sequence[tuple[str, str]]) -> FrontMatter | None:

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 __all__ = [
-    "AUTHORS", "DATED", "DATES", "DESCRIPTIONS", "MANY", "OF_PUBLICATION", "OWN_URLS", "SITE_URLS", "TITLES",
-    "UNDERSTOOD", "URLS", "date_keys", "folded",
+    "AUTHORS", "DATED", "DATES", "DESCRIPTIONS", "ELSEWHERE", "MANY", "OF_PUBLICATION", "OWN_URLS", "SITE_URLS",
+    "TITLES", "UNDERSTOOD", "URLS", "date_keys", "folded",
 ]  # fmt: skip
 
 # What keys are called in other languages, where English has not the same word for something else (`data`).

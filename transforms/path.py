@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from turbohtml import Token
 
-__all__ = ["LISTS", "NOWHERE", "Path", "container", "list_around", "outwards"]
+__all__ = ["LISTS", "NOWHERE", "Path", "container", "is_inside", "list_around", "outwards"]
 
 INLINE: Final = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font h1 h2 h3 h4 h5 h6 hgroup i ins kbd label mark p s small span"
@@ -59,6 +59,11 @@ def container(path: Path) -> Path:
     while path.tag in INLINE:
         path = path.outer
     return path
+
+
+def is_inside(path: Path, tag: str) -> bool:
+    """Whether one of the elements that are open is of this name."""
+    return any(token.tag == tag for token in path)
 
 
 def list_around(path: Path) -> Path:

@@ -46,7 +46,7 @@ DONE_BY: Final = {
     "text": (
         r"(?:(?:story|text|words?|article|post|posted|published|written|reported|reporting|report|review|created|"
         r"authored|compiled|analysis|opinion|commentary|column)\s+)?(?:and\s+\w+\s+)?by|authors?:|reporters?:|writers?:|"
-        r"von|par|por|di|door|av|af|autore?:|auteurs?:|texte?\s*(?:von|par|:)|texto\s*(?:de|por|:)|oleh|"
+        r"von|par|por|di|door|av|af|autore?s?\s*:|auteure?s?\s*:|texte?\s*(?:von|par|:)|texto\s*(?:de|por|:)|oleh|"
         r"(?:penulis|pewarta|wartawan|kontributor|tác giả|yazan|автор|текст|كتب|كتبت|نویسنده|خبرنگار|लेखक)\s*:|بقلم"
     ),
     "photo": (

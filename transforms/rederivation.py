@@ -402,7 +402,7 @@ def _front_matter(text: str) -> tuple[int, datetime | date | None, bool]:
         block = text[first : line.start()]
         said = re.search(r"(?im)^(?:t[ií]t\w+|标题|標題)\s*[:=：]", block)
         is_none = not said and re.search(r"(?m)\A(?![^\W\d][\w .-]*[:：])|^(?:#|==+\s*$)", text[first:])
-        return (0, None, True) if is_none else (line.end(), *_dated_block(block.replace("：", ": "), "---"))
+        return (0, None, False) if is_none else (line.end(), *_dated_block(block.replace("：", ": "), "---"))
     if opening is None or fence not in FENCES:
         found, end = json.JSONDecoder().raw_decode(text, first)
         rest = LINE.match(text, end)

@@ -56,7 +56,7 @@ from pressmark.transforms.forms import (
 )  # fmt: skip
 from pressmark.transforms.neighbours import TITLE, settle
 from pressmark.transforms.own_links import CJK, LINKS, leads_here
-from pressmark.transforms.path import container
+from pressmark.transforms.path import container, is_inside
 from pressmark.transforms.people import reports
 from pressmark.transforms.stated import NOTHING_STATED, Stated
 
@@ -124,13 +124,16 @@ class _Classifier:
             inside = [self._inside(block) for block in blocks]
         findings = []
         last = len(blocks) - LAST_BLOCKS
+        titles = [is_inside(block.path, "h1") or self._stated.is_title(block.text) for block in blocks[:TOP_BLOCKS]]
+        title = titles.index(True) if True in titles else 0
         for index, (block, (context, _)) in enumerate(zip(blocks, inside, strict=True)):
             plain = self._story_started and context is None and self._after is None
             if plain and self._is_plain(block, at_edge=index >= last):
                 findings.append(BODY)
                 continue
             finding = self._judge(index, block, context)
-            if finding.role == "body":
+            names_section = index < title and len(block.text) <= SHORT and block.text[-1] not in ".。!！?？"
+            if finding.role == "body" and not names_section:
                 self._story_started = True
             findings.append(finding)
         _join_editors_words(findings, blocks)
@@ -156,12 +159,10 @@ class _Classifier:
         titled = heads and index < TOP_BLOCKS and self._stated.is_title(text)
         if index < TOP_BLOCKS and not self._story_started and len(text) <= LONGEST_CREDIT and DATED.search(text):
             dated = self._dated(block, context)
-            if dated is not None and not (titled and any(token.tag == "h1" for token in block.path)):
+            if dated is not None and not (titled and is_inside(block.path, "h1")):
                 return dated
         strong = context if context is not None and context.strong else None
         if titled:
-            # No story starts above its own title: a section's name does, or a series'.
-            self._story_started = False
             return TITLE
         after = self._continued(index, block, strong) if self._after is not None else None
         if after is not None:

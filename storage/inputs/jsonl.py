@@ -15,7 +15,7 @@ from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
 from pressmark.storage.inputs.unpacked import Broken, Unpacked
 from pressmark.storage.inputs.warc import Found, LeftOut
 from pressmark.transforms.front_matter import read_front_matter
-from pressmark.transforms.header_keys import DATES, DESCRIPTIONS, UNDERSTOOD, URLS, folded
+from pressmark.transforms.header_keys import DATES, DESCRIPTIONS, ELSEWHERE, UNDERSTOOD, URLS, folded
 from pressmark.transforms.records import Limits, RecordFacts
 
 __all__ = ["CONTENT", "read_json_lines", "suggested"]
@@ -27,6 +27,8 @@ CONTENT: Final[Mapping[str, str | None]] = MappingProxyType({
     "maintext": "text/plain", "plaintext": "text/plain", "articlebody": "text/plain", "articletext": "text/plain",
 })  # fmt: skip
 TIMES: Final = frozenset(map(folded, DATES))
+# What is said by these alone is named in a suggestion too, so that who reads it sees where each field is.
+USUAL: Final = UNDERSTOOD.difference(*ELSEWHERE.values())
 # Of these an article has one; some scrapers write each value as a list.
 SINGLE: Final = frozenset(map(folded, (*URLS, *DATES, *DESCRIPTIONS, "title", "headline")))
 EPOCH: Final = re.compile(r"[0-9]{10}(?:[0-9]{3})?(?:\.[0-9]{1,9})?")
@@ -164,7 +166,7 @@ def suggested(found: dict[str, Any]) -> str:
         fits = {path: folded(FORMS.sub("", path).rpartition(".")[2]) for path, value in said.items()
                 if path != longest and re.fullmatch(form, value.strip()) and not NO_FIELD.search(path)}  # fmt: skip
         every = [path for name in names for path in fits if re.fullmatch(name, fits[path])]
-        if not any(folded(path) in UNDERSTOOD for path in every):
+        if not any(folded(path) in USUAL for path in every):
             keys |= dict(zip([field], every, strict=False))
     return ",".join(f"{field}={path}" for field, path in keys.items())
 

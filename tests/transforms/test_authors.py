@@ -168,6 +168,7 @@ def test_offices_agencies_places_dates_and_handles_are_no_part_of_a_name(byline:
         ("图：林一帆", "林一帆:photo"),
         ("翻译：乔二苇 校对：闻人澈", "乔二苇:translation 闻人澈:edit"),
         ("原文作者：林帆 校对者：闻人澈", "林帆:text 闻人澈:edit"),
+        ("Auteur : Zoé", "Zoé:text"), ("Auteurs : Zoé, Luc", "Zoé:text Luc:text"),
         ("編譯／林一帆", "林一帆:text"),
         ("譯者：喬二葦", "喬二葦:translation"),
         ("编译/审校 王言/李舟", "王言:text 王言:edit 李舟:text 李舟:edit"),

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from pressmark.transforms.header import BadSource, read_header
+from pressmark.transforms.header import BadSource, read_header, stated_at_top
 
 URL = "https://songling-times.example/a"
 
@@ -293,3 +293,24 @@ def test_lines_of_keys_in_chinese_are_a_header() -> None:
     header = read_header(f"标题：渡口的灯\n来源：松岭时报\n时间：2022-03-04 10:30\n链接：{URL}\n\n灯又亮了。\n")
     assert (header.title, header.url, str(header.front_matter_at)) == ("渡口的灯", URL, "2022-03-04 10:30:00")
     assert header.metadata == '{"来源": "松岭时报"}'
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (f"# A lamp\n\n**URL:** {URL}\n\n**Author:** Ada Reed\n\n**Published:** 2031-08-05\n\n**Saved:** now\n\n---\n",
+         (URL, "Ada Reed", "2031-08-05", ())),
+        (f"# A lamp\n- **Source:** [Songling]({URL}_(b)) | **Date:** March 4, 2031 | **Score:** 87\n- **Tags:** a, b\n",
+         (f"{URL}_(b)", None, "2031-03-04", ("a", "b"))),
+        (f"> * 原文链接：[A lamp]({URL})\n> * 作者：[林帆](https://a.example/b)\n\n# 灯\n", (URL, "林帆", None, ())),
+        ("A lamp\n===\n\nLink: https://songling-times.example/\n\nBy night it is lit.\n\nDate: 2031-03-04\n",
+         (None, None, None, ())),
+        ("# A lamp\n\nDate: the day on which we met\n", (None, None, None, ())),
+    ],
+    ids=["bold", "beside each other", "above", "a front page, and prose", "no date"],
+)  # fmt: skip
+def test_first_lines_say_what_a_header_would(lines: str, expected: tuple[object, ...]) -> None:
+    header = stated_at_top(f"{lines}\nThe lamp is out.\n")
+    day = header.front_matter_at and str(header.front_matter_at)
+    assert (header.url, header.author, day, header.tags) == expected
+    assert header.body_start == 0

@@ -285,3 +285,7 @@ def test_a_story_begins_below_its_own_title() -> None:
     assert isinstance(article, Article)
     assert [paragraph.role for paragraph in article.paragraphs[:4]] == ["body", "heading", "dateline", "body"]
     assert article.dates.dateline_at == datetime(2031, 11, 19, tzinfo=UTC)
+    roles, at = classified(f"<p>Harbour Notes</p><p>Nov 19, 2031</p><h1>A lamp at the quay</h1>{STORY}")
+    assert (roles[:4], at) == (["body", "dateline", "heading", "body"], datetime(2031, 11, 18, 16, tzinfo=UTC))
+    begun = f"<p>The lamp at the quay is lit again.</p><p>Nov 19, 2031</p><h1>A lamp at the quay</h1>{STORY}"
+    assert classified(begun)[0][:2] == ["body", "body"]
