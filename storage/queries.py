@@ -161,9 +161,9 @@ def doubts_about(
 
 
 def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, list[RunReport]]:
-    """The articles of archives with their history as they stood at `moment`, by `published_at` and `article_id`, and the
-    latest run of each archive; with `text`, also those that revisions share. Raises `OutputError` where the output holds
-    no history."""
+    """The articles of archives with their history as they stood at `moment`, by `published_at` and `article_id`, and
+    the latest run of each archive; with `text`, also those that revisions share. Raises `OutputError` where the output
+    holds no history."""
     runs = last_runs(output) or [latest_of(output)]
     known = [run.archive for run in runs if run.argument("history")]
     if not known:

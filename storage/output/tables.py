@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -50,8 +50,8 @@ class Output(_Output):
 
     __slots__ = ()
 
-    def __new__(cls, address: str | Path, single_writer: bool = False, older_archive: str = "") -> Output:
-        return super().__new__(cls, _place(str(address)) or address, single_writer, older_archive)
+    def __new__(cls, address: str | Path, *more: Any) -> Output:
+        return super().__new__(cls, _place(str(address)) or address, *more)
 
     @property
     def store(self) -> Store:
