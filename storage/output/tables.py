@@ -186,8 +186,10 @@ def _place(address: str) -> str:
     if ":" not in address or is_object_address(address):
         return ""
     if rest and not (scheme == "file" and rest.startswith("/")):
-        remedy = "give a folder, or s3://bucket/prefix (gs://, az://)"
-        raise SettingsError(f"outputs of the kind `{scheme}` can't be written", address, remedy)
+        raise SettingsError(
+            f"outputs of the kind `{scheme}` can't be written", address,
+            "give a folder, or s3://bucket/prefix (gs://, az://)",
+        )  # fmt: skip
     behind = address.removeprefix("file:")
     return os.path.abspath(address if behind == address else unquote(behind.removeprefix("//")))
 
