@@ -144,8 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, words)
     except OSError as error:
         if FULL in str(error):  # also where a library gives no number, or a list of files
-            where, remedy = str(error.filename or "this machine"), "free some space, and run again"
-            return _fail(MachineError(FULL, where, remedy), words)
+            where = str(error.filename or "this machine")
+            return _fail(MachineError("No space left on device", where, "free some space, and run again"), words)
         where = str(error.filename or errno.errorcode.get(error.errno or 0, "this machine"))
         return _fail(MachineError(error.strerror or str(error), where, "correct that and run again"), words)
     except BaseException as error:

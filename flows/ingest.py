@@ -187,7 +187,7 @@ def _show(settings: IngestSettings, done: RunReport) -> None:
     recording.say(f"ingest  {line}")
     if done.partitions_written:
         tables = summary.run_figures(done, outlets, changes)
-        tables["rejects"] = summary.reject_table(reject_lines(output))
+        tables["rejects"] = summary.reject_table(reject_lines(output, done.archive))
         for name, rows in tables.items():
             create_table_artifact(rows, key=f"ingest-{name}", description=f"{name.capitalize()} of run {done.run_id}")
         address = recording.address_of(settings.source)

@@ -132,7 +132,8 @@ def text_of_run(
         more = f" and {len(others) - SHOWN_OTHERS} more" if len(others) > SHOWN_OTHERS else ""
         lines += ["", f"left out: {', '.join(map(printable, others[:SHOWN_OTHERS]))}{more}"]
     if rejects:
-        lines += ["", f"{counted(len(rejects), 'reject')}, kept with their bytes in `rejects`:"]
+        whose = "its" if len(rejects) == 1 else "their"
+        lines += ["", f"{counted(len(rejects), 'reject')}, kept with {whose} bytes in `rejects`:"]
         # A history has the same source many times.
         alike = Counter(map(_reject, rejects)).most_common()
         shown = sorted(alike[:SHOWN_REJECTS])

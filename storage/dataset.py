@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import articles_at
 from pressmark.storage.rooting import moment_of
 from pressmark.storage.runs import new_stamp
-from pressmark.storage.search import Search
+from pressmark.storage.search import Search, as_utc
 from pressmark.storage.search_index import index_folder
 from pressmark.storage.verification import Verification, verify_output
 from pressmark.storage.versions import load_outlets
@@ -183,8 +183,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
     def asof(self, moment: datetime) -> pl.DataFrame:
         """The articles as they stood at a moment (UTC where it names no zone), of archives that are there with their
         history."""
-        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        return articles_at(self._moment, aware, text=True)[0]
+        return articles_at(self._moment, as_utc(moment), text=True)[0]
 
     def search(
         self,

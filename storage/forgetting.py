@@ -29,8 +29,15 @@ from pressmark.storage.output.store import Progress, Replacement
 from pressmark.storage.output.tables import Output
 from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import (
-    RunReport, behind, carried_runs, last_runs, latest_of, new_stamp, write_report, write_run,
-)  # fmt: skip
+    RunReport,
+    behind,
+    carried_runs,
+    last_runs,
+    latest_of,
+    new_stamp,
+    write_report,
+    write_run,
+)
 from pressmark.storage.search_index import drop_segments, keep_index
 from pressmark.storage.settlement import Place, places_of
 from pressmark.storage.traces import Trace, Wanted, texts_of, traces
@@ -245,7 +252,8 @@ def _report(known: _Known, stamp: Stamp, merged: list[Merged], root: str) -> Run
         counts[one.work.table] += one.rows - one.rows_before
     nothing: dict[str, Any] = dict.fromkeys(("parsed", "parsed_bytes", "accepted", "rejected", "deleted"), 0)
     return last._replace(
-        run_id=stamp.run_id, started_at=stamp.started_at, finished_at=max(datetime.now(UTC), stamp.started_at), unchanged=last.sources,
-        arguments=json.dumps(arguments, sort_keys=True), partitions_written=sum(bool(one.finals) for one in merged),
-        output_bytes=sum(one.file_bytes for one in merged), root=root, **nothing, **counts,
+        run_id=stamp.run_id, started_at=stamp.started_at, finished_at=max(datetime.now(UTC), stamp.started_at),
+        unchanged=last.sources, arguments=json.dumps(arguments, sort_keys=True),
+        partitions_written=sum(bool(one.finals) for one in merged), output_bytes=sum(one.file_bytes for one in merged),
+        root=root, **nothing, **counts,
     )  # fmt: skip

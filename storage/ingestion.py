@@ -289,7 +289,7 @@ class Run:
 
     @property
     def _notes(self) -> tuple[str, ...]:
-        absent = f"sources of earlier runs that are not in this input, and stay without `--sync`: {self._absent:,}"
+        absent = f"sources of earlier runs that are not in this input: {self._absent:,}; only `--sync` ends such"
         return (*self._listing.notes, absent) if self._absent else self._listing.notes
 
     @property

@@ -126,9 +126,10 @@ def outlet_counts(output: Output) -> list[OutletCount]:
     return [OutletCount(*row) for row in every.sort("outlet").collect().iter_rows()]
 
 
-def reject_lines(output: Output) -> list[RejectLine]:
-    """All rejects in the order of their paths."""
-    rejects = output.scan(TABLES["rejects"]).select(RejectLine._fields).sort("source_path")
+def reject_lines(output: Output, archive: str | None = None) -> list[RejectLine]:
+    """All rejects, or those of an archive, in the order of their paths."""
+    mine = True if archive is None else pl.col("archive") == archive
+    rejects = output.scan(TABLES["rejects"]).filter(mine).select(RejectLine._fields).sort("source_path")
     return [RejectLine(*row) for row in rejects.with_columns(pl.col("reason").cast(pl.String)).collect().iter_rows()]
 
 
@@ -161,9 +162,9 @@ def doubts_about(
 
 
 def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, list[RunReport]]:
-    """The articles of archives with their history as they stood at `moment`, by `published_at` and `article_id`, and the
-    latest run of each archive; with `text`, also those that revisions share. Raises `OutputError` where the output holds
-    no history."""
+    """The articles of archives with their history as they stood at `moment`, by `published_at` and `article_id`, and
+    the latest run of each archive; with `text`, also those that revisions share. Raises `OutputError` where the output
+    holds no history."""
     runs = last_runs(output) or [latest_of(output)]
     known = [run.archive for run in runs if run.argument("history")]
     if not known:

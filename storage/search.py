@@ -19,7 +19,7 @@ from pressmark.storage.search_index import Index, load_folding
 from pressmark.transforms.folding import Folding
 from pressmark.transforms.query import AllOf, AnyOf, Everything, Not, Phrase, Query, QueryError, parse_query, phrases_of
 
-__all__ = ["HITS", "Search", "between", "blocks_of", "bounds", "rows_about"]
+__all__ = ["HITS", "Search", "as_utc", "between", "blocks_of", "bounds", "rows_about"]
 
 SPANS: Final = pl.List(pl.Struct({"start": pl.Int32, "end": pl.Int32}))
 _TEXT: Final = pl.String()
@@ -232,8 +232,8 @@ def _contains(phrase: str, folding: Folding) -> pl.Expr:
 
 def bounds(since: date | None, until: date | None) -> tuple[datetime | None, datetime | None]:
     """From when to before when."""
-    end = None if until is None else _utc(until) + (A_MOMENT if isinstance(until, datetime) else A_DAY)
-    return None if since is None else _utc(since), end
+    end = None if until is None else as_utc(until) + (A_MOMENT if isinstance(until, datetime) else A_DAY)
+    return None if since is None else as_utc(since), end
 
 
 def between(column: str, start: datetime | None, end: datetime | None) -> list[pl.Expr]:
@@ -242,7 +242,10 @@ def between(column: str, start: datetime | None, end: datetime | None) -> list[p
     return [*([] if start is None else [at >= start]), *([] if end is None else [at < end])]
 
 
-def _utc(day: date) -> datetime:
+def as_utc(day: date) -> datetime:
+    """A moment, or the beginning of a day, in UTC where it names no zone; raises `SettingsError` for a text."""
+    if not isinstance(day, date):
+        raise SettingsError("this is no date or datetime", repr(day), "give one of Python's, as `date(2025, 3, 1)`")
     moment = day if isinstance(day, datetime) else datetime.combine(day, time())
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 

@@ -311,10 +311,15 @@ def base_name(address: str) -> str:
 def configured(settings: IngestSettings) -> IngestSettings:
     """The settings with what `pressmark.toml` says, in the archive's folder or beside its file, where it is there; what
     is given and not the default goes first. Raises `SettingsError` where the file is wrong."""
-    source = Path(settings.source)
-    place = (source if source.is_dir() else source.parent) / FILE if settings.config is None else Path(settings.config)
-    if settings.config is None and not place.is_file():
-        return settings
+    from pressmark.storage.inputs.opening import parse_address
+
+    if settings.config is None:
+        archive = parse_address(settings.source)
+        place = (archive.path if archive.path.is_dir() else archive.path.parent) / FILE
+        if archive.url or not place.is_file():
+            return settings
+    else:
+        place = Path(settings.config)
     defaults = {one.name: one.default for one in options()}
     said = _read(place)
     return replace(settings, **{name: said[name] for name in said if getattr(settings, name) == defaults[name]})

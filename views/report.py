@@ -131,6 +131,8 @@ def render(
     runs, totals = read.runs, totals_of(read)
     now = {"run_id": runs["run_id"].last(), "made_at": f"{made_at:%Y-%m-%d %H:%M}", "figures": totals}
     before = last.get("before") if last is not None and last["run_id"] == now["run_id"] else last
+    if before is not None and before["run_id"] not in runs["run_id"]:
+        before = None  # a report of another output
     if before is not None:
         before = {key: before[key] for key in ("run_id", "made_at", "figures")}
     sections = []

@@ -198,7 +198,7 @@ def _since(read: Read, totals: dict[str, int], before: dict[str, Any] | None) ->
         "in the output": list(totals), "then": [then.get(name, 0) for name in totals], "now": list(totals.values()),
     }).with_columns((pl.col("now") - pl.col("then")).alias("change"))  # fmt: skip
     order = read.runs["run_id"].to_list()
-    since = order[order.index(before["run_id"]) + 1 :] if before["run_id"] in order else order
+    since = order[order.index(before["run_id"]) + 1 :]
     says = f"{_many(len(since), 'run')} since the report of {before['made_at']} UTC."
     parts = [_sheet("What the output held then and holds now", rows)]
     written = figures.rows_since(read.articles, read.changes, since)

@@ -48,7 +48,7 @@ def ingest(arguments: argparse.Namespace) -> int:
     report = _ingest(settings, as_flow=_as_flow(arguments))
     output = Output(settings.output)
     # What is forgotten on purpose is no fault of the archive.
-    rejects = [one for one in reject_lines(output) if one.reason != FORGOTTEN]
+    rejects = [one for one in reject_lines(output, report.archive) if one.reason != FORGOTTEN]
     outlets, details = outlet_counts(output), read_report(output, report.run_id)
     if arguments.json:
         print(summary.as_json(report._asdict()))

@@ -19,6 +19,7 @@ from pressmark.flows.summary import as_json, counted, table
 from pressmark.storage.description import README
 from pressmark.storage.description import describe as describe_output
 from pressmark.storage.errors import OutputError
+from pressmark.storage.inputs.opening import open_input, parse_address
 from pressmark.storage.output.tables import Output
 from pressmark.storage.search import bounds
 from pressmark.views.export import Selected
@@ -74,6 +75,8 @@ LONGEST_REQUEST: Final = 1 << 19
 
 def browse(arguments: argparse.Namespace) -> int:
     """Serve the pages until someone stops it, or write them; the exit code."""
+    if arguments.source is not None:
+        open_input(parse_address(arguments.source))  # else a wrong name would be told on each page alone
     room = Room(arguments.output, arguments.source)
     name = Path(arguments.output).name or str(arguments.output)
     if arguments.static is not None:

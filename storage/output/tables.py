@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -50,8 +50,8 @@ class Output(_Output):
 
     __slots__ = ()
 
-    def __new__(cls, address: str | Path, single_writer: bool = False, older_archive: str = "") -> Output:
-        return super().__new__(cls, _place(str(address)) or address, single_writer, older_archive)
+    def __new__(cls, address: str | Path, *more: Any) -> Output:
+        return super().__new__(cls, _place(str(address)) or address, *more)
 
     @property
     def store(self) -> Store:
@@ -186,8 +186,10 @@ def _place(address: str) -> str:
     if ":" not in address or is_object_address(address):
         return ""
     if rest and not (scheme == "file" and rest.startswith("/")):
-        remedy = "give a folder, or s3://bucket/prefix (gs://, az://)"
-        raise SettingsError(f"outputs of the kind `{scheme}` can't be written", address, remedy)
+        raise SettingsError(
+            f"outputs of the kind `{scheme}` can't be written", address,
+            "give a folder, or s3://bucket/prefix (gs://, az://)",
+        )  # fmt: skip
     behind = address.removeprefix("file:")
     return os.path.abspath(address if behind == address else unquote(behind.removeprefix("//")))
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from repositories import FIRST_COMMIT_S, Repository, article
 
 from pressmark.flows.cli import main
+from pressmark.storage.dataset import Dataset
+from pressmark.storage.errors import SettingsError
 
 OLD, NEW = "<p>松岭市图书馆今天开放。</p><p>馆长林帆致辞。</p>", "<p>松岭市图书馆明天开放。</p><p>馆长林帆致辞。</p>"
 
@@ -83,6 +86,21 @@ def test_asof_tells_of_archives_with_a_history_whichever_was_ingested_last(
         assert [json.loads(line)["archive"] for line in printed.out.splitlines()] == ["a.git", "a.git"]
         assert "`folder` is left out" in printed.err
         assert main(["ingest", str(folder), str(output)]) == 0
+
+
+def test_a_text_is_no_moment_and_what_is_not_there_no_archive(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Dataset(output) as dataset:
+        calls: list[Any] = [
+            dataset.asof,
+            lambda text: dataset.search("*", since=text),
+            lambda text: dataset.changes(until=text),
+        ]
+        for call in calls:
+            with pytest.raises(SettingsError, match="no date or datetime"):
+                call("2025-01-01")
+    capsys.readouterr()
+    assert main(["browse", str(output), str(output.parent / "nowhere"), "--static", str(output.parent / "room")]) == 3
+    assert "there is no such file or folder" in capsys.readouterr().err
 
 
 def test_asof_needs_a_time_and_a_history(tmp_path: Path, seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,6 +78,19 @@ def test_what_is_given_goes_before_the_file(tmp_path: Path) -> None:
         configured(IngestSettings(source=str(tmp_path), config=str(tmp_path / "none.toml")))
 
 
+@pytest.mark.parametrize("address", ["{}", "file:{}", "file://{}", "git+file:{}", "git+file:{}@main#rfi", "{}/a.md"])
+def test_the_file_is_found_by_each_address_of_its_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    archive, other = tmp_path / "archive", tmp_path / "other"
+    for folder, outlet in ((archive, "songling"), (other, "another")):
+        folder.mkdir()
+        (folder / "pressmark.toml").write_text(f"single_outlet = '{outlet}'", "utf-8")
+    monkeypatch.chdir(other)
+    assert configured(IngestSettings(source=address.format(archive))).single_outlet == "songling"
+    assert configured(IngestSettings(source="s3://bucket/news")).single_outlet is None
+
+
 def test_another_encoding_reads_all_sources_again(news: News) -> None:
     path = news.write("a.md")
     path.write_bytes(path.read_bytes().decode().encode("gb18030"))

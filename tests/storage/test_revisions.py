@@ -89,7 +89,7 @@ def test_absence_is_deletion_only_with_sync(news: News) -> None:
     assert ["or ingest with `--sync`" in breach.problem for breach in news.breaches()] == [True]
     assert news.ingest(3, sync=True).deleted == 1
     notes = [read_report(Output(news.out), f"run-{number}")["notes"] for number in (1, 2, 3)]
-    assert notes == [[], ["sources of earlier runs that are not in this input, and stay without `--sync`: 1"], []]
+    assert notes == [[], ["sources of earlier runs that are not in this input: 1; only `--sync` ends such"], []]
     assert news.rows("articles", "source_path") == [("b.md",)]
     assert news.rows("revisions", *STANDING, "superseded_by") == [("a.md", None, stamp(3).started_at, None)]
     assert news.breaches() == []

@@ -127,6 +127,16 @@ def test_it_says_what_changed_since_the_last_report_and_again_where_nothing_did(
         assert "1 run since the report of " in found.text
 
 
+def test_it_is_never_compared_with_the_report_of_another_output(news: News, tmp_path: Path) -> None:
+    place = tmp_path / "report.html"
+    news.write("a.md")
+    news.ingest(1)
+    write_report(news.out, place)
+    ingest(news.archive, tmp_path / "other", 2)
+    write_report(tmp_path / "other", place)
+    assert "This is the first report" in Seen(place.read_text("utf-8")).text
+
+
 def test_texts_of_an_archive_are_text(news: News, tmp_path: Path) -> None:
     write_hostile(news.write, news.archive)
     ingest(news.archive, news.out, archive=PAYLOADS[0])
