@@ -32,16 +32,14 @@ LEFT_OUT: Final = re.compile(
 )
 # But for pages that are packed one by one.
 PACKED_PAGE: Final = re.compile(r"\.(?:html?|xhtml)\.gz\Z", re.IGNORECASE)
-# And for articles in folders of their own, as sites with neat addresses have them: by a date, some words (or a
-# few characters where words have no spaces) or a number.
+# And for articles in folders of their own, as sites with neat addresses have them: by a date, some words (or some
+# characters, where words have no signs between) or a number.
 BUNDLE: Final = re.compile(
     r"(?:\A|/)(?:(?:(?:19|20)\d\d-?\d\d-?\d\d|[^/. -][^/ -]*[ -][^/ -]+)[ -][^/]*[^/ -]"
-    # Chinese, Japanese and Korean write words without signs between.
-    r"|[^/.]*[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{7}[^/]*|(?:19|20)\d\d/(?:0\d|1[0-2])[0-3]\d[ -][^/]+"
     r"|(?:[^/]*[^/\d])?(?!(?:19|20)\d\d[01]\d(?:[0-3]\d)?/)\d{5,}"
     r"|(?:19|20)\d\d/(?:0?[1-9]|1[0-2])/(?:\d\d?/)?(?!page/|feed/|\d\d?/)[^/]+"
-    r"|(?:19|20)\d\d/[01]\d(?:-?[0-3]\d)?[-_. ][^/]+|(?:19|20)\d\d-?\d\d-?\d\d[-_ ]?[^/\x00-\x7f][^/]*"
-    r"|[^/]*[\u3041-\u9fff\uac00-\ud7a3]{5}[^/]*)/index\.(?:md|markdown|html?|xhtml)\Z",
+    r"|(?:19|20)\d\d/(?:0\d|1[0-2])(?:-?[0-3]\d)?[-_. ][^/]+|(?:19|20)\d\d-?\d\d-?\d\d[-_ ]?[^/\x00-\x7f][^/]*"
+    r"|[^/.]*[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]{7}[^/]*)/index\.(?:md|markdown|html?|xhtml)\Z",
     re.IGNORECASE,
 )
 # What a browser saves with a page is in a folder beside it, which has its name and a word for files.

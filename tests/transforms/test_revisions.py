@@ -263,7 +263,9 @@ def rows_paths(frame: pl.DataFrame) -> list[str]:
 @pytest.mark.parametrize("commits", [False, True], ids=["folders", "repositories"])
 @settings(max_examples=15, phases=[Phase.explicit, Phase.generate, Phase.shrink])
 # What another parser refuses has moved since it was parsed.
-@example([(0, [("write", "a", "a", BROKEN - 1)], None, True, 0, 1), (0, [("move", "a", "b", 0)], None, True, 3, 1)], True)
+@example(
+    [(0, [("write", "a", "a", BROKEN - 1)], None, True, 0, 1), (0, [("move", "a", "b", 0)], None, True, 3, 1)], True
+)
 @given(st.lists(RUNS, min_size=1, max_size=4), st.booleans())
 def test_decisions_are_those_of_the_reference(
     commits: bool, runs: list[tuple[int, list[tuple[str, str, str, int]], int | None, bool, int, int]], history: bool
