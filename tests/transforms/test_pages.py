@@ -393,6 +393,8 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
             "Three lamps",
         ),
         ("<title>Quay Notes</title><h1>Quay Notes</h1><h2>A lamp</h2>", "Quay Notes"),
+        ("<title>notes.quay-wick.example: Lamps</title><h1><a href=/lamps>Lamps</a></h1>", "Lamps"),
+        ("<title>notes.quay-wick.example: Lamp</title><h1><img></h1><h2>Lamp</h2>", "Lamp"),
     ],
     ids=[
         "a colon",
@@ -403,6 +405,8 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
         "a second half below",
         "a link to itself",
         "a title alone",
+        "a short title behind an address",
+        "a lower heading behind an address",
     ],
 )
 def test_a_heading_that_only_begins_a_title_is_the_sites_where_the_rest_is_a_heading_below(
