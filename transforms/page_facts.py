@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from turbohtml import Document, Element, Node, Text, parse
 
 from pressmark.transforms.json_ld import (
+    OWN_MACHINE,
     PAGE_TYPE,
     address_of,
     json_ld,
@@ -204,7 +205,7 @@ class _Page:
         stated = [url for key in ("og:url", "parsely-link") for url in self._meta.get(key, ())]
         given = [*(one.attr("href") for one in links), *stated, self._kept_address, *savers]
         site = WHOLE.match(self._base())
-        found = [address.strip() for address in given if address]
+        found = [address.strip() for address in given if address and not OWN_MACHINE.match(address.strip())]
         found = [site[0] + address if site and re.match(r"/[^/]", address) else address for address in found]
         whole = [address for address in found if WHOLE.match(address)]
         if whole and FRONT_PAGE.fullmatch(whole[0]):

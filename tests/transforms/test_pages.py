@@ -351,6 +351,7 @@ def test_a_saved_page_has_the_address_that_it_was_saved_from(markup: str, url: s
         (["https://wick.example/", "https://other.example/a"], "https://wick.example/"),
         (["https://wick.example/"], "https://wick.example/"),
         (["https://wick.example/b", "https://wick.example/a"], "https://wick.example/b"),
+        (["http://localhost:4000/b", "https://wick.example/a"], "https://wick.example/a"),
     ],
     ids=[
         "another of the page",
@@ -360,6 +361,7 @@ def test_a_saved_page_has_the_address_that_it_was_saved_from(markup: str, url: s
         "another site's",
         "nothing else",
         "a page's own",
+        "the machine's that made it",
     ],
 )
 def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[str], url: str) -> None:
@@ -368,6 +370,11 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
         f'<meta property="og:url" content="{one}">' for one in rest
     )
     assert page_facts(markup).url == url
+
+
+def test_a_page_that_a_site_was_looked_at_by_has_no_address() -> None:
+    made = "http://localhost:4000/lamp"
+    assert page_facts(f'<link rel=canonical href="{made}">{described({"headline": "A", "url": made})}').url is None
 
 
 @pytest.mark.parametrize(
