@@ -372,6 +372,13 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
     assert page_facts(markup).url == url
 
 
+def test_a_page_without_an_address_has_that_for_phones() -> None:
+    phones = '<meta name="mobile-agent" content="format=html5;url=https://m.quay.example/lamp.html">'
+    assert page_facts(phones).url == "https://m.quay.example/lamp.html"
+    assert page_facts(f"<link rel=canonical href=https://quay.example/lamp>{phones}").url == "https://quay.example/lamp"
+    assert page_facts(phones.replace("lamp.html", "")).url is None
+
+
 def test_a_page_that_a_site_was_looked_at_by_has_no_address() -> None:
     made = "http://localhost:4000/lamp"
     assert page_facts(f'<link rel=canonical href="{made}">{described({"headline": "A", "url": made})}').url is None
