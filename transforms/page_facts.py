@@ -205,7 +205,7 @@ class _Page:
         links = self._document.select('link[rel~="canonical" i][href]')
         savers = [one.attr("data-scrapbook-source") or one.attr("content") for one in self._document.select(SAVERS)]
         stated = [url for key in ("og:url", "parsely-link") for url in self._meta.get(key, ())]
-        phones = [found[0] for text in self._meta.get("mobile-agent", ()) if (found := MOBILE.search(text))]
+        phones = [one for text in self._meta.get("mobile-agent", ()) for one in MOBILE.findall(text)]
         given = [*(one.attr("href") for one in links), *stated, self._kept_address, *savers, *phones]
         site = WHOLE.match(self._base())
         found = [address.strip() for address in given if address and not OWN_MACHINE.match(address.strip())]
