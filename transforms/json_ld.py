@@ -18,6 +18,7 @@ from pressmark.transforms.page_features import folded
 
 __all__ = [
     "ARTICLE_TYPE",
+    "OWN_MACHINE",
     "PAGE_TYPE",
     "Entry",
     "address_of",
@@ -30,6 +31,9 @@ __all__ = [
     "time_of",
     "values_of",
 ]
+
+# Where a site is looked at while it is made.
+OWN_MACHINE: Final = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?=[:/]|\Z)")
 
 Entry = Mapping[str, Any]
 
@@ -71,7 +75,7 @@ def address_of(node: Entry) -> str | None:
     """The address that an object gives as its page's."""
     for value in (node.get("url"), node.get("mainEntityOfPage")):
         text = text_of(value.get("@id") or value.get("url") if isinstance(value, dict) else value)
-        if text and re.match(r"https?://[^/\s]+/[^\s#]", text):
+        if text and re.match(r"https?://[^/\s]+/[^\s#]", text) and not OWN_MACHINE.match(text):
             return text
     return None
 

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from turbohtml import Document, Element, Node, Text, parse
 
 from pressmark.transforms.json_ld import (
+    OWN_MACHINE,
     PAGE_TYPE,
     address_of,
     json_ld,
@@ -50,6 +51,8 @@ SAVED: Final = re.compile(
     r"<!--\s{0,9}(?:saved from url=\(\d{1,9}\)|Saved from |(?:Page saved with|Archive processed by) SingleFile\s{0,9}"
     r"url:\s{0,9})(https?://[^\s<>]+)|<!--\s{0,9}Mirrored from ([^\s<>/]+\.[^\s<>]+) by HTTrack"
 )
+# Its address for phones, as pages say it to search engines in China.
+MOBILE: Final = re.compile(r"(?<=url=)https?://[^/\s;]+/[^\s;]+")
 SAVERS: Final = '[data-scrapbook-source], meta[name="savepage-url"]'
 WHOLE: Final = re.compile(r"https?://[^/]+")
 SAVED_WITHIN: Final = 1 << 13
@@ -202,9 +205,10 @@ class _Page:
         links = self._document.select('link[rel~="canonical" i][href]')
         savers = [one.attr("data-scrapbook-source") or one.attr("content") for one in self._document.select(SAVERS)]
         stated = [url for key in ("og:url", "parsely-link") for url in self._meta.get(key, ())]
-        given = [*(one.attr("href") for one in links), *stated, self._kept_address, *savers]
+        phones = [one for text in self._meta.get("mobile-agent", ()) for one in MOBILE.findall(text)]
+        given = [*(one.attr("href") for one in links), *stated, self._kept_address, *savers, *phones]
         site = WHOLE.match(self._base())
-        found = [address.strip() for address in given if address]
+        found = [address.strip() for address in given if address and not OWN_MACHINE.match(address.strip())]
         found = [site[0] + address if site and re.match(r"/[^/]", address) else address for address in found]
         whole = [address for address in found if WHOLE.match(address)]
         if whole and FRONT_PAGE.fullmatch(whole[0]):

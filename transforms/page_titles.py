@@ -28,6 +28,8 @@ SEPARATED: Final = re.compile(
 )
 # Where the name of a site leads, and no title of an article does.
 FRONT: Final = re.compile(r"\s*(?:https?://[^/?#\s]+)?(?:\.{0,2}/)*(?:\.|index\.\w{2,5})?\s*")
+# A site that is called by its address, before what it calls its page.
+DOMAIN: Final = re.compile(r"(?:[\w-]+\.){1,9}[a-z]{2,9}(?=\s*[:|»–—-]\s)")
 
 
 def line_of(element: Element) -> str:
@@ -38,7 +40,9 @@ def line_of(element: Element) -> str:
 def article_title(document: Document, stated: Sequence[str], site: str | None) -> tuple[str | None, Element | None]:
     """The printed heading that what the page states agrees with, else what it states without the site's name; and
     the heading."""
-    folds, own = [folded(title) for title in stated], folded(site or "")
+    leading = [found[0] for title in stated if (found := DOMAIN.match(title))]
+    folds, own = [folded(title) for title in stated], folded(site or next(iter(leading), ""))
+    folds += [rest for fold in folds if own and (rest := fold.removeprefix(own)) not in ("", fold)]
     headings = [
         (text, element)
         for element in document.select("h1")[:20]
@@ -63,6 +67,8 @@ def article_title(document: Document, stated: Sequence[str], site: str | None) -
     title = _without_site(stated, own) if stated else headings[0][0] if headings else None
     if title and lower is not None and folded(title).startswith(text := folded(line_of(lower))):
         title = line_of(lower) if 2 * len(text) > len(folded(title)) else title
+    elif lower is not None and folded(line_of(lower)) in folds[len(stated) :]:
+        title = line_of(lower)
     return title, heading
 
 

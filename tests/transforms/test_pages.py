@@ -356,6 +356,7 @@ def test_a_saved_page_has_the_address_that_it_was_saved_from(markup: str, url: s
         (["https://wick.example/", "https://other.example/a"], "https://wick.example/"),
         (["https://wick.example/"], "https://wick.example/"),
         (["https://wick.example/b", "https://wick.example/a"], "https://wick.example/b"),
+        (["http://localhost:4000/b", "https://wick.example/a"], "https://wick.example/a"),
     ],
     ids=[
         "another of the page",
@@ -365,6 +366,7 @@ def test_a_saved_page_has_the_address_that_it_was_saved_from(markup: str, url: s
         "another site's",
         "nothing else",
         "a page's own",
+        "the machine's that made it",
     ],
 )
 def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[str], url: str) -> None:
@@ -373,6 +375,18 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
         f'<meta property="og:url" content="{one}">' for one in rest
     )
     assert page_facts(markup).url == url
+
+
+def test_a_page_without_an_address_has_that_for_phones() -> None:
+    phones = '<meta name="mobile-agent" content="format=html5;url=https://m.quay.example/lamp.html">'
+    assert page_facts(phones).url == "https://m.quay.example/lamp.html"
+    assert page_facts(f"<link rel=canonical href=https://quay.example/lamp>{phones}").url == "https://quay.example/lamp"
+    assert page_facts(phones.replace("lamp.html", "")).url is None
+
+
+def test_a_page_that_a_site_was_looked_at_by_has_no_address() -> None:
+    made = "http://localhost:4000/lamp"
+    assert page_facts(f'<link rel=canonical href="{made}">{described({"headline": "A", "url": made})}').url is None
 
 
 @pytest.mark.parametrize(
@@ -398,6 +412,8 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
             "Three lamps",
         ),
         ("<title>Quay Notes</title><h1>Quay Notes</h1><h2>A lamp</h2>", "Quay Notes"),
+        ("<title>notes.quay-wick.example: Lamps</title><h1><a href=/lamps>Lamps</a></h1>", "Lamps"),
+        ("<title>notes.quay-wick.example: Lamp</title><h1><img></h1><h2>Lamp</h2>", "Lamp"),
     ],
     ids=[
         "a colon",
@@ -408,6 +424,8 @@ def test_a_front_page_is_no_page_s_address_where_it_states_another(links: list[s
         "a second half below",
         "a link to itself",
         "a title alone",
+        "a short title behind an address",
+        "a lower heading behind an address",
     ],
 )
 def test_a_heading_that_only_begins_a_title_is_the_sites_where_the_rest_is_a_heading_below(
