@@ -112,7 +112,7 @@ class Outlet(NamedTuple):
 @dataclass(frozen=True)
 class Outlets:
     """The registry: finds an outlet by host, and makes one with the general rules where none is known, in the zone of
-    its top-level domain."""
+    its domain, else of its top-level one."""
 
     entries: tuple[Outlet, ...]
     general: Rules = NO_RULES
@@ -153,7 +153,7 @@ class Outlets:
 
     def find(self, host: str | None, slug: str | None = None, zone: str | None = None) -> Outlet:
         """The outlet of a host. One that no entry knows gets `slug` and `zone`; without these, a slug from its
-        registrable domain, and the zone of its top-level domain, else UTC."""
+        registrable domain, and the zone of that, else of its top-level domain, else UTC."""
         if host is None:
             return self._unknown(UNKNOWN, slug, zone)
         domain = host
@@ -184,8 +184,10 @@ class Outlets:
     def _unknown(self, host: str, slug: str | None, zone: str | None) -> Outlet:
         # The registry's own entry, where an operator names one: its layouts are for its own hosts.
         known = next((entry for entry in self.entries if entry.slug == slug), None) if slug else None
-        slug = slug or _slug(_registrable_domain(host))
-        told = ZoneInfo(zone) if zone else known.zone if known else self._by_domain.get(host.rpartition(".")[2])
+        domain = _registrable_domain(host)
+        slug = slug or _slug(domain)
+        of_domain = self._by_domain.get(domain) or self._by_domain.get(host.rpartition(".")[2])
+        told = ZoneInfo(zone) if zone else known.zone if known else of_domain
         return Outlet(
             slug,
             (host,),

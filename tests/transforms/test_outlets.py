@@ -343,7 +343,11 @@ def test_without_an_outlets_layouts_its_hosts_names_and_zone_are_still_known() -
 
 
 def test_the_zone_of_an_unknown_host_is_that_of_its_top_level_domain_where_the_country_has_one() -> None:
-    outlets = Outlets.from_toml(f'{ENTRY}[zones]\n"Asia/Taipei" = ["tw"]\n"Europe/Berlin" = ["de"]\n')
+    zones = '[zones]\n"Asia/Taipei" = ["tw"]\n"Europe/Berlin" = ["de"]\n"Asia/Tokyo" = ["lamps.com", "wick.de"]\n'
+    outlets = Outlets.from_toml(ENTRY + zones)
+    assert [outlets.find(host).zone.key for host in ("m.lamps.com", "wicks.com", "wick.de")] == [
+        "Asia/Tokyo", "UTC", "Asia/Tokyo",
+    ]  # fmt: skip
     hosts = ("daily.example.tw", "anzeiger.example.de", "news.example", "localhost", "tw")
     found = {host: (outlets.find(host).zone.key, outlets.find(host).known) for host in hosts}
     assert found == {
