@@ -111,6 +111,11 @@ DOORS: Final = (
     Door("json", b"{", (*JSON, *WORDS), b"}\n<p>a</p>"),
     Door("json_comment", b"<!-- {", (*JSON, *WORDS), b"} -->\n<html><body><p>a</p>"),
     Door("markdown", b"---\ntitle: T\n---\n\n# T\n\n[a](b) **c**\n\n", (*MARKS, *MARKS, *MARKS, *WORDS, *TAGS)),
+    Door(
+        "untitled", b"# T\n\n",
+        ("Date: ", "**Link:** ", "Author：", "[a](", "<https://a.b/c>", " | **", *HEADER, *MARKS, *WORDS),
+        b"\n\n2022-03-04",
+    ),
     Door("page", b"<!doctype html><html>", (*PAGE, *PAGE, *TAGS, *WORDS)),
     Door("text", COMMENT + b"<p>", ("<p>", "<br>", "<b>", "</b>", "<a href=x>", "</a>", *HEADER, *WORDS)),
 )  # fmt: skip

@@ -96,9 +96,9 @@ SAYS: Final = re.compile(r"(?P<key>[^\W\d][\w.-]{0,39}(?: [\w.-]{1,40})?)[ \t]*[
 # A text without a header may say the same in its first lines, as scrapers and translators set them around its title:
 # `**Published:** 2031-03-04 | **Source:** [a](b)`.
 TOLD: Final = re.compile(
-    r"[ \t>*+-]*?(?:\*\*|__)?([^\W\d][\w .-]{0,39}?)[ \t]*(?:\*\*|__)?[ \t]*[:：](?!//)(?:\*\*|__)?[ \t]*(\S.*)"
+    r"[ \t>*+-]*?(?:\*\*|__)?([^\W\d][\w .-]{0,39}?)[ \t]*+(?:\*\*|__)?+[ \t]*+[:：](?!//)(?:\*\*|__)?[ \t]*(\S.*)"
 )
-BESIDE: Final = re.compile(r"[ \t]+[|｜·•][ \t]+(?=\*\*|__)")
+BESIDE: Final = re.compile(r"(?<![ \t])[ \t]+[|｜·•][ \t]+(?=\*\*|__)")
 LINKED: Final = re.compile(r"\[([^\[\]]*)\]\(([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()]*\)|<(https?://[^<>\s]+)>")
 TITLE_OR_RULE: Final = re.compile(r"\# .*|[=-]{3,}[ \t]*")
 MOST_TOLD, LONGEST_TOLD = 14, 600
@@ -178,8 +178,10 @@ def stated_at_top(text: str, keys: Sequence[tuple[str, str]] = ()) -> Header:
     mapped = {key: field for field, key in keys}
     lines = [line.strip() for line in text[:LONGEST_HEADER].splitlines() if line.strip()][:MOST_TOLD]
     for index, line in enumerate(lines):
+        if len(line) > LONGEST_TOLD:
+            break
         told = [TOLD.fullmatch(part) for part in BESIDE.split(line)]
-        if len(line) > LONGEST_TOLD or (index > 0 and not all(told) and not TITLE_OR_RULE.fullmatch(line)):
+        if index > 0 and not all(told) and not TITLE_OR_RULE.fullmatch(line):
             break
         for key, value in (one.groups() for one in told if one):
             if (name := folded(mapped.get(key, key))) not in UNDERSTOOD:

@@ -314,3 +314,9 @@ def test_first_lines_say_what_a_header_would(lines: str, expected: tuple[object,
     day = header.front_matter_at and str(header.front_matter_at)
     assert (header.url, header.author, day, header.tags) == expected
     assert header.body_start == 0
+
+
+# As long as what is looked at may be.
+@pytest.mark.parametrize("line", [f"a{' ' * 16_000}b", "- " * 8_000, "a | **" * 2_700, f"Link: [a]({'x' * 16_000}"])
+def test_hostile_first_lines_end(line: str) -> None:
+    assert stated_at_top(f"# T\n\n{line}\n").url is None
