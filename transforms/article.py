@@ -388,13 +388,16 @@ def _is_garbled(text: bytes) -> bool:
 
 def _has_markup(text: bytes) -> bool:
     """Whether a text shows marks of Markdown, tags or templates as they are written: it was cut as what it is not."""
-    if (b"{{" in text or b"{%" in text) and TEMPLATE.search(text):
+    # One byte is looked for ten times as fast as two, and most texts have none of these.
+    if b"{" in text and TEMPLATE.search(text):
         return True
     if (b"import" in text or b"export" in text) and MDX.search(text):
         return True
-    if (b"](" in text or b"**" in text or b"</" in text or b"[[" in text) and len(MARKS.findall(text)) >= FEW_MARKS:
+    bracketed = b"[" in text and (b"](" in text or b"[[" in text)
+    marked = bracketed or (b"*" in text and b"**" in text) or (b"<" in text and b"</" in text)
+    if marked and len(MARKS.findall(text)) >= FEW_MARKS:
         return True
-    linked = b">_" in text or b'":http' in text or (b"[" in text and FOREIGN_LINK.search(text))
+    linked = (b">" in text and b">_" in text) or b'":http' in text or (b"[" in text and FOREIGN_LINK.search(text))
     return bool(linked or FOREIGN_BLOCK.search(text)) and len(FOREIGN.findall(text)) >= FEW_MARKS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 __all__ = [
@@ -99,6 +100,7 @@ PRINTED_DATE: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=64)
 def plain(text: str) -> str:
     """A text with ASCII digits and signs, Chinese numerals of a date as digits, without brackets around it."""
     if not text.isascii():

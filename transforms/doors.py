@@ -114,7 +114,7 @@ def characters_of(data: bytes, reading: Reading = AS_IT_IS, facts: RecordFacts |
     if reading.encoding is None and declared == WEB_DEFAULT:
         # What servers say of every page, whatever it is in; the page itself knows better.
         declared = None
-    if ESCAPE in data:
+    if ESCAPE[:1] in data and ESCAPE in data:
         raise UnicodeDecodeError("utf-8", data, data.index(ESCAPE), data.index(ESCAPE) + 1, STATEFUL)
     try:
         return decode(data, declared)

@@ -93,6 +93,8 @@ def shielded(body: str) -> tuple[str, dict[int, str]]:
     >>> shielded("{% include ends.md %}\\n[pier]: /pier")[0]
     '<? include ends.md ?>\\n[pier]: /pier'
     """
+    if "{" not in body:
+        return body, {}
     if "%}" in body and "]: " in body:
         body = TAG_BEFORE.sub(r"\1<?\2?>", body)
     if "{{<" not in body or any(stand_in in body for stand_in in STANDS_FOR.values()):

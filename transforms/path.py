@@ -63,7 +63,9 @@ def container(path: Path) -> Path:
 
 def is_inside(path: Path, tag: str) -> bool:
     """Whether one of the elements that are open is of this name."""
-    return any(token.tag == tag for token in path)
+    while path.token is not None and path.tag != tag:
+        path = path.outer
+    return path.token is not None
 
 
 def list_around(path: Path) -> Path:

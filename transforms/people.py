@@ -277,7 +277,7 @@ def names_nobody(author: str | None) -> bool:
 
 def reports(text: str) -> bool:
     """Whether a text is a reporter's name and nothing but who, where and when."""
-    return REPORT.fullmatch(BESIDE.sub("", text).strip(BRACKETS)) is not None
+    return "者" in text and REPORT.fullmatch(BESIDE.sub("", text).strip(BRACKETS)) is not None
 
 
 def beside_sections(text: str, links: Iterable[Link]) -> str:

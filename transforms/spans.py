@@ -23,20 +23,21 @@ def paragraphs_of(
 ) -> list[Paragraph]:
     """Paragraphs with char spans in the article's text and byte spans in the source."""
     paragraphs = []
-    char_start = position = 0
-    byte_end = opened.header_bytes
+    char_start = 0
+    size, body = opened.decoded.size, opened.header.body_start
+    position, byte_end = body, opened.header_bytes
     for (text, start, end, _, _, _, links), role, tag in zip(blocks, roles, languages, strict=True):
         data = text.encode()
         char_end = char_start + len(text)
-        byte_start = byte_end + opened.size(position, start)
-        byte_end = byte_start + opened.size(start, end)
+        byte_start = byte_end + size(position, body + start)
+        position = body + end
+        byte_end = byte_start + size(body + start, position)
         if links:
             links = tuple([Link(identity.resolve(link.href, base), link.start, link.end) for link in links])
         paragraphs.append(
             Paragraph(role, data, char_start, char_end, byte_start, byte_end, tag, xxh3_64_intdigest(data), links)
         )
         char_start = char_end + len(SEPARATOR)
-        position = end
     return paragraphs
 
 
