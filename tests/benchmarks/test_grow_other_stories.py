@@ -18,6 +18,7 @@ PAGE = (
 )
 
 
+@pytest.mark.slow
 def test_blocks_that_the_rules_of_a_time_had_as_either_are_seen_by_their_label() -> None:
     article = parse(PAGE, "lamp.html", load_outlets(), Limits())
     assert isinstance(article, Article)

@@ -194,6 +194,7 @@ def test_a_run_that_takes_nothing_ends_with_1_and_says_what_to_do(
         assert remedy in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_archives_of_one_output_are_counted_and_verified_each_by_its_name(
     news: News, seeds: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,6 +266,7 @@ def test_trace_refuses_a_source_that_changed(news: News, capsys: pytest.CaptureF
     assert "ingest it again" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_status_counts_what_the_tables_hold(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", str(output), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -333,6 +335,7 @@ def test_explain_rejects_a_source_above_the_limit_without_an_offset(
     assert capsys.readouterr().out.startswith("a.md: too_large: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "unneeded"),
     [
@@ -352,6 +355,7 @@ def test_processes_load_what_they_need_and_no_more(program: str, unneeded: tuple
     assert not {*unneeded} & {*done.stdout.split()}
 
 
+@pytest.mark.slow
 def test_the_program_has_one_pool_of_memory_for_all_that_arrow_does(output: Path) -> None:
     program = (
         "import atexit, sys\n"
@@ -366,6 +370,7 @@ def test_the_program_has_one_pool_of_memory_for_all_that_arrow_does(output: Path
     assert done.stdout.splitlines()[-1] == "system"
 
 
+@pytest.mark.slow
 def test_a_terminal_without_the_characters_gets_their_numbers(output: Path) -> None:
     command = [sys.executable, "-m", "pressmark.flows.cli", "search", "渡轮", str(output), "--limit", "1"]
     plain, as_json = (
@@ -376,6 +381,7 @@ def test_a_terminal_without_the_characters_gets_their_numbers(output: Path) -> N
     assert "渡轮" in json.loads(as_json)["text"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [(["status"], "No space left on device"), (["status", "nowhere", "--json"], "no run has written")],

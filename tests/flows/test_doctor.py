@@ -124,6 +124,7 @@ def test_fix_completes_and_clears_what_a_killed_run_left(output: Path, capsys: p
     assert looked(output, capsys)[1] == {}
 
 
+@pytest.mark.slow
 def test_nothing_is_fixed_while_a_run_writes(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (output / ".pressmark" / "staging" / "x").mkdir(parents=True)
     (output / ".pressmark" / "staging" / "x" / "rows").write_bytes(b"1")
@@ -137,6 +138,7 @@ def test_nothing_is_fixed_while_a_run_writes(output: Path, capsys: pytest.Captur
     assert (output / ".pressmark" / "staging" / "x" / "rows").exists()
 
 
+@pytest.mark.slow
 def test_destination_and_server_are_looked_at(
     output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

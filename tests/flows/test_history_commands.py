@@ -38,6 +38,7 @@ def identity(output: Path) -> str:
     return str(pl.read_parquet(output / "articles")["article_id"][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hour", "texts"), [(0.5, []), (1, ["今天", "渡轮"]), (2.5, ["明天", "渡轮"]), (3, ["明天"])])
 def test_asof_gives_the_articles_that_stood(
     output: Path, capsys: pytest.CaptureFixture[str], hour: float, texts: list[str]
@@ -103,6 +104,7 @@ def test_a_text_is_no_moment_and_what_is_not_there_no_archive(output: Path, caps
     assert "there is no such file or folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_asof_needs_a_time_and_a_history(tmp_path: Path, seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["asof", str(tmp_path), "yesterday"]) == 2
     assert "is no date or time" in capsys.readouterr().err

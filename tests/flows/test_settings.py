@@ -36,6 +36,7 @@ def test_a_command_has_each_setting_once_with_its_help(command: str) -> None:
             assert helps[option.name] == option.help
 
 
+@pytest.mark.slow
 def test_the_flow_has_each_setting_once_with_its_type_default_and_help() -> None:
     from pressmark.flows.ingest import ingest
 

@@ -110,6 +110,7 @@ def test_markdown_in_a_damaged_encoding_is_lawful(data: bytes) -> None:
 ENDS: Final = (b"</p><b>e</b>", b"", b"<script>\xe31</script>\xfe")
 
 
+@pytest.mark.slow
 # A byte that begins a character of four, before one that cannot go on with it: what follows tells how much is broken.
 @pytest.mark.parametrize("codec", ["gb18030", "big5hkscs", "cp949", "johab"])
 @given(end=st.sampled_from(ENDS), data=BREAKING)

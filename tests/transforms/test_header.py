@@ -185,6 +185,7 @@ def test_dashes_in_the_body_do_not_move_its_start() -> None:
 MEGABYTE = 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

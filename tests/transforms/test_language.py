@@ -100,6 +100,7 @@ def test_an_article_is_in_the_language_of_its_story(texts: list[str], story: lis
 TIES = [([HANS, HANT], "zh-Hant"), (["the cat is on the mat"[:19], "松" * 15 + "汉语报纸"], "zh-Hans")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("texts", "main"), TIES, ids=["scripts", "languages"])
 def test_a_tie_of_languages_depends_neither_on_the_order_nor_on_the_seed_of_hashes(texts: list[str], main: str) -> None:
     assert len(set(map(len, texts))) == 1

@@ -202,6 +202,7 @@ def test_a_tampered_span_breaks_law_1(column: str, change: int) -> None:
 MANY = 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

@@ -187,6 +187,7 @@ def test_depth_is_no_limit_of_the_reference() -> None:
     assert slow_path("<i>" * 3000 + "One") == [("One", 9000, 9003)]
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(FRAGMENTS)
 def test_fast_path_and_reference_agree_on_generated_fragments(markup: str) -> None:

@@ -260,6 +260,7 @@ def rows_paths(frame: pl.DataFrame) -> list[str]:
     return frame["source_path"].to_list()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("commits", [False, True], ids=["folders", "repositories"])
 @settings(max_examples=15, phases=[Phase.explicit, Phase.generate, Phase.shrink])
 # What another parser refuses has moved since it was parsed.

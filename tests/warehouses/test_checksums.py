@@ -37,6 +37,7 @@ def sample(type_: pa.DataType) -> str:
     return {"string": "''", "binary": "''::BLOB"}.get(str(type_), "0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("relation", RELATIONS, ids=lambda relation: relation.name)
 def test_a_change_of_any_column_changes_the_checksum(rich: Path, relation: Relation) -> None:
     with snapshot(Output(rich), "reader") as files, Source(files) as source, duckdb.connect() as connection:

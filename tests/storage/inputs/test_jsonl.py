@@ -127,6 +127,7 @@ def test_a_map_that_is_none_is_an_error(text: str) -> None:
         IngestSettings(map=text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
