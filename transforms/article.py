@@ -11,9 +11,10 @@ import re
 import traceback
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
 
-from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
+from pressmark.schemas.contract import CONTENT_ROLES, Reason, Role
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import PageDates, dateline_reader
@@ -31,7 +32,7 @@ from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, e
 from pressmark.transforms.header import NO_LINES, BadSource
 from pressmark.transforms.neighbours import standfirst, title_among
 from pressmark.transforms.other_stories import corrections
-from pressmark.transforms.outlets import Outlets
+from pressmark.transforms.outlets import Outlet, Outlets
 from pressmark.transforms.outside import amid, outside_findings
 from pressmark.transforms.own_links import LINKS
 from pressmark.transforms.pages import is_wall, main_blocks
@@ -42,6 +43,7 @@ from pressmark.transforms.records import (
     NO_ZONE,
     WALL_PAGE,
     Article,
+    Contributor,
     Dates,
     Header,
     Limits,
@@ -56,6 +58,8 @@ from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipp
 from pressmark.transforms.stated import Stated, stated_of
 
 __all__ = ["Article", "Limits", "Reject", "page_day", "parse"]
+
+Name = TypeVar("Name", bound=str)
 
 SEPARATOR_BYTES: Final = SEPARATOR.encode()
 # Of a text's bytes, one in so many may begin a character that an earlier reader could not decode.
@@ -170,28 +174,18 @@ def _parse(
     if not data:
         raise BadSource("empty_file", "the file has no bytes; exclude it or restore it", 0)
     opened = open_source(data, reading, facts)
-    header = opened.header
     blocks, skipped, media = cut_body(opened, limits.depth)
     if not blocks and not media:
         raise opened.unsaid or BadSource(
-            "no_text", "no visible text after the header, and no medium", header.body_start
+            "no_text", "no visible text after the header, and no medium", opened.header.body_start
         )
-    if header.url is None:
-        header = header._replace(url=original_address(blocks, _below_pictures(media), page=opened.titles is not None))
-    if header.front_matter_at is None and header.header_at is None and opened.titles is None:
-        header = dated_in_words(header, [block.text for block in blocks])
+    header = _header_of(opened, blocks, media)
     canonical = identity.canonical_url(header.url)
     host = identity.host_of(canonical)
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
-    url_day = url_date(header.url, outlet.zone, page_day(header))
-    if url_day is None and header.dialect == "front_matter":
-        # The address of a post has it from there, where its front matter does not set the path of that.
-        said = json.loads(header.metadata or "{}")
-        paths = [said[key] for key in OWN_PATHS if isinstance(said.get(key), str)]
-        url_day = next(filter(None, map(path_date, [*paths, source_path])), None)
-    reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
-    dated = PageDates(reader, url_day, header.header_at)
+    url_day = _day_of_address(header, outlet.zone, source_path)
+    dated = PageDates(dateline_reader(outlet.zone, rules.datelines, outlet.languages), url_day, header.header_at)
     if not header.title:
         header = header._replace(title=_title_of(opened, blocks, source_path, dated=url_day is not None))
     evidence = evidence_of(rules, outlets.general)
@@ -200,42 +194,20 @@ def _parse(
         roles, reasons, dateline_at = classify(blocks, evidence, dated, stated, _below_pictures(media))
     else:
         (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated, stated)
-    dates = weigh(
-        header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
-        url_day=url_day, zone=outlet.zone, latest=latest,
-    )  # fmt: skip
+    dates = _dates_of(opened, header, outlet, dateline_at, url_day, latest, of_record=facts is not None)
     if opened.unsaid is not None and (not header.title or (canonical is None and dates.published_from == "none")):
         raise opened.unsaid
-    stated_by = "header" if facts is not None and header.header_at is not None else "front_matter"
-    if not outlet.known and header.stated_day is not None and dates.published_from == stated_by:
-        # A page's address, else a time's own offset, tells its day where nothing is known of its outlet's zone.
-        near = opened.titles is not None and url_day is not None and abs(url_day - header.stated_day) <= ONE_DAY
-        dates = dates._replace(local_date=url_day if near else header.stated_day)
-    header_bytes = opened.header_bytes
     languages, main_language = language.detect_all(
         [block.text for block in blocks], [role in CONTENT_ROLES for role in roles]
     )
     paragraphs = paragraphs_of(opened, blocks, roles, languages, canonical)
     full_text = SEPARATOR_BYTES.join([paragraph.text for paragraph in paragraphs])
+    content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
+    contributors = _contributors_of(opened, header, outlet, blocks, roles, spaced=main_language == "ja")
     paragraph_bytes = sum([paragraph.byte_end - paragraph.byte_start for paragraph in paragraphs])
     skipped_bytes, all_skipped = skipped_sizes(opened, blocks, skipped)
-    content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
-    bylines = (
-        beside_sections(block.text, block.links) for block, role in zip(blocks, roles, strict=True) if role == "byline"
-    )
-    # A whole page names its outlet where nobody else wrote; in a header the outlet's name is the scraper's label.
-    ends = [end[1] for title in opened.titles or () if (end := SITE.search(title.lower()))]
-    own = {name for name, _ in header.credits if any(end.startswith(name.lower()) for end in ends)}
-
     # A page with a date of its own is a wall by its text alone.
     wall_titles = (opened.titles or ()) if dates.published_from in ("none", "url") else ()
-
-    def is_label(name: str) -> bool:
-        return name in own or outlet.is_called(name)
-
-    contributors = contributors_of(
-        header.credits, bylines, is_label, or_label=opened.titles is not None, spaced=main_language == "ja"
-    )
     return Article(
         archive=archive,
         article_id=identity.article_id(canonical, archive, source_path),
@@ -255,15 +227,15 @@ def _parse(
         text=full_text,
         text_sha256=hashlib.sha256(full_text).hexdigest(),
         content_count=len(content),
-        header_bytes=header_bytes,
+        header_bytes=opened.header_bytes,
         paragraph_bytes=paragraph_bytes,
         skipped_bytes=skipped_bytes,
-        markup_bytes=len(data) - header_bytes - paragraph_bytes - skipped_bytes,
+        markup_bytes=len(data) - opened.header_bytes - paragraph_bytes - skipped_bytes,
         paragraphs=paragraphs,
-        flags=_flags(
+        flags=_true_of(
             {
                 "date_conflict": dates.date_conflict,
-                "mostly_skipped": 2 * all_skipped > len(data) - header_bytes,
+                "mostly_skipped": 2 * all_skipped > len(data) - opened.header_bytes,
                 "mojibake": opened.decoded.damaged or _is_garbled(full_text),
                 "title_only": bool(content) and all(" ".join(text.split()) == header.title for text in content),
                 "no_content": not content,
@@ -273,11 +245,66 @@ def _parse(
         ),
         reasons=reasons,
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
-        doubts=tuple([doubt for doubt, holds in (
-            (NO_ZONE, not outlet.known and _has_no_zone(header, dates, dated, blocks, roles)),
-            (INDEX_PAGE, opened.titles is not None and _is_index(header, canonical, blocks, roles)),
-            (WALL_PAGE, opened.titles is not None and is_wall(wall_titles, content)),
-        ) if holds]),
+        doubts=_true_of(
+            {
+                NO_ZONE: not outlet.known and _has_no_zone(header, dates, dated, blocks, roles),
+                INDEX_PAGE: opened.titles is not None and _is_index(header, canonical, blocks, roles),
+                WALL_PAGE: opened.titles is not None and is_wall(wall_titles, content),
+            }
+        ),
+    )
+
+
+def _header_of(opened: Opened, blocks: Sequence[Block], media: Sequence[Medium]) -> Header:
+    """The header, with the address and the date that the first blocks give where it has none itself."""
+    header = opened.header
+    if header.url is None:
+        header = header._replace(url=original_address(blocks, _below_pictures(media), page=opened.titles is not None))
+    if header.front_matter_at is None and header.header_at is None and opened.titles is None:
+        header = dated_in_words(header, [block.text for block in blocks])
+    return header
+
+
+def _day_of_address(header: Header, zone: ZoneInfo, source_path: str) -> date | None:
+    """The day that the article's address names; a post has its address from its front matter, else from its path."""
+    day = url_date(header.url, zone, page_day(header))
+    if day is None and header.dialect == "front_matter":
+        said = json.loads(header.metadata or "{}")
+        paths = [said[key] for key in OWN_PATHS if isinstance(said.get(key), str)]
+        day = next(filter(None, map(path_date, [*paths, source_path])), None)
+    return day
+
+
+def _dates_of(
+    opened: Opened, header: Header, outlet: Outlet, dateline_at: datetime | None, url_day: date | None,
+    latest: datetime, *, of_record: bool,
+) -> Dates:  # fmt: skip
+    """All dates; a page's address, else a time's own offset, tells its day where nothing is known of its outlet's
+    zone."""
+    dates = weigh(
+        header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
+        url_day=url_day, zone=outlet.zone, latest=latest,
+    )  # fmt: skip
+    stated_by = "header" if of_record and header.header_at is not None else "front_matter"
+    if outlet.known or header.stated_day is None or dates.published_from != stated_by:
+        return dates
+    near = opened.titles is not None and url_day is not None and abs(url_day - header.stated_day) <= ONE_DAY
+    return dates._replace(local_date=url_day if near else header.stated_day)
+
+
+def _contributors_of(
+    opened: Opened, header: Header, outlet: Outlet, blocks: Sequence[Block], roles: Sequence[Role], *, spaced: bool
+) -> tuple[Contributor, ...]:
+    """Who made the article, by its header and its by-lines. A whole page names its outlet where nobody else wrote; in a
+    header the outlet's name is the scraper's label."""
+    bylines = (
+        beside_sections(block.text, block.links) for block, role in zip(blocks, roles, strict=True) if role == "byline"
+    )
+    ends = [end[1] for title in opened.titles or () if (end := SITE.search(title.lower()))]
+    own = {name for name, _ in header.credits if any(end.startswith(name.lower()) for end in ends)}
+    return contributors_of(
+        header.credits, bylines, lambda name: name in own or outlet.is_called(name), or_label=opened.titles is not None,
+        spaced=spaced,
     )  # fmt: skip
 
 
@@ -375,9 +402,9 @@ def _holds(reason: str, block: Block) -> bool:
     return reason.startswith(SAID) or (reason.startswith(NAMED) and link_share(block) >= LINK_SHARE)
 
 
-def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:
-    """What a reader of the rows should know, in the order of the closed set."""
-    return tuple([flag for flag in FLAGS if raised[flag]])
+def _true_of(raised: dict[Name, bool]) -> tuple[Name, ...]:
+    """The names of what holds."""
+    return tuple([name for name, holds in raised.items() if holds])
 
 
 def _is_garbled(text: bytes) -> bool:
