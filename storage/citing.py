@@ -24,8 +24,7 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.rooting import moment_of
 from pressmark.storage.runs import latest_of
 from pressmark.transforms.citation import Finding, check_citation, written
-from pressmark.transforms.merkle import Step, path_to
-from pressmark.transforms.roots import content_of, leaf_of
+from pressmark.transforms.roots import Step, content_of, leaf_of, path_to
 
 __all__ = ["SIGNED", "check_signed", "cite", "sign", "statement"]
 
