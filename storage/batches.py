@@ -22,9 +22,9 @@ from pressmark.storage.inputs.source import Source
 from pressmark.storage.output.staging import OWNER, Span, Staging
 from pressmark.storage.settings import IngestSettings
 from pressmark.storage.versions import parse_source
-from pressmark.transforms.forgetting import left_of
 from pressmark.transforms.records import Article, Partition, Reject, Stamp
 from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, partition_of, reject_rows, sort_key
+from pressmark.transforms.selection import left_of
 
 __all__ = [
     "Batch", "ParseCounts", "Parsed", "TookTooLong", "cut", "cut_batches", "parse_batch", "seconds_of", "split_batch",

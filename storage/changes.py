@@ -19,8 +19,7 @@ from pressmark.storage.originals import Originals, Revision
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.storage.search import between, bounds, rows_about
-from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, successions
-from pressmark.transforms.removals import removals
+from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, removals, successions
 from pressmark.transforms.wording import WHAT
 
 __all__ = ["QUIET", "changes_between_pairs", "changes_of", "pairs_of", "removals_of"]

@@ -123,7 +123,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
 
     def same_story(self) -> pl.DataFrame:
         """Articles that are another copy or slug of an earlier one, whose id is `same_story`, and `by` what it is known
-        (address, id, text): see `transforms/stories.py`. It depends on all articles, so no row holds it."""
+        (address, id, text): see `transforms/clusters.py`. It depends on all articles, so no row holds it."""
         return same_story(self.articles, self.paragraphs)
 
     def differences(self, newer: Dataset) -> pl.DataFrame:
@@ -165,7 +165,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         carried: bool = False,
     ) -> pl.DataFrame:
         """One row for each thing that tells of a removal, the latest first, in the columns of
-        `transforms/removals.py:REMOVALS`: a file that is gone (`deleted`) or no article any more (`rejected`), a header
+        `transforms/changes.py:REMOVALS`: a file that is gone (`deleted`) or no article any more (`rejected`), a header
         that says so (`said`), a text that became a notice (`notice`). `since`, `until` and `about` are as of
         `changes`. With `carried` also `carried_by`, the other current articles that have at least half of its last
         text, equal or edited, and how much: this compares all paragraphs, as `clusters` does. Raises `SettingsError`

@@ -41,10 +41,10 @@ from pressmark.storage.runs import (
 from pressmark.storage.search_index import drop_segments, keep_index
 from pressmark.storage.settlement import Place, places_of
 from pressmark.storage.traces import Trace, Wanted, texts_of, traces
-from pressmark.transforms.forgetting import FORGOTTEN, detail_of
 from pressmark.transforms.identity import row_id
 from pressmark.transforms.records import Reject, Stamp
 from pressmark.transforms.rows import reject_rows
+from pressmark.transforms.selection import FORGOTTEN, detail_of
 
 __all__ = ["Forgetting", "forget", "plan_forgetting"]
 

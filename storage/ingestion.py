@@ -36,9 +36,9 @@ from pressmark.storage.search_index import keep_index
 from pressmark.storage.settings import IngestSettings, configured
 from pressmark.storage.settlement import Round, Settlement, settle_round
 from pressmark.storage.versions import parser_version
-from pressmark.transforms.forgetting import forgotten_in
 from pressmark.transforms.records import Reject, Stamp
 from pressmark.transforms.revisions import CATALOG, REJECT, Decision, decide, to_hash
+from pressmark.transforms.selection import forgotten_in
 
 __all__ = ["IngestPlan", "MergeCounts", "Progress", "Run", "ingest", "open_run", "plan_ingest", "run_steps"]
 

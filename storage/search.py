@@ -16,8 +16,18 @@ from pressmark.storage.errors import SettingsError, instead
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output, Part
 from pressmark.storage.search_index import Index, load_folding
-from pressmark.transforms.folding import Folding
-from pressmark.transforms.query import AllOf, AnyOf, Everything, Not, Phrase, Query, QueryError, parse_query, phrases_of
+from pressmark.transforms.query import (
+    AllOf,
+    AnyOf,
+    Everything,
+    Folding,
+    Not,
+    Phrase,
+    Query,
+    QueryError,
+    parse_query,
+    phrases_of,
+)
 
 __all__ = ["HITS", "Search", "as_utc", "between", "blocks_of", "bounds", "rows_about"]
 

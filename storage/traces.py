@@ -21,7 +21,7 @@ from pressmark.storage.output.folder import PRIVATE
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import last_runs
-from pressmark.transforms.forgetting import FORGOTTEN, detail_of, pieces_of
+from pressmark.transforms.selection import FORGOTTEN, detail_of, pieces_of
 
 __all__ = ["Trace", "Wanted", "forgotten_texts", "texts_of", "traces", "wanted_of"]
 

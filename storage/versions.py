@@ -24,8 +24,7 @@ OF_RECORDS: Final = ("jsonl.py", "payloads.py", "saved.py", "warc.py")
 # These check, compare or choose; what a source says does not depend on them.
 NOT_DECIDING: Final = frozenset({
     "changes.py", "citation.py", "clusters.py", "comparison.py", "description.py", "differences.py", "explanation.py",
-    "folding.py", "forgetting.py", "laws.py", "periods.py", "query.py", "rederivation.py", "reference.py",
-    "removals.py", "revisions.py", "roots.py", "selection.py", "stories.py", "wording.py",
+    "laws.py", "query.py", "rederivation.py", "reference.py", "revisions.py", "roots.py", "selection.py", "wording.py",
 })  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from pressmark.schemas.contract import Table
 from pressmark.schemas.tables import ARTICLES, MEDIA, PARAGRAPHS, REJECTS, REVISIONS
-from pressmark.transforms.forgetting import FORGOTTEN
+from pressmark.transforms.selection import FORGOTTEN
 
 __all__ = ["COMPARED", "WHY", "differences"]
 

@@ -20,7 +20,7 @@ from pressmark.schemas.tables import ARTICLES, REVISIONS
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, read_report
-from pressmark.transforms.forgetting import FORGOTTEN
+from pressmark.transforms.selection import FORGOTTEN
 
 if TYPE_CHECKING:
     from pressmark.storage.runs import RunReport
