@@ -19,7 +19,7 @@ from pressmark.schemas.contract import TIMESTAMP, Period, Reason
 from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import Source
-from pressmark.storage.output.staging import OWNER, Span, Staging
+from pressmark.storage.output.partitions import OWNER, Span, Staging
 from pressmark.storage.settings import IngestSettings
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.records import Article, Partition, Reject, Stamp

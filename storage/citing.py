@@ -20,8 +20,8 @@ from pressmark.schemas import TABLES
 from pressmark.storage.errors import InputError, LibraryError, OutputError, SettingsError
 from pressmark.storage.originals import trace_paragraph
 from pressmark.storage.output.parquet import plain_schema
+from pressmark.storage.output.state import moment_of
 from pressmark.storage.output.tables import Output
-from pressmark.storage.rooting import moment_of
 from pressmark.storage.runs import latest_of
 from pressmark.transforms.citation import Finding, check_citation, written
 from pressmark.transforms.roots import Step, content_of, leaf_of, path_to

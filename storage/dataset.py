@@ -16,9 +16,9 @@ from pressmark.storage.copies import clusters_at, kept_clusters, same_story
 from pressmark.storage.errors import OutputError
 from pressmark.storage.originals import Originals, Trace, trace_paragraph
 from pressmark.storage.output.snapshot import output_at, snapshot
+from pressmark.storage.output.state import moment_of
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import articles_at
-from pressmark.storage.rooting import moment_of
 from pressmark.storage.runs import new_stamp
 from pressmark.storage.search import Search, as_utc
 from pressmark.storage.search_index import index_folder
