@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from pressmark.transforms.page_features import folded
 from pressmark.transforms.records import Header
 
-__all__ = ["NOTHING_STATED", "Stated", "folded", "stated_of"]
+__all__ = ["NOTHING_STATED", "Stated", "stated_of"]
 
-NOT_A_LETTER: Final = re.compile(r"[\W_]+")
 NAMES_PART: Final = re.compile(r"[、，,;；/／&|]| and | und | et | y ")
 # What is stated goes on with the site's name where the page itself ends.
 LEAST_OF_TITLE: Final = 10
@@ -55,11 +55,6 @@ class Stated(NamedTuple):
 
 
 NOTHING_STATED: Final = Stated()
-
-
-def folded(text: str) -> str:
-    """Letters and digits of `text`, in small letters."""
-    return NOT_A_LETTER.sub("", text).casefold()
 
 
 def stated_of(header: Header, titles: Iterable[str] = ()) -> Stated:
