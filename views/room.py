@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pressmark.storage.errors import PressmarkError, SettingsError
-from pressmark.views import ledgers, pages
+from pressmark.views import pages
 from pressmark.views.pages import Elsewhere, Page
 from pressmark.views.readings import Moment, Refused, Room, with_changes
 from pressmark.views.showing import STATIC, environment
@@ -50,8 +50,8 @@ ROUTES: Final = {
     "/article/{article_id}/diff/{first}/{second}": pages.difference,
     "/paragraph/{paragraph_id}": pages.paragraph, "/outlets": pages.outlets, "/outlet/{outlet}": pages.outlet,
     "/outlet/{outlet}/{month}": pages.month, "/rejects": pages.rejects, "/reject/{reject_id}": pages.reject,
-    "/removals": ledgers.removals, "/changes": ledgers.changes, "/copies": ledgers.copies,
-    "/copies/{cluster_id}": ledgers.cluster, "/article/{article_id}/copies": ledgers.copies_of,
+    "/removals": pages.removals, "/changes": pages.changes, "/copies": pages.copies,
+    "/copies/{cluster_id}": pages.cluster, "/article/{article_id}/copies": pages.copies_of,
     "/runs": pages.runs, "/run/{run_id}": pages.run,
 }  # fmt: skip
 GONE_MEANWHILE: Final = "The output changed or went away while this was read: ask again, or start the room anew."
