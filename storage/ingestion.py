@@ -20,8 +20,8 @@ from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, p
 from pressmark.storage.copies import keep_clusters
 from pressmark.storage.description import describe
 from pressmark.storage.inputs.opening import look_at, open_input, parse_address
-from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.source import LISTING, Input, Listing, Request, sources_of
+from pressmark.storage.inputs.warc import Payload
 from pressmark.storage.output.partitions import Merged, Staging, merge, open_staging
 from pressmark.storage.output.state import Catalog, Roots, Seen, SeenBefore, read_catalog
 from pressmark.storage.output.store import Progress

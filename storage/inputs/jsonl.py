@@ -11,9 +11,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pressmark.storage.inputs.budget import LONGEST_LINE_BYTES
-from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
 from pressmark.storage.inputs.unpacked import Broken, Unpacked
-from pressmark.storage.inputs.warc import Found, LeftOut
+from pressmark.storage.inputs.warc import Fault, Found, LeftOut, Payload, fault_of, limited
 from pressmark.transforms.front_matter import read_front_matter
 from pressmark.transforms.header_keys import DATES, DESCRIPTIONS, ELSEWHERE, UNDERSTOOD, URLS, folded
 from pressmark.transforms.records import Limits, RecordFacts

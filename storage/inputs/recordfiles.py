@@ -30,10 +30,9 @@ from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.archives import METHOD, OUT_OF_ARCHIVE, OUTSIDE
 from pressmark.storage.inputs.budget import HARMLESS_PART_BYTES, Budget
 from pressmark.storage.inputs.folder import NO_FILE, Folder
-from pressmark.storage.inputs.payloads import Fault, fault_of, rejected, same_digest
 from pressmark.storage.inputs.source import OF_RECORDS, Listing, Request, Source, listing_of, path_of, sources_of
 from pressmark.storage.inputs.unpacked import Unpacked
-from pressmark.storage.inputs.warc import Found, LeftOut, read_warc
+from pressmark.storage.inputs.warc import Fault, Found, LeftOut, fault_of, read_warc, rejected, same_digest
 from pressmark.transforms.records import Limits, Reject
 from pressmark.transforms.selection import RECORD_FILE
 
