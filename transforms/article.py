@@ -27,6 +27,7 @@ from pressmark.transforms.doors import (
     dated_in_words,
     open_source,
 )
+from pressmark.transforms.elements import is_inside
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import NO_LINES, BadSource
 from pressmark.transforms.neighbours import standfirst, title_among
@@ -35,7 +36,6 @@ from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import amid, outside_findings
 from pressmark.transforms.own_links import LINKS
 from pressmark.transforms.pages import is_wall, main_blocks
-from pressmark.transforms.path import is_inside
 from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import (
     INDEX_PAGE,

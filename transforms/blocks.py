@@ -14,8 +14,7 @@ from typing import Final, NamedTuple, cast
 
 from turbohtml import TokenType, tokenize
 
-from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, tag_end, with_source
-from pressmark.transforms.path import NOWHERE, Path
+from pressmark.transforms.elements import MEDIA, NOWHERE, Path, glued_value, medium_of, placed, tag_end, with_source
 from pressmark.transforms.records import Link, Medium
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]

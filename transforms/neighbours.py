@@ -14,11 +14,10 @@ from typing import Final
 
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.cards import LABEL, named
+from pressmark.transforms.elements import LISTS, Path, container, list_around
 from pressmark.transforms.evidence import BY_START, ELEMENT_FINDINGS, HEADINGS, HIDDEN, Finding
 from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES, SIGN_UP_WORDS
-from pressmark.transforms.own_links import CJK, LINKS, settle_labelled, settle_links, width
-from pressmark.transforms.path import LISTS, Path, container, list_around
+from pressmark.transforms.own_links import CJK, LINKS, TITLE_WORDS, named, settle_labelled, settle_links, width
 from pressmark.transforms.stated import Stated
 
 __all__ = ["NAME", "TITLE", "data_tables", "settle", "standfirst", "title_among"]
@@ -102,7 +101,7 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
     for index in pictures:
         if 0 < index < len(blocks) and findings[index].role == "body" and _captions(blocks[index]):
             here = blocks[index].path.token
-            findings[index] = TITLED if here is not None and LABEL.search(named(here)) else BELOW_PICTURE
+            findings[index] = TITLED if here is not None and TITLE_WORDS.search(named(here)) else BELOW_PICTURE
     _interview(findings, blocks)
     _references(findings, blocks)
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]

@@ -13,7 +13,12 @@ from turbohtml import Token
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.beside_dates import NAMED_MONTH, beside_date, looks_dated
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.cards import (
+from pressmark.transforms.datelines import PageDates
+from pressmark.transforms.elements import Path, container, list_around
+from pressmark.transforms.evidence import BY_CLASS, HEADINGS, HIDDEN, Evidence, Finding
+from pressmark.transforms.forms import CREDITED, EMAIL, INVITES, PHOTO, REPORTERS
+from pressmark.transforms.neighbours import NAME, TITLE, data_tables
+from pressmark.transforms.own_links import (
     ADVERT,
     BUTTON,
     MENU,
@@ -30,11 +35,6 @@ from pressmark.transforms.cards import (
     named_tag,
     page_numbers,
 )
-from pressmark.transforms.datelines import PageDates
-from pressmark.transforms.evidence import BY_CLASS, HEADINGS, HIDDEN, Evidence, Finding
-from pressmark.transforms.forms import CREDITED, EMAIL, INVITES, PHOTO, REPORTERS
-from pressmark.transforms.neighbours import NAME, TITLE, data_tables
-from pressmark.transforms.path import Path, container, list_around
 from pressmark.transforms.people import reports
 from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, link_share
 from pressmark.transforms.stated import Stated
