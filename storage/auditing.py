@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.validation import check_rows
+from pressmark.schemas.tables import check_rows
 from pressmark.storage.output.parquet import write_part
 from pressmark.storage.output.store import Progress, Replacement
 from pressmark.storage.output.tables import PART_SUFFIX, STAGING, Output

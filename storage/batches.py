@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import TIMESTAMP, Period, Reason
-from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
+from pressmark.schemas.tables import Violation, check_articles, check_paragraphs, check_rows
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import Source
 from pressmark.storage.output.partitions import OWNER, Span, Staging

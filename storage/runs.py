@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Period
-from pressmark.schemas.validation import check_rows
+from pressmark.schemas.tables import check_rows
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.budget import GIB, Budget
 from pressmark.storage.inputs.opening import InputAddress, open_input, parse_address
