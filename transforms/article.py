@@ -35,6 +35,7 @@ from pressmark.transforms.other_stories import corrections
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.outside import amid, outside_findings
 from pressmark.transforms.own_links import LINKS
+from pressmark.transforms.page_statements import Stated, stated_of
 from pressmark.transforms.pages import is_wall, main_blocks
 from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import (
@@ -52,8 +53,7 @@ from pressmark.transforms.records import (
 )  # fmt: skip
 from pressmark.transforms.reprint import LONGEST_ORIGIN, original_address
 from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_share
-from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
-from pressmark.transforms.stated import Stated, stated_of
+from pressmark.transforms.rows import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 
 __all__ = ["Article", "Limits", "Reject", "page_day", "parse"]
 

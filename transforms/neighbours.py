@@ -18,7 +18,7 @@ from pressmark.transforms.elements import LISTS, Path, container, list_around
 from pressmark.transforms.evidence import BY_START, ELEMENT_FINDINGS, HEADINGS, HIDDEN, Finding
 from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES, SIGN_UP_WORDS
 from pressmark.transforms.own_links import CJK, LINKS, TITLE_WORDS, named, settle_labelled, settle_links, width
-from pressmark.transforms.stated import Stated
+from pressmark.transforms.page_statements import Stated
 
 __all__ = ["NAME", "TITLE", "data_tables", "settle", "standfirst", "title_among"]
 

@@ -35,9 +35,9 @@ from pressmark.transforms.own_links import (
     named_tag,
     page_numbers,
 )
+from pressmark.transforms.page_statements import Stated
 from pressmark.transforms.people import reports
 from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, link_share
-from pressmark.transforms.stated import Stated
 
 __all__ = ["amid", "outside_findings"]
 

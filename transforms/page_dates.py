@@ -20,7 +20,7 @@ from turbohtml import Document, Element, Node, Text
 from pressmark.transforms.datelines import dateline_reader
 from pressmark.transforms.dates import counted_time, parse_date, url_date
 from pressmark.transforms.days import DIGITS, PRINTED_DATE
-from pressmark.transforms.json_ld import Entry, kind_of, time_of
+from pressmark.transforms.page_statements import Entry, kind_of, time_of
 from pressmark.transforms.page_words import ASIDE, DATE_WORDS, DOCUMENT_DATE, KEYS, SELECTORS
 
 __all__ = ["PageDate", "Region", "modified_times", "page_date", "read_date"]

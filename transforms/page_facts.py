@@ -15,21 +15,23 @@ from typing import Final, NamedTuple
 
 from turbohtml import Document, Element, Node, Text, parse
 
-from pressmark.transforms.json_ld import (
+from pressmark.transforms.page_dates import Region, modified_times, page_date
+from pressmark.transforms.page_features import folded
+from pressmark.transforms.page_statements import (
+    LONGEST_TITLE,
     OWN_MACHINE,
     PAGE_TYPE,
     address_of,
+    article_title,
     json_ld,
     kind_of,
+    line_of,
     nodes_of,
     own_articles,
     text_of,
     texts_of,
     values_of,
 )
-from pressmark.transforms.page_dates import Region, modified_times, page_date
-from pressmark.transforms.page_features import folded
-from pressmark.transforms.page_titles import LONGEST_TITLE, article_title, line_of
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
 from pressmark.transforms.people import ORGANISED, credits_in, people_in
 

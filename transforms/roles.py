@@ -57,8 +57,8 @@ from pressmark.transforms.forms import (
 )  # fmt: skip
 from pressmark.transforms.neighbours import TITLE, settle
 from pressmark.transforms.own_links import CJK, LINKS, leads_here
+from pressmark.transforms.page_statements import NOTHING_STATED, Stated
 from pressmark.transforms.people import reports
-from pressmark.transforms.stated import NOTHING_STATED, Stated
 
 __all__ = ["LINK_SHARE", "LONGEST_CREDIT", "Classified", "classify", "link_share"]
 

@@ -13,7 +13,7 @@ from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.outlets import NO_RULES
 from pressmark.transforms.outside import amid, outside_findings
 from pressmark.transforms.page_features import folded
-from pressmark.transforms.stated import Stated
+from pressmark.transforms.page_statements import Stated
 
 STATED = Stated((folded("The lamp at the pier"),), 40, frozenset({folded("Maud Ellery")}))
 STORY = "<section>" + "<p>The night ferry of Songling crossed the bay again on Monday.</p>" * 4 + "</section>"
