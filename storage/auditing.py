@@ -17,15 +17,7 @@ from pressmark.storage.output.store import Progress, Replacement
 from pressmark.storage.output.tables import PART_SUFFIX, STAGING, Output
 from pressmark.storage.pool import open_pool
 from pressmark.storage.runs import Archive, latest_of, write_report
-from pressmark.storage.verification import (
-    Task,
-    added,
-    archives_of,
-    partition_rows,
-    rows_of,
-    second_reading,
-    tasks_of,
-)
+from pressmark.storage.verification import Task, added, archives_of, partition_rows, rows_of, second_reading, tasks_of
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.identity import host_of
 from pressmark.transforms.records import Reject, Stamp

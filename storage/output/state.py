@@ -68,11 +68,7 @@ def read_catalog(output: Output, archive: str) -> Catalog:
 
 
 def _known(
-    output: Output,
-    table: Table,
-    part: Part,
-    archive: str,
-    whole: dict[tuple[Partition | None, int], Part],
+    output: Output, table: Table, part: Part, archive: str, whole: dict[tuple[Partition | None, int], Part]
 ) -> tuple[pl.DataFrame, bool, bool]:
     """Rows of a file as the catalog has them, and whether it is outdated, and mixed. Articles of a file that has no
     paragraphs any more are to be parsed again."""
