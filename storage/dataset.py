@@ -26,8 +26,8 @@ from pressmark.storage.verification import Verification, verify_output
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse as parse_source
 from pressmark.transforms.changes import CHANGES
+from pressmark.transforms.comparison import differences
 from pressmark.transforms.dates import FAR_FUTURE
-from pressmark.transforms.differences import differences
 from pressmark.transforms.records import Article, Limits, Reject
 
 __all__ = ["Dataset", "parse", "verify"]
@@ -128,7 +128,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
 
     def differences(self, newer: Dataset) -> pl.DataFrame:
         """The rows that came, went or changed from this moment to that of `newer`, in what, and why: see
-        `transforms/differences.py`."""
+        `transforms/comparison.py`."""
         return differences(self.tables(), newer.tables()).collect(engine="streaming")
 
     def changes(

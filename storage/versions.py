@@ -23,7 +23,7 @@ READERS: Final = ("dateparser", "idna", "py3langid", "pyromark", "pyyaml", "turb
 OF_RECORDS: Final = ("jsonl.py", "saved.py", "warc.py")
 # These check, compare or choose; what a source says does not depend on them.
 NOT_DECIDING: Final = frozenset({
-    "changes.py", "citation.py", "clusters.py", "comparison.py", "description.py", "differences.py", "explanation.py",
+    "changes.py", "citation.py", "clusters.py", "comparison.py", "description.py", "explanation.py",
     "laws.py", "query.py", "rederivation.py", "reference.py", "revisions.py", "roots.py", "selection.py", "wording.py",
 })  # fmt: skip
 
