@@ -291,7 +291,7 @@ def _closing(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -
             plain = sum([not other.italic and not other.bold for other in blocks[:last]])
             if plain <= last / 2:
                 return
-            if stated.is_author(block.text) or (finding.role == "heading" and _is_name(block.text)):
+            if stated.is_author(block.text) or (finding.role == "heading" and NAME.fullmatch(block.text)):
                 findings[last] = SIGNED
             elif block.italic:
                 findings[last] = REMARK
@@ -311,10 +311,6 @@ def _invitation(findings: list[Finding], blocks: Sequence[Block]) -> None:
 
 
 NAME: Final = re.compile(r"[A-ZÀ-ÞĀ-ŽĐ][\w.'’-]+(?: [A-ZÀ-ÞĀ-ŽĐ][\w.'’-]*){1,3}|[\u4e00-\u9fff]{2,4}")
-
-
-def _is_name(text: str) -> bool:
-    return NAME.fullmatch(text) is not None
 
 
 def standfirst(findings: list[Finding], blocks: Sequence[Block], stated: Stated, title: int | None) -> None:
