@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Final, Literal, NamedTuple
 
@@ -15,7 +15,9 @@ from pressmark.schemas.contract import Table
 from pressmark.schemas.tables import ARTICLES, MEDIA, PARAGRAPHS, REJECTS, REVISIONS
 from pressmark.transforms.selection import FORGOTTEN
 
-__all__ = ["COMPARED", "WHY", "Difference", "Edit", "compare", "differences", "edits", "marked", "paragraphs_of"]
+__all__ = [
+    "COMPARED", "WHY", "Difference", "Edit", "compare", "differences", "edits", "marked", "paragraphs_of", "stretches",
+]  # fmt: skip
 
 Kind = Literal["same", "moved", "changed", "added", "removed"]
 
@@ -153,6 +155,13 @@ def _aligned(old: Sequence[str], new: Sequence[str]) -> list[Edit]:
     return found
 
 
+def stretches(old: str, new: str) -> Iterator[tuple[bool, str, str]]:
+    """Two texts in words and marks, stretch by stretch: whether it is equal, what went, and what came."""
+    before, after = TOKEN.findall(old), TOKEN.findall(new)
+    for equal, was, now in edits(before, after):
+        yield equal, "".join(before[was]), "".join(after[now])
+
+
 def marked(old: str, new: str, context: int | None = None) -> str:
     """A changed paragraph as one text: `[-what went-]` and `{+what came+}`. Of what is equal, so many characters beside
     each change as `context` says, else all.
@@ -162,11 +171,8 @@ def marked(old: str, new: str, context: int | None = None) -> str:
     >>> marked("1,200 boats", "1,500 boats")
     '[-1,200-]{+1,500+} boats'
     """
-    before, after = TOKEN.findall(old), TOKEN.findall(new)
-    parts = []
-    found = edits(before, after)
-    for number, (equal, was, now) in enumerate(found):
-        went, came = "".join(before[was]), "".join(after[now])
+    parts, found = [], list(stretches(old, new))
+    for number, (equal, went, came) in enumerate(found):
         if equal:
             parts.append(went if context is None else _shortened(went, context, number > 0, number < len(found) - 1))
         else:
