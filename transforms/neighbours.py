@@ -20,7 +20,7 @@ from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES, SIGN_UP
 from pressmark.transforms.own_links import CJK, LINKS, TITLE_WORDS, named, settle_labelled, settle_links, width
 from pressmark.transforms.page_statements import Stated
 
-__all__ = ["NAME", "TITLE", "data_tables", "settle", "standfirst", "title_among"]
+__all__ = ["CELLS", "NAME", "TITLE", "data_tables", "settle", "standfirst", "title_among"]
 
 # A title and what belongs to it stand within so many blocks.
 HEAD_BLOCKS: Final = 12
