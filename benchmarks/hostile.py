@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.validation import check_articles, check_paragraphs, check_rows
+from pressmark.schemas.tables import check_articles, check_paragraphs, check_rows
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse
 from pressmark.transforms.laws import check_article

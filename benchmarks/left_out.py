@@ -24,7 +24,7 @@ from benchmarks.labels.__main__ import labelled, score, sources
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms import article, neighbours, outside, own_links, roles
 from pressmark.transforms.outlets import Outlets
-from pressmark.transforms.stated import Stated
+from pressmark.transforms.page_statements import Stated
 
 NEVER: Final = re.compile(r"(?!)")
 

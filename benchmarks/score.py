@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.scoring import SHARED, gold_articles, score
+from benchmarks.scoring import SHARED, gold_articles, score, without
 from pressmark.storage.versions import load_outlets
 
 WORK = Path(__file__).parent.parent / ".bench"
@@ -44,7 +44,7 @@ def main() -> int:
     for slug, own in sorted(scores.items()):
         if slug == "all":
             continue
-        left_out = score(articles, outlets.without(slug))[slug]
+        left_out = score(articles, without(outlets, slug))[slug]
         left_out_right += left_out.right
         left_out_found += left_out.found
         drop = own.accuracy - left_out.accuracy

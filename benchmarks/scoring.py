@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,12 @@ def score(articles: Iterable[dict[str, Any]], outlets: Outlets, shared: Path = S
         for name in ("all", article.outlet):
             scores.setdefault(name, Score()).add(gold, article)
     return scores
+
+
+def without(outlets: Outlets, slug: str) -> Outlets:
+    """The registry as if nothing but hosts, names and zone were known of one outlet."""
+    entries = [entry._replace(layouts=()) if entry.slug == slug else entry for entry in outlets.entries]
+    return replace(outlets, entries=tuple(entries))
 
 
 def _share(part: int, whole: int) -> float:

@@ -79,7 +79,7 @@ class Served:
         with contextlib.suppress(psutil.NoSuchProcess):
             found = [psutil.Process(self.process.pid)]
             if target != "serve":
-                word = "pressmark.flows.local_api" if target == "server" else "prefect.engine"
+                word = "pressmark.flows.server" if target == "server" else "prefect.engine"
                 found = [child for child in found[0].children() if word in child.cmdline()]
             for process in found[:1]:
                 process.kill()

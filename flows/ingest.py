@@ -20,7 +20,6 @@ from prefect.tasks import Task
 from pydantic import BeforeValidator, Field
 
 from pressmark.flows import lineage, recording, summary
-from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import RETRIED, UNCACHED
 from pressmark.schemas.contract import Markup, Period
 from pressmark.schemas.tables import ARTICLES, REVISIONS
@@ -30,7 +29,7 @@ from pressmark.storage.queries import doubts_about, outlet_counts, reject_lines
 from pressmark.storage.runs import RunReport, new_stamp, read_report
 from pressmark.storage.settings import IngestSettings, base_name, options
 from pressmark.transforms.days import day_of
-from pressmark.views.charts import can_draw
+from pressmark.views.figures import can_draw
 from pressmark.views.report import REPORT, write_report
 
 __all__ = ["ingest"]
@@ -110,7 +109,7 @@ def ingest(*, then_run: str | None = None, page: bool = True, **given: Any) -> R
     log, settings = get_run_logger(), IngestSettings(**given)
     with (
         lineage.ingest_told(settings, recording.this_run()) as tell,
-        ProgressDisplay() as display,
+        summary.ProgressDisplay() as display,
         recording.patient(lambda: open_run(settings, new_stamp(), recording.StageArtifacts(display))) as run,
     ):
         log.info("%d sources found in %s", discover(run), settings.source)

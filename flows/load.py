@@ -12,8 +12,8 @@ from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 
 from pressmark.flows import lineage
-from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import RETRIED, asset, record_lineage, say, table_assets, this_run
+from pressmark.flows.summary import ProgressDisplay
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, write_report
 from pressmark.storage.settings import base_name

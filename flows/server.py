@@ -1,5 +1,5 @@
 """A local Prefect server for the length of one command, where no other server is named: on a free port of 127.0.0.1,
-with its database in PREFECT_HOME, and ended by the process that started it."""
+with its database in PREFECT_HOME, and ended by the process that started it; as a program, that server itself."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from pressmark.storage.errors import LockedError, PressmarkError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["ServerError", "one_server", "prefect_home", "prefect_server"]
 
@@ -32,6 +36,9 @@ STOP_TIMEOUT_S: Final = 10
 POLL_S: Final = 0.2
 ANSWER_S: Final = 10
 USUAL_PORT: Final = 4200
+NAMES: Final = ("127.0.0.1", "localhost")
+CLOSE_S: Final = 2
+STOP_S: Final = 8
 # Logs of runs go to the server from INFO on; a terminal shows what is worth a person's time.
 SETTINGS: Final = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -149,7 +156,7 @@ def _started(listening: socket.socket, log: IO[bytes], *, ui: bool) -> Iterator[
     # A session of its own, so that Ctrl-C reaches this process alone. The server ends when its input does: when this
     # process closes it, or is killed.
     process = subprocess.Popen(
-        [sys.executable, "-m", "pressmark.flows.local_api", str(listening.fileno())],
+        [sys.executable, "-m", "pressmark.flows.server", str(listening.fileno())],
         stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, pass_fds=(listening.fileno(),),
         env={**os.environ, **settings},
     )  # fmt: skip
@@ -185,3 +192,49 @@ def _wait(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> Non
         f"the local Prefect server {what}: {(errors or printed)[-1].strip()}", os.environ["PREFECT_HOME"],
         "correct that folder, or set PREFECT_API_URL to a server that runs",
     )  # fmt: skip
+
+
+class _OwnPagesOnly:
+    """Hands on what asks for this server by its own name, and comes from no page but its own: Prefect answers every web
+    page (CORS `*`)."""
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        self._app = app
+        self._hosts = {f"{name}:{port}".encode() for name in NAMES}
+        self._origins = {b"http://" + host for host in self._hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with 403, or as Prefect does."""
+        from fastapi.responses import PlainTextResponse
+
+        if scope["type"] in ("http", "websocket"):
+            hosts = {value.lower() for name, value in scope["headers"] if name == b"host"}
+            origins = {value.lower() for name, value in scope["headers"] if name == b"origin"}
+            if len(hosts) != 1 or not hosts <= self._hosts or not origins <= self._origins:
+                refusal = PlainTextResponse("only programs and pages of this machine are served", 403)
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _serve() -> None:
+    """Serve on the socket whose number is the argument, until standard input ends: with whoever started this."""
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    listening = socket.socket(fileno=int(sys.argv[1]))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    app = _OwnPagesOnly(create_app(final=True), listening.getsockname()[1])
+    config = uvicorn.Config(app, log_level="error", timeout_keep_alive=5, timeout_graceful_shutdown=CLOSE_S)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_S)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,14 +1,20 @@
-"""Figures as words: tables for people, lines for a log, rows for Prefect, JSON for programs."""
+"""What people see of a run: how far it is, and figures as words: tables for people, lines for a log, rows for Prefect,
+JSON for programs."""
 
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from pressmark.storage.auditing import Audit, Disagreed
     from pressmark.storage.ingestion import IngestPlan
     from pressmark.storage.queries import Doubt, OutletCount, RejectLine
@@ -19,9 +25,9 @@ if TYPE_CHECKING:
     from pressmark.warehouses.loading import LoadPlan, LoadReport
 
 __all__ = [
-    "as_json", "audit_lines", "breach_table", "changes_line", "counted", "doubt_lines", "law_lines", "load_plan",
-    "plan_line", "printable", "reject_table", "run_figures", "run_line", "table", "text_of_load", "text_of_load_plan",
-    "text_of_run", "utc", "why_nothing_came",
+    "ProgressDisplay", "as_json", "audit_lines", "breach_table", "changes_line", "counted", "doubt_lines", "law_lines",
+    "load_plan", "plan_line", "printable", "reject_table", "run_figures", "run_line", "table", "text_of_load",
+    "text_of_load_plan", "text_of_run", "utc", "why_nothing_came",
 ]  # fmt: skip
 
 SHOWN_OTHERS: Final = 8
@@ -300,3 +306,57 @@ def printable(text: str) -> str:
     'a\\\\x1b[1m.md'
     """
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+SECONDS_BETWEEN_LINES: Final = 2.0
+SECONDS_BETWEEN_FRAMES: Final = 0.1
+
+
+class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
+    """Called with a step's name, how much is done and how much there is (0: unknown). Writes to standard error."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._bar: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, tuple[float, int]] = {}
+        self._shown_at = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.refresh()
+            self._bar.stop()
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        started_at, before = self._started.setdefault(step, (now, done))
+        rate = (done - before) / (now - started_at) if done > before and now > started_at else 0.0
+        on_terminal = self._stream.isatty()
+        if on_terminal:
+            self._update_bar(step, done, total, f"{rate:,.0f}/s" if rate else "")
+        pause = SECONDS_BETWEEN_FRAMES if on_terminal else SECONDS_BETWEEN_LINES
+        if now - self._shown_at < pause and not (on_terminal and done == total):
+            return
+        self._shown_at = now
+        if self._bar is not None:
+            self._bar.refresh()
+        else:
+            left = f", {(total - done) / rate:.0f} s left" if rate and total > done else ""
+            of = f" of {total}" if total else ""
+            print(f"{step} {done}{of}{f' ({rate:,.0f}/s{left})' if rate else ''}", file=self._stream, flush=True)
+
+    def _update_bar(self, step: str, done: int, total: int, rate: str) -> None:
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            # No refreshing thread: processes are started only while a run has no threads.
+            self._bar = Progress(
+                TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+                console=Console(file=self._stream), auto_refresh=False, transient=True,
+            )  # fmt: skip
+            self._bar.start()
+        if step not in self._tasks:
+            self._tasks[step] = self._bar.add_task(step, total=total or None, rate="")
+        self._bar.update(self._tasks[step], completed=done, total=total or None, rate=rate)

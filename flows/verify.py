@@ -11,9 +11,8 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 
-from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.recording import UNCACHED, patient, say
-from pressmark.flows.summary import audit_lines, breach_table, counted, law_lines
+from pressmark.flows.summary import ProgressDisplay, audit_lines, breach_table, counted, law_lines
 from pressmark.storage.auditing import Audit, audit_output
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output

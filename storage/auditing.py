@@ -11,21 +11,13 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.validation import check_rows
+from pressmark.schemas.tables import check_rows
 from pressmark.storage.output.parquet import write_part
 from pressmark.storage.output.store import Progress, Replacement
 from pressmark.storage.output.tables import PART_SUFFIX, STAGING, Output
 from pressmark.storage.pool import open_pool
 from pressmark.storage.runs import Archive, latest_of, write_report
-from pressmark.storage.verification import (
-    Task,
-    added,
-    archives_of,
-    partition_rows,
-    rows_of,
-    second_reading,
-    tasks_of,
-)
+from pressmark.storage.verification import Task, added, archives_of, partition_rows, rows_of, second_reading, tasks_of
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.identity import host_of
 from pressmark.transforms.records import Reject, Stamp

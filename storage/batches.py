@@ -16,15 +16,15 @@ import pyarrow as pa
 
 from pressmark.schemas import TABLES
 from pressmark.schemas.contract import TIMESTAMP, Period, Reason
-from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
+from pressmark.schemas.tables import Violation, check_articles, check_paragraphs, check_rows
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import Source
-from pressmark.storage.output.staging import OWNER, Span, Staging
+from pressmark.storage.output.partitions import OWNER, Span, Staging
 from pressmark.storage.settings import IngestSettings
 from pressmark.storage.versions import parse_source
-from pressmark.transforms.forgetting import left_of
 from pressmark.transforms.records import Article, Partition, Reject, Stamp
 from pressmark.transforms.rows import article_rows, media_rows, paragraph_rows, partition_of, reject_rows, sort_key
+from pressmark.transforms.selection import left_of
 
 __all__ = [
     "Batch", "ParseCounts", "Parsed", "TookTooLong", "cut", "cut_batches", "parse_batch", "seconds_of", "split_batch",

@@ -18,9 +18,8 @@ from pressmark.storage.errors import SettingsError
 from pressmark.storage.originals import Originals, Revision
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
-from pressmark.storage.search import between, bounds, rows_about
-from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, successions
-from pressmark.transforms.removals import removals
+from pressmark.storage.search import between, bounds, check_outlet, rows_about
+from pressmark.transforms.changes import CHANGES, Place, Side, changes_between, removals, successions
 from pressmark.transforms.wording import WHAT
 
 __all__ = ["QUIET", "changes_between_pairs", "changes_of", "pairs_of", "removals_of"]
@@ -103,12 +102,8 @@ def removals_of(
 
 
 def _check_outlet(moment: Output, outlet: str | None) -> None:
-    if outlet is not None and not any(
-        part.partition is not None and part.partition.outlet == outlet
-        for table in (ARTICLES, REVISIONS)
-        for part in moment.parts(table)
-    ):
-        raise SettingsError("no article is of this outlet", outlet, "see `pressmark status` for those there are")
+    parts = (part.partition for table in (ARTICLES, REVISIONS) for part in moment.parts(table))
+    check_outlet(outlet, (partition.outlet for partition in parts if partition is not None))
 
 
 def _with_period(moment: Output, name: str) -> pl.LazyFrame:

@@ -20,12 +20,11 @@ from pressmark.schemas import TABLES
 from pressmark.storage.errors import InputError, LibraryError, OutputError, SettingsError
 from pressmark.storage.originals import trace_paragraph
 from pressmark.storage.output.parquet import plain_schema
+from pressmark.storage.output.state import moment_of
 from pressmark.storage.output.tables import Output
-from pressmark.storage.rooting import moment_of
-from pressmark.storage.runs import latest_of
+from pressmark.storage.runs import RunReport, latest_of
 from pressmark.transforms.citation import Finding, check_citation, written
-from pressmark.transforms.merkle import Step, path_to
-from pressmark.transforms.roots import content_of, leaf_of
+from pressmark.transforms.roots import Moment, Step, content_of, leaf_of, path_to
 
 __all__ = ["SIGNED", "check_signed", "cite", "sign", "statement"]
 
@@ -46,24 +45,13 @@ def cite(output: Output, paragraph_id: str, source: str | None = None) -> dict[s
         raise OutputError(
             f"no row of `paragraphs` has the paragraph_id `{paragraph_id}`", output.address, "look it up in the table"
         )
-    articles = _rows(output, "articles", found[1])
-    run = latest_of(output)
-    if run.root is None:
-        raise OutputError(
-            f"the latest run, `{run.run_id}`, has published no root", output.address,
-            "wait for it; where it was stopped, or is of an older pressmark, run `pressmark ingest`",
-        )  # fmt: skip
-    moment = moment_of(output)
-    if moment.root != run.root or not articles:
-        raise OutputError(
-            f"the rows are other ones than those whose root the latest run, `{run.run_id}`, has published",
-            output.address, "wait for a run that is publishing; where none is, run `pressmark ingest` and cite again",
-        )  # fmt: skip
+    article = next(iter(_rows(output, "articles", found[1])), None)
+    run, moment = _published(output)
     paths = moment.paths(found[1])
     span = None if source is None else trace_paragraph(output, source, paragraph_id, context=0).span
     content = {
         "paragraph": rows[index],
-        "article": articles[0],
+        "article": article,
         "paths": {
             "paragraph": _written(path_to([leaf_of(row) for row in rows], index) + paths["paragraphs"]),
             "article": _written(paths["articles"]),
@@ -74,10 +62,27 @@ def cite(output: Output, paragraph_id: str, source: str | None = None) -> dict[s
         "run": {"run_id": run.run_id, "archive": run.archive, "finished_at": run.finished_at.isoformat()},
         "bytes": None if span is None else base64.b64encode(span).decode(),
     }
-    if any(finding.kind == "fail" for finding in check_citation(written(content))):
+    if article is None or any(finding.kind == "fail" for finding in check_citation(written(content))):
         # The tables were read one after the other.
         raise OutputError("a run was publishing meanwhile", output.address, "cite again")
     return content
+
+
+def _published(output: Output) -> tuple[RunReport, Moment]:
+    """The latest run, and the tree over the rows, whose root it has published."""
+    run = latest_of(output)
+    if run.root is None:
+        raise OutputError(
+            f"the latest run, `{run.run_id}`, has published no root", output.address,
+            "wait for it; where it was stopped, or is of an older pressmark, run `pressmark ingest`",
+        )  # fmt: skip
+    moment = moment_of(output)
+    if moment.root != run.root:
+        raise OutputError(
+            f"the rows are other ones than those whose root the latest run, `{run.run_id}`, has published",
+            output.address, "wait for a run that is publishing, and try again; where none is, run `pressmark ingest`",
+        )  # fmt: skip
+    return run, moment
 
 
 def _rows(output: Output, name: str, article_id: str) -> list[dict[str, Any]]:
@@ -106,15 +111,10 @@ def sign(output: Output, key: Path, to: Path, authority: str | None = None) -> s
     """Write the statement of the latest run's root, its signature by the private key (Ed25519, PEM) and the time stamp
     of an authority, if its address is given, into a new folder; the root. Raises `OutputError` where the tables are not
     those that the root is over, `InputError` for a key or an authority that will not do."""
-    run = latest_of(output)
-    if run.root is None or moment_of(output).root != run.root:
-        raise OutputError(
-            f"the rows are not those whose root the latest run, `{run.run_id}`, has published", output.address,
-            "wait for a run that is publishing; where none is, run `pressmark ingest` and sign again",
-        )  # fmt: skip
+    root = _published(output)[1].root
     if to.exists():
         raise SettingsError("there is something at this place already", to, "name a folder that is not there yet")
-    data = statement(run.root)
+    data = statement(root)
     signature = _key(key, private=True).sign(data)
     stamp = None if authority is None else _stamped(data, authority)
     to.mkdir(parents=True)
@@ -122,7 +122,7 @@ def sign(output: Output, key: Path, to: Path, authority: str | None = None) -> s
     (to / SIGNED["signature"]).write_bytes(signature)
     if stamp is not None:
         (to / SIGNED["stamp"]).write_bytes(stamp)
-    return run.root
+    return root
 
 
 def check_signed(folder: Path, root: str, key: Path | None, authority: Path | None) -> Iterator[Finding]:

@@ -24,8 +24,7 @@ from pressmark.storage.errors import LibraryError, OutputError
 from pressmark.storage.output.folder import PRIVATE, replace_file
 from pressmark.storage.output.tables import Output
 from pressmark.storage.search_index import fold_array, folding_version, load_folding
-from pressmark.transforms.clusters import PERMUTATIONS, SEED, clusters_of, plain_of, share_in
-from pressmark.transforms.stories import same_story_of
+from pressmark.transforms.clusters import PERMUTATIONS, SEED, clusters_of, plain_of, same_story_of, share_in
 
 if TYPE_CHECKING:
     from pressmark.transforms.clusters import Numbers
@@ -159,7 +158,7 @@ def _content(paragraphs: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def same_story(articles: pl.LazyFrame, paragraphs: pl.LazyFrame) -> pl.DataFrame:
-    """One row for each article that is another copy or slug of an earlier one: see `transforms/stories.py`."""
+    """One row for each article that is another copy or slug of an earlier one: see `transforms/clusters.py`."""
     content = _content(paragraphs).sort("article_id", "ordinal")
     texts = content.group_by("article_id", maintain_order=True).agg(pl.col("text").str.join("\n"))
     known = articles.select("article_id", "canonical_url", "published_at").join(texts, on="article_id", how="left")

@@ -16,9 +16,9 @@ from pressmark.storage.copies import clusters_at, kept_clusters, same_story
 from pressmark.storage.errors import OutputError
 from pressmark.storage.originals import Originals, Trace, trace_paragraph
 from pressmark.storage.output.snapshot import output_at, snapshot
+from pressmark.storage.output.state import moment_of
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import articles_at
-from pressmark.storage.rooting import moment_of
 from pressmark.storage.runs import new_stamp
 from pressmark.storage.search import Search, as_utc
 from pressmark.storage.search_index import index_folder
@@ -26,8 +26,8 @@ from pressmark.storage.verification import Verification, verify_output
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse as parse_source
 from pressmark.transforms.changes import CHANGES
+from pressmark.transforms.comparison import differences
 from pressmark.transforms.dates import FAR_FUTURE
-from pressmark.transforms.differences import differences
 from pressmark.transforms.records import Article, Limits, Reject
 
 __all__ = ["Dataset", "parse", "verify"]
@@ -123,12 +123,12 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
 
     def same_story(self) -> pl.DataFrame:
         """Articles that are another copy or slug of an earlier one, whose id is `same_story`, and `by` what it is known
-        (address, id, text): see `transforms/stories.py`. It depends on all articles, so no row holds it."""
+        (address, id, text): see `transforms/clusters.py`. It depends on all articles, so no row holds it."""
         return same_story(self.articles, self.paragraphs)
 
     def differences(self, newer: Dataset) -> pl.DataFrame:
         """The rows that came, went or changed from this moment to that of `newer`, in what, and why: see
-        `transforms/differences.py`."""
+        `transforms/comparison.py`."""
         return differences(self.tables(), newer.tables()).collect(engine="streaming")
 
     def changes(
@@ -165,7 +165,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
         carried: bool = False,
     ) -> pl.DataFrame:
         """One row for each thing that tells of a removal, the latest first, in the columns of
-        `transforms/removals.py:REMOVALS`: a file that is gone (`deleted`) or no article any more (`rejected`), a header
+        `transforms/changes.py:REMOVALS`: a file that is gone (`deleted`) or no article any more (`rejected`), a header
         that says so (`said`), a text that became a notice (`notice`). `since`, `until` and `about` are as of
         `changes`. With `carried` also `carried_by`, the other current articles that have at least half of its last
         text, equal or edited, and how much: this compares all paragraphs, as `clusters` does. Raises `SettingsError`

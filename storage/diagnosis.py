@@ -25,11 +25,11 @@ from pressmark.schemas import BY_RUN, TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.schemas.tables import ARTICLES
 from pressmark.storage.errors import OutputError
+from pressmark.storage.forgetting import forgotten_texts, traces
 from pressmark.storage.output.folder import JOURNAL, PRIVATE
 from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.tables import PART_SUFFIX, STAGING, Output, bucket_of
 from pressmark.storage.runs import last_runs, new_stamp
-from pressmark.storage.traces import forgotten_texts, traces
 
 __all__ = ["Finding", "State", "examine_forgotten", "examine_machine", "examine_output", "looked", "mend_output"]
 

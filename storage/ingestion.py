@@ -20,25 +20,35 @@ from pressmark.storage.batches import Batch, ParseCounts, Parsed, cut_batches, p
 from pressmark.storage.copies import keep_clusters
 from pressmark.storage.description import describe
 from pressmark.storage.inputs.opening import look_at, open_input, parse_address
-from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.source import LISTING, Input, Listing, Request, sources_of
-from pressmark.storage.output.partitions import Merged, merge
-from pressmark.storage.output.staging import Staging, open_staging
-from pressmark.storage.output.state import Catalog, Seen, SeenBefore, read_catalog
+from pressmark.storage.inputs.warc import Payload
+from pressmark.storage.output.partitions import Merged, Staging, merge, open_staging
+from pressmark.storage.output.state import Catalog, Roots, Seen, SeenBefore, read_catalog
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
-from pressmark.storage.planning import Facts, check_same_archive, part_of, rounds_of, settled_facts
 from pressmark.storage.pool import Pool, open_pool
 from pressmark.storage.queries import reject_lines
-from pressmark.storage.rooting import Roots
-from pressmark.storage.runs import RunReport, behind, carried_runs, last_runs, new_stamp, write_report, write_run
+from pressmark.storage.runs import (
+    Facts,
+    RunReport,
+    behind,
+    carried_runs,
+    check_same_archive,
+    last_runs,
+    new_stamp,
+    part_of,
+    rounds_of,
+    settled_facts,
+    write_report,
+    write_run,
+)
 from pressmark.storage.search_index import keep_index
 from pressmark.storage.settings import IngestSettings, configured
 from pressmark.storage.settlement import Round, Settlement, settle_round
 from pressmark.storage.versions import parser_version
-from pressmark.transforms.forgetting import forgotten_in
 from pressmark.transforms.records import Reject, Stamp
 from pressmark.transforms.revisions import CATALOG, REJECT, Decision, decide, to_hash
+from pressmark.transforms.selection import forgotten_in
 
 __all__ = ["IngestPlan", "MergeCounts", "Progress", "Run", "ingest", "open_run", "plan_ingest", "run_steps"]
 
@@ -210,9 +220,7 @@ class Run:
             return 0
         ended_at = self._listing.committed_at or self._stamp.started_at
         facts = self._facts
-        now = Round(
-            self._parsed, gone, self._listing.frame, ended_at, facts.archive, facts.history, last
-        )  # fmt: skip
+        now = Round(self._parsed, gone, self._listing.frame, ended_at, facts.archive, facts.history, last)
         self._settlement = settle_round(
             self._output, self._staging, self._catalog, now, self._stamp, buckets=facts.buckets,
             workers=1 if self._small else self._pool.workers,
@@ -346,9 +354,7 @@ class Run:
             most_bytes=self._settings.limits.source_bytes,
         )  # fmt: skip
         if not self._facts.deletes and self._settings.sync is None:
-            mine = (
-                known.filter(STANDING, ~REJECT, pl.col("archive") == self._facts.archive).select("source_path").unique()
-            )
+            mine = known.filter(STANDING, ~REJECT, pl.col("archive") == self._facts.archive).unique("source_path")
             self._absent = mine.join(listing, on="source_path", how="anti").height
         if self._settings.sync is None and decision.gone.height:
             known = self._catalog.frame.filter(pl.col("archive") == self._facts.archive)

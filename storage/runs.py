@@ -1,4 +1,5 @@
-"""What runs into an output did: the row of `runs` that a run writes, and what the next one asks of the latest."""
+"""What runs into an output did: the row of `runs` that a run writes, what the next one asks of the latest, and what it
+decides of its settings, and of its rounds, before it looks at any source."""
 
 from __future__ import annotations
 
@@ -7,31 +8,37 @@ import logging
 import os
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.contract import CONTRACT_VERSION
-from pressmark.schemas.validation import check_rows
-from pressmark.storage.errors import OutputError
+from pressmark.schemas.contract import CONTRACT_VERSION, Period
+from pressmark.schemas.tables import check_rows
+from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.budget import GIB, Budget
 from pressmark.storage.inputs.opening import InputAddress, open_input, parse_address
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.parquet import PartFile, write_part
 from pressmark.storage.output.store import Replacement, is_object_address
 from pressmark.storage.output.tables import PART_SUFFIX, Output
-from pressmark.storage.settings import base_name, keys_of
+from pressmark.storage.settings import READING_NAMES, IngestSettings, base_name, keys_of
 from pressmark.transforms.records import Stamp
 from pressmark.transforms.selection import Selection
 
+if TYPE_CHECKING:
+    import polars as pl
+
 __all__ = [
-    "Archive", "RunReport", "archive_of", "behind", "carried_runs", "ingested_as", "last_runs", "latest_of",
-    "named_archive", "new_stamp", "read_report", "write_report", "write_run",
+    "Archive", "Facts", "RunReport", "archive_of", "behind", "carried_runs", "check_same_archive", "ingested_as",
+    "last_runs", "latest_of", "named_archive", "new_stamp", "part_of", "read_report", "rounds_of", "settled_facts",
+    "write_report", "write_run",
 ]  # fmt: skip
 
 # Whoever sees a run's row sees all of its files.
 LAST_RANK: Final = 9
+# What a run that is stopped may have to do again: about half a minute's work.
+ROUND_BYTES: Final = 1 << 30
 
 log = logging.getLogger(__name__)
 
@@ -220,3 +227,91 @@ def behind(runs: list[RunReport], stamp: Stamp) -> Stamp:
         "the latest run started at %s, which this machine's clock has not reached: this one counts as next", last
     )
     return new_stamp(last + timedelta(microseconds=1))
+
+
+class Facts(NamedTuple):
+    """What a run has decided of its settings and asked of earlier runs. `read_before` is how the latest run over the
+    archive read its sources; where it is now otherwise, they are `reread`."""
+
+    address: InputAddress
+    archive: str
+    history: bool
+    moves: bool
+    deletes: bool
+    partition: Period
+    buckets: int
+    arguments: dict[str, Any]
+    seen_facts: str
+    read_before: dict[str, Any]
+    reread: bool
+
+
+def settled_facts(
+    settings: IngestSettings, output: Output, runs: list[RunReport], address: InputAddress, archive_input: Input
+) -> Facts:
+    """What a run decides of its settings; raises `OutputError` or `InputError` where they do not fit the output or the
+    input."""
+    archive = named_archive(output, runs, settings.archive, base_name(settings.source))
+    last = next((run for run in runs if run.archive == archive), None)
+    # A repository may be named in many ways, and its history is kept up by all of them.
+    earlier = last if address.kind == "git" else None
+    if settings.history and address.kind != "git":
+        raise InputError(
+            "only a git repository has a history", settings.source, "leave out `--history`, or name the repository"
+        )
+    history = settings.history or (earlier is not None and bool(earlier.argument("history")))
+    moves = settings.moves or (earlier is not None and bool(earlier.argument("moves")))
+    partition, buckets = _layout(settings, runs, output)
+    deletes = archive_input.deletes if settings.sync is None else settings.sync
+    arguments = settings.arguments(sync=deletes, history=history, moves=moves, partition=partition, buckets=buckets)
+    facts = json.dumps([settings.source, arguments], sort_keys=True)
+    arguments["archives"] = sorted({archive, *(run.archive for run in runs)})
+    now = {name: arguments[name] for name in READING_NAMES}
+    before = now if last is None else {name: last.argument(name) for name in READING_NAMES}
+    return Facts(address, archive, history, moves, deletes, partition, buckets, arguments, facts, before, before != now)
+
+
+def check_same_archive(standing: pl.DataFrame, known: pl.DataFrame, archive: str, output: Output) -> None:
+    """Raises `OutputError` where an input has none of the sources that an output has of its archive: it is another."""
+    if not standing.join(known, on="source_path", how="semi").height:
+        raise OutputError(
+            f"this input has none of the {known.height} sources that the output has of the archive `{archive}`",
+            output.address,
+            "give another folder or --archive name to another archive, or `--sync` to have them deleted, or "
+            "`--no-sync` to keep them",
+        )
+
+
+def _layout(settings: IngestSettings, runs: list[RunReport], output: Output) -> tuple[Period, int]:
+    """Period and buckets of the output; raises `OutputError` where it has others already."""
+    if not runs:
+        return settings.partition or "month", settings.buckets or 1
+    partition: Period = runs[0].argument("partition") or runs[0].argument("partition_by") or "month"
+    buckets: int = runs[0].argument("buckets") or 1
+    for name, wanted, found in (("partition", settings.partition, partition), ("buckets", settings.buckets, buckets)):
+        if wanted not in (None, found):
+            raise OutputError(
+                f"this output has `{name}` {found}, not {wanted}", output.address,
+                f"leave out `--{name} {wanted}`, or ingest into another output",
+            )  # fmt: skip
+    return partition, buckets
+
+
+def part_of(parse: pl.DataFrame, limit: int | None) -> pl.DataFrame:
+    """What something published rests on, and of the other sources at most `limit`."""
+    rests = parse["required"]
+    return parse if limit is None else parse.filter(rests).vstack(parse.filter(~rests).head(limit))
+
+
+def rounds_of(parse: pl.DataFrame, *, streamed: bool) -> list[pl.DataFrame]:
+    """The sources in the order in which they are parsed, in rounds; at least one."""
+    import polars as pl
+
+    if streamed:
+        order = parse.sort(pl.col("locator").cast(pl.String).cast(pl.Int64))
+    else:
+        # What was committed together lies together in a repository.
+        order = parse.sort(~pl.col("required"), "valid_from", "source_path", "locator", nulls_last=False)
+    number = (order["source_bytes"].cum_sum() // ROUND_BYTES).rank("dense")
+    parts = order.with_columns(round=number).partition_by("round", maintain_order=True, include_key=False)
+    return parts or [order]

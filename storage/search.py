@@ -16,10 +16,20 @@ from pressmark.storage.errors import SettingsError, instead
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output, Part
 from pressmark.storage.search_index import Index, load_folding
-from pressmark.transforms.folding import Folding
-from pressmark.transforms.query import AllOf, AnyOf, Everything, Not, Phrase, Query, QueryError, parse_query, phrases_of
+from pressmark.transforms.query import (
+    AllOf,
+    AnyOf,
+    Everything,
+    Folding,
+    Not,
+    Phrase,
+    Query,
+    QueryError,
+    parse_query,
+    phrases_of,
+)
 
-__all__ = ["HITS", "Search", "as_utc", "between", "blocks_of", "bounds", "rows_about"]
+__all__ = ["HITS", "Search", "as_utc", "between", "blocks_of", "bounds", "check_outlet", "rows_about"]
 
 SPANS: Final = pl.List(pl.Struct({"start": pl.Int32, "end": pl.Int32}))
 _TEXT: Final = pl.String()
@@ -45,6 +55,7 @@ A_DAY, A_MOMENT = timedelta(days=1), timedelta(microseconds=1)
 # A longer pattern is slow to compile: a text that has the beginning of the phrase is folded and compared.
 PATTERN_CHARACTERS: Final = 64
 SHOWN_BEFORE, SHOWN_AFTER = 20, 20
+NAMED: Final = 20
 
 
 class Search:
@@ -79,9 +90,7 @@ class Search:
             raise SettingsError("there is no such role", role, _instead(role, ROLES))
         if limit is not None and limit < 1:
             raise SettingsError("must be at least 1, or None for all", "limit", f"give another number than {limit}")
-        known = {file.outlet for file in (*self._current, *self._superseded)}
-        if outlet is not None and outlet not in known:
-            raise SettingsError("no article is of this outlet", outlet, _instead(outlet, known))
+        check_outlet(outlet, (file.outlet for file in (*self._current, *self._superseded)))
         start, end = bounds(since, until)
         files = [*self._current, *(self._superseded if superseded and role is None else [])]
         files = [file for file in files if outlet in (None, file.outlet) and file.may_have(start, end)]
@@ -250,6 +259,12 @@ def as_utc(day: date) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def check_outlet(outlet: str | None, known: Iterable[str]) -> None:
+    """Raise `SettingsError` for an outlet that is none of those there are."""
+    if outlet is not None and outlet not in (there := set(known)):
+        raise SettingsError("no article is of this outlet", outlet, _instead(outlet, there))
+
+
 def _parsed(query: str, folding: Folding) -> Query:
     try:
         return parse_query(query, folding.fold)
@@ -279,4 +294,5 @@ def _spans(text: str, phrases: Sequence[str], folding: Folding) -> list[dict[str
 
 
 def _instead(word: str, known: Iterable[str]) -> str:
-    return instead(word, known, f"one of: {', '.join(sorted(known))}")
+    names = sorted(known)
+    return instead(word, names, f"one of: {', '.join(names[:NAMED])}{', …' if len(names) > NAMED else ''}")

@@ -28,8 +28,7 @@ from pressmark.storage.output.snapshot import snapshot
 from pressmark.storage.output.store import Progress, Stored
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
-from pressmark.transforms.folding import Folding, folding_of
-from pressmark.transforms.query import AllOf, AnyOf, Phrase, Query
+from pressmark.transforms.query import AllOf, AnyOf, Folding, Phrase, Query, folding_of
 
 if TYPE_CHECKING:
     import numpy as np

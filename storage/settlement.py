@@ -12,11 +12,10 @@ import polars as pl
 import pyarrow as pa
 
 from pressmark.schemas import OF_ARTICLES, TABLES
-from pressmark.schemas.validation import check_rows
+from pressmark.schemas.tables import check_rows
 from pressmark.storage.batches import Parsed
 from pressmark.storage.output.parquet import PartFile, plain_schema
-from pressmark.storage.output.partitions import MergeTask, PlaceWork, StagedFile
-from pressmark.storage.output.staging import OWNER, Span, Staging
+from pressmark.storage.output.partitions import OWNER, MergeTask, PlaceWork, Span, StagedFile, Staging
 from pressmark.storage.output.state import Catalog
 from pressmark.storage.output.tables import Output, bucket_of, by_partition
 from pressmark.transforms import revisions

@@ -23,7 +23,6 @@ from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output, Part, by_partition
 from pressmark.storage.pool import open_pool
 from pressmark.storage.runs import Archive, archive_of, last_runs
-from pressmark.transforms.forgetting import FORGOTTEN
 from pressmark.transforms.laws import (
     ARTICLE_COLUMNS,
     MEDIA_COLUMNS,
@@ -36,6 +35,7 @@ from pressmark.transforms.laws import (
     completeness_of_history,
 )
 from pressmark.transforms.records import Partition, Reject
+from pressmark.transforms.selection import FORGOTTEN
 
 __all__ = [
     "Task", "Verification", "added", "archives_of", "partition_rows", "rows_of", "second_reading", "tasks_of",

@@ -20,12 +20,11 @@ __all__ = ["load_outlets", "parse_source", "parser_version"]
 
 # What a source says follows from these libraries, and of a record, from what undoes its encodings.
 READERS: Final = ("dateparser", "idna", "py3langid", "pyromark", "pyyaml", "turbohtml")
-OF_RECORDS: Final = ("jsonl.py", "payloads.py", "saved.py", "warc.py")
+OF_RECORDS: Final = ("jsonl.py", "saved.py", "warc.py")
 # These check, compare or choose; what a source says does not depend on them.
 NOT_DECIDING: Final = frozenset({
-    "changes.py", "citation.py", "clusters.py", "comparison.py", "description.py", "differences.py", "explanation.py",
-    "folding.py", "forgetting.py", "laws.py", "merkle.py", "periods.py", "query.py", "rederivation.py", "reference.py",
-    "removals.py", "revisions.py", "roots.py", "selection.py", "stories.py", "wording.py",
+    "changes.py", "citation.py", "clusters.py", "comparison.py", "description.py", "explanation.py",
+    "laws.py", "query.py", "rederivation.py", "reference.py", "revisions.py", "roots.py", "selection.py", "wording.py",
 })  # fmt: skip
 
 

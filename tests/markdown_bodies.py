@@ -9,7 +9,7 @@ import xxhash
 from hypothesis import strategies as st
 
 from pressmark.transforms.markdown import cut_markdown
-from pressmark.transforms.spans import SEPARATOR
+from pressmark.transforms.rows import SEPARATOR
 
 WORDS: Final = st.sampled_from(
     ["松岭市", "weir", "水，又来。", "é😀", "A & B", "1 < 2", "\u3000堰\u200b", "&nbsp;", "&lt;b", r"\*", "a_b_c"]

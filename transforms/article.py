@@ -28,6 +28,7 @@ from pressmark.transforms.doors import (
     dated_in_words,
     open_source,
 )
+from pressmark.transforms.elements import is_inside
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import NO_LINES, BadSource
 from pressmark.transforms.neighbours import standfirst, title_among
@@ -35,8 +36,8 @@ from pressmark.transforms.other_stories import corrections
 from pressmark.transforms.outlets import Outlet, Outlets
 from pressmark.transforms.outside import amid, outside_findings
 from pressmark.transforms.own_links import LINKS
+from pressmark.transforms.page_statements import Stated, stated_of
 from pressmark.transforms.pages import is_wall, main_blocks
-from pressmark.transforms.path import is_inside
 from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import (
     INDEX_PAGE,
@@ -54,8 +55,7 @@ from pressmark.transforms.records import (
 )  # fmt: skip
 from pressmark.transforms.reprint import LONGEST_ORIGIN, original_address
 from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_share
-from pressmark.transforms.spans import SEPARATOR, media_of, paragraphs_of, skipped_sizes
-from pressmark.transforms.stated import Stated, stated_of
+from pressmark.transforms.rows import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 
 __all__ = ["Article", "Limits", "Reject", "page_day", "parse"]
 

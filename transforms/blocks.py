@@ -14,8 +14,7 @@ from typing import Final, NamedTuple, cast
 
 from turbohtml import TokenType, tokenize
 
-from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, tag_end, with_source
-from pressmark.transforms.path import NOWHERE, Path
+from pressmark.transforms.elements import MEDIA, NOWHERE, Path, glued_value, medium_of, placed, tag_end, with_source
 from pressmark.transforms.records import Link, Medium
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]
@@ -118,11 +117,6 @@ def element_name(tag: str) -> str:
     return glued[1] if glued else RENAMED.get(tag, tag)
 
 
-def on_one_line(markup: str) -> str:
-    """`markup` with line ends as tabs: all are HTML white space, and on one line a token's column is its offset."""
-    return markup.replace("\r", "\t").replace("\f", "\t").replace("\n", "\t")
-
-
 def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     """Blocks of an HTML fragment in document order, with what was skipped between and inside them.
 
@@ -131,7 +125,8 @@ def cut(markup: str, *, max_depth: int = 1000) -> Cut:
     >>> [b.text for b in cut("<p>One<br>two</p>three <i>four</i>").blocks]
     ['One\\ntwo', 'three four']
     """
-    source = on_one_line(markup)
+    # With line ends as tabs: all are HTML white space, and on one line a token's column is its offset.
+    source = markup.replace("\r", "\t").replace("\f", "\t").replace("\n", "\t")
     found = _cut(source, max_depth)
     if found is None:
         renamed = RAW_TEXT.sub(r"\1-", GLUED_RAW_TEXT.sub(lambda tag: tag[1] + " " * len(tag[2]), source))

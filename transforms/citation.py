@@ -14,8 +14,7 @@ from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
 from pressmark.schemas.contract import CONTRACT_VERSION
-from pressmark.transforms.merkle import Step, climb
-from pressmark.transforms.roots import FORMAT, canonical, leaf_of, root_of
+from pressmark.transforms.roots import FORMAT, Step, canonical, climb, leaf_of, root_of
 
 __all__ = ["CITATION", "Finding", "check_citation", "markdown_of", "written"]
 

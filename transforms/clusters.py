@@ -3,11 +3,15 @@
 Texts are compared by their letters and digits alone, folded as for a search. Pairs are found by MinHash and by anchors,
 and each is then measured: what is said of a pair is exact, what is found of edited ones is nearly all. No text is held
 against more than a bounded number of others, so that time grows with the characters, whatever they are.
+
+And which articles are one story under several addresses: copies for other readers, new slugs, and the very same text.
+Both depend on all articles of a moment, so no row holds them: no order of runs can make them differ.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +25,9 @@ if TYPE_CHECKING:
     Numbers = npt.NDArray[np.uint64]
     Places = npt.NDArray[np.int64]
 
-__all__ = ["EDITED", "SHORTEST", "clusters_of", "plain_of", "share_in"]
+__all__ = [
+    "EDITED", "LEAST_TEXT", "SHORTEST", "address_key", "clusters_of", "id_key", "plain_of", "same_story_of", "share_in",
+]  # fmt: skip
 
 # Characters of a shingle, of the shortest text that can be a copy, and bytes of the shortest that can be an edited or a
 # quoted one: 16 ideographs, or some eight words. Shorter ones are names, dates and figures in a common form.
@@ -333,3 +339,80 @@ def _described(members: pl.DataFrame, unique: pl.Series) -> pl.DataFrame:
         "cluster_id", "id", first=pl.col("root").is_first_distinct(), similarity="similarity",
         kind=pl.when(same).then(pl.lit("same")).when(edited).then(pl.lit("edited")).otherwise(pl.lit("quoted")),
     ).sort("cluster_id", maintain_order=True)  # fmt: skip
+
+
+# Letters and digits of a text that nobody writes twice.
+LEAST_TEXT: Final = 100
+# Hosts of the same pages for other machines, and what a server adds to an address that does not need it.
+READER: Final = re.compile(r"^(?:(?:www\d?|m|mobile|wap|amp|touch|3g|lite|text)\.)+(?=[^.]+\.[^.])")
+INDEX: Final = re.compile(r"(?<=/)(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
+EMPTY: Final = re.compile(r"(?:^|&)[^=&]*=?(?=&|$)")
+# The number that a site gives an article, among words of the last part of its path; days and months are none.
+ID: Final = re.compile(r"(?<!\d)\d{6,}(?!\d)")
+DAY: Final = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])?")
+SAME_STORY: Final = {"article_id": pl.String(), "same_story": pl.String(), "by": pl.String()}
+
+
+def address_key(canonical: str) -> str:
+    """What of a canonical address tells stories apart, without the forms for other readers.
+
+    >>> address_key("https://m.news.example/a/") == address_key("https://www.news.example/a?b=")
+    True
+    """
+    host, _, rest = canonical.removeprefix("https://").partition("/")
+    path, _, query = rest.partition("?")
+    path = INDEX.sub("", path).rstrip("/")
+    query = EMPTY.sub("", query).lstrip("&")
+    return f"{READER.sub('', host)}/{path}?{query}"
+
+
+def id_key(canonical: str) -> str | None:
+    """The host of a canonical address, and the number in the last part of its path, if there is one; None otherwise.
+
+    >>> id_key("https://www.news.example/2022/old-slug-5512345.html")
+    'news.example#5512345?'
+    """
+    host, _, path = address_key(canonical).partition("/")
+    path, _, query = path.partition("?")
+    numbers = [number for number in ID.findall(path.rpartition("/")[2]) if not DAY.fullmatch(number)]
+    return f"{host}#{numbers[-1]}?{query}" if len(numbers) == 1 else None
+
+
+def same_story_of(articles: pl.DataFrame, fold: Callable[[str], str]) -> pl.DataFrame:
+    """A row for each article that is another copy or slug of an earlier one: `article_id`, `same_story`, the id of the
+    earliest, and `by` what it is known: `address`, `id` or `text`.
+
+    `articles` has `article_id`, `canonical_url`, `published_at` and `text`, the text of its content; the order of the
+    rows makes no difference. Edited copies are for `clusters_of`.
+    """
+    ordered = articles.sort("published_at", "article_id", nulls_last=True)
+    ids = ordered["article_id"].to_list()
+    first = list(range(len(ids)))
+    by: dict[int, str] = {}
+    for kind, keys in _keys(ordered, fold):
+        seen: dict[str, int] = {}
+        for number, key in enumerate(keys):
+            if key is None:
+                continue
+            other = seen.setdefault(key, number)
+            one, two = sorted((_root(first, number), _root(first, other)))
+            if one != two:
+                first[two] = one
+                by.setdefault(two, kind)
+    rows = [(ids[n], ids[root], by[n]) for n in range(len(ids)) if (root := _root(first, n)) != n]
+    return pl.DataFrame(rows, orient="row", schema=SAME_STORY).sort("same_story", "article_id")
+
+
+def _keys(ordered: pl.DataFrame, fold: Callable[[str], str]) -> Iterator[tuple[str, list[str | None]]]:
+    urls = ordered["canonical_url"].to_list()
+    yield "address", [url and address_key(url) for url in urls]
+    yield "id", [url and id_key(url) for url in urls]
+    plain = pl.Series([fold(text) for text in ordered["text"]], dtype=pl.String).str.replace_all(NOT_COMPARED, "")
+    yield "text", [text if len(text) >= LEAST_TEXT else None for text in plain]
+
+
+def _root(first: list[int], number: int) -> int:
+    while first[number] != number:
+        first[number] = first[first[number]]
+        number = first[number]
+    return number

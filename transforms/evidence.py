@@ -19,18 +19,9 @@ from pressmark.transforms.outlets import Rules, class_words
 from pressmark.transforms.page_features import PAID
 
 __all__ = [
-    "BY_CLASS",
-    "BY_START",
-    "ELEMENT_FINDINGS",
-    "HEADINGS",
-    "HIDDEN",
-    "LONGEST_PLAIN_REMARK",
-    "LONGEST_REMARK",
-    "Evidence",
-    "Finding",
-    "evidence_of",
-    "telling",
-]
+    "BY_CLASS", "BY_START", "ELEMENT_FINDINGS", "HEADINGS", "HIDDEN", "LONGEST_PLAIN_REMARK", "LONGEST_REMARK",
+    "Evidence", "Finding", "evidence_of", "telling",
+]  # fmt: skip
 
 # Content of the strong ones is never running text, whatever is around it; what the others say counts where neither an
 # element around nor the wording says more.

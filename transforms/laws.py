@@ -23,7 +23,7 @@ from pressmark.transforms.header import BadSource
 from pressmark.transforms.identity import absolute
 from pressmark.transforms.markdown import render
 from pressmark.transforms.records import Reading, RecordFacts
-from pressmark.transforms.spans import SEPARATOR
+from pressmark.transforms.rows import SEPARATOR
 
 __all__ = [
     "ARTICLE_COLUMNS", "MEDIA_COLUMNS", "PARAGRAPH_COLUMNS", "Breach", "Cutter", "Stood", "check_article",

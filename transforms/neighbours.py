@@ -14,14 +14,13 @@ from typing import Final
 
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.cards import LABEL, named
+from pressmark.transforms.elements import LISTS, Path, container, list_around
 from pressmark.transforms.evidence import BY_START, ELEMENT_FINDINGS, HEADINGS, HIDDEN, Finding
 from pressmark.transforms.forms import ASKED, ASKS, BULLETS, REFERENCES, SIGN_UP_WORDS
-from pressmark.transforms.own_links import CJK, LINKS, settle_labelled, settle_links, width
-from pressmark.transforms.path import LISTS, Path, container, list_around
-from pressmark.transforms.stated import Stated
+from pressmark.transforms.own_links import CJK, LINKS, TITLE_WORDS, named, settle_labelled, settle_links, width
+from pressmark.transforms.page_statements import Stated
 
-__all__ = ["NAME", "TITLE", "data_tables", "settle", "standfirst", "title_among"]
+__all__ = ["CELLS", "NAME", "TITLE", "data_tables", "settle", "standfirst", "title_among"]
 
 # A title and what belongs to it stand within so many blocks.
 HEAD_BLOCKS: Final = 12
@@ -102,7 +101,7 @@ def settle(findings: list[Finding], blocks: Sequence[Block], stated: Stated, pic
     for index in pictures:
         if 0 < index < len(blocks) and findings[index].role == "body" and _captions(blocks[index]):
             here = blocks[index].path.token
-            findings[index] = TITLED if here is not None and LABEL.search(named(here)) else BELOW_PICTURE
+            findings[index] = TITLED if here is not None and TITLE_WORDS.search(named(here)) else BELOW_PICTURE
     _interview(findings, blocks)
     _references(findings, blocks)
     captions = [index for index, finding in enumerate(findings) if finding.role == "caption"]
@@ -292,7 +291,7 @@ def _closing(findings: list[Finding], blocks: Sequence[Block], stated: Stated) -
             plain = sum([not other.italic and not other.bold for other in blocks[:last]])
             if plain <= last / 2:
                 return
-            if stated.is_author(block.text) or (finding.role == "heading" and _is_name(block.text)):
+            if stated.is_author(block.text) or (finding.role == "heading" and NAME.fullmatch(block.text)):
                 findings[last] = SIGNED
             elif block.italic:
                 findings[last] = REMARK
@@ -312,10 +311,6 @@ def _invitation(findings: list[Finding], blocks: Sequence[Block]) -> None:
 
 
 NAME: Final = re.compile(r"[A-ZÀ-ÞĀ-ŽĐ][\w.'’-]+(?: [A-ZÀ-ÞĀ-ŽĐ][\w.'’-]*){1,3}|[\u4e00-\u9fff]{2,4}")
-
-
-def _is_name(text: str) -> bool:
-    return NAME.fullmatch(text) is not None
 
 
 def standfirst(findings: list[Finding], blocks: Sequence[Block], stated: Stated, title: int | None) -> None:

@@ -163,11 +163,6 @@ class Outlets:
             domain = domain.partition(".")[2]
         return self._unknown(host, slug, zone)
 
-    def without(self, slug: str) -> Outlets:
-        """The registry as if nothing but hosts, names and zone were known of one outlet."""
-        entries = [entry._replace(layouts=()) if entry.slug == slug else entry for entry in self.entries]
-        return Outlets(tuple(entries), self.general, self.zones)
-
     def domain_of(self, host: str | None) -> str | None:
         """Registrable domain of a host; an IP address, and a host that is none, are their own."""
         if host is None:

@@ -13,9 +13,15 @@ from turbohtml import Token
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.transforms.beside_dates import NAMED_MONTH, beside_date, looks_dated
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.cards import (
+from pressmark.transforms.datelines import PageDates
+from pressmark.transforms.elements import Path, container, list_around
+from pressmark.transforms.evidence import BY_CLASS, HEADINGS, HIDDEN, Evidence, Finding
+from pressmark.transforms.forms import CREDITED, EMAIL, INVITES, PHOTO, REPORTERS
+from pressmark.transforms.neighbours import CELLS, NAME, TITLE, data_tables
+from pressmark.transforms.own_links import (
     ADVERT,
     BUTTON,
+    CJK,
     MENU,
     MENUS,
     MOST_TITLES,
@@ -30,14 +36,10 @@ from pressmark.transforms.cards import (
     named_tag,
     page_numbers,
 )
-from pressmark.transforms.datelines import PageDates
-from pressmark.transforms.evidence import BY_CLASS, HEADINGS, HIDDEN, Evidence, Finding
-from pressmark.transforms.forms import CREDITED, EMAIL, INVITES, PHOTO, REPORTERS
-from pressmark.transforms.neighbours import NAME, TITLE, data_tables
-from pressmark.transforms.path import Path, container, list_around
+from pressmark.transforms.page_statements import Stated
+from pressmark.transforms.pages import UNSHOWN
 from pressmark.transforms.people import reports
 from pressmark.transforms.roles import LINK_SHARE, LONGEST_CREDIT, link_share
-from pressmark.transforms.stated import Stated
 
 __all__ = ["amid", "outside_findings"]
 
@@ -69,13 +71,10 @@ PICTURED: Final = re.compile(r" (?:img|captions?|credits?) ")
 COMMENTS: Final = re.compile(r" (?:comment (?:list|body|content|meta)|comments area) ")
 CONTROLS: Final = frozenset({"button", "select", "option", "input", "label"})
 TITLES: Final = frozenset({"h1", "h2"})
-CELLS: Final = frozenset({"td", "th"})
 SECTIONS: Final = frozenset({"div", "section"})
 LISTED: Final = frozenset({"ul", "ol", "li", "table", "thead", "tbody", "tr"})
 PICTURES: Final = frozenset({"figure", "figcaption"})
-UNSHOWN: Final = frozenset({"title", "titl-"})
 HEAD_ROLES: Final = frozenset({"byline", "dateline", "caption"})
-CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 # Thai, Lao and Khmer have no spaces between words.
 UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff]")
 # Entries of menus are shorter than titles.

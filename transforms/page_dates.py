@@ -20,10 +20,10 @@ from turbohtml import Document, Element, Node, Text
 from pressmark.transforms.datelines import dateline_reader
 from pressmark.transforms.dates import counted_time, parse_date, url_date
 from pressmark.transforms.days import DIGITS, PRINTED_DATE
-from pressmark.transforms.json_ld import Entry, kind_of, time_of
+from pressmark.transforms.page_statements import Entry, kind_of, time_of
 from pressmark.transforms.page_words import ASIDE, DATE_WORDS, DOCUMENT_DATE, KEYS, SELECTORS
 
-__all__ = ["PageDate", "Region", "modified_times", "page_date", "read_date"]
+__all__ = ["PageDate", "Region", "is_quoted", "modified_times", "page_date", "read_date"]
 
 UTC_ZONE: Final = ZoneInfo("UTC")
 # Where order of day and month, and calendar, are those of a page's language; English without a country tells none.
@@ -126,7 +126,7 @@ class Region:
             parent = node.parent
             if not isinstance(parent, Element) or parent.tag in UNPRINTED or _is_clock(node.previous_sibling):
                 continue
-            if _is_quoted(parent) or self.is_aside(parent):
+            if is_quoted(parent) or self.is_aside(parent):
                 continue
             yield text, _names(parent)
             count += 1
@@ -318,7 +318,7 @@ class _Dates:
                 text = element.attr("datetime") or element.attr("content") or ""
                 text = (text if YEAR.search(text) else " ".join(element.text.split())).strip()
                 text = text if YEAR.search(text) else element.attr("title") or ""
-                if not YEAR.search(text) or _is_quoted(element) or self._region.is_aside(element):
+                if not YEAR.search(text) or is_quoted(element) or self._region.is_aside(element):
                     continue
                 names = _names(element)
                 if "publish" in names or not UPDATED.search(f"{names} {element.attr('itemprop') or ''}"):
@@ -445,6 +445,6 @@ def _is_clock(before: Node | None) -> bool:
     return "document.write" in script and "new Date" in script
 
 
-def _is_quoted(element: Element) -> bool:
+def is_quoted(element: Element) -> bool:
     """Whether an element is part of a quotation or an embedded post, whose dates are not the page's."""
     return any(one.tag == "blockquote" for one in (element, *_above(element)[:3]))

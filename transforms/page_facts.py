@@ -15,21 +15,23 @@ from typing import Final, NamedTuple
 
 from turbohtml import Document, Element, Node, Text, parse
 
-from pressmark.transforms.json_ld import (
+from pressmark.transforms.page_dates import Region, is_quoted, modified_times, page_date
+from pressmark.transforms.page_features import folded
+from pressmark.transforms.page_statements import (
+    LONGEST_TITLE,
     OWN_MACHINE,
     PAGE_TYPE,
     address_of,
+    article_title,
     json_ld,
     kind_of,
+    line_of,
     nodes_of,
     own_articles,
     text_of,
     texts_of,
     values_of,
 )
-from pressmark.transforms.page_dates import Region, modified_times, page_date
-from pressmark.transforms.page_features import folded
-from pressmark.transforms.page_titles import LONGEST_TITLE, article_title, line_of
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
 from pressmark.transforms.people import ORGANISED, credits_in, people_in
 
@@ -332,22 +334,12 @@ def _strings_of(nodes: Iterable[Node], most: int) -> list[str]:
             break
         if isinstance(node, Text) and (text := " ".join(node.data.split())):
             parent = node.parent
-            if isinstance(parent, Element) and (parent.tag in ("script", "style") or _is_quoted(parent)):
+            if isinstance(parent, Element) and (parent.tag in ("script", "style") or is_quoted(parent)):
                 continue
             if len(text) > LONGEST_NEAR and most == MOST_STRINGS_NEAR:
                 break
             found.append(text)
     return found
-
-
-def _is_quoted(element: Element) -> bool:
-    """Whether an element is part of a quotation or an embedded post, whose dates are not the page's."""
-    above: Node | None = element
-    for _ in range(4):
-        if isinstance(above, Element) and above.tag == "blockquote":
-            return True
-        above = above.parent if above is not None else None
-    return False
 
 
 def _host(address: str) -> str:

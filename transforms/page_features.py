@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 from turbohtml import Token
 
 from pressmark.transforms.blocks import Block, element_name
+from pressmark.transforms.elements import Path
 from pressmark.transforms.page_words import CLASSES, LABELS
-from pressmark.transforms.path import Path
 
 __all__ = ["CJK", "FEATURES", "Layout", "features", "folded", "since"]
 

@@ -63,7 +63,8 @@ def main_blocks(blocks: Sequence[Block], titles: Sequence[str] = ()) -> Verdict:
     """
     layout = features(blocks, titles)
     likely = [
-        0.0 if block.path.tag in UNSHOWN else _likely(row) for block, row in zip(blocks, layout.rows, strict=True)
+        0.0 if block.path.tag in UNSHOWN else 1 / (1 + exp(-score(row)))
+        for block, row in zip(blocks, layout.rows, strict=True)
     ]
     for index in _repeated(blocks, likely):
         likely[index] = 0.0
@@ -100,11 +101,6 @@ def _bar(likely: Sequence[float], sizes: Sequence[int]) -> float:
         if taken and (score := right / (taken + expected)) > best:
             best, bar = score, likely[index]
     return min(HIGHEST_BAR, max(LOWEST_BAR, bar))
-
-
-def _likely(row: Sequence[float]) -> float:
-    """The probability that the block with these numbers is the article's."""
-    return 1 / (1 + exp(-score(row)))
 
 
 def _words(text: str) -> int:

@@ -12,23 +12,9 @@ from typing import Final, NamedTuple
 from pressmark.schemas.contract import Dialect, Flag, Markup, MediaKind, PublishedFrom, Reason, Role
 
 __all__ = [
-    "INDEX_PAGE",
-    "NO_ZONE",
-    "WALL_PAGE",
-    "Article",
-    "Contributor",
-    "Dates",
-    "Header",
-    "Limits",
-    "Link",
-    "Medium",
-    "Paragraph",
-    "Partition",
-    "Reading",
-    "RecordFacts",
-    "Reject",
-    "Stamp",
-]
+    "INDEX_PAGE", "NO_ZONE", "WALL_PAGE", "Article", "Contributor", "Dates", "Header", "Limits", "Link", "Medium",
+    "Paragraph", "Partition", "Reading", "RecordFacts", "Reject", "Stamp",
+]  # fmt: skip
 
 
 class Stamp(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from pressmark.transforms.forgetting import FORGOTTEN
+from pressmark.transforms.selection import FORGOTTEN
 
 __all__ = [
     "CATALOG", "KEY", "PARSED", "REJECT", "REJECTED", "Decision", "Settled", "changed_articles", "decide",

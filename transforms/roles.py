@@ -16,6 +16,7 @@ from pressmark.schemas.contract import CONTENT_ROLES, Role
 from pressmark.transforms.beside_dates import STOPS, beside_date, looks_dated, without_lead
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import FOUR_DIGITS, PageDates, Printed
+from pressmark.transforms.elements import container, is_inside
 from pressmark.transforms.evidence import BY_CLASS, LONGEST_PLAIN_REMARK, LONGEST_REMARK, Evidence, Finding, telling
 from pressmark.transforms.forms import (
     ADDRESS,
@@ -56,9 +57,8 @@ from pressmark.transforms.forms import (
 )  # fmt: skip
 from pressmark.transforms.neighbours import TITLE, settle
 from pressmark.transforms.own_links import CJK, LINKS, leads_here
-from pressmark.transforms.path import container, is_inside
+from pressmark.transforms.page_statements import NOTHING_STATED, Stated
 from pressmark.transforms.people import reports
-from pressmark.transforms.stated import NOTHING_STATED, Stated
 
 __all__ = ["LINK_SHARE", "LONGEST_CREDIT", "Classified", "classify", "link_share"]
 

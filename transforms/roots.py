@@ -1,6 +1,6 @@
-"""The root over all rows of a moment: the bytes that stand for a row, and the tree over them.
+"""The root over all rows of a moment: hash trees (RFC 6962), the bytes that stand for a row, and the tree over them.
 
-docs/citing.md has both for other languages. Owns what of a row a root leaves out.
+docs/citing.md has all for other languages. Owns what of a row a root leaves out.
 """
 
 from __future__ import annotations
@@ -10,18 +10,67 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.schemas.tables import OF_ARTICLES
-from pressmark.transforms.merkle import LEAF, Step, path_to, tree_root
 
 __all__ = [
-    "FORMAT", "ROWS_AT_ONCE", "Moment", "canonical", "content_of", "digests_of", "leaf_of", "records_of", "root_of",
+    "FORMAT", "LEAF", "NODE", "ROWS_AT_ONCE", "Moment", "Step", "canonical", "climb", "content_of", "digests_of",
+    "leaf_of", "path_to", "records_of", "root_of", "tree_root",
 ]  # fmt: skip
+
+# What is hashed before a leaf's content, and before the two children of a node: none can be taken for the other.
+LEAF: Final = b"\0"
+NODE: Final = b"\1"
+
+
+class Step(NamedTuple):
+    """From a node to its parent: the other child, and the side on which it stands."""
+
+    side: Literal["left", "right"]
+    sibling: bytes
+
+
+def tree_root(nodes: Sequence[bytes]) -> bytes:
+    """The root over hashes of leaves, or over roots of trees; over none, the hash of nothing."""
+    level = list(nodes)
+    while len(level) > 1:
+        level = _above(level)
+    return level[0] if level else sha256().digest()
+
+
+def path_to(nodes: Sequence[bytes], index: int) -> list[Step]:
+    """The steps from one of the nodes to `tree_root`."""
+    level, steps = list(nodes), []
+    while len(level) > 1:
+        other = index ^ 1
+        if other < len(level):
+            steps.append(Step("left" if other < index else "right", level[other]))
+        level, index = _above(level), index // 2
+    return steps
+
+
+def climb(node: bytes, steps: Iterable[Step]) -> bytes:
+    """Where steps lead to from a node.
+
+    >>> nodes = [bytes([n]) * 32 for n in range(5)]
+    >>> [climb(node, path_to(nodes, n)) == tree_root(nodes) for n, node in enumerate(nodes)]
+    [True, True, True, True, True]
+    """
+    for side, sibling in steps:
+        node = sha256(NODE + (sibling + node if side == "left" else node + sibling)).digest()
+    return node
+
+
+def _above(level: list[bytes]) -> list[bytes]:
+    """Parents of neighbours; a last one without a neighbour goes up as it is, as RFC 6962 has it."""
+    above = [sha256(NODE + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+    return above if len(level) % 2 == 0 else [*above, level[-1]]
+
 
 # Of records and citations: another one where anything below gives another root.
 FORMAT: Final = "1"

@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from math import prod
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple, get_args
 
 from pressmark.transforms.comparison import Edit, edits
@@ -36,10 +37,7 @@ ALIKE: Final = str.maketrans("’‐‑", "'--")
 QUOTED: Final = re.compile(
     '“[^”]*(?:”|$)|「[^」]*(?:」|$)|『[^』]*(?:』|$)|«[^»]*(?:»|$)|„[^“”]*(?:[“”]|$)|"[^"]*(?:"|$)|＂[^＂]*(?:＂|$)'
 )
-DIGITS: Final = {one: value for value, of in enumerate(("〇零", *"一二三四五六七八九")) for one in of} | {
-    "两": 2,
-    "兩": 2,
-}
+DIGITS: Final = {one: value for value, of in enumerate(("〇零", "一", "二两兩", *"三四五六七八九")) for one in of}
 UNITS: Final = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
 COUNTED: Final = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -83,6 +81,8 @@ PLACES: Final = frozenset(
         "倫敦 柏林 纽约 紐約 华盛顿 華盛頓 莫斯科 基辅 基輔 日内瓦"
     ).split()
 )
+# The stretch of an edit in the older and in the newer text.
+OLD, NEW = attrgetter("old"), attrgetter("new")
 ONLY_HAN: Final = re.compile(rf"[{HAN}·‧]{{1,10}}")
 
 
@@ -116,14 +116,18 @@ def what_changed(old: str, new: str) -> tuple[What, ...]:
     pieces = edits([token.text for token in was.tokens], [token.text for token in now.tokens])
     pieces = [piece for piece in pieces if not piece.equal]
     han = [piece for piece in _joined(pieces, was) if _is_han_name(was, now, piece)]
-    plain = [piece for piece in pieces if not any(_within(piece, one) for one in han)]
+    plain = [
+        piece
+        for piece in pieces
+        if not any(one.old.start <= piece.old.start and piece.old.stop <= one.old.stop for one in han)
+    ]
     found: dict[What, bool] = {
         "numbers": _numbers_differ(was, now, plain),
         "quotation": Counter(was.quotes) != Counter(now.quotes),
     }
     gone, come = (
         {name for piece in pieces for name in side.names[part(piece)] if name is not None}
-        for side, part in ((was, _old), (now, _new))
+        for side, part in ((was, OLD), (now, NEW))
     )
     here, there = ({token.text.casefold() for token in side.tokens} for side in (was, now))
     latin = {name for name in gone if name.casefold() not in there} | {
@@ -133,7 +137,7 @@ def what_changed(old: str, new: str) -> tuple[What, ...]:
     found["wording"] = any(
         _is_other(side, part(piece), quotation=found["quotation"])
         for piece in plain
-        for side, part in ((was, _old), (now, _new))
+        for side, part in ((was, OLD), (now, NEW))
     )
     if not any(found.values()):
         found["wording"] = True
@@ -183,7 +187,7 @@ def _numbers_differ(was: _Wording, now: _Wording, pieces: Iterable[Edit]) -> boo
     replaced = False
     for piece in pieces:
         old, new = ([value for token in side.tokens[part(piece)] if (value := _value(token)) is not None]
-                    for side, part in ((was, _old), (now, _new)))  # fmt: skip
+                    for side, part in ((was, OLD), (now, NEW)))  # fmt: skip
         gone.update(value for value, _ in old)
         come.update(value for value, _ in new)
         surely.update(value for value, sure in (*old, *new) if sure)
@@ -236,20 +240,16 @@ def _numeral(text: str) -> str:
     return str(total + section + digit)
 
 
-def _joined(pieces: Sequence[Edit], was: _Wording) -> Iterator[Edit]:
+def _joined(pieces: Sequence[Edit], was: _Wording) -> list[Edit]:
     """Edits, those with one character of Chinese between them as one: a name may share one with the next."""
-    held: Edit | None = None
+    found: list[Edit] = []
     for piece in pieces:
-        if held is not None and piece.old.start - held.old.stop == 1 and was.tokens[held.old.stop].kind == "cjk":
-            held = Edit(
-                equal=False, old=slice(held.old.start, piece.old.stop), new=slice(held.new.start, piece.new.stop)
-            )
-            continue
-        if held is not None:
-            yield held
-        held = piece
-    if held is not None:
-        yield held
+        end = found[-1].old.stop if found else piece.old.start
+        if piece.old.start - end == 1 and was.tokens[end].kind == "cjk":
+            _, old, new = found.pop()
+            piece = Edit(equal=False, old=slice(old.start, piece.old.stop), new=slice(new.start, piece.new.stop))
+        found.append(piece)
+    return found
 
 
 def _is_han_name(was: _Wording, now: _Wording, piece: Edit) -> bool:
@@ -294,15 +294,3 @@ def _is_other(side: _Wording, part: slice, *, quotation: bool) -> bool:
 def _text_of(side: _Wording, part: slice) -> str:
     tokens = side.tokens[part]
     return side.text[tokens[0].start : tokens[-1].start + len(tokens[-1].text)] if tokens else ""
-
-
-def _within(piece: Edit, other: Edit) -> bool:
-    return bool(other.old.start <= piece.old.start and piece.old.stop <= other.old.stop)
-
-
-def _old(piece: Edit) -> slice:
-    return piece.old
-
-
-def _new(piece: Edit) -> slice:
-    return piece.new

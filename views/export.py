@@ -28,9 +28,9 @@ from pressmark.storage.output.folder import PRIVATE, sync
 from pressmark.storage.output.store import Progress, is_object_address
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
-from pressmark.storage.search import between
+from pressmark.storage.search import between, check_outlet
 
-__all__ = ["DATABASE", "FORMATS", "LINKS", "Exported", "Format", "Selected", "export", "stored"]
+__all__ = ["DATABASE", "FORMATS", "LINKS", "Exported", "Format", "Selected", "defused", "export", "stored"]
 
 Format = Literal["csv", "jsonl", "sqlite", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -42,7 +42,6 @@ RFC_3339: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
 FORMULA: Final = r"^[=+\-@\t\r\n＝＋－＠]"
 # Rows of which some are held at once: an article may have many characters.
 BATCH_ROWS: Final = 1 << 13
-SHOWN: Final = 20
 LINKS: Final = pa.schema([
     *keys_of("month"),
     column("paragraph_id", pa.string(), "the paragraph that holds this link"),
@@ -152,11 +151,9 @@ def _check_place(output: str | Path, folder: Path, *, force: bool) -> None:
 def _check_outlets(dataset: Dataset, selected: Selected) -> None:
     if selected.outlets:
         frames = [frame.select(pl.col("outlet").cast(pl.String)) for frame in (dataset.articles, dataset.revisions)]
-        known = pl.concat(frames).unique().collect()["outlet"].sort().to_list()
+        known = pl.concat(frames).unique().collect()["outlet"]
         for outlet in selected.outlets:
-            if outlet not in known:
-                more = ", …" if len(known) > SHOWN else ""
-                raise SettingsError("there is no such outlet", outlet, f"it has {', '.join(known[:SHOWN])}{more}")
+            check_outlet(outlet, known)
 
 
 def _flat_tables(dataset: Dataset, selected: Selected) -> Iterator[_Flat]:
@@ -192,11 +189,15 @@ def _for(flat: _Flat, kind: Format, *, defuse: bool) -> _Flat:
     values = [_value(flat.schema.field(field.name), field) for field in schema]
     if defuse:
         values = [
-            pl.when(value.str.contains(FORMULA)).then(pl.lit("'") + value).otherwise(value).alias(field.name)
-            if pa.types.is_string(field.type) else value
+            defused(value) if pa.types.is_string(field.type) else value
             for field, value in zip(schema, values, strict=True)
         ]  # fmt: skip
     return flat._replace(schema=schema, frame=flat.frame.select(values))
+
+
+def defused(texts: pl.Expr) -> pl.Expr:
+    """Texts with a `'` before those that a spreadsheet would compute."""
+    return texts.str.replace(FORMULA, "'$0")
 
 
 def _value(field: pa.Field, wanted: pa.Field) -> pl.Expr:

@@ -23,7 +23,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pressmark.storage.errors import PressmarkError, SettingsError
-from pressmark.views import ledgers, pages
+from pressmark.views import pages
+from pressmark.views.export import defused
 from pressmark.views.pages import Elsewhere, Page
 from pressmark.views.readings import Moment, Refused, Room, with_changes
 from pressmark.views.showing import STATIC, environment
@@ -33,8 +34,6 @@ __all__ = ["FORMATS", "HEADERS", "POLICY", "ROUTES", "as_file", "reading_room", 
 FORMATS: Final = {
     "csv": "text/csv; charset=utf-8", "json": "application/json", "parquet": "application/vnd.apache.parquet",
 }  # fmt: skip
-# A spreadsheet takes a cell that begins so for a formula.
-FORMULA: Final = r"^[=+\-@\t\r]"
 NAMES: Final = frozenset({"127.0.0.1", "localhost"})
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -50,8 +49,8 @@ ROUTES: Final = {
     "/article/{article_id}/diff/{first}/{second}": pages.difference,
     "/paragraph/{paragraph_id}": pages.paragraph, "/outlets": pages.outlets, "/outlet/{outlet}": pages.outlet,
     "/outlet/{outlet}/{month}": pages.month, "/rejects": pages.rejects, "/reject/{reject_id}": pages.reject,
-    "/removals": ledgers.removals, "/changes": ledgers.changes, "/copies": ledgers.copies,
-    "/copies/{cluster_id}": ledgers.cluster, "/article/{article_id}/copies": ledgers.copies_of,
+    "/removals": pages.removals, "/changes": pages.changes, "/copies": pages.copies,
+    "/copies/{cluster_id}": pages.cluster, "/article/{article_id}/copies": pages.copies_of,
     "/runs": pages.runs, "/run/{run_id}": pages.run,
 }  # fmt: skip
 GONE_MEANWHILE: Final = "The output changed or went away while this was read: ask again, or start the room anew."
@@ -153,7 +152,7 @@ def as_file(frame: pl.DataFrame, kind: str) -> bytes:
         for name in nested
     )  # fmt: skip
     flat = frame.with_columns(lists)
-    return flat.with_columns(pl.col(pl.String).str.replace(FORMULA, "'$0")).write_csv().encode()
+    return flat.with_columns(defused(pl.col(pl.String))).write_csv().encode()
 
 
 def _plain(value: object) -> str:

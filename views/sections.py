@@ -12,7 +12,7 @@ from markupsafe import Markup
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.queries import doubts_about
-from pressmark.views import charts, figures
+from pressmark.views import figures
 
 __all__ = [
     "SECTIONS", "Cell", "Chart", "Column", "Notice", "Read", "Section", "Sheet", "notices_of", "read_output",
@@ -224,7 +224,7 @@ def _volume(read: Read) -> Section:
         f"Articles by {unit.name}; the most, {busiest['count']:,}, in {figures.period_name(busiest['period'], unit)}"
     )
     return Section("time", "Articles over time", says, [
-        _chart(caption, charts.columns(rows, unit), _periods(rows, unit), bar="articles")
+        _chart(caption, figures.columns(rows, unit), _periods(rows, unit), bar="articles")
     ])  # fmt: skip
 
 
@@ -253,7 +253,7 @@ def _outlets(read: Read) -> Section:
             pl.col("count").sum()
         ).sort("period").pivot("period", index="outlet", values="count")  # fmt: skip
         order = pl.DataFrame({"outlet": named}).join(years, on="outlet", how="left", maintain_order="left")
-        parts.append(_chart(caption, charts.grid(cells, unit, named), order))
+        parts.append(_chart(caption, figures.grid(cells, unit, named), order))
     says = (
         f"{_many(read.articles['outlet'].n_unique(), 'outlet')}. Characters are those of the story, furniture left out."
     )
@@ -323,7 +323,7 @@ def _changes(read: Read) -> Section:
         caption = f"What changed, by the {unit.name} in which a revision was replaced or removed"
         if table.height > 1:
             named = [KINDS_OF_CHANGE[kind] for kind in kinds]
-            parts.append(_chart(caption, charts.stacked(rows, unit, kinds), table, kinds=named))
+            parts.append(_chart(caption, figures.stacked(rows, unit, kinds), table, kinds=named))
         else:
             parts.append(_sheet(caption, table))
         addresses = read.articles.select("article_id", _href="canonical_url")
@@ -364,7 +364,7 @@ def _runs(read: Read) -> Section:
     moments = read.runs.select(moment="started_at", count="articles")
     if moments.height > 2:
         table = moments.rename({"moment": "run (UTC)", "count": "articles"}).tail(figures.TOP)
-        parts.insert(0, _chart("Articles in the output after each run", charts.line(moments), table))
+        parts.insert(0, _chart("Articles in the output after each run", figures.line(moments), table))
     return Section("runs", "Runs", f"{_many(read.runs.height, 'run')} wrote this output.", parts)
 
 
@@ -386,7 +386,7 @@ def _checks(read: Read, totals: dict[str, int]) -> Section:
 
 
 def _chart(
-    caption: str, drawing: charts.Drawing, rows: pl.DataFrame, *, bar: str = "", kinds: Sequence[str] = ()
+    caption: str, drawing: figures.Drawing, rows: pl.DataFrame, *, bar: str = "", kinds: Sequence[str] = ()
 ) -> Chart:
     # What is drawn has no text of an archive but slugs of outlets, which Vega escapes.
     wide, narrow = (Markup(svg) for svg in drawing)  # noqa: S704

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from rich.filesize import decimal
 
-from pressmark.transforms.comparison import TOKEN
+from pressmark.transforms.comparison import stretches
 
 __all__ = ["FLAG_MEANINGS", "HIDDEN", "STATIC", "environment", "snippet"]
 
@@ -118,11 +117,9 @@ def _decoded(data: bytes, encoding: str = "utf-8", most: int = 1 << 20) -> Marku
 
 def _differing(old: str, new: str) -> Markup:
     """A changed paragraph as one text: what went, and what came."""
-    before, after = TOKEN.findall(old), TOKEN.findall(new)
     parts = []
-    for tag, first, last, start, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        went, came = "".join(before[first:last]), "".join(after[start:end])
-        if tag == "equal":
+    for equal, went, came in stretches(old, new):
+        if equal:
             parts.append(_shown(went))
             continue
         parts += [Markup("<del>{}</del>").format(_shown(went))] if went else []

@@ -9,8 +9,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
-from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.summary import as_json, counted, printable, utc
+from pressmark.flows.summary import ProgressDisplay, as_json, counted, printable, utc
 from pressmark.storage.changes import QUIET, changes_of
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.forgetting import Forgetting, plan_forgetting

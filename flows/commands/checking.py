@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError
-from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.summary import as_json, audit_lines, counted, printable
+from pressmark.flows.summary import ProgressDisplay, as_json, audit_lines, counted, printable
 from pressmark.storage.auditing import audit_output
 from pressmark.storage.citing import SIGNED, check_signed
 from pressmark.storage.citing import cite as cite_paragraph

@@ -15,8 +15,7 @@ from typing import Any, Final
 import polars as pl
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, build_parser
-from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.summary import as_json, counted, law_lines, printable, table, utc
+from pressmark.flows.summary import ProgressDisplay, as_json, counted, law_lines, printable, table, utc
 from pressmark.schemas import TABLES
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.inputs.folder import Folder

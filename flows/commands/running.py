@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 from pressmark.flows import summary
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK, UsageError, settings_of
 from pressmark.flows.lineage import ingest_told, load_told
-from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.server import one_server, prefect_server
 from pressmark.schemas.tables import ARTICLES, REVISIONS
 from pressmark.storage.errors import PressmarkError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp, read_report
-from pressmark.transforms.forgetting import FORGOTTEN
+from pressmark.transforms.selection import FORGOTTEN
 
 if TYPE_CHECKING:
     from pressmark.storage.runs import RunReport
@@ -39,7 +38,7 @@ def ingest(arguments: argparse.Namespace) -> int:
 
     settings = settings_of(arguments)
     if arguments.dry_run:
-        with ProgressDisplay() as progress:
+        with summary.ProgressDisplay() as progress:
             plan = plan_ingest(settings, new_stamp(), progress)
         for note in plan.notes:
             log.warning(note)
@@ -95,7 +94,7 @@ def _ingest(settings: IngestSettings, *, as_flow: bool) -> RunReport:
 
             report: RunReport = flow(**settings.parameters())
             return report
-    with ingest_told(settings) as tell, ProgressDisplay() as progress:
+    with ingest_told(settings) as tell, summary.ProgressDisplay() as progress:
         report = ingest_directly(progress=progress, **asdict(settings))
         tell(report)
         return report
@@ -121,7 +120,7 @@ def load(arguments: argparse.Namespace) -> int:
 
             report: LoadReport = flow(arguments.output, as_parameter(address), arguments.full)
     else:
-        with load_told(arguments.output, address) as tell, ProgressDisplay() as progress:
+        with load_told(arguments.output, address) as tell, summary.ProgressDisplay() as progress:
             report = load_output(output, address, new_stamp().run_id, progress, full=arguments.full)
             tell(report)
     record = {**asdict(report), "tables": [table._asdict() for table in report.tables]}

@@ -11,8 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
-from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.summary import as_json, counted, printable, table, utc
+from pressmark.flows.summary import ProgressDisplay, as_json, counted, printable, table, utc
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.output.snapshot import drop_moments, kept
 from pressmark.storage.output.snapshot import keep as keep_moment

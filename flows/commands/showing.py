@@ -14,8 +14,7 @@ from typing import Final
 import uvicorn
 
 from pressmark.flows.cli import EXIT_OK, UsageError
-from pressmark.flows.progress import ProgressDisplay
-from pressmark.flows.summary import as_json, counted, table
+from pressmark.flows.summary import ProgressDisplay, as_json, counted, table
 from pressmark.storage.description import README
 from pressmark.storage.description import describe as describe_output
 from pressmark.storage.errors import OutputError

@@ -1,4 +1,4 @@
-"""A folder of files, or a single file: what the file system says of them, and their bytes."""
+"""A folder of files, a single file, or objects below a prefix of a bucket: what is said of them, and their bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import stat
 import struct
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +28,11 @@ from pressmark.storage.inputs.source import (
     path_of,
     source_paths,
 )
+from pressmark.storage.output.store import Stored
+from pressmark.storage.output.tables import open_store
 from pressmark.transforms.records import Limits, Reject
 
-__all__ = ["Folder", "file_version", "settled_now"]
+__all__ = ["Folder", "Objects", "file_version", "settled_now"]
 
 # A file that changed less than two seconds ago may change again within the same tick of the file system's clock.
 SETTLED_NS: Final = 2_000_000_000
@@ -39,6 +43,9 @@ READ_BYTES: Final = 1 << 20
 BLOCK_BYTES: Final = 512
 # A pipe that took a file's place must not be waited for, nor a link followed.
 OPEN_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+# Requests that wait at once, as each object is small and waiting takes longer than sending; and objects held at once.
+REQUESTS: Final = 16
+AT_ONCE: Final = 64
 UNLISTED: Final = "the folder can't be listed ({}); mend its permissions"
 NO_FILE: Final = "no regular file; remove it from the archive"
 
@@ -156,3 +163,42 @@ def file_version(info: os.stat_result, settled: int) -> str:
 def _below(root: bytes, folder: Path) -> bytes | None:
     base, path = os.path.join(os.path.realpath(root), b""), os.fsencode(os.path.realpath(folder))
     return path[len(base) :] if path.startswith(base) else None
+
+
+class Objects(Input):
+    """The objects at an address such as `s3://bucket/prefix`, hidden ones excepted. Their versions are entity tags."""
+
+    def __init__(self, address: str, budget: Budget) -> None:
+        self._address = address
+        self._store = open_store(address)
+        self._budget = budget
+
+    def listing(self, request: Request) -> Listing:
+        # What a tool wrote to stand for a folder has no bytes and a name that ends so.
+        names = (entry for entry in self._store.entries("") if not entry.name.endswith("/"))
+        shown = (entry for entry in names if "/." not in f"/{entry.name}")
+        entries = request.counted(shown, self._budget, self._address)
+        if not entries:
+            raise InputError("there are no objects", self._address, "mend the address; a prefix ends before a `/`")
+        sources = [
+            Source(path, entry.name, entry.size, version=f"{entry.size}-{entry.version}")
+            for path, entry in zip(source_paths([entry.name for entry in entries]), entries, strict=True)
+        ]
+        return listing_of(sources, request.selection)
+
+    def read(self, sources: Iterable[Source], limits: Limits) -> Iterator[tuple[Source, bytes | Reject]]:
+        ahead = iter(sources)
+        with ThreadPoolExecutor(REQUESTS) as threads:
+            while some := list(islice(ahead, AT_ONCE)):
+                yield from zip(some, threads.map(partial(self._read, limits), some), strict=True)
+
+    def _read(self, limits: Limits, source: Source) -> bytes | Reject:
+        if source.problem is not None:
+            return source.unreadable(source.problem)
+        try:
+            if source.source_bytes > limits.source_bytes:
+                with self._store.open(Stored(source.locator, source.source_bytes, "")) as file:
+                    return source.too_large(source.source_bytes, limits, iter(partial(file.read, READ_BYTES), b""))
+            return self._store.read(source.locator)
+        except FileNotFoundError:
+            return source.unreadable("the object is gone; it was there when the archive was listed")

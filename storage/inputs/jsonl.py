@@ -11,11 +11,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pressmark.storage.inputs.budget import LONGEST_LINE_BYTES
-from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
 from pressmark.storage.inputs.unpacked import Broken, Unpacked
-from pressmark.storage.inputs.warc import Found, LeftOut
+from pressmark.storage.inputs.warc import Fault, Found, LeftOut, Payload, fault_of, limited
 from pressmark.transforms.front_matter import read_front_matter
-from pressmark.transforms.header_keys import DATES, DESCRIPTIONS, ELSEWHERE, UNDERSTOOD, URLS, folded
+from pressmark.transforms.header_keys import DATED, DATES, DESCRIPTIONS, ELSEWHERE, UNDERSTOOD, URLS, folded
 from pressmark.transforms.records import Limits, RecordFacts
 
 __all__ = ["CONTENT", "read_json_lines", "suggested"]
@@ -26,7 +25,6 @@ CONTENT: Final[Mapping[str, str | None]] = MappingProxyType({
     "markdown": "text/markdown", "text": "text/plain", "fulltext": "text/plain", "contenttext": "text/plain",
     "maintext": "text/plain", "plaintext": "text/plain", "articlebody": "text/plain", "articletext": "text/plain",
 })  # fmt: skip
-TIMES: Final = frozenset(map(folded, DATES))
 # What is said by these alone is named in a suggestion too, so that who reads it sees where each field is.
 USUAL: Final = UNDERSTOOD.difference(*ELSEWHERE.values())
 # Of these an article has one; some scrapers write each value as a list.
@@ -238,7 +236,7 @@ def _said(said: dict[str, Any], keys: Mapping[str, str]) -> str | None:
             every[name], said = value, _without(said, key)
     every |= {key: value for key, value in said.items() if key not in keys or key in CONTENT}
     every = {key: value[0] if folded(key) in SINGLE and _is_alone(value) else value for key, value in every.items()}
-    every = {key: _moment(value) if folded(key) in TIMES else value for key, value in every.items()}
+    every = {key: _moment(value) if folded(key) in DATED else value for key, value in every.items()}
     for most in (MOST_SAID, LONGEST_SAID, 0):
         if most < MOST_SAID:
             every = {key: value for key, value in every.items() if _is_short(value, most)}

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.archives import TarArchive, ZipArchive
 from pressmark.storage.inputs.budget import Budget
-from pressmark.storage.inputs.objects import Objects
+from pressmark.storage.inputs.folder import Objects
 from pressmark.storage.inputs.recordfiles import RecordFolder
 from pressmark.storage.inputs.source import Input
 from pressmark.storage.output.folder import PRIVATE

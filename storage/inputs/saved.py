@@ -15,9 +15,8 @@ from typing import Any, Final, NamedTuple
 from xml.parsers.expat import ExpatError
 
 from pressmark.storage.inputs.budget import ENCODED_BYTES, RECORD_HEADER_BYTES
-from pressmark.storage.inputs.payloads import Fault, Payload, fault_of, limited
 from pressmark.storage.inputs.unpacked import Unpacked
-from pressmark.storage.inputs.warc import CHARSET, HTML, MEDIA_TYPE, Found, LeftOut
+from pressmark.storage.inputs.warc import CHARSET, HTML, MEDIA_TYPE, Fault, Found, LeftOut, Payload, fault_of, limited
 from pressmark.transforms.records import Limits, RecordFacts
 
 __all__ = ["read_saved"]

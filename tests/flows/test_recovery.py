@@ -19,13 +19,13 @@ pytestmark = pytest.mark.slow
 WATCH = """
 import threading, time
 from prefect.context import refresh_global_settings_context
-from pressmark.flows import recovery
-recovery.BEAT_S = recovery.AGAIN_S = recovery.BUSY_S = 0.05
+from pressmark.flows import serving
+serving.BEAT_S = serving.AGAIN_S = serving.BUSY_S = 0.05
 
 def work(case, address):
     os.environ["PREFECT_API_URL"] = address
     refresh_global_settings_context()
-    recovery.STALL_S = 1.0 if case == "stalled" else 100.0
+    serving.STALL_S = 1.0 if case == "stalled" else 100.0
     polls, real, found, ended = [0], time.time, [], threading.Event()
     time.time = lambda: real() - (3600 if case == "clock" and polls[0] > 3 else 0)
     def polled():
@@ -34,7 +34,7 @@ def work(case, address):
     def lost(problem):
         found.append(problem)
         ended.set()
-    recovery.Watch(polled, lost)
+    serving.Watch(polled, lost)
     if case == "fine":
         while polls[0] < 8:
             time.sleep(0.01)

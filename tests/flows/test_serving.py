@@ -344,7 +344,8 @@ def test_a_start_after_a_kill_ends_dead_runs_and_a_lost_server_ends_the_start(se
     assert "the next run does its work" in crashed[left[0]["id"]]
     printed = (served.folder / "printed").read_text()
     assert f"run `{left[0]['name']}` was left behind: " in printed
-    (server,) = [child for child in psutil.Process(process.pid).children() if "local_api" in " ".join(child.cmdline())]
+    children = psutil.Process(process.pid).children()
+    (server,) = [child for child in children if "pressmark.flows.server" in child.cmdline()]
     server.kill()
     assert process.wait(90) == 3
     wait_for(lambda: left_behind(served.folder / "prefect") == [])

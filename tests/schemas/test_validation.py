@@ -9,7 +9,7 @@ import pytest
 from archives import News, stamp
 
 from pressmark.schemas import TABLES
-from pressmark.schemas.validation import Violation, check_articles, check_paragraphs, check_rows
+from pressmark.schemas.tables import Violation, check_articles, check_paragraphs, check_rows
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse
 from pressmark.transforms.records import Article, Limits

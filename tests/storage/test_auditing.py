@@ -20,7 +20,7 @@ from pressmark.flows.cli import main
 from pressmark.storage.auditing import Audit, Window, audit_output
 from pressmark.storage.output.tables import Output
 from pressmark.transforms import article as parser
-from pressmark.transforms import spans
+from pressmark.transforms.rows import skipped_sizes
 
 pytestmark = pytest.mark.slow
 
@@ -87,7 +87,7 @@ def _hash_of(output: Path, path: str) -> str:
 @pytest.fixture
 def faulty(news: News, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An output of a parser that counts one byte too many; its archive holds a source that is gone since."""
-    counted = spans.skipped_sizes
+    counted = skipped_sizes
     with monkeypatch.context() as patch:
         patch.setattr(parser, "skipped_sizes", lambda *given: (counted(*given)[0] + 1, 0))
         for name in "abc":

@@ -28,11 +28,10 @@ from pressmark.schemas.contract import CONTRACT_VERSION, Table
 from pressmark.storage.citing import cite
 from pressmark.storage.errors import InputError, OutputError
 from pressmark.storage.output.parquet import PartFile
+from pressmark.storage.output.state import RECORDS, moment_of
 from pressmark.storage.output.tables import Output
-from pressmark.storage.rooting import RECORDS, moment_of
 from pressmark.transforms.citation import check_citation, written
-from pressmark.transforms.merkle import NODE
-from pressmark.transforms.roots import ROWS_AT_ONCE, canonical, content_of, digests_of, leaf_of
+from pressmark.transforms.roots import NODE, ROWS_AT_ONCE, canonical, content_of, digests_of, leaf_of
 
 pytestmark = pytest.mark.slow
 

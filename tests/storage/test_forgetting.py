@@ -33,8 +33,8 @@ from pressmark.storage.diagnosis import State, examine_forgotten
 from pressmark.storage.errors import OutputError, SettingsError
 from pressmark.storage.forgetting import forget, plan_forgetting
 from pressmark.storage.output.folder import JOURNAL
+from pressmark.storage.output.state import Roots
 from pressmark.storage.output.tables import Output, open_store
-from pressmark.storage.rooting import Roots
 from pressmark.storage.runs import latest_of, write_report
 from pressmark.storage.search_index import build_index, index_folder
 from pressmark.transforms.citation import check_citation, written

@@ -43,7 +43,7 @@ STEPS = ("discover", "plan", "parse", "settle", "merge", "publish", "report")
 @pytest.fixture
 def rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds of a few sources each."""
-    monkeypatch.setattr("pressmark.storage.planning.ROUND_BYTES", 600)
+    monkeypatch.setattr("pressmark.storage.runs.ROUND_BYTES", 600)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_rounds_of_a_repository_that_are_stopped_again_and_again_give_the_rows_o
     repository.commit(files_below(news.archive))
     Stopping(monkeypatch, "settle", 1).ingest(repository.path, news.out, 5, history=history)
     ingest(repository.path, news.out, 6, history=history)
-    monkeypatch.setattr("pressmark.storage.planning.ROUND_BYTES", 1 << 30)
+    monkeypatch.setattr("pressmark.storage.runs.ROUND_BYTES", 1 << 30)
     ingest(repository.path, news.folder / "expected", 1, history=history)
     tables = () if history else ("articles", "paragraphs", "rejects")
     assert_same_rows(news.out, news.folder / "expected", *([tables] if tables else []))

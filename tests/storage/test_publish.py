@@ -150,7 +150,7 @@ def test_a_folder_that_can_not_be_made_is_met_before_the_journal(
     assert files_of(base) == expected
 
 
-@pytest.mark.parametrize("place", ["staging.Staging.write", "partitions.write_part", "folder._apply"])
+@pytest.mark.parametrize("place", ["partitions.Staging.write", "partitions.write_part", "folder._apply"])
 def test_a_full_disk_leaves_the_output_as_it_was_or_to_be_completed(
     changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

@@ -51,7 +51,7 @@ def test_the_size_of_batches_and_rounds_changes_no_row(
     mixed: Path, once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "MOST_SOURCES", 7)
-    monkeypatch.setattr("pressmark.storage.planning.ROUND_BYTES", 20_000)
+    monkeypatch.setattr("pressmark.storage.runs.ROUND_BYTES", 20_000)
     monkeypatch.setattr("pressmark.storage.settlement.TASK_BYTES", 5_000)
     ingest(mixed, tmp_path / "rounds", archive="news")
     assert files_of(tmp_path / "rounds") == files_of(once)

@@ -14,7 +14,7 @@ from pressmark.storage.versions import load_outlets
 from pressmark.transforms.article import parse
 from pressmark.transforms.outlets import Outlet, Outlets
 from pressmark.transforms.records import Article, Dates, Header, Limits, Link, Paragraph, Reject
-from pressmark.transforms.spans import SEPARATOR
+from pressmark.transforms.rows import SEPARATOR
 
 REGISTRY = Outlets.from_toml(
     '[[outlet]]\nslug = "songling"\nname_zh = "松岭时报"\nname_en = "Songling Times"\n'

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.changes import generate, score, side_of
-from pressmark.transforms.changes import Side, changes_between
+from pressmark.transforms.changes import Side, changes_between, is_notice
 from pressmark.transforms.comparison import compare, marked
-from pressmark.transforms.removals import is_notice
 from pressmark.transforms.wording import what_changed
 
 STORY = "松岭市图书馆今天开放，读者从早晨开始排队，馆长林帆致辞。" * 20

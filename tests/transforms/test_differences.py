@@ -10,7 +10,7 @@ import pytest
 
 import pressmark
 from pressmark.flows.cli import main
-from pressmark.transforms.differences import COMPARED, differences
+from pressmark.transforms.comparison import COMPARED, differences
 
 HEAD = "<!--16500000{number:02}000-->\n[甲{number}](https://songling-times.example/{number})\n------\n\n"
 Frames = dict[str, pl.LazyFrame]

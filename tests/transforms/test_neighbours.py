@@ -11,8 +11,9 @@ from pressmark.transforms.blocks import cut
 from pressmark.transforms.datelines import DatelineReader, PageDates
 from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.outlets import NO_RULES
+from pressmark.transforms.page_features import folded
+from pressmark.transforms.page_statements import NOTHING_STATED, Stated
 from pressmark.transforms.roles import classify
-from pressmark.transforms.stated import NOTHING_STATED, Stated, folded
 
 SENTENCE = "The night ferry of Songling crossed the bay again on Monday, and everybody on the quay had come to see it."
 STORY = f"<p>{SENTENCE}</p>" * 3

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from benchmarks.scoring import without
 from pressmark.storage.versions import load_outlets
 from pressmark.transforms.outlets import NO_RULES, Outlet, Outlets, RegistryError
 
@@ -324,7 +325,7 @@ def test_a_language_tag_with_script_or_region_is_taken(tag: str) -> None:
 
 def test_without_an_outlets_layouts_its_hosts_names_and_zone_are_still_known() -> None:
     outlets = Outlets.from_toml('[general]\nstarts.note = ["注："]\n' + ENTRY + OLD + NEW + OTHER + OLD)
-    less = outlets.without("songling")
+    less = without(outlets, "songling")
     before, after = outlets.find("www.songling.co.uk"), less.find("www.songling.co.uk")
     assert len(before.layouts) == 2
     assert after == Outlet(
@@ -355,7 +356,7 @@ def test_the_zone_of_an_unknown_host_is_that_of_its_top_level_domain_where_the_c
         "news.example": ("UTC", False), "localhost": ("UTC", False), "tw": ("Asia/Taipei", True),
     }  # fmt: skip
     assert outlets.find("daily.example.tw", zone="Asia/Tokyo").zone.key == "Asia/Tokyo"
-    assert outlets.without("songling").zones == outlets.zones
+    assert without(outlets, "songling").zones == outlets.zones
 
 
 def test_no_domain_that_is_sold_all_over_the_world_tells_a_zone() -> None:

@@ -12,7 +12,8 @@ from pressmark.transforms.datelines import DatelineReader, PageDates
 from pressmark.transforms.evidence import evidence_of
 from pressmark.transforms.outlets import NO_RULES
 from pressmark.transforms.outside import amid, outside_findings
-from pressmark.transforms.stated import Stated, folded
+from pressmark.transforms.page_features import folded
+from pressmark.transforms.page_statements import Stated
 
 STATED = Stated((folded("The lamp at the pier"),), 40, frozenset({folded("Maud Ellery")}))
 STORY = "<section>" + "<p>The night ferry of Songling crossed the bay again on Monday.</p>" * 4 + "</section>"

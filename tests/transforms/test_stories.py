@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from pressmark.transforms.clusters import LEAST_TEXT, address_key, id_key, same_story_of
 from pressmark.transforms.identity import canonical_url
-from pressmark.transforms.stories import LEAST_TEXT, address_key, id_key, same_story_of
 
 HOST = "https://news.example"
 TEXT = "渡轮今天在海湾里试航，乘客从清晨开始排队。" * 8

@@ -42,7 +42,8 @@ import pressmark
 from pressmark.flows.cli import main
 from pressmark.views import readings
 from pressmark.views.readings import Room
-from pressmark.views.room import HEADERS, reading_room
+from pressmark.views.room import HEADERS, as_file, reading_room
+from pressmark.views.showing import environment
 
 pytestmark = pytest.mark.slow
 
@@ -367,6 +368,16 @@ def test_a_formula_is_defused_in_csv_alone(made: Made, client: TestClient) -> No
         assert f"{prefix}{PAYLOADS[9]}" in authors, kind
         assert not prefix or all(author[0] not in "=+-@" for author in authors)
         assert f"松岭 {PAYLOADS[8]}" in found["title"]
+
+
+def test_the_wide_forms_of_what_begins_a_formula_are_defused_too() -> None:
+    assert as_file(pl.DataFrame({"title": ["＝1+1", "1＝1"]}), "csv").decode() == "title\n'＝1+1\n1＝1\n"
+
+
+def test_a_paragraph_that_repeats_itself_is_one_change() -> None:
+    """All pairs of what is equal in it would take many seconds."""
+    shown = environment().filters["differing"]("水 " * 4000 + "甲", "河" + " 水" * 4000)
+    assert (shown.count("<del>"), shown.count("<ins>")) == (1, 1)
 
 
 def test_a_reject_is_handed_out_with_its_bytes(made: Made, client: TestClient) -> None:

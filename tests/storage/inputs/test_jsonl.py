@@ -21,9 +21,8 @@ from pressmark.storage.errors import SettingsError
 from pressmark.storage.inputs import jsonl
 from pressmark.storage.inputs.budget import Budget
 from pressmark.storage.inputs.jsonl import read_json_lines, suggested
-from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.unpacked import Unpacked
-from pressmark.storage.inputs.warc import Found
+from pressmark.storage.inputs.warc import Found, Payload
 from pressmark.storage.settings import IngestSettings, keys_of
 from pressmark.storage.survey import survey
 from pressmark.transforms.records import Limits, Reject

@@ -18,9 +18,8 @@ from listings import contents, listed
 
 from pressmark.storage.inputs import saved
 from pressmark.storage.inputs.budget import Budget
-from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.unpacked import Unpacked
-from pressmark.storage.inputs.warc import Found
+from pressmark.storage.inputs.warc import Found, Payload
 from pressmark.transforms.records import Limits, Reject
 
 URL = "https://songling-times.example/2022/weir"

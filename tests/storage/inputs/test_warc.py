@@ -27,9 +27,8 @@ from listings import contents, listed, opened, paths
 
 from pressmark.storage.errors import InputError
 from pressmark.storage.inputs.budget import Budget
-from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.source import EVERYTHING, Request, sources_of
-from pressmark.storage.inputs.warc import MOST_BROKEN
+from pressmark.storage.inputs.warc import MOST_BROKEN, Payload
 from pressmark.transforms.records import Limits, Reject
 
 PAGE = "<html><body><p>松岭市图书馆今天开门。</p><p>林帆到场。</p></body></html>".encode()

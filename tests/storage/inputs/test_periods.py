@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import polars as pl
 import pytest
 
-from pressmark.transforms.periods import continued, distinct, joined, periods
+from pressmark.storage.inputs.git import continued, distinct, joined, periods
 
 # Name, time and content, in the order of commits; several events of one commit have one number before them.
 Event = tuple[str, int | None, str | None]
