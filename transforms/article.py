@@ -16,7 +16,7 @@ from typing import Final
 from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.datelines import PageDates, dateline_reader
+from pressmark.transforms.datelines import FOUR_DIGITS, LONGEST_DATELINE, PageDates, dateline_reader
 from pressmark.transforms.dates import FAR_FUTURE, path_date, url_date, weigh
 from pressmark.transforms.doors import (
     AS_IT_IS,
@@ -190,7 +190,8 @@ def _parse(
         said = json.loads(header.metadata or "{}")
         paths = [said[key] for key in OWN_PATHS if isinstance(said.get(key), str)]
         url_day = next(filter(None, map(path_date, [*paths, source_path])), None)
-    reader = dateline_reader(outlet.zone, rules.datelines, outlet.languages)
+    spoken = outlet.languages or _spoken(blocks)
+    reader = dateline_reader(outlet.zone, rules.datelines, spoken)
     dated = PageDates(reader, url_day, header.header_at)
     if not header.title:
         header = header._replace(title=_title_of(opened, blocks, source_path, dated=url_day is not None))
@@ -279,6 +280,14 @@ def _parse(
             (WALL_PAGE, opened.titles is not None and is_wall(wall_titles, content)),
         ) if holds]),
     )  # fmt: skip
+
+
+def _spoken(blocks: Sequence[Block]) -> tuple[str, ...]:
+    """The language of a text in which a date may be printed, where nobody knows its outlet's."""
+    if not any(len(block.text) <= LONGEST_DATELINE and FOUR_DIGITS.search(block.text) for block in blocks):
+        return ()
+    texts = [block.text for block in blocks]
+    return (language.detect_all(texts, [True] * len(texts))[1],)
 
 
 def _title_of(opened: Opened, blocks: Sequence[Block], source_path: str, *, dated: bool) -> str:

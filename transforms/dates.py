@@ -14,7 +14,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from pressmark.schemas.contract import PublishedFrom
-from pressmark.transforms.datelines import LONGEST_DATELINE, day_in_order, parts_of
+from pressmark.transforms.datelines import LONGEST_DATELINE, parts_of
+from pressmark.transforms.days import MAIL_ZONE, OrderTold, day_in_order, plain
 from pressmark.transforms.records import Dates
 
 __all__ = ["FAR_FUTURE", "SCHEDULED_AHEAD", "counted_time", "parse_date", "path_date", "url_date", "weigh", "zoned_day"]
@@ -41,16 +42,8 @@ ZONED_DAY: Final = re.compile(
     re.ASCII,
 )
 BASIC_STAMP: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d):?(\d\d):?(\d\d)(?=\D|\Z)", re.ASCII)
-# As C and Twitter have it: `Wed Oct 10 20:19:24 +0000 2018`.
-C_TIME: Final = re.compile(
-    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d:\d\d:\d\d)( [+-]\d{4}| [A-Z]{3,4})? (\d{4})\Z"
-)
-# As JavaScript writes out its dates: `Wed Oct 10 2018 20:19:24 GMT+0000 (Coordinated Universal Time)`.
-SCRIPT_TIME: Final = re.compile(
-    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d{1,2}) (\d{4} \d\d:\d\d:\d\d) (?:GMT|UTC)([+-]\d{4})(?: \([^()]{1,60}\))?\Z"
-)
 MAIL_DATE: Final = re.compile(
-    r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+\S+)?\Z"
+    rf"(?:[A-Za-z]{{3,9}},?\s+)?\d{{1,2}}\s+[A-Za-z]{{3,9}}\s+\d{{4}}\s+\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?:\s+{MAIL_ZONE})?\Z"
 )
 DIGITS_OF_DAY: Final = 8
 # As wikis, notes and web archives number moments, up to the minute or the second.
@@ -98,7 +91,7 @@ def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | No
             return date.fromisoformat(text)
         if digits := DIGITS_OF_TIME.fullmatch(text):
             return datetime.fromisoformat("T".join(digits.groups()))
-        text = C_TIME.sub(r"\2 \1 \5 \3\4", SCRIPT_TIME.sub(r"\2 \1 \3 \4", text))
+        text = plain(text)
         if MAIL_DATE.match(text):
             moment = parsedate_to_datetime(text)
             # Of whatever zone its writer is, this is a time in UTC.
@@ -125,10 +118,17 @@ def counted_time(text: str) -> datetime | None:
 
 
 def zoned_day(text: str) -> date | None:
-    """The day of a time that names an offset other than nought, in that zone; None for every other text."""
+    """The day of a time that names a zone other than UTC, in that zone; None for every other text.
+
+    >>> str(zoned_day("2021-03-04T01:00:00+08:00")), str(zoned_day("Thu, 4 Mar 2021 01:00 WIB"))
+    ('2021-03-04', '2021-03-04')
+    """
     found = ZONED_DAY.fullmatch(text.strip())
-    with suppress(ValueError):
-        return date(*map(int, found.groups())) if found else None
+    with suppress(ValueError, OverflowError):
+        if found:
+            return date(*map(int, found.groups()))
+        parts = parts_of(text) if len(text) <= LONGEST_DATELINE else None
+        return parts.day if parts and parts.zone and parts.zone.utcoffset(parts.local()) else None
     return None
 
 
@@ -169,7 +169,9 @@ def url_date(url: str | None, place: ZoneInfo | None = None, near: date | None =
             except ValueError:
                 continue
             if groups.get("clock", "") is None:
-                ordered = day_in_order(found.year, found.month, found.day, "", place, near)
+                ordered = day_in_order(
+                    found.year, found.month, found.day, "", OrderTold(place.key if place else "", near)
+                )
                 return ordered[0] if ordered else None
             return found
     return None

@@ -237,8 +237,7 @@ def _counts(source: _Source, found: ReferenceCut, size: int) -> dict[str, int]:
         index = bisect_right(ends, start)
         if index == len(ends) or start < found.blocks[index].start:
             skipped += places[end] - places[start]
-    header = places[0]
-    return {"header_bytes": header, "skipped_bytes": skipped, "markup_bytes": size - header - inside - skipped}
+    return {"header_bytes": places[0], "skipped_bytes": skipped, "markup_bytes": size - places[0] - inside - skipped}
 
 
 def _of_markdown(
@@ -436,8 +435,9 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
         moment: Any = value if isinstance(value, date) else dateutil.parse(re.sub("GMT(?=[-+])", "", str(value)))
     except (ValueError, OverflowError):
         return None, False
-    # A month alone, a day that may be the month, and a year of another calendar are read by what is around them.
-    if re.match(r"\d{4}\D\d\d?\Z|(?:0?\d|1[0-2])[/-](?:0?\d|1[0-2])[/-]\d", str(value)) or moment.year not in NEWS:
+    # A month alone, a day that may be the month, letters of a zone and other calendars are read by what is around them.
+    open_forms = r"\d{4}\D\d\d?\Z|\D*(?:0?\d|1[0-2])[/-](?:0?\d|1[0-2])[/-]\d|.*:\d\d (?!GMT|UTC|AM|PM)[A-Z]{2,5}\b"
+    if re.match(open_forms, str(value)) or moment.year not in NEWS:
         return None, False
     return moment if isinstance(value, date) or re.search(r"\d:\d|^\d{12}(\d\d)?$", str(value)) else moment.date(), True
 

@@ -346,8 +346,8 @@ def test_the_address_tells_the_day_of_a_page_whose_zone_nobody_knows() -> None:
 @pytest.mark.parametrize(
     "front",
     ["+++\ndate = 2022-03-07T21:30:00-05:00\n+++", "---\ndate: 2022-03-07 21:30:00 -0500\n---",
-     '{"date": "2022-03-07T21:30-05"}'],
-    ids=["TOML", "YAML", "JSON"],
+     '{"date": "2022-03-07T21:30-05"}', "---\ndate: Mon, 7 Mar 2022 21:30:00 EST\n---"],
+    ids=["TOML", "YAML", "JSON", "letters"],
 )  # fmt: skip
 def test_the_offset_of_a_time_tells_its_day_where_nobody_knows_the_zone(front: str) -> None:
     found = article(f"{front}\nThe ferry sails again.\n").dates
@@ -355,6 +355,16 @@ def test_the_offset_of_a_time_tells_its_day_where_nobody_knows_the_zone(front: s
 
 
 BARE = "[渡轮试航](https://{}/a)\n------\n\n<p>{}</p><p>渡轮今天试航，许多人来看。</p>"
+
+
+@pytest.mark.parametrize("printed", ["Selasa, 1 Mei 2018 01:27 WIB", "01/05/2018 01:27 WIB"])
+def test_a_date_is_read_in_the_language_of_the_text_where_nobody_knows_the_outlet(printed: str) -> None:
+    story = "<p>Para nelayan di pelabuhan itu mengatakan bahwa lampu mercusuar tua telah dinyalakan lagi.</p>"
+    found = article(f"[Lampu](https://kabar.example/1)\n---\n<p>{printed}</p>{story}")
+    assert (found.paragraphs[0].role, found.dates.published_from) == ("dateline", "dateline")
+    assert found.dates.published_at == datetime(2018, 4, 30, 18, 27, tzinfo=UTC)
+    posted = article(f"---\ntitle: Lampu\ndate: {printed}\n---\n{story}")
+    assert posted.dates.published_at == found.dates.published_at
 
 
 @pytest.mark.parametrize(
