@@ -201,6 +201,9 @@ def _parse(
         roles, reasons, dateline_at = classify(blocks, evidence, dated, stated, _below_pictures(media))
     else:
         (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated, stated)
+    if dateline_at is not None and header.header_at is None and header.front_matter_at is None:
+        # What is printed tells the order of day and month in an address.
+        url_day = url_date(header.url, outlet.zone, dateline_at.astimezone(outlet.zone).date()) or url_day
     dates = weigh(
         header_at=header.header_at, front_matter_at=header.front_matter_at, dateline_at=dateline_at,
         url_day=url_day, zone=outlet.zone, latest=latest,

@@ -62,10 +62,12 @@ URL_DATES: Final = tuple(map(re.compile, (
     rf"(?:^|/){_Y}/{_M}/(?P<D>0[1-9]|[12]\d|3[01])[-_](?=\D)",
     rf"(?:^|/){_Y}/(?P<name>(?i:{'|'.join(MONTH_NAMES)}))/{_D}(?=/)",
     r"(?<!\d)(?P<Y>(?:19|20)\d{2})([-/]?)(?P<M>0[1-9]|1[0-2])\2(?P<D>0[1-9]|[12]\d|3[01])(?!\d)",
-    # Day and month of a whole part of the path where it can be only that order.
-    r"/(?P<D>1[3-9]|2\d|3[01])-(?P<M>0[1-9]|1[0-2])-(?P<Y>20\d{2})(?=/|\.[a-z]{2,5}\Z|\Z)",
+    # Day and month in either order, in whole parts of the path.
+    r"(?:^|/)(?P<A>0?[1-9]|[12]\d|3[01])(?P<sep>[-/])(?P<B>0?[1-9]|[12]\d|3[01])(?P=sep)(?P<Y>20\d{2})"
+    r"(?=/|\.[a-z]{2,5}\Z|\Z)",
     # RFA ends its paths in month, day, year and time of day without a separator.
-    r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?P<clock>\d{6})?(?!\d)",
+    r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?P<clock>\d{6})(?!\d)",
+    r"(?<!\d)(?P<A>0[1-9]|1[0-2])(?P<B>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?!\d)",
 )))  # fmt: skip
 # As Jekyll, Hugo and Hexo name posts and their folders; with hyphens, as Jekyll reads them, one digit is enough.
 PATH_DATE: Final = re.compile(
@@ -149,7 +151,7 @@ def _stamped(match: re.Match[str]) -> datetime | date:
 
 def url_date(url: str | None, place: ZoneInfo | None = None, near: date | None = None) -> date | None:
     """The date that a URL's path names, or None. The outlet's `place`, and a day that the article is of, tell whether
-    eight digits begin with a month or a day.
+    digits that end with a year begin with a month or a day.
 
     >>> url_date("https://news.example/cn/20220107-title")
     datetime.date(2022, 1, 7)
@@ -163,16 +165,16 @@ def url_date(url: str | None, place: ZoneInfo | None = None, near: date | None =
         for match in shape.finditer(path):
             try:
                 groups = match.groupdict()
+                if "A" in groups:
+                    year, first, second = (int(groups[name]) for name in "YAB")
+                    if ordered := day_in_order(year, first, second, "", OrderTold(place.key if place else "", near)):
+                        return ordered[0]
+                    continue
                 if name := groups.get("name"):
                     groups["M"] = str(MONTH_NAMES.index(name.lower()) + 1)
                 found = date(*(int(groups[name] or groups[f"{name}2"] or "") for name in ("Y", "M", "D")))
             except ValueError:
                 continue
-            if groups.get("clock", "") is None:
-                ordered = day_in_order(
-                    found.year, found.month, found.day, "", OrderTold(place.key if place else "", near)
-                )
-                return ordered[0] if ordered else None
             return found
     return None
 

@@ -368,6 +368,16 @@ def test_a_date_is_read_in_the_language_of_the_text_where_nobody_knows_the_outle
 
 
 @pytest.mark.parametrize(
+    ("printed", "day"), [("May 4, 2024", date(2024, 5, 4)), ("April 5, 2024", date(2024, 4, 5)), ("June 1, 2024", None)]
+)
+def test_what_is_printed_tells_the_order_of_day_and_month_in_an_address(printed: str, day: date | None) -> None:
+    found = article(
+        f"[Ferry](https://ferry.example/04/05/2024/ferry)\n---\n<p>{printed}</p><p>The ferry sails again.</p>"
+    )
+    assert (found.dates.url_date, found.dates.date_conflict) == (day, False)
+
+
+@pytest.mark.parametrize(
     ("source", "doubted"),
     [
         (BARE.format("news.example", "2022-03-04 13:06"), True),
