@@ -23,7 +23,7 @@ LEFT_OUT: Final = re.compile(
         | package(?:-lock)?\.json | requirements[^/]*\.txt
         | (?:_?layouts|_includes|_sass|_data|archetypes|templates|assets|node_modules|vendor|__pycache__)/.*
         | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|bmp|avif|css|scss|js|mjs|ts|map|woff2?|ttf|eot|otf|mp[34]|webm|m4a|pdf
-                   |zip|gz|zst|py|rb|sh|json|ya?ml|toml|xml|csv|lock|parquet|rs|go|java|c|cc|cpp|h|php|sql|prisma|ipynb|vue
+                   |zip|gz|zst|py|rb|sh|json(?:\#[^/#]*)?|ya?ml|toml|xml|csv|lock|parquet|rs|go|java|c|cc|cpp|h|php|sql|prisma|ipynb|vue
                    |jsx|tsx|less|sass|webmanifest|wasm|ini|cfg|bat|exe|docx?|xlsx?|pptx?|db|sqlite|7z|rar|xz|bz2|tar|tgz|epub|rss|atom|tsv|bib|iso|bin
                    |cdxj?|log|conf|sqlite3|orig|download)
         | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|css|js|woff2?|ttf|eot|otf|json|xml)[?@][\w%-]+=[^/\s]*
@@ -59,7 +59,8 @@ DOUBTFUL: Final = r"(?s)(?:\A|/)\.|" + re.sub(r"\s", "", LEFT_OUT.pattern).repla
 
 # Files of records; a record's path is its file's, `#`, and its place there, where there is more than one.
 RECORD_FILE: Final = r"\.(?:(?:warc|arc|jsonl|ndjson)(?:\.gz|\.zst)?|wacz|mht|mhtml|webarchive)"
-_RECORDS: Final = re.compile(rf"({RECORD_FILE})(?:#[^/#]*)?\Z", re.IGNORECASE)
+_RECORDS: Final = re.compile(rf"{RECORD_FILE}\Z", re.IGNORECASE)
+_PLACED: Final = re.compile(rf"({RECORD_FILE}|\.json)#[^/#]*\Z", re.IGNORECASE)
 
 
 # What an expression of pathspec has for `*`, and what stands between two of them in a name.
@@ -125,8 +126,9 @@ class Selection:
 
     def takes(self, path: str) -> bool:
         """Whether a file with this path, relative to the input's root, is taken."""
-        if records := _RECORDS.search(path):
-            path = path[: records.end(1)]
+        if placed := _PLACED.search(path):
+            path = path[: placed.end(1)]
+        records = _RECORDS.search(path)
         if HIDDEN.search(path) or self._excludes(path):
             return False
         if self._included is not None:
@@ -142,10 +144,12 @@ class Selection:
 
     def taken(self, paths: pa.StringArray) -> pa.BooleanArray:
         """`takes` of each of the paths of an archive, but where there is no `include` no file that a browser saved with
-        a page, and number 404 of numbered pages."""
+        a page, and number 404 of numbered pages; and JSON where nothing else is taken, which it accompanies else."""
         taken = self._taken(paths)
         if self.include:
             return taken
+        if not taken.true_count:
+            return Selection(("*.json",), self.exclude).taken(paths)
         taken = self._with_numbered(taken, paths)
         if not pc.any(pc.match_substring_regex(paths, BESIDE.pattern, ignore_case=True)).as_py():
             return taken
