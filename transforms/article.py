@@ -29,6 +29,7 @@ from pressmark.transforms.doors import (
 )
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import NO_LINES, BadSource
+from pressmark.transforms.header_keys import MODIFIED, OF_PUBLICATION, folded
 from pressmark.transforms.neighbours import standfirst, title_among
 from pressmark.transforms.other_stories import corrections
 from pressmark.transforms.outlets import Outlets
@@ -40,6 +41,7 @@ from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import (
     INDEX_PAGE,
     NO_ZONE,
+    ONLY_MODIFIED,
     WALL_PAGE,
     Article,
     Dates,
@@ -177,7 +179,9 @@ def _parse(
             "no_text", "no visible text after the header, and no medium", header.body_start
         )
     if header.url is None:
-        header = header._replace(url=original_address(blocks, _below_pictures(media), page=opened.titles is not None))
+        is_page = opened.titles is not None
+        url = original_address(blocks, _below_pictures(media), title=header.title, page=is_page)
+        header = header._replace(url=url)
     if header.front_matter_at is None and header.header_at is None and opened.titles is None:
         header = dated_in_words(header, [block.text for block in blocks])
     canonical = identity.canonical_url(header.url)
@@ -278,6 +282,7 @@ def _parse(
         reasons=reasons,
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
         doubts=tuple([doubt for doubt, holds in (
+            (ONLY_MODIFIED, dates.published_at is None and _says_when_modified(header)),
             (NO_ZONE, not outlet.known and _has_no_zone(header, dates, dated, blocks, roles)),
             (INDEX_PAGE, opened.titles is not None and _is_index(header, canonical, blocks, roles)),
             (WALL_PAGE, opened.titles is not None and is_wall(wall_titles, content)),
@@ -348,6 +353,12 @@ def _of_page(
         findings[index] = finding
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
     return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown
+
+
+def _says_when_modified(header: Header) -> bool:
+    """Whether a header has a date of the last change, and not even one of publication that is not understood."""
+    names = set(map(folded, json.loads(header.metadata or "{}")))
+    return not MODIFIED.isdisjoint(names) and names.isdisjoint(OF_PUBLICATION)
 
 
 def _has_no_zone(

@@ -400,6 +400,21 @@ def test_a_time_of_day_whose_zone_nothing_tells_is_doubted(source: str, doubted:
     assert ("no_zone" in article(source).doubts) is doubted
 
 
+@pytest.mark.parametrize(
+    ("source", "doubted"),
+    [
+        ("---\ntitle: a\nupdated_at: 2022-03-04\n---\nThe ferry sails again.\n", True),
+        ("---\ntitle: a\nlast-modified: 2022-03-04\ndate: soon\n---\nThe ferry sails again.\n", False),
+        ("---\ntitle: a\nModified: 2022-03-04\ncreated: 2022-03-01\n---\nThe ferry sails again.\n", False),
+        ("---\ntitle: a\nmodified: 2022-03-04\nurl: https://ferry.example/2022/03/01/a\n---\nThe ferry.\n", False),
+        ("---\ntitle: a\n---\nThe ferry sails again.\n", False),
+    ],
+    ids=["alone", "beside a date in words", "beside a date", "beside a date in the address", "no date"],
+)
+def test_a_header_that_says_only_when_it_was_modified_is_doubted(source: str, doubted: bool) -> None:
+    assert ("only_modified" in article(source).doubts) is doubted
+
+
 LINKS = "".join(f"<li><a href=/{n}>The ferry was late for the {n}th time</a></li>" for n in range(12))
 STORY = "<p>The lamp at the end of the pier went out, and nobody in the harbour office knew when it would be lit.</p>"
 PAGE = "<!doctype html><title>News</title>{}<h1>News</h1>{}"

@@ -285,6 +285,24 @@ def test_a_source_named_right_below_a_picture_is_the_pictures() -> None:
     assert original_address(label.blocks, {0}) == "https://a.example/x"
 
 
+@pytest.mark.parametrize(
+    ("body", "address"),
+    [
+        ("[The *lamp*](https://web.archive.org/web/2024/https://a.example/x)\n\nIt burns.", "https://a.example/x"),
+        ("# [The lamp](https://a.example/x)\n\nIt burns.", "https://a.example/x"),
+        ("[The lamp](https://a.example/x) burns", None), ("[A lamp](https://a.example/x)\n\nIt burns.", None),
+        ("It burns.\n\n[The lamp](https://a.example/x)", None), ("[The lamp](https://a.example/)\n\nIt burns.", None),
+        ("[The lamp](/x)\n\nIt burns.", None),
+    ],
+)  # fmt: skip
+def test_a_title_at_the_top_that_is_a_link_leads_to_the_original(body: str, address: str | None) -> None:
+    blocks = cut_markdown(body).blocks
+    assert (original_address(blocks, title="The lamp"), original_address(blocks, title="The lamp", page=True)) == (
+        address,
+        None,
+    )
+
+
 def test_a_whole_page_with_a_link_to_its_original_is_another_page() -> None:
     called, said = (
         cut_markdown("[Original](https://a.example/x)"),
