@@ -77,7 +77,7 @@ NEWS, LONGEST_SHOWN = range(1500, 2400), 2000
 CONTINUATION: Final = 0x80, 0xC0
 COMMONMARK: Final = _commonmark()
 BEYOND_COMMONMARK: Final = re.compile(
-    r"^[ \t>]*(?:\[\^[^\]\n]+\]:|:::|\]\()|[ \t]=\d*%?x\d*%?[ \t]*[\")]"
+    r"\A\s*(?:im|ex)port\s|^[ \t>]*(?:\[\^[^\]\n]+\]:|:::|\]\()|[ \t]=\d*%?x\d*%?[ \t]*[\")]"
     r"|%\}[ \t\r]*\n {0,3}\[|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
     re.MULTILINE,
 )

@@ -50,6 +50,11 @@ INDEPENDENT = MarkdownIt("commonmark", {"html": True}).enable(["table", "striket
             ("堰", "堰", "h2"), ("一", "一", "p"), ("二", "二", "blockquote h6"), ("三", "三", "blockquote p"),
         ]),
         (":::info[堰]\n\n一 {/* 不见\n*/}\n\n:::", [("堰", "堰", "h6"), ("一", "一", "p")]),
+        ("import A, {\n  B } from './a'\nimport \"c\";\nexport const d = {e: {f: 1},\n g: 2}\n\n# 堰\n\n水", [
+            ("堰", "堰", "h1"), ("水", "水", "p"),
+        ]),
+        ("import A from 'b' c", [("import A from 'b' c", "import A from 'b' c", "p")]),
+        ("import A from 'b'\n水", [("import A from 'b' 水", "import A from 'b'\n水", "p")]),
         ("```\n:::note\n{/* a */}\n:::\n```", [(":::note {/* a */} :::", ":::note\n{/* a */}\n:::", "pre code")]),
         ("::::::\n一 :::二", [(":::::: 一 :::二", "::::::\n一 :::二", "p")]),
         ("[\n\n### 堰\n\n水`x`\n\n](u_(1) \"a (b)\")\n\n三", [

@@ -60,6 +60,7 @@ def differing(data: bytes, reading: Reading = Reading(), facts: RecordFacts | No
         AT + "+----+----+\n| 堰 | 水 |\n+====+====+\n| 二 | 三 |\n+----+----+\n\n**四**\n",
         AT + " 堰   水\n---  ---\n 二   三\n\nTable: **四**\n",
         AT + "-----------\n 堰   水\n---- -----\n 二   三\n      四\n\n 五   六\n-----------\n\n**七**\n",
+        AT + "import A from './a'\n\n**堰**<A/>\n\n水\n",
         AT + "堰[^1]\n\n[^1]: 注\n\n水\n{: .x}\n",
         "---\ntitle: a\ndate: Tue, 01 May 2018 05:27:00 JST\n---\n水\n", "---\ndate: 01 May 2018 05:27 PM\n---\n水\n",
         "---\ndate: Selasa, 01/05/2018 05:27 WIB\n---\n水\n", "---\ndate: Tuesday, 05/01/2018 10:00\n---\n水\n",
