@@ -49,9 +49,11 @@ BESIDE: Final = re.compile(
     re.IGNORECASE,
 )
 PAGES: Final = (".html", ".htm", ".xhtml")
-# The page that a site has for what it lacks, unless pages beside it have numbers that no server has for a fault.
-FAULT: Final = re.compile(r"(\A|/)404(\.[^/]*)?\Z")
-NO_FAULTS: Final = range(390, 400)
+# The page that a site has for what it lacks, unless pages beside it have numbers that no server has for a fault, of as
+# many digits or more.
+FAULT: Final = re.compile(r"(?:\A|/)404(?:\.[^/]*)?\Z")
+NUMBERED: Final = re.compile(r"(.*/|)([1-9]\d{2,9})((?:\.[^/]*)?)", re.DOTALL)
+FAULTS: Final = range(400, 600)
 HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
 # As Arrow has it, ten times as fast: what `HIDDEN` and `LEFT_OUT` match, and a little more.
 DOUBTFUL: Final = r"(?s)(?:\A|/)\.|" + re.sub(r"\s", "", LEFT_OUT.pattern).replace(r"\Z", r"\z")
@@ -166,17 +168,17 @@ class Selection:
         faults = pc.match_substring_regex(paths, FAULT.pattern.replace(r"\Z", r"\z"))
         if not faults.true_count:
             return taken
-        names = paths.filter(faults).to_pylist()
+        names = paths.filter(pc.match_substring_regex(paths, r"(?:\A|/)[1-9]\d{2,9}(?:\.[^/]*)?\z")).to_pylist()
         beside = {
-            path: [one for number in NO_FAULTS if self.takes(one := FAULT.sub(rf"\g<1>{number}\g<2>", path))]
-            for path in names
-        }
-        every = pa.array([one for some in beside.values() for one in some], pa.string())
-        known = set(paths.filter(pc.is_in(paths, every)).to_pylist())
+            found.group(1, 3) for path in names if (found := NUMBERED.fullmatch(path))
+            and int(found[2]) not in FAULTS and self.takes(path)
+        }  # fmt: skip
         numbered = [
-            self.takes(path) or (not self._excludes(path) and not known.isdisjoint(beside[path])) for path in names
+            self.takes(path)
+            or (not self._excludes(path) and (found := NUMBERED.fullmatch(path)) and found.group(1, 3) in beside)
+            for path in paths.filter(faults).to_pylist()
         ]
-        return pc.replace_with_mask(taken, faults, pa.array(numbered, pa.bool_()))
+        return pc.replace_with_mask(taken, faults, pa.array(map(bool, numbered), pa.bool_()))
 
     def _taken(self, paths: pa.StringArray) -> pa.BooleanArray:
         if self.include or self.exclude:
