@@ -107,7 +107,7 @@ def why_nothing_came(settings: IngestSettings, report: RunReport, outlets: Seque
         selected = "no file or record of it is taken for a page" if report.left_out else "it holds no files"
         return (
             f"nothing was ingested from `{settings.source}`: {selected}; look at the path, --include and --exclude, "
-            "and write articles in JSON, XML or CSV as JSON Lines"
+            "and write articles in XML or CSV as JSON Lines"
         )
     if settings.outlets and not {outlet.outlet for outlet in outlets}.intersection(settings.outlets):
         return f"no article is from --outlet {', '.join(settings.outlets)}; see `pressmark explain FILE` for the slug"

@@ -13,12 +13,13 @@ from pressmark.schemas.contract import PERIODS, UNKNOWN_PERIODS
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport, last_runs, latest_of
+from pressmark.transforms.language import UNDETERMINED, detect, family_of
 from pressmark.transforms.outlets import UNKNOWN
-from pressmark.transforms.records import INDEX_PAGE, NO_ZONE, WALL_PAGE
+from pressmark.transforms.records import INDEX_PAGE, NO_ZONE, ONLY_MODIFIED, WALL_PAGE
 
 __all__ = [
-    "JOINED", "TITLES", "Doubt", "OutletCount", "RejectLine", "Stage", "articles_at", "doubts_about", "outlet_counts",
-    "reject_lines", "stages_in", "stages_of",
+    "JOINED", "TITLES", "TRANSLATED", "Doubt", "OutletCount", "RejectLine", "Stage", "articles_at", "doubts_about",
+    "outlet_counts", "reject_lines", "stages_in", "stages_of",
 ]  # fmt: skip
 
 AT_COLUMNS: Final = (
@@ -56,12 +57,20 @@ JOINED: Final = (
     "stand for files of five titles or more that state one address",
     "see `pressmark explain` on some of them, and say with `--map url=KEY` where each has its own",
 )
+# Files that state one address are revisions of one article, and of a translation and its original one is superseded.
+TRANSLATED: Final = (
+    "stand for files in several languages that state one address",
+    "put each one's own address into its header, and the original's under another key",
+)
+MOST_COMPARED, FIRST_LETTERS = 1000, 400
 # What a parser doubts, in the same words; rows do not hold it, so a run says it of what it read.
 OF_PARSING: Final = {
     NO_ZONE: ("that were read say a time without a zone, which was taken for UTC",
               "name theirs as `zone` in `pressmark.toml`"),
     INDEX_PAGE: ("that were read look like front pages or lists of links",
                  "leave out with `--exclude` what is no article"),
+    ONLY_MODIFIED: ("that were read say when they were modified, and not when they were published",
+                    "take that for their date, as `--map date=updated_at` does, if it is as good"),
     WALL_PAGE: ("that were read look like pages of errors, or walls of consent or against robots",
                 "fetch them again, or leave them out with `--exclude`"),
 }  # fmt: skip
@@ -158,7 +167,23 @@ def doubts_about(
     count, example = several.row(0)
     if count and (count >= FEW or count * TENTH >= total):
         doubts.append(Doubt(JOINED[0], count, total, example, JOINED[1]))
+    if examples := _translated(articles, standing):
+        doubts.append(Doubt(TRANSLATED[0], len(examples), total, examples[0], TRANSLATED[1]))
     return sorted(doubts, key=lambda doubt: -doubt.articles)
+
+
+def _translated(articles: pl.LazyFrame, standing: pl.LazyFrame) -> list[str]:
+    """The paths of sources that are superseded by one in another language, one for each article."""
+    current = articles.select("article_id", pl.col("language").cast(pl.String), current="title")
+    others = standing.filter(pl.col("text").is_not_null()).join(current, on="article_id")
+    texts = others.filter(pl.col("title") != pl.col("current")).select(
+        "article_id", "source_path", "language", pl.col("text").str.head(FIRST_LETTERS)
+    )
+    found: dict[str, str] = {}
+    for article_id, path, language, text in texts.sort("source_path").head(MOST_COMPARED).collect().iter_rows():
+        if len({family_of(language), family_of(detect(text))} - {UNDETERMINED}) > 1:
+            found.setdefault(article_id, path)
+    return list(found.values())
 
 
 def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.DataFrame, list[RunReport]]:

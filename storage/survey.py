@@ -12,13 +12,13 @@ from typing import Final, NamedTuple
 
 from pressmark.storage.inputs.opening import look_at, open_input, parse_address
 from pressmark.storage.inputs.source import Request, sources_of
-from pressmark.storage.queries import JOINED, OF_PARSING, TITLES
+from pressmark.storage.queries import JOINED, OF_PARSING, TITLES, TRANSLATED
 from pressmark.storage.settings import IngestSettings, base_name
 from pressmark.storage.versions import parse_source
 from pressmark.transforms.dates import SCHEDULED_AHEAD
 from pressmark.transforms.encodings import UTF_8, as_encoded
 from pressmark.transforms.front_matter import PROBLEM
-from pressmark.transforms.language import HANGUL, detect
+from pressmark.transforms.language import HANGUL, UNDETERMINED, detect, family_of
 from pressmark.transforms.outlets import Outlets
 from pressmark.transforms.records import Article, Reading, Reject
 
@@ -141,8 +141,10 @@ def _encoding(outcomes: Iterable[Article | Reject]) -> str | None:
 def _of_articles(articles: list[Article]) -> list[Found]:
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     titles: dict[str, set[str]] = defaultdict(set)
+    languages: dict[str, set[str]] = defaultdict(set)
     for one in articles:
         titles[one.article_id].add(one.header.title)
+        languages[one.article_id] |= {family_of(one.language)} - {UNDETERMINED}
     for one in articles:
         path, dates = one.source_path, one.dates
         year = "no date" if dates.published_at is None else f"{dates.published_at.year}"
@@ -159,6 +161,8 @@ def _of_articles(articles: list[Article]) -> list[Found]:
             groups["doubtful", OF_PARSING[doubt][0].removeprefix("that were read ")].append(path)
         if len(titles[one.article_id]) >= TITLES:
             groups["doubtful", JOINED[0]].append(path)
+        if len(languages[one.article_id]) > 1:
+            groups["doubtful", TRANSLATED[0]].append(path)
         for flag in one.flags:
             groups["flags", flag].append(path)
         said = json.loads(one.header.metadata or "{}")

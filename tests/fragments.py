@@ -22,6 +22,9 @@ def nested(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         ('<pclass="x y">', "</p>"),
         ("<ahref='/x/y'>", "</a>"),
         ("<svgid=x>", "</svg>"),
+        ("<svg><path>", ""),
+        ("<foreignObject>", "</foreignObject>"),
+        ("<desc/>", ""),
         ("", "</div>"),
         ("", "</span>"),
     ]
@@ -42,7 +45,7 @@ SKIPPED: Final = [
     *("<script>if (a<b) '</p><br>'</script>", "<script src='x'></script>", "<style>p > b {}</style>"),
     *('<scripttype="x">if (a<b) "</p>"</script>', "<SCRIPTsrc='/a/b'>x<br></script>", "<styletype=x>p > b</style>"),
     *("<svg><g><text>x</text></g></svg>", "<svg/>", "<template><p>x<br><br>y</p></template>"),
-    *("<svg></div></p>x<br></svg>", "<template></svg></div>x<svg></template>"),
+    *("<svg></div>x</b></svg>", "<template></svg></div>x<svg></template>"),
 ]
 VOID: Final = ["<img src='x'>", '<imgsrc="x y">', "<hr>", "<wbr>", "<embed src=x>", "<hrclass=x>", "<img alt='a > b'/>"]
 BREAKS: Final = [

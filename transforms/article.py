@@ -17,11 +17,10 @@ from zoneinfo import ZoneInfo
 from pressmark.schemas.contract import CONTENT_ROLES, Reason, Role
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
-from pressmark.transforms.datelines import PageDates, dateline_reader
+from pressmark.transforms.datelines import FOUR_DIGITS, LONGEST_DATELINE, PageDates, dateline_reader
 from pressmark.transforms.dates import FAR_FUTURE, path_date, url_date, weigh
 from pressmark.transforms.doors import (
     AS_IT_IS,
-    STATEFUL,
     Opened,
     characters_of,
     cut_body,
@@ -29,8 +28,10 @@ from pressmark.transforms.doors import (
     open_source,
 )
 from pressmark.transforms.elements import is_inside
+from pressmark.transforms.encodings import remedy_of
 from pressmark.transforms.evidence import BY_CLASS, HIDDEN, Evidence, Finding, evidence_of
 from pressmark.transforms.header import NO_LINES, BadSource
+from pressmark.transforms.header_keys import MODIFIED, OF_PUBLICATION, folded
 from pressmark.transforms.neighbours import standfirst, title_among
 from pressmark.transforms.other_stories import corrections
 from pressmark.transforms.outlets import Outlet, Outlets
@@ -42,6 +43,7 @@ from pressmark.transforms.people import beside_sections, contributors_of
 from pressmark.transforms.records import (
     INDEX_PAGE,
     NO_ZONE,
+    ONLY_MODIFIED,
     WALL_PAGE,
     Article,
     Contributor,
@@ -69,16 +71,6 @@ FEW_MARKS: Final = 2
 ONE_DAY: Final = timedelta(days=1)
 # Where Jekyll, Hugo and Zola are told which path the address of a post has.
 OWN_PATHS: Final = ("permalink", "url", "path", "slug")
-# How files begin that no encoding makes text of.
-NO_TEXT: Final = (
-    (b"\x1f\x8b", "a file packed by gzip"), (b"PK\3\4", "a zip"), (b"\xfd7zXZ", "a file packed by xz"),
-    (b"\x28\xb5\x2f\xfd", "a file packed by zstd"), (b"BZh", "a file packed by bzip2"), (b"%PDF", "a PDF"),
-    (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"SQLite format 3", "a database"),
-    (b'\x04"M\x18', "a file packed by lz4"), (b"7z\xbc\xaf", "a file packed by 7-Zip"), (b"Rar!", "a RAR"),
-    (b"bplist00", "a web archive of Safari, or another property list"), (b"\xd0\xcf\x11\xe0", "a document of Office"),
-)  # fmt: skip
-# In so many bytes what is no text has some that are zero.
-MARKED: Final = 2000
 LONGEST_TITLE: Final = 400
 # What may stand above that says where a text is from and who translated it.
 LINES_ABOVE: Final = 12
@@ -95,7 +87,6 @@ SITE: Final = re.compile(r"[-_|｜ㅣ│–—]\s{0,3}([^-_|｜ㅣ│–—\s][^
 FRONT_PAGE: Final = re.compile(r"https://[^/]+/")
 # An index has so many blocks that are links, and less running text than a short story, in blocks of so many letters.
 SEVERAL_LINKS, LITTLE_PROSE, PROSE = 10, 300, 80
-HALF: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # The reason of a role that the block's own first words say.
 SAID: Final = (
     "starts with", "contains", HIDDEN.reason, "page furniture", "in a box with a linked", "italic, below",
@@ -146,15 +137,7 @@ def parse(
         return _parse(data, sha256, archive, source_path, outlets, limits, latest, reading, facts)
     except UnicodeDecodeError as error:
         offset = error.start + len(data) - len(error.object)
-        kind = next((kind for start, kind in NO_TEXT if data.startswith(start)), None)
-        remedy = "name the archive's encoding with `--encoding`, or convert the file to UTF-8"
-        if error.reason == STATEFUL:
-            remedy = "convert the file to UTF-8, as `iconv -f ISO-2022-JP -t UTF-8` does"
-        if HALF.match(data, offset) and facts is not None:
-            remedy = "it is half of a pair of surrogates, and no character; write the dump again without such halves"
-        if b"\0" in data[:MARKED]:
-            remedy = "these are no characters of a text; exclude it, or name its encoding with `--encoding`"
-        remedy = remedy if kind is None else f"these are the bytes of {kind}; unpack or exclude it"
+        remedy = remedy_of(error, data, offset, of_record=facts is not None)
         reason, detail = "invalid_utf8", f"{error.reason}: byte 0x{data[offset]:02x}; {remedy}"
     except BadSource as bad:
         reason, detail = bad.reason, bad.detail
@@ -185,7 +168,8 @@ def _parse(
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
     url_day = _day_of_address(header, outlet.zone, source_path)
-    dated = PageDates(dateline_reader(outlet.zone, rules.datelines, outlet.languages), url_day, header.header_at)
+    spoken = outlet.languages or _spoken(blocks)
+    dated = PageDates(dateline_reader(outlet.zone, rules.datelines, spoken), url_day, header.header_at)
     if not header.title:
         header = header._replace(title=_title_of(opened, blocks, source_path, dated=url_day is not None))
     evidence = evidence_of(rules, outlets.general)
@@ -194,6 +178,9 @@ def _parse(
         roles, reasons, dateline_at = classify(blocks, evidence, dated, stated, _below_pictures(media))
     else:
         (roles, reasons, dateline_at), media = _of_page(opened, blocks, media, evidence, dated, stated)
+    if dateline_at is not None and header.header_at is None and header.front_matter_at is None:
+        # What is printed tells the order of day and month in an address.
+        url_day = url_date(header.url, outlet.zone, dateline_at.astimezone(outlet.zone).date()) or url_day
     dates = _dates_of(opened, header, outlet, dateline_at, url_day, latest, of_record=facts is not None)
     if opened.unsaid is not None and (not header.title or (canonical is None and dates.published_from == "none")):
         raise opened.unsaid
@@ -247,6 +234,7 @@ def _parse(
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
         doubts=_true_of(
             {
+                ONLY_MODIFIED: dates.published_at is None and _says_when_modified(header),
                 NO_ZONE: not outlet.known and _has_no_zone(header, dates, dated, blocks, roles),
                 INDEX_PAGE: opened.titles is not None and _is_index(header, canonical, blocks, roles),
                 WALL_PAGE: opened.titles is not None and is_wall(wall_titles, content),
@@ -259,7 +247,9 @@ def _header_of(opened: Opened, blocks: Sequence[Block], media: Sequence[Medium])
     """The header, with the address and the date that the first blocks give where it has none itself."""
     header = opened.header
     if header.url is None:
-        header = header._replace(url=original_address(blocks, _below_pictures(media), page=opened.titles is not None))
+        is_page = opened.titles is not None
+        url = original_address(blocks, _below_pictures(media), title=header.title, page=is_page)
+        header = header._replace(url=url)
     if header.front_matter_at is None and header.header_at is None and opened.titles is None:
         header = dated_in_words(header, [block.text for block in blocks])
     return header
@@ -306,6 +296,14 @@ def _contributors_of(
         header.credits, bylines, lambda name: name in own or outlet.is_called(name), or_label=opened.titles is not None,
         spaced=spaced,
     )  # fmt: skip
+
+
+def _spoken(blocks: Sequence[Block]) -> tuple[str, ...]:
+    """The language of a text in which a date may be printed, where nobody knows its outlet's."""
+    if not any(len(block.text) <= LONGEST_DATELINE and FOUR_DIGITS.search(block.text) for block in blocks):
+        return ()
+    texts = [block.text for block in blocks]
+    return (language.detect_all(texts, [True] * len(texts))[1],)
 
 
 def _title_of(opened: Opened, blocks: Sequence[Block], source_path: str, *, dated: bool) -> str:
@@ -363,6 +361,12 @@ def _of_page(
         findings[index] = finding
     shown = [medium for medium in media if places and places[0] <= medium.ordinal <= places[-1] + 1]
     return Classified([one.role for one in findings], [one.reason for one in findings], story.dateline_at), shown
+
+
+def _says_when_modified(header: Header) -> bool:
+    """Whether a header has a date of the last change, and not even one of publication that is not understood."""
+    names = set(map(folded, json.loads(header.metadata or "{}")))
+    return not MODIFIED.isdisjoint(names) and names.isdisjoint(OF_PUBLICATION)
 
 
 def _has_no_zone(

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
-from turbohtml import TokenType, tokenize
+from turbohtml import Token, TokenType, tokenize
 
 from pressmark.transforms.elements import MEDIA, NOWHERE, Path, glued_value, medium_of, placed, tag_end, with_source
 from pressmark.transforms.records import Link, Medium
@@ -33,6 +33,14 @@ BLOCK_LEVEL: Final = frozenset(
     "th thead tr ul xmp audio embed iframe noscript object picture video".split()
 )
 SKIPPED: Final = frozenset({"script", "style", "template", "svg"})
+# Start tags of HTML at which an `svg` that was never closed ends, but for what stands in one of its elements that hold
+# HTML: the standard's rules for foreign content.
+ENDS_SVG: Final = frozenset(
+    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
+    "nobr ol p pre ruby s small span strong strike sub sup table tt u ul var".split()
+)
+HOLDS_HTML: Final = frozenset({"foreignobject", "desc", "title"})
+OF_FONT: Final = ("color", "face", "size")
 VOID: Final = frozenset(
     "area base basefont bgsound col embed hr img input keygen link meta param source track wbr".split()
 )
@@ -155,8 +163,9 @@ def _cut(source: str, max_depth: int) -> Cut | None:
     names: list[str] = []
     here = NOWHERE
     draft = _Draft(source, blocks)
-    skip_tag: str | None = None
-    skip_depth = skip_start = skip_end = text_start = 0
+    # The skipped element, and what of its kind is open in it.
+    inside: list[str] = []
+    skip_start = skip_end = text_start = 0
     skip_ended = False
     media: list[Medium] = []
     # Text waits for the next token, whose start is its end: that tells whether references were resolved in it.
@@ -171,20 +180,18 @@ def _cut(source: str, max_depth: int) -> Cut | None:
         if skip_ended:
             skipped.append((skip_start, _end_of(source, skip_end, position)))
             skip_ended = False
-        if kind is _TEXT and skip_tag is None:
+        if kind is _TEXT and not inside:
             text, text_start = token.data, position
             continue
-        if skip_tag is not None:
-            # Only the skipped element's own tags matter until it ends.
+        if inside:
+            # Only the skipped element's own tags matter until it ends, and in an `svg` those that end it.
             tag = token.tag or ""
             if kind is _START and (tag in RAW_TEXT_NAMES or ("=" in tag and element_name(tag) in SKIPPED_RAW_TEXT)):
                 return None
-            if tag == skip_tag or ("=" in tag and element_name(tag) == skip_tag):
-                skip_depth += 1 if kind is _START and not (token.self_closing and skip_tag == "svg") else 0
-                skip_depth -= kind is _END
-                if skip_depth == 0:
-                    skip_tag, skip_ended, skip_end = None, True, position
-            continue
+            if (kind is not _START and kind is not _END) or not _follow(inside, element_name(tag), token):
+                skip_ended, skip_end = not inside, position
+                continue
+            skipped.append((skip_start, position))
         if kind is not _START and kind is not _END:
             skip_start, skip_ended, skip_end = position, True, position
             continue
@@ -213,7 +220,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             if token.self_closing and name == "svg":
                 skip_ended, skip_end = True, position
             else:
-                skip_tag, skip_depth = name, 1
+                inside.append(name)
         elif treatment == _BLOCK or treatment == _INLINE or treatment == _LINK:
             if tag in RAW_TEXT_NAMES:
                 return None
@@ -237,11 +244,32 @@ def _cut(source: str, max_depth: int) -> Cut | None:
 
     if text is not None:
         draft.add_text(text, text_start, len(source), here)
-    if skip_tag is not None or skip_ended:
+    if inside or skip_ended:
         skipped.append((skip_start, _end_of(source, skip_end, len(source)) if skip_ended else len(source)))
     if draft.open:
         draft.finish()
     return Cut(blocks, skipped, placed(media, [block.end for block in blocks]))
+
+
+def _follow(inside: list[str], name: str, token: Token) -> bool:
+    """Follow a tag in a skipped element, of whose kind these are open `inside`; in an `svg` also what holds HTML. True
+    where the tag ends them all without being part of them."""
+    is_start, is_svg = token.type is _START, inside[0] == "svg"
+    if inside[-1] == "svg" and (
+        (name in ENDS_SVG or (name == "font" and any(token.attr(key) is not None for key in OF_FONT)))
+        if is_start
+        else name in ("p", "br")
+    ):
+        while inside and inside[-1] == "svg":
+            inside.pop()
+        return not inside
+    if name == inside[0] or (is_svg and name in HOLDS_HTML):
+        if is_start and not (is_svg and token.self_closing):
+            inside.append(name)
+        elif not is_start and name in inside[-END_TAG_REACH:]:
+            while inside.pop() != name:
+                pass
+    return False
 
 
 def _end_of(source: str, start: int, limit: int) -> int:

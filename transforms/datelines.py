@@ -18,24 +18,33 @@ from zoneinfo import ZoneInfo
 from pressmark.transforms.days import (
     ANY_LABEL,
     CLOCK_WORDS,
+    DAY_FIRST,
     DAY_WORDS,
+    FIXED,
     FREE_FORM,
     IRANIAN_MONTH,
+    MAIL_ZONE,
+    OF_SEVERAL,
     PUBLISHED_WORDS,
     UPDATED_WORDS,
+    ZONES,
+    OrderTold,
+    day_first_language,
     day_in,
+    day_in_order,
     in_common_words,
     iranian_month,
+    place_of,
     plain,
+    without_weekday,
 )  # fmt: skip
 
 __all__ = [
-    "LONGEST_DATELINE", "DatelineReader", "PageDates", "Parts", "Printed", "dateline_reader", "day_in_order",
+    "FOUR_DIGITS", "LONGEST_DATELINE", "DatelineReader", "PageDates", "Parts", "Printed", "dateline_reader",
     "parse_dateline", "parts_of",
 ]  # fmt: skip
 
 LONGEST_DATELINE: Final = 80
-AGREEMENT: Final = timedelta(days=2)
 NOON, MIDDAY_FROM, SMALL_HOURS = 12, 10, 6
 
 MORNING: Final = frozenset({"上午", "午前", "凌晨", "清晨", "早上", "早晨", "早", "am"})
@@ -51,23 +60,6 @@ MONTH: Final = (
 )
 WEEKDAY: Final = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
 
-# Names of zones and of whose time it is, in the order in which they are tried.
-ZONES: Final = {
-    "Asia/Shanghai": "北京|中国|中國|BJT|Beijing", "Asia/Hong_Kong": "香港|HKT|Hong Kong",
-    "Asia/Taipei": "台北|臺北|台湾|臺灣",
-    "Asia/Tokyo": "东京|東京|日本|JST", "Asia/Seoul": "首尔|首爾|韩国|韓國|KST", "Asia/Singapore": "新加坡|SGT",
-    "America/New_York": "美国?东部|美東|美东|纽约|紐約|ET|EST|EDT", "America/Los_Angeles": "美西|PT|PST|PDT",
-    "America/Chicago": "CDT", "Europe/London": "伦敦|倫敦|英国|英國|BST", "Europe/Paris": "巴黎|CET|CEST",
-    "Europe/Moscow": "莫斯科|MSK", "UTC": "格林[威尼]治|格林尼治|世界|UTC|GMT|Z",
-}  # fmt: skip
-# These are an hour of the year, whatever the place's clocks show on the day.
-FIXED: Final = {
-    "EST": -5, "EDT": -4, "PST": -8, "PDT": -7, "CDT": -5, "MDT": -6, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2,
-    "BST": 1, "WAT": 1, "CAT": 2, "SAST": 2, "EET": 2, "EEST": 3, "EAT": 3, "TRT": 3, "PKT": 5, "WIB": 7,
-    "WITA": 8, "ICT": 7, "PHT": 8, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
-}  # fmt: skip
-# Letters of several places: India, Israel and Ireland, China and Chicago. They say no more than "here".
-OF_SEVERAL: Final = frozenset("IST CST AST ADT GST SST MST ECT".split())
 ZONE_NAMES: Final = "|".join(sorted("|".join(ZONES.values()).split("|"), key=len, reverse=True))
 ZONE_WORDS: Final = r"(?:部?(?:标准|標準)?(?:时间|時間)| [Tt]ime)?"
 OFFSET: Final = r"(?P<sign>[-+\u2212])(?P<zh>\d{1,2})(?::?(?P<zm>\d{2}))?"
@@ -83,7 +75,7 @@ LABEL: Final = (
 TAIL: Final = r"(?:\s*(?:发布|發布|更新|发表|發表|刊登|讯|訊|电|電|Uhr|hs?\b|น\.|[-|]))?"
 CLOCK: Final = (
     rf"(?P<half>{HALVES})?\s*(?P<h>\d{{1,2}})"
-    r"(?:[:：h](?P<m>\d{2})(?:[:：](?P<s>\d{2})(?:[.,]\d+)?)?|[时時点點](?:(?P<n>\d{1,2})分|(?P<thirty>半)|整)?)"
+    r"(?:[:：.h](?P<m>\d{2})(?:[:：](?P<s>\d{2})(?:[.,]\d+)?)?|[时時点點](?:(?P<n>\d{1,2})分|(?P<thirty>半)|整)?)"
     r"(?:\s*(?P<ampm>[aApP]\.?[mM]\b\.?))?"
 )
 HAN_WEEKDAY: Final = r"(?:\s*[,，]?\s*[(（]?(?:星期|周|週|礼拜|禮拜)[一二三四五六日天][)）]?)?"
@@ -115,7 +107,7 @@ SHAPES: Final = tuple(
 DAYLIKE: Final = re.compile(r"\d\s*[-/._年月]\s*\d|\d{4}")
 ISO: Final = re.compile(rf"{LABEL}(\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}:\d{{2}}\S*)")
 RFC_2822: Final = re.compile(
-    rf"{LABEL}((?:[A-Z][a-z]{{2}}, )?\d{{1,2}} [A-Z][a-z]{{2}} \d{{4}} \d{{2}}:\d{{2}}(?::\d{{2}})? \S+)"
+    rf"{LABEL}((?:[A-Z][a-z]{{2}}, )?\d{{1,2}} [A-Z][a-z]{{2}} \d{{4}} \d{{2}}:\d{{2}}(?::\d{{2}})? {MAIL_ZONE})"
 )
 SEPARATED: Final = re.compile(
     r"\s*[|｜•；;\n]\s*|\s+·\s+|\s+(?=(?:更新|修改|最后|最後|发布|發布)\S{0,4}[:：])|"
@@ -140,7 +132,8 @@ WITHIN: Final = re.compile(
     r"|\d{1,2}/\d{1,2}/\d{4}(?:\s*-?\s*\d{1,2}:\d{2})?"
 )
 # What has no such number, and no name of a month in Chinese, has no date in words.
-YEAR, FOUR_DIGITS = re.compile(r"(?:19|20)\d{2}"), re.compile(r"\d{4}")
+YEAR: Final = re.compile(r"(?:19|20)\d{2}")
+FOUR_DIGITS: Final = re.compile(r"\d{4}")
 SAID_BEFORE: Final = re.compile(rf"\A(?:{LABEL})")
 SPOKEN_CLOCK: Final = re.compile(r"(?<=\d)h(?=\d\d\b)")
 LETTERS_OF_ZONE: Final = re.compile(r"\s*\(?\b(?P<name>(?![AP]M\b)[A-Z]{2,5})\)?$")
@@ -149,13 +142,6 @@ LONGEST_FREE_FORM: Final = 50
 # Without vowel signs, Thai's March is January; only ASCII may lack the accents of its words.
 FREE_FORM_SETTINGS: Final = {"STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"], "NORMALIZE": False}
 WITHOUT_ACCENTS: Final = {**FREE_FORM_SETTINGS, "NORMALIZE": True}
-
-# Countries that print the month first; of all other known places the day comes first.
-MONTH_FIRST: Final = frozenset({
-    "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Phoenix",
-    "America/Detroit", "America/Boise", "America/Anchorage", "Pacific/Honolulu", "Asia/Manila",
-})  # fmt: skip
-NO_PLACE: Final = frozenset({"UTC", "Etc/UTC", "GMT", "America/Toronto", "America/Vancouver"})
 
 # Numbers among the directives of `strptime`, as it takes them.
 NUMBERS: Final = {
@@ -189,16 +175,18 @@ class Parts(NamedTuple):
         return self.local().replace(tzinfo=self.zone or zone).astimezone(UTC)
 
 
-def parts_of(text: str, zone: ZoneInfo | None = None, near: date | None = None) -> Parts | None:
+def parts_of(text: str, zone: ZoneInfo | None = None, near: date | None = None, language: str = "") -> Parts | None:
     """The one date that a text is and nothing else, or None. `near` is a day that the page is known to be of, `zone`
-    the outlet's: they tell the order of day and month. Raises `ValueError` or `OverflowError` where it is no day.
+    the outlet's, `language` the text's: they tell the order of day and month, and the calendar, as does a weekday.
+    Raises `ValueError` or `OverflowError` where it is no day.
 
     >>> parts_of("民國一一一年八月一日 上午12:30").local().isoformat()
     '2022-08-01T00:30:00'
     """
-    text = plain(text)
+    text, weekday = without_weekday(plain(text))
     if not DAYLIKE.search(text):
         return None
+    place = place_of(zone, language)
     for shape, name, year_zero in SHAPES:
         match = shape.fullmatch(text)
         if match is None:
@@ -206,7 +194,9 @@ def parts_of(text: str, zone: ZoneInfo | None = None, near: date | None = None) 
         groups = match.groupdict()
         year = int(groups["Y"] or groups["Y2"]) + year_zero
         if "A" in groups:
-            ordered = day_in_order(year, int(groups["A"]), int(groups["B"]), groups["sep"], zone, near)
+            letters = (groups["zone"] or groups["before"] or "").upper()
+            told = OrderTold(place, near, weekday, letters if letters in DAY_FIRST else day_first_language(language))
+            ordered = day_in_order(year, int(groups["A"]), int(groups["B"]), groups["sep"], told)
             if ordered is None:
                 return None
             day, name = ordered
@@ -215,36 +205,11 @@ def parts_of(text: str, zone: ZoneInfo | None = None, near: date | None = None) 
                 month, place = iranian_month(groups["iranian"]), "Asia/Tehran"
             else:
                 month = int(groups["M"]) if "M" in groups else MONTHS.index(groups["month"][:3].lower()) + 1
-                place = zone.key if zone else ""
             day = day_in(year, month, int(groups["D"]), place)
         clock = None if groups["h"] is None else _clock(groups)
         found = _zone_of(groups, day, zone)
         return Parts(day, clock, found, name if found is None else f"{name}, zone printed")
     return None
-
-
-def day_in_order(
-    year: int, first: int, second: int, sign: str, zone: ZoneInfo | None, near: date | None
-) -> tuple[date, str] | None:
-    """The day that two numbers and a year are, and what tells their order; None where nothing does."""
-    found: dict[date, str] = {}
-    for month, day, name in ((second, first, "day first"), (first, second, "month first")):
-        with suppress(ValueError):
-            found.setdefault(day_in(year, month, day, zone.key if zone else ""), name)
-    if not found:
-        raise ValueError("no day of the calendar")
-    if len(found) == 1:
-        return next(iter(found.items()))
-    close = [(day, name) for day, name in found.items() if near is not None and abs(day - near) <= AGREEMENT]
-    if len(close) == 1:
-        return close[0][0], f"{close[0][1]}, as the page is of {near}"
-    if sign == ".":
-        return next((day, "day first, as between dots") for day, name in found.items() if name == "day first")
-    place = zone.key if zone is not None else ""
-    if not place or place in NO_PLACE:
-        return None
-    order = "month first" if place in MONTH_FIRST else "day first"
-    return next((day, f"{order}, as in {place}") for day, name in found.items() if name == order)
 
 
 def _clock(groups: dict[str, Any]) -> timedelta:
@@ -294,7 +259,7 @@ def parse_dateline(text: str, zone: ZoneInfo, near: date | None = None) -> datet
     return None if found is None else found.moment
 
 
-def _absolute(text: str, zone: ZoneInfo, near: date | None) -> Printed | None:
+def _absolute(text: str, zone: ZoneInfo, near: date | None, language: str = "") -> Printed | None:
     if len(text) > LONGEST_DATELINE:
         return None
     try:
@@ -304,7 +269,7 @@ def _absolute(text: str, zone: ZoneInfo, near: date | None) -> Printed | None:
         if match := RFC_2822.fullmatch(text):
             with suppress(ValueError):
                 return Printed(_utc(parsedate_to_datetime(match[1]), UTC), "RFC 2822, zone printed")
-        if parts := parts_of(text, zone, near):
+        if parts := parts_of(text, zone, near, language):
             return Printed(parts.moment(zone), parts.evidence)
     except (ValueError, OverflowError):
         return None
@@ -325,6 +290,7 @@ class DatelineReader:
         self._shapes = tuple(shapes)
         spoken = (language.partition("-")[0] for language in languages)
         self._languages = tuple(dict.fromkeys([*("nb" if one == "no" else one for one in spoken), "zh", "en"]))
+        self._language = languages[0] if languages else ""
 
     def read(self, text: str, near: date | None = None, at: datetime | None = None) -> Printed | None:
         """The date that `text` says and nothing else, or None. `near` is a day that the page is known to be of, `at`
@@ -335,7 +301,7 @@ class DatelineReader:
         """
         if len(text) > LONGEST_DATELINE:
             return None
-        found = self._of_outlet(text) or _absolute(text, self._zone, near) or self._relative(text, at)
+        found = self._of_outlet(text) or _absolute(text, self._zone, near, self._language) or self._relative(text, at)
         return found or self._of_several(text, near) or self._in_words(text)
 
     def read_within(self, text: str, near: date | None = None) -> Printed | None:
@@ -379,7 +345,7 @@ class DatelineReader:
         parts = [part for part in SEPARATED.split(text) if part]
         if len(parts) < 2:  # one is no several
             return None
-        found = [_absolute(part, self._zone, near) for part in parts]
+        found = [_absolute(part, self._zone, near, self._language) for part in parts]
         if None in found:
             return None
         first = next((one for part, one in zip(parts, found, strict=True) if not UPDATED.search(part)), found[0])

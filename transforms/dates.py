@@ -14,7 +14,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from pressmark.schemas.contract import PublishedFrom
-from pressmark.transforms.datelines import LONGEST_DATELINE, day_in_order, parts_of
+from pressmark.transforms.datelines import LONGEST_DATELINE, parts_of
+from pressmark.transforms.days import MAIL_ZONE, OrderTold, day_in_order, plain
 from pressmark.transforms.records import Dates
 
 __all__ = ["FAR_FUTURE", "SCHEDULED_AHEAD", "counted_time", "parse_date", "path_date", "url_date", "weigh", "zoned_day"]
@@ -41,16 +42,8 @@ ZONED_DAY: Final = re.compile(
     re.ASCII,
 )
 BASIC_STAMP: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d):?(\d\d):?(\d\d)(?=\D|\Z)", re.ASCII)
-# As C and Twitter have it: `Wed Oct 10 20:19:24 +0000 2018`.
-C_TIME: Final = re.compile(
-    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d:\d\d:\d\d)( [+-]\d{4}| [A-Z]{3,4})? (\d{4})\Z"
-)
-# As JavaScript writes out its dates: `Wed Oct 10 2018 20:19:24 GMT+0000 (Coordinated Universal Time)`.
-SCRIPT_TIME: Final = re.compile(
-    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d{1,2}) (\d{4} \d\d:\d\d:\d\d) (?:GMT|UTC)([+-]\d{4})(?: \([^()]{1,60}\))?\Z"
-)
 MAIL_DATE: Final = re.compile(
-    r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s+\S+)?\Z"
+    rf"(?:[A-Za-z]{{3,9}},?\s+)?\d{{1,2}}\s+[A-Za-z]{{3,9}}\s+\d{{4}}\s+\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?:\s+{MAIL_ZONE})?\Z"
 )
 DIGITS_OF_DAY: Final = 8
 # As wikis, notes and web archives number moments, up to the minute or the second.
@@ -69,10 +62,12 @@ URL_DATES: Final = tuple(map(re.compile, (
     rf"(?:^|/){_Y}/{_M}/(?P<D>0[1-9]|[12]\d|3[01])[-_](?=\D)",
     rf"(?:^|/){_Y}/(?P<name>(?i:{'|'.join(MONTH_NAMES)}))/{_D}(?=/)",
     r"(?<!\d)(?P<Y>(?:19|20)\d{2})([-/]?)(?P<M>0[1-9]|1[0-2])\2(?P<D>0[1-9]|[12]\d|3[01])(?!\d)",
-    # Day and month of a whole part of the path where it can be only that order.
-    r"/(?P<D>1[3-9]|2\d|3[01])-(?P<M>0[1-9]|1[0-2])-(?P<Y>20\d{2})(?=/|\.[a-z]{2,5}\Z|\Z)",
+    # Day and month in either order, in whole parts of the path.
+    r"(?:^|/)(?P<A>0?[1-9]|[12]\d|3[01])(?P<sep>[-/])(?P<B>0?[1-9]|[12]\d|3[01])(?P=sep)(?P<Y>20\d{2})"
+    r"(?=/|\.[a-z]{2,5}\Z|\Z)",
     # RFA ends its paths in month, day, year and time of day without a separator.
-    r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?P<clock>\d{6})?(?!\d)",
+    r"(?<!\d)(?P<M>0[1-9]|1[0-2])(?P<D>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?P<clock>\d{6})(?!\d)",
+    r"(?<!\d)(?P<A>0[1-9]|1[0-2])(?P<B>0[1-9]|[12]\d|3[01])(?P<Y>20\d{2})(?!\d)",
 )))  # fmt: skip
 # As Jekyll, Hugo and Hexo name posts and their folders; with hyphens, as Jekyll reads them, one digit is enough.
 PATH_DATE: Final = re.compile(
@@ -98,7 +93,7 @@ def parse_date(text: str, place: ZoneInfo | None = None) -> datetime | date | No
             return date.fromisoformat(text)
         if digits := DIGITS_OF_TIME.fullmatch(text):
             return datetime.fromisoformat("T".join(digits.groups()))
-        text = C_TIME.sub(r"\2 \1 \5 \3\4", SCRIPT_TIME.sub(r"\2 \1 \3 \4", text))
+        text = plain(text)
         if MAIL_DATE.match(text):
             moment = parsedate_to_datetime(text)
             # Of whatever zone its writer is, this is a time in UTC.
@@ -125,10 +120,17 @@ def counted_time(text: str) -> datetime | None:
 
 
 def zoned_day(text: str) -> date | None:
-    """The day of a time that names an offset other than nought, in that zone; None for every other text."""
+    """The day of a time that names a zone other than UTC, in that zone; None for every other text.
+
+    >>> str(zoned_day("2021-03-04T01:00:00+08:00")), str(zoned_day("Thu, 4 Mar 2021 01:00 WIB"))
+    ('2021-03-04', '2021-03-04')
+    """
     found = ZONED_DAY.fullmatch(text.strip())
-    with suppress(ValueError):
-        return date(*map(int, found.groups())) if found else None
+    with suppress(ValueError, OverflowError):
+        if found:
+            return date(*map(int, found.groups()))
+        parts = parts_of(text) if len(text) <= LONGEST_DATELINE else None
+        return parts.day if parts and parts.zone and parts.zone.utcoffset(parts.local()) else None
     return None
 
 
@@ -149,7 +151,7 @@ def _stamped(match: re.Match[str]) -> datetime | date:
 
 def url_date(url: str | None, place: ZoneInfo | None = None, near: date | None = None) -> date | None:
     """The date that a URL's path names, or None. The outlet's `place`, and a day that the article is of, tell whether
-    eight digits begin with a month or a day.
+    digits that end with a year begin with a month or a day.
 
     >>> url_date("https://news.example/cn/20220107-title")
     datetime.date(2022, 1, 7)
@@ -163,14 +165,16 @@ def url_date(url: str | None, place: ZoneInfo | None = None, near: date | None =
         for match in shape.finditer(path):
             try:
                 groups = match.groupdict()
+                if "A" in groups:
+                    year, first, second = (int(groups[name]) for name in "YAB")
+                    if ordered := day_in_order(year, first, second, "", OrderTold(place.key if place else "", near)):
+                        return ordered[0]
+                    continue
                 if name := groups.get("name"):
                     groups["M"] = str(MONTH_NAMES.index(name.lower()) + 1)
                 found = date(*(int(groups[name] or groups[f"{name}2"] or "") for name in ("Y", "M", "D")))
             except ValueError:
                 continue
-            if groups.get("clock", "") is None:
-                ordered = day_in_order(found.year, found.month, found.day, "", place, near)
-                return ordered[0] if ordered else None
             return found
     return None
 

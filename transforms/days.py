@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 __all__ = [
-    "ANY_LABEL", "CLOCK_WORDS", "DAY_WORDS", "DIGITS", "FREE_FORM", "IRANIAN_MONTH", "PRINTED_DATE",
-    "PUBLISHED_WORDS", "UPDATED_WORDS", "day_in", "day_of", "in_common_words", "iranian_month", "plain",
+    "ANY_LABEL", "CLOCK_WORDS", "DAY_FIRST", "DAY_WORDS", "DIGITS", "FIXED", "FREE_FORM", "IRANIAN_MONTH", "MAIL_ZONE",
+    "OF_SEVERAL", "PRINTED_DATE", "PUBLISHED_WORDS", "UPDATED_WORDS", "ZONES", "OrderTold", "day_first_language",
+    "day_in", "day_in_order", "day_of", "in_common_words", "iranian_month", "place_of", "plain", "without_weekday",
 ]  # fmt: skip
 
+AGREEMENT: Final = timedelta(days=2)
 # Lengths of a year and of a month.
 YEAR, MONTH = len("2021"), len("2021-03")
 
+# As C and Twitter have it: `Wed Oct 10 20:19:24 +0000 2018`.
+C_TIME: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d:\d\d:\d\d)( [+-]\d{4}| [A-Z]{3,4})? (\d{4})\Z"
+)
+# As JavaScript writes out its dates: `Wed Oct 10 2018 20:19:24 GMT+0000 (Coordinated Universal Time)`.
+SCRIPT_TIME: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d{1,2}) (\d{4} \d\d:\d\d:\d\d) (?:GMT|UTC)([+-]\d{4})(?: \([^()]{1,60}\))?\Z"
+)
+# Zones as mail has them: other letters are of several places, or no zone at all (`PM`).
+MAIL_ZONE: Final = r"(?:[-+]\d{4}(?:\s\([^()]{1,40}\))?|GMT|UTC?|Z|[EP][SD]T|[CM]DT)"
 # Where the ten digits begin: of Arabic and Persian, of India's scripts, Thai, Lao, Burmese, Khmer, and full width.
 ZEROS: Final = (
     0x660, 0x6F0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0x1040, 0x17E0, 0xFF10,
@@ -73,11 +87,81 @@ ANY_LABEL: Final = (
     r"(?!(?i:when|wann|wo|where|quand|quando|cu[aá]ndo|starts?|stops?|ends?|begins?|beginn|deadline|due|expires|born|died)\b|"
     r".{0,4}(?:活动|活動|会议|會議|讲座|講座|报名|報名|截止|开始|開始|结束|結束|出生|生于))[^\d\n]{0,16}[:：]\s*"
 )
-DAY_WORDS: Final = r"le|am|ngày|วันที่|thứ [^\W\d_]{2,4},?|chủ nhật,?|(?:mon|diens|donners|frei|sams|sonn)tag,?|mittwoch,?"
+DAY_WORDS: Final = (
+    r"le|am|ngày|วันที่|(?:thứ [^\W\d_]{2,4}|chủ nhật),?|(?:(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch),?"
+)
 CLOCK_WORDS: Final = r"at|um|à|às|a las|alle|ore|om|kl\.?|ساعت"
 ARABIC_MONTH: Final = re.compile(
     rf"(?<!\w)({'|'.join(ARABIC_MONTHS)})(?: ?/ ?[\u0600-\u06ff]{{3,7}})?(?!\w)"
     rf"|(?<=\w) ?/ ?(?:{'|'.join(ARABIC_MONTHS)})(?!\w)"
+)
+# Names of zones and of whose time it is, in the order in which they are tried.
+ZONES: Final = {
+    "Asia/Shanghai": "北京|中国|中國|BJT|Beijing", "Asia/Hong_Kong": "香港|HKT|Hong Kong",
+    "Asia/Taipei": "台北|臺北|台湾|臺灣",
+    "Asia/Tokyo": "东京|東京|日本|JST", "Asia/Seoul": "首尔|首爾|韩国|韓國|KST", "Asia/Singapore": "新加坡|SGT",
+    "America/New_York": "美国?东部|美東|美东|纽约|紐約|ET|EST|EDT", "America/Los_Angeles": "美西|PT|PST|PDT",
+    "America/Chicago": "CDT", "Europe/London": "伦敦|倫敦|英国|英國|BST", "Europe/Paris": "巴黎|CET|CEST",
+    "Europe/Moscow": "莫斯科|MSK", "UTC": "格林[威尼]治|格林尼治|世界|UTC|GMT|Z",
+}  # fmt: skip
+# These are an hour of the year, whatever the place's clocks show on the day.
+FIXED: Final[dict[str, float]] = {
+    "EST": -5, "EDT": -4, "PST": -8, "PDT": -7, "CDT": -5, "MDT": -6, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2,
+    "BST": 1, "WAT": 1, "CAT": 2, "SAST": 2, "EET": 2, "EEST": 3, "EAT": 3, "TRT": 3, "PKT": 5, "WIB": 7,
+    "WITA": 8, "WIT": 9, "ICT": 7, "PHT": 8, "MYT": 8, "AWST": 8, "ACST": 9.5, "ACDT": 10.5, "AEST": 10, "AEDT": 11,
+    "NZST": 12, "NZDT": 13, "NPT": 5.75, "IRST": 3.5, "AFT": 4.5, "BRT": -3, "BRST": -2, "ART": -3, "CLT": -4,
+    "CLST": -3, "BOT": -4, "COT": -5, "PET": -5,
+}  # fmt: skip
+# Letters of several places: India, Israel and Ireland, China and Chicago. They say no more than "here".
+OF_SEVERAL: Final = frozenset("IST CST AST ADT GST SST MST ECT".split())
+# Countries that print the month first; of all other known places the day comes first.
+MONTH_FIRST: Final = frozenset({
+    "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Phoenix",
+    "America/Detroit", "America/Boise", "America/Anchorage", "Pacific/Honolulu", "Asia/Manila",
+})  # fmt: skip
+NO_PLACE: Final = frozenset({"UTC", "Etc/UTC", "GMT", "America/Toronto", "America/Vancouver"})
+# Letters of places that all print the day first, and languages of which some print the month or the year first.
+DAY_FIRST: Final = frozenset({*FIXED, *"SGT HKT MSK CET CEST BST".split()}) - {
+    "EST", "EDT", "PST", "PDT", "CDT", "MDT", "PHT", "IRST", "AFT", "NPT",
+}  # fmt: skip
+ORDER_OPEN: Final = frozenset({"", "und", "en", "zh", "yue", "ja", "ko", "tl", "ne", "mn", "hu", "lt"})
+# Weekdays from Monday on, as they stand beside a date in digits; `_` is a space.
+WEEKDAYS: Final = {name.replace("_", " "): number for number, names in enumerate((
+    "monday mon montag mo lundi lunes lun lunedì lunedi segunda segunda-feira seg maandag måndag mandag mån man "
+    "maanantai maanantaina luni dilluns poniedziałek pondělí pondelok ponedjeljak ponedeljak ponedeljek "
+    "понедельник пн понеділок понеделник понедељак hétfő δευτέρα pazartesi senin isnin jumatatu thứ_hai thứ_2 "
+    "الاثنين الإثنين دوشنبه सोमवार সোমবার วันจันทร์ จันทร์ 星期一 周一 月曜日 月 월요일 월 pirmadienis pirmdiena "
+    "esmaspäev",
+    "tuesday tues tue dienstag di mardi mar martes martedì martedi terça terça-feira terca ter dinsdag tisdag "
+    "tirsdag tis tir tiistai tiistaina marți marţi dimarts wtorek úterý utorok utorak torek вторник вт вівторок "
+    "уторак kedd τρίτη salı selasa jumanne thứ_ba thứ_3 الثلاثاء سه\u200cشنبه سه_شنبه سهشنبه मंगलवार মঙ্গলবার "
+    "วันอังคาร อังคาร 星期二 周二 火曜日 火 화요일 화 antradienis otrdiena teisipäev",
+    "wednesday wednes wed mittwoch mi mercredi mer miércoles miercoles mié mercoledì mercoledi quarta "
+    "quarta-feira qua woensdag wo onsdag ons keskiviikko keskiviikkona miercuri dimecres środa středa streda "
+    "srijeda sreda среда ср середа сряда szerda τετάρτη çarşamba rabu jumatano thứ_tư thứ_4 الأربعاء الاربعاء "
+    "چهارشنبه बुधवार বুধবার วันพุธ พุธ 星期三 周三 水曜日 水 수요일 수 trečiadienis trešdiena kolmapäev",
+    "thursday thurs thur thu donnerstag do jeudi jeu jueves jue giovedì giovedi gio quinta quinta-feira qui "
+    "donderdag torsdag tors tor torstai torstaina joi dijous czwartek čtvrtek štvrtok četvrtak četrtek четверг чт "
+    "четвер четвъртък четвртак csütörtök πέμπτη perşembe kamis khamis alhamisi thứ_năm thứ_5 الخميس پنجشنبه "
+    "پنج\u200cشنبه गुरुवार বৃহস্পতিবার วันพฤหัสบดี พฤหัสบดี 星期四 周四 木曜日 木 목요일 목 ketvirtadienis "
+    "ceturtdiena neljapäev",
+    "friday fri freitag fr vendredi ven viernes vie venerdì venerdi sexta sexta-feira sex vrijdag vr fredag fre "
+    "perjantai perjantaina vineri divendres piątek pátek piatok petak petek пятница пт п'ятниця п’ятниця петък "
+    "петак péntek παρασκευή cuma jumat jum'at jum’at jumaat ijumaa thứ_sáu thứ_6 الجمعة جمعه शुक्रवार শুক্রবার "
+    "วันศุกร์ ศุกร์ 星期五 周五 金曜日 金 금요일 금 penktadienis piektdiena reede",
+    "saturday satur sat samstag sonnabend sa samedi sam sábado sabado sáb sabato sab zaterdag za lördag lørdag "
+    "lör lør lauantai lauantaina sâmbătă sambata dissabte sobota subota суббота сб субота събота szombat σάββατο "
+    "cumartesi sabtu jumamosi thứ_bảy thứ_7 السبت شنبه शनिवार শনিবার วันเสาร์ เสาร์ 星期六 周六 土曜日 土 토요일 "
+    "토 šeštadienis sestdiena laupäev",
+    "sunday sun sonntag so dimanche dim domingo dom domenica zondag zo söndag søndag sön søn sunnuntai "
+    "sunnuntaina duminică duminica diumenge niedziela neděle nedeľa nedjelja nedelja воскресенье вс неділя неделя "
+    "недеља vasárnap κυριακή pazar minggu ahad jumapili chủ_nhật الأحد الاحد یکشنبه रविवार রবিবার วันอาทิตย์ "
+    "อาทิตย์ 星期日 星期天 周日 日曜日 日 일요일 일 sekmadienis svētdiena pühapäev",
+)) for name in names.split()}  # fmt: skip
+# A date in digits, and what may be a weekday behind it; one sign is a weekday in brackets alone.
+IN_DIGITS: Final = re.compile(
+    r"\d{1,4}(?P<sep>[-/.]) ?\d{1,2}(?P=sep) ?\d{1,4}\.?"
+    r"(?P<behind>\s?\((?P<bracketed>[^\d()]{1,16})\)|,?\s(?P<open>[^\s\d()]{3,16}))?"
 )
 # A name of a month, or a year with its sign: what else has digits is left to the shapes above.
 FREE_FORM: Final = re.compile(
@@ -100,9 +184,20 @@ PRINTED_DATE: Final = re.compile(
 )
 
 
+class OrderTold(NamedTuple):
+    """What tells the order of day and month: a place, a day that the page is known to be of, the weekday beside them,
+    and what is of places that all have the day first."""
+
+    place: str = ""
+    near: date | None = None
+    weekday: int | None = None
+    of_day_first: str = ""
+
+
 @lru_cache(maxsize=64)
 def plain(text: str) -> str:
-    """A text with ASCII digits and signs, Chinese numerals of a date as digits, without brackets around it."""
+    """A text with ASCII digits and signs, Chinese numerals of a date as digits, without brackets around it, and a time
+    as programs write it in the order of mail."""
     if not text.isascii():
         text = HANGUL_DATE.sub(r"\1年\2月\3日", text.translate(WIDE))
         for half, sign in HANGUL_HALVES.items():
@@ -114,7 +209,40 @@ def plain(text: str) -> str:
             text = HAN_NUMBER.sub(lambda number: str(_han(number[0])), text)
     if text and BRACKETS.get(text[0]) == text[-1]:
         text = text[1:-1].strip()
-    return text
+    return C_TIME.sub(r"\2 \1 \5 \3\4", SCRIPT_TIME.sub(r"\2 \1 \3 \4", text))
+
+
+def without_weekday(text: str) -> tuple[str, int | None]:
+    """A text without the weekday beside its date in digits, and which one that is.
+
+    >>> without_weekday("Selasa, 01/05/2018 05:27 WIB"), without_weekday("2018/05/01 (火)")
+    (('01/05/2018 05:27 WIB', 1), ('2018/05/01', 1))
+    """
+    found = IN_DIGITS.search(text)
+    if found is None:
+        return text, None
+    said = ((found["bracketed"] or found["open"] or "").strip(" ,،.").lower()) if found["behind"] else ""
+    if said in WEEKDAYS:
+        return text[: found.start("behind")] + text[found.end("behind") :], WEEKDAYS[said]
+    before = text[: found.start()].split()
+    for size in (2, 1):
+        name = " ".join(before[-size:]).strip(" ,،.()").lower().removesuffix("ที่")
+        if len(before) >= size and len(name) > 1 and name in WEEKDAYS:
+            return " ".join([*before[:-size], text[found.start() :]]), WEEKDAYS[name]
+    return text, None
+
+
+def place_of(zone: ZoneInfo | None, language: str) -> str:
+    """The place whose order of day and month and whose calendar a text has: its outlet's where that tells, else one
+    where the calendar is that of the language, else none."""
+    if zone is not None and zone.key not in NO_PLACE:
+        return zone.key
+    return {"fa": "Asia/Tehran", "th": "Asia/Bangkok"}.get(language, "")
+
+
+def day_first_language(language: str) -> str:
+    """The language where all who write it have the day first, else nothing."""
+    return "" if language.partition("-")[0] in ORDER_OPEN else language
 
 
 def _common_year(era: re.Match[str]) -> str:
@@ -150,6 +278,33 @@ def day_in(year: int, month: int, day: int, place: str) -> date:
     if year in IRANIAN_YEARS or year in BUDDHIST_YEARS:
         raise ValueError("a year of another calendar")
     return date(year, month, day)
+
+
+def day_in_order(year: int, first: int, second: int, sign: str, told: OrderTold) -> tuple[date, str] | None:
+    """The day that two numbers and a year are, and what tells their order; None where nothing does."""
+    found: dict[date, str] = {}
+    for month, day, name in ((second, first, "day first"), (first, second, "month first")):
+        with suppress(ValueError):
+            found.setdefault(day_in(year, month, day, told.place), name)
+    if not found:
+        raise ValueError("no day of the calendar")
+    if len(found) == 1:
+        return next(iter(found.items()))
+    close = [(day, name) for day, name in found.items() if told.near and abs(day - told.near) <= AGREEMENT]
+    if len(close) == 1:
+        return close[0][0], f"{close[0][1]}, as the page is of {told.near}"
+    fitting = [(day, name) for day, name in found.items() if day.weekday() == told.weekday]
+    if len(fitting) == 1:
+        return fitting[0][0], f"{fitting[0][1]}, as the weekday says"
+    if sign == ".":
+        order, reason = "day first", "as between dots"
+    elif told.place and told.place not in NO_PLACE:
+        order, reason = "month first" if told.place in MONTH_FIRST else "day first", f"as in {told.place}"
+    elif told.of_day_first:
+        order, reason = "day first", f"as where it says `{told.of_day_first}`"
+    else:
+        return None
+    return next((day, f"{order}, {reason}") for day, name in found.items() if name == order)
 
 
 def iranian_month(name: str) -> int:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from pressmark.schemas.contract import Markup
 from pressmark.transforms.blocks import Cut, TooDeep, cut
-from pressmark.transforms.encodings import UTF_8, Decoded, codec_of, decode
+from pressmark.transforms.encodings import STATEFUL, UTF_8, Decoded, codec_of, decode
 from pressmark.transforms.header import (
     NO_HEADER,
     NO_LINES,
@@ -34,7 +34,7 @@ from pressmark.transforms.records import Header, Reading, RecordFacts
 from pressmark.transforms.reprint import looks_like_markdown
 
 __all__ = [
-    "AS_IT_IS", "STATEFUL", "Opened", "characters_of", "cut_body", "dated_in_words", "open_source", "part_source",
+    "AS_IT_IS", "Opened", "characters_of", "cut_body", "dated_in_words", "open_source", "part_source",
 ]  # fmt: skip
 
 AS_IT_IS: Final = Reading()
@@ -53,7 +53,6 @@ JSON_COMMENT: Final = re.compile(r"[\s\ufeff]*<!--\s*(?=\{)")
 WEB_DEFAULT: Final = "cp1252"
 # Switches to another script in encodings whose bytes are all ASCII, which as UTF-8 would be read wrongly.
 ESCAPE: Final = b"\x1b$"
-STATEFUL: Final = "the encoding has states between characters"
 ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?=[T ])")
 END_OF_COMMENT: Final = re.compile(r"\s*-->[ \t]*(?:\r\n|\n|\r)?")
 

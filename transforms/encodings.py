@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-__all__ = ["UTF_8", "Decoded", "as_encoded", "codec_of", "decode"]
+__all__ = ["STATEFUL", "UTF_8", "Decoded", "as_encoded", "codec_of", "decode", "remedy_of"]
 
 UTF_8: Final = "utf-8"
 BROKEN: Final = "\ufffd"
@@ -26,6 +26,19 @@ UNNAMED: Final = {"windows-31j": "cp932", "windows-874": "cp874"}
 STATELESS: Final = re.compile(
     r"(?:cp|iso8859-|gb|big5|euc_|shift_jis|koi8|mac[-_]|johab|kz1048|tis-620|ascii|ptcp)[\w-]*|utf-8|utf-16-[bl]e"
 )
+
+STATEFUL: Final = "the encoding has states between characters"
+# How files begin that no encoding makes text of.
+NO_TEXT: Final = (
+    (b"\x1f\x8b", "a file packed by gzip"), (b"PK\3\4", "a zip"), (b"\xfd7zXZ", "a file packed by xz"),
+    (b"\x28\xb5\x2f\xfd", "a file packed by zstd"), (b"BZh", "a file packed by bzip2"), (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"SQLite format 3", "a database"),
+    (b'\x04"M\x18', "a file packed by lz4"), (b"7z\xbc\xaf", "a file packed by 7-Zip"), (b"Rar!", "a RAR"),
+    (b"bplist00", "a web archive of Safari, or another property list"), (b"\xd0\xcf\x11\xe0", "a document of Office"),
+)  # fmt: skip
+# In so many bytes what is no text has some that are zero.
+MARKED: Final = 2000
+HALF: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 class Decoded(NamedTuple):
@@ -113,3 +126,17 @@ def _placed(data: bytes, encoding: str) -> tuple[str, Sequence[int]]:
             begin = end
     offsets.append(len(data))
     return "".join(pieces), offsets
+
+
+def remedy_of(error: UnicodeDecodeError, data: bytes, offset: int, *, of_record: bool) -> str:
+    """What to do with a source whose bytes are no text from `offset` on."""
+    kind = next((kind for start, kind in NO_TEXT if data.startswith(start)), None)
+    if kind is not None:
+        return f"these are the bytes of {kind}; unpack or exclude it"
+    if b"\0" in data[:MARKED]:
+        return "these are no characters of a text; exclude it, or name its encoding with `--encoding`"
+    if of_record and HALF.match(data, offset):
+        return "it is half of a pair of surrogates, and no character; write the dump again without such halves"
+    if error.reason == STATEFUL:
+        return "convert the file to UTF-8, as `iconv -f ISO-2022-JP -t UTF-8` does"
+    return "name the archive's encoding with `--encoding`, or convert the file to UTF-8"

@@ -71,6 +71,8 @@ REPORTERS: Final = re.compile(
     r"|(?!(?:[\u4e00-\u9fff]{4,5}(?:/|\Z)){2})[\u4e00-\u9fff·•]{2,5}(?:/[\u4e00-\u9fff·•]{2,5})+(?:\s*[（(][^（）()]{2,30}[）)])?"
     r"|[^，。！？：:\n\u3041-\u30fa]{2,60}(?:对本文亦有贡献|對本文亦有貢獻|对本文有贡献|对此文有贡献|报道|報導|报导|報道)"
     r"|(?:Von|Par|Por|Di|Door|Av|Af|Oleh|Text|Words|Story|Texto|Texte)(?::| by)?(?: [A-ZÀ-Þ][\w.'’-]+){2,4}"
+    r"(?: (?:und|et|y|e|og|och|en|dan|and|&)(?: [A-ZÀ-Þ][\w.'’-]+){2,4})?"
+    r"(?:,? \([^()\n]{2,40}\)|, [^.。()\n]{2,40}| (?:à|en|in|aus|para|pour|für|avec|mit|con) [A-ZÀ-Þ][^.。\n]{1,40})?"
     r"|(?:Posted|Submitted|Erstellt|Geschrieben|Verfasst|Veröffentlicht|Publié|Publicado|Escrito|Pubblicato|Scritto|Skrevet|Skriven)"
     r" (?:by|von|par|por|da|af|av)(?: [\w.'’-]+){1,4}(?: (?:on|am|le|el|em|il) .{4,40})?"
     r"|(?:[A-Z][a-z]+ ){1,2}by:"

@@ -68,6 +68,13 @@ STOOD_FOR: Final = {ord(stand_in): sign for sign, stand_in in STANDS_FOR.items()
 # Values of MDX: braces with code in them, up to two levels deeper.
 VALUE: Final = r"\{(?:[^{}]{1,400}+|\{(?:[^{}]{1,400}+|\{[^{}]{0,400}+\}){0,9}+\}){1,9}+\}"
 QUOTED: Final = r"\"[^\"\n]{0,999}\"|'[^'\n]{0,999}'"
+# What MDX takes from modules and gives to them, where a body begins.
+MODULES: Final = re.compile(
+    rf"\A(?:\s*+(?:import\b(?:[\w*{{}},$ \t\r\n]{{1,300}}?\bfrom\b)?[ \t]*+(?:{QUOTED})"
+    rf"|export[ \t]++(?:const|let|var)[ \t]++[\w$]{{1,60}}+[ \t]*+=[ \t]*+"
+    rf"(?:{VALUE}|{QUOTED}|\[[^\[\]]{{0,2000}}+\]|[\w.]{{1,60}}+))"
+    r"[ \t]*+;?[ \t]*+(?=[\r\n]|\Z))++(?=\r?\n[ \t]*+\r?(?:\n|\Z)|\Z)"
+)
 ELEMENT: Final = re.compile(rf"<[A-Za-z][\w.]*+(?:\s++[\w:-]{{1,60}}+(?:=(?>{QUOTED}|{VALUE}))?+){{1,60}}+\s*+/?>")
 BRACED: Final = re.compile(rf"(?>{QUOTED})|=({VALUE})")
 
@@ -113,11 +120,12 @@ def _quoted(found: re.Match[str]) -> str:
 
 
 def blanked(body: str) -> str:
-    """`body` with spaces for attribute lists, fences of boxes, sizes of pictures and comments of MDX.
+    """`body` with spaces for attribute lists, fences of boxes, sizes of pictures, and comments and modules of MDX.
 
     >>> blanked("a{: .b}\\n{/* c */}\\n")
     'a{: .b}\\n         \\n'
     """
+    body = MODULES.sub(lambda found: re.sub(r"[^\n\r]", " ", found[0]), body)
     if "{" in body:
         body = REMARK.sub(lambda found: re.sub(r"[^\n\r]", " ", found[0]), body)
         body = ATTRIBUTES.sub(lambda found: _without(found, found.lastgroup or ""), body)

@@ -65,10 +65,11 @@ OTHERS: Final = tuple((re.compile(start), said) for start, said in (
     (r"[\s\ufeff]*+(?:<!--\s*)?\.\. (?:title|slug|date): ",
      "this is a header of Nikola; put title and date between `---` lines before the article's Markdown or HTML"),
     (r"[\s\ufeff]*+\[\s*+[\[{\"]",
-     "this is a JSON list, or a broken one; write one object on a line of a `.jsonl` file, as `jq -c '.[]'` does"),
+     "this is a JSON list, or a broken one; name it, or its folder where that is no repository, or write one object on "
+     "a line of a `.jsonl` file, as `jq -c '.[]'` does"),
     (r"[\s\ufeff]*+\{(?![{%#])",
-     "this is one JSON document, or a broken one; write one object on a line of a `.jsonl` file, as `jq -c . *.json` "
-     "does, or `jq -c '.KEY[]'` where the articles are a list under a key"),
+     "this is one JSON document, or a broken one; name it, or its folder where that is no repository, or write one "
+     "object on a line of a `.jsonl` file, as `jq -c . *.json` does, or `jq -c '.KEY[]'` of a list under a key"),
     (r"[\s\ufeff]*+---[ \t]*\r?\n", "its front matter has no closing `---` line, or no key that can be read; mend it"),
     (r"(?s)(?=.{0,2000}\0)", "these are no characters of a text; exclude it"),
     (r"[\s\ufeff]*+[a-z_]{1,40}:[^\n]{0,400}\n---[ \t]*\r?\n",

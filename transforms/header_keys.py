@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 __all__ = [
-    "AUTHORS", "DATED", "DATES", "DESCRIPTIONS", "ELSEWHERE", "MANY", "OF_PUBLICATION", "OWN_URLS", "SITE_URLS",
-    "TITLES", "UNDERSTOOD", "URLS", "date_keys", "folded",
+    "AUTHORS", "DATED", "DATES", "DESCRIPTIONS", "ELSEWHERE", "MANY", "MODIFIED", "OF_PUBLICATION", "OWN_URLS",
+    "SITE_URLS", "TITLES", "UNDERSTOOD", "URLS", "date_keys", "folded",
 ]  # fmt: skip
 
 # What keys are called in other languages, where English has not the same word for something else (`data`).
@@ -42,6 +42,11 @@ MANY: Final = {
     "tags": ("tags", "tag", "topics", "keywords", *ELSEWHERE["tags"]),
     "categories": ("categories", "category", *ELSEWHERE["categories"]),
 }
+# When a page was changed last, which is no date of publication.
+MODIFIED: Final = frozenset(
+    "updated updatedat updatedon dateupdated lastupdated lastupdate updatetime updateddate modified modifiedat "
+    "modifiedon datemodified lastmodified lastmodifiedat modifiedtime modifieddate lastedited 更新时间 更新時間".split()
+)
 HAS_YEAR: Final = re.compile(r"[12]\d{3}")
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, Final
 
-__all__ = ["HANGUL", "UNDETERMINED", "detect", "detect_all"]
+__all__ = ["HANGUL", "UNDETERMINED", "detect", "detect_all", "family_of"]
 
 UNDETERMINED: Final = "und"
 HAN: Final = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
@@ -122,6 +122,8 @@ def _is_mostly_latin(sample: str) -> bool:
     return len(LATIN_WORD.findall(sample)) > 2 * len(HAN.findall(sample))
 
 
+# Of one article's texts, which may be asked for twice: for its dates, and for itself.
+@lru_cache(maxsize=256)
 def _by_words(text: str) -> str:
     """The language of a text by its script and words; `und` where these are few, or the detector is not sure."""
     languages = _languages_of(text)
@@ -208,11 +210,11 @@ def _main_of(tags: list[str], texts: Sequence[str], counted: Sequence[int]) -> s
     for index in counted:
         sizes[tags[index]] += len(texts[index])
     for tag, size in sizes.items():
-        families[_family_of(tag)] += size * (HAN_LETTERS if tag[:2] in EAST_ASIAN or tag == "yue" else 1)
-    return max(distinct, key=lambda tag: (families[_family_of(tag)], sizes[tag], tag))
+        families[family_of(tag)] += size * (HAN_LETTERS if tag[:2] in EAST_ASIAN or tag == "yue" else 1)
+    return max(distinct, key=lambda tag: (families[family_of(tag)], sizes[tag], tag))
 
 
-def _family_of(tag: str) -> str:
+def family_of(tag: str) -> str:
     """Chinese is one language in two scripts, and as it is spoken in Canton."""
     return "zh" if tag[:2] in ("zh", "yu") else tag
 

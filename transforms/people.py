@@ -24,19 +24,14 @@ from pressmark.transforms.people_words import (
     REPORTERS,
     SHORT,
     WORDS,
+    without_permission,
 )
 from pressmark.transforms.records import Contributor, Link
 
 __all__ = [
-    "author_of",
-    "beside_sections",
-    "contributors_of",
-    "credits_in",
-    "credits_of",
-    "names_nobody",
-    "people_in",
+    "author_of", "beside_sections", "contributors_of", "credits_in", "credits_of", "names_nobody", "people_in",
     "reports",
-]
+]  # fmt: skip
 
 SEPARATOR: Final = "、"
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -103,7 +98,7 @@ NAME_END: Final = re.compile(
 # Chinese and Japanese part labels and names by wide or several spaces; between names these are commas.
 WIDE: Final = re.compile(r"(?<=[\u4e00-\u9fff])(?:\s{2,}|[\xa0\u3000]+)(?=[\u4e00-\u9fff]{2,4}(?:[\s/／、,，]|$))")
 NAMES: Final = re.compile(
-    r"\s*(?:(?P<part>[,，、،/／])|[&＆]|\s(?:and|AND|und|et|y|e|og|och|en|with|·)\s|"
+    r"\s*(?:(?P<part>[,，、،/／])|[&＆]|\s(?:and|AND|und|et|y|e|og|och|en(?=\s\S+\s)|with|·)\s|"
     r"(?<=[\u4e00-\u9fff]{2})(?:和|与|與|及)(?=[\u4e00-\u9fff]{2,4}\s*$))\s*(?:and\s)?"
 )
 # Two short words by themselves, neither of which says what somebody did; joined as the parts of one name are.
@@ -137,7 +132,8 @@ OFFICE: Final = re.compile(
     r"(?:,?\s*|(?<=[a-z]))(?:(?:senior|chief|staff|special|foreign|political|science|sports|national|business|associate|"
     r"contributing|deputy|guest|health|legal|diplomatic|managing|executive)\s+)*"
     rf"\b(?:(?-i:[A-Z])\w+\s+)??(?:staff|(?<=\w\s){JOB}|(?<=[a-z]){JOB})\b.*$|"
-    r"\s(?:special to|for|of|at|in|from|is)\s+(?:the\s+)?(?-i:[A-Z]).*$",
+    rf"\s(?:special to|for|of|at|in|from|is|(?-i:à|para|pour|für|aus|desde|em))\s+(?:the\s+)?(?-i:[A-Z]).*$"
+    rf"|\s(?:avec|mit|con)\s+(?:{'|'.join(name for name in AGENCIES if name.isascii())})\b.*$|(?-i:\sen\s[A-Z]\S*)$",
     re.IGNORECASE,
 )
 GLUED_JOB: Final = re.compile(
@@ -147,6 +143,7 @@ GLUED_AGENCY: Final = re.compile(
     rf"(?<=[A-Za-z])(?:{'|'.join(name.title() for name in AGENCIES if name.isascii() and len(name) > 5)})$"
     r"|(?<=[a-z]{2})(?<!The)\s(?:The )?(?:Associated Press|Agence France-Presse|Canadian Press)$"
 )
+BEFORE_PLACE: Final = re.compile(r"^(?:(?:en|in|à|aus|desde|em)\s(?=[A-Z]).*|(?:avec|mit|con)\s+)")
 IS_JOB: Final = re.compile(
     rf"(?:the\s+|a\s+)?(?:[\w&-]+\s+){{0,5}}{JOB}(?:\s+(?:of|at|for|in|on)\s.*)?|head of .*|special to .*|for the .*|"
     rf"\w*(?:{_any(job for job in JOBS if not job.isascii())})",
@@ -234,7 +231,7 @@ def contributors_of(
         bylines = [SPACED.sub(JOINED_NAME, line) for line in bylines]
     every = [one for text, role in stated for one in _stated(text, role)]
     said = [one for one in every if not is_label(one.name)]
-    lines = [people_in(line.strip()) for byline in bylines for line in byline.split("\n")]
+    lines = [people_in(without_permission(line.strip())) for byline in bylines for line in byline.split("\n")]
     writers = [one for one in said if one.role == TEXT]
     writers = [one for one in writers if not IS_JOB.fullmatch(one.name)] or writers
     named = [[one for one in line if one.role == TEXT and not is_label(one.name)] for line in lines]
@@ -308,7 +305,7 @@ def people_in(line: str) -> tuple[Contributor, ...]:
 
 def _stated(text: str, role: str) -> tuple[Contributor, ...]:
     """Whom a statement names: as a byline, else the text as it is."""
-    if names_nobody(text):
+    if names_nobody(text := without_permission(text.strip())):
         return ()
     found = tuple(one._replace(role=role) if one.role == TEXT else one for one in people_in(text))
     return found or (Contributor(text.strip(), role),)
@@ -427,7 +424,7 @@ def _name(part: str) -> str:
     part = part.strip(ENDS.replace(".", "") + "‘’'\"“”")
     half = part[: len(part) // 2]
     part = half if " " in half and part in (half + half, f"{half} {half}") else part
-    part = CODE.sub("", PLACED.sub("", GLUED_AGENCY.sub("", part)))
+    part = CODE.sub("", PLACED.sub("", GLUED_AGENCY.sub("", BEFORE_PLACE.sub("", part))))
     if sent := SENT.match(part):
         part = sent["name"]
     if not IS_JOB.fullmatch(part):
@@ -445,6 +442,5 @@ def _is_organisation(name: str) -> bool:
 
 def _is_like_a_name(name: str) -> bool:
     """Whether a text that no label announces may be a name."""
-    if SENTENCE.search(name):
-        return False
-    return len(name.split()) <= MOST_WORDS and (len(name) <= LONGEST_HAN or name[0].isascii() or "·" in name)
+    is_short = len(name.split()) <= MOST_WORDS and (len(name) <= LONGEST_HAN or name[0].isascii() or "·" in name)
+    return is_short and not SENTENCE.search(name)

@@ -1,11 +1,24 @@
 """Words by which bylines say what people did, for whom, and as what: data for `people.py`, in several languages.
 
-Owns lists alone. A word that stands for two roles is in both; longer words are tried first.
+Owns lists, and who is named by words of permission. A word that stands for two roles is in both; longer words are tried
+first.
 """
 
+import re
 from typing import Final
 
-__all__ = ["AGENCIES", "DONE_BY", "ENDINGS", "JOBS", "KEYS", "NOBODY", "REPORTERS", "SHORT", "WORDS"]
+__all__ = [
+    "AGENCIES",
+    "DONE_BY",
+    "ENDINGS",
+    "JOBS",
+    "KEYS",
+    "NOBODY",
+    "REPORTERS",
+    "SHORT",
+    "WORDS",
+    "without_permission",
+]
 
 # What somebody did, as it stands before the name with a sign or a space between, or behind it.
 WORDS: Final = {
@@ -103,7 +116,8 @@ JOBS: Final = tuple(
     "editor|editor-in-chief|editor in chief|editor-at-large|reporter|correspondent|writer|journalist|contributor|"
     "columnist|staff|producer|photographer|bureau chief|founder|ceo|director|manager|analyst|critic|intern|fellow|"
     "expert|professor|reviewer|consultant|specialist|president|officer|engineer|developer|scientist|researcher|chairman|"
-    "economist|historian|lecturer|attorney|adviser|advisor|coordinator|designer|maintainer|curator|strategist|redakteur|redakteurin|journaliste|periodista|기자|"
+    "economist|historian|lecturer|attorney|adviser|advisor|coordinator|designer|maintainer|curator|strategist|redakteur|redakteurin|journaliste|periodista|korrespondent|korrespondentin|reporterin|correspondant|"
+    "correspondante|envoyé spécial|envoyée spéciale|corresponsal|corrispondente|inviato|기자|"
     "칼럼니스트|특파원|教授|研究员|研究員|律师|律師|博士|社长|社長|主任|院长|院長|先生|女士|老师|老師".split("|")
 )
 # What a scraper or a system writes where it knows nobody, and what stands among names and is none.
@@ -119,3 +133,28 @@ NOBODY: Final = frozenset(
     "end|webmaster|root|user|post|guest|完|网络转载|转载|网络整理|举报|舉報|"
     "媒体|媒體|专题|專題|独家|獨家|系列|连续|連續|新闻|新聞|相关|相關|最新".split("|")
 )
+# Who permits a reprint, or is said to have written it, in a line that says no more: `本文已获作者林帆授权转载`.
+PERMITTED: Final = re.compile(
+    r"(?:本文|此文|文章)?(?:(?:已|由|经|經|获|獲|取?得|[征徵]得|承蒙|感[谢謝]|[转轉][载載]自){1,3}(?:原?作者)?|原?作者)\s*[:：]?\s*"
+    r"(?P<name>[\u4e00-\u9fff·]{2,5}?)?\s*(?:本人|老师|老師|先生|女士)?(?:书面|書面)?(?:授[权權]|许可|許可|同意)"
+    r"(?:本[刊站网網台号號])?(?:独家|獨家)?(?:[转轉][载載]|[发發][布佈表]|刊[载載登发發]|使用|推送|首[发發])?[。.]?"
+    r"|(?:本文|此文)?(?:原[创創](?:作者)?(?:[为為是]|\s*[:：|｜]\s*)|作者[为為是])(?P<maker>[\u4e00-\u9fff·]{2,5})[。.]?"
+)
+PERMITTED_BY: Final = re.compile(
+    r"(?:re-?(?:printed|published|posted|produced)|used|published)\s(?:here\s)?(?:with|by)\s(?:the\s)?(?:kind\s)?permission"
+    r"\s(?:of|from)\s(?P<name>[^.\n]{2,60}?)\.?",
+    re.IGNORECASE,
+)
+
+
+def without_permission(text: str) -> str:
+    """The name alone of a line that says who permits a reprint or wrote it, nothing where it names nobody; else the
+    text as it is.
+
+    >>> without_permission("本文已获作者 林帆 授权转载"), without_permission("经作者授权"), without_permission("林帆")
+    ('林帆', '', '林帆')
+    """
+    if found := PERMITTED.fullmatch(text) or PERMITTED_BY.fullmatch(text):
+        groups = found.groupdict()
+        return groups["name"] or groups.get("maker") or ""
+    return text

@@ -157,11 +157,13 @@ class Paragraph(NamedTuple):
 NO_ZONE: Final = "no_zone"
 INDEX_PAGE: Final = "index_page"
 WALL_PAGE: Final = "wall_page"
+# Its header says when it was modified, and nothing says when it was published.
+ONLY_MODIFIED: Final = "only_modified"
 
 
 class Article(NamedTuple):
     """One row of `articles`, without run columns, and its paragraphs, with the reason for each one's role. `text` is
-    UTF-8; `doubts` (`NO_ZONE`, `INDEX_PAGE`, `WALL_PAGE`) are in no row, but for what a run says."""
+    UTF-8; `doubts` (`NO_ZONE`, `INDEX_PAGE`, `WALL_PAGE`, `ONLY_MODIFIED`) are in no row, but for what a run says."""
 
     archive: str
     article_id: str

@@ -15,6 +15,7 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -24,6 +25,7 @@ from urllib.parse import urljoin
 import yaml
 from dateutil import parser as dateutil
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import table
 
 from pressmark.schemas.contract import CONTENT_ROLES, DisagreementKind
 from pressmark.transforms.reference import ReferenceBlock, ReferenceCut, reference_cut
@@ -43,7 +45,9 @@ MEDIA_COLUMNS: Final = ("article_id", "ordinal", "kind", "src", "byte_start", "b
 
 
 def _commonmark() -> MarkdownIt:
-    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    reader = MarkdownIt("commonmark", {"html": True}).enable("strikethrough")
+    # A line that begins a list or a heading is no row of a table, as GitHub has it; the library asks for tables first.
+    reader.block.ruler.before("lheading", "rows", table, {"alt": ["paragraph", "reference"]})
     # Addresses are shown as they are written, wherever they lead.
     reader.normalizeLinkText = str  # type: ignore[method-assign, assignment]
     reader.validateLink = bool  # type: ignore[method-assign, assignment]
@@ -62,17 +66,18 @@ DATE_KEYS: Final = (
     "datepublish", "publicationdate", "publishingdate", "publishtime", "publishedtime", "pubtime",
     "pubdatetime", "publishedon", "posted", "postedat", "postdate", "created", "createdat", "datecreated", "lastmod",
 )  # fmt: skip
+OPEN_DATE: Final = re.compile(
+    r"\d{4}\D\d\d?\Z|\D*(?:0?\d|1[0-2])[/-](?:0?\d|1[0-2])[/-]\d|.*(?:\b(?!GMT|UTC|[AP]M)[A-Z]{2,5}\b| \d+\.\d)"
+)
 PAGE: Final = re.compile(r"(?si)\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b")
 DATED_BY_HEADER: Final = ("comment", "bare", "front_matter")
 MARKS: Final = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-WEEK: Final = timedelta(days=7)
-NEWS: Final = range(1500, 2400)
+EPOCH, WEEK = datetime(1970, 1, 1, tzinfo=UTC), timedelta(days=7)
+NEWS, LONGEST_SHOWN = range(1500, 2400), 2000
 CONTINUATION: Final = 0x80, 0xC0
-LONGEST_SHOWN: Final = 2000
 COMMONMARK: Final = _commonmark()
 BEYOND_COMMONMARK: Final = re.compile(
-    r"^[ \t>]*(?:\[\^[^\]\n]+\]:|:::|\]\()|[ \t]=\d*%?x\d*%?[ \t]*[\")]"
+    r"\A\s*(?:im|ex)port\s|^[ \t>]*(?:\[\^[^\]\n]+\]:|:::|\]\()|[ \t]=\d*%?x\d*%?[ \t]*[\")]"
     r"|%\}[ \t\r]*\n {0,3}\[|\{:|\{[ \t]*(?:[#.]|[\w-]+=)|\{/\*|\w=\{|(?:\]\(|=\"|\]:[ \t]+)[^\s()\"]*\{[{%]",
     re.MULTILINE,
 )
@@ -237,8 +242,7 @@ def _counts(source: _Source, found: ReferenceCut, size: int) -> dict[str, int]:
         index = bisect_right(ends, start)
         if index == len(ends) or start < found.blocks[index].start:
             skipped += places[end] - places[start]
-    header = places[0]
-    return {"header_bytes": header, "skipped_bytes": skipped, "markup_bytes": size - header - inside - skipped}
+    return {"header_bytes": places[0], "skipped_bytes": skipped, "markup_bytes": size - places[0] - inside - skipped}
 
 
 def _of_markdown(
@@ -322,7 +326,7 @@ def _of_dates(article: Mapping[str, Any], source: _Source, zone: tzinfo) -> Iter
 
 
 def _of_times(column: str, published: datetime | None, derived: datetime | None) -> Disagreement:
-    said = [None if moment is None else moment.isoformat() for moment in (published, derived)]
+    said = [moment.isoformat() if moment else None for moment in (published, derived)]
     return Disagreement("date", column, said[0], said[1])
 
 
@@ -381,13 +385,8 @@ def _after_title(text: str, start: int) -> int | None:
     for line in LINE.finditer(text, start):
         dashes = DASHES.match(text, line.start())
         if dashes and line.start() > start and text[start : line.start()].rstrip().endswith(")"):
-            end = dashes.end()
-            for blank in (r"(?:\r\n|\r|\n)", r"[ \t]*(?:\r\n|\r|\n)"):
-                found = re.compile(blank).match(text, end)
-                end = found.end() if found else end
-                if not found:
-                    break
-            return end
+            found = re.compile(r"(?:\r\n|\r|\n)(?:[ \t]*(?:\r\n|\r|\n))?").match(text, dashes.end())
+            return found.end() if found else dashes.end()
     return None
 
 
@@ -432,12 +431,13 @@ def _dated(found: Any) -> tuple[datetime | date | None, bool]:
     if re.fullmatch(r"1\d{9}(?:\d{3}|\.\d+)?", str(value)):
         parts = str(value)[10:].lstrip(".").ljust(6, "0")[:6]
         return EPOCH + timedelta(seconds=int(str(value)[:10]), microseconds=int(parts)), True
-    try:
-        moment: Any = value if isinstance(value, date) else dateutil.parse(re.sub("GMT(?=[-+])", "", str(value)))
-    except (ValueError, OverflowError):
+    # A month alone, a day that may be the month, letters of a zone and other calendars are read by what is around them.
+    if OPEN_DATE.match(str(value)):
         return None, False
-    # A month alone, a day that may be the month, and a year of another calendar are read by what is around them.
-    if re.match(r"\d{4}\D\d\d?\Z|(?:0?\d|1[0-2])[/-](?:0?\d|1[0-2])[/-]\d", str(value)) or moment.year not in NEWS:
+    moment: Any = value if isinstance(value, date) else None
+    with suppress(ValueError, OverflowError):
+        moment = moment or dateutil.parse(re.sub("GMT(?=[-+])", "", str(value)))
+    if moment is None or moment.year not in NEWS:
         return None, False
     return moment if isinstance(value, date) or re.search(r"\d:\d|^\d{12}(\d\d)?$", str(value)) else moment.date(), True
 

@@ -38,6 +38,12 @@ GLUED_ATTRIBUTES: Final = tuple(
     "name async defer charset datetime cite color face size border colspan rowspan onclick onload".split()
 )
 RAW_TEXT: Final = ("script", "style")
+# An open `svg` ends where HTML begins, as in browsers; inside these HTML is part of it.
+HTML_IN_SVG: Final = ("foreignobject", "desc", "title")
+NOT_IN_SVG: Final = re.compile(
+    r"b|big|blockquote|body|br|center|code|d[dlt]|div|em(?:bed)?|h[1-6r]|head|i|img|li|listing|menu|meta|nobr|[ou]l|p|pre"
+    r"|ruby|s|small|span|strong|strike|su[bp]|table|tt|u|var"
+)
 MEDIA: Final = {
     "image": ("img", "amp-img"), "video": ("video", "amp-video"), "audio": ("audio", "amp-audio"),
     "embed": ("iframe", "embed", "object", "amp-iframe", "amp-youtube"),
@@ -234,9 +240,10 @@ class _MarkingParser(HTMLParser):
         """Mark what ends with the next `>`."""
         self.mark(name, self.source.find(">", self.place()) + 1 or len(self.source), **attributes)
 
-    def handle_starttag(self, tag: str, attrs: object, **facts: str) -> None:
-        del attrs  # none of them says where a block is cut
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]], **facts: str) -> None:
         name = _unglued(tag)
+        if NOT_IN_SVG.fullmatch(name) or (name == "font" and {key for key, _ in attrs} & {"color", "face", "size"}):
+            self.leave_svg()
         if self.start(name, self.place() + len(self.get_starttag_text() or ""), **facts):
             self.soup.handle_endtag(name)
         elif name in SKIPPED:
@@ -244,19 +251,24 @@ class _MarkingParser(HTMLParser):
         if name != tag and name in RAW_TEXT:
             self.set_cdata_mode(name)
 
-    def handle_startendtag(self, tag: str, attrs: object) -> None:
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         # The slash means something in foreign content only.
-        alone = _unglued(tag) == "svg"
+        name = _unglued(tag)
+        alone = name == "svg" or (self.hiding == "svg" and name in HTML_IN_SVG)
         self.handle_starttag(tag, attrs, **({"alone": ""} if alone else {}))
         if alone:
-            self.end("svg")
+            self.end(name)
         elif tag in RAW_TEXT:
             self.set_cdata_mode(tag)
 
     def handle_endtag(self, tag: str) -> None:
         tag = _unglued(tag)
+        if tag in ("p", "br"):
+            self.leave_svg()
         # Only the skipped element's own tags matter until it ends.
         if self.hiding and tag != self.hiding:
+            if tag in self.open_in_svg():
+                self.end(tag)
             return
         if tag == "br":
             self.mark_tag(tag)
@@ -268,6 +280,20 @@ class _MarkingParser(HTMLParser):
         self.soup.handle_endtag(name)
         if name == self.hiding and not self.soup.open_tag_counter[name]:
             self.hiding = ""
+
+    def open_in_svg(self) -> list[str]:
+        """What is open from the current element up to the outermost `svg`, of these and of what holds HTML in one."""
+        current = self.soup.currentTag
+        if self.hiding != "svg" or current is None:
+            return []
+        names = [one.name for one in (current, *current.parents) if one.name == "svg" or one.name in HTML_IN_SVG]
+        return names[: len(names) - names[::-1].index("svg")]
+
+    def leave_svg(self) -> None:
+        """End what is open here of `svg` elements, up to one that holds HTML."""
+        while self.open_in_svg()[:1] == ["svg"]:
+            self.end("svg")
+            self.mark(END_MARK, self.place(), of="svg")
 
     def handle_data(self, data: str) -> None:
         self.mark(TEXT_MARK, self.place() + len(data))

@@ -103,10 +103,18 @@ def looks_like_markdown(body: str) -> bool:
     return MARK.search(body) is not None or (parted and (begun > 2 * tagged + 1 or not TAG.search(body)))
 
 
-def original_address(blocks: Sequence[Block], below: Collection[int] = (), *, page: bool = False) -> str | None:
+def original_address(
+    blocks: Sequence[Block], below: Collection[int] = (), *, title: str = "", page: bool = False
+) -> str | None:
     """The address that the first blocks of a reprint name as its original, taken out of a web archive's, or None.
-    `below` are the blocks right behind a picture. A whole `page` that has a link to its original is another one, such
-    as a translation, where it does not say that it is a reprint."""
+    `below` are the blocks right behind a picture. A first block that is the `title` and a link leads there, too. A
+    whole `page` that has a link to its original is another one, such as a translation, where it does not say that it is
+    a reprint."""
+    if not page and blocks and len(blocks[0].links) == 1:
+        first, (link,) = blocks[0], blocks[0].links
+        is_title = " ".join(first.text.split()) == title and (link.start, link.end) == (0, len(first.text))
+        if is_title and (address := _original(link.href)) is not None:
+            return address
     for index, block in enumerate(islice(blocks, FIRST_BLOCKS)):
         credit = index in below and LABEL.match(block.text)
         for link in block.links if len(block.text) <= LONGEST_ORIGIN and not credit else ():

@@ -33,7 +33,7 @@ LEFT_OUT: Final = re.compile(
         | package(?:-lock)?\.json | requirements[^/]*\.txt
         | (?:_?layouts|_includes|_sass|_data|archetypes|templates|assets|node_modules|vendor|__pycache__)/.*
         | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|bmp|avif|css|scss|js|mjs|ts|map|woff2?|ttf|eot|otf|mp[34]|webm|m4a|pdf
-                   |zip|gz|zst|py|rb|sh|json|ya?ml|toml|xml|csv|lock|parquet|rs|go|java|c|cc|cpp|h|php|sql|prisma|ipynb|vue
+                   |zip|gz|zst|py|rb|sh|json(?:\#[^/#]*)?|ya?ml|toml|xml|csv|lock|parquet|rs|go|java|c|cc|cpp|h|php|sql|prisma|ipynb|vue
                    |jsx|tsx|less|sass|webmanifest|wasm|ini|cfg|bat|exe|docx?|xlsx?|pptx?|db|sqlite|7z|rar|xz|bz2|tar|tgz|epub|rss|atom|tsv|bib|iso|bin
                    |cdxj?|log|conf|sqlite3|orig|download)
         | [^/]*\.(?:png|jpe?g|gif|webp|svg|ico|css|js|woff2?|ttf|eot|otf|json|xml)[?@][\w%-]+=[^/\s]*
@@ -59,9 +59,11 @@ BESIDE: Final = re.compile(
     re.IGNORECASE,
 )
 PAGES: Final = (".html", ".htm", ".xhtml")
-# The page that a site has for what it lacks, unless pages beside it have numbers that no server has for a fault.
-FAULT: Final = re.compile(r"(\A|/)404(\.[^/]*)?\Z")
-NO_FAULTS: Final = range(390, 400)
+# The page that a site has for what it lacks, unless pages beside it have numbers that no server has for a fault, of as
+# many digits or more.
+FAULT: Final = re.compile(r"(?:\A|/)404(?:\.[^/]*)?\Z")
+NUMBERED: Final = re.compile(r"(.*/|)([1-9]\d{2,9})((?:\.[^/]*)?)", re.DOTALL)
+FAULTS: Final = range(400, 600)
 HIDDEN: Final = re.compile(r"(?:\A|/)\.(?!\.?(?:/|\Z))")
 # As Arrow has it, ten times as fast: what `HIDDEN` and `LEFT_OUT` match, and a little more.
 DOUBTFUL: Final = r"(?s)(?:\A|/)\.|" + re.sub(r"\s", "", LEFT_OUT.pattern).replace(r"\Z", r"\z")
@@ -69,7 +71,8 @@ DOUBTFUL: Final = r"(?s)(?:\A|/)\.|" + re.sub(r"\s", "", LEFT_OUT.pattern).repla
 
 # Files of records; a record's path is its file's, `#`, and its place there, where there is more than one.
 RECORD_FILE: Final = r"\.(?:(?:warc|arc|jsonl|ndjson)(?:\.gz|\.zst)?|wacz|mht|mhtml|webarchive)"
-_RECORDS: Final = re.compile(rf"({RECORD_FILE})(?:#[^/#]*)?\Z", re.IGNORECASE)
+_RECORDS: Final = re.compile(rf"{RECORD_FILE}\Z", re.IGNORECASE)
+_PLACED: Final = re.compile(rf"({RECORD_FILE}|\.json)#[^/#]*\Z", re.IGNORECASE)
 
 
 # What an expression of pathspec has for `*`, and what stands between two of them in a name.
@@ -135,8 +138,9 @@ class Selection:
 
     def takes(self, path: str) -> bool:
         """Whether a file with this path, relative to the input's root, is taken."""
-        if records := _RECORDS.search(path):
-            path = path[: records.end(1)]
+        if placed := _PLACED.search(path):
+            path = path[: placed.end(1)]
+        records = _RECORDS.search(path)
         if HIDDEN.search(path) or self._excludes(path):
             return False
         if self._included is not None:
@@ -152,10 +156,12 @@ class Selection:
 
     def taken(self, paths: pa.StringArray) -> pa.BooleanArray:
         """`takes` of each of the paths of an archive, but where there is no `include` no file that a browser saved with
-        a page, and number 404 of numbered pages."""
+        a page, and number 404 of numbered pages; and JSON where nothing else is taken, which it accompanies else."""
         taken = self._taken(paths)
         if self.include:
             return taken
+        if not taken.true_count:
+            return Selection(("*.json",), self.exclude).taken(paths)
         taken = self._with_numbered(taken, paths)
         if not pc.any(pc.match_substring_regex(paths, BESIDE.pattern, ignore_case=True)).as_py():
             return taken
@@ -172,17 +178,17 @@ class Selection:
         faults = pc.match_substring_regex(paths, FAULT.pattern.replace(r"\Z", r"\z"))
         if not faults.true_count:
             return taken
-        names = paths.filter(faults).to_pylist()
+        names = paths.filter(pc.match_substring_regex(paths, r"(?:\A|/)[1-9]\d{2,9}(?:\.[^/]*)?\z")).to_pylist()
         beside = {
-            path: [one for number in NO_FAULTS if self.takes(one := FAULT.sub(rf"\g<1>{number}\g<2>", path))]
-            for path in names
-        }
-        every = pa.array([one for some in beside.values() for one in some], pa.string())
-        known = set(paths.filter(pc.is_in(paths, every)).to_pylist())
+            found.group(1, 3) for path in names if (found := NUMBERED.fullmatch(path))
+            and int(found[2]) not in FAULTS and self.takes(path)
+        }  # fmt: skip
         numbered = [
-            self.takes(path) or (not self._excludes(path) and not known.isdisjoint(beside[path])) for path in names
+            self.takes(path)
+            or (not self._excludes(path) and (found := NUMBERED.fullmatch(path)) and found.group(1, 3) in beside)
+            for path in paths.filter(faults).to_pylist()
         ]
-        return pc.replace_with_mask(taken, faults, pa.array(numbered, pa.bool_()))
+        return pc.replace_with_mask(taken, faults, pa.array(map(bool, numbered), pa.bool_()))
 
     def _taken(self, paths: pa.StringArray) -> pa.BooleanArray:
         if self.include or self.exclude:

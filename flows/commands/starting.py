@@ -37,7 +37,7 @@ def init(arguments: argparse.Namespace) -> int:
     if not found.articles:
         print(f"\nnothing was written: none of the {found.looked_at} sources is an article")
         print("docs/doors.md says what can be read, and what it begins with; name the files with --include")
-        print("articles in JSON, XML or CSV are read from JSON Lines: one object on a line of a `.jsonl` file")
+        print("articles in XML or CSV are read from JSON Lines: one object on a line of a `.jsonl` file")
         return EXIT_NOTHING
     if arguments.dry_run:
         return EXIT_OK

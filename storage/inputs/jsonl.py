@@ -1,5 +1,6 @@
-"""Reads JSON Lines: one record in a line, its payload under one key and what the others say beside. A line that is no
-object of JSON, is too long, or has no payload is a fault at its place in the unpacked file."""
+"""Reads JSON Lines: one record in a line, its payload under one key and what the others say beside; and JSON, a record
+in each object. What is no object of JSON, is too long, or has no payload is a fault at its place in the unpacked file.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from pressmark.transforms.front_matter import read_front_matter
 from pressmark.transforms.header_keys import DATED, DATES, DESCRIPTIONS, ELSEWHERE, UNDERSTOOD, URLS, folded
 from pressmark.transforms.records import Limits, RecordFacts
 
-__all__ = ["CONTENT", "read_json_lines", "suggested"]
+__all__ = ["CONTENT", "read_json", "read_json_lines", "suggested"]
 
 # What a payload may be called, as keys are folded, with what it then is; where a line has several, the first counts.
 CONTENT: Final[Mapping[str, str | None]] = MappingProxyType({
@@ -33,6 +34,9 @@ EPOCH: Final = re.compile(r"[0-9]{10}(?:[0-9]{3})?(?:\.[0-9]{1,9})?")
 CHUNK_BYTES: Final = 1 << 20
 # How a crawler's list of its pages begins, whose WARC files hold these.
 PAGES: Final = re.compile(rb"\s*\{\s*\"format\"\s*:\s*\"json-pages-")
+# What stands before, between and behind the objects of a file of JSON.
+DECODER: Final = json.JSONDecoder()
+BEFORE, BETWEEN = re.compile(r"\s*+\[?\s*+"), re.compile(r"\s*+,?\s*+(?:\]\s*+)?")
 # A number of this size counts milliseconds.
 MILLISECONDS_FROM: Final = 10**11
 # Of what is said beside the payload, so much is read; where it is more, its short values.
@@ -101,6 +105,57 @@ def read_json_lines(stream: Unpacked, limits: Limits, keys: Mapping[str, str]) -
             yield LeftOut("line of a list of pages") if lists_pages else Found(place, None, _read(line, limits, keys))
 
 
+def read_json(stream: Unpacked, limits: Limits, keys: Mapping[str, str]) -> Iterator[Found | LeftOut]:
+    """The records of a file that is an object of JSON, a list of objects, or some of them one after the other. A single
+    object is the file itself, others are at their offsets. What has nothing like a text is left out."""
+    data = stream.read(LONGEST_LINE_BYTES + 1)
+    if len(data) > LONGEST_LINE_BYTES:
+        yield Found("", None, fault_of(f"the file has more than {LONGEST_LINE_BYTES} bytes; write it as JSON Lines"))
+        return
+    try:
+        text = data.decode()
+        start = first = _behind(BEFORE, text, int(text.startswith("\ufeff")))
+        offset = counted = 0
+        while start < len(text):
+            found, end = DECODER.raw_decode(text, start)
+            follows = _behind(BETWEEN, text, end)
+            alone = start == first and follows == len(text) and "[" not in text[:first]
+            offset, counted = offset + len(text[counted:start].encode()), start
+            place = "" if alone else str(offset)
+            if _has_text(found, keys):
+                yield Found(place, None, _payload(found, text[start:end].encode(), limits, keys, "object"))
+            elif key := _list_of_texts(found, keys):
+                detail = f"its records are a list under `{key}`; write that alone, as `jq '.{key}'` does"
+                yield Found(place, None, fault_of(detail, text[start:end].encode(), reason="no_header"))
+            else:
+                yield LeftOut("JSON without a text")
+            start = follows
+    except UnicodeDecodeError as error:
+        yield Found("", None, fault_of(f"the file is no UTF-8 ({error.reason})", data, reason="invalid_utf8"))
+    except RecursionError:
+        yield Found("", None, fault_of("the file's values lie too deep in each other", data, reason="too_complex"))
+    except ValueError as error:
+        yield Found("", None, fault_of(f"the file is no JSON ({error}); mend or exclude it", data, reason="no_header"))
+
+
+def _has_text(found: Any, keys: Mapping[str, str]) -> bool:
+    """Whether a value is an object with a text, or with what may be one."""
+    if not isinstance(found, dict):
+        return False
+    return _text(_value(found, _content(found, keys)[0])) is not None or suggested(found) != ""
+
+
+def _list_of_texts(found: Any, keys: Mapping[str, str]) -> str | None:
+    """The key under which an object has a list of objects with texts."""
+    lists = found.items() if isinstance(found, dict) else ()
+    return next((key for key, value in lists if isinstance(value, list) and value and _has_text(value[0], keys)), None)
+
+
+def _behind(what: re.Pattern[str], text: str, start: int) -> int:
+    found = what.match(text, start)
+    return found.end() if found else start
+
+
 def _too_long(stream: Unpacked, start: bytes) -> Fault:
     """The fault of a line whose start was read; goes past its end."""
     size = len(start)
@@ -126,6 +181,10 @@ def _read(line: bytes, limits: Limits, keys: Mapping[str, str]) -> Payload | Fau
         return fault_of(f"the line is no JSON ({error})", line, reason="no_header")
     if not isinstance(found, dict):
         return fault_of("the line is no JSON object; one record is expected in a line", line, reason="no_header")
+    return _payload(found, line, limits, keys, "line")
+
+
+def _payload(found: dict[str, Any], data: bytes, limits: Limits, keys: Mapping[str, str], what: str) -> Payload | Fault:
     key, media_type = _content(found, keys)
     content = _text(_value(found, key))
     if content is not None and media_type in (None, "text/plain"):
@@ -134,15 +193,15 @@ def _read(line: bytes, limits: Limits, keys: Mapping[str, str]) -> Payload | Fau
         names = f"`{key}`" if key else "`html`, `text` or another usual key"
         has = ", ".join(f"`{name[:LONGEST_KEY]}`" for name in list(found)[:MOST_KEYS]) or "none"
         where = (not key and suggested(found)) or "html=KEY"
-        detail = f"the line has no text under {names}, its keys are {has}; say where it is with `--map {where}`"
-        return fault_of(detail, line, reason="no_header")
+        detail = f"the {what} has no text under {names}, its keys are {has}; say where it is with `--map {where}`"
+        return fault_of(detail, data, reason="no_header")
     if not content:
-        return fault_of(f"the line has an empty text under `{key}`; fetch the page again", line, reason="empty_file")
+        return fault_of(f"the {what} has an empty text under `{key}`; fetch the page again", data, reason="empty_file")
     # Half of a pair of surrogates is no character; the parser then says so.
-    data = limited([content.encode("utf-8", "surrogatepass")], limits)
-    if isinstance(data, Fault):
-        return data
-    return Payload(data, RecordFacts(content_type=media_type, said=_said(_without(found, key), keys)))
+    payload = limited([content.encode("utf-8", "surrogatepass")], limits)
+    if isinstance(payload, Fault):
+        return payload
+    return Payload(payload, RecordFacts(content_type=media_type, said=_said(_without(found, key), keys)))
 
 
 def suggested(found: dict[str, Any]) -> str:

@@ -126,8 +126,9 @@ def _read(archive: zipfile.ZipFile, name: str) -> tuple[bytes, dict[str, Any]]:
     return data, found if isinstance(found, dict) else {}
 
 
-IS_RECORDS: Final = re.compile(rf"{RECORD_FILE}\Z", re.IGNORECASE)
-AT_PLACE: Final = re.compile(rf"{RECORD_FILE}#[^/#]*\Z", re.IGNORECASE)
+IS_RECORDS: Final = re.compile(rf"(?:{RECORD_FILE}|\.json)\Z", re.IGNORECASE)
+AT_PLACE: Final = re.compile(rf"(?:{RECORD_FILE}|\.json)#[^/#]*\Z", re.IGNORECASE)
+IS_JSON: Final = re.compile(r"\.json\Z", re.IGNORECASE)
 IS_LINES: Final = re.compile(r"\.(?:jsonl|ndjson)(?:\.gz|\.zst)?\Z", re.IGNORECASE)
 IS_SAVED: Final = re.compile(r"\.(?:mht|mhtml|webarchive)\Z", re.IGNORECASE)
 IN_WACZ: Final = re.compile(r"archive/.+\.w?arc(?:\.gz|\.zst)?\Z", re.IGNORECASE | re.DOTALL)
@@ -171,13 +172,17 @@ class RecordFolder(Folder):
 
     def listing(self, request: Request) -> Listing:
         listing = super().listing(request)
-        is_records = listing.frame["source_path"].str.contains(f"(?i){RECORD_FILE}$")
+        is_records = listing.frame["source_path"].str.contains(f"(?i)(?:{RECORD_FILE}|\\.json)$")
         if not is_records.any():
             return listing
         self.streamed, self._files, self._firsts, self._open = True, [], [], None
         self._signatures, self._as_stated, self._cut = {}, {}, []
         left_out: Counter[str] = Counter()
         sources = request.counted(self._listed(sources_of(listing.frame), left_out), self.budget, self._root)
+        if sources and not any(IS_RECORDS.search(one.source_path.partition("#")[0]) for one in sources):
+            # No file of JSON has a record: what else there is needs no second pass.
+            self.streamed, self._files, self._firsts = False, [], []
+            return listing
         found = listing_of(sources, request.selection)
         notes = (*listing.notes, _note(left_out)) if left_out else listing.notes
         if self._cut:
@@ -263,6 +268,12 @@ class RecordFolder(Folder):
             from pressmark.storage.inputs.saved import read_saved
 
             yield from read_saved(stream, limits)
+            return
+        if IS_JSON.search(name):
+            from pressmark.storage.inputs.jsonl import read_json
+
+            for found in read_json(stream, limits, self._keys):
+                yield found._replace(place=found.place and f"#{found.place}") if isinstance(found, Found) else found
             return
         if IS_LINES.search(name):
             # It knows the names of front matter, which takes the parser of dates to load; few inputs have such files.

@@ -165,6 +165,30 @@ def test_files_of_many_titles_that_state_one_address_are_told_of(
     assert "1 of 2 articles stand for files of five titles or more that state one address, such as " in caplog.text
 
 
+def test_files_in_several_languages_that_state_one_address_are_told_of(
+    news: News, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = {"a": ("The lamp", "The lamp at the end of the pier went out, and nobody knew when it would be lit."),
+             "b": ("灯", "码头尽头的灯灭了，港务处没有人知道它什么时候会再亮。"),
+             "c": ("燈", "碼頭盡頭的燈滅了，港務處沒有人知道它什麼時候會再亮。")}  # fmt: skip
+    for name, (title, text) in story.items():
+        news.write(
+            f"{name}.md",
+            url="https://wick.example/" + ("x" if name == "a" else "y"),
+            title=title,
+            body=f"<p>{text}</p>",
+        )
+    assert main(["ingest", str(news.archive), str(news.out)]) == 0
+    assert "several languages" not in caplog.text
+    news.write("a.md", url="https://wick.example/y", title=story["a"][0], body=f"<p>{story['a'][1]}</p>")
+    assert main(["init", str(news.archive), "--dry-run"]) == 0
+    assert "3  stand for files in several languages that state one address" in capsys.readouterr().out
+    assert main(["ingest", str(news.archive), str(news.out), "--sync"]) == 0
+    assert (
+        "1 of 1 articles stand for files in several languages that state one address, such as a.md; put" in caplog.text
+    )
+
+
 def test_an_outlet_that_is_named_is_no_unknown_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "archive").mkdir()
     (tmp_path / "archive" / "a.md").write_text("---\ntitle: a\ndate: 2021-03-05\n---\n\nThe lamp went out.\n", "utf-8")

@@ -346,8 +346,8 @@ def test_the_address_tells_the_day_of_a_page_whose_zone_nobody_knows() -> None:
 @pytest.mark.parametrize(
     "front",
     ["+++\ndate = 2022-03-07T21:30:00-05:00\n+++", "---\ndate: 2022-03-07 21:30:00 -0500\n---",
-     '{"date": "2022-03-07T21:30-05"}'],
-    ids=["TOML", "YAML", "JSON"],
+     '{"date": "2022-03-07T21:30-05"}', "---\ndate: Mon, 7 Mar 2022 21:30:00 EST\n---"],
+    ids=["TOML", "YAML", "JSON", "letters"],
 )  # fmt: skip
 def test_the_offset_of_a_time_tells_its_day_where_nobody_knows_the_zone(front: str) -> None:
     found = article(f"{front}\nThe ferry sails again.\n").dates
@@ -355,6 +355,26 @@ def test_the_offset_of_a_time_tells_its_day_where_nobody_knows_the_zone(front: s
 
 
 BARE = "[渡轮试航](https://{}/a)\n------\n\n<p>{}</p><p>渡轮今天试航，许多人来看。</p>"
+
+
+@pytest.mark.parametrize("printed", ["Selasa, 1 Mei 2018 01:27 WIB", "01/05/2018 01:27 WIB"])
+def test_a_date_is_read_in_the_language_of_the_text_where_nobody_knows_the_outlet(printed: str) -> None:
+    story = "<p>Para nelayan di pelabuhan itu mengatakan bahwa lampu mercusuar tua telah dinyalakan lagi.</p>"
+    found = article(f"[Lampu](https://kabar.example/1)\n---\n<p>{printed}</p>{story}")
+    assert (found.paragraphs[0].role, found.dates.published_from) == ("dateline", "dateline")
+    assert found.dates.published_at == datetime(2018, 4, 30, 18, 27, tzinfo=UTC)
+    posted = article(f"---\ntitle: Lampu\ndate: {printed}\n---\n{story}")
+    assert posted.dates.published_at == found.dates.published_at
+
+
+@pytest.mark.parametrize(
+    ("printed", "day"), [("May 4, 2024", date(2024, 5, 4)), ("April 5, 2024", date(2024, 4, 5)), ("June 1, 2024", None)]
+)
+def test_what_is_printed_tells_the_order_of_day_and_month_in_an_address(printed: str, day: date | None) -> None:
+    found = article(
+        f"[Ferry](https://ferry.example/04/05/2024/ferry)\n---\n<p>{printed}</p><p>The ferry sails again.</p>"
+    )
+    assert (found.dates.url_date, found.dates.date_conflict) == (day, False)
 
 
 @pytest.mark.parametrize(
@@ -378,6 +398,21 @@ BARE = "[渡轮试航](https://{}/a)\n------\n\n<p>{}</p><p>渡轮今天试航�
 )  # fmt: skip
 def test_a_time_of_day_whose_zone_nothing_tells_is_doubted(source: str, doubted: bool) -> None:
     assert ("no_zone" in article(source).doubts) is doubted
+
+
+@pytest.mark.parametrize(
+    ("source", "doubted"),
+    [
+        ("---\ntitle: a\nupdated_at: 2022-03-04\n---\nThe ferry sails again.\n", True),
+        ("---\ntitle: a\nlast-modified: 2022-03-04\ndate: soon\n---\nThe ferry sails again.\n", False),
+        ("---\ntitle: a\nModified: 2022-03-04\ncreated: 2022-03-01\n---\nThe ferry sails again.\n", False),
+        ("---\ntitle: a\nmodified: 2022-03-04\nurl: https://ferry.example/2022/03/01/a\n---\nThe ferry.\n", False),
+        ("---\ntitle: a\n---\nThe ferry sails again.\n", False),
+    ],
+    ids=["alone", "beside a date in words", "beside a date", "beside a date in the address", "no date"],
+)
+def test_a_header_that_says_only_when_it_was_modified_is_doubted(source: str, doubted: bool) -> None:
+    assert ("only_modified" in article(source).doubts) is doubted
 
 
 LINKS = "".join(f"<li><a href=/{n}>The ferry was late for the {n}th time</a></li>" for n in range(12))

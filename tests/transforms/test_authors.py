@@ -393,3 +393,40 @@ def test_on_a_page_whoever_comments_is_no_author() -> None:
     page = f"<title>A lamp goes out</title><h1>A lamp goes out</h1>{comment}"
     assert page_facts(page).authors == ()
     assert page_facts(f'{page}<p class="author">Maud Ellery</p>').authors == ("Maud Ellery",)
+
+
+@pytest.mark.parametrize(
+    ("stated", "names"),
+    [
+        ("本文已获作者 林帆 授权转载", "林帆"), ("本文由作者林帆授权发布", "林帆"), ("經作者林帆授權轉載", "林帆"),
+        ("作者：林帆授权转载", "林帆"), ("本文原创为林帆", "林帆"), ("原创：林帆", "林帆"), ("本文作者为林帆", "林帆"),
+        ("经作者授权转载", ""), ("Reprinted with permission of Ada Reed", "Ada Reed"),
+        ("Republished with the kind permission of Ada Reed and Tom Hill.", "Ada Reed、Tom Hill"),
+        ("林帆", "林帆"),
+    ],
+)  # fmt: skip
+def test_words_of_permission_are_no_names(stated: str, names: str) -> None:
+    found = contributors_of([(stated, "text")], [])
+    assert "、".join(one.name for one in found) == names
+    if names != stated:
+        assert (author_of([stated]) or "") == names
+    assert author_of(["作者：人物记者"]) is None
+
+
+@pytest.mark.parametrize(
+    ("byline", "names"),
+    [
+        ("Par Ada Reed à Paris", "Ada Reed"),
+        ("Por Ada Reed para El Faro", "Ada Reed"),
+        ("Por Ada Reed, en Madrid", "Ada Reed"),
+        ("Por Ada Reed en Madrid", "Ada Reed"),
+        ("Par Ada Reed, avec AFP", "Ada Reed"),
+        ("Ada Reed mit dpa", "Ada Reed"),
+        ("Von Ada Reed, Korrespondentin in Paris", "Ada Reed"),
+        ("Door Ada Reed en Tom Hill", "Ada Reed、Tom Hill"),
+        ("Von Ada Reed und Tom Hill aus Berlin", "Ada Reed、Tom Hill"),
+        ("Ada Reed mit Tom Hill", "Ada Reed mit Tom Hill"),
+    ],
+)
+def test_places_outlets_and_agencies_behind_names_are_no_part_of_them(byline: str, names: str) -> None:
+    assert author_of([byline]) == names

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pressmark.transforms.datelines import DatelineReader, _outline, parse_dateline
+from pressmark.transforms.dates import parse_date
 
 PARIS, SHANGHAI, TAIPEI, NEW_YORK = map(ZoneInfo, ("Europe/Paris", "Asia/Shanghai", "Asia/Taipei", "America/New_York"))
 UTC_ZONE = ZoneInfo("UTC")
@@ -340,3 +341,55 @@ def test_letters_of_several_zones_are_those_of_the_outlet(text: str, zone: str, 
     assert found is not None
     assert found.moment is not None
     assert found.moment.isoformat() == f"2023-04-28T{utc}:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("Selasa, 01/05/2018 05:27 WIB", "2018-04-30T22:27"), ("Selasa, 01/05/2018 | 05.27 WITA", "2018-04-30T21:27"),
+        ("Tue 05/01/2018 10:00 AM", "2018-05-01T10:00"), ("01/05/2018 (Tuesday), 05:27", "2018-05-01T05:27"),
+        ("2018/05/01 (火) 05:27 JST", "2018-04-30T20:27"), ("Published: Thứ Ba, 01/05/2018, 05:27", "2018-05-01T05:27"),
+        ("01/05/2018 05:27 MSK", "2018-05-01T02:27"), ("01/05/2018 05:27 EAT", "2018-05-01T02:27"),
+        ("05/01/2018 05:27 BRT", "2018-01-05T08:27"), ("01/05/2018 10:00 EST", None), ("01/05/2018 05:27 JST", None),
+        ("Wednesday, 01/05/2018", None), ("Wednesday, 13/02/2018", "2018-02-13T00:00"),
+    ],
+)  # fmt: skip
+def test_a_weekday_and_letters_of_a_zone_tell_the_order_of_day_and_month(text: str, utc: str | None) -> None:
+    found = DatelineReader(UTC_ZONE).read(text)
+    moment = found and found.moment
+    assert (moment and moment.isoformat(timespec="minutes")) == (utc and f"{utc}+00:00")
+
+
+def test_a_weekday_goes_before_the_order_of_the_place() -> None:
+    day = DatelineReader(PARIS).read("Tuesday 05/01/2018")
+    assert day is not None
+    assert day.moment == datetime(2018, 4, 30, 22, tzinfo=UTC)
+    assert day.evidence == "month first, as the weekday says"
+
+
+@pytest.mark.parametrize(
+    ("language", "day"), [("id", "2018-05-01"), ("pt", "2018-05-01"), ("en", None), ("zh-Hans", None), ("", None)]
+)
+def test_a_language_whose_countries_all_have_the_day_first_tells_the_order(language: str, day: str | None) -> None:
+    found = DatelineReader(UTC_ZONE, (), (language,)).read("01/05/2018")
+    assert (found and str(found.moment)[:10]) == day
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("01 May 2018 05:27 PM", "2018-05-01T15:27"), ("Tue, 01 May 2018 12:27:00 AM", "2018-04-30T22:27"),
+        ("Tue, 01 May 2018 05:27:00 JST", "2018-04-30T20:27"), ("Tue, 01 May 2018 05:27 CST", "2018-05-01T03:27"),
+        ("Tue May 01 05:27:00 KST 2018", "2018-04-30T20:27"), ("Tue May  1 05:27:00 IST 2018", "2018-05-01T03:27"),
+        ("Tue, 01 May 2018 05:27:00 +0800 (CST)", "2018-04-30T21:27"),
+        ("Tue, 01 May 2018 05:27:00 EST", "2018-05-01T10:27"),
+    ],
+)  # fmt: skip
+def test_letters_behind_a_date_of_mail_are_halves_of_the_day_and_zones(text: str, utc: str) -> None:
+    found = DatelineReader(PARIS).read(text)
+    assert found is not None
+    assert found.moment is not None
+    assert found.moment.isoformat(timespec="minutes") == f"{utc}+00:00"
+    moment = parse_date(text)
+    assert isinstance(moment, datetime)
+    assert (moment if moment.tzinfo else moment.replace(tzinfo=PARIS)) == found.moment

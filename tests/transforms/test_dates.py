@@ -65,9 +65,12 @@ def test_the_date_in_a_urls_path(url: str | None, day: date | None) -> None:
         ("show-01032021", "Asia/Hong_Kong", date(2021, 1, 4), date(2021, 1, 3)),
         ("show-01032021101500", None, None, date(2021, 1, 3)), ("show-01132021", None, None, date(2021, 1, 13)),
         ("show-03032021", None, None, date(2021, 3, 3)),
+        ("01/03/2021/show", None, None, None), ("01/03/2021/show", "America/New_York", None, date(2021, 1, 3)),
+        ("1-3-2021.html", "UTC", date(2021, 3, 2), date(2021, 3, 1)), ("2/13/2021/", None, None, date(2021, 2, 13)),
+        ("13/02/2021", "America/New_York", None, date(2021, 2, 13)), ("41/03/2021/13", None, None, None),
     ],
 )  # fmt: skip
-def test_eight_digits_that_may_begin_with_either_are_a_date_where_place_or_header_tells(
+def test_digits_that_may_begin_with_either_are_a_date_where_place_or_header_tells(
     name: str, place: str | None, near: date | None, day: date | None
 ) -> None:
     assert url_date(f"https://news.example/a/{name}", ZoneInfo(place) if place else None, near) == day

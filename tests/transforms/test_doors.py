@@ -198,7 +198,8 @@ def test_a_page_knows_its_characters_better_than_a_server_s_default(charset: str
     [
         ('{{< figure src="a.jpg" >}}\n\nA text.', "markup_in_text"),
         ("{% include a.html %}\n\nA text.", "markup_in_text"),
-        ('import Lamp from "./lamp"\n\nA text.', "markup_in_text"), ('We import lamps from "a" town.', None),
+        ("export default function Lamp() {}\n\nA text.", "markup_in_text"),
+        ('import Lamp from "./lamp"\n\nA text.', None), ('We import lamps from "a" town.', None),
         ("See [[a]] and [[b|c]].", "markup_in_text"), ("A set {a} of {{b}} and 50 %.", None),
         ('{{image "lamp.png" 640}}\n\nA text.', "markup_in_text"),
         ("== The weir\n\nIt opened, as link:https://a.example/x[we said].", "markup_in_text"),
@@ -208,7 +209,7 @@ def test_a_page_knows_its_characters_better_than_a_server_s_default(charset: str
         ('h2. The weir\n\nIt "opened":https://a.example/x today.', "markup_in_text"),
         ("Câfé, déjà vu".encode().decode("cp1252") + ".\n\nA text.", "mojibake"), ("São João, Ãéâ “x”.\n\nText.", None),
     ],
-    ids=["shortcode", "liquid", "MDX", "an import of lamps", "wiki", "braces", "Go's templates",
+    ids=["shortcode", "liquid", "MDX", "MDX's imports", "an import of lamps", "wiki", "braces", "Go's templates",
          "AsciiDoc", "numbers of notes", "Org", "reStructuredText", "Textile", "decoded twice", "accents"],
 )  # fmt: skip
 def test_what_was_read_as_what_it_is_not_is_flagged(body: str, flag: str | None) -> None:

@@ -50,6 +50,11 @@ INDEPENDENT = MarkdownIt("commonmark", {"html": True}).enable(["table", "striket
             ("堰", "堰", "h2"), ("一", "一", "p"), ("二", "二", "blockquote h6"), ("三", "三", "blockquote p"),
         ]),
         (":::info[堰]\n\n一 {/* 不见\n*/}\n\n:::", [("堰", "堰", "h6"), ("一", "一", "p")]),
+        ("import A, {\n  B } from './a'\nimport \"c\";\nexport const d = {e: {f: 1},\n g: 2}\n\n# 堰\n\n水", [
+            ("堰", "堰", "h1"), ("水", "水", "p"),
+        ]),
+        ("import A from 'b' c", [("import A from 'b' c", "import A from 'b' c", "p")]),
+        ("import A from 'b'\n水", [("import A from 'b' 水", "import A from 'b'\n水", "p")]),
         ("```\n:::note\n{/* a */}\n:::\n```", [(":::note {/* a */} :::", ":::note\n{/* a */}\n:::", "pre code")]),
         ("::::::\n一 :::二", [(":::::: 一 :::二", "::::::\n一 :::二", "p")]),
         ("[\n\n### 堰\n\n水`x`\n\n](u_(1) \"a (b)\")\n\n三", [
@@ -284,6 +289,24 @@ def test_a_source_named_right_below_a_picture_is_the_pictures() -> None:
     named, label = cut_markdown("Source: <https://a.example/x>"), cut_markdown("原文：<https://a.example/x>")
     assert (original_address(named.blocks, {0}), original_address(named.blocks, {1})) == (None, "https://a.example/x")
     assert original_address(label.blocks, {0}) == "https://a.example/x"
+
+
+@pytest.mark.parametrize(
+    ("body", "address"),
+    [
+        ("[The *lamp*](https://web.archive.org/web/2024/https://a.example/x)\n\nIt burns.", "https://a.example/x"),
+        ("# [The lamp](https://a.example/x)\n\nIt burns.", "https://a.example/x"),
+        ("[The lamp](https://a.example/x) burns", None), ("[A lamp](https://a.example/x)\n\nIt burns.", None),
+        ("It burns.\n\n[The lamp](https://a.example/x)", None), ("[The lamp](https://a.example/)\n\nIt burns.", None),
+        ("[The lamp](/x)\n\nIt burns.", None),
+    ],
+)  # fmt: skip
+def test_a_title_at_the_top_that_is_a_link_leads_to_the_original(body: str, address: str | None) -> None:
+    blocks = cut_markdown(body).blocks
+    assert (original_address(blocks, title="The lamp"), original_address(blocks, title="The lamp", page=True)) == (
+        address,
+        None,
+    )
 
 
 def test_a_whole_page_with_a_link_to_its_original_is_another_page() -> None:

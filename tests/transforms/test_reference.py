@@ -83,7 +83,17 @@ CASES: Final = [
         "<div>⟦One<svg></div>x</svg>two⟧</div>⟦three<template></p></svg><br></template>.⟧",
         ["Onetwo", "three."],
     ),
-    ("an svg that never ends", "<div>⟦One⟧<svg></div>two", ["One"]),
+    ("an svg that ends nowhere", "<div>⟦One⟧<svg></div>two", ["One"]),
+    ("an svg left open", "⟦One⟧<svg><path d=M0><g><a><p>⟦two⟧<h2>⟦three⟧</h2>⟦four⟧", ["One", "two", "three", "four"]),
+    ("words that end an svg", "⟦One<svg><g><spanclass=x>two⟧<svg>x</p>⟦three<svg><br>four⟧", ["Onetwo", "three\nfour"]),
+    ("a font ends an svg by its colour", "⟦One<svg><font>x<font color=red>two⟧", ["Onetwo"]),
+    (
+        "html in an svg",
+        "⟦One<svg><title>x<p>y</title><desc/><foreignObject><svg><div>x</p></foreignObject>z</svg>two⟧",
+        ["Onetwo"],
+    ),
+    ("svg elements in an svg", "⟦One⟧<svg><svg><text>x</svg><title/><p>⟦two⟧", ["One", "two"]),
+    ("a title around an svg", "<title>⟦One<svg></title>x<b>two⟧", ["Onetwo"]),
     ("svg", "⟦One<svg><text>x</text><svg>y</svg>z</svg>two<svg/>three⟧", ["Onetwothree"]),
     ("block tags in a template", "⟦One<template><p>x<br><br>y</p></template>two⟧", ["Onetwo"]),
     ("comments", "⟦One<!-- <p> -- > -->two<!---->three<!-->4<!--->5<!--x--!>6⟧", ["Onetwothree456"]),
@@ -223,7 +233,7 @@ def test_both_skip_the_same(markup: str, skipped: list[str]) -> None:
         ("<video>\n<source src=a><source src=b></video>", ["<video>\n<source src=a>"]),
         ("<video>x<source src=a></video><audio src=a>", ["<audio src=a>"]),
         ("<picture><source srcset='a 1x'><img srcset='b 2x, c 3x'></picture>", ["<img srcset='b 2x, c 3x'>"]),
-        ("<svg><img src=a></svg><object data=b><embed src=c>", ["<object data=b>", "<embed src=c>"]),
+        ("<svg><image src=a></svg><object data=b><embed src=c>", ["<object data=b>", "<embed src=c>"]),
     ],
 )
 def test_both_find_the_same_media(markup: str, media: list[str]) -> None:

@@ -253,6 +253,9 @@ def test_items_of_news_with_an_agency_behind_them_are_no_captions() -> None:
         ("<code>ferryctl update_account --email crew@quay.example</code>", False),
         ("You can reach the crew at crew@quay.example", False), ("Jane Roe jane@quay.example", True),
         ("船期查询/航线变更", False), ("林帆/乔一苇", True), ("本刊记者/林一帆", True), ("校对者：林一帆", True),
+        ("Von Ada Reed, dpa", True), ("Par Ada Reed à Paris", True), ("Por Ada Reed y Tom Hill, en Madrid", True),
+        ("Von Ada Reed (dpa)", True), ("Von Berlin bis Paris fahren Züge.", False),
+        ("Di Ada Reed resta poco.", False),
         ("Thanks to everyone who contributed to this release", False), ("Jane Roe contributed to this report", True),
     ],
 )  # fmt: skip

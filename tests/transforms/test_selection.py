@@ -66,7 +66,8 @@ def test_globs_are_those_of_gitignore(
     ("beside", "given_patterns", "taken"),
     [
         ("399.md", {}, True), ("390.md", {}, True), ("403.md", {}, False), ("x/399.md", {}, False),
-        ("399.html", {}, False), ("399.md", {"exclude": ("404.md",)}, False),
+        ("399.html", {}, False), ("1205.md", {}, True), ("17.md", {}, False), ("503.md", {}, False),
+        ("399.md", {"exclude": ("404.md",)}, False),
         ("399.md", {"exclude": ("399.md",)}, False),
     ],
 )  # fmt: skip

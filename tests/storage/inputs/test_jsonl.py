@@ -345,3 +345,60 @@ def test_init_proposes_what_is_suggested_and_the_next_run_reads_by_it(tmp_path: 
     assert (found.articles, found.proposed["map"]) == (
         2, "text=_source.story,url=_source.link,title=_source.title,date=_source.pub"
     )  # fmt: skip
+
+
+def test_json_is_one_article_an_object_in_a_folder_of_nothing_else(tmp_path: Path) -> None:
+    news = tmp_path / "news"
+    (news / "2022").mkdir(parents=True)
+    (news / "2022" / "a.json").write_text(json.dumps(LINE, indent=1))
+    others = [LINE | {"url": f"https://songling-times.example/{name}", "title": "灯"} for name in "bc"]
+    (news / "list.json").write_text(json.dumps(others, ensure_ascii=False, indent=1), "utf-8-sig")
+    (news / "lines.json").write_text("\n".join(json.dumps(one | {"url": one["url"] + "d"}) for one in others))
+    (news / "settings.json").write_text('{"name": "news", "pages": [1, 2]}')
+    found = rows(news, tmp_path / "out")
+    places = {row["source_path"]: row["url"].rpartition("/")[2] for row in found}
+    data = (news / "list.json").read_bytes()
+    offsets = [at.start() for at in re.finditer(rb'\{\s+"url"', data)]
+    second = (news / "lines.json").read_bytes().index(b'{"url"', 1)
+    assert places == {
+        "2022/a.json": "a", f"list.json#{offsets[0]}": "b", f"list.json#{offsets[1]}": "c",
+        "lines.json#0": "bd", f"lines.json#{second}": "cd",
+    }  # fmt: skip
+    assert {row["text"] for row in found} == {"图书馆开门。"}
+    (news / "2022" / "a.json").unlink()
+    ingest(news, tmp_path / "out", sync=True)
+    assert len(rows_of(tmp_path / "out", "articles", "url")) == 4
+
+
+def test_json_beside_articles_accompanies_them_unless_it_is_asked_for(tmp_path: Path) -> None:
+    news = tmp_path / "news"
+    news.mkdir()
+    (news / "a.md").write_text("---\ntitle: 灯\ndate: 2022-03-04\n---\n河水上涨。\n")
+    (news / "search.json").write_text(json.dumps([LINE]))
+    assert [row["source_path"] for row in rows(news, tmp_path / "out")] == ["a.md"]
+    assert [row["source_path"] for row in rows(news, tmp_path / "json", include=["*.json"])] == ["search.json#1"]
+    assert [row["source_path"] for row in rows(news / "search.json", tmp_path / "one")] == ["search.json#1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "detail"),
+    [
+        (
+            '{"headline": "A", "story": "' + "The weir opened at dawn. " * 9 + '"}',
+            [],
+            "`--map text=story,title=headline`",
+        ),
+        ('[{"text": "The weir opened."}, {"te', ["a.json#1"], "the file is no JSON"),
+        ('{"status": "ok", "articles": [{"text": "The weir opened."}]}', [], "`jq '.articles'`"),
+        ("\xff", [], "the file is no UTF-8"),
+        ("[" * 100_000, [], "too deep in each other"),
+    ],
+    ids=["another key", "cut off", "a list under a key", "no UTF-8", "deep"],
+)
+def test_json_that_is_no_article_says_what_to_do(tmp_path: Path, text: str, kept: list[str], detail: str) -> None:
+    (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
+    ingest(tmp_path / "a.json", tmp_path / "out")
+    assert [path for (path,) in rows_of(tmp_path / "out", "articles", "source_path")] == kept
+    ((said,),) = rows_of(tmp_path / "out", "rejects", "detail")
+    assert detail in str(said)
+    assert breaches(tmp_path / "out") == []
