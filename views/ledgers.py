@@ -78,7 +78,7 @@ def cluster(moment: Moment, request: Request) -> Page:
 def copies_of(moment: Moment, request: Request) -> Page:
     """Other articles that are copies of an article, and those that have some of its blocks."""
     article_id = request.path_params["article_id"]
-    found = moment.article(article_id)
+    found = moment.about(article_id).article
     if found is None:
         raise Refused(404, "no current article has this id", "Of one that is gone, see who carries it under Removals.")
     members = _members(moment)
