@@ -26,6 +26,7 @@ __all__ = [
 
 SHOWN_OTHERS: Final = 8
 SHOWN_REJECTS: Final = 20
+SHOWN_BREACHES: Final = 10
 LAWS: Final = {1: "slice", 2: "text", 3: "order", 4: "conservation", 5: "completeness", 7: "media"}
 CHANGES: Final = {
     "new": "new", "text": "revised in text", "markup": "revised in markup only", "deleted": "deleted",
@@ -222,17 +223,24 @@ def text_of_load_plan(plan: dict[str, Any], destination: str) -> str:
 
 
 def law_lines(found: Verification, *, breaches: bool = True) -> list[str]:
-    """Each breach, where these are asked for, then each law with what was checked and its breaches, as lines."""
-    lines = []
+    """The first breaches of each law, where these are asked for, then each law with what was checked and its breaches,
+    as lines."""
+    lines: list[str] = []
+    counts = Counter(breach.law for breach in found.breaches)
+    shown = Counter[int]()
     for breach in found.breaches if breaches else ():
+        shown[breach.law] += 1
+        if shown[breach.law] > SHOWN_BREACHES:
+            continue
         where = "" if breach.byte_offset is None else f", byte {breach.byte_offset}"
         broken = f"law {breach.law} ({LAWS[breach.law]})"
         lines.append(f"{broken}: {printable(breach.source_path)}{where}: {printable(breach.problem)}")
+    if rest := sum(max(count - SHOWN_BREACHES, 0) for count in shown.values()):
+        lines.append(f"and {counted(rest, 'breach')} more; `--json` has all")
     checked = [
         *[counted(found.paragraphs, "paragraph")] * 3, counted(found.articles, "article"),
         counted(found.sources, "source"), f"{found.media} media",
     ]  # fmt: skip
-    counts = Counter(breach.law for breach in found.breaches)
     return lines + [
         f"law {law}, {name}: {of} checked, {counted(counts[law], 'breach')}"
         for (law, name), of in zip(LAWS.items(), checked, strict=True)

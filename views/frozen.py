@@ -21,6 +21,7 @@ from starlette.routing import Match, Route
 
 from pressmark.schemas.contract import ROLES
 from pressmark.storage.errors import SettingsError
+from pressmark.storage.output.folder import new_folder
 from pressmark.storage.output.store import Progress
 from pressmark.storage.search import blocks_of
 from pressmark.storage.search_index import load_folding
@@ -45,15 +46,10 @@ def write_room(room: Room, folder: Path, name: str, progress: Progress) -> int:
     Raises `SettingsError` where it is there already."""
     if os.path.lexists(folder):
         raise SettingsError("there is something at this place already", folder, "name a folder that is not there yet")
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    with room.moment() as moment:
-        shutil.copytree(STATIC, part / "static")
-        _write_data(moment, part)
-        written = _Writer(moment, part, name).write_all(progress)
-    part.rename(folder)
-    return written
+    with room.moment() as moment, new_folder(folder) as draft:
+        shutil.copytree(STATIC, draft / "static")
+        _write_data(moment, draft)
+        return _Writer(moment, draft, name).write_all(progress)
 
 
 class _Writer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,6 +15,7 @@ from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.progress import ProgressDisplay
 from pressmark.flows.summary import as_json, counted, printable, table, utc
 from pressmark.storage.dataset import Dataset
+from pressmark.storage.output.folder import save
 from pressmark.storage.output.snapshot import drop_moments, kept
 from pressmark.storage.output.snapshot import keep as keep_moment
 from pressmark.storage.output.tables import Output
@@ -101,7 +103,8 @@ def clusters(arguments: argparse.Namespace) -> int:
             pl.col("paragraph_id").is_in(found["paragraph_id"].filter(found["first"]).implode())
         ).collect()  # fmt: skip
     if arguments.to is not None:
-        found.write_parquet(arguments.to)
+        found.write_parquet(content := io.BytesIO())
+        save(arguments.to, content.getvalue())
         print(f"{found.height:,} members of {found['cluster_id'].n_unique():,} clusters written to {arguments.to}")
         return EXIT_OK
     if arguments.of is None:

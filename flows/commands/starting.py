@@ -10,6 +10,7 @@ from pathlib import Path
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
 from pressmark.flows.summary import as_json, printable
 from pressmark.storage.errors import SettingsError
+from pressmark.storage.output.folder import save
 from pressmark.storage.settings import ABOUT_THE_ARCHIVE, FILE, IngestSettings, configured, options
 from pressmark.storage.survey import Survey, survey
 
@@ -45,7 +46,7 @@ def init(arguments: argparse.Namespace) -> int:
         raise SettingsError("it is there already", place, "look at it, or write it anew with --force")
     text = configuration(found)
     try:
-        place.write_text(text, "utf-8")
+        save(place, text.encode())
     except OSError as error:
         raise SettingsError(
             f"it can't be written ({error.strerror})", place, "copy it from here:\n\n" + text

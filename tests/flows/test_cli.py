@@ -226,6 +226,18 @@ def test_verify_finds_a_changed_source(news: News, capsys: pytest.CaptureFixture
     assert [(breach["law"], breach["source_path"]) for breach in breaches] == [(1, "a.md")]
 
 
+def test_verify_says_first_that_an_input_is_another_archive(
+    output: Path, seeds: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(output), str(seeds / "harbour-gazette")]) == 1
+    printed = capfd.readouterr()
+    first = printed.err.splitlines()[0]
+    assert re.fullmatch(
+        r"pressmark: this input has 0 of the \d+ sources .* `seeds`; is `.*/harbour-gazette` the right one\?", first
+    )
+    assert len(printed.out.splitlines()) < 40
+
+
 def test_trace_shows_exactly_the_bytes_of_the_span(news: News, capsys: pytest.CaptureFixture[str]) -> None:
     path = news.write("a.md", body="<p>松岭市<b>图书馆</b> &amp; 剧院</p>")
     main(["ingest", str(news.archive), str(news.out)])
@@ -423,6 +435,18 @@ def test_a_full_disk_ends_with_3_and_changes_nothing(
     assert news.files() == before
     assert main(["ingest", str(news.archive), str(news.out)]) == 0
     assert read_table(news.out, "articles").num_rows == 2
+
+
+def test_no_command_leaves_half_a_file_on_a_full_disk(
+    output: Path, seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paragraph = read_table(output, "paragraphs")["paragraph_id"][0].as_py()
+    place = str(tmp_path / "file")
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    for words in (["cite", paragraph, str(output), str(seeds)], ["clusters", str(output)]):
+        assert main([*words, "--to", place]) == 3
+        assert f"No space left on device: `{place}`; free some space" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [output.name]
 
 
 def test_explain_of_a_file_of_records_says_what_shows_them(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:

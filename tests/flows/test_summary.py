@@ -59,3 +59,10 @@ def test_each_law_has_its_line_whatever_was_broken() -> None:
     lines = law_lines(found, breaches=False)
     assert [re.match(r"law \d", line)[0] for line in lines] == [f"law {law}" for law in (1, 2, 3, 4, 5, 7)]  # type: ignore[index]
     assert law_lines(found)[2:] == lines
+    many = [Breach(1, f"{number}.md", None, "gone") for number in range(5000)] + found.breaches[1:]
+    told = law_lines(Verification(breaches=many))
+    assert [line[:5] for line in told[:11]] == ["law 1"] * 10 + ["law 7"]
+    assert told[11:13] == [
+        "and 4990 breaches more; `--json` has all",
+        "law 1, slice: 0 paragraphs checked, 5000 breaches",
+    ]
