@@ -27,7 +27,7 @@ from pressmark.storage.output.staging import Staging, open_staging
 from pressmark.storage.output.state import Catalog, Seen, SeenBefore, read_catalog
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
-from pressmark.storage.planning import Facts, check_same_archive, part_of, rounds_of, settled_facts
+from pressmark.storage.planning import Facts, part_of, rounds_of, settled_facts, what_is_missed
 from pressmark.storage.pool import Pool, open_pool
 from pressmark.storage.queries import reject_lines
 from pressmark.storage.rooting import Roots
@@ -144,7 +144,7 @@ class Run:
         self._listing: Listing
         self._seen: SeenBefore | None = None
         self._decision: Decision
-        self._absent = 0
+        self._remarks: list[str] = []
         self._rounds: list[pl.DataFrame] = []
         self._parsed: list[Parsed] = []
         self._settlement: Settlement | None = None
@@ -289,8 +289,7 @@ class Run:
 
     @property
     def _notes(self) -> tuple[str, ...]:
-        absent = f"sources of earlier runs that are not in this input: {self._absent:,}; only `--sync` ends such"
-        return (*self._listing.notes, absent) if self._absent else self._listing.notes
+        return (*self._listing.notes, *self._remarks)
 
     @property
     def _to_parse(self) -> int:
@@ -345,14 +344,16 @@ class Run:
             listing, known, self._facts.archive, deletes=self._facts.deletes,
             most_bytes=self._settings.limits.source_bytes,
         )  # fmt: skip
+        mine = known.filter(pl.col("archive") == self._facts.archive)
+        self._remarks = []
         if not self._facts.deletes and self._settings.sync is None:
-            mine = (
-                known.filter(STANDING, ~REJECT, pl.col("archive") == self._facts.archive).select("source_path").unique()
-            )
-            self._absent = mine.join(listing, on="source_path", how="anti").height
-        if self._settings.sync is None and decision.gone.height:
-            known = self._catalog.frame.filter(pl.col("archive") == self._facts.archive)
-            check_same_archive(self._listing.frame.filter(STANDING), known, self._facts.archive, self._output)
+            standing = mine.filter(STANDING, ~REJECT).select("source_path").unique()
+            if absent := standing.join(listing, on="source_path", how="anti").height:
+                said = f"sources of earlier runs that are not in this input: {absent:,}; only `--sync` ends such"
+                self._remarks.append(said)
+        if decision.gone.height and not self._settings.all_gone:
+            standing = self._listing.frame.filter(STANDING)
+            self._remarks += what_is_missed(standing, mine, self._facts.archive, self._output)
         return decision._replace(parse=part_of(decision.parse, self._settings.limit))
 
     def _hashed(self, listing: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

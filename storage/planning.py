@@ -15,10 +15,12 @@ from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport, named_archive
 from pressmark.storage.settings import READING_NAMES, IngestSettings, base_name
 
-__all__ = ["Facts", "check_same_archive", "part_of", "rounds_of", "settled_facts"]
+__all__ = ["Facts", "part_of", "rounds_of", "settled_facts", "what_is_missed"]
 
 # What a run that is stopped may have to do again: about half a minute's work.
 ROUND_BYTES: Final = 1 << 30
+# So many sources that end at once, and are more than half of all, are worth a word.
+MANY_GONE: Final = 10
 
 
 class Facts(NamedTuple):
@@ -63,15 +65,25 @@ def settled_facts(
     return Facts(address, archive, history, moves, deletes, partition, buckets, arguments, facts, before, before != now)
 
 
-def check_same_archive(standing: pl.DataFrame, known: pl.DataFrame, archive: str, output: Output) -> None:
-    """Raises `OutputError` where an input has none of the sources that an output has of its archive: it is another."""
+def what_is_missed(standing: pl.DataFrame, known: pl.DataFrame, archive: str, output: Output) -> list[str]:
+    """What to say of an input that has few of the sources that an output has of its archive. Raises `OutputError` where
+    it has none: it is another, or is not there, as a disk that is not mounted."""
+    last = known.filter(pl.col("valid_to").is_null()).select("source_path").unique()
+    sources = last.height or known.height
     if not standing.join(known, on="source_path", how="semi").height:
         raise OutputError(
-            f"this input has none of the {known.height} sources that the output has of the archive `{archive}`",
+            f"this input has none of the {sources} sources that the output has of the archive `{archive}`",
             output.address,
-            "give another folder or --archive name to another archive, or `--sync` to have them deleted, or "
-            "`--no-sync` to keep them",
+            "look whether it is all there, as a disk that is not mounted; give another folder or --archive name to "
+            "another archive, `--all-gone` to have them deleted, or `--no-sync` to keep them",
         )
+    gone = last.join(standing, on="source_path", how="anti").height
+    if gone < MANY_GONE or gone * 2 <= sources:
+        return []
+    return [
+        f"{gone:,} of the {sources:,} sources that the output has of this archive are not in this input, and end: look "
+        "whether it is all there; what comes back is ingested again"
+    ]
 
 
 def _layout(settings: IngestSettings, runs: list[RunReport], output: Output) -> tuple[Period, int]:

@@ -114,6 +114,10 @@ class IngestSettings:
     sync: bool | None = option(
         None, "treat sources that are absent as deleted [only for a git repository]", group=SELECTION, rows=True
     )
+    all_gone: bool = option(
+        False, "end all sources of the archive where the input has none of them [refuse: its disk may not be mounted]",
+        group=SELECTION,
+    )  # fmt: skip
     encoding: str | None = option(
         None, "encoding of sources that are no UTF-8, as gb18030 or big5 [what a page or a record declares; else none]",
         metavar="NAME", group=READING, rows=True,
