@@ -189,7 +189,10 @@ def _parsed(words: list[str]) -> argparse.Namespace:
     if unknown:
         known = [name for one in COMMANDS[arguments.command].arguments for name in one.names if name.startswith("-")]
         kind = "option" if unknown[0].startswith("-") else "argument"
-        remedy = instead(unknown[0].partition("=")[0], known, f"see `pressmark {arguments.command} --help`")
+        otherwise = f"see `pressmark {arguments.command} --help`"
+        if arguments.command == "search":
+            otherwise = "write a query that begins with `-` behind `--`: `pressmark search -- -word output`"
+        remedy = instead(unknown[0].partition("=")[0], known, otherwise)
         raise UsageError(f"`{arguments.command}` takes no such {kind}", unknown[0], remedy)
     since, until = (str(getattr(arguments, name, None) or "")[:10] for name in ("since", "until"))
     if until and since > until:

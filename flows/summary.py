@@ -260,11 +260,12 @@ def audit_lines(found: Audit) -> list[str]:
         ]
         lines = [table(("kind", "column", "disagreements", "articles", "such as"), rows), ""]
     articles = len({one.article_id for one in found.disagreements})
+    none = "; none lies in this share: give a larger `--share`" if found.articles and not found.audited else ""
     return [
         *lines,
         f"audit {found.audit_id}: {found.audited} of {counted(found.articles, 'article')} derived again, "
         f"{counted(found.paragraphs, 'paragraph')} and {found.media} media; "
-        f"{counted(len(found.disagreements), 'disagreement')} in {counted(articles, 'article')}",
+        f"{counted(len(found.disagreements), 'disagreement')} in {counted(articles, 'article')}{none}",
     ]
 
 

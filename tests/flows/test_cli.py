@@ -110,6 +110,7 @@ def test_a_dry_run_changes_nothing(seeds: Path, tmp_path: Path, capsys: pytest.C
         (["search", "lamp", "--since", "2026", "--until", "2020"], "no day is in this span"),
         (["ingest", "a", "b", "c"], "`ingest` takes no such argument: `c`"),
         (["ingest", "--include", "!x"], "write it as in `.gitignore`"),
+        (["search", "-lamp", "out"], "`pressmark search -- -word output`"),
         (["ingest", "--wrkers", "2"], "did you mean `--workers`?"),
         (["explain"], "required: source_file"),
         (["ingset"], "there is no such command: `ingset`; did you mean `ingest`?"),

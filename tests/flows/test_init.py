@@ -25,7 +25,7 @@ def test_init_says_what_it_understood_and_writes_what_it_proposes(
     capsys.readouterr()
     assert main(["init", str(news.archive)]) == 0
     text = capsys.readouterr().out
-    for said in ("2 sources", "1 are articles", "comment", "songling-times", "no_header", "a.md", "bad.md"):
+    for said in ("2 sources", "looked at 2: 1 article\n", "comment", "songling-times", "no_header", "a.md", "bad.md"):
         assert said in text
     assert tomllib.loads((news.archive / "pressmark.toml").read_text("utf-8")) == {"archive": news.archive.name}
     assert main(["init", str(news.archive)]) == 2

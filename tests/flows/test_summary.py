@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pressmark.flows.summary import law_lines, reject_table, run_line, text_of_run
+from pressmark.flows.summary import audit_lines, law_lines, reject_table, run_line, text_of_run
+from pressmark.storage.auditing import Audit
 from pressmark.storage.queries import RejectLine
 from pressmark.storage.runs import RunReport
 from pressmark.storage.verification import Verification
@@ -66,3 +67,9 @@ def test_each_law_has_its_line_whatever_was_broken() -> None:
         "and 4990 breaches more; `--json` has all",
         "law 1, slice: 0 paragraphs checked, 5000 breaches",
     ]
+
+
+def test_an_audit_that_looked_at_nothing_says_so() -> None:
+    found = Audit("a1", 3, 0, 0, 0, [])
+    assert audit_lines(found)[-1].endswith("; none lies in this share: give a larger `--share`")
+    assert audit_lines(found._replace(articles=0))[-1].endswith("0 articles")
