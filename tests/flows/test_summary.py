@@ -70,6 +70,6 @@ def test_each_law_has_its_line_whatever_was_broken() -> None:
 
 
 def test_an_audit_that_looked_at_nothing_says_so() -> None:
-    found = Audit("a1", 3, 0, 0, 0, [])
+    found = Audit("a1", 3)
     assert audit_lines(found)[-1].endswith("; none lies in this share: give a larger `--share`")
     assert audit_lines(found._replace(articles=0))[-1].endswith("0 articles")
