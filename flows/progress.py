@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Final, TextIO
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["ProgressDisplay"]
+__all__ = ["ProgressDisplay", "takes_long"]
 
 SECONDS_BETWEEN_LINES: Final = 2.0
 SECONDS_BETWEEN_FRAMES: Final = 0.1
+
+
+def takes_long(what: str) -> None:
+    """Say what is done, where nothing can tell how much of it is done already."""
+    print(f"{what} …", file=sys.stderr, flush=True)
 
 
 class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):

@@ -12,7 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
-from pressmark.flows.progress import ProgressDisplay
+from pressmark.flows.progress import ProgressDisplay, takes_long
 from pressmark.flows.summary import as_json, counted, printable, table, utc
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.output.folder import save
@@ -97,6 +97,8 @@ FEW: Final = 3
 def clusters(arguments: argparse.Namespace) -> int:
     """Print or write the clusters; the exit code."""
     with Dataset(arguments.output) as dataset:
+        if dataset.kept_clusters() is None:
+            takes_long("comparing all texts")
         found = dataset.clusters(keep=arguments.keep)
         titles = dataset.articles.select("article_id", "title").collect()
         texts = dataset.paragraphs.select("paragraph_id", pl.col("text").cast(pl.String)).filter(
@@ -163,6 +165,7 @@ def _head(text: str | None) -> str:
 def compare(arguments: argparse.Namespace) -> int:
     """Print how many rows came, went and changed, why, and the first of them; the exit code."""
     with Dataset(arguments.old) as old, Dataset(arguments.new) as new:
+        takes_long("comparing all rows")
         found = old.differences(new)
     if arguments.json:
         for row in found.iter_rows(named=True):
