@@ -144,15 +144,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, words)
     except OSError as error:
         if FULL in str(error):  # also where a library gives no number, or a list of files
-            where = str(error.filename or "this machine")
-            return _fail(MachineError("No space left on device", where, "free some space, and run again"), words)
+            return _fail(_full(error.filename), words)
         where = str(error.filename or errno.errorcode.get(error.errno or 0, "this machine"))
         return _fail(MachineError(error.strerror or str(error), where, "correct that and run again"), words)
     except BaseException as error:
+        if FULL in str(error):  # some libraries say it in errors of their own
+            return _fail(_full(None), words)
         if not _is_shortage(error):
             raise
         remedy = "free memory, raise the limit (`ulimit -v`, `ulimit -u`), or use fewer workers; run again"
         return _fail(MachineError("memory or threads are not enough", "this machine", remedy), words)
+
+
+def _full(filename: str | None) -> MachineError:
+    return MachineError("No space left on device", filename or "this machine", "free some space, and run again")
 
 
 def _print_no_more() -> None:

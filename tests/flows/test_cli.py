@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from unittest.mock import Mock
 
+import polars as pl
 import pytest
 from archives import ROOT, News, WriteArticle, ingest, read_table
 
@@ -412,7 +413,10 @@ def test_a_full_disk_is_told_in_the_same_words_whoever_met_it(
     output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     full = os.strerror(errno.ENOSPC)
-    for error in (OSError(f"{full} (os error 28)"), shutil.Error([("a", "b", f"[Errno 28] {full}: 'a' -> 'b'")])):
+    for error in (
+        OSError(f"{full} (os error 28)"), shutil.Error([("a", "b", f"[Errno 28] {full}: 'a' -> 'b'")]),
+        pl.exceptions.ComputeError(f"parquet: underlying IO error: {full} (os error 28)"),
+    ):  # fmt: skip
         monkeypatch.setattr(shutil, "copytree", Mock(side_effect=error))
         assert main(["browse", str(output), "--static", str(tmp_path / "static")]) == 3
         assert f"pressmark: {full}: `this machine`; free some space, and run again\n" in capsys.readouterr().err
