@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 
 import pressmark
 from pressmark.flows.arguments import COMMANDS, SETTINGS
-from pressmark.storage.errors import PressmarkError, SettingsError, instead
+from pressmark.storage.errors import OutputError, PressmarkError, SettingsError, instead
 from pressmark.storage.settings import IngestSettings
 
 __all__ = [
@@ -150,10 +150,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:
         if FULL in str(error):  # some libraries say it in errors of their own
             return _fail(_full(None), words)
+        if str(error).startswith("parquet: "):  # polars, which does not say of which file
+            remedy = "`pressmark doctor` names the file; remove it and ingest its sources again"
+            return _fail(OutputError(f"a file of the output can't be read ({error})", _named(words), remedy), words)
         if not _is_shortage(error):
             raise
         remedy = "free memory, raise the limit (`ulimit -v`, `ulimit -u`), or use fewer workers; run again"
         return _fail(MachineError("memory or threads are not enough", "this machine", remedy), words)
+
+
+def _named(words: Sequence[str]) -> str:
+    """The output that a command was given."""
+    arguments = vars(_parsed(list(words)))
+    return str(next(arguments[name] for name in ("output", "old", "source_file") if name in arguments))
 
 
 def _full(filename: str | None) -> MachineError:

@@ -24,7 +24,7 @@ from pressmark.storage.inputs.payloads import Payload
 from pressmark.storage.inputs.source import LISTING, Input, Listing, Request, sources_of
 from pressmark.storage.output.partitions import Merged, merge
 from pressmark.storage.output.staging import Staging, open_staging
-from pressmark.storage.output.state import Catalog, Seen, SeenBefore, read_catalog
+from pressmark.storage.output.state import Catalog, Seen, SeenBefore, read_catalog, row_counts
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.storage.planning import Facts, part_of, rounds_of, settled_facts, what_is_missed
@@ -143,6 +143,7 @@ class Run:
         self._input: Input
         self._listing: Listing
         self._seen: SeenBefore | None = None
+        self._believed = False
         self._decision: Decision
         self._remarks: list[str] = []
         self._rounds: list[pl.DataFrame] = []
@@ -164,7 +165,8 @@ class Run:
         facts = self._facts
         older = next((run.archive for run in self._runs if run.contract_version != CONTRACT_VERSION), facts.archive)
         self._output = self._output._replace(older_archive=older)
-        self._seen = Seen(self._output).of(facts.archive, facts.seen_facts)
+        seen = Seen(self._output)
+        self._seen, self._believed = seen.of(facts.archive, facts.seen_facts), seen.believed
         self._listing = self._input.listing(
             Request(
                 self._settings.selection, self._output.folder, None if self._seen is None else self._seen.before,
@@ -335,6 +337,9 @@ class Run:
                 nothing = listing.clear().with_columns(required=pl.lit(value=False))
                 return Decision(nothing, pl.DataFrame(schema=CATALOG), listing.height)
         catalog = self._catalog.frame
+        if self._runs and not self._believed:
+            # Somebody else may have removed files.
+            self._counts = row_counts(self._output)
         listing = listing.with_columns(sha256=pl.lit(None, pl.String))
         listing = self._hashed(listing, to_hash(listing, catalog.filter(pl.col("archive") == self._facts.archive)))
         # What the selection does not take is not missed.

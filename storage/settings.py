@@ -343,7 +343,7 @@ def _read(place: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        said = tomllib.loads(place.read_text("utf-8"))
+        said = tomllib.loads(place.read_text("utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"it can't be read ({error.strerror})", place, "name the file with --config") from error
     except ValueError as error:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -19,7 +20,7 @@ from pressmark.storage.versions import parser_version
 from pressmark.transforms.records import Partition
 from pressmark.transforms.revisions import CATALOG
 
-__all__ = ["Catalog", "Seen", "SeenBefore", "read_catalog"]
+__all__ = ["Catalog", "Seen", "SeenBefore", "read_catalog", "row_counts"]
 
 SEEN: Final = ".pressmark/seen"
 TABLES_SEEN: Final = f"{SEEN}/tables"
@@ -56,6 +57,17 @@ def read_catalog(output: Output, archive: str) -> Catalog:
     )  # fmt: skip
     frames = [pl.DataFrame(schema=CATALOG), *(one[0] for one in found)]
     return Catalog(pl.concat(frames), outdated, mixed)
+
+
+def row_counts(output: Output) -> dict[str, int]:
+    """How many rows each table has, by the files that are there."""
+
+    def rows(part: Part, name: str) -> int:
+        with PartFile(output, part.entry, TABLES[name]) as file:
+            return file.rows
+
+    with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
+        return {name: sum(threads.map(partial(rows, name=name), output.parts(TABLES[name]))) for name in OF_RUNS}
 
 
 def _known(
@@ -104,11 +116,11 @@ class Seen:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._believed = output.note(TABLES_SEEN) == self._digest()
+        self.believed = output.note(TABLES_SEEN) == self._digest()
 
     def of(self, archive: str, facts: str) -> SeenBefore | None:
         """What was seen of an archive; None where nothing was, or it can't be believed for these `facts`."""
-        if not self._believed:
+        if not self.believed:
             return None
         found = [self._output.noted_rows(self._name(archive, kind)) for kind in ("listing", "kept")]
         if found[0] is None or found[1] is None:
@@ -128,7 +140,7 @@ class Seen:
 
     def begin(self) -> None:
         """Forget what can't be believed, before the tables change."""
-        if not self._believed:
+        if not self.believed:
             self.forget()
 
     def write(self, archive: str, facts: str, frame: pl.DataFrame, kept: pl.DataFrame, commit: str | None) -> None:

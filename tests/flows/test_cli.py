@@ -442,6 +442,17 @@ def test_a_full_disk_ends_with_3_and_changes_nothing(
     assert read_table(news.out, "articles").num_rows == 2
 
 
+@pytest.mark.parametrize("words", [["search", "lamp"], ["report"], ["clusters"], ["ingest"]], ids=str)
+def test_a_damaged_file_of_an_output_is_told_with_the_remedy(
+    words: list[str], output: Path, seeds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = next((output / "paragraphs").rglob("*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert main([*words, *([str(seeds)] if words == ["ingest"] else []), str(output)]) == 3
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(f"can't be read .*`{output}.*remove it and ingest its sources again", said)
+
+
 def test_no_command_leaves_half_a_file_on_a_full_disk(
     output: Path, seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,7 +75,7 @@ def test_what_is_given_goes_before_the_file(tmp_path: Path) -> None:
     given = IngestSettings(source=str(tmp_path), archive="given", config=str(tmp_path / "other.toml"))
     found = configured(given)
     assert (found.archive, found.max_source_mib, found.exclude) == ("given", 3, ("x",))
-    (tmp_path / "pressmark.toml").write_text("[map]\nurl = 'link'\nhtml = 'a.body'", "utf-8")
+    (tmp_path / "pressmark.toml").write_text("\ufeff[map]\nurl = 'link'\nhtml = 'a.body'", "utf-8")
     assert configured(IngestSettings(source=str(tmp_path))).keys == {"url": "link", "html": "a.body"}
     assert set(ABOUT_THE_ARCHIVE) <= {one.name for one in options()}
     with pytest.raises(SettingsError, match="--config"):
