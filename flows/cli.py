@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 
 import pressmark
 from pressmark.flows.arguments import COMMANDS, SETTINGS
-from pressmark.storage.errors import PressmarkError, SettingsError, instead
+from pressmark.storage.errors import OutputError, PressmarkError, SettingsError, instead
 from pressmark.storage.settings import IngestSettings
 
 __all__ = [
@@ -144,15 +144,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, words)
     except OSError as error:
         if FULL in str(error):  # also where a library gives no number, or a list of files
-            where = str(error.filename or "this machine")
-            return _fail(MachineError("No space left on device", where, "free some space, and run again"), words)
+            return _fail(_full(error.filename), words)
         where = str(error.filename or errno.errorcode.get(error.errno or 0, "this machine"))
         return _fail(MachineError(error.strerror or str(error), where, "correct that and run again"), words)
     except BaseException as error:
+        if FULL in str(error):  # some libraries say it in errors of their own
+            return _fail(_full(None), words)
+        if str(error).startswith("parquet: "):  # polars, which does not say of which file
+            remedy = "`pressmark doctor` names the file; remove it and ingest its sources again"
+            return _fail(OutputError(f"a file of the output can't be read ({error})", _named(words), remedy), words)
         if not _is_shortage(error):
             raise
         remedy = "free memory, raise the limit (`ulimit -v`, `ulimit -u`), or use fewer workers; run again"
         return _fail(MachineError("memory or threads are not enough", "this machine", remedy), words)
+
+
+def _named(words: Sequence[str]) -> str:
+    """The output that a command was given."""
+    arguments = vars(_parsed(list(words)))
+    return str(next(arguments[name] for name in ("output", "old", "source_file") if name in arguments))
+
+
+def _full(filename: str | None) -> MachineError:
+    return MachineError("No space left on device", filename or "this machine", "free some space, and run again")
 
 
 def _print_no_more() -> None:
@@ -189,7 +203,10 @@ def _parsed(words: list[str]) -> argparse.Namespace:
     if unknown:
         known = [name for one in COMMANDS[arguments.command].arguments for name in one.names if name.startswith("-")]
         kind = "option" if unknown[0].startswith("-") else "argument"
-        remedy = instead(unknown[0].partition("=")[0], known, f"see `pressmark {arguments.command} --help`")
+        otherwise = f"see `pressmark {arguments.command} --help`"
+        if arguments.command == "search":
+            otherwise = "write a query that begins with `-` behind `--`: `pressmark search -- -word output`"
+        remedy = instead(unknown[0].partition("=")[0], known, otherwise)
         raise UsageError(f"`{arguments.command}` takes no such {kind}", unknown[0], remedy)
     since, until = (str(getattr(arguments, name, None) or "")[:10] for name in ("since", "until"))
     if until and since > until:

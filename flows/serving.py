@@ -233,6 +233,10 @@ async def _serve(served: Sequence[RunnerDeployment], address: str) -> None:
     async with get_client() as client:
         for line in await recover(client):
             say(line)
+    # A terminal sends Ctrl-C to the runs, too, which would tell of it in tracebacks. They inherit that it is blocked;
+    # another thread takes it for this process.
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     running = asyncio.create_task(runner.start())
     while not runner.started and not running.done():

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from pressmark.storage.auditing import Audit, Disagreed
-    from pressmark.storage.ingestion import IngestPlan
     from pressmark.storage.queries import Doubt, OutletCount, RejectLine
-    from pressmark.storage.runs import RunReport
+    from pressmark.storage.runs import IngestPlan, RunReport
     from pressmark.storage.settings import IngestSettings
     from pressmark.storage.verification import Verification
     from pressmark.transforms.laws import Breach
@@ -26,12 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ProgressDisplay", "as_json", "audit_lines", "breach_table", "changes_line", "counted", "doubt_lines", "law_lines",
-    "load_plan", "plan_line", "printable", "reject_table", "run_figures", "run_line", "table", "text_of_load",
-    "text_of_load_plan", "text_of_run", "utc", "why_nothing_came",
+    "load_plan", "plan_line", "printable", "reject_table", "run_figures", "run_line", "table", "takes_long",
+    "text_of_load", "text_of_load_plan", "text_of_run", "utc", "why_nothing_came",
 ]  # fmt: skip
 
 SHOWN_OTHERS: Final = 8
 SHOWN_REJECTS: Final = 20
+SHOWN_BREACHES: Final = 10
 LAWS: Final = {1: "slice", 2: "text", 3: "order", 4: "conservation", 5: "completeness", 7: "media"}
 CHANGES: Final = {
     "new": "new", "text": "revised in text", "markup": "revised in markup only", "deleted": "deleted",
@@ -228,17 +228,24 @@ def text_of_load_plan(plan: dict[str, Any], destination: str) -> str:
 
 
 def law_lines(found: Verification, *, breaches: bool = True) -> list[str]:
-    """Each breach, where these are asked for, then each law with what was checked and its breaches, as lines."""
-    lines = []
+    """The first breaches of each law, where these are asked for, then each law with what was checked and its breaches,
+    as lines."""
+    lines: list[str] = []
+    counts = Counter(breach.law for breach in found.breaches)
+    shown = Counter[int]()
     for breach in found.breaches if breaches else ():
+        shown[breach.law] += 1
+        if shown[breach.law] > SHOWN_BREACHES:
+            continue
         where = "" if breach.byte_offset is None else f", byte {breach.byte_offset}"
         broken = f"law {breach.law} ({LAWS[breach.law]})"
         lines.append(f"{broken}: {printable(breach.source_path)}{where}: {printable(breach.problem)}")
+    if rest := sum(max(count - SHOWN_BREACHES, 0) for count in shown.values()):
+        lines.append(f"and {counted(rest, 'breach')} more; `--json` has all")
     checked = [
         *[counted(found.paragraphs, "paragraph")] * 3, counted(found.articles, "article"),
         counted(found.sources, "source"), f"{found.media} media",
     ]  # fmt: skip
-    counts = Counter(breach.law for breach in found.breaches)
     return lines + [
         f"law {law}, {name}: {of} checked, {counted(counts[law], 'breach')}"
         for (law, name), of in zip(LAWS.items(), checked, strict=True)
@@ -258,11 +265,12 @@ def audit_lines(found: Audit) -> list[str]:
         ]
         lines = [table(("kind", "column", "disagreements", "articles", "such as"), rows), ""]
     articles = len({one.article_id for one in found.disagreements})
+    none = "; none lies in this share: give a larger `--share`" if found.articles and not found.audited else ""
     return [
         *lines,
         f"audit {found.audit_id}: {found.audited} of {counted(found.articles, 'article')} derived again, "
         f"{counted(found.paragraphs, 'paragraph')} and {found.media} media; "
-        f"{counted(len(found.disagreements), 'disagreement')} in {counted(articles, 'article')}",
+        f"{counted(len(found.disagreements), 'disagreement')} in {counted(articles, 'article')}{none}",
     ]
 
 
@@ -310,6 +318,11 @@ def printable(text: str) -> str:
 
 SECONDS_BETWEEN_LINES: Final = 2.0
 SECONDS_BETWEEN_FRAMES: Final = 0.1
+
+
+def takes_long(what: str) -> None:
+    """Say what is done, where nothing can tell how much of it is done already."""
+    print(f"{what} …", file=sys.stderr, flush=True)
 
 
 class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):

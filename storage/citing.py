@@ -19,6 +19,7 @@ import pyarrow as pa
 from pressmark.schemas import TABLES
 from pressmark.storage.errors import InputError, LibraryError, OutputError, SettingsError
 from pressmark.storage.originals import trace_paragraph
+from pressmark.storage.output.folder import new_folder
 from pressmark.storage.output.parquet import plain_schema
 from pressmark.storage.output.state import moment_of
 from pressmark.storage.output.tables import Output
@@ -117,11 +118,10 @@ def sign(output: Output, key: Path, to: Path, authority: str | None = None) -> s
     data = statement(root)
     signature = _key(key, private=True).sign(data)
     stamp = None if authority is None else _stamped(data, authority)
-    to.mkdir(parents=True)
-    (to / SIGNED["statement"]).write_bytes(data)
-    (to / SIGNED["signature"]).write_bytes(signature)
-    if stamp is not None:
-        (to / SIGNED["stamp"]).write_bytes(stamp)
+    with new_folder(to) as draft:
+        for name, content in (("statement", data), ("signature", signature), ("stamp", stamp)):
+            if content is not None:
+                (draft / SIGNED[name]).write_bytes(content)
     return root
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +47,7 @@ def parse(
         >>> found.header.title, [paragraph.text for paragraph in found.paragraphs]
         ('A title', [b'Text.'])
     """
-    return parse_source(data, path, load_outlets(), limits or Limits(), latest, archive=archive)
+    return parse_source(bytes(data), path, load_outlets(), limits or Limits(), latest, archive=archive)
 
 
 def verify(
@@ -94,6 +95,15 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
             raise OutputError("this dataset is closed", self._output.address, "open it again")
         return self._held_moment
 
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """The block, in which an error names the output, and not the folder of its moment."""
+        try:
+            yield
+        except OutputError as error:
+            where = error.where.replace(str(self._moment.address), str(self._output.address))
+            raise OutputError(error.what, where, error.remedy) from None
+
     @property
     def folder(self) -> Path:
         """Where the files of this moment lie, in folders as an output has them, until it is closed."""
@@ -109,7 +119,8 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
 
     def trace(self, paragraph_id: str, source: str | None = None, *, context: int = 80) -> Trace:
         """A paragraph's row, its article's, and its bytes in the source with `context` bytes on both sides."""
-        return trace_paragraph(self._moment, source, paragraph_id, context=context)
+        with self._named():
+            return trace_paragraph(self._moment, source, paragraph_id, context=context)
 
     def clusters(self, *, keep: bool = False) -> pl.DataFrame:
         """Articles and blocks that have a copy, each with its cluster, who was first, and how alike they are; see
@@ -183,7 +194,8 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
     def asof(self, moment: datetime) -> pl.DataFrame:
         """The articles as they stood at a moment (UTC where it names no zone), of archives that are there with their
         history."""
-        return articles_at(self._moment, as_utc(moment), text=True)[0]
+        with self._named():
+            return articles_at(self._moment, as_utc(moment), text=True)[0]
 
     def search(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import importlib.metadata
 import locale
+import os
 import platform
 import resource
 import shutil
@@ -87,6 +88,10 @@ def examine_machine(place: Path | None = None) -> Iterator[Finding]:
             there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
             free = shutil.disk_usage(there).free
             yield looked(area, name, free >= LEAST_FREE, f"{free / 1e9:.1f} GB free", "free some space")
+            if not os.access(there, os.W_OK):
+                yield Finding(
+                    area, name, State.WARNING, f"`{there}` can't be written", "no run can write to it; see its rights"
+                )
 
 
 def _packages() -> Iterator[tuple[str, str | None, str]]:

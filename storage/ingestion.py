@@ -23,17 +23,26 @@ from pressmark.storage.inputs.opening import look_at, open_input, parse_address
 from pressmark.storage.inputs.source import LISTING, Input, Listing, Request, sources_of
 from pressmark.storage.inputs.warc import Payload
 from pressmark.storage.output.partitions import Merged, Staging, merge, open_staging
-from pressmark.storage.output.state import Catalog, Roots, Seen, SeenBefore, read_catalog
+from pressmark.storage.output.state import (
+    STANDING,
+    Catalog,
+    Roots,
+    Seen,
+    SeenBefore,
+    read_catalog,
+    row_counts,
+    what_is_missed,
+)
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.storage.pool import Pool, open_pool
 from pressmark.storage.queries import reject_lines
 from pressmark.storage.runs import (
     Facts,
+    IngestPlan,
     RunReport,
     behind,
     carried_runs,
-    check_same_archive,
     last_runs,
     new_stamp,
     part_of,
@@ -47,10 +56,10 @@ from pressmark.storage.settings import IngestSettings, configured
 from pressmark.storage.settlement import Round, Settlement, settle_round
 from pressmark.storage.versions import parser_version
 from pressmark.transforms.records import Reject, Stamp
-from pressmark.transforms.revisions import CATALOG, REJECT, Decision, decide, to_hash
+from pressmark.transforms.revisions import CATALOG, Decision, decide, to_hash
 from pressmark.transforms.selection import forgotten_in
 
-__all__ = ["IngestPlan", "MergeCounts", "Progress", "Run", "ingest", "open_run", "plan_ingest", "run_steps"]
+__all__ = ["MergeCounts", "Progress", "Run", "ingest", "open_run", "plan_ingest", "run_steps"]
 
 log = logging.getLogger(__name__)
 
@@ -61,21 +70,6 @@ LARGE_FILE_BYTES: Final = 256 << 20
 # Workers that parsed so much hold as much again as those that merge need, such as what tells languages.
 RENEWED_BYTES: Final = 64 << 20
 KINDS: Final = ("new", "text", "markup", "deleted", "redated")
-STANDING: Final = pl.col("valid_to").is_null()
-
-
-class IngestPlan(NamedTuple):
-    """What a run has to do, and in how many rounds: at least one, which publishes the run's row."""
-
-    archive: str
-    sources: int
-    left_out: int
-    unchanged: int
-    to_parse: int
-    to_parse_bytes: int
-    deleted: int
-    rounds: int
-    notes: tuple[str, ...]
 
 
 class MergeCounts(NamedTuple):
@@ -153,8 +147,9 @@ class Run:
         self._input: Input
         self._listing: Listing
         self._seen: SeenBefore | None = None
+        self._believed = False
         self._decision: Decision
-        self._absent = 0
+        self._remarks: list[str] = []
         self._rounds: list[pl.DataFrame] = []
         self._parsed: list[Parsed] = []
         self._settlement: Settlement | None = None
@@ -174,7 +169,8 @@ class Run:
         facts = self._facts
         older = next((run.archive for run in self._runs if run.contract_version != CONTRACT_VERSION), facts.archive)
         self._output = self._output._replace(older_archive=older)
-        self._seen = Seen(self._output).of(facts.archive, facts.seen_facts)
+        seen = Seen(self._output)
+        self._seen, self._believed = seen.of(facts.archive, facts.seen_facts), seen.believed
         self._listing = self._input.listing(
             Request(
                 self._settings.selection, self._output.folder, None if self._seen is None else self._seen.before,
@@ -297,8 +293,7 @@ class Run:
 
     @property
     def _notes(self) -> tuple[str, ...]:
-        absent = f"sources of earlier runs that are not in this input: {self._absent:,}; only `--sync` ends such"
-        return (*self._listing.notes, absent) if self._absent else self._listing.notes
+        return (*self._listing.notes, *self._remarks)
 
     @property
     def _to_parse(self) -> int:
@@ -344,6 +339,9 @@ class Run:
                 nothing = listing.clear().with_columns(required=pl.lit(value=False))
                 return Decision(nothing, pl.DataFrame(schema=CATALOG), listing.height)
         catalog = self._catalog.frame
+        if self._runs and not self._believed:
+            # Somebody else may have removed files.
+            self._counts = row_counts(self._output)
         listing = listing.with_columns(sha256=pl.lit(None, pl.String))
         listing = self._hashed(listing, to_hash(listing, catalog.filter(pl.col("archive") == self._facts.archive)))
         # What the selection does not take is not missed.
@@ -353,12 +351,10 @@ class Run:
             listing, known, self._facts.archive, deletes=self._facts.deletes,
             most_bytes=self._settings.limits.source_bytes,
         )  # fmt: skip
-        if not self._facts.deletes and self._settings.sync is None:
-            mine = known.filter(STANDING, ~REJECT, pl.col("archive") == self._facts.archive).unique("source_path")
-            self._absent = mine.join(listing, on="source_path", how="anti").height
-        if self._settings.sync is None and decision.gone.height:
-            known = self._catalog.frame.filter(pl.col("archive") == self._facts.archive)
-            check_same_archive(self._listing.frame.filter(STANDING), known, self._facts.archive, self._output)
+        mine = known.filter(pl.col("archive") == self._facts.archive)
+        told, deletes = self._settings.sync is not None, self._facts.deletes
+        if not self._settings.all_gone and (decision.gone.height or not deletes):
+            self._remarks = what_is_missed(self._listing.frame, mine, self._output, deletes=deletes, told=told)
         return decision._replace(parse=part_of(decision.parse, self._settings.limit))
 
     def _hashed(self, listing: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@ hash."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import threading
@@ -15,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from pressmark.schemas import TABLES
-from pressmark.storage.errors import InputError, OutputError
+from pressmark.storage.errors import InputError, OutputError, PressmarkError
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Request, Source, sources_of
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import Archive, archive_of, ingested_as, last_runs
@@ -79,13 +80,22 @@ class Originals:
         self._opened: dict[str, _Opened] = {}
         self._unread: set[str] = set()
         self._held = lru_cache(maxsize=HELD)(self._read)
+        self._together: dict[tuple[str, str, str], bytes] = {}
         self._cuts: dict[Revision, Cut | None] = {}
         self._lock = threading.Lock()
 
     def bytes_of(self, archive: str, source_path: str, sha256: str) -> bytes:
         """A current source's bytes; raises `InputError` where it is gone, or is no longer what was ingested."""
         with self._lock:
-            return self._held(archive, source_path, sha256)
+            held = self._together.get((archive, source_path, sha256))
+            return self._held(archive, source_path, sha256) if held is None else held
+
+    def hold(self, asked: Iterable[Revision]) -> None:
+        """Read the bytes of current sources together, and have `bytes_of` give them, until others are held."""
+        self._together = {}
+        # Who asks for one of them is told why it can't be had.
+        with contextlib.suppress(OSError, PressmarkError):
+            self._together = {one[:3]: data for one, data in self.contents(asked).items()}
 
     def contents(self, asked: Iterable[Revision]) -> dict[Revision, bytes]:
         """The bytes of revisions, those left out that are not there, or not what was ingested."""
@@ -187,5 +197,6 @@ def trace_paragraph(
 def _find(output: Output, name: str, column: str, value: str) -> dict[str, Any]:
     found = output.scan(TABLES[name]).filter(pl.col(column) == value).head(1).collect()
     if not found.height:
-        raise OutputError(f"no row of `{name}` has the {column} `{value}`", output.address, "look it up in the table")
+        remedy = "look it up in the table; that of a block is its article's with a number, as `…-0000`"
+        raise OutputError(f"no row of `{name}` has the {column} `{value}`", output.address, remedy)
     return found.row(0, named=True)

@@ -212,17 +212,21 @@ def articles_at(output: Output, moment: datetime, *, text: bool) -> tuple[pl.Dat
 
 def stages_of(output: Output, article_id: str) -> list[Stage]:
     """Revisions of an article from the oldest to the current one; raises `OutputError` where there are none."""
-    stages = stages_in(output.scan(TABLES["articles"]), output.scan(TABLES["revisions"]), article_id)
-    if not stages:
+    mine = pl.col("article_id") == article_id
+    found = stages_in(*(output.scan(TABLES[name]).filter(mine) for name in ("articles", "revisions")))
+    if not found:
         raise OutputError(f"no row of `articles` or `revisions` is about `{article_id}`", output.address, "look it up")
-    return stages
+    return found[article_id]
 
 
-def stages_in(articles: pl.LazyFrame, revisions: pl.LazyFrame, article_id: str) -> list[Stage]:
-    """The same, of rows that are at hand; none where no row is about the article."""
-    every = _revisions(articles, revisions).filter(pl.col("article_id") == article_id)
-    rows = _with_texts(every, every).select(*Stage._fields).sort(AGE, nulls_last=[name == "valid_to" for name in AGE])
-    return [Stage(*row) for row in rows.collect().iter_rows()]
+def stages_in(articles: pl.LazyFrame, revisions: pl.LazyFrame) -> dict[str, list[Stage]]:
+    """The same of all articles that these rows are about, by their ids."""
+    every = _revisions(articles, revisions)
+    rows = _with_texts(every, every).sort(AGE, nulls_last=[name == "valid_to" for name in AGE])
+    found: dict[str, list[Stage]] = {}
+    for article_id, *row in rows.select("article_id", *Stage._fields).collect().iter_rows():
+        found.setdefault(article_id, []).append(Stage(*row))
+    return found
 
 
 def _revisions(articles: pl.LazyFrame, revisions: pl.LazyFrame) -> pl.LazyFrame:

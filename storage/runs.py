@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
-    "Archive", "Facts", "RunReport", "archive_of", "behind", "carried_runs", "check_same_archive", "ingested_as",
+    "Archive", "Facts", "IngestPlan", "RunReport", "archive_of", "behind", "carried_runs", "ingested_as",
     "last_runs", "latest_of", "named_archive", "new_stamp", "part_of", "read_report", "rounds_of", "settled_facts",
     "write_report", "write_run",
 ]  # fmt: skip
@@ -229,6 +229,20 @@ def behind(runs: list[RunReport], stamp: Stamp) -> Stamp:
     return new_stamp(last + timedelta(microseconds=1))
 
 
+class IngestPlan(NamedTuple):
+    """What a run has to do, and in how many rounds: at least one, which publishes the run's row."""
+
+    archive: str
+    sources: int
+    left_out: int
+    unchanged: int
+    to_parse: int
+    to_parse_bytes: int
+    deleted: int
+    rounds: int
+    notes: tuple[str, ...]
+
+
 class Facts(NamedTuple):
     """What a run has decided of its settings and asked of earlier runs. `read_before` is how the latest run over the
     archive read its sources; where it is now otherwise, they are `reread`."""
@@ -269,17 +283,6 @@ def settled_facts(
     now = {name: arguments[name] for name in READING_NAMES}
     before = now if last is None else {name: last.argument(name) for name in READING_NAMES}
     return Facts(address, archive, history, moves, deletes, partition, buckets, arguments, facts, before, before != now)
-
-
-def check_same_archive(standing: pl.DataFrame, known: pl.DataFrame, archive: str, output: Output) -> None:
-    """Raises `OutputError` where an input has none of the sources that an output has of its archive: it is another."""
-    if not standing.join(known, on="source_path", how="semi").height:
-        raise OutputError(
-            f"this input has none of the {known.height} sources that the output has of the archive `{archive}`",
-            output.address,
-            "give another folder or --archive name to another archive, or `--sync` to have them deleted, or "
-            "`--no-sync` to keep them",
-        )
 
 
 def _layout(settings: IngestSettings, runs: list[RunReport], output: Output) -> tuple[Period, int]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,6 +114,10 @@ class IngestSettings:
     sync: bool | None = option(
         None, "treat sources that are absent as deleted [only for a git repository]", group=SELECTION, rows=True
     )
+    all_gone: bool = option(
+        False, "end all sources of the archive where the input has none of them [refuse: its disk may not be mounted]",
+        group=SELECTION,
+    )  # fmt: skip
     encoding: str | None = option(
         None, "encoding of sources that are no UTF-8, as gb18030 or big5 [what a page or a record declares; else none]",
         metavar="NAME", group=READING, rows=True,
@@ -176,7 +180,10 @@ class IngestSettings:
         for name in ("include", "exclude", "outlets"):
             # A text is one pattern; its characters are none.
             given = getattr(self, name) or ()
-            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+            texts = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+            if not all(isinstance(one, str) for one in texts):
+                raise SettingsError(f"`{name}` must be {SHAPES[list]}", repr(given), "give one")
+            object.__setattr__(self, name, texts)
         keys: object = self.map
         if isinstance(keys, dict):
             object.__setattr__(self, "map", _in_one_text(keys))
@@ -289,7 +296,10 @@ def keys_of(text: str | None) -> dict[str, str]:
 
 
 def _in_one_text(keys: dict[str, Any]) -> str:
-    """Keys by field as the command line has them."""
+    """Keys by field as the command line has them; raises `SettingsError` where one is none that this can write."""
+    for name, key in keys.items():
+        if not isinstance(key, str) or "," in key:
+            raise SettingsError(f"`map` must have a text without a comma for `{name}`", repr(key), "write a key's name")
     return ",".join(f"{name}={key}" for name, key in keys.items())
 
 
@@ -322,29 +332,34 @@ def configured(settings: IngestSettings) -> IngestSettings:
         place = Path(settings.config)
     defaults = {one.name: one.default for one in options()}
     said = _read(place)
-    return replace(settings, **{name: said[name] for name in said if getattr(settings, name) == defaults[name]})
+    try:
+        return replace(settings, **{name: said[name] for name in said if getattr(settings, name) == defaults[name]})
+    except SettingsError as error:
+        # What the command line gave was right, or there would be no settings.
+        raise type(error)(f"{error.what} (`{error.where}`)", place, error.remedy) from None
 
 
 def _read(place: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        said = tomllib.loads(place.read_text("utf-8"))
+        said = tomllib.loads(place.read_text("utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"it can't be read ({error.strerror})", place, "name the file with --config") from error
     except ValueError as error:
         raise SettingsError(
             f"it is no TOML ({error})", place, "correct it, or write it anew with `pressmark init`"
         ) from None
-    if isinstance(keys := said.get("map"), dict):
-        said["map"] = _in_one_text(keys)
     types = {one.name: "str" if one.type.startswith("Markup") else one.type for one in options()}
     for name, value in said.items():
         if name not in ABOUT_THE_ARCHIVE:
             remedy = instead(name, ABOUT_THE_ARCHIVE, f"it takes {', '.join(ABOUT_THE_ARCHIVE)}")
             raise SettingsError(f"it has no key `{name}`", place, remedy)
+        if name == "map" and isinstance(value, dict):
+            continue  # the settings look at it
         kind = KINDS[types[name].partition(" ")[0].partition("[")[0]]
         texts = kind is not list or (isinstance(value, list) and all(isinstance(item, str) for item in value))
         if type(value) is not kind or not texts:
-            raise SettingsError(f"`{name}` must be {SHAPES[kind]}", place, "correct it")
+            shape = "a table of texts, or a text" if name == "map" else SHAPES[kind]
+            raise SettingsError(f"`{name}` must be {shape}, not `{value}`", place, "correct it")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}

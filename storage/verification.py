@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
@@ -44,7 +45,11 @@ __all__ = [
 
 # Of an archive that is read as a stream, so much is held at once.
 GROUP_BYTES: Final = 64 << 20
+# An input that has less than this share of an archive's sources is hardly that archive.
+HARDLY_ANY: Final = 0.1
 Row = dict[str, Any]
+
+log = logging.getLogger(__name__)
 
 
 class Task(NamedTuple):
@@ -215,6 +220,12 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Progress, 
     current = {partition: [Stood(**row, valid_to=None) for row in some] for partition, some in rows.items()}
     articles = [row for some in current.values() for row in some]
     checked = Verification()
+    there = sum(row.source_path in sources for row in articles)
+    if there < len(articles) * HARDLY_ANY:
+        log.warning(
+            "this input has %d of the %d sources whose articles are of the archive `%s`; is `%s` the right one?",
+            there, len(articles), archive.name, archive.address.location(""),
+        )  # fmt: skip
     places = {row.source_path: partition for partition, some in current.items() for row in some}
     with open_pool(workers) as pool:
         for result in pool.map(partial(_check_partition, cutter=cutter), tasks_of(output, archive, sources, places)):
@@ -239,7 +250,7 @@ def _verify(output: Output, archive: Archive, workers: int, progress: Progress, 
     duplicates = [path for path, count in Counter(row.source_path for row in articles).items() if count > 1]
     breaches += [Breach(5, path, None, "the source has more than one row in `articles`") for path in duplicates]
     return checked._replace(
-        articles=len(articles), revisions=len(superseded), rejects=len(rejects), sources=len(taken),
+        revisions=len(superseded), rejects=len(rejects), sources=len(taken),
         breaches=sorted(breaches, key=lambda breach: (breach.source_path, breach.law, breach.byte_offset or 0)),
         not_ingested=not_ingested,
     )  # fmt: skip

@@ -291,6 +291,7 @@ LIBRARY: Final = "vl_convert"
 WIDTHS: Final = (864, 358)
 LONGEST_LABEL: Final = 24
 ROW: Final = 18
+BELOW: Final = 30  # of a drawing's height, for its axis and padding
 AXIS: Final[dict[str, Any]] = {
     "labelColor": "currentColor", "tickColor": "currentColor", "domainColor": "currentColor",
     "gridColor": "currentColor", "gridOpacity": 0.15, "domainOpacity": 0.4, "tickOpacity": 0.4, "labelFontSize": 12,
@@ -339,7 +340,8 @@ def grid(rows: pl.DataFrame, unit: Unit, labels: Sequence[str]) -> Drawing:
     }  # fmt: skip
     axis = {**AXIS, "domain": False, "ticks": False, "labelLimit": 130, "labelOverlap": False, "grid": True}
     y = {"field": "outlet", "type": "nominal", "sort": list(labels), "axis": axis}
-    return _drawn(rows, "rect", {"x": _time(unit), "y": y, "opacity": shade, "color": COLOR}, ROW * len(labels))
+    height = ROW * len(labels) + BELOW
+    return _drawn(rows, "rect", {"x": _time(unit), "y": y, "opacity": shade, "color": COLOR}, height)
 
 
 def line(rows: pl.DataFrame) -> Drawing:

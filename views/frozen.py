@@ -21,6 +21,7 @@ from starlette.routing import Match, Route
 
 from pressmark.schemas.contract import ROLES
 from pressmark.storage.errors import SettingsError
+from pressmark.storage.output.folder import new_folder
 from pressmark.storage.output.store import Progress
 from pressmark.storage.search import blocks_of
 from pressmark.storage.search_index import load_folding
@@ -45,15 +46,10 @@ def write_room(room: Room, folder: Path, name: str, progress: Progress) -> int:
     Raises `SettingsError` where it is there already."""
     if os.path.lexists(folder):
         raise SettingsError("there is something at this place already", folder, "name a folder that is not there yet")
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    with room.moment() as moment:
-        shutil.copytree(STATIC, part / "static")
-        _write_data(moment, part)
-        written = _Writer(moment, part, name).write_all(progress)
-    part.rename(folder)
-    return written
+    with room.moment() as moment, new_folder(folder) as draft:
+        shutil.copytree(STATIC, draft / "static")
+        _write_data(moment, draft)
+        return _Writer(moment, draft, name).write_all(progress)
 
 
 class _Writer:
@@ -76,10 +72,13 @@ class _Writer:
             # Then articles without a copy get no page of copies.
             self._moment.copies()
         self._write("index.html", self._rendered("frozen.html", _request("/"), latest=self._moment.latest, **given))
-        both = pl.concat([frame.select("article_id", "outlet", "place") for frame in
+        both = pl.concat([frame.select("article_id", "outlet", "place", "source_bytes") for frame in
                           (self._moment.articles, self._moment.revisions)])  # fmt: skip
-        # In the order of their files, which are then read while the system still has them.
-        ids = both.unique("article_id", keep="first").sort("outlet", "place", "article_id")["article_id"]
+        # In the order of their files, of which each is then read few times.
+        every = both.group_by("article_id").agg(pl.first("outlet", "place"), pl.sum("source_bytes"))
+        every = every.sort("outlet", "place", "article_id")
+        ids = every["article_id"].to_list()
+        self._moment.read_together(ids, every["source_bytes"].to_list())
         for address in (*ROOTS, *(f"/article/{one}" for one in ids)):
             self._meet(address)
         while self._ahead:

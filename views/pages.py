@@ -100,20 +100,19 @@ def _look_up(moment: Moment, words: str) -> None:
 def article(moment: Moment, request: Request) -> Page:
     """An article: facts, blocks beside their bytes, media, links, revisions; of one that is gone, what is known."""
     article_id = request.path_params["article_id"]
-    found = moment.article(article_id)
-    stages = moment.stages(article_id)
+    found, paragraphs, media, stages = moment.about(article_id)
     if found is None:
         return _gone(article_id, stages)
-    paragraphs, media = moment.paragraphs(article_id), moment.media(article_id)
     part = part_of(paragraphs, request.query_params, BLOCKS)
     data, absent = _source(moment, found)
     reasons = {} if data is None else _reasons(data, found["source_path"])
-    captions = dict(media.filter(pl.col("caption_ordinal").is_not_null()).select("caption_ordinal", "media_id").rows())
+    shown = media.to_dicts()
+    captions = {row["caption_ordinal"]: row["media_id"] for row in shown}
     blocks = [_block(row, data, reasons, captions) for row in part.rows]
     before, after = moment.neighbours(article_id)
     links = [link for row in paragraphs["links"].to_list() for link in row or []]
     given = {
-        "article": found, "part": part, "blocks": blocks, "absent": absent, "media": media.to_dicts(),
+        "article": found, "part": part, "blocks": blocks, "absent": absent, "media": shown,
         "links": _links(paragraphs), "link_count": len(links), "stages": stages, "before": before, "after": after,
         "metadata": json.loads(found["metadata"]) if found["metadata"] else {}, "content": CONTENT_ROLES,
         "roles": counts(paragraphs, "role"), "shown_bytes": SHOWN_BYTES,
@@ -184,8 +183,8 @@ def paragraph(moment: Moment, request: Request) -> Page:
     """A paragraph and its bytes among those around it."""
     paragraph_id = request.path_params["paragraph_id"]
     article_id = paragraph_id.partition("-")[0]
-    found = moment.article(article_id)
-    rows = moment.paragraphs(article_id).filter(pl.col("paragraph_id") == paragraph_id) if found else pl.DataFrame()
+    found, paragraphs, _, _ = moment.about(article_id)
+    rows = paragraphs.filter(pl.col("paragraph_id") == paragraph_id)
     if found is None or not rows.height:
         remedy = "It may have gone with a run that published since."
         if moment.is_known(article_id):
@@ -206,7 +205,7 @@ def paragraph(moment: Moment, request: Request) -> Page:
 def difference(moment: Moment, request: Request) -> Page:
     """What one revision of an article changed against another."""
     article_id, *numbers = (request.path_params[name] for name in ("article_id", "first", "second"))
-    stages = moment.stages(article_id)
+    stages = moment.about(article_id).stages
     if not stages:
         raise Refused(404, "no article has this id at this moment", "Search for its words or its address.")
     of = {str(number): number for number in range(1, len(stages) + 1)}
@@ -412,7 +411,7 @@ def cluster(moment: Moment, request: Request) -> Page:
 def copies_of(moment: Moment, request: Request) -> Page:
     """Other articles that are copies of an article, and those that have some of its blocks."""
     article_id = request.path_params["article_id"]
-    found = moment.article(article_id)
+    found = moment.about(article_id).article
     if found is None:
         raise Refused(404, "no current article has this id", "Of one that is gone, see who carries it under Removals.")
     members = _members(moment)

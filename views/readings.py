@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
@@ -16,16 +16,18 @@ from urllib.parse import urlencode
 import polars as pl
 
 from pressmark.schemas.contract import FLAGS, PERIODS, REASONS, ROLES
+from pressmark.storage.batches import cut
 from pressmark.storage.changes import changes_between_pairs, pairs_of, removals_of
 from pressmark.storage.copies import CARRIED_BY, carriers
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.errors import OutputError
+from pressmark.storage.originals import Revision
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, stages_in
 from pressmark.storage.search import between, bounds
 from pressmark.transforms.days import day_of
 
-__all__ = ["Asked", "Moment", "Part", "Refused", "Room", "asked_in", "counts", "part_of", "with_changes"]
+__all__ = ["About", "Asked", "Moment", "Part", "Refused", "Room", "asked_in", "counts", "part_of", "with_changes"]
 
 # More hits than these are counted as "at least", and the first of them are shown.
 MOST_HITS: Final = 10_000
@@ -33,6 +35,9 @@ HELD_SEARCHES: Final = 8
 LONGEST_WORDS: Final = 20_000
 MOST_PAGES: Final = 10_000_000
 ORDERS: Final = ("newest", "oldest")
+# What files are written of is read so much at a time, in bytes of sources and in articles.
+BYTES_TOGETHER: Final = 32 << 20
+MOST_TOGETHER: Final = 1000
 # Paragraphs that are compared with each other in less than ten seconds.
 MOST_COMPARED: Final = 100_000
 CATALOGUE: Final = (
@@ -63,6 +68,16 @@ class Asked(NamedTuple):
     newest_first: bool = False
 
 
+class About(NamedTuple):
+    """All rows about an article: its current row, None where there is none; paragraphs and media in their order; and
+    its revisions from the oldest to the current one, none where there is no such article."""
+
+    article: dict[str, Any] | None
+    paragraphs: pl.DataFrame
+    media: pl.DataFrame
+    stages: list[Stage]
+
+
 class Moment:
     """An output as it was when it was opened."""
 
@@ -81,27 +96,47 @@ class Moment:
         self._schemas = {name: table.collect_schema() for name, table in self.dataset.tables().items()}
         # Paragraphs with the words, of articles that are as asked; at most `MOST_HITS`.
         self.found = lru_cache(maxsize=HELD_SEARCHES)(self._found)
+        self._batch_of: dict[str, int] = {}
+        self._batches: list[Sequence[str]] = []
+        self._batch = lru_cache(maxsize=1)(self._read_batch)
         self._making = threading.Lock()
         self._made: dict[str, pl.DataFrame] = {}
         self._output = Output(self.dataset.folder)
 
-    def article(self, article_id: str) -> dict[str, Any] | None:
-        """The row of a current article; None where there is none."""
-        found = self._rows("articles", self.articles, article_id).collect()
-        return found.row(0, named=True) if found.height else None
+    def about(self, article_id: str) -> About:
+        """All rows about an article; those that are to be read together with its own are then held."""
+        number = self._batch_of.get(article_id)
+        return self._read([article_id])[article_id] if number is None else self._batch(number)[article_id]
 
-    def paragraphs(self, article_id: str) -> pl.DataFrame:
-        return self._rows("paragraphs", self.articles, article_id).sort("ordinal").collect()
+    def read_together(self, ids: Sequence[str], sizes: Sequence[int]) -> None:
+        """Have articles that are asked for in this order read many at a time, with their sources; `sizes` are in bytes
+        of these."""
+        self._batches = [ids[span.start : span.stop] for span in cut(sizes, BYTES_TOGETHER, MOST_TOGETHER)]
+        self._batch_of = {one: number for number, batch in enumerate(self._batches) for one in batch}
+        self._batch.cache_clear()
 
-    def media(self, article_id: str) -> pl.DataFrame:
-        return self._rows("media", self.articles, article_id).sort("media_id").collect()
+    def _read_batch(self, number: int) -> dict[str, About]:
+        found = self._read(self._batches[number])
+        rows = [about.article for about in found.values() if about.article is not None]
+        self.originals.hold(Revision(*(row[name] for name in Revision._fields)) for row in rows)
+        return found
 
-    def stages(self, article_id: str) -> list[Stage]:
-        """Revisions of an article from the oldest to the current one; none where there is no such article."""
-        return stages_in(
-            self._rows("articles", self.articles, article_id), self._rows("revisions", self.revisions, article_id),
-            article_id,
-        )  # fmt: skip
+    def _read(self, ids: Sequence[str]) -> dict[str, About]:
+        articles, revisions = self._rows("articles", self.articles, ids), self._rows("revisions", self.revisions, ids)
+        stages = stages_in(articles.lazy(), revisions.lazy())
+        rows = {row["article_id"]: row for row in articles.iter_rows(named=True)}
+        paragraphs, media = (
+            self._rows(name, self.articles, ids).sort("article_id", key)
+            for name, key in (("paragraphs", "ordinal"), ("media", "media_id"))
+        )
+        blocks, shown = (frame.partition_by("article_id", as_dict=True) for frame in (paragraphs, media))
+        return {
+            one: About(
+                rows.get(one), blocks.get((one,), paragraphs.clear()), shown.get((one,), media.clear()),
+                stages.get(one, []),
+            )
+            for one in ids
+        }  # fmt: skip
 
     def reject(self, reject_id: str) -> dict[str, Any] | None:
         """A reject with its bytes; None where there is none."""
@@ -192,25 +227,25 @@ class Moment:
 
     def neighbours(self, article_id: str) -> tuple[str | None, str | None]:
         """The articles of the outlet before and after this one in time."""
-        beside = self._once("neighbours", self._all_neighbours)
-        before, after = beside.row(by_predicate=pl.col("article_id") == article_id)[1:]
-        return before, after
+        return self._beside[article_id]
 
-    def _all_neighbours(self) -> pl.DataFrame:
+    @cached_property
+    def _beside(self) -> dict[str, tuple[str | None, str | None]]:
         before, after = (pl.col("article_id").shift(step).over("outlet") for step in (1, -1))
-        return _ordered(self.articles).select("article_id", before=before, after=after)
+        beside = _ordered(self.articles).select("article_id", before=before, after=after)
+        return {one: (before, after) for one, before, after in beside.iter_rows()}
 
-    def _rows(self, table: str, catalogue: pl.DataFrame, article_id: str) -> pl.LazyFrame:
-        """Rows of a table about an article, of the partitions alone in which the catalogue has it."""
-        found = catalogue.lazy().filter(pl.col("article_id") == article_id).select("outlet", "place").unique()
+    def _rows(self, table: str, catalogue: pl.DataFrame, ids: Sequence[str]) -> pl.DataFrame:
+        """Rows of a table about articles, of the partitions alone in which the catalogue has them."""
+        found = catalogue.lazy().filter(pl.col("article_id").is_in(ids)).group_by("outlet", "place").agg("article_id")
         frames = []
-        for outlet, place in found.sort("outlet", "place").collect().iter_rows():
+        for outlet, place, mine in found.sort("outlet", "place").collect().iter_rows():
             folder = self.dataset.folder / table / f"outlet={outlet}" / place
             if files := sorted(folder.glob("part-*.parquet")):
                 part = pl.scan_parquet(files, hive_partitioning=False, glob=False)
-                frames.append(part.filter(pl.col("article_id") == article_id).with_columns(outlet=pl.lit(outlet)))
+                frames.append(part.filter(pl.col("article_id").is_in(mine)).with_columns(outlet=pl.lit(outlet)))
         every = pl.concat(frames) if frames else pl.LazyFrame(schema=self._schemas[table])
-        return _plain(every)
+        return _plain(every).collect()
 
 
 class _Held:
@@ -272,11 +307,9 @@ def _let_go(held: _Held) -> None:
 
 def counts(frame: pl.DataFrame, column: str) -> list[tuple[str, int]]:
     """Values of a column, or of its lists, with the rows that have each, the most frequent first."""
-    values = frame.lazy().select(pl.col(column))
-    if frame.schema[column].is_nested():
-        values = values.explode(column)
-    found = values.drop_nulls().group_by(column).len().sort("len", column, descending=[True, False]).collect()
-    return list(found.iter_rows())
+    values = frame[column]
+    found = (values.explode() if values.dtype.is_nested() else values).drop_nulls().value_counts()
+    return sorted(found.iter_rows(), key=lambda one: (-one[1], one[0]))
 
 
 def _plain(frame: pl.LazyFrame) -> pl.LazyFrame:

@@ -21,7 +21,7 @@ from pressmark.schemas import TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.errors import OutputError, SettingsError
-from pressmark.storage.output.folder import PRIVATE, replace_file
+from pressmark.storage.output.folder import PRIVATE, save
 from pressmark.storage.output.store import Progress
 from pressmark.storage.output.tables import Output
 from pressmark.views.sections import SECTIONS, notices_of, read_output, sections_of, totals_of
@@ -61,7 +61,7 @@ def write_report(output: str | Path, to: str | Path | None = None, progress: Pro
         if target is None:
             place.store.write(REPORT, content)
         else:
-            replace_file(target, content)
+            save(target, content)
     return Written(where, len(content))
 
 

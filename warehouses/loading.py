@@ -75,7 +75,7 @@ def load(
     output: str | Path, destination: str, *, full: bool = False, progress: Progress = lambda *_: None
 ) -> LoadReport:
     """Load what changed in an output into a destination such as `duckdb:///news.duckdb`; see `load_output`."""
-    return load_output(Output(output), parse_address(destination), new_stamp().run_id, progress, full=full)
+    return load_output(Output(output), parse_address(str(destination)), new_stamp().run_id, progress, full=full)
 
 
 def load_output(

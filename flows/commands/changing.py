@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
-from pressmark.flows.summary import ProgressDisplay, as_json, counted, printable, utc
+from pressmark.flows.summary import ProgressDisplay, as_json, counted, printable, takes_long, utc
 from pressmark.storage.changes import QUIET, changes_of
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.forgetting import Forgetting, plan_forgetting
@@ -105,6 +105,8 @@ def _place(row: dict[str, Any]) -> str:
 def removals(arguments: argparse.Namespace) -> int:
     """Print the ledger; the exit code."""
     with Dataset(arguments.output) as dataset:
+        if arguments.carried:
+            takes_long("comparing all texts")
         found = dataset.removals(
             arguments.source, outlet=arguments.outlet, since=arguments.since, until=arguments.until,
             about=arguments.about, carried=arguments.carried,

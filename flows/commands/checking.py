@@ -30,6 +30,7 @@ from pressmark.storage.diagnosis import (
     mend_output,
 )
 from pressmark.storage.errors import PressmarkError
+from pressmark.storage.output.folder import save
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import new_stamp
 from pressmark.transforms.citation import check_citation, markdown_of, written
@@ -135,8 +136,7 @@ WORDS: Final = {"ok": "holds       ", "fail": "FAILS       ", "open": "not check
 def cite(arguments: argparse.Namespace) -> int:
     """Write a citation, and print a line of Markdown; the exit code."""
     content = cite_paragraph(Output(arguments.output), arguments.paragraph_id, arguments.source)
-    path: Path = arguments.to or Path(f"{arguments.paragraph_id}.json")
-    path.write_bytes(written(content))
+    save(arguments.to or Path(f"{arguments.paragraph_id}.json"), written(content))
     print(printable(markdown_of(content)))
     return EXIT_OK
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 import time
@@ -22,6 +23,7 @@ from pressmark.storage.inputs.folder import Folder
 from pressmark.storage.inputs.recordfiles import IS_SAVED, RecordFolder
 from pressmark.storage.inputs.source import OF_RECORDS, Request, sources_of
 from pressmark.storage.originals import Trace, trace_paragraph
+from pressmark.storage.output.folder import save
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, articles_at, stages_of
 from pressmark.storage.runs import latest_of
@@ -172,7 +174,8 @@ def asof(arguments: argparse.Namespace) -> int:
         elif last.committed_at is not None and moment > last.committed_at:
             log.warning("the archive is known up to its commit of %s", utc(last.committed_at))
     if arguments.to is not None:
-        found.write_parquet(arguments.to)
+        found.write_parquet(content := io.BytesIO())
+        save(arguments.to, content.getvalue())
         print(f"{counted(found.height, 'article')} as of {utc(moment)} written to {arguments.to}")
     elif arguments.json:
         for row in found.iter_rows(named=True):

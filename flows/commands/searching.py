@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,8 +12,9 @@ from typing import Any, Final
 import polars as pl
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
-from pressmark.flows.summary import ProgressDisplay, as_json, counted, printable, table, utc
+from pressmark.flows.summary import ProgressDisplay, as_json, counted, printable, table, takes_long, utc
 from pressmark.storage.dataset import Dataset
+from pressmark.storage.output.folder import save
 from pressmark.storage.output.snapshot import drop_moments, kept
 from pressmark.storage.output.snapshot import keep as keep_moment
 from pressmark.storage.output.tables import Output
@@ -94,13 +96,16 @@ FEW: Final = 3
 def clusters(arguments: argparse.Namespace) -> int:
     """Print or write the clusters; the exit code."""
     with Dataset(arguments.output) as dataset:
+        if dataset.kept_clusters() is None:
+            takes_long("comparing all texts")
         found = dataset.clusters(keep=arguments.keep)
         titles = dataset.articles.select("article_id", "title").collect()
         texts = dataset.paragraphs.select("paragraph_id", pl.col("text").cast(pl.String)).filter(
             pl.col("paragraph_id").is_in(found["paragraph_id"].filter(found["first"]).implode())
         ).collect()  # fmt: skip
     if arguments.to is not None:
-        found.write_parquet(arguments.to)
+        found.write_parquet(content := io.BytesIO())
+        save(arguments.to, content.getvalue())
         print(f"{found.height:,} members of {found['cluster_id'].n_unique():,} clusters written to {arguments.to}")
         return EXIT_OK
     if arguments.of is None:
@@ -159,6 +164,7 @@ def _head(text: str | None) -> str:
 def compare(arguments: argparse.Namespace) -> int:
     """Print how many rows came, went and changed, why, and the first of them; the exit code."""
     with Dataset(arguments.old) as old, Dataset(arguments.new) as new:
+        takes_long("comparing all rows")
         found = old.differences(new)
     if arguments.json:
         for row in found.iter_rows(named=True):

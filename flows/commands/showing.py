@@ -7,14 +7,13 @@ import contextlib
 import errno
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 
 from pressmark.flows.cli import EXIT_OK, UsageError
-from pressmark.flows.summary import ProgressDisplay, as_json, counted, table
+from pressmark.flows.summary import ProgressDisplay, as_json, counted, table, takes_long
 from pressmark.storage.description import README
 from pressmark.storage.description import describe as describe_output
 from pressmark.storage.errors import OutputError
@@ -84,7 +83,7 @@ def browse(arguments: argparse.Namespace) -> int:
         print(f"{counted(pages, 'page')} written; open {arguments.static / 'index.html'}")
         return EXIT_OK
     with _listening(arguments.port or 0) as listening:
-        print(f"opening {name} …", file=sys.stderr, flush=True)  # thousands of partitions take a while
+        takes_long(f"opening {name}")  # of thousands of partitions
         with room.moment() as moment:
             articles = moment.articles.height
         app = reading_room(room, name)

@@ -8,8 +8,9 @@ from itertools import groupby
 from pathlib import Path
 
 from pressmark.flows.cli import EXIT_NOTHING, EXIT_OK
-from pressmark.flows.summary import as_json, printable
+from pressmark.flows.summary import as_json, counted, printable
 from pressmark.storage.errors import SettingsError
+from pressmark.storage.output.folder import save
 from pressmark.storage.settings import ABOUT_THE_ARCHIVE, FILE, IngestSettings, configured, options
 from pressmark.storage.survey import Survey, survey
 
@@ -35,7 +36,7 @@ def init(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(found)))
     if not found.articles:
-        print(f"\nnothing was written: none of the {found.looked_at} sources is an article")
+        print(f"\nnothing was written: {counted(found.looked_at, 'source')} looked at, none is an article")
         print("docs/doors.md says what can be read, and what it begins with; name the files with --include")
         print("articles in XML or CSV are read from JSON Lines: one object on a line of a `.jsonl` file")
         return EXIT_NOTHING
@@ -45,7 +46,7 @@ def init(arguments: argparse.Namespace) -> int:
         raise SettingsError("it is there already", place, "look at it, or write it anew with --force")
     text = configuration(found)
     try:
-        place.write_text(text, "utf-8")
+        save(place, text.encode())
     except OSError as error:
         raise SettingsError(
             f"it can't be written ({error.strerror})", place, "copy it from here:\n\n" + text
@@ -69,10 +70,11 @@ def configuration(found: Survey) -> str:
 
 
 def _lines(found: Survey) -> list[str]:
-    lines = [f"{found.sources} sources, {found.left_out} files left out; looked at {found.looked_at}: "
-             f"{found.articles} are articles"]  # fmt: skip
+    lines = [f"{counted(found.sources, 'source')}, {counted(found.left_out, 'file')} left out; "
+             f"looked at {found.looked_at}: {counted(found.articles, 'article')}"]  # fmt: skip
     if found.not_taken:
-        lines.append(f"left out: {', '.join(map(printable, found.not_taken))}, …; `--include` takes what it matches")
+        more = ", …" if found.left_out > len(found.not_taken) else ""
+        lines.append(f"left out: {', '.join(map(printable, found.not_taken))}{more}; `--include` takes what it matches")
     lines += map(printable, found.notes)
     shown: set[tuple[str, ...]] = set()
     for heading, members in groupby(found.found, key=lambda one: one.heading):

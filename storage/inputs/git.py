@@ -76,6 +76,9 @@ class GitRepository(Input):
         line = git.commits(head, "--first-parent")
         known, start, notes = self._known(git, line, request.before)
         times = _times(line, known, start, shallow=git.is_shallow)
+        if request.history and git.is_shallow and not start and not notes:
+            before = f"what was before {line[0].id[:12]} is not known"
+            notes.append(f"this is a shallow clone: {before}; `git fetch --unshallow` gets it")
         rows = known.select(PERIODS)
         if start < len(line):
             rows = self._walked(git, line, start, rows, times, request)

@@ -157,7 +157,8 @@ class Git:
             why = "" if "Needed a single revision" in error.what else f" ({error.what})"
             raise InputError(
                 f"the repository has no commit `{ref}`{why}", self.path,
-                "name a branch, a tag or a commit that it has, after an `@`; see `git fsck` if it should be there",
+                "name a branch, a tag or a commit that it has, after an `@`; see `git fsck` if it should be there, and "
+                "read files that are not committed with `file:` before the path",
             ) from error  # fmt: skip
 
     def kind_of(self, name: str) -> str | None:

@@ -29,7 +29,8 @@ from pressmark.storage.errors import LockedError, OutputError
 from pressmark.storage.output.store import Progress, Replacement, Stored
 
 __all__ = [
-    "JOURNAL", "PRIVATE", "FolderStore", "exclusive", "held_folder", "inside", "publishing", "replace_file", "sync",
+    "JOURNAL", "PRIVATE", "FolderStore", "exclusive", "held_folder", "inside", "new_folder", "publishing",
+    "replace_file", "save", "sync",
 ]  # fmt: skip
 
 # All that is not for readers lies below this folder.
@@ -170,9 +171,34 @@ def held_folder(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def replace_file(target: Path, content: bytes) -> None:
-    """Replace a file whole and durably."""
-    draft = target.with_name(target.name + ".new")
+@contextlib.contextmanager
+def new_folder(place: Path) -> Iterator[Path]:
+    """A draft of a folder, which has its place when the block ends, and is gone where that fails."""
+    draft = place.absolute().with_name(f".{place.name}.{os.getpid()}")
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        os.rename(draft, place)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def save(place: Path, content: bytes) -> None:
+    """Write a file that someone named, whole or not at all; what is no file, such as a pipe, is written to."""
+    target = Path(os.path.realpath(place))
+    try:
+        if place.is_relative_to("/dev") or (target.exists() and not target.is_file()):
+            place.write_bytes(content)
+        else:
+            replace_file(target, content, target.with_name(f".{os.getpid()}.new"))
+    except OSError as error:
+        error.filename, error.filename2 = str(place), None  # none has heard of the draft
+        raise
+
+
+def replace_file(target: Path, content: bytes, draft: Path | None = None) -> None:
+    """Replace a file whole and durably, by way of a draft in its folder."""
+    draft = draft or target.with_name(target.name + ".new")
     try:
         draft.write_bytes(content)
         sync(draft)

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -16,17 +16,23 @@ import pyarrow as pa
 
 from pressmark.schemas import OF_ARTICLES, OF_RUNS, TABLES
 from pressmark.schemas.contract import CONTRACT_VERSION, Table
+from pressmark.storage.errors import OutputError
 from pressmark.storage.inputs.source import LISTING, Before
 from pressmark.storage.output.parquet import PartFile
 from pressmark.storage.output.store import Stored
 from pressmark.storage.output.tables import Output, Part
 from pressmark.storage.versions import parser_version
 from pressmark.transforms.records import Partition
-from pressmark.transforms.revisions import CATALOG
+from pressmark.transforms.revisions import CATALOG, REJECT
 from pressmark.transforms.roots import FORMAT, ROWS_AT_ONCE, Moment, digests_of
 
-__all__ = ["Catalog", "Roots", "Seen", "SeenBefore", "moment_of", "read_catalog"]
+__all__ = [
+    "STANDING", "Catalog", "Roots", "Seen", "SeenBefore", "moment_of", "read_catalog", "row_counts", "what_is_missed",
+]  # fmt: skip
 
+STANDING: Final = pl.col("valid_to").is_null()
+# So many sources that end at once, and are more than half of all, are worth a word.
+MANY_GONE: Final = 10
 SEEN: Final = ".pressmark/seen"
 TABLES_SEEN: Final = f"{SEEN}/tables"
 # The hash of the text of an article that has media alone.
@@ -65,6 +71,48 @@ def read_catalog(output: Output, archive: str) -> Catalog:
     )  # fmt: skip
     frames = [pl.DataFrame(schema=CATALOG), *(one[0] for one in found)]
     return Catalog(pl.concat(frames), outdated, mixed)
+
+
+def row_counts(output: Output) -> dict[str, int]:
+    """How many rows each table has, by the files that are there."""
+
+    def rows(part: Part, name: str) -> int:
+        with PartFile(output, part.entry, TABLES[name]) as file:
+            return file.rows
+
+    with ThreadPoolExecutor(THREADS if output.is_local else REQUESTS) as threads:
+        return {name: sum(threads.map(partial(rows, name=name), output.parts(TABLES[name]))) for name in OF_RUNS}
+
+
+def what_is_missed(
+    listing: pl.DataFrame, known: pl.DataFrame, output: Output, *, deletes: bool, told: bool
+) -> list[str]:
+    """What to say of an input that lacks sources which an output knows of its archive. Raises `OutputError` where these
+    end and it has none of them: it is another, or is not there, as a disk that is not mounted; where deletions are
+    `told`, only of many sources in an input that is empty."""
+    last = known.filter(STANDING)
+    standing = listing.filter(STANDING)
+    if not deletes:
+        articles = last.filter(~REJECT).select("source_path").unique()
+        absent = 0 if told else articles.join(standing, on="source_path", how="anti").height
+        said = f"sources of earlier runs that are not in this input: {absent:,}; only `--sync` ends such"
+        return [said] if absent else []
+    last = last.select("source_path").unique()
+    gone, sources = last.join(standing, on="source_path", how="anti").height, last.height or known.height
+    other = not standing.join(known, on="source_path", how="semi").height
+    if other and (not told or (sources >= MANY_GONE and not standing.height)):
+        raise OutputError(
+            f"this input has none of the {sources} sources that the output has of the archive `{known['archive'][0]}`",
+            output.address,
+            "look whether it is all there, as a disk that is not mounted; give another folder or --archive name to "
+            "another archive, `--all-gone` to have them deleted, or `--no-sync` to keep them",
+        )
+    if gone < MANY_GONE or gone * 2 <= sources:
+        return []
+    return [
+        f"{gone:,} of the {sources:,} sources that the output has of this archive are not in this input, and end: look "
+        "whether it is all there; what comes back is ingested again"
+    ]
 
 
 def _known(
@@ -109,11 +157,11 @@ class Seen:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._believed = output.note(TABLES_SEEN) == self._digest()
+        self.believed = output.note(TABLES_SEEN) == self._digest()
 
     def of(self, archive: str, facts: str) -> SeenBefore | None:
         """What was seen of an archive; None where nothing was, or it can't be believed for these `facts`."""
-        if not self._believed:
+        if not self.believed:
             return None
         found = [self._output.noted_rows(self._name(archive, kind)) for kind in ("listing", "kept")]
         if found[0] is None or found[1] is None:
@@ -133,7 +181,7 @@ class Seen:
 
     def begin(self) -> None:
         """Forget what can't be believed, before the tables change."""
-        if not self._believed:
+        if not self.believed:
             self.forget()
 
     def write(self, archive: str, facts: str, frame: pl.DataFrame, kept: pl.DataFrame, commit: str | None) -> None:

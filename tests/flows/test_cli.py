@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from unittest.mock import Mock
 
+import polars as pl
 import pytest
 from archives import ROOT, News, WriteArticle, ingest, read_table
 
@@ -110,6 +111,7 @@ def test_a_dry_run_changes_nothing(seeds: Path, tmp_path: Path, capsys: pytest.C
         (["search", "lamp", "--since", "2026", "--until", "2020"], "no day is in this span"),
         (["ingest", "a", "b", "c"], "`ingest` takes no such argument: `c`"),
         (["ingest", "--include", "!x"], "write it as in `.gitignore`"),
+        (["search", "-lamp", "out"], "`pressmark search -- -word output`"),
         (["ingest", "--wrkers", "2"], "did you mean `--workers`?"),
         (["explain"], "required: source_file"),
         (["ingset"], "there is no such command: `ingset`; did you mean `ingest`?"),
@@ -225,6 +227,18 @@ def test_verify_finds_a_changed_source(news: News, capsys: pytest.CaptureFixture
     assert main(["verify", str(news.out), "--json"]) == 1
     breaches = json.loads(capsys.readouterr().out)["breaches"]
     assert [(breach["law"], breach["source_path"]) for breach in breaches] == [(1, "a.md")]
+
+
+def test_verify_says_first_that_an_input_is_another_archive(
+    output: Path, seeds: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(output), str(seeds / "harbour-gazette")]) == 1
+    printed = capfd.readouterr()
+    first = printed.err.splitlines()[0]
+    assert re.fullmatch(
+        r"pressmark: this input has 0 of the \d+ sources .* `seeds`; is `.*/harbour-gazette` the right one\?", first
+    )
+    assert len(printed.out.splitlines()) < 40
 
 
 def test_trace_shows_exactly_the_bytes_of_the_span(news: News, capsys: pytest.CaptureFixture[str]) -> None:
@@ -405,7 +419,10 @@ def test_a_full_disk_is_told_in_the_same_words_whoever_met_it(
     output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     full = os.strerror(errno.ENOSPC)
-    for error in (OSError(f"{full} (os error 28)"), shutil.Error([("a", "b", f"[Errno 28] {full}: 'a' -> 'b'")])):
+    for error in (
+        OSError(f"{full} (os error 28)"), shutil.Error([("a", "b", f"[Errno 28] {full}: 'a' -> 'b'")]),
+        pl.exceptions.ComputeError(f"parquet: underlying IO error: {full} (os error 28)"),
+    ):  # fmt: skip
         monkeypatch.setattr(shutil, "copytree", Mock(side_effect=error))
         assert main(["browse", str(output), "--static", str(tmp_path / "static")]) == 3
         assert f"pressmark: {full}: `this machine`; free some space, and run again\n" in capsys.readouterr().err
@@ -429,6 +446,29 @@ def test_a_full_disk_ends_with_3_and_changes_nothing(
     assert news.files() == before
     assert main(["ingest", str(news.archive), str(news.out)]) == 0
     assert read_table(news.out, "articles").num_rows == 2
+
+
+@pytest.mark.parametrize("words", [["search", "lamp"], ["report"], ["clusters"], ["ingest"]], ids=str)
+def test_a_damaged_file_of_an_output_is_told_with_the_remedy(
+    words: list[str], output: Path, seeds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = next((output / "paragraphs").rglob("*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert main([*words, *([str(seeds)] if words == ["ingest"] else []), str(output)]) == 3
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(f"can't be read .*`{output}.*remove it and ingest its sources again", said)
+
+
+def test_no_command_leaves_half_a_file_on_a_full_disk(
+    output: Path, seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paragraph = read_table(output, "paragraphs")["paragraph_id"][0].as_py()
+    place = str(tmp_path / "file")
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    for words in (["cite", paragraph, str(output), str(seeds)], ["clusters", str(output)]):
+        assert main([*words, "--to", place]) == 3
+        assert f"No space left on device: `{place}`; free some space" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [output.name]
 
 
 def test_explain_of_a_file_of_records_says_what_shows_them(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:

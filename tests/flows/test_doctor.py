@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,14 @@ def test_a_sound_output_has_no_finding(output: Path, capsys: pytest.CaptureFixtu
     assert looked(output, capsys) == (0, {})
     assert main(["doctor", str(output)]) == 0
     assert "0 failures" in capsys.readouterr().out
+
+
+def test_an_output_that_can_not_be_written_is_named(
+    output: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda place, _: Path(place) != output)
+    assert main(["doctor", str(output)]) == 0
+    assert f"WARNING  environment: output's disk: `{output}` can't be written\n" in capsys.readouterr().out
 
 
 def test_a_run_that_asked_for_a_part_is_named_until_one_asks_for_all(

@@ -25,7 +25,7 @@ def test_init_says_what_it_understood_and_writes_what_it_proposes(
     capsys.readouterr()
     assert main(["init", str(news.archive)]) == 0
     text = capsys.readouterr().out
-    for said in ("2 sources", "1 are articles", "comment", "songling-times", "no_header", "a.md", "bad.md"):
+    for said in ("2 sources", "looked at 2: 1 article\n", "comment", "songling-times", "no_header", "a.md", "bad.md"):
         assert said in text
     assert tomllib.loads((news.archive / "pressmark.toml").read_text("utf-8")) == {"archive": news.archive.name}
     assert main(["init", str(news.archive)]) == 2
@@ -57,13 +57,17 @@ def test_nothing_is_written_of_an_archive_without_articles(news: News) -> None:
     [
         ("zoen = 'UTC'", "`zone`"), ("include = 'a'", "list of texts"), ("history = 1", "true or false"),
         ("x = ", "no TOML"), ("workers = 3", "no key"), ("zone = 'Nowhere'", "no such time zone"),
-        ("encoding = 'x'", "no such encoding"), ("single_outlet = 'A b'", "no slug"),
+        ("encoding = 'x'", "`x`.*as gb18030"), ("single_outlet = 'A b'", "no slug"), ("map = 5", "a table of texts"),
+        ("map = {url = 5}", "a text without a comma for `url`"), ("map = {url = ['a', 'b']}", "a text without"),
+        ("map = {place = 'a'}", "fields are html, text"), ("max_ratio = 0", "at least 1"), ("archive = ''", "no name"),
+        ("include = ['!x']", "a pattern is wrong"), ("include = [1]", "a list of texts, not"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused_by_name(text: str, problem: str, tmp_path: Path) -> None:
     (tmp_path / "pressmark.toml").write_text(text, "utf-8")
-    with pytest.raises(SettingsError, match=problem):
+    with pytest.raises(SettingsError, match=problem) as refused:
         configured(IngestSettings(source=str(tmp_path)))
+    assert refused.value.where == str(tmp_path / "pressmark.toml")
 
 
 def test_what_is_given_goes_before_the_file(tmp_path: Path) -> None:
@@ -71,7 +75,7 @@ def test_what_is_given_goes_before_the_file(tmp_path: Path) -> None:
     given = IngestSettings(source=str(tmp_path), archive="given", config=str(tmp_path / "other.toml"))
     found = configured(given)
     assert (found.archive, found.max_source_mib, found.exclude) == ("given", 3, ("x",))
-    (tmp_path / "pressmark.toml").write_text("[map]\nurl = 'link'\nhtml = 'a.body'", "utf-8")
+    (tmp_path / "pressmark.toml").write_text("\ufeff[map]\nurl = 'link'\nhtml = 'a.body'", "utf-8")
     assert configured(IngestSettings(source=str(tmp_path))).keys == {"url": "link", "html": "a.body"}
     assert set(ABOUT_THE_ARCHIVE) <= {one.name for one in options()}
     with pytest.raises(SettingsError, match="--config"):

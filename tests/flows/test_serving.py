@@ -166,6 +166,18 @@ def test_an_ingest_without_changes_is_followed_by_no_load(served: Served) -> Non
     assert len(served.runs("load", "COMPLETED", "RUNNING", "SCHEDULED", "PENDING")) == 1
 
 
+def test_ctrl_c_of_a_terminal_reaches_no_run_even_while_that_loads(served: Served) -> None:
+    ended = served.ingest()
+    runs = wait_for(
+        lambda: [one for one in psutil.Process(served.process.pid).children() if "prefect.engine" in one.cmdline()],
+        0.02,
+    )
+    for one in runs:
+        one.send_signal(signal.SIGINT)
+    (run,) = wait_for(ended)
+    assert run["state_type"] == "COMPLETED"
+
+
 def test_what_changed_is_told_in_the_artifact_and_beside_the_data(served: Served) -> None:
     first = served.runs("ingest", "COMPLETED")[-1]
     artifacts = served.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [first["id"]]}}})

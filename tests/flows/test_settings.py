@@ -100,7 +100,8 @@ def test_a_setting_that_can_not_be_used_is_named(wrong: dict[str, object], what:
 @pytest.mark.parametrize(
     ("given", "said"),
     [({"workers": "2"}, "a whole number"), ({"workers": True}, "a whole number"), ({"workers": 1.5}, "a whole number"),
-     ({"history": "no"}, "true or false"), ({"since": "2025"}, "a time"), ({"archive": 3}, "a text")],
+     ({"history": "no"}, "true or false"), ({"since": "2025"}, "a time"), ({"archive": 3}, "a text"),
+     ({"include": [1]}, "a list of texts"), ({"outlets": 5}, "a list of texts")],
     ids=str,
 )  # fmt: skip
 def test_a_value_of_another_type_is_refused_with_the_one_that_is_meant(given: dict[str, object], said: str) -> None:

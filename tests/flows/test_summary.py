@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pressmark.flows.summary import law_lines, reject_table, run_line, text_of_run
+from pressmark.flows.summary import audit_lines, law_lines, reject_table, run_line, text_of_run
+from pressmark.storage.auditing import Audit
 from pressmark.storage.queries import RejectLine
 from pressmark.storage.runs import RunReport
 from pressmark.storage.verification import Verification
@@ -59,3 +60,16 @@ def test_each_law_has_its_line_whatever_was_broken() -> None:
     lines = law_lines(found, breaches=False)
     assert [re.match(r"law \d", line)[0] for line in lines] == [f"law {law}" for law in (1, 2, 3, 4, 5, 7)]  # type: ignore[index]
     assert law_lines(found)[2:] == lines
+    many = [Breach(1, f"{number}.md", None, "gone") for number in range(5000)] + found.breaches[1:]
+    told = law_lines(Verification(breaches=many))
+    assert [line[:5] for line in told[:11]] == ["law 1"] * 10 + ["law 7"]
+    assert told[11:13] == [
+        "and 4990 breaches more; `--json` has all",
+        "law 1, slice: 0 paragraphs checked, 5000 breaches",
+    ]
+
+
+def test_an_audit_that_looked_at_nothing_says_so() -> None:
+    found = Audit("a1", 3)
+    assert audit_lines(found)[-1].endswith("; none lies in this share: give a larger `--share`")
+    assert audit_lines(found._replace(articles=0))[-1].endswith("0 articles")

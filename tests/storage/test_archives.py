@@ -11,6 +11,8 @@ from archives import News, breaches, ingest, verified, writer
 
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.errors import OutputError
+from pressmark.storage.output.tables import Output
+from pressmark.storage.runs import latest_of, read_report
 
 URL = "https://songling-times.example/"
 
@@ -131,3 +133,27 @@ def test_another_parser_reads_the_sources_of_each_archive_again(news: News, monk
         monkeypatch.setattr(f"pressmark.storage.{module}.parser_version", lambda: "another")
     assert news.ingest(3).parsed == 1
     assert ingest(other, news.out, 4).parsed == 1
+
+
+def test_an_input_that_lost_all_is_refused_and_one_that_lost_most_is_warned_of(news: News) -> None:
+    for number in range(24):
+        news.write(f"{number}.md", url=f"https://songling-times.example/{number}", title=str(number))
+    news.ingest(1, sync=True)
+    before = news.rows("articles", "source_path", "run_id")
+    elsewhere = news.archive.rename(news.archive.with_name("unmounted"))
+    news.archive.mkdir()
+    with pytest.raises(OutputError, match=r"none of the 24 sources .*not mounted.*--all-gone"):
+        news.ingest(2, sync=True)
+    assert news.rows("articles", "source_path", "run_id") == before
+    for number in range(11):
+        (elsewhere / f"{number}.md").rename(news.archive / f"{number}.md")
+    assert news.ingest(3, sync=True).deleted == 13
+    output = Output(news.out)
+    assert read_report(output, latest_of(output).run_id)["notes"] == [
+        "13 of the 24 sources that the output has of this archive are not in this input, and end: look whether it is "
+        "all there; what comes back is ingested again"
+    ]
+    for path in news.archive.iterdir():
+        path.unlink()
+    assert news.ingest(4, sync=True, all_gone=True).deleted == 11
+    assert not news.rows("articles", "source_path")

@@ -117,7 +117,9 @@ def test_people_see_who_was_first_and_who_came_then(tmp_path: Path, capsys: pyte
         writer(tmp_path / "news")(f"{name}.md", url=url, at=f"2022-03-0{number + 1}T05:06:07", title=name, body=body)
     ingest(tmp_path / "news", tmp_path / "out")
     assert main(["clusters", str(tmp_path / "out"), "--across"]) == 0
-    head, _, row = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    assert printed.err == "comparing all texts …\n"
+    head, _, row = printed.out.splitlines()
     assert head.split() == "cluster members same edited quoted first at then title or text".split()
     assert row.split()[1:] == [
         "3",

@@ -388,3 +388,12 @@ def test_a_run_counts_as_the_next_one_though_the_clock_was_set_back(
     assert (last.run_id, last.articles) == (run_id, 1)
     with Dataset(news.out) as dataset:
         assert dataset.root() == last.root
+
+
+def test_a_run_counts_the_rows_that_are_there_where_somebody_removed_files(news: News) -> None:
+    for number in range(3):
+        news.write(f"{number}.md", url=f"https://songling-times.example/{number}", title=str(number))
+    first = news.ingest()
+    shutil.rmtree(news.out / "paragraphs")
+    again = news.ingest(2)
+    assert (again.parsed, again.articles, again.paragraphs) == (3, first.articles, first.paragraphs)

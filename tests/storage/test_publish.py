@@ -19,7 +19,7 @@ from archives import ROOT, Changed, News, breaches, files_of, ingest
 import pressmark
 from pressmark.storage import runs
 from pressmark.storage.errors import LockedError, OutputError
-from pressmark.storage.output.folder import JOURNAL, exclusive, replace_file
+from pressmark.storage.output.folder import JOURNAL, exclusive, new_folder, replace_file, save
 from pressmark.storage.output.tables import STAGING, Output
 
 pytestmark = pytest.mark.slow
@@ -180,6 +180,31 @@ def test_a_file_that_can_not_be_replaced_stays_and_leaves_nothing_beside_it(
     with pytest.raises(OSError, match="No space"):
         replace_file(tmp_path / "a", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
+
+
+def test_a_file_that_someone_named_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / ("ä" * 120 + ".json")  # a draft of a longer name could not be made
+    save(named, b"old")
+    (tmp_path / "link").symlink_to(named)
+    save(tmp_path / "link", b"new")
+    assert (named.read_bytes(), (tmp_path / "link").is_symlink()) == (b"new", True)
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    save(tmp_path / "pipe", b"through")
+    assert os.read(reader, 99) == b"through"
+    os.close(reader)
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    for place in (named, tmp_path / "other"):
+        with pytest.raises(OSError, match=f"No space.*{place.name}"):
+            save(place, b"half")
+    with pytest.raises(IsADirectoryError):
+        save(tmp_path, b"")
+    with pytest.raises(IsADirectoryError), new_folder(tmp_path / "folder") as draft:
+        draft.write_bytes(b"a")
+    assert (named.read_bytes(), sorted(tmp_path.iterdir())) == (b"new", before)
 
 
 def test_a_second_writer_is_refused_by_name(news: News) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,18 @@ def test_a_snapshot_keeps_its_files_while_a_run_replaces_them(news: News) -> Non
     with snapshot(Output(news.out), "reader") as after:
         assert texts(after.parts) == ["新。"]
     assert not list((news.out / ".pressmark" / "readers").iterdir())
+
+
+def test_errors_of_a_dataset_name_the_output_and_not_the_folder_of_its_moment(news: News) -> None:
+    data = news.write("a.md").read_bytes()
+    news.ingest()
+    found = pressmark.parse(memoryview(data), path="a.md")  # type: ignore[arg-type]
+    assert isinstance(found, pressmark.Article)
+    with pressmark.open(news.out) as dataset:
+        for asked in (lambda: dataset.trace("none-0000"), lambda: dataset.asof(datetime(2030, 1, 1, tzinfo=UTC))):
+            with pytest.raises(OutputError) as refused:
+                asked()
+            assert refused.value.where == str(news.out)
 
 
 def test_what_is_published_right_after_the_links_were_made_is_not_listed(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import lxml.html
+import polars as pl
 import pytest
 from browsers import CHROMIUM, CHROMIUM_ARGUMENTS
 from hostile_room import PAYLOADS, Made, article_of, assert_harmless, ids, text_of
@@ -15,6 +17,7 @@ import pressmark
 from pressmark.flows.cli import main
 from pressmark.views import frozen as frozen_room
 from pressmark.views import pages as pages_of_room
+from pressmark.views import readings
 from pressmark.views.room import HEADERS
 
 pytestmark = pytest.mark.slow
@@ -51,6 +54,30 @@ def test_a_room_of_files_has_every_page_no_dead_link_and_nothing_that_runs(made:
         assert frozen / "reject" / f"{one}.html" in trees
     assert {path.parent.name for path in frozen.rglob("*.page-2.html")} >= {"article", "run", "songling-times-example"}
     assert PAYLOADS[0] in text_of((frozen / "article" / f"{article_of(made, 0)}.html").read_text("utf-8"))
+
+
+def test_pages_are_the_same_however_many_articles_are_read_together(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans: list[object] = []
+    scan = pl.scan_parquet
+
+    def counted(files: object, **how: Any) -> pl.LazyFrame:
+        scans.append(files)
+        return scan(files, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pl, "scan_parquet", counted)
+    pages, read = [], []
+    for most in (1, 3, 1000):
+        monkeypatch.setattr(readings, "MOST_TOGETHER", most)
+        scans.clear()
+        assert main(["browse", str(made.output), str(made.archive), "--static", str(tmp_path / str(most))]) == 0
+        pages.append(
+            {path.relative_to(tmp_path / str(most)): path.read_bytes() for path in tmp_path.glob(f"{most}/**/*.html")}
+        )
+        read.append(len(scans))
+    assert pages[0] == pages[1] == pages[2]
+    assert read[2] < read[0] / 2
 
 
 @pytest.mark.browser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -305,3 +306,11 @@ def test_a_hostile_archive_runs_nothing_in_a_browser(news: News) -> None:
             assert fill == ("rgb(47, 111, 159)" if scheme == "light" else "rgb(106, 174, 222)")
         browser.close()
     assert {str(one) for one in betrayed} == {(news.out / REPORT).as_uri()}
+
+
+def test_rows_of_a_grid_are_as_high_as_their_labels_however_few_they_are() -> None:
+    names = ["a-times-example", "b-times-example"]
+    rows = pl.DataFrame({"period": [date(2021, 1, 1), date(2021, 2, 1)], "outlet": names, "count": [1, 2]})
+    drawn = figures.grid(rows, figures.UNITS[1], names).wide
+    tops = [float(found) for found in re.findall(r'translate\(-?\d+,([\d.]+)\)"[^>]*>[ab]-times', drawn)]
+    assert tops[1] - tops[0] >= 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import unicodedata
@@ -175,7 +176,13 @@ def test_what_another_kind_of_input_kept_is_of_no_use(repository: Repository, tm
 def test_where_a_shallow_clone_ends_the_time_is_not_known(repository: Repository) -> None:
     repository.commit({"b.md": article("b")})
     shallow(repository)
-    found = listed(repository.path).frame.select("source_path", "valid_from", "valid_to").rows()
+    listing = listed(repository.path)
+    assert listing.notes == ()
+    (said,) = listed(repository.path, history=True).notes
+    assert re.fullmatch(
+        "this is a shallow clone: what was before [0-9a-f]{12} is not known; `git fetch .*` gets it", said
+    )
+    found = listing.frame.select("source_path", "valid_from", "valid_to").rows()
     assert found == [("2.md", None, hour(5)), ("a.md", None, None), ("c.md", None, None)]
 
 
