@@ -157,3 +157,15 @@ def test_an_input_that_lost_all_is_refused_and_one_that_lost_most_is_warned_of(n
         path.unlink()
     assert news.ingest(4, sync=True, all_gone=True).deleted == 11
     assert not news.rows("articles", "source_path")
+
+
+def test_a_few_sources_and_those_that_others_take_the_place_of_end_as_is_told(news: News) -> None:
+    for number in range(12):
+        news.write(f"{number}.md", url=f"https://songling-times.example/{number}", title=str(number))
+    news.ingest(1, sync=True)
+    for path in news.archive.iterdir():
+        path.unlink()
+    news.write("other.md", url="https://songling-times.example/other", title="other")
+    assert news.ingest(2, sync=True).deleted == 12
+    (news.archive / "other.md").unlink()
+    assert news.ingest(3, sync=True).deleted == 1

@@ -249,7 +249,7 @@ def test_no_text_reaches_the_terminal_as_a_command(news: News, capsys: pytest.Ca
     news.write("a.md", title=f"一一{evil}", body=f"<p>二{evil}五百人</p>")
     news.ingest(2, sync=True)
     (news.archive / "a.md").unlink()
-    news.ingest(3, sync=True, all_gone=True)
+    news.ingest(3, sync=True)
     for command in ("changes", "removals"):
         capsys.readouterr()
         assert main([command, str(news.out)]) == 0
