@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib
 import re
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from pressmark.schemas import TABLES
-from pressmark.storage.errors import InputError, LibraryError, OutputError, SettingsError
+from pressmark.storage.errors import InputError, OutputError, SettingsError, library
 from pressmark.storage.originals import trace_paragraph
 from pressmark.storage.output.folder import new_folder
 from pressmark.storage.output.parquet import plain_schema
@@ -150,14 +149,14 @@ def check_signed(folder: Path, root: str, key: Path | None, authority: Path | No
 def _verifies(key: Path, signature: bytes, data: bytes) -> bool:
     try:
         _key(key, private=False).verify(signature, data)
-    except _library("cryptography.exceptions").InvalidSignature:
+    except library("cryptography.exceptions", "sign").InvalidSignature:
         return False
     return True
 
 
 def _key(path: Path, *, private: bool) -> Any:
-    keys = _library("cryptography.hazmat.primitives.serialization")
-    kinds = _library("cryptography.hazmat.primitives.asymmetric.ed25519")
+    keys = library("cryptography.hazmat.primitives.serialization", "sign")
+    kinds = library("cryptography.hazmat.primitives.asymmetric.ed25519", "sign")
     kind = kinds.Ed25519PrivateKey if private else kinds.Ed25519PublicKey
     name = "private" if private else "public"
     wrong = InputError(
@@ -167,7 +166,7 @@ def _key(path: Path, *, private: bool) -> Any:
     try:
         data = path.read_bytes()
         found = keys.load_pem_private_key(data, None) if private else keys.load_pem_public_key(data)
-    except (ValueError, TypeError, _library("cryptography.exceptions").UnsupportedAlgorithm):
+    except (ValueError, TypeError, library("cryptography.exceptions", "sign").UnsupportedAlgorithm):
         raise wrong from None
     if not isinstance(found, kind):
         raise wrong
@@ -175,7 +174,7 @@ def _key(path: Path, *, private: bool) -> Any:
 
 
 def _stamped(data: bytes, authority: str) -> bytes:
-    stamps = _library("rfc3161_client")
+    stamps = library("rfc3161_client", "sign")
     if urlsplit(authority).scheme not in ("http", "https"):
         raise SettingsError("an authority is asked over http or https", authority, "give its address")
     asked = stamps.TimestampRequestBuilder().data(data).hash_algorithm(stamps.HashAlgorithm.SHA256).build()
@@ -197,7 +196,7 @@ def _stamped(data: bytes, authority: str) -> bytes:
 
 
 def _stamp_finding(stamp: bytes, data: bytes, authority: Path) -> Finding:
-    stamps, certificates = _library("rfc3161_client"), _library("cryptography.x509")
+    stamps, certificates = library("rfc3161_client", "sign"), library("cryptography.x509", "sign")
     try:
         builder = stamps.VerifierBuilder()
         for one in certificates.load_pem_x509_certificates(authority.read_bytes()):
@@ -208,10 +207,3 @@ def _stamp_finding(stamp: bytes, data: bytes, authority: Path) -> Finding:
         return Finding("fail", f"the time stamp is of this root and by the authority `{authority.name}` ({error})")
     at = found.tst_info.gen_time
     return Finding("ok", f"the root was there at {at:%Y-%m-%dT%H:%M:%SZ}, says the authority `{authority.name}`")
-
-
-def _library(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        raise LibraryError(f"`{name}` is not installed", "signing", "pip install 'pressmark[sign]'") from None

@@ -20,7 +20,7 @@ import xxhash
 
 from pressmark.schemas.contract import CONTENT_ROLES
 from pressmark.schemas.tables import ARTICLES, PARAGRAPHS
-from pressmark.storage.errors import LibraryError, OutputError
+from pressmark.storage.errors import LibraryError, OutputError, library
 from pressmark.storage.output.folder import PRIVATE, replace_file
 from pressmark.storage.output.tables import Output
 from pressmark.storage.search_index import fold_array, folding_version, load_folding
@@ -177,11 +177,9 @@ def _signatures(hashes: Numbers, starts: Sequence[int]) -> Numbers:
     """MinHash values, a row for each text."""
     import numpy as np
 
-    try:
-        from rensa import RMinHash
-    except ModuleNotFoundError:
-        raise LibraryError("`rensa` is not installed", "clusters", "pip install 'pressmark[copies]'") from None
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts, PERMUTATIONS, SEED)
+    matrix = library("rensa", "copies").RMinHash.digest_matrix_from_flat_token_hashes(
+        hashes, starts, PERMUTATIONS, SEED
+    )
     return np.fromiter(chain.from_iterable(matrix.to_rows()), np.uint64).reshape(-1, PERMUTATIONS)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "InputError", "LibraryError", "LockedError", "OutputError", "PoolError", "PressmarkError", "SettingsError",
-    "instead",
+    "instead", "library",
 ]  # fmt: skip
 
 
@@ -52,6 +54,16 @@ class LockedError(PressmarkError):
 
 class LibraryError(PressmarkError):
     """A library that only some need is not installed: install it."""
+
+
+def library(name: str, extra: str) -> Any:
+    """A module that only those can load who installed `pressmark[extra]`; raises `LibraryError` for others."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise LibraryError(
+            "a library that this needs is not installed", str(error.name), f"pip install 'pressmark[{extra}]'"
+        ) from None
 
 
 class PoolError(PressmarkError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pressmark.schemas import OF_ARTICLES, TABLES
-from pressmark.storage.errors import LibraryError
+from pressmark.storage.errors import library
 from pressmark.storage.inputs.opening import InputAddress, open_input
 from pressmark.storage.inputs.source import ANY_SIZE, EVERYTHING, Input, Request, Source, sources_of
 from pressmark.storage.output.parquet import PartFile
@@ -66,15 +65,8 @@ class Task(NamedTuple):
 
 
 def second_reading(name: str) -> Any:
-    """A module of the second implementation, whose libraries only those install who ask for it; raises `LibraryError`
-    where they are missing."""
-    try:
-        return importlib.import_module(f"pressmark.transforms.{name}")
-    except ModuleNotFoundError as error:
-        raise LibraryError(
-            "the second implementation needs a library that is not installed", str(error.name),
-            "pip install 'pressmark[audit]'",
-        ) from None  # fmt: skip
+    """A module of the second implementation; raises `LibraryError` where its libraries are missing."""
+    return library(f"pressmark.transforms.{name}", "audit")
 
 
 def archives_of(output: Output, source: str | None, archive: str | None) -> list[Archive]:

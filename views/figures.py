@@ -17,7 +17,7 @@ import polars as pl
 from publicsuffixlist import PublicSuffixList
 
 from pressmark.schemas.contract import CONTENT_ROLES, FLAGS
-from pressmark.storage.errors import LibraryError
+from pressmark.storage.errors import library
 from pressmark.views.showing import FLAG_MEANINGS
 
 __all__ = [
@@ -362,15 +362,10 @@ def _time(unit: Unit) -> dict[str, Any]:
 
 
 def _drawn(rows: pl.DataFrame, mark: str | dict[str, Any], encoding: dict[str, Any], height: int) -> Drawing:
-    try:
-        import vl_convert
-    except ModuleNotFoundError:
-        raise LibraryError(
-            "charts need a library that is not installed", LIBRARY, "pip install 'pressmark[report]'"
-        ) from None
+    vega = library(LIBRARY, "report")
     texts = rows.with_columns(pl.selectors.temporal().dt.to_string("iso:strict"))
     wide, narrow = (
-        vl_convert.vegalite_to_svg(
+        vega.vegalite_to_svg(
             {
                 "width": width, "height": height, "autosize": {"type": "fit", "contains": "padding"},
                 "padding": {"left": 16, "right": 24, "top": 4, "bottom": 2},  # fonts of readers may be wider
