@@ -102,7 +102,7 @@ class Dataset(contextlib.AbstractContextManager["Dataset"]):
             yield
         except OutputError as error:
             where = error.where.replace(str(self._moment.address), str(self._output.address))
-            raise OutputError(error.what, where, error.remedy) from None
+            raise type(error)(error.what, where, error.remedy) from None
 
     @property
     def folder(self) -> Path:

@@ -115,7 +115,7 @@ class IngestSettings:
         None, "treat sources that are absent as deleted [only for a git repository]", group=SELECTION, rows=True
     )
     all_gone: bool = option(
-        False, "end all sources of the archive where the input has none of them [refuse, as its disk may not be mounted]",
+        False, "end all sources of the archive where the input has none of them [its disk may not be mounted: refuse]",
         group=SELECTION,
     )  # fmt: skip
     encoding: str | None = option(
