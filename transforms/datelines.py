@@ -78,7 +78,10 @@ CLOCK: Final = (
     r"(?:[:：.h](?P<m>\d{2})(?:[:：](?P<s>\d{2})(?:[.,]\d+)?)?|[时時点點](?:(?P<n>\d{1,2})分|(?P<thirty>半)|整)?)"
     r"(?:\s*(?P<ampm>[aApP]\.?[mM]\b\.?))?"
 )
-HAN_WEEKDAY: Final = r"(?:\s*[,，]?\s*[(（]?(?:星期|周|週|礼拜|禮拜)[一二三四五六日天][)）]?)?"
+HAN_WEEKDAY: Final = (
+    r"(?:\s*[,，]?\s*(?:[(（]?(?:(?:星期|周|週|礼拜|禮拜)[一二三四五六日天]|[月火水木金土日]曜日?|[월화수목금토일]요일)[)）]?"
+    r"|\([月火水木金土日월화수목금토일]\)))?"
+)
 THEN: Final = rf"{HAN_WEEKDAY}(?:(?:\s*[,，،Tt]|\s+(?:{CLOCK_WORDS})(?=\s)|\s+[-–|])?\s*{CLOCK})?{ZONE}{TAIL}"
 
 # With what a shape is called, and the year in which its calendar's first year begins: Taiwan's is 1912.

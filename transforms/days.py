@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache
@@ -73,6 +74,8 @@ ARABIC_MONTHS: Final = {
     "جوان": "يونيو", "جويلية": "يوليو", "أوت": "أغسطس", "يوليوز": "يوليو", "غشت": "أغسطس", "شتنبر": "سبتمبر",
     "نونبر": "نوفمبر", "دجنبر": "ديسمبر", "ابريل": "أبريل", "إبريل": "أبريل", "اغسطس": "أغسطس", "اكتوبر": "أكتوبر",
 }  # fmt: skip
+# As keyboards write them, as the library does: two months, and Moscow's time.
+OTHER_SPELLINGS: Final = (("\u09af\u09bc", "\u09df"), ("फरवरी", "फ़रवरी"), ("МСК", "MSK"), ("мск", "MSK"))
 # What stands before a date, and between it and a time of day, in languages with alphabets.
 PUBLISHED_WORDS: Final = (
     "publié|publicad[oa]|pubblicato|veröffentlicht|erschienen|stand|gepubliceerd|publicerad|publisert|publiceret|"
@@ -90,7 +93,7 @@ ANY_LABEL: Final = (
 DAY_WORDS: Final = (
     r"le|am|ngày|วันที่|(?:thứ [^\W\d_]{2,4}|chủ nhật),?|(?:(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch),?"
 )
-CLOCK_WORDS: Final = r"at|um|à|às|a las|alle|ore|om|kl\.?|ساعت"
+CLOCK_WORDS: Final = r"at|um|à|às|a las|alle|ore|om|klo|kl\.?|ساعت"
 ARABIC_MONTH: Final = re.compile(
     rf"(?<!\w)({'|'.join(ARABIC_MONTHS)})(?: ?/ ?[\u0600-\u06ff]{{3,7}})?(?!\w)"
     rf"|(?<=\w) ?/ ?(?:{'|'.join(ARABIC_MONTHS)})(?!\w)"
@@ -167,6 +170,8 @@ IN_DIGITS: Final = re.compile(
 FREE_FORM: Final = re.compile(
     r"\b(?:j[aä]n|feb|m[aä]r|apr|ma[iyjg]|mei|ju[nil]|aug|ao[uû]|sep|o[ckut]t|nov|de[cz]|f[eé]v|a[vb]r|d[eé]c|gen|giu|lug|ago|"
     r"set|di[cs]|ene|iu[ln]|ian|noi|tháng)[^\W\d_]*\.?\b.*\b(?:19|20)\d\d\b|[一二三四五六七八九十]月.*\d"
+    # The year first, as in Hungary and Lithuania.
+    r"|\b(?:19|20)\d\d\.? (?:m\. )?[^\W\d_]{3,14}\.? \d{1,2}\b"
     # A day, a word of any alphabet with its vowel signs, and a year.
     r"|\b\d{1,2}\.? (?:[^\W\d_]|[\u0300-\u1cff.]){2,14}[،,]? (?:19|20)\d\d",
     re.IGNORECASE,
@@ -199,7 +204,7 @@ def plain(text: str) -> str:
     """A text with ASCII digits and signs, Chinese numerals of a date as digits, without brackets around it, and a time
     as programs write it in the order of mail."""
     if not text.isascii():
-        text = HANGUL_DATE.sub(r"\1年\2月\3日", text.translate(WIDE))
+        text = HANGUL_DATE.sub(r"\1年\2月\3日", unicodedata.normalize("NFC", text).translate(WIDE))
         for half, sign in HANGUL_HALVES.items():
             text = text.replace(half, sign)
         text = HANGUL_CLOCK.sub(lambda clock: f"{clock[1]}:{int(clock[2] or 0):02}", text)
@@ -228,7 +233,10 @@ def without_weekday(text: str) -> tuple[str, int | None]:
     for size in (2, 1):
         name = " ".join(before[-size:]).strip(" ,،.()").lower().removesuffix("ที่")
         if len(before) >= size and len(name) > 1 and name in WEEKDAYS:
-            return " ".join([*before[:-size], text[found.start() :]]), WEEKDAYS[name]
+            rest = text[found.start() :]
+            if before[-1].endswith("("):
+                rest = rest.replace(")", "", 1)
+            return " ".join([*before[:-size], rest]), WEEKDAYS[name]
     return text, None
 
 
@@ -330,7 +338,11 @@ def in_common_words(text: str) -> str:
     """A text in Thai with years of the common calendar, and one in Arabic with the names of months that most use."""
     if THAI.search(text):
         return BUDDHIST.sub(lambda year: str(int(year[0]) - AHEAD), text)
-    return ARABIC_MONTH.sub(lambda month: ARABIC_MONTHS.get(month[1], ""), text) if not text.isascii() else text
+    if not text.isascii():
+        text = ARABIC_MONTH.sub(lambda month: ARABIC_MONTHS.get(month[1], ""), text)
+        for written, common in OTHER_SPELLINGS:
+            text = text.replace(written, common)
+    return text
 
 
 def day_of(text: str, *, end: bool) -> date:

@@ -26,9 +26,9 @@ from pressmark.transforms.page_words import ASIDE, DATE_WORDS, DOCUMENT_DATE, KE
 __all__ = ["PageDate", "Region", "is_quoted", "modified_times", "page_date", "read_date"]
 
 UTC_ZONE: Final = ZoneInfo("UTC")
-# Where order of day and month, and calendar, are those of a page's language; English without a country tells none.
+# Where order of day and month, and calendar, are those of a page's language; these and English alone tell none.
 PLACES: Final = {
-    "en": UTC_ZONE, "en-us": ZoneInfo("America/New_York"),
+    **dict.fromkeys(("en", "zh", "ja", "ko"), UTC_ZONE), "en-us": ZoneInfo("America/New_York"),
     "fa": ZoneInfo("Asia/Tehran"), "th": ZoneInfo("Asia/Bangkok"),
 }  # fmt: skip
 DAY_FIRST: Final = ZoneInfo("Europe/London")

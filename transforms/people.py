@@ -101,6 +101,8 @@ NAMES: Final = re.compile(
     r"\s*(?:(?P<part>[,，、،/／])|[&＆]|\s(?:and|AND|und|et|y|e|og|och|en(?=\s\S+\s)|with|·)\s|"
     r"(?<=[\u4e00-\u9fff]{2})(?:和|与|與|及)(?=[\u4e00-\u9fff]{2,4}\s*$))\s*(?:and\s)?"
 )
+# Two people in Dutch; behind a whole name `en` is where somebody is, in Spanish and French.
+FIRST_NAMES: Final = re.compile(r"^(\S+) en (\S+)$")
 # Two short words by themselves, neither of which says what somebody did; joined as the parts of one name are.
 SPACED: Final = re.compile(
     rf"(?:^|(?<=[、,，/／&＆]))\s*(?!(?:{_WORD}|{_REPORTER})[ \u3000])([\u3400-\u9fff々ヶ]{{1,4}})[ \u3000]"
@@ -145,8 +147,8 @@ GLUED_AGENCY: Final = re.compile(
 )
 BEFORE_PLACE: Final = re.compile(r"^(?:(?:en|in|à|aus|desde|em)\s(?=[A-Z]).*|(?:avec|mit|con)\s+)")
 IS_JOB: Final = re.compile(
-    rf"(?:the\s+|a\s+)?(?:[\w&-]+\s+){{0,5}}{JOB}(?:\s+(?:of|at|for|in|on)\s.*)?|head of .*|special to .*|for the .*|"
-    rf"\w*(?:{_any(job for job in JOBS if not job.isascii())})",
+    rf"(?:the\s+|a\s+)?(?:[\w&-]+\s+){{0,5}}{JOB}(?:\s+(?:of|at|for|in|on|a|à|en)\s.*)?|head of .*|special to .*|"
+    rf"for the .*|\w*(?:{_any(job for job in JOBS if not job.isascii())})",
     re.IGNORECASE,
 )
 ORGANISATIONS: Final = frozenset(AGENCIES)
@@ -391,6 +393,7 @@ def _names(text: str, *, labelled: bool) -> list[str]:
     text = LEFT_OPEN.sub("", NAME_END.split(text.strip(ENDS), maxsplit=1)[0].strip(ENDS))
     if not text or len(text) > LONGEST_NAMES:
         return []
+    text = FIRST_NAMES.sub(r"\1, \2", text)
     if text.isascii():
         text = GLUED_JOB.sub("", text)
     parts: list[tuple[str, bool]] = []

@@ -97,6 +97,7 @@ KEYS: Final = {
 # Who distributes reports, beside those whose names end as below.
 AGENCIES: Final = (
     *"reuters ap afp upi dpa ansa efe tass bbc cnn npr pbs nbc abc cbs msnbc xinhua kyodo bloomberg yonhap".split(),
+    *"тасс интерфакс".split(),
     "agence france-presse", "associated press", "the associated press", "voice of america", "radio free asia",
     "deutsche welle",
     *"新华社 新華社 中新社 中央社 路透 路透社 法新社 美联社 美聯社 德新社 共同社 韩联社 韓聯社 彭博 彭博社 "
@@ -117,7 +118,7 @@ JOBS: Final = tuple(
     "columnist|staff|producer|photographer|bureau chief|founder|ceo|director|manager|analyst|critic|intern|fellow|"
     "expert|professor|reviewer|consultant|specialist|president|officer|engineer|developer|scientist|researcher|chairman|"
     "economist|historian|lecturer|attorney|adviser|advisor|coordinator|designer|maintainer|curator|strategist|redakteur|redakteurin|journaliste|periodista|korrespondent|korrespondentin|reporterin|correspondant|"
-    "correspondante|envoyé spécial|envoyée spéciale|corresponsal|corrispondente|inviato|기자|"
+    "correspondante|envoyé spécial|envoyée spéciale|corresponsal|corrispondente|inviato|inviata|기자|"
     "칼럼니스트|특파원|教授|研究员|研究員|律师|律師|博士|社长|社長|主任|院长|院長|先生|女士|老师|老師".split("|")
 )
 # What a scraper or a system writes where it knows nobody, and what stands among names and is none.
@@ -136,13 +137,14 @@ NOBODY: Final = frozenset(
 # Who permits a reprint, or is said to have written it, in a line that says no more: `本文已获作者林帆授权转载`.
 PERMITTED: Final = re.compile(
     r"(?:本文|此文|文章)?(?:(?:已|由|经|經|获|獲|取?得|[征徵]得|承蒙|感[谢謝]|[转轉][载載]自){1,3}(?:原?作者)?|原?作者)\s*[:：]?\s*"
-    r"(?P<name>[\u4e00-\u9fff·]{2,5}?)?\s*(?:本人|老师|老師|先生|女士)?(?:书面|書面)?(?:授[权權]|许可|許可|同意)"
+    r"(?P<name>[\u4e00-\u9fff·]{2,5}?)?\s*[,，]?\s*(?:本人|老师|老師|先生|女士)?(?:书面|書面)?(?:授[权權]|许可|許可|同意)"
     r"(?:本[刊站网網台号號])?(?:独家|獨家)?(?:[转轉][载載]|[发發][布佈表]|刊[载載登发發]|使用|推送|首[发發])?[。.]?"
     r"|(?:本文|此文)?(?:原[创創](?:作者)?(?:[为為是]|\s*[:：|｜]\s*)|作者[为為是])(?P<maker>[\u4e00-\u9fff·]{2,5})[。.]?"
 )
 PERMITTED_BY: Final = re.compile(
-    r"(?:re-?(?:printed|published|posted|produced)|used|published)\s(?:here\s)?(?:with|by)\s(?:the\s)?(?:kind\s)?permission"
-    r"\s(?:of|from)\s(?P<name>[^.\n]{2,60}?)\.?",
+    r"(?:(?:re-?(?:printed|published|posted|produced)|used|published)\s(?:here\s)?)?"
+    r"(?:with|by)\s(?:the\s)?(?:kind\s)?permission(?:\s(?:of|from)\s(?P<name>[^.\n]{2,60}?))?\.?"
+    r"|(?:courtesy\sof|(?:©|\(c\)|copyright)\s?(?:\d{4})?)\s(?P<maker>[^.\n]{2,60})",
     re.IGNORECASE,
 )
 
@@ -155,6 +157,5 @@ def without_permission(text: str) -> str:
     ('林帆', '', '林帆')
     """
     if found := PERMITTED.fullmatch(text) or PERMITTED_BY.fullmatch(text):
-        groups = found.groupdict()
-        return groups["name"] or groups.get("maker") or ""
+        return found["name"] or found["maker"] or ""
     return text

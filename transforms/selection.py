@@ -161,7 +161,7 @@ class Selection:
         if self.include:
             return taken
         if not taken.true_count:
-            return Selection(("*.json",), self.exclude).taken(paths)
+            return Selection(("*.[jJ][sS][oO][nN]",), self.exclude).taken(paths)
         taken = self._with_numbered(taken, paths)
         if not pc.any(pc.match_substring_regex(paths, BESIDE.pattern, ignore_case=True)).as_py():
             return taken

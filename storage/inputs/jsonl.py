@@ -131,7 +131,9 @@ def read_json(stream: Unpacked, limits: Limits, keys: Mapping[str, str]) -> Iter
                 yield LeftOut("JSON without a text")
             start = follows
     except UnicodeDecodeError as error:
-        yield Found("", None, fault_of(f"the file is no UTF-8 ({error.reason})", data, reason="invalid_utf8"))
+        yield Found(
+            "", None, fault_of(f"the file is no UTF-8 ({error.reason}); convert it", data, reason="invalid_utf8")
+        )
     except RecursionError:
         yield Found("", None, fault_of("the file's values lie too deep in each other", data, reason="too_complex"))
     except ValueError as error:

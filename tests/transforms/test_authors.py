@@ -402,7 +402,9 @@ def test_on_a_page_whoever_comments_is_no_author() -> None:
         ("作者：林帆授权转载", "林帆"), ("本文原创为林帆", "林帆"), ("原创：林帆", "林帆"), ("本文作者为林帆", "林帆"),
         ("经作者授权转载", ""), ("Reprinted with permission of Ada Reed", "Ada Reed"),
         ("Republished with the kind permission of Ada Reed and Tom Hill.", "Ada Reed、Tom Hill"),
-        ("林帆", "林帆"),
+        ("林帆", "林帆"), ("作者：林帆，授权转载", "林帆"), ("Used with permission.", ""),
+        ("© 2024 Ada Reed", "Ada Reed"),
+        ("Courtesy of Ada Reed", "Ada Reed"),
     ],
 )  # fmt: skip
 def test_words_of_permission_are_no_names(stated: str, names: str) -> None:
@@ -422,6 +424,9 @@ def test_words_of_permission_are_no_names(stated: str, names: str) -> None:
         ("Por Ada Reed en Madrid", "Ada Reed"),
         ("Par Ada Reed, avec AFP", "Ada Reed"),
         ("Ada Reed mit dpa", "Ada Reed"),
+        ("Jan en Piet", "Jan、Piet"),
+        ("Di Ada Reed, inviata a Roma", "Ada Reed"),
+        ("Ада Рид, ТАСС", "Ада Рид"),
         ("Von Ada Reed, Korrespondentin in Paris", "Ada Reed"),
         ("Door Ada Reed en Tom Hill", "Ada Reed、Tom Hill"),
         ("Von Ada Reed und Tom Hill aus Berlin", "Ada Reed、Tom Hill"),

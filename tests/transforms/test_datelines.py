@@ -393,3 +393,22 @@ def test_letters_behind_a_date_of_mail_are_halves_of_the_day_and_zones(text: str
     moment = parse_date(text)
     assert isinstance(moment, datetime)
     assert (moment if moment.tzinfo else moment.replace(tzinfo=PARIS)) == found.moment
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "local"),
+    [
+        ("id", "Sabtu (03/02/2024)", "2024-02-03T00:00"), ("ja", "2024年2月2日（金）15時15分", "2024-02-02T15:15"),
+        ("ko", "2024년 2월 2일 금요일 오후 3시 15분", "2024-02-02T15:15"),
+        ("fi", "Perjantai 2.2.2024 klo 9.15", "2024-02-02T09:15"),
+        ("hi", "शुक्रवार, 2 फरवरी 2024 09:15 IST", "2024-02-02T09:15"),
+        ("bn", "শুক্রবার, ০২ ফেব্রুয়ারি ২০২৪", "2024-02-02T00:00"),
+        ("hu", "2024. február 2. péntek 09:15", "2024-02-02T09:15"),
+        ("ru", "2 февраля 2024, 09:15 (МСК)", "2024-02-02T06:15"),
+        ("fr", "2 fe\u0301vrier 2024 à 9h15", "2024-02-02T09:15"),
+    ],
+)  # fmt: skip
+def test_weekdays_clocks_and_months_as_they_are_written_elsewhere(language: str, text: str, local: str) -> None:
+    found = DatelineReader(UTC_ZONE, (), (language,)).read(text)
+    assert found is not None
+    assert found.moment == datetime.fromisoformat(local).replace(tzinfo=UTC)

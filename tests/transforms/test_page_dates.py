@@ -137,6 +137,7 @@ PAGES = {
     "Arabic": ("<html lang=ar>" + BESIDE.format("05 مارس 2021"), "2021-03-05"),
     "Korean": ("<html lang=ko>" + BESIDE.format("2021년 3월 5일"), "2021-03-05"),
     "no order": ("<html lang=en>" + BESIDE.format("3/5/2021"), None),
+    "no order in Chinese": ("<html lang=zh-TW>" + BESIDE.format("3/5/2021"), None),
     "the order of another date": ("<html lang=en>" + BESIDE.format("3/5/2021") + "<p>3/25/2021</p>", "2021-03-05"),
     "the order that the modified day tells": (
         '<meta name="last-modified" content="2021-03-05"><html lang=en>' + BESIDE.format("3/5/2021"), "2021-03-05",

@@ -350,7 +350,7 @@ def test_init_proposes_what_is_suggested_and_the_next_run_reads_by_it(tmp_path: 
 def test_json_is_one_article_an_object_in_a_folder_of_nothing_else(tmp_path: Path) -> None:
     news = tmp_path / "news"
     (news / "2022").mkdir(parents=True)
-    (news / "2022" / "a.json").write_text(json.dumps(LINE, indent=1))
+    (news / "2022" / "a.JSON").write_text(json.dumps(LINE, indent=1))
     others = [LINE | {"url": f"https://songling-times.example/{name}", "title": "灯"} for name in "bc"]
     (news / "list.json").write_text(json.dumps(others, ensure_ascii=False, indent=1), "utf-8-sig")
     (news / "lines.json").write_text("\n".join(json.dumps(one | {"url": one["url"] + "d"}) for one in others))
@@ -361,11 +361,11 @@ def test_json_is_one_article_an_object_in_a_folder_of_nothing_else(tmp_path: Pat
     offsets = [at.start() for at in re.finditer(rb'\{\s+"url"', data)]
     second = (news / "lines.json").read_bytes().index(b'{"url"', 1)
     assert places == {
-        "2022/a.json": "a", f"list.json#{offsets[0]}": "b", f"list.json#{offsets[1]}": "c",
+        "2022/a.JSON": "a", f"list.json#{offsets[0]}": "b", f"list.json#{offsets[1]}": "c",
         "lines.json#0": "bd", f"lines.json#{second}": "cd",
     }  # fmt: skip
     assert {row["text"] for row in found} == {"图书馆开门。"}
-    (news / "2022" / "a.json").unlink()
+    (news / "2022" / "a.JSON").unlink()
     ingest(news, tmp_path / "out", sync=True)
     assert len(rows_of(tmp_path / "out", "articles", "url")) == 4
 
