@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import combinations, islice
 from typing import Final
 
-from turbohtml import Document, Element
+from turbohtml import Document, Element, Node, Text
 
 from pressmark.transforms.identity import unarchived
 from pressmark.transforms.page_features import folded
@@ -21,6 +22,15 @@ LONGEST_TITLE: Final = 400
 AGREES: Final = 0.3
 LOWER: Final = "h2, h3, h4"
 MOST_LOWER: Final = 30
+MOST_NODES: Final = 20_000
+# A part of a title that a page prints by itself has so many bytes: letters of some scripts say more.
+LEAST_PRINTED, MOST_PARTS = 12, 8
+WEIGHTS: Final = {"a": 1, "h1": 3, "h2": 3}
+WORDS_APART: Final = re.compile(r"[\W_]+")
+CLOSES: Final = re.compile(r"""["'”’»)\]?!.…%。！？」』）】]+""")
+OPENS: Final = re.compile(r"""(?<!["'“‘«(\[「『（【¿¡])["'“‘«(\[「『（【¿¡]+$""")
+ADDRESS: Final = re.compile(r"(?:[\w-]+\.){1,9}[a-z]{2,9}", re.IGNORECASE)
+UNPRINTED: Final = frozenset({"title", "script", "style", "option", "noscript", "template", "textarea"})
 LONGEST_KICKER: Final = 24
 SEPARATED: Final = re.compile(
     r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_ㅣ│]\s*|\s+[«<]\s+|"
@@ -60,8 +70,15 @@ def article_title(document: Document, stated: Sequence[str], site: str | None) -
         _, text, element = max(agreed, key=lambda one: one[0])
         own_link = any(FRONT.fullmatch(unarchived(link.attr("href") or "")) for link in element.select("a[href]"))
         return (own_link and _below_site(document, folded(text), folds)) or (text, element)
+    printed = _printed_part(document, stated, own)
     if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
-        return _without_kicker(*headings[0], stated), headings[0][1]
+        text, element = headings[0]
+        is_inside = printed is not None and _first_heading(printed[1]) is element
+        return (printed[0] if printed and is_inside else _without_kicker(text, element, stated)), element
+    if printed is not None:
+        return printed
+    if len(headings) == 1 and _is_more_than_a_name(*headings[0], stated):
+        return headings[0]
     lower = _lower_heading(document, folds)
     heading = lower or (headings[0][1] if headings else None)
     title = _without_site(stated, own) if stated else headings[0][0] if headings else None
@@ -70,6 +87,47 @@ def article_title(document: Document, stated: Sequence[str], site: str | None) -
     elif lower is not None and folded(line_of(lower)) in folds[len(stated) :]:
         title = line_of(lower)
     return title, heading
+
+
+def _printed_part(document: Document, stated: Sequence[str], own: str) -> tuple[str, Element] | None:
+    """The longest part of a stated title, from its beginning or to its end, that the page prints by itself, and where:
+    the rest is names of the site and its sections."""
+    parts: dict[str, str] = {}
+    for title in stated:
+        strong = [(0, 0), *(match.span() for match in SEPARATED.finditer(title)), (len(title), len(title))]
+        spans = [(start, end) for (_, start), (end, _) in combinations(strong[:MOST_PARTS], 2)]
+        for match in islice(WORDS_APART.finditer(title), MOST_LOWER):
+            # Signs that close or open what is beside them are of the part.
+            before, behind = CLOSES.match(title, match.start()), OPENS.search(title, *match.span())
+            ends = before.end() if before else match.start(), behind.start() if behind else match.end()
+            spans += [span for span in ((0, ends[0]), (ends[1], len(title))) if 2 * (span[1] - span[0]) > len(title)]
+        for start, end in spans:
+            fold, part = folded(title[start:end]), " ".join(title[start:end].split())
+            led_by_names = all(len(folded(one)) <= LONGEST_KICKER for one in SEPARATED.split(title[:start]))
+            is_long = len(fold.encode()) >= LEAST_PRINTED and len(fold) > AGREES * len(folded(title))
+            if is_long and led_by_names and fold != own and not ADDRESS.fullmatch(part):
+                parts.setdefault(fold, part)
+    found: tuple[str, Element] | None = None
+    best, body = 0, document.select_one("body")
+    for node in islice(body.descendants if parts and body is not None else (), MOST_NODES):
+        if not isinstance(node, Text) or not isinstance(above := node.parent, Element) or above.tag in UNPRINTED:
+            continue
+        text = parts.get(folded(node.data)) if len(node.data) <= 2 * LONGEST_TITLE else None
+        # Titles are headings, names of sections are links.
+        weight = len(text or "") * WEIGHTS.get(above.tag, 2)
+        if text is not None and weight > best:
+            found, best = (text, above), weight
+    return found
+
+
+def _first_heading(element: Element) -> Element:
+    """The heading of the first level around an element, else the element itself."""
+    around: Node | None = element
+    for _ in range(MOST_PARTS):
+        if isinstance(around, Element) and around.tag == "h1":
+            return around
+        around = around.parent if around is not None else None
+    return element
 
 
 def _below_site(document: Document, top: str, folds: Sequence[str]) -> tuple[str, Element] | None:
@@ -88,6 +146,13 @@ def _without_kicker(text: str, heading: Element, stated: Sequence[str]) -> str:
             parts = [folded(line_of(one)) for one in heading.select("*")]
             return title if folded(kicker) in parts else text
     return text
+
+
+def _is_more_than_a_name(text: str, heading: Element, stated: Sequence[str]) -> bool:
+    """Whether a page states no more than a name, as of its site, and prints a heading that is no sign of that."""
+    longest = max(len(folded(title)) for title in stated)
+    is_sign = any(FRONT.fullmatch(link.attr("href") or "") for link in heading.select("a[href]"))
+    return longest <= LONGEST_KICKER and 2 * longest < len(folded(text)) and not (is_sign or heading.select("img"))
 
 
 def _lower_heading(document: Document, folds: Sequence[str]) -> Element | None:

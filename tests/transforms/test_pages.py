@@ -245,6 +245,30 @@ def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
             "Harbour: A lamp at the pier goes out",
         ),
         (described({"headline": "The Wick"}) + "<title>A lamp goes out</title><h1>Old lamps</h1>", "A lamp goes out"),
+        # What a page prints by itself tells where its title ends.
+        ("<title>Is the lamp out? - Sea - Wick Online</title><body><b>Is the lamp out?</b>", "Is the lamp out?"),
+        ("<title>码头的灯在夜里“灭”了-灯,码头-北港</title><b>码头的灯在夜里“灭”了</b>", "码头的灯在夜里“灭”了"),
+        ("<title>БЕРЕГ : «Фонарь» погас</title><body><div>«Фонарь» погас</div>", "«Фонарь» погас"),
+        (
+            "<title>TO KYMA - A lamp - out at the pier - harbour and sea</title><body><a href=/sea>Harbour and sea</a>"
+            "<td>A lamp - out at the pier</td>",
+            "A lamp - out at the pier",
+        ),
+        ("<title>Wick Online - The lamp is out</title><i>Wick Online</i><b>The lamp is out</b>", "The lamp is out"),
+        ("<title>A lamp is out at the old pier :: Sea, Wind</title><b>Sea, Wind</b>", "A lamp is out at the old pier"),
+        # What is glued to a title within its heading.
+        (
+            "<title>The lamp at the pier is out - Local - Wick Online</title><h1><span>Sponsored by</span> The lamp "
+            "at the pier is out</h1>",
+            "The lamp at the pier is out",
+        ),
+        (
+            "<title>The lamp at the pier is out – W</title><h1>The lamp at the pier is out<i>News</i><i>Sea</i></h1>",
+            "The lamp at the pier is out",
+        ),
+        # Of pages that state their site's name alone.
+        ("<title>The Harbour</title><body><h1>A lamp goes out at the pier</h1>", "A lamp goes out at the pier"),
+        ("<title>The Harbour</title><body><h1><a href=/>All the news of the sea</a></h1>", "The Harbour"),
     ],
 )
 def test_the_title_is_the_articles_and_not_the_sites(markup: str, title: str | None) -> None:
