@@ -58,6 +58,13 @@ ARABIC_MONTHS: Final = {
     "جوان": "يونيو", "جويلية": "يوليو", "أوت": "أغسطس", "يوليوز": "يوليو", "غشت": "أغسطس", "شتنبر": "سبتمبر",
     "نونبر": "نوفمبر", "دجنبر": "ديسمبر", "ابريل": "أبريل", "إبريل": "أبريل", "اغسطس": "أغسطس", "اكتوبر": "أكتوبر",
 }  # fmt: skip
+# As Greeks say them.
+GREEK_MONTHS: Final = {
+    "Γενάρη": "Ιανουαρίου", "Φλεβάρη": "Φεβρουαρίου", "Μάρτη": "Μαρτίου", "Απρίλη": "Απριλίου", "Μάη": "Μαΐου",
+    "Ιούνη": "Ιουνίου", "Ιούλη": "Ιουλίου", "Σεπτέμβρη": "Σεπτεμβρίου",
+    "Οκτώβρη": "Οκτωβρίου", "Οχτώβρη": "Οκτωβρίου", "Νοέμβρη": "Νοεμβρίου", "Δεκέμβρη": "Δεκεμβρίου",
+}  # fmt: skip
+GREEK_MONTH: Final = re.compile(rf"(?<!\w)({'|'.join(GREEK_MONTHS)})(?!\w)")
 # What stands before a date, and between it and a time of day, in languages with alphabets.
 PUBLISHED_WORDS: Final = (
     "publié|publicad[oa]|pubblicato|veröffentlicht|erschienen|stand|gepubliceerd|publicerad|publisert|publiceret|"
@@ -170,10 +177,13 @@ def _is_leap(year: int) -> bool:
 
 
 def in_common_words(text: str) -> str:
-    """A text in Thai with years of the common calendar, and one in Arabic with the names of months that most use."""
+    """A text in Thai with years of the common calendar, one in Arabic or Greek with the months' names that most use."""
     if THAI.search(text):
         return BUDDHIST.sub(lambda year: str(int(year[0]) - AHEAD), text)
-    return ARABIC_MONTH.sub(lambda month: ARABIC_MONTHS.get(month[1], ""), text) if not text.isascii() else text
+    if text.isascii():
+        return text
+    text = GREEK_MONTH.sub(lambda month: GREEK_MONTHS[month[1]], text)
+    return ARABIC_MONTH.sub(lambda month: ARABIC_MONTHS.get(month[1], ""), text)
 
 
 def day_of(text: str, *, end: bool) -> date:

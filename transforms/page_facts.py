@@ -27,9 +27,10 @@ from pressmark.transforms.json_ld import (
     texts_of,
     values_of,
 )
-from pressmark.transforms.page_dates import Region, modified_times, page_date
+from pressmark.transforms.language import spoken
+from pressmark.transforms.page_dates import modified_times, page_date
 from pressmark.transforms.page_features import folded
-from pressmark.transforms.page_titles import LONGEST_TITLE, article_title, line_of
+from pressmark.transforms.page_titles import LONGEST_TITLE, Region, article_title, line_of
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
 from pressmark.transforms.people import ORGANISED, credits_in, people_in
 
@@ -166,7 +167,7 @@ class _Page:
             stated = tuple(one for one in stated if one == title or not folded(one).endswith(folded(title)))
         self._titles = frozenset(folded(text) for text in (title or "", *stated) if len(text) > LONGEST_NAMED)
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
-        language = self._language()
+        language = spoken(self._language(), title or "")
         dated = page_date(document, meta, articles, self._pages, heading, language, self._address, self._markup)
         descriptions = [self._first(KEYS["descriptions"]), *(text_of(node.get("description")) for node in articles)]
         tags = self._all(KEYS["tags"]) or [text for node in articles for text in texts_of(node.get("keywords"))]

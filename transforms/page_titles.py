@@ -1,21 +1,24 @@
-"""Which of a whole page's headings and stated titles is its article's, and what of them is the site's name.
+"""Which of a whole page's headings and stated titles is its article's, what of them is the site's name, and what on the
+page stands beside that heading's story.
 
-Looks at nothing but titles and headings; `page_facts.py` says what a page states. A title stays as it is written.
+Looks at titles, headings and names alone; `page_facts.py` says what a page states. A title stays as it is written.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, islice
 from typing import Final
 
 from turbohtml import Document, Element, Node, Text
 
+from pressmark.transforms.days import DIGITS
 from pressmark.transforms.identity import unarchived
 from pressmark.transforms.page_features import folded
+from pressmark.transforms.page_words import ASIDE
 
-__all__ = ["LONGEST_TITLE", "article_title", "line_of"]
+__all__ = ["LONGEST_TITLE", "Region", "ancestors", "article_title", "is_quoted", "line_of", "names_of"]
 
 LONGEST_TITLE: Final = 400
 # A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
@@ -25,12 +28,13 @@ MOST_LOWER: Final = 30
 MOST_NODES: Final = 20_000
 # A part of a title that a page prints by itself has so many bytes: letters of some scripts say more.
 LEAST_PRINTED, MOST_PARTS = 12, 8
+LONGEST_BESIDE: Final = 60
 WEIGHTS: Final = {"a": 1, "h1": 3, "h2": 3}
 WORDS_APART: Final = re.compile(r"[\W_]+")
 CLOSES: Final = re.compile(r"""["'”’»)\]?!.…%。！？」』）】]+""")
 OPENS: Final = re.compile(r"""(?<!["'“‘«(\[「『（【¿¡])["'“‘«(\[「『（【¿¡]+$""")
 ADDRESS: Final = re.compile(r"(?:[\w-]+\.){1,9}[a-z]{2,9}", re.IGNORECASE)
-UNPRINTED: Final = frozenset({"title", "script", "style", "option", "noscript", "template", "textarea"})
+UNREAD: Final = frozenset({"title", "script", "style", "option", "noscript", "template", "textarea"})
 LONGEST_KICKER: Final = 24
 SEPARATED: Final = re.compile(
     r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_ㅣ│]\s*|\s+[«<]\s+|"
@@ -40,6 +44,89 @@ SEPARATED: Final = re.compile(
 FRONT: Final = re.compile(r"\s*(?:https?://[^/?#\s]+)?(?:\.{0,2}/)*(?:\.|index\.\w{2,5})?\s*")
 # A site that is called by its address, before what it calls its page.
 DOMAIN: Final = re.compile(r"(?:[\w-]+\.){1,9}[a-z]{2,9}(?=\s*[:|»–—-]\s)")
+
+IS_ASIDE: Final = re.compile(rf"(?<![A-Za-z])(?i:{'|'.join(ASIDE)})(?![a-z])")
+ASIDE_TAGS: Final = frozenset({"nav", "aside", "select", "template", "option", "button", "textarea"})
+UNPRINTED: Final = frozenset({"script", "style", "template", "noscript"})
+MOST_NODES_NEAR: Final = 25
+
+
+class Region:
+    """Tells which elements are beside a page's own story: in menus, comments, boxes and articles of their own."""
+
+    def __init__(self, heading: Element | None, *, everywhere: bool = False) -> None:
+        self._everywhere = everywhere
+        self._own = set(ancestors(heading)) if heading is not None else set()
+        self._others_are_articles = any(one.tag == "article" for one in self._own)
+        self._known: dict[Element, bool] = {}
+
+    def is_aside(self, element: Element) -> bool:
+        """Whether the element stands in a part that does not hold the title, and is named as one beside the story."""
+        way: list[Element] = []
+        found = False
+        if self._everywhere:
+            return found
+        for one in (element, *ancestors(element)):
+            if one in self._own:
+                break
+            known = self._known.get(one)
+            if known is not None:
+                found = known
+                break
+            way.append(one)
+        for one in reversed(way):
+            found = found or self._is_beside(one)
+            self._known[one] = found
+        return found
+
+    def _is_beside(self, element: Element) -> bool:
+        if element.tag in ASIDE_TAGS or (element.tag == "article" and self._others_are_articles):
+            return True
+        named = element.tag not in ("body", "html") and IS_ASIDE.search(names_of(element)) is not None
+        return named or element.attr("itemprop") == "itemListElement"
+
+    def strings(self, nodes: Iterable[Node], most: int) -> Iterator[tuple[str, str]]:
+        """The printed strings in `nodes`, at most `most` of them, each with the names of its element, without those
+        beside the story."""
+        count = 0
+        for node in islice(nodes, MOST_NODES_NEAR * most):
+            if not isinstance(node, Text) or not (text := " ".join(node.data.split()).translate(DIGITS)):
+                continue
+            parent = node.parent
+            if not isinstance(parent, Element) or parent.tag in UNPRINTED or is_clock(node.previous_sibling):
+                continue
+            if is_quoted(parent) or self.is_aside(parent):
+                continue
+            yield text, names_of(parent)
+            count += 1
+            if count == most:
+                return
+
+
+def ancestors(node: Node) -> list[Element]:
+    """The elements around a node, the nearest first."""
+    found = []
+    above = node.parent
+    while isinstance(above, Element):
+        found.append(above)
+        above = above.parent
+    return found
+
+
+def names_of(element: Element) -> str:
+    """What an element is called by."""
+    return f"{element.attr('class') or ''} {element.attr('id') or ''}"
+
+
+def is_clock(before: Node | None) -> bool:
+    """Whether what stands behind this was written by a script that asked for the time: it is when a page was saved."""
+    script = before.text if isinstance(before, Element) and before.tag == "script" else ""
+    return "document.write" in script and "new Date" in script
+
+
+def is_quoted(element: Element) -> bool:
+    """Whether an element is part of a quotation or an embedded post, whose dates are not the page's."""
+    return any(one.tag == "blockquote" for one in (element, *ancestors(element)[:3]))
 
 
 def line_of(element: Element) -> str:
@@ -75,13 +162,15 @@ def article_title(document: Document, stated: Sequence[str], site: str | None) -
         text, element = headings[0]
         is_inside = printed is not None and _first_heading(printed[1]) is element
         return (printed[0] if printed and is_inside else _without_kicker(text, element, stated)), element
-    if printed is not None:
+    if printed is not None and not any(one.tag == "a" for one in (printed[1], *ancestors(printed[1]))):
         return printed
-    if len(headings) == 1 and _is_more_than_a_name(*headings[0], stated):
+    if printed is None and len(headings) == 1 and _is_more_than_a_name(*headings[0], stated):
         return headings[0]
     lower = _lower_heading(document, folds)
     heading = lower or (headings[0][1] if headings else None)
     title = _without_site(stated, own) if stated else headings[0][0] if headings else None
+    if printed is not None:
+        return printed[0], heading
     if title and lower is not None and folded(title).startswith(text := folded(line_of(lower))):
         title = line_of(lower) if 2 * len(text) > len(folded(title)) else title
     elif lower is not None and folded(line_of(lower)) in folds[len(stated) :]:
@@ -110,12 +199,12 @@ def _printed_part(document: Document, stated: Sequence[str], own: str) -> tuple[
     found: tuple[str, Element] | None = None
     best, body = 0, document.select_one("body")
     for node in islice(body.descendants if parts and body is not None else (), MOST_NODES):
-        if not isinstance(node, Text) or not isinstance(above := node.parent, Element) or above.tag in UNPRINTED:
+        if not isinstance(node, Text) or not isinstance(above := node.parent, Element) or above.tag in UNREAD:
             continue
         text = parts.get(folded(node.data)) if len(node.data) <= 2 * LONGEST_TITLE else None
         # Titles are headings, names of sections are links.
         weight = len(text or "") * WEIGHTS.get(above.tag, 2)
-        if text is not None and weight > best:
+        if text is not None and weight > best and not _runs_on(above):
             found, best = (text, above), weight
     return found
 
@@ -128,6 +217,12 @@ def _first_heading(element: Element) -> Element:
             return around
         around = around.parent if around is not None else None
     return element
+
+
+def _runs_on(element: Element) -> bool:
+    """Whether what an element prints is only how a paragraph begins or ends."""
+    beside = (element.previous_sibling, element.next_sibling)
+    return any(isinstance(one, Text) and len(one.data.strip()) > LONGEST_BESIDE for one in beside)
 
 
 def _below_site(document: Document, top: str, folds: Sequence[str]) -> tuple[str, Element] | None:

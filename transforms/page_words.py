@@ -162,13 +162,15 @@ ASIDE: Final = (
 DATE_WORDS: Final = {
     "updated": (
         "updat", "modif", "revi", "geändert", "änderung", "aktualisi", "bearbeitet", "mis à jour", "mise à jour",
-        "actualizado", "atualizado", "aggiornat", "bijgewerkt", "обновлен", "edited", "changed", "更新", "修改",
+        "actualizado", "atualizado", "aggiornat", "bijgewerkt", "обновлен", "оновлен", "edited", "changed", "更新",
+        "修改", "aktualiz", "ενημέρωσ", "τροποποί", "güncelle", "diperbarui", "cập nhật", "تحديث", "frissít", "módosít",
     ),
     "published": (
         r"publi\w*\W", "posted", "released", "written", "created", "veröffentlicht", "publiziert", "erschienen",
         "erstellt", "geschrieben", "gepostet", "online seit", "stand", "publié", "pubblicat",
         "publicad", "publicer", "gepubl", "опубликован", r"\b(?:date|datum|fecha|data)\W{1,3}$", "发布", "發布",
-        "发表", "發表", "(?<![京地部])[时時][间間]", "日期", "등록", "입력",
+        "发表", "發表", "(?<![京地部])[时時][间間]", "日期", "등록", "입력", "δημοσ[ιί]ε[υύ]", "ημερομηνία", "opublik",
+        "dodan[oey]", "публикаци", "оприлюднен", "yayı[nm]lan", "diterbitkan", "dipublikasikan", "ngày đăng", "نشر",
     ),
     "weakly": (r"\b(?:vom|am|le|on|el|den|il|em)\W{1,3}(?:[^\W\d_]{2,12}\.?,?\s)?$",),
     "neither": (
