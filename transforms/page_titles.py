@@ -28,7 +28,7 @@ MOST_LOWER: Final = 30
 MOST_NODES: Final = 20_000
 # A part of a title that a page prints by itself has so many bytes: letters of some scripts say more.
 LEAST_PRINTED, MOST_PARTS = 12, 8
-LONGEST_BESIDE: Final = 60
+LONGEST_BESIDE: Final = 30
 WEIGHTS: Final = {"a": 1, "h1": 3, "h2": 3}
 WORDS_APART: Final = re.compile(r"[\W_]+")
 CLOSES: Final = re.compile(r"""["'”’»)\]?!.…%。！？」』）】]+""")
