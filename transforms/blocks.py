@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, cast
 from turbohtml import TokenType, tokenize
 
 from pressmark.transforms.media import MEDIA, glued_value, medium_of, placed, tag_end, with_source
-from pressmark.transforms.path import NOWHERE, Path
+from pressmark.transforms.path import NOWHERE, Path, outwards
 from pressmark.transforms.records import Link, Medium
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]
@@ -74,13 +74,16 @@ END_TAG_REACH: Final = 64
 
 _TEXT, _START, _END = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
 _INLINE, _BLOCK, _BREAK, _SKIPPED, _VOID, _VOID_BLOCK, _LINK = range(7)
+# What may begin a paragraph and say nothing of it.
+LONGEST_LEAD: Final = 4
 
 
 class Block(NamedTuple):
     """One block: its text, and `[start, end)` in code points of the markup it was cut from.
 
-    `path` is that of its first visible character, inline elements included; `bold` and `italic` say that no visible
-    character stands outside `b` or `strong`, and outside `i` or `em`.
+    `path` is that of its first visible character, inline elements included, but of what follows a few in an element of
+    their own; `bold` and `italic` say that no visible character stands outside `b` or `strong`, and outside `i` or
+    `em`.
     """
 
     text: str
@@ -303,6 +306,9 @@ class _Draft:
             self.start = start + len(text) - len(text.lstrip(STRIPPED)) if first is None else first
             self.path = path
             self.link_from = 0
+        elif path is not self.path and len(self.pieces) <= 2 and len("".join(self.pieces).strip()) <= LONGEST_LEAD:
+            # A count, a sign or a letter in an element of its own begins a paragraph that stands in another one.
+            self.path = path if path in outwards(self.path) and len(tail) > LONGEST_LEAD**2 else self.path
         self.breaks = 0
         self.bold = self.bold and path.bold
         self.italic = self.italic and path.italic
