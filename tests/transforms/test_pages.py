@@ -206,6 +206,18 @@ def described(*articles: Mapping[str, object]) -> str:
         ('<meta property="article:author" content="ada.moth.12"><p class=author>Ada Moth</p>', ("Ada Moth",)),
         (described({"author": [{"name": "Ada M.K."}, {"name": "Ben Wick Jr."}]}), ("Ada M.K.", "Ben Wick Jr.")),
         ('<meta name="author" content="Ada Moth MS, RDN, LD">', ("Ada Moth MS, RDN, LD",)),
+        # Who made or owns the site goes behind who wrote.
+        ('<meta name="author" content="LampNet sp. z o.o."><p class="author">Ada Moth</p>', ("Ada Moth",)),
+        ('<meta name="author" content="lamp.example.pl"><p class="author">Ada Moth</p>', ("Ada Moth",)),
+        ('<meta name="author" content="lamp.pl">', ("lamp.pl",)),
+        ('<meta name="author" content="Design: Ben Wick. HTML: Cy Ost"><p class=author>Ada Moth</p>', ("Ada Moth",)),
+        ('<meta name="author" content="Web design by Wick"><p>No name</p>', ()),
+        ("<p class=author>Por: Ada Moth</p>", ("Ada Moth",)),
+        ("<p class=author>Article written by Ada Moth</p>", ("Ada Moth",)),
+        ("<p class=author>Email Ada Moth</p>", ("Ada Moth",)),
+        ("<p class=author>Autor: Ada Moth. Data publikacji Pią, 2021-03-05</p>", ("Ada Moth",)),
+        ("<p class=author>Του Στέφανου Φάρου</p>", ("Στέφανου Φάρου",)),
+        ("<p class=author>Join Us Now</p>", ()),
     ],
 )
 def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
