@@ -169,7 +169,8 @@ class _Dates:
         yield from self._printed(single, f"printed by itself{ABOVE}", form="alone")
         region, self._region = self._region, EVERYWHERE
         yield from self._marked(TIMES, f"an element for times{BESIDE}")
-        yield from self._printed(self._named(), f"printed in an element for dates{BESIDE}")
+        named = [*self._named(below=True), *self._named()]
+        yield from self._printed(named, f"printed in an element for dates{BESIDE}")
         everywhere = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
         self._region = region
         yield from self._printed(single, "printed in a line of its own")

@@ -74,7 +74,7 @@ NAMES: Final = re.compile(r"\s*(?:[,;、，；/|\n]|\s&\s|\b(?:and|und|et|y|e|og
 WROTE: Final = re.compile(
     r"(?:(?:story|article|words?|post|posted|published|written|reported|reviewed|review|text|compiled|submitted|"
     r"contributed|created|authored)\s+){0,2}\bby\b[:\s]*|(?:von|par|por|di|door|av|af)(?::\s*|\s+)(?=[A-ZÀ-Þ])|"
-    r"(?:του|της|e-?mail|contact|about)\s+(?=[^\W\d_])|(?:authors?|autore?|auteur|redacteur)\s*[:\s]\s*|"
+    r"[\U0001f464\u270d\U0001f58a\U0001f58b]\ufe0f?\s*|(?:του|της|e-?mail|contact|about)\s+(?=[^\W\d_])|(?:authors?|autore?|auteur|redacteur)\s*[:\s]\s*|"
     r"(?:penulis|pewarta|wartawan|yazan|muhabir|szerző|írta|tekst|συντάκτης|συντάκτρια|"
     r"tác giả|автор|текст|كتب|كتبت|نویسنده|خبرنگار|लेखक)\s*:\s*|(?:oleh|بقلم)\s+|"
     r"(?:作者|文|撰文|记者|記者|编辑|編輯|责任编辑|責任編輯)\s*[:：/／\s]\s*|本[报報刊台]记者\s*",

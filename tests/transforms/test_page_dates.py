@@ -187,6 +187,11 @@ PAGES = {
         f'<html lang="el"><h1>A lamp goes out at the pier</h1><p>Παρασκευή 5 Μάρτη 2021</p>{PROSE}',
         "2021-03-05",
     ),
+    "the paper's day, where the story stands in a part called recent": (
+        f"<nav><p class=date>10 April 2023</p></nav>{STORY}<div class=recent><p class=date>5 March 2021</p></div>",
+        "2021-03-05",
+    ),
+    "the year first, as Hungarians write it": (f"{STORY}<p>2021. március 5.</p>", "2021-03-05"),
     "labels of more languages": (
         f"{STORY}<p>Opublikowano w druku: 5.03.2021, na stronie drugiej</p>", "2021-03-05",
     ),

@@ -218,6 +218,7 @@ def described(*articles: Mapping[str, object]) -> str:
         ("<p class=author>Autor: Ada Moth. Data publikacji Pią, 2021-03-05</p>", ("Ada Moth",)),
         ("<p class=author>Του Στέφανου Φάρου</p>", ("Στέφανου Φάρου",)),
         ("<p class=author>Join Us Now</p>", ()),
+        ("<h1>A lamp</h1><p>👤 Ада Моль | 5 марта 2021</p>", ("Ада Моль",)),
     ],
 )
 def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
