@@ -58,6 +58,8 @@ CLASSES: Final = {
         "feed tile outbrain taboola",
     "comment":
         "comment comments commentlist disqus reply replies respond discussion livefyre pinglun kommentar kommentare "
+        "opinie opinia komentarz komentarze komentar komentari komentare yorum yorumlar commenti commento comentario "
+        "comentários kommentarii otzyvy hozzaszolas hozzaszolasok reacties reactie sxolia binhluan kommentit "
         "commentaires comentarios",
     "share":
         "share sharing social socials facebook twitter whatsapp follow weibo weixin wechat fenxiang linkedin "
@@ -152,7 +154,8 @@ SELECTORS: Final = {
 
 # Parts of names of elements that hold what is beside a page's own story.
 ASIDE: Final = (
-    r"comment\w*", r"kommentar\w*", "respond", "repl(?:y|ies)", "disqus", "related", r"recommend\w*", "similar",
+    r"comment\w*", r"kommentar\w*", r"komentar\w*", "yorum(?:lar)?", "opinie",
+    "respond", "repl(?:y|ies)", "disqus", "related", r"recommend\w*", "similar",
     "sidebar", "teasers?", "navi", "navtop", "navbar", "navigation", "menus?", "breadcrumbs?", "calendar", "popular",
     "trending", "latest", "recent", "most-?read", "prev(?:ious)?", "cookie", "newsletter", "wm-ipp", "toolbar",
     "clock", "uhr", "user-?(?:stats|info)", "post-?profile", "signature", "events?",

@@ -66,6 +66,16 @@ def test_the_story_is_told_from_menus_cards_comments_and_footers(markup: str, st
     assert len(chosen) <= len(story) + 1
 
 
+@pytest.mark.parametrize("name", ["opOpinie", "yorumlar", "hozzaszolasok-box", "komentarze"])
+def test_comments_are_no_story_in_whatever_language_their_box_is_called_so(name: str) -> None:
+    story = "".join(f"<p>{text}</p>" for text in SENTENCES)
+    others = "".join(f"<div><b>~Tom [2021-03-05 10:02]</b><p>{text[::-1]}</p></div>" for text in SENTENCES)
+    blocks = cut(f"<div id=page><div><h1>A lamp</h1>{story}</div><div class={name}>{others}</div></div>").blocks
+    verdict = main_blocks(blocks, ("A lamp",))
+    chosen = [block.text for block, main in zip(blocks, verdict.main, strict=True) if main]
+    assert [text for text in chosen if text != "A lamp"] == list(SENTENCES)
+
+
 def test_of_a_long_text_that_stands_twice_one_is_the_articles() -> None:
     story = "".join(f"<p>{text}</p>" for text in SENTENCES)
     blocks = cut(f"<main><h1>A lamp</h1>{story}<div>{story}</div></main>").blocks
