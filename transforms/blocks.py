@@ -81,8 +81,8 @@ LONGEST_LEAD: Final = 4
 class Block(NamedTuple):
     """One block: its text, and `[start, end)` in code points of the markup it was cut from.
 
-    `path` is that of its first visible character, inline elements included, but of what follows a few in an element of
-    their own; `bold` and `italic` say that no visible character stands outside `b` or `strong`, and outside `i` or
+    `path` is that of its first visible character, inline elements included, but of what follows a link of a count or a
+    sign; `bold` and `italic` say that no visible character stands outside `b` or `strong`, and outside `i` or
     `em`.
     """
 
@@ -306,9 +306,11 @@ class _Draft:
             self.start = start + len(text) - len(text.lstrip(STRIPPED)) if first is None else first
             self.path = path
             self.link_from = 0
-        elif path is not self.path and len(self.pieces) <= 2 and len("".join(self.pieces).strip()) <= LONGEST_LEAD:
-            # A count, a sign or a letter in an element of its own begins a paragraph that stands in another one.
-            self.path = path if path in outwards(self.path) and len(tail) > LONGEST_LEAD**2 else self.path
+        elif path is not self.path and self.path.tag == "a" and len(self.pieces) <= 2:
+            # A link with a count or a sign begins a paragraph that stands around it.
+            lead, longer = "".join(self.pieces).strip(), len(tail) > LONGEST_LEAD**2
+            if longer and len(lead) <= LONGEST_LEAD and not any(map(str.isalpha, lead)) and path in outwards(self.path):
+                self.path = path
         self.breaks = 0
         self.bold = self.bold and path.bold
         self.italic = self.italic and path.italic
