@@ -14,7 +14,17 @@ from typing import Final, NamedTuple, cast
 
 from turbohtml import Token, TokenType, tokenize
 
-from pressmark.transforms.elements import MEDIA, NOWHERE, Path, glued_value, medium_of, placed, tag_end, with_source
+from pressmark.transforms.elements import (
+    MEDIA,
+    NOWHERE,
+    Path,
+    glued_value,
+    medium_of,
+    outwards,
+    placed,
+    tag_end,
+    with_source,
+)
 from pressmark.transforms.records import Link, Medium
 
 __all__ = ["RENAMED", "STRIPPED", "Block", "Cut", "TooDeep", "cut", "element_name"]
@@ -81,13 +91,16 @@ END_TAG_REACH: Final = 64
 
 _TEXT, _START, _END = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
 _INLINE, _BLOCK, _BREAK, _SKIPPED, _VOID, _VOID_BLOCK, _LINK = range(7)
+# What may begin a paragraph and say nothing of it.
+LONGEST_LEAD: Final = 4
 
 
 class Block(NamedTuple):
     """One block: its text, and `[start, end)` in code points of the markup it was cut from.
 
-    `path` is that of its first visible character, inline elements included; `bold` and `italic` say that no visible
-    character stands outside `b` or `strong`, and outside `i` or `em`.
+    `path` is that of its first visible character, inline elements included, but of what follows a link of a count or a
+    sign; `bold` and `italic` say that no visible character stands outside `b` or `strong`, and outside `i` or
+    `em`.
     """
 
     text: str
@@ -326,6 +339,11 @@ class _Draft:
             self.start = start + len(text) - len(text.lstrip(STRIPPED)) if first is None else first
             self.path = path
             self.link_from = 0
+        elif path is not self.path and self.path.tag == "a" and len(self.pieces) <= 2:
+            # A link with a count or a sign begins a paragraph that stands around it.
+            lead, longer = "".join(self.pieces).strip(), len(tail) > LONGEST_LEAD**2
+            if longer and len(lead) <= LONGEST_LEAD and not any(map(str.isalpha, lead)) and path in outwards(self.path):
+                self.path = path
         self.breaks = 0
         self.bold = self.bold and path.bold
         self.italic = self.italic and path.italic

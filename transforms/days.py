@@ -76,6 +76,15 @@ ARABIC_MONTHS: Final = {
 }  # fmt: skip
 # As keyboards write them, as the library does: two months, and Moscow's time.
 OTHER_SPELLINGS: Final = (("\u09af\u09bc", "\u09df"), ("फरवरी", "फ़रवरी"), ("МСК", "MSK"), ("мск", "MSK"))
+# As Greeks say them.
+GREEK_MONTHS: Final = {
+    "Γενάρη": "Ιανουαρίου", "Φλεβάρη": "Φεβρουαρίου", "Μάρτη": "Μαρτίου", "Απρίλη": "Απριλίου", "Μάη": "Μαΐου",
+    "Ιούνη": "Ιουνίου", "Ιούλη": "Ιουλίου", "Σεπτέμβρη": "Σεπτεμβρίου",
+    "Οκτώβρη": "Οκτωβρίου", "Οχτώβρη": "Οκτωβρίου", "Νοέμβρη": "Νοεμβρίου", "Δεκέμβρη": "Δεκεμβρίου",
+}  # fmt: skip
+# The year first, as Hungarians write it.
+HUNGARIAN: Final = re.compile(r"(?<!\d)((?:19|20)\d\d)\. ?([^\W\d_]{3,12}) (\d{1,2})(?!\d)\.?")
+GREEK_MONTH: Final = re.compile(rf"(?<!\w)({'|'.join(GREEK_MONTHS)})(?!\w)")
 # What stands before a date, and between it and a time of day, in languages with alphabets.
 PUBLISHED_WORDS: Final = (
     "publié|publicad[oa]|pubblicato|veröffentlicht|erschienen|stand|gepubliceerd|publicerad|publisert|publiceret|"
@@ -182,6 +191,7 @@ PRINTED_DATE: Final = re.compile(
     # With vowel signs, and with years of other calendars in the scripts of Iran and Thailand.
     r"|\d{1,2}\s+(?:[\u0900-\u109f.]{3,12}\s+(?:19|20|25)\d\d|[\u0600-\u06ff /]{2,20}\s+(?:19|20|1[34])\d\d)"
     r"|1[34]\d\d/\d{1,2}/\d{1,2}"
+    r"|(?<!\d)(?:19|20)\d\d\. ?[^\W\d_]{3,12} \d{1,2}(?!\d)"
     r"|\d{1,2} tháng \d{1,2}(?:,| năm)? (?:19|20)\d\d"
     r"|[A-Z][A-Za-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(?:19|20)\d\d"
     r"|(?<![\d.])\d{1,2}(?:[./]\s?|\s\|\s)\d{1,2}(?:[./]\s?|\s\|\s)(?:19|20)\d\d"
@@ -335,10 +345,12 @@ def _is_leap(year: int) -> bool:
 
 
 def in_common_words(text: str) -> str:
-    """A text in Thai with years of the common calendar, and one in Arabic with the names of months that most use."""
+    """A text in Thai with years of the common calendar, one in Arabic or Greek with the months' names that most use."""
     if THAI.search(text):
         return BUDDHIST.sub(lambda year: str(int(year[0]) - AHEAD), text)
+    text = HUNGARIAN.sub(r"\3 \2 \1", text)
     if not text.isascii():
+        text = GREEK_MONTH.sub(lambda month: GREEK_MONTHS[month[1]], text)
         text = ARABIC_MONTH.sub(lambda month: ARABIC_MONTHS.get(month[1], ""), text)
         for written, common in OTHER_SPELLINGS:
             text = text.replace(written, common)

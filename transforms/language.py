@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, Final
 
-__all__ = ["HANGUL", "UNDETERMINED", "detect", "detect_all", "family_of"]
+__all__ = ["HANGUL", "UNDETERMINED", "detect", "detect_all", "family_of", "spoken"]
 
 UNDETERMINED: Final = "und"
 HAN: Final = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
@@ -131,6 +131,18 @@ def _by_words(text: str) -> str:
         return languages[0] if languages else UNDETERMINED
     language, sure = _detector(languages).classify(text[:LONG_SAMPLE])
     return str(language) if sure >= SURE else UNDETERMINED
+
+
+def spoken(declared: str | None, text: str) -> str | None:
+    """What a page declares as its language; where a text of its is in a script that this has no use for, which themes
+    in English are full of, what that script is used for first.
+
+    >>> spoken("en-US", "Στο λιμάνι έσβησε ο φάρος"), spoken("uk", "Ліхтар у порту згас"), spoken(None, "A lamp")
+    ('el', 'uk', None)
+    """
+    languages = _languages_of(text)
+    is_its_own = not languages or languages == LATIN_LANGUAGES or (declared or "").partition("-")[0] in languages
+    return declared if is_its_own else languages[0]
 
 
 def _languages_of(text: str) -> tuple[str, ...]:

@@ -11,19 +11,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from turbohtml import Document, Element, Node, Text
+from turbohtml import Document, Element, Node
 
 from pressmark.transforms.datelines import dateline_reader
 from pressmark.transforms.dates import counted_time, parse_date, url_date
-from pressmark.transforms.days import DIGITS, PRINTED_DATE
+from pressmark.transforms.days import PRINTED_DATE
 from pressmark.transforms.page_statements import Entry, kind_of, time_of
-from pressmark.transforms.page_words import ASIDE, DATE_WORDS, DOCUMENT_DATE, KEYS, SELECTORS
+from pressmark.transforms.page_titles import Region, ancestors, is_quoted, names_of
+from pressmark.transforms.page_words import DATE_WORDS, DOCUMENT_DATE, KEYS, SELECTORS
 
-__all__ = ["PageDate", "Region", "is_quoted", "modified_times", "page_date", "read_date"]
+__all__ = ["PageDate", "modified_times", "page_date", "read_date"]
 
 UTC_ZONE: Final = ZoneInfo("UTC")
 # Where order of day and month, and calendar, are those of a page's language; these and English alone tell none.
@@ -33,9 +34,11 @@ PLACES: Final = {
 }  # fmt: skip
 DAY_FIRST: Final = ZoneInfo("Europe/London")
 # Whose words for months are read where a page's own language does not say them.
-MONTHS_OF: Final = ("de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr", "ru", "uk", "ar")
+MONTHS_OF: Final = (
+    "de", "fr", "es", "pt", "it", "nl", "ro", "pl", "sv", "tr", "ru", "uk", "ar", "el", "cs", "hu", "id",
+)  # fmt: skip
 ONE_DAY, ONE_SECOND = timedelta(days=1), timedelta(seconds=1)
-BESIDE: Final = ", beside the story"
+BESIDE, ABOVE = ", beside the story", ", above the title"
 
 MOST_NODES_NEAR, MOST_STRINGS, MOST_STRINGS_NEAR, MOST_STRINGS_ABOVE = 25, 2000, 16, 4
 LONGEST_NEAR, LONGEST_DATELINE, LONGEST_LABEL = 200, 60, 30
@@ -50,7 +53,8 @@ FIRST_YEAR: Final = 1990
 YEAR: Final = re.compile(r"(?:19|20)\d\d")
 TWO_DIGITS: Final = re.compile(r"(\d{1,2})([./])\s?(\d{1,2})[./]\s?(\d\d)")
 SLASHED: Final = re.compile(r"(?<![\d/])(0?[1-9]|[12]\d|3[01])/(0?[1-9]|[12]\d|3[01])/((?:19|20)\d\d)(?![\d/])")
-MONTHS, LETTERS_BESIDE, LONGEST_LABELLED = 12, 8, 120
+MONTHS, LETTERS_BESIDE, LONGEST_LABELLED, SEVERAL = 12, 8, 120, 3
+WORD: Final = re.compile(r"[^\W_]+")
 LONG_AGO: Final = timedelta(days=400)
 MINUTE: Final = len("2021-03-05T18:11")
 CLOCK: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
@@ -65,12 +69,9 @@ UPDATED, LABELLED, WEAKLY_LABELLED, NOT_PUBLISHED = (
 )
 RANGE: Final = re.compile(r"\W{0,3}(?:[-–~～]|bis|to|au)\W{0,2}(?!\d\d?:\d\d)\d")
 SEPARATED: Final = re.compile(r"[|•·/｜]|\s[-–—]\s")
-IS_ASIDE: Final = re.compile(rf"(?<![A-Za-z])(?i:{'|'.join(ASIDE)})(?![a-z])")
-ASIDE_TAGS: Final = frozenset({"nav", "aside", "select", "template", "option", "button", "textarea"})
 # A story that begins with its day, mostly behind its place: `Bern, (3.2.2021). It …`.
 PLACE: Final = re.compile(r"(?:[^\W\d_][\w.-]*(?: [^\W\d_][\w.-]*){0,2}(?:,\s?|:\s?|\s?(?=[(\[])))?[(\[]?$")
 BEHIND: Final = re.compile(r"\s?[])}.:,;|–—\"„“«-]|\Z")
-UNPRINTED: Final = frozenset({"script", "style", "template", "noscript"})
 TIMES, PRINTED_TIMES = SELECTORS["times"], SELECTORS["printed_times"]
 
 
@@ -80,58 +81,6 @@ class PageDate(NamedTuple):
     written: str | None = None
     evidence: str = ""
     day: date | None = None
-
-
-class Region:
-    """Tells which elements are beside a page's own story: in menus, comments, boxes and articles of their own."""
-
-    def __init__(self, heading: Element | None, *, everywhere: bool = False) -> None:
-        self._everywhere = everywhere
-        self._own = set(_above(heading)) if heading is not None else set()
-        self._others_are_articles = any(one.tag == "article" for one in self._own)
-        self._known: dict[Element, bool] = {}
-
-    def is_aside(self, element: Element) -> bool:
-        """Whether the element stands in a part that does not hold the title, and is named as one beside the story."""
-        way: list[Element] = []
-        found = False
-        if self._everywhere:
-            return found
-        for one in (element, *_above(element)):
-            if one in self._own:
-                break
-            known = self._known.get(one)
-            if known is not None:
-                found = known
-                break
-            way.append(one)
-        for one in reversed(way):
-            found = found or self._is_beside(one)
-            self._known[one] = found
-        return found
-
-    def _is_beside(self, element: Element) -> bool:
-        if element.tag in ASIDE_TAGS or (element.tag == "article" and self._others_are_articles):
-            return True
-        named = element.tag not in ("body", "html") and IS_ASIDE.search(_names(element)) is not None
-        return named or element.attr("itemprop") == "itemListElement"
-
-    def strings(self, nodes: Iterable[Node], most: int) -> Iterator[tuple[str, str]]:
-        """The printed strings in `nodes`, at most `most` of them, each with the names of its element, without those
-        beside the story."""
-        count = 0
-        for node in islice(nodes, MOST_NODES_NEAR * most):
-            if not isinstance(node, Text) or not (text := " ".join(node.data.split()).translate(DIGITS)):
-                continue
-            parent = node.parent
-            if not isinstance(parent, Element) or parent.tag in UNPRINTED or _is_clock(node.previous_sibling):
-                continue
-            if is_quoted(parent) or self.is_aside(parent):
-                continue
-            yield text, _names(parent)
-            count += 1
-            if count == most:
-                return
 
 
 def read_date(written: str | None, language: str | None) -> datetime | date | None:
@@ -200,22 +149,35 @@ class _Dates:
         yield from (self._of_utc(text, loose) for text in loose if ISO.match(text))
         yield from self._marked(TIMES[1:])
         yield from self._printed(near, "updated beside the title", updates=True)
-        yield from self._printed(self._named(), "printed in an element for dates")
+        yield from self._printed(self._named(below=True), "printed in an element for dates")
         yield from (self._of_utc(text, ()) for text in self._stated_of_media() if ISO.match(text))
         yield from (PageDate(text, "stated in words") for text in stated)
         yield from self._in_data()
         story = self._document.select_one("main, article, body")
-        strings = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
-        yield from self._printed(strings, "printed with a label", form="label")
-        yield from self._printed(strings, "printed by itself", form="alone")
-        own, self._region = self._region, EVERYWHERE
+        everything = story.descendants if story else ()
+        strings = list(self._region.strings(everything, MOST_STRINGS))
+        heading = self._heading
+        nodes = chain(heading.descendants, heading.following) if heading else ()
+        own = list(self._region.strings(nodes, MOST_STRINGS)) if heading else strings
+        listed = _listed(own)
+        yield from self._printed(own, "printed with a label", form="label")
+        yield from self._printed([one for one in own if one not in listed], "printed by itself", form="alone")
+        # What stands above the title is the day of the paper, or that on which the page was saved.
+        yield from self._printed(self._named(), f"printed in an element for dates{ABOVE}")
+        yield from self._printed(strings, f"printed with a label{ABOVE}", form="label")
+        single = [one for one in strings if one not in listed]
+        yield from self._printed(single, f"printed by itself{ABOVE}", form="alone")
+        region, self._region = self._region, EVERYWHERE
         yield from self._marked(TIMES, f"an element for times{BESIDE}")
-        yield from self._printed(self._named(), f"printed in an element for dates{BESIDE}")
-        everything = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
-        self._region = own
-        yield from self._printed(strings, "printed in a line of its own")
-        yield from self._printed(everything, f"printed with a label{BESIDE}", form="label")
-        yield from self._printed(everything, f"printed by itself{BESIDE}", form="alone")
+        named = [*self._named(below=True), *self._named()]
+        yield from self._printed(named, f"printed in an element for dates{BESIDE}")
+        everywhere = list(self._region.strings(story.descendants if story else (), MOST_STRINGS))
+        self._region = region
+        yield from self._printed(single, "printed in a line of its own")
+        yield from self._printed(everywhere, f"printed with a label{BESIDE}", form="label")
+        listed = _listed(everywhere)
+        single = [one for one in everywhere if one not in listed]
+        yield from self._printed(single, f"printed by itself{BESIDE}", form="alone")
         yield from (PageDate(text, "stated in words") for text in loose)
         if url_date(self._address) is None:
             yield from self._printed(strings, "updated, in a line of its own", updates=True)
@@ -235,12 +197,17 @@ class _Dates:
         )
         yield from filter(None, times)
 
-    def _named(self) -> list[tuple[str, str]]:
+    @cached_property
+    def _below(self) -> frozenset[Node]:
+        """What stands below the title, or all of a page without one."""
+        return frozenset(self._heading.following if self._heading else self._document.descendants)
+
+    def _named(self, *, below: bool = False) -> list[tuple[str, str]]:
         return [
-            (" ".join(one.text.split()), _names(one))
+            (" ".join(one.text.split()), names_of(one))
             for name in PRINTED_TIMES
             for one in self._document.select(name)[:8]
-            if not self._region.is_aside(one)
+            if not self._region.is_aside(one) and (not below or one in self._below)
         ]
 
     def _first(self, keys: Iterable[str]) -> Iterator[str]:
@@ -309,7 +276,7 @@ class _Dates:
         box = self._heading.parent
         box = box.parent if isinstance(box, Element) and isinstance(box.parent, Element) else box
         preceding = islice(self._heading.preceding, MOST_NODES_NEAR * MOST_STRINGS_ABOVE)
-        inside = (node for node in preceding if isinstance(box, Element) and box in _above(node))
+        inside = (node for node in preceding if isinstance(box, Element) and box in ancestors(node))
         return found + list(self._region.strings(inside, MOST_STRINGS_ABOVE))
 
     def _marked(self, selectors: Iterable[str], evidence: str = "an element for times") -> Iterator[PageDate]:
@@ -320,7 +287,7 @@ class _Dates:
                 text = text if YEAR.search(text) else element.attr("title") or ""
                 if not YEAR.search(text) or is_quoted(element) or self._region.is_aside(element):
                     continue
-                names = _names(element)
+                names = names_of(element)
                 if "publish" in names or not UPDATED.search(f"{names} {element.attr('itemprop') or ''}"):
                     yield PageDate(text, evidence)
 
@@ -387,6 +354,15 @@ class _Dates:
         return written
 
 
+def _listed(texts: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """What is one of several dates of one form in elements of one name: those of other stories, posts or events."""
+    groups: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for text, names in texts:
+        if len(text) < LONGEST_DATELINE and PRINTED_DATE.search(text):
+            groups.setdefault((WORD.sub("", text), names), set()).add((text, names))
+    return frozenset(one for group in groups.values() if len(group) >= SEVERAL for one in group)
+
+
 def modified_times(
     meta: Mapping[str, Sequence[str]], articles: Sequence[Entry], pages: Sequence[Entry]
 ) -> list[str]:  # fmt: skip
@@ -422,29 +398,5 @@ def _distance(one: datetime | date | None, other: datetime | date | None) -> tim
     return abs(days[0] - days[1])
 
 
-def _above(node: Node) -> list[Element]:
-    found = []
-    above = node.parent
-    while isinstance(above, Element):
-        found.append(above)
-        above = above.parent
-    return found
-
-
-def _names(element: Element) -> str:
-    return f"{element.attr('class') or ''} {element.attr('id') or ''}"
-
-
 def _is_utc(text: str) -> bool:
     return re.search(r"(?:Z|[+-]00:?00)$", text) is not None
-
-
-def _is_clock(before: Node | None) -> bool:
-    """Whether what stands behind this was written by a script that asked for the time: it is when a page was saved."""
-    script = before.text if isinstance(before, Element) and before.tag == "script" else ""
-    return "document.write" in script and "new Date" in script
-
-
-def is_quoted(element: Element) -> bool:
-    """Whether an element is part of a quotation or an embedded post, whose dates are not the page's."""
-    return any(one.tag == "blockquote" for one in (element, *_above(element)[:3]))

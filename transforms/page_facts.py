@@ -15,23 +15,22 @@ from typing import Final, NamedTuple
 
 from turbohtml import Document, Element, Node, Text, parse
 
-from pressmark.transforms.page_dates import Region, is_quoted, modified_times, page_date
+from pressmark.transforms.language import spoken
+from pressmark.transforms.page_dates import modified_times, page_date
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.page_statements import (
-    LONGEST_TITLE,
     OWN_MACHINE,
     PAGE_TYPE,
     address_of,
-    article_title,
     json_ld,
     kind_of,
-    line_of,
     nodes_of,
     own_articles,
     text_of,
     texts_of,
     values_of,
 )
+from pressmark.transforms.page_titles import LONGEST_TITLE, Region, article_title, is_quoted, line_of
 from pressmark.transforms.page_words import KEYS, NOT_NAMES, SELECTORS
 from pressmark.transforms.people import ORGANISED, credits_in, people_in
 
@@ -73,15 +72,18 @@ TECHNICAL: Final = re.compile(
 MAIL: Final = re.compile(r"(?<=\s)[\w.+-]{1,99}@(?:[\w-]{1,99}\.){1,9}\w{2,20}\Z")
 NAMES: Final = re.compile(r"\s*(?:[,;、，；/|\n]|\s&\s|\b(?:and|und|et|y|e|og|och|en)\s(?=[A-Z])|\s和\s)\s*")
 WROTE: Final = re.compile(
-    r"(?:(?:story|article|words?|post|posted|published|written|reported|reviewed|review|text|"
-    r"contributed|created|authored)\s+)?\bby\b[:\s]*|(?:von|par|por|di|door|av|af)\s+(?=[A-ZÀ-Þ])|(?:authors?|autore?|auteur|redacteur)\s*[:\s]\s*|"
-    r"(?:penulis|pewarta|wartawan|tác giả|автор|текст|كتب|كتبت|نویسنده|خبرنگار|लेखक)\s*:\s*|(?:oleh|بقلم)\s+|"
+    r"(?:(?:story|article|words?|post|posted|published|written|reported|reviewed|review|text|compiled|submitted|"
+    r"contributed|created|authored)\s+){0,2}\bby\b[:\s]*|(?:von|par|por|di|door|av|af)(?::\s*|\s+)(?=[A-ZÀ-Þ])|"
+    r"[\U0001f464\u270d\U0001f58a\U0001f58b]\ufe0f?\s*|(?:του|της|e-?mail|contact|about)\s+(?=[^\W\d_])|(?:authors?|autore?|auteur|redacteur)\s*[:\s]\s*|"
+    r"(?:penulis|pewarta|wartawan|yazan|muhabir|szerző|írta|tekst|συντάκτης|συντάκτρια|"
+    r"tác giả|автор|текст|كتب|كتبت|نویسنده|خبرنگار|लेखक)\s*:\s*|(?:oleh|بقلم)\s+|"
     r"(?:作者|文|撰文|记者|記者|编辑|編輯|责任编辑|責任編輯)\s*[:：/／\s]\s*|本[报報刊台]记者\s*",
     re.IGNORECASE,
 )
 # What follows a name in a byline and is none: times, places, jobs, numbers of minutes.
 NAME_ENDS: Final = re.compile(
-    r"\s*(?:[|•·–—\n\t]|\s-\s|\s(?:on|in|at|for|is|are)\s|[(（\[]|@|»|https?:|\b(?:updated|published|posted|last)\b|"
+    r"\s*(?:[|•·–—\n\t]|\s-\s|\s(?:on|in|at|for|is|are)\s|[(（\[]|@|»|https?:|\b(?:updated|published|posted|last|"
+    r"data publikacji|dodan[oey]|opublikowan[oey]|publicado|publié|veröffentlicht|опубликовано|δημοσιεύ\w*)\b|"
     r"(?:\b|(?<=[a-z]))(?-i:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?\s\d|\s\d)",
     re.IGNORECASE,
 )
@@ -93,6 +95,18 @@ NO_NAME: Final = re.compile(
 JOBS: Final = re.compile(rf"(?:the\s+)?(?:\w+\s+){{0,3}}(?:{'|'.join(NOT_NAMES['jobs'])})s?$", re.IGNORECASE)
 # Where an outlet has its seat, behind its name: town and country.
 OF_A_PLACE: Final = re.compile(r",\s*[^\W\d_]+,\s*[^\W\d_]+\s*\Z")
+# Who made or owns a site, as old pages state it: companies by their legal form, sites by their address.
+HOUSE: Final = re.compile(
+    r"(?:[\w-]+\.){1,9}(?:com|net|org|info|[a-z]{2})|"
+    r".*[\s.](?:sp\. ?z ?o\. ?o|s\.? ?a|s\.? ?r\.? ?l|zrt|kft|gmbh|ag|co|plc|pty|pvt|ltd|llc|inc|s\.r\.o|d\.o\.o|"
+    r"oy|aps|ооо|зао|interactive|(?:web )?solutions|technologies|studios?|it systems?)\.?",
+    re.IGNORECASE,
+)
+MADE_BY: Final = re.compile(
+    r"\bweb\s?(?:design|master|architecture|studio)|\bdesign(?:er|ed)?\s?(?:by\b|:)|\bprogramming\b|"
+    r"\b(?:developed|development|powered) by\b",
+    re.IGNORECASE,
+)
 SEVERAL: Final = 2
 HAN_NAME: Final = re.compile(r"[\u4e00-\u9fff·]{2,4}")
 INITIAL: Final = re.compile(r"\w\W+(?:[A-Z]|[JS]r)\Z|\.[A-Z]\Z")
@@ -168,7 +182,7 @@ class _Page:
             stated = tuple(one for one in stated if one == title or not folded(one).endswith(folded(title)))
         self._titles = frozenset(folded(text) for text in (title or "", *stated) if len(text) > LONGEST_NAMED)
         self._near = _strings_of(heading.following if heading is not None else (), MOST_STRINGS_NEAR)
-        language = self._language()
+        language = spoken(self._language(), title or "")
         dated = page_date(document, meta, articles, self._pages, heading, language, self._address, self._markup)
         descriptions = [self._first(KEYS["descriptions"]), *(text_of(node.get("description")) for node in articles)]
         tags = self._all(KEYS["tags"]) or [text for node in articles for text in texts_of(node.get("keywords"))]
@@ -248,8 +262,9 @@ class _Page:
             # The outlet's own name is one, whatever joins its words.
             texts = [name if folded(name := OF_A_PLACE.sub("", text)) in own else text for text in texts]
             whole = tuple(text for text in texts if folded(text) in own or ORGANISED.search(text))
-            names = (*_people((text for text in texts if text not in whole), spaced=spaced), *whole)
-            people = tuple(name for name in names if folded(name) not in own)
+            told = (text for text in texts if text not in whole and not MADE_BY.search(text))
+            names = (*_people(told, spaced=spaced), *whole)
+            people = tuple(name for name in names if folded(name) not in own and not HOUSE.fullmatch(name))
             # What begins with a comma is for whom somebody writes whose name is missing.
             if people and not all(text.startswith(",") for text in texts):
                 return people

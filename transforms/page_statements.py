@@ -1,5 +1,5 @@
-"""What a page states: its JSON-LD, the objects in it, and which of these are of the page's own article; its titles, and
-which of these is the article's; and what it or a header says in a form that blocks can be held against.
+"""What a page states: its JSON-LD, the objects in it, and which of these are of the page's own article; and what it or
+a header says in a form that blocks can be held against.
 
 Broken JSON is passed over. Texts and times leave as one line; a time that is a number of seconds is written out.
 """
@@ -12,16 +12,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from turbohtml import Document, Element
+from turbohtml import Document
 
 from pressmark.transforms.dates import counted_time
-from pressmark.transforms.identity import unarchived
 from pressmark.transforms.page_features import folded
 from pressmark.transforms.records import Header
 
 __all__ = [
-    "ARTICLE_TYPE", "LONGEST_TITLE", "NOTHING_STATED", "OWN_MACHINE", "PAGE_TYPE", "Entry", "Stated", "address_of",
-    "article_title", "json_ld", "kind_of", "line_of", "nodes_of", "own_articles", "stated_of", "text_of", "texts_of",
+    "ARTICLE_TYPE", "NOTHING_STATED", "OWN_MACHINE", "PAGE_TYPE", "Entry", "Stated", "address_of",
+    "json_ld", "kind_of", "nodes_of", "own_articles", "stated_of", "text_of", "texts_of",
     "time_of", "values_of",
 ]  # fmt: skip
 
@@ -148,120 +147,6 @@ def texts_of(value: Any) -> list[str]:
         if text:
             found.append(text)
     return found
-
-
-LONGEST_TITLE: Final = 400
-# A heading is the page's title where it is a part of a stated title, and at least so much of the shortest.
-AGREES: Final = 0.3
-LOWER: Final = "h2, h3, h4"
-MOST_LOWER: Final = 30
-LONGEST_KICKER: Final = 24
-SEPARATED: Final = re.compile(
-    r"\s+(?:[|–—·•»:/\-]|::|//)+\s+|\s*[|｜_ㅣ│]\s*|\s+[«<]\s+|"
-    r"(?<=[^\x00-\xff])[-–—]{1,2}(?=[^-–—]{1,12}(?:[网網报報社台]|新闻|新聞|频道|頻道|传媒|傳媒|公众号)$)"
-)
-# Where the name of a site leads, and no title of an article does.
-FRONT: Final = re.compile(r"\s*(?:https?://[^/?#\s]+)?(?:\.{0,2}/)*(?:\.|index\.\w{2,5})?\s*")
-# A site that is called by its address, before what it calls its page.
-DOMAIN: Final = re.compile(r"(?:[\w-]+\.){1,9}[a-z]{2,9}(?=\s*[:|»–—-]\s)")
-
-
-def line_of(element: Element) -> str:
-    """What an element prints, on one line."""
-    return " ".join(element.text.split())
-
-
-def article_title(document: Document, stated: Sequence[str], site: str | None) -> tuple[str | None, Element | None]:
-    """The printed heading that what the page states agrees with, else what it states without the site's name; and
-    the heading."""
-    leading = [found[0] for title in stated if (found := DOMAIN.match(title))]
-    folds, own = [folded(title) for title in stated], folded(site or next(iter(leading), ""))
-    folds += [rest for fold in folds if own and (rest := fold.removeprefix(own)) not in ("", fold)]
-    headings = [
-        (text, element)
-        for element in document.select("h1")[:20]
-        if (text := line_of(element))
-        and len(text) <= LONGEST_TITLE
-        and folded(text) not in ("", own)
-        and not _is_ending(folded(text), folds, own)
-    ]
-    agreed = [
-        (len(text), text, element)
-        for text, element in headings
-        if any(folded(text) in title for title in folds) and len(folded(text)) > AGREES * min(map(len, folds))
-    ]
-    if agreed:
-        _, text, element = max(agreed, key=lambda one: one[0])
-        own_link = any(FRONT.fullmatch(unarchived(link.attr("href") or "")) for link in element.select("a[href]"))
-        return (own_link and _below_site(document, folded(text), folds)) or (text, element)
-    if len(headings) == 1 and (not stated or _shares_words(headings[0][0], stated)):
-        return _without_kicker(*headings[0], stated), headings[0][1]
-    lower = _lower_heading(document, folds)
-    heading = lower or (headings[0][1] if headings else None)
-    title = _without_site(stated, own) if stated else headings[0][0] if headings else None
-    if title and lower is not None and folded(title).startswith(text := folded(line_of(lower))):
-        title = line_of(lower) if 2 * len(text) > len(folded(title)) else title
-    elif lower is not None and folded(line_of(lower)) in folds[len(stated) :]:
-        title = line_of(lower)
-    return title, heading
-
-
-def _below_site(document: Document, top: str, folds: Sequence[str]) -> tuple[str, Element] | None:
-    """The one lower heading that is the rest of a title which begins with the heading above, a link to the site."""
-    rests = {title.removeprefix(top) for title in folds if title.startswith(top)}
-    lower = [(text, element) for element in document.select(LOWER)[:MOST_LOWER] if (text := line_of(element))]
-    found = [one for one in lower if folded(one[0]) in rests]
-    return found[0] if len(found) == 1 and top not in folds else None
-
-
-def _without_kicker(text: str, heading: Element, stated: Sequence[str]) -> str:
-    """The stated title where the heading has only a section's name before it, in an element of its own."""
-    for title in stated:
-        kicker = text.removesuffix(title).strip()
-        if text.endswith(title) and 0 < len(kicker) <= LONGEST_KICKER < len(title):
-            parts = [folded(line_of(one)) for one in heading.select("*")]
-            return title if folded(kicker) in parts else text
-    return text
-
-
-def _lower_heading(document: Document, folds: Sequence[str]) -> Element | None:
-    """Of a page without a heading of the first level the one that repeats what the page states as its title."""
-    for element in document.select(LOWER)[:MOST_LOWER]:
-        text = folded(line_of(element))
-        if any(text in title and len(text) > AGREES * len(title) for title in folds):
-            return element
-    return None
-
-
-def _shares_words(heading: str, stated: Sequence[str]) -> bool:
-    words = set(heading.casefold().split())
-    shared = [len(words & set(title.casefold().split())) for title in stated]
-    return len(words) > 3 and any(2 * count > len(words) for count in shared)
-
-
-def _is_ending(text: str, titles: Sequence[str], own: str) -> bool:
-    """Whether a heading is only what titles end with, as the site's name is where they do not begin with it."""
-    longer = [title for title in titles if text in title]
-    ends = all(title.endswith(text) and 2 * len(text) < len(title) for title in longer)
-    return bool(longer) and ends and not (own and any(title.startswith(own) for title in longer))
-
-
-def _without_site(stated: Sequence[str], own: str) -> str:
-    """The part of the stated titles that is the article's; `own` is the site's name, folded."""
-    title = stated[0]
-    folds = {folded(other) for other in stated}
-    ends = [match.span() for match in SEPARATED.finditer(title)]
-    if not ends:
-        return title
-    for start, end in reversed(ends):
-        if folded(title[:start]) in folds or (own and folded(title[end:]) == own):
-            return title[:start]
-    if own and folded(title[: ends[0][0]]) == own:
-        return title[ends[0][1] :]
-    start = ends[-1][0]
-    last = title[ends[-1][1] :]
-    # A short ending is the site's name, a long one may be a second half of the title.
-    return title[:start] if len(last) <= 40 and len(last) < start else title
 
 
 NAMES_PART: Final = re.compile(r"[、，,;；/／&|]| and | und | et | y ")

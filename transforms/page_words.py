@@ -58,6 +58,8 @@ CLASSES: Final = {
         "feed tile outbrain taboola",
     "comment":
         "comment comments commentlist disqus reply replies respond discussion livefyre pinglun kommentar kommentare "
+        "opinie opinia komentarz komentarze komentar komentari komentare yorum yorumlar commenti commento comentario "
+        "comentários kommentarii otzyvy hozzaszolas hozzaszolasok reacties reactie sxolia binhluan kommentit "
         "commentaires comentarios",
     "share":
         "share sharing social socials facebook twitter whatsapp follow weibo weixin wechat fenxiang linkedin "
@@ -152,7 +154,8 @@ SELECTORS: Final = {
 
 # Parts of names of elements that hold what is beside a page's own story.
 ASIDE: Final = (
-    r"comment\w*", r"kommentar\w*", "respond", "repl(?:y|ies)", "disqus", "related", r"recommend\w*", "similar",
+    r"comment\w*", r"kommentar\w*", r"komentar\w*", "yorum(?:lar)?", "opinie",
+    "respond", "repl(?:y|ies)", "disqus", "related", r"recommend\w*", "similar",
     "sidebar", "teasers?", "navi", "navtop", "navbar", "navigation", "menus?", "breadcrumbs?", "calendar", "popular",
     "trending", "latest", "recent", "most-?read", "prev(?:ious)?", "cookie", "newsletter", "wm-ipp", "toolbar",
     "clock", "uhr", "user-?(?:stats|info)", "post-?profile", "signature", "events?",
@@ -162,13 +165,15 @@ ASIDE: Final = (
 DATE_WORDS: Final = {
     "updated": (
         "updat", "modif", "revi", "geändert", "änderung", "aktualisi", "bearbeitet", "mis à jour", "mise à jour",
-        "actualizado", "atualizado", "aggiornat", "bijgewerkt", "обновлен", "edited", "changed", "更新", "修改",
+        "actualizado", "atualizado", "aggiornat", "bijgewerkt", "обновлен", "оновлен", "edited", "changed", "更新",
+        "修改", "aktualiz", "ενημέρωσ", "τροποποί", "güncelle", "diperbarui", "cập nhật", "تحديث", "frissít", "módosít",
     ),
     "published": (
         r"publi\w*\W", "posted", "released", "written", "created", "veröffentlicht", "publiziert", "erschienen",
         "erstellt", "geschrieben", "gepostet", "online seit", "stand", "publié", "pubblicat",
         "publicad", "publicer", "gepubl", "опубликован", r"\b(?:date|datum|fecha|data)\W{1,3}$", "发布", "發布",
-        "发表", "發表", "(?<![京地部])[时時][间間]", "日期", "등록", "입력",
+        "发表", "發表", "(?<![京地部])[时時][间間]", "日期", "등록", "입력", "δημοσ[ιί]ε[υύ]", "ημερομηνία", "opublik",
+        "dodan[oey]", "публикаци", "оприлюднен", "yayı[nm]lan", "diterbitkan", "dipublikasikan", "ngày đăng", "نشر",
     ),
     "weakly": (r"\b(?:vom|am|le|on|el|den|il|em)\W{1,3}(?:[^\W\d_]{2,12}\.?,?\s)?$",),
     "neither": (
@@ -194,7 +199,9 @@ NOT_NAMES: Final = {
         "view", "post", "posts", "undefined", "false", "true", "user", "webmaster", "root", "share", "follow",
         "print", "bio", "(?:see |view )?(?:all|more) (?:articles|posts|stories)",
         "(?:view (?:author|all|profile|full)|see all|more (?:about|from|by)|all (?:posts|articles) by)\\b.*",
-        "read more", "about(?: the author)?", "comment", "comments", "more", "home", "name", "redaktion", "posted on",
+        "order", "join(?: us)?(?: now)?", "sponsored", "submitted", "contact", "(?:first|last) name", "user admin",
+        "launched .*", "firmado", "автор(?:ы)?", "登录", "点击登录", "实习记者", "见习编辑", "read more",
+        "about(?: the author)?", "comment", "comments", "more", "home", "name", "redaktion", "posted on",
         "匿名", "佚名", "未知", "an[oó]nimo", "anonyme?", "publié(?: par)?", "publicado(?: por)?", "facebook\\.com",
         "twitter\\.com",
         "(?:(?:twitter|facebook|instagram|linkedin|youtube|whatsapp|telegram|pinterest|tiktok)[\\s,|/]*)+",

@@ -264,6 +264,10 @@ def test_bold_says_that_no_visible_character_stands_outside_b_or_strong(markup: 
         pytest.param("<div><b>一</div>二", [["div", "b"], []], id="an end tag ends what is open inside"),
         pytest.param("</div><p>一</p></section>", [["p"]], id="stray end tags end nothing"),
         pytest.param("<script>x</script><svg/>一", [[]], id="skipped elements stay out"),
+        ("<p><a>12</a>A lamp at the pier went out.</p>", [["p"]]),
+        ("<p><a>12</a>A lamp</p>", [["p", "a"]]),
+        ("<p><a>A ferry</a>, a lamp and the pier are gone.</p>", [["p", "a"]]),
+        ("<p><a>1</a><i>A lamp at the pier went out.</i></p>", [["p", "a"]]),
     ],
 )
 def test_a_path_names_the_open_elements_outermost_first(markup: str, paths: list[list[str]]) -> None:

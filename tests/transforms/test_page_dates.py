@@ -165,6 +165,37 @@ PAGES = {
     "another story's, as nothing else is": (
         STORY + "<div class=sidebar><p>A ferry is late</p><p>19 August 2019</p></div>", "2019-08-19",
     ),
+    "the paper's day above the title, or when it was saved": (
+        f"<div><p class=date>10 April 2023</p></div><div><div>{STORY}<p>Link<br>11:30 05.03.2021</p></div></div>",
+        "2021-03-05",
+    ),
+    "the paper's day, as nothing else is": (
+        f"<div><p class=top>5 March 2021</p></div><div><div>{STORY}</div></div>", "2021-03-05",
+    ),
+    "one of several days of a list": (
+        STORY + "".join(f"<p class=event>{day} March 2023 - Wick</p>" for day in (3, 4, 15)), None,
+    ),
+    "beside a title that is no heading": (
+        "<div><p class=at>9 May 2023</p></div><div><div><b>A lamp goes out at the pier</b></div><div>5 March 2021</div>"
+        f"{PROSE}</div>", "2021-03-05",
+    ),
+    "in the language of the title, whatever the page says": (
+        '<html lang="en-US"><meta property="og:title" content="Έσβησε ο φάρος"><h1>Έσβησε ο φάρος</h1>'
+        f"<p>05/03/2021</p>{PROSE}",
+        "2021-03-05",
+    ),
+    "months as Greeks say them": (
+        f'<html lang="el"><h1>A lamp goes out at the pier</h1><p>Παρασκευή 5 Μάρτη 2021</p>{PROSE}',
+        "2021-03-05",
+    ),
+    "the paper's day, where the story stands in a part called recent": (
+        f"<nav><p class=date>10 April 2023</p></nav>{STORY}<div class=recent><p class=date>5 March 2021</p></div>",
+        "2021-03-05",
+    ),
+    "the year first, as Hungarians write it": (f"{STORY}<p>2021. március 5.</p>", "2021-03-05"),
+    "labels of more languages": (
+        f"{STORY}<p>Opublikowano w druku: 5.03.2021, na stronie drugiej</p>", "2021-03-05",
+    ),
     "an address with the day first": (
         f'<link rel=canonical href="https://wick.example/news/25-03-2021">{STORY}', "2021-03-25",
     ),

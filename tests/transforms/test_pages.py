@@ -66,6 +66,16 @@ def test_the_story_is_told_from_menus_cards_comments_and_footers(markup: str, st
     assert len(chosen) <= len(story) + 1
 
 
+@pytest.mark.parametrize("name", ["opOpinie", "yorumlar", "hozzaszolasok-box", "komentarze"])
+def test_comments_are_no_story_in_whatever_language_their_box_is_called_so(name: str) -> None:
+    story = "".join(f"<p>{text}</p>" for text in SENTENCES)
+    others = "".join(f"<div><b>~Tom [2021-03-05 10:02]</b><p>{text[::-1]}</p></div>" for text in SENTENCES)
+    blocks = cut(f"<div id=page><div><h1>A lamp</h1>{story}</div><div class={name}>{others}</div></div>").blocks
+    verdict = main_blocks(blocks, ("A lamp",))
+    chosen = [block.text for block, main in zip(blocks, verdict.main, strict=True) if main]
+    assert [text for text in chosen if text != "A lamp"] == list(SENTENCES)
+
+
 def test_of_a_long_text_that_stands_twice_one_is_the_articles() -> None:
     story = "".join(f"<p>{text}</p>" for text in SENTENCES)
     blocks = cut(f"<main><h1>A lamp</h1>{story}<div>{story}</div></main>").blocks
@@ -206,6 +216,19 @@ def described(*articles: Mapping[str, object]) -> str:
         ('<meta property="article:author" content="ada.moth.12"><p class=author>Ada Moth</p>', ("Ada Moth",)),
         (described({"author": [{"name": "Ada M.K."}, {"name": "Ben Wick Jr."}]}), ("Ada M.K.", "Ben Wick Jr.")),
         ('<meta name="author" content="Ada Moth MS, RDN, LD">', ("Ada Moth MS, RDN, LD",)),
+        # Who made or owns the site goes behind who wrote.
+        ('<meta name="author" content="LampNet sp. z o.o."><p class="author">Ada Moth</p>', ("Ada Moth",)),
+        ('<meta name="author" content="lamp.example.pl"><p class="author">Ada Moth</p>', ("Ada Moth",)),
+        ('<meta name="author" content="lamp.pl">', ("lamp.pl",)),
+        ('<meta name="author" content="Design: Ben Wick. HTML: Cy Ost"><p class=author>Ada Moth</p>', ("Ada Moth",)),
+        ('<meta name="author" content="Web design by Wick"><p>No name</p>', ()),
+        ("<p class=author>Por: Ada Moth</p>", ("Ada Moth",)),
+        ("<p class=author>Article written by Ada Moth</p>", ("Ada Moth",)),
+        ("<p class=author>Email Ada Moth</p>", ("Ada Moth",)),
+        ("<p class=author>Autor: Ada Moth. Data publikacji Pią, 2021-03-05</p>", ("Ada Moth",)),
+        ("<p class=author>Του Στέφανου Φάρου</p>", ("Στέφανου Φάρου",)),
+        ("<p class=author>Join Us Now</p>", ()),
+        ("<h1>A lamp</h1><p>👤 Ада Моль | 5 марта 2021</p>", ("Ада Моль",)),
     ],
 )
 def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
@@ -245,6 +268,30 @@ def test_authors_are_people_and_the_outlet_only_where_nobody_else_is_named(
             "Harbour: A lamp at the pier goes out",
         ),
         (described({"headline": "The Wick"}) + "<title>A lamp goes out</title><h1>Old lamps</h1>", "A lamp goes out"),
+        # What a page prints by itself tells where its title ends.
+        ("<title>Is the lamp out? - Sea - Wick Online</title><body><b>Is the lamp out?</b>", "Is the lamp out?"),
+        ("<title>码头的灯在夜里“灭”了-灯,码头-北港</title><b>码头的灯在夜里“灭”了</b>", "码头的灯在夜里“灭”了"),
+        ("<title>БЕРЕГ : «Фонарь» погас</title><body><div>«Фонарь» погас</div>", "«Фонарь» погас"),
+        (
+            "<title>TO KYMA - A lamp - out at the pier - harbour and sea</title><body><a href=/sea>Harbour and sea</a>"
+            "<td>A lamp - out at the pier</td>",
+            "A lamp - out at the pier",
+        ),
+        ("<title>Wick Online - The lamp is out</title><i>Wick Online</i><b>The lamp is out</b>", "The lamp is out"),
+        ("<title>A lamp is out at the old pier :: Sea, Wind</title><b>Sea, Wind</b>", "A lamp is out at the old pier"),
+        # What is glued to a title within its heading.
+        (
+            "<title>The lamp at the pier is out - Local - Wick Online</title><h1><span>Sponsored by</span> The lamp "
+            "at the pier is out</h1>",
+            "The lamp at the pier is out",
+        ),
+        (
+            "<title>The lamp at the pier is out – W</title><h1>The lamp at the pier is out<i>News</i><i>Sea</i></h1>",
+            "The lamp at the pier is out",
+        ),
+        # Of pages that state their site's name alone.
+        ("<title>The Harbour</title><body><h1>A lamp goes out at the pier</h1>", "A lamp goes out at the pier"),
+        ("<title>The Harbour</title><body><h1><a href=/>All the news of the sea</a></h1>", "The Harbour"),
     ],
 )
 def test_the_title_is_the_articles_and_not_the_sites(markup: str, title: str | None) -> None:
