@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
-from turbohtml import Token, TokenType, tokenize
+from turbohtml import TokenType, tokenize
 
 from pressmark.transforms.elements import (
+    END_TAG_REACH,
     MEDIA,
     NOWHERE,
     Path,
+    follow,
     glued_value,
     medium_of,
     outwards,
@@ -43,14 +45,6 @@ BLOCK_LEVEL: Final = frozenset(
     "th thead tr ul xmp audio embed iframe noscript object picture video".split()
 )
 SKIPPED: Final = frozenset({"script", "style", "template", "svg"})
-# Start tags of HTML at which an `svg` that was never closed ends, but for what stands in one of its elements that hold
-# HTML: the standard's rules for foreign content.
-ENDS_SVG: Final = frozenset(
-    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
-    "nobr ol p pre ruby s small span strong strike sub sup table tt u ul var".split()
-)
-HOLDS_HTML: Final = frozenset({"foreignobject", "desc", "title"})
-OF_FONT: Final = ("color", "face", "size")
 VOID: Final = frozenset(
     "area base basefont bgsound col embed hr img input keygen link meta param source track wbr".split()
 )
@@ -86,8 +80,6 @@ RAW_TEXT: Final = re.compile(
 SKIPPED_RAW_TEXT: Final = frozenset({"script", "style"})
 WHITE_SPACE_RUN: Final = re.compile(r"[\t ]+")
 REFERENCED_WHITE_SPACE: Final = re.compile(r"[\n\f\r]")
-# An end tag closes an element at most this many levels up, so that stray end tags cost no time.
-END_TAG_REACH: Final = 64
 
 _TEXT, _START, _END = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
 _INLINE, _BLOCK, _BREAK, _SKIPPED, _VOID, _VOID_BLOCK, _LINK = range(7)
@@ -201,7 +193,7 @@ def _cut(source: str, max_depth: int) -> Cut | None:
             tag = token.tag or ""
             if kind is _START and (tag in RAW_TEXT_NAMES or ("=" in tag and element_name(tag) in SKIPPED_RAW_TEXT)):
                 return None
-            if (kind is not _START and kind is not _END) or not _follow(inside, element_name(tag), token):
+            if (kind is not _START and kind is not _END) or not follow(inside, element_name(tag), token):
                 skip_ended, skip_end = not inside, position
                 continue
             skipped.append((skip_start, position))
@@ -262,27 +254,6 @@ def _cut(source: str, max_depth: int) -> Cut | None:
     if draft.open:
         draft.finish()
     return Cut(blocks, skipped, placed(media, [block.end for block in blocks]))
-
-
-def _follow(inside: list[str], name: str, token: Token) -> bool:
-    """Follow a tag in a skipped element, of whose kind these are open `inside`; in an `svg` also what holds HTML. True
-    where the tag ends them all without being part of them."""
-    is_start, is_svg = token.type is _START, inside[0] == "svg"
-    if inside[-1] == "svg" and (
-        (name in ENDS_SVG or (name == "font" and any(token.attr(key) is not None for key in OF_FONT)))
-        if is_start
-        else name in ("p", "br")
-    ):
-        while inside and inside[-1] == "svg":
-            inside.pop()
-        return not inside
-    if name == inside[0] or (is_svg and name in HOLDS_HTML):
-        if is_start and not (is_svg and token.self_closing):
-            inside.append(name)
-        elif not is_start and name in inside[-END_TAG_REACH:]:
-            while inside.pop() != name:
-                pass
-    return False
 
 
 def _end_of(source: str, start: int, limit: int) -> int:

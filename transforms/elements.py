@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Self
 
-from turbohtml import Token, tokenize
+from turbohtml import Token, TokenType, tokenize
 
 from pressmark.schemas.contract import MediaKind
 from pressmark.transforms.records import Medium
 
 __all__ = [
-    "LISTS", "MEDIA", "NOWHERE", "Path", "container", "glued_value", "is_inside", "list_around", "medium_of",
-    "outwards", "placed", "tag_end", "with_source",
+    "END_TAG_REACH", "LISTS", "MEDIA", "NOWHERE", "Path", "container", "follow", "glued_value", "is_inside",
+    "list_around", "medium_of", "outwards", "placed", "tag_end", "with_source",
 ]  # fmt: skip
 
 INLINE: Final = frozenset(
@@ -23,6 +23,16 @@ INLINE: Final = frozenset(
     " strong sub sup time tt u".split()
 )
 LISTS: Final = frozenset({"ul", "ol"})
+# An end tag closes an element at most this many levels up, so that stray end tags cost no time.
+END_TAG_REACH: Final = 64
+# Start tags of HTML at which an `svg` that was never closed ends, but for what stands in one of its elements that hold
+# HTML: the standard's rules for foreign content.
+ENDS_SVG: Final = frozenset(
+    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
+    "nobr ol p pre ruby s small span strong strike sub sup table tt u ul var".split()
+)
+HOLDS_HTML: Final = frozenset({"foreignobject", "desc", "title"})
+OF_FONT: Final = ("color", "face", "size")
 
 
 class Path:
@@ -91,6 +101,27 @@ MEDIA: Final[dict[str, MediaKind]] = {
 MEDIA_SOURCES: Final = (
     "src", "data-src", "data-original", "data-lazy-src", "data-url", "data", "srcset", "data-srcset",
 )  # fmt: skip
+
+
+def follow(inside: list[str], name: str, token: Token) -> bool:
+    """Follow a tag in a skipped element, of whose kind these are open `inside`; in an `svg` also what holds HTML. True
+    where the tag ends them all without being part of them."""
+    is_start, is_svg = token.type is TokenType.START_TAG, inside[0] == "svg"
+    if inside[-1] == "svg" and (
+        (name in ENDS_SVG or (name == "font" and any(token.attr(key) is not None for key in OF_FONT)))
+        if is_start
+        else name in ("p", "br")
+    ):
+        while inside and inside[-1] == "svg":
+            inside.pop()
+        return not inside
+    if name == inside[0] or (is_svg and name in HOLDS_HTML):
+        if is_start and not (is_svg and token.self_closing):
+            inside.append(name)
+        elif not is_start and name in inside[-END_TAG_REACH:]:
+            while inside.pop() != name:
+                pass
+    return False
 
 
 def glued_value(source: str, start: int) -> str | None:
