@@ -151,18 +151,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         if FULL in str(error):  # some libraries say it in errors of their own
             return _fail(_full(None), words)
         if str(error).startswith("parquet: "):  # polars, which does not say of which file
-            remedy = "`pressmark doctor` names the file; remove it and ingest its sources again"
-            return _fail(OutputError(f"a file of the output can't be read ({error})", _named(words), remedy), words)
+            return _fail(_damaged(error, words), words)
         if not _is_shortage(error):
             raise
         remedy = "free memory, raise the limit (`ulimit -v`, `ulimit -u`), or use fewer workers; run again"
         return _fail(MachineError("memory or threads are not enough", "this machine", remedy), words)
 
 
-def _named(words: Sequence[str]) -> str:
-    """The output that a command was given."""
+def _damaged(error: BaseException, words: Sequence[str]) -> OutputError:
     arguments = vars(_parsed(list(words)))
-    return str(next(arguments[name] for name in ("output", "old", "source_file") if name in arguments))
+    return OutputError(
+        f"a file of the output can't be read ({error})", arguments.get("output") or arguments.get("old", "this output"),
+        "`pressmark doctor` names the file; remove it and ingest its sources again",
+    )  # fmt: skip
 
 
 def _full(filename: str | None) -> MachineError:

@@ -29,6 +29,7 @@ from pressmark.storage.errors import OutputError
 from pressmark.storage.forgetting import forgotten_texts, traces
 from pressmark.storage.output.folder import JOURNAL, PRIVATE
 from pressmark.storage.output.parquet import PartFile
+from pressmark.storage.output.state import row_counts
 from pressmark.storage.output.tables import PART_SUFFIX, STAGING, Output, bucket_of
 from pressmark.storage.runs import last_runs, new_stamp
 
@@ -247,10 +248,15 @@ def _agreement(output: Output, area: str) -> Iterator[Finding]:
         rows = output.scan(TABLES[name]).select("article_id")
         if strays := rows.join(ids.lazy(), on="article_id", how="anti").select(pl.len()).collect().item():
             wrong.append(f"{strays} rows of `{name}` have no article")
-    found = output.scan(TABLES["paragraphs"]).select(pl.len()).collect().item()
+    there = row_counts(output)
+    run = last_runs(output)[0]
+    for name, count in there.items():
+        if count != getattr(run, name):
+            wrong.append(f"the latest run left {getattr(run, name)} rows of `{name}`, and {count} are there")
+    found = there["paragraphs"]
     if found != counted:
         wrong.append(f"articles count {counted} paragraphs, and {found} are there")
-    buckets = int(last_runs(output)[0].argument("buckets") or 1)
+    buckets = int(run.argument("buckets") or 1)
     misplaced = 0
     for part in output.parts(ARTICLES) if buckets > 1 else []:
         with PartFile(output, part.entry, ARTICLES) as file:

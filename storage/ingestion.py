@@ -147,7 +147,6 @@ class Run:
         self._input: Input
         self._listing: Listing
         self._seen: SeenBefore | None = None
-        self._believed = False
         self._decision: Decision
         self._remarks: list[str] = []
         self._rounds: list[pl.DataFrame] = []
@@ -170,7 +169,12 @@ class Run:
         older = next((run.archive for run in self._runs if run.contract_version != CONTRACT_VERSION), facts.archive)
         self._output = self._output._replace(older_archive=older)
         seen = Seen(self._output)
-        self._seen, self._believed = seen.of(facts.archive, facts.seen_facts), seen.believed
+        self._seen = seen.of(facts.archive, facts.seen_facts)
+        if self._runs and not seen.believed:
+            # Somebody may have removed files; of media nothing else tells that there were some.
+            before, self._counts = self._counts, row_counts(self._output)
+            if self._counts["media"] < before["media"]:
+                self._facts = facts._replace(reread=True)
         self._listing = self._input.listing(
             Request(
                 self._settings.selection, self._output.folder, None if self._seen is None else self._seen.before,
@@ -339,9 +343,6 @@ class Run:
                 nothing = listing.clear().with_columns(required=pl.lit(value=False))
                 return Decision(nothing, pl.DataFrame(schema=CATALOG), listing.height)
         catalog = self._catalog.frame
-        if self._runs and not self._believed:
-            # Somebody else may have removed files.
-            self._counts = row_counts(self._output)
         listing = listing.with_columns(sha256=pl.lit(None, pl.String))
         listing = self._hashed(listing, to_hash(listing, catalog.filter(pl.col("archive") == self._facts.archive)))
         # What the selection does not take is not missed.

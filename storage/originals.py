@@ -197,6 +197,8 @@ def trace_paragraph(
 def _find(output: Output, name: str, column: str, value: str) -> dict[str, Any]:
     found = output.scan(TABLES[name]).filter(pl.col(column) == value).head(1).collect()
     if not found.height:
-        remedy = "look it up in the table; that of a block is its article's with a number, as `…-0000`"
-        raise OutputError(f"no row of `{name}` has the {column} `{value}`", output.address, remedy)
+        raise OutputError(
+            f"no row of `{name}` has the {column} `{value}`", output.address,
+            "look it up in the table; that of a block is its article's with a number, as `…-0000`",
+        )  # fmt: skip
     return found.row(0, named=True)

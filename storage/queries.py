@@ -39,12 +39,12 @@ DOUBTFUL: Final = (
     ("have broken characters", 0.01,
      "name their encoding with `--encoding`; what was broken when it was written, as in a dump, stays so",
      pl.col("flags").list.contains("mojibake")),
-    ("have no date", 0.02, "see `pressmark explain` on it, or say with `--map date=KEY` where dates are",
+    ("have no date", 0.02, "see `pressmark explain` or `browse` on it, or say with `--map date=KEY` where dates are",
      pl.col("published_at").is_null()),
-    ("have no title", 0.02, "see `pressmark explain` on it, or say with `--map title=KEY` where titles are",
+    ("have no title", 0.02, "see `pressmark explain` or `browse` on it, or say with `--map title=KEY` where titles are",
      pl.col("title") == ""),
     ("are of an unknown outlet", 0.02, "name it with `--single-outlet`", pl.col("outlet").cast(pl.String) == UNKNOWN),
-    ("are one long block", 0.05, "see `pressmark explain` on it",
+    ("are one long block", 0.05, "see `pressmark explain` or `browse` on it",
      (pl.col("paragraph_count") == 1) & (pl.col("paragraph_bytes") > 3000)),
     ("have no text but their title, or none", 0.05, "leave out with `--exclude` what is no article",
      pl.col("flags").list.contains("title_only") | pl.col("flags").list.contains("no_content")),
@@ -55,7 +55,7 @@ DOUBTFUL: Final = (
 TITLES: Final = 5
 JOINED: Final = (
     "stand for files of five titles or more that state one address",
-    "see `pressmark explain` on some of them, and say with `--map url=KEY` where each has its own",
+    "see `pressmark explain` or `browse` on some of them, and say with `--map url=KEY` where each has its own",
 )
 # Files that state one address are revisions of one article, and of a translation and its original one is superseded.
 TRANSLATED: Final = (

@@ -262,7 +262,11 @@ def explain(arguments: argparse.Namespace) -> int:
         example = f"such as `{path / inside[0].source_path}`" if inside else "which holds no article"
         raise InputError("this is a folder", path, f"name one file of it, {example}")
     if not path.is_file():
-        raise InputError("there is no such file", path, "name one file of an archive")
+        raise InputError(
+            "there is no such file", path,
+            "name one file of an archive; what lies in a repository, a pack or a file of records is shown by "
+            "`pressmark browse`",
+        )  # fmt: skip
     saved = IS_SAVED.search(path.name) is not None
     file = RecordFolder(path, settings.budget, {}) if saved else Folder(path, settings.budget)
     ((source, data),) = file.contents(sources_of(file.listing(Request()).frame), limits)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from archives import STATE, News, WriteArticle, breaches, files_of, ingest, rows_of, writer
 
+from pressmark.schemas import OF_RUNS
 from pressmark.storage.dataset import Dataset
 from pressmark.storage.forgetting import forget
 from pressmark.storage.output.folder import FolderStore
@@ -392,8 +393,12 @@ def test_a_run_counts_as_the_next_one_though_the_clock_was_set_back(
 
 def test_a_run_counts_the_rows_that_are_there_where_somebody_removed_files(news: News) -> None:
     for number in range(3):
-        news.write(f"{number}.md", url=f"https://songling-times.example/{number}", title=str(number))
+        url, body = f"https://songling-times.example/{number}", '<p>松岭市。</p><img src="/a.jpg">'
+        news.write(f"{number}.md", url=url, title=str(number), body=body)
     first = news.ingest()
-    shutil.rmtree(news.out / "paragraphs")
-    again = news.ingest(2)
-    assert (again.parsed, again.articles, again.paragraphs) == (3, first.articles, first.paragraphs)
+    for number, name in enumerate(("paragraphs", "media", "articles"), 2):
+        shutil.rmtree(news.out / name)
+        again = news.ingest(number)
+        assert again.parsed == 3
+        assert [getattr(again, table) for table in OF_RUNS] == [getattr(first, table) for table in OF_RUNS]
+        assert again.root == first.root
