@@ -36,7 +36,7 @@ IDENTITY_COLUMNS = (
 )  # fmt: skip
 REJECT_COLUMNS = ("archive", "source_path", "source_sha256", "reason", "detail")
 # Small enough to keep all workers busy and memory low.
-MOST_BYTES = 2 << 20
+MOST_BYTES = 4 << 20
 LEAST_BYTES = 256 << 10
 MOST_SOURCES = 1000
 # Of what has a doubt so many are called by name.
