@@ -29,6 +29,8 @@ __all__ = [
     "text_of_load", "text_of_load_plan", "text_of_run", "utc", "why_nothing_came",
 ]  # fmt: skip
 
+# Of these no bytes were read.
+WITHOUT_BYTES: Final = frozenset({"too_large", "unreadable"})
 SHOWN_OTHERS: Final = 8
 SHOWN_REJECTS: Final = 20
 SHOWN_BREACHES: Final = 10
@@ -138,8 +140,10 @@ def text_of_run(
         more = f" and {len(others) - SHOWN_OTHERS} more" if len(others) > SHOWN_OTHERS else ""
         lines += ["", f"left out: {', '.join(map(printable, others[:SHOWN_OTHERS]))}{more}"]
     if rejects:
+        read = sum(reject.reason not in WITHOUT_BYTES for reject in rejects)
         whose = "its" if len(rejects) == 1 else "their"
-        lines += ["", f"{counted(len(rejects), 'reject')}, kept with {whose} bytes in `rejects`:"]
+        how = f"with {whose} bytes in `rejects`" if read == len(rejects) else f"in `rejects`, {read} with {whose} bytes"
+        lines += ["", f"{counted(len(rejects), 'reject')}, kept {how}:"]
         # A history has the same source many times.
         alike = Counter(map(_reject, rejects)).most_common()
         shown = sorted(alike[:SHOWN_REJECTS])

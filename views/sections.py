@@ -301,7 +301,7 @@ def _rejects(read: Read) -> Section:
     examples = figures.reject_examples(read.rejects).with_columns(
         pl.col("first bytes").map_elements(lambda raw: raw.decode("utf-8", "replace"), pl.String)
     )
-    says = f"{read.rejects.height:,} sources, kept with their bytes in the table `rejects`."
+    says = f"{read.rejects.height:,} sources, kept in the table `rejects`, with their bytes where these were read."
     return Section(anchor, heading, says, [
         _sheet("Rejects by reason", figures.reasons(read.rejects), bar="sources"),
         _sheet("Examples: the first of each reason", examples),

@@ -49,6 +49,8 @@ def test_a_reject_that_a_history_has_many_times_is_told_once() -> None:
         "  b.md: no_text at byte 9: none",
     ]  # fmt: skip
     assert "1 reject, kept with its bytes in `rejects`:" in text_of_run(report(1), [], lines[-1:], {"changes": []})
+    unread = [*lines[-1:], RejectLine("c.md", "unreadable", None, "a link")]
+    assert "2 rejects, kept in `rejects`, 1 with their bytes:" in text_of_run(report(2), [], unread, {"changes": []})
     many = [RejectLine(f"{number:03}.md", "no_text", 9, "none") for number in range(50)] + lines
     told = text_of_run(report(141), [], many, {"changes": []}).splitlines()
     assert told[-1] == "  and 32 more; `pressmark status` counts them by reason"
