@@ -79,7 +79,7 @@ REPORTERS: Final = re.compile(
     r"|[Bb][Yy][:\s]\s?[A-Z][^。\n]{2,60}|Additional reporting by .{2,80}"
     r"|[^。\n]{2,60}(?<! who) contributed (?:to this|reporting).{0,20}"
 )
-EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 CONTRIBUTED: Final = re.compile(r"[^\n]{2,300}(?<! who) contributed (?:to this|reporting|from)[^\n]{0,40}")
 ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 TEAM: Final = re.compile(r"[/／].*[（(]|[综綜]合报[道導导]")

@@ -336,7 +336,7 @@ class _Classifier:
         text = block.text
         if ADDRESS.fullmatch(text) or (text[0] == "[" and FOOTNOTE.match(text)):
             return REFERENCE
-        if at_edge and "@" in text and EMAIL.search(text) and len(text) <= LONGEST_REMARK:
+        if at_edge and len(text) <= LONGEST_REMARK and "@" in text and EMAIL.search(text):
             signs = text[-1] not in ENDS_SENTENCE + "." and not STOPS.search(EMAIL.sub("", text))
             signs = signs and not LABELLED_MAIL.search(text)
             return SIGNED if signs and len(text) <= SHORT else CONTACT

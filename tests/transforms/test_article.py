@@ -460,3 +460,10 @@ WALL = "<!doctype html><title>{}</title><h1>The Wick</h1>{}"
 )  # fmt: skip
 def test_a_page_in_place_of_a_story_is_doubted(source: str, doubted: bool) -> None:
     assert ("wall_page" in article(source).doubts) is doubted
+
+
+def test_a_megabyte_of_letters_behind_the_sign_of_an_address_ends() -> None:
+    head = b"<!--1646370367000-->\n[T](https://songling-times.example/a)\n------\n\n<p>"
+    found = parse(head + b"@" + b"b1" * 500_000, "a.md", load_outlets(), Limits())
+    assert isinstance(found, Article)
+    assert [one.role for one in found.paragraphs] == ["body"]
