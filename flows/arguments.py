@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pressmark.storage.settings import Option, options
-from pressmark.transforms.days import day_of
+from pressmark.storage.settings import Option, day_of, options
 
 __all__ = ["COMMANDS", "SETTINGS", "SHELLS", "Argument", "Command"]
 

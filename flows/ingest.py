@@ -27,8 +27,7 @@ from pressmark.storage.ingestion import Run, open_run
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import doubts_about, outlet_counts, reject_lines
 from pressmark.storage.runs import RunReport, new_stamp, read_report
-from pressmark.storage.settings import IngestSettings, base_name, options
-from pressmark.transforms.days import day_of
+from pressmark.storage.settings import IngestSettings, base_name, day_of, options
 from pressmark.views.figures import can_draw
 from pressmark.views.report import REPORT, write_report
 

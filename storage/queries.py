@@ -13,7 +13,7 @@ from pressmark.schemas.contract import PERIODS, UNKNOWN_PERIODS
 from pressmark.storage.errors import OutputError
 from pressmark.storage.output.tables import Output
 from pressmark.storage.runs import RunReport, last_runs, latest_of
-from pressmark.transforms.language import UNDETERMINED, detect, family_of
+from pressmark.storage.versions import is_in_another_language
 from pressmark.transforms.outlets import UNKNOWN
 from pressmark.transforms.records import INDEX_PAGE, NO_ZONE, ONLY_MODIFIED, WALL_PAGE
 
@@ -181,7 +181,7 @@ def _translated(articles: pl.LazyFrame, standing: pl.LazyFrame) -> list[str]:
     )
     found: dict[str, str] = {}
     for article_id, path, language, text in texts.sort("source_path").head(MOST_COMPARED).collect().iter_rows():
-        if len({family_of(language), family_of(detect(text))} - {UNDETERMINED}) > 1:
+        if is_in_another_language(text, language):
             found.setdefault(article_id, path)
     return list(found.values())
 

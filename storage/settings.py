@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import available_timezones
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pressmark.transforms.selection import Selection, Wanted
 
 __all__ = [
-    "ABOUT_THE_ARCHIVE", "FILE", "READING_NAMES", "IngestSettings", "Option", "base_name", "configured", "keys_of",
-    "options",
+    "ABOUT_THE_ARCHIVE", "FILE", "READING_NAMES", "IngestSettings", "Option", "base_name", "configured", "day_of",
+    "keys_of", "options",
 ]  # fmt: skip
 
 # As in `schemas/contract.py`, which loads Arrow; help texts must not wait for that.
@@ -40,6 +40,8 @@ KINDS: Final = {"bool": bool, "int": int, "str": str, "tuple": list, "datetime":
 SHAPES: Final = {
     list: "a list of texts", str: "a text", int: "a whole number", bool: "true or false", datetime: "a time (datetime)"
 }  # fmt: skip
+# Lengths of a year and of a month.
+YEAR, MONTH = len("2021"), len("2021-03")
 READING_NAMES: Final = ("encoding", "markup", "zone", "single_outlet", "map")
 
 
@@ -363,3 +365,24 @@ def _read(place: Path) -> dict[str, Any]:
             shape = "a table of texts, or a text" if name == "map" else SHAPES[kind]
             raise SettingsError(f"`{name}` must be {shape}, not `{value}`", place, "correct it")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+
+
+def day_of(text: str, *, end: bool) -> date:
+    """The day; of a month or year its first one, or with `end` its last one. Raises `ValueError` for what is none.
+
+    >>> str(day_of("2024-02", end=True)), str(day_of("2024", end=False))
+    ('2024-02-29', '2024-01-01')
+    """
+    if len(text) == YEAR:
+        text = f"{text}-12" if end else f"{text}-01"
+    if "W" in text:
+        raise ValueError(f"`{text}` is a week, and of one the first day would be no end")
+    if len(text) != MONTH:
+        return date.fromisoformat(text)
+    first = date.fromisoformat(f"{text}-01")
+    if not end:
+        return first
+    try:
+        return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    except OverflowError as error:
+        raise ValueError(f"`{text}` is too far away") from error

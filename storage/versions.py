@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pressmark.transforms.outlets import Outlets
     from pressmark.transforms.records import Article, Limits, Reading, Reject
 
-__all__ = ["load_outlets", "parse_source", "parser_version"]
+__all__ = ["is_in_another_language", "load_outlets", "parse_source", "parser_version"]
 
 # What a source says follows from these libraries, and of a record, from what undoes its encodings.
 READERS: Final = ("dateparser", "idna", "py3langid", "pyromark", "pyyaml", "turbohtml")
@@ -55,6 +55,13 @@ def parse_source(
 
     facts = getattr(data, "facts", None)
     return parse(data, source_path, load_outlets(), limits, latest, archive=archive, reading=reading, facts=facts)
+
+
+def is_in_another_language(text: str, tag: str) -> bool:
+    """Whether a text is in another language than that of a tag, where both are known."""
+    from pressmark.transforms.language import UNDETERMINED, detect, family_of
+
+    return len({family_of(tag), family_of(detect(text))} - {UNDETERMINED}) > 1
 
 
 @lru_cache(maxsize=1)

@@ -11,10 +11,10 @@ import re
 import traceback
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Final, TypeVar
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from pressmark.schemas.contract import CONTENT_ROLES, Reason, Role
+from pressmark.schemas.contract import CONTENT_ROLES, FLAGS, Flag, Reason, Role
 from pressmark.transforms import identity, language
 from pressmark.transforms.blocks import Block
 from pressmark.transforms.datelines import FOUR_DIGITS, LONGEST_DATELINE, PageDates, dateline_reader
@@ -60,8 +60,6 @@ from pressmark.transforms.roles import LINK_SHARE, Classified, classify, link_sh
 from pressmark.transforms.rows import SEPARATOR, media_of, paragraphs_of, skipped_sizes
 
 __all__ = ["Article", "Limits", "Reject", "page_day", "parse"]
-
-Name = TypeVar("Name", bound=str)
 
 SEPARATOR_BYTES: Final = SEPARATOR.encode()
 # Of a text's bytes, one in so many may begin a character that an earlier reader could not decode.
@@ -162,13 +160,15 @@ def _parse(
         raise opened.unsaid or BadSource(
             "no_text", "no visible text after the header, and no medium", opened.header.body_start
         )
+    texts = [block.text for block in blocks]
+    tags = list(map(language.by_characters, texts))
     header = _header_of(opened, blocks, media)
     canonical = identity.canonical_url(header.url)
     host = identity.host_of(canonical)
     outlet = outlets.find(host, reading.outlet, reading.zone)
     rules = outlet.rules_on(page_day(header))
     url_day = _day_of_address(header, outlet.zone, source_path)
-    spoken = outlet.languages or _spoken(blocks)
+    spoken = outlet.languages or _spoken(texts, tags)
     dated = PageDates(dateline_reader(outlet.zone, rules.datelines, spoken), url_day, header.header_at)
     if not header.title:
         header = header._replace(title=_title_of(opened, blocks, source_path, dated=url_day is not None))
@@ -184,9 +184,7 @@ def _parse(
     dates = _dates_of(opened, header, outlet, dateline_at, url_day, latest, of_record=facts is not None)
     if opened.unsaid is not None and (not header.title or (canonical is None and dates.published_from == "none")):
         raise opened.unsaid
-    languages, main_language = language.detect_all(
-        [block.text for block in blocks], [role in CONTENT_ROLES for role in roles]
-    )
+    languages, main_language = language.detect_all(texts, [role in CONTENT_ROLES for role in roles], tags)
     paragraphs = paragraphs_of(opened, blocks, roles, languages, canonical)
     full_text = SEPARATOR_BYTES.join([paragraph.text for paragraph in paragraphs])
     content = [block.text for block, role in zip(blocks, roles, strict=True) if role in CONTENT_ROLES]
@@ -219,7 +217,7 @@ def _parse(
         skipped_bytes=skipped_bytes,
         markup_bytes=len(data) - opened.header_bytes - paragraph_bytes - skipped_bytes,
         paragraphs=paragraphs,
-        flags=_true_of(
+        flags=_flags(
             {
                 "date_conflict": dates.date_conflict,
                 "mostly_skipped": 2 * all_skipped > len(data) - opened.header_bytes,
@@ -232,15 +230,13 @@ def _parse(
         ),
         reasons=reasons,
         media=tuple(media_of(opened, media, blocks, roles, canonical)),
-        doubts=_true_of(
-            {
-                ONLY_MODIFIED: dates.published_at is None and _says_when_modified(header),
-                NO_ZONE: not outlet.known and _has_no_zone(header, dates, dated, blocks, roles),
-                INDEX_PAGE: opened.titles is not None and _is_index(header, canonical, blocks, roles),
-                WALL_PAGE: opened.titles is not None and is_wall(wall_titles, content),
-            }
-        ),
-    )
+        doubts=tuple([doubt for doubt, holds in (
+            (ONLY_MODIFIED, dates.published_at is None and _says_when_modified(header)),
+            (NO_ZONE, not outlet.known and _has_no_zone(header, dates, dated, blocks, roles)),
+            (INDEX_PAGE, opened.titles is not None and _is_index(header, canonical, blocks, roles)),
+            (WALL_PAGE, opened.titles is not None and is_wall(wall_titles, content)),
+        ) if holds]),
+    )  # fmt: skip
 
 
 def _header_of(opened: Opened, blocks: Sequence[Block], media: Sequence[Medium]) -> Header:
@@ -298,12 +294,11 @@ def _contributors_of(
     )  # fmt: skip
 
 
-def _spoken(blocks: Sequence[Block]) -> tuple[str, ...]:
+def _spoken(texts: Sequence[str], tags: Sequence[str]) -> tuple[str, ...]:
     """The language of a text in which a date may be printed, where nobody knows its outlet's."""
-    if not any(len(block.text) <= LONGEST_DATELINE and FOUR_DIGITS.search(block.text) for block in blocks):
+    if not any(len(text) <= LONGEST_DATELINE and FOUR_DIGITS.search(text) for text in texts):
         return ()
-    texts = [block.text for block in blocks]
-    return (language.detect_all(texts, [True] * len(texts))[1],)
+    return (language.detect_all(texts, tags=tags)[1],)
 
 
 def _title_of(opened: Opened, blocks: Sequence[Block], source_path: str, *, dated: bool) -> str:
@@ -406,9 +401,9 @@ def _holds(reason: str, block: Block) -> bool:
     return reason.startswith(SAID) or (reason.startswith(NAMED) and link_share(block) >= LINK_SHARE)
 
 
-def _true_of(raised: dict[Name, bool]) -> tuple[Name, ...]:
-    """The names of what holds."""
-    return tuple([name for name, holds in raised.items() if holds])
+def _flags(raised: dict[Flag, bool]) -> tuple[Flag, ...]:
+    """What a reader of the rows should know, in the order of the closed set."""
+    return tuple([flag for flag in FLAGS if raised[flag]])
 
 
 def _is_garbled(text: bytes) -> bool:

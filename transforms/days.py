@@ -13,13 +13,10 @@ from zoneinfo import ZoneInfo
 __all__ = [
     "ANY_LABEL", "CLOCK_WORDS", "DAY_FIRST", "DAY_WORDS", "DIGITS", "FIXED", "FREE_FORM", "IRANIAN_MONTH", "MAIL_ZONE",
     "OF_SEVERAL", "PRINTED_DATE", "PUBLISHED_WORDS", "UPDATED_WORDS", "ZONES", "OrderTold", "day_first_language",
-    "day_in", "day_in_order", "day_of", "in_common_words", "iranian_month", "place_of", "plain", "without_weekday",
+    "day_in", "day_in_order", "in_common_words", "iranian_month", "place_of", "plain", "without_weekday",
 ]  # fmt: skip
 
 AGREEMENT: Final = timedelta(days=2)
-# Lengths of a year and of a month.
-YEAR, MONTH = len("2021"), len("2021-03")
-
 # As C and Twitter have it: `Wed Oct 10 20:19:24 +0000 2018`.
 C_TIME: Final = re.compile(
     r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d:\d\d:\d\d)( [+-]\d{4}| [A-Z]{3,4})? (\d{4})\Z"
@@ -355,24 +352,3 @@ def in_common_words(text: str) -> str:
         for written, common in OTHER_SPELLINGS:
             text = text.replace(written, common)
     return text
-
-
-def day_of(text: str, *, end: bool) -> date:
-    """The day; of a month or year its first one, or with `end` its last one. Raises `ValueError` for what is none.
-
-    >>> str(day_of("2024-02", end=True)), str(day_of("2024", end=False))
-    ('2024-02-29', '2024-01-01')
-    """
-    if len(text) == YEAR:
-        text = f"{text}-12" if end else f"{text}-01"
-    if "W" in text:
-        raise ValueError(f"`{text}` is a week, and of one the first day would be no end")
-    if len(text) != MONTH:
-        return date.fromisoformat(text)
-    first = date.fromisoformat(f"{text}-01")
-    if not end:
-        return first
-    try:
-        return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
-    except OverflowError as error:
-        raise ValueError(f"`{text}` is too far away") from error

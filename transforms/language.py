@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, Final
 
-__all__ = ["HANGUL", "UNDETERMINED", "detect", "detect_all", "family_of", "spoken"]
+__all__ = ["HANGUL", "UNDETERMINED", "by_characters", "detect", "detect_all", "family_of", "spoken"]
 
 UNDETERMINED: Final = "und"
 HAN: Final = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
@@ -80,11 +80,11 @@ def detect(text: str) -> str:
     >>> detect("汉语"), detect("漢語"), detect("The language of the page"), detect("ภาษา"), detect("2020")
     ('zh-Hans', 'zh-Hant', 'en', 'th', 'und')
     """
-    tag = _by_characters(text)
+    tag = by_characters(text)
     return _by_words(text) if tag == UNDETERMINED else tag
 
 
-def _by_characters(text: str) -> str:
+def by_characters(text: str) -> str:
     """The tag that characters tell, and English by its own words."""
     sample = text[:SAMPLE]
     if len(text) > SAMPLE and len(LATIN_LETTER.findall(sample)) * 2 > SAMPLE:
@@ -184,15 +184,17 @@ def _scripts() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     )
 
 
-def detect_all(texts: Sequence[str], story: Sequence[bool] = ()) -> tuple[list[str], str]:
+def detect_all(
+    texts: Sequence[str], story: Sequence[bool] = (), tags: Sequence[str] | None = None
+) -> tuple[list[str], str]:
     """Tags of an article's blocks, and the article's own: the one with most characters, of the blocks that are its
-    `story`, if these tell.
+    `story`, if these tell. `tags` are those of `by_characters`, where they are known.
 
     A block that doesn't tell by itself, such as a number or a name, is in the article's language; words in Latin
     letters are not in a language with others, whatever they are in.
     """
     counted = [index for index, is_story in enumerate(story) if is_story] or list(range(len(texts)))
-    tags = [_by_characters(text) for text in texts]
+    tags = list(tags or map(by_characters, texts))
     main = _main_of(tags, texts, counted)
     if main[:2] not in EAST_ASIAN:
         tags = [_by_words(text) if tag == UNDETERMINED else tag for tag, text in zip(tags, texts, strict=True)]

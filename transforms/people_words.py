@@ -8,17 +8,8 @@ import re
 from typing import Final
 
 __all__ = [
-    "AGENCIES",
-    "DONE_BY",
-    "ENDINGS",
-    "JOBS",
-    "KEYS",
-    "NOBODY",
-    "REPORTERS",
-    "SHORT",
-    "WORDS",
-    "without_permission",
-]
+    "AGENCIES", "DONE_BY", "ENDINGS", "JOBS", "KEYS", "NOBODY", "REPORTERS", "SHORT", "WORDS", "without_permission",
+]  # fmt: skip
 
 # What somebody did, as it stands before the name with a sign or a space between, or behind it.
 WORDS: Final = {

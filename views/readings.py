@@ -25,7 +25,7 @@ from pressmark.storage.originals import Revision
 from pressmark.storage.output.tables import Output
 from pressmark.storage.queries import Stage, stages_in
 from pressmark.storage.search import between, bounds
-from pressmark.transforms.days import day_of
+from pressmark.storage.settings import day_of
 
 __all__ = ["About", "Asked", "Moment", "Part", "Refused", "Room", "asked_in", "counts", "part_of", "with_changes"]
 

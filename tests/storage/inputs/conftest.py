@@ -1,4 +1,4 @@
-"""An archive in each kind of input."""
+"""An archive in each kind of input, and an empty repository."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from listings import KINDS, Pack
+from repositories import Repository
 
 
 @pytest.fixture(params=KINDS.values(), ids=KINDS.keys())  # type: ignore[call-overload, untyped-decorator]
@@ -18,3 +19,8 @@ def source(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "archive.git")
